@@ -1,0 +1,1 @@
+"""Clips: where they come from, how they are stored, how they become batches of tensors."""

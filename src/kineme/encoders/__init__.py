@@ -1,0 +1,1 @@
+"""Encoders: clips (N, C, T, V, M) → features. One file each; `ENCODERS` names them."""

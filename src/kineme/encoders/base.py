@@ -1,0 +1,49 @@
+"""The contract of every encoder: what goes in, what comes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from kineme.layouts import Layout
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """What an encoder is built for: T frames of M bodies in a layout of V joints."""
+
+    layout: Layout
+    frames: int
+    bodies: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an encoder gives.
+
+    Attributes:
+        clip: (N, D) one feature a clip.
+        temporal: (N, T', D') a feature a time step, where the encoder has them.
+        spatial: (N, L, D') a feature a joint, where the encoder has them.
+    """
+
+    clip: Tensor
+    temporal: Tensor | None = None
+    spatial: Tensor | None = None
+
+
+class Encoder(nn.Module, ABC):
+    """A network from clips to features.
+
+    Subclasses take a `ClipShape` first and their own settings, with defaults, by keyword: those are the keys
+    under `encoder:` in a recipe, described by the class's docstring.
+    """
+
+    shape: ClipShape
+    dim: int  # D of Features.clip
+
+    @abstractmethod
+    def forward(self, clips: Tensor) -> Features:
+        """(N, C, T, V, M) → features."""
