@@ -1,0 +1,75 @@
+"""Random transforms of whole batches (N, C, T, V, M).
+
+Each is a plain function of the clips and its drawn parameters, one a clip, beside the function that draws
+them. Every transform has a neutral parameter that leaves a clip as it is, so one that applies with some
+probability is drawn, not branched: `blur(clips, where(draw_coin(n, 0.5, g), draw_blur(n, g), 0.0))`.
+
+Draws come from the caller's generator, on its device; nothing here touches the global one.
+"""
+
+from kineme.augment.draws import draw_coin, draw_subset, draw_uniform, where
+from kineme.augment.geometry import (
+    draw_axis,
+    draw_rotation,
+    draw_shear,
+    flip,
+    mask_axis,
+    noise,
+    rotate,
+    rotation_matrix,
+    shear,
+    shear_matrix,
+    transform,
+)
+from kineme.augment.masks import (
+    corrupt,
+    draw_corruption,
+    draw_region,
+    draw_segments,
+    mask_frames,
+    mask_joints,
+    region_sums,
+    two_hops,
+)
+from kineme.augment.temporal import (
+    blur,
+    centre_window,
+    draw_blur,
+    draw_pad_crop,
+    draw_window,
+    pad_crop,
+    reverse_time,
+)
+
+__all__ = [
+    "blur",
+    "centre_window",
+    "corrupt",
+    "draw_axis",
+    "draw_blur",
+    "draw_coin",
+    "draw_corruption",
+    "draw_pad_crop",
+    "draw_region",
+    "draw_rotation",
+    "draw_segments",
+    "draw_shear",
+    "draw_subset",
+    "draw_uniform",
+    "draw_window",
+    "flip",
+    "mask_axis",
+    "mask_frames",
+    "mask_joints",
+    "noise",
+    "pad_crop",
+    "region_sums",
+    "reverse_time",
+    "rotate",
+    "rotation_matrix",
+    "shear",
+    "shear_matrix",
+    "transform",
+    "two_hops",
+    "where",
+]
