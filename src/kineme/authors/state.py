@@ -1,0 +1,93 @@
+"""What reading any authors' layout needs: unwrapping, renaming, and refusing what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kineme.errors import KinemeError
+from kineme.layouts import LAYOUTS, Layout
+
+State = dict[str, Tensor]
+SHOWN = 6  # keys that an error names
+
+
+def read_state(source: str | Path | Mapping[str, Any]) -> State:
+    """A flat state dict from a file or mapping: a bare one, or one under `state_dict`; `module.` is dropped.
+
+    Raises:
+        KinemeError: the file is missing, holds more than tensors, or is no state dict.
+    """
+    where = "state dict" if isinstance(source, Mapping) else str(source)
+    if not isinstance(source, Mapping):
+        if not Path(source).is_file():
+            raise KinemeError(f"{source}: no such checkpoint file")
+        try:
+            source = torch.load(source, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch.load has no narrower promise
+            reason = str(error).split("\n")[0]
+            raise KinemeError(f"{where}: cannot be read as a checkpoint of tensors ({reason})") from error
+    if isinstance(source, Mapping) and isinstance(source.get("state_dict"), Mapping):
+        source = source["state_dict"]
+    if not isinstance(source, Mapping) or not all(isinstance(v, Tensor) for v in source.values()):
+        raise KinemeError(f"{where}: holds no state dict of tensors")
+    return {str(key).removeprefix("module."): value for key, value in source.items()}
+
+
+def load_renamed(module: nn.Module, state: State, rename: Callable[[str], str], system: str) -> None:
+    """Loads tensors into a module by our own names, `rename(ours)` being the authors' name of each.
+
+    Raises:
+        KinemeError: keys are missing, unexpected, or of another shape; it names them.
+    """
+    own = module.state_dict()
+    wanted = {rename(name): tensor for name, tensor in own.items()}
+    complaints = [
+        _listed("missing", [key for key in wanted if key not in state]),
+        _listed("unexpected", [key for key in state if key not in wanted]),
+        _listed(
+            "of another shape",
+            [
+                f"{key} {tuple(state[key].shape)} instead of {tuple(tensor.shape)}"
+                for key, tensor in wanted.items()
+                if key in state and state[key].shape != tensor.shape
+            ],
+        ),
+    ]
+    if any(complaints):
+        raise KinemeError(f"not a checkpoint of {system}: " + "; ".join(filter(None, complaints)))
+    module.load_state_dict({name: state[rename(name)] for name in own})
+
+
+def size(state: State, key: str, axis: int, system: str) -> int:
+    """The length of one axis of a tensor from which a size is inferred."""
+    if key not in state or state[key].ndim <= axis:
+        raise KinemeError(f"not a checkpoint of {system}: missing: {key}")
+    return int(state[key].shape[axis])
+
+
+def layout_of(joints: int, layout: Layout | None) -> Layout:
+    """The layout of a checkpoint of V joints: the one given, or the built-in one that has as many.
+
+    Raises:
+        KinemeError: the given one has another number of joints; or no or several built-in ones have V.
+    """
+    if layout is not None:
+        if layout.num_joints != joints:
+            raise KinemeError(f"the checkpoint has {joints} joints, layout {layout.name!r} {layout.num_joints}")
+        return layout
+    if joints == 25:
+        return LAYOUTS["ntu25"]  # all authors' own; OpenPose's 25 must be asked for
+    fitting = [each for each in LAYOUTS.values() if each.num_joints == joints]
+    if len(fitting) != 1:
+        raise KinemeError(f"the checkpoint has {joints} joints; say which layout it is for (layout=...)")
+    return fitting[0]
+
+
+def _listed(what: str, keys: list[str]) -> str:
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return f"{what}: {', '.join(keys[:SHOWN])}{more}" if keys else ""

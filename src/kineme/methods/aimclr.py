@@ -1,0 +1,186 @@
+"""AimCLR: contrast with an extremely augmented query (Guo et al., AAAI 2022, arXiv 2112.03590)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme import augment
+from kineme.clips.batches import Clips
+from kineme.encoders.stgcn import STGCN
+from kineme.methods.base import Method
+from kineme.methods.contrast import KeyQueue, contrast_logits, info_nce, momentum_copy, momentum_update
+from kineme.streams import to_stream
+
+
+NOISE = 0.01  # standard deviation of the extreme view's noise, in the clips' units
+
+
+class AimCLR(Method):
+    """Momentum contrast of a normal, an extreme and a feature-dropped query with one key.
+
+    Args:
+        encoder: the ST-GCN to train.
+        projection: D of the embeddings that are contrasted.
+        queue: K, keys kept as negatives; a multiple of the batch over all devices.
+        momentum: m of the key encoder.
+        temperature: τ of the softmax over similarities.
+        extreme: without it, the method is SkeletonCLR: normal views and InfoNCE only.
+        mining: nearest neighbours in the queue taken as further positives (NNM's k; 0 for none).
+        mining_from: share of training after which mining begins.
+        min_crop: views are windows of at least this share of a clip's frames; 1, as published, leaves the
+            clip whole before its pad-crop.
+        shear: amplitude of the shear's off-diagonal entries.
+    """
+
+    encoder: STGCN
+    mirror: Tensor
+
+    def __init__(
+        self,
+        encoder: STGCN,
+        *,
+        projection: int = 128,
+        queue: int = 32768,
+        momentum: float = 0.999,
+        temperature: float = 0.07,
+        extreme: bool = True,
+        mining: int = 1,
+        mining_from: float = 0.5,
+        min_crop: float = 1.0,
+        shear: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Sequential(
+            nn.Linear(encoder.dim, encoder.dim), nn.ReLU(), nn.Linear(encoder.dim, projection)
+        )
+        self.key_encoder = momentum_copy(encoder)
+        self.key_head = momentum_copy(self.head)
+        self.queue = KeyQueue(queue, projection)
+        mirror = torch.from_numpy(encoder.shape.layout.mirror)
+        self.register_buffer("mirror", mirror, persistent=False)
+        self.momentum = momentum
+        self.temperature = temperature
+        self.extreme = extreme
+        self.mining = mining
+        self.mining_from = mining_from
+        self.min_crop = min_crop
+        self.shear = shear
+
+    def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """(extreme query, query, key), or (query, key) without the extreme view."""
+        joints = [self._view(clips, generator, extreme) for extreme in (True, False, False)[not self.extreme :]]
+        return tuple(to_stream(view, stream, self.encoder.shape.layout) for view in joints)
+
+    def _view(self, clips: Clips, generator: torch.Generator, extreme: bool) -> Tensor:
+        n, frames = len(clips), self.encoder.shape.frames
+        if self.min_crop < 1:
+            window = augment.draw_window(clips.length, frames, (self.min_crop, 1.0), generator)
+            x = clips.resize(frames, *window)
+        else:
+            x = clips.resize(frames)
+        x = augment.pad_crop(x, augment.draw_pad_crop(n, frames, generator))
+        matrix = augment.shear_matrix(augment.draw_shear(n, self.shear, generator))
+        if not extreme:
+            return augment.transform(x, matrix)
+
+        def coin() -> Tensor:
+            return augment.draw_coin(n, 0.5, generator)
+
+        # The published order is shear, flip, rotate; a flip only swaps joints, so the two maps can be one.
+        x = augment.transform(x, augment.rotation_matrix(augment.draw_rotation(n, generator)) @ matrix)
+        x = augment.flip(x, coin(), self.mirror)
+        x = augment.noise(x, NOISE * coin(), generator)
+        x = augment.blur(x, augment.where(coin(), augment.draw_blur(n, generator), 0.0))
+        return augment.mask_axis(x, augment.where(coin(), augment.draw_axis(n, generator), -1))
+
+    def loss(self, views: tuple[Tensor, ...], mining: int = 0) -> dict[str, Tensor]:
+        """One training step's losses; moves the key encoder before, and feeds the queue after.
+
+        Args:
+            views: (extreme query, query, key), or (query, key): each (N, C, T, V, M).
+            mining: k of nearest-neighbour mining; 0 for none.
+
+        Returns:
+            `loss` and its parts: `infonce`, and with an extreme query `d3m_extreme`, `d3m_dropped`.
+        """
+        momentum_update(self.key_encoder, self.encoder, self.momentum)
+        momentum_update(self.key_head, self.head, self.momentum)
+        *extreme, query, key = views
+        with torch.no_grad():
+            keys = _embed(self.key_head, self.key_encoder(key).clip)
+        queries = [_embed(self.head, self.encoder(query).clip)]
+        if extreme:
+            feature_map = self.encoder.feature_map(extreme[0])
+            for each in (feature_map, energy_attention_drop(feature_map)):
+                queries.append(_embed(self.head, self.encoder.pool(each, extreme[0].shape[-1])))
+        negatives = self.queue.entries()
+        logits = [contrast_logits(z, keys, negatives, self.temperature) for z in queries]
+        losses = {"infonce": mined_info_nce(logits, mining) if mining else info_nce(logits[0])}
+        losses["loss"] = losses["infonce"]
+        if extreme:
+            losses["d3m_extreme"] = distribution_divergence(logits[0], logits[1])
+            losses["d3m_dropped"] = distribution_divergence(logits[0], logits[2])
+            losses["loss"] = losses["infonce"] + (losses["d3m_extreme"] + losses["d3m_dropped"]) / 2
+        self.queue.enqueue(keys)
+        return losses
+
+    def loss_options(self, progress: float) -> dict[str, Any]:
+        """Nearest-neighbour mining belongs to the last part of training."""
+        return {"mining": self.mining if progress >= self.mining_from else 0}
+
+
+def _embed(head: nn.Module, feature: Tensor) -> Tensor:
+    """(N, D) features → unit embeddings in float32."""
+    return F.normalize(head(feature).float(), dim=1)
+
+
+def energy_attention_drop(feature_map: Tensor, threshold: float = 0.7) -> Tensor:
+    """EADM: zeroes what stands out of an activation map, so that the rest must carry the meaning.
+
+    Each channel's energy (Eq. 4-5 of the paper) gives an attention map; joints whose mean attention, then
+    (frame, joint) entries whose own attention reaches the threshold, are dropped and the rest is scaled up by
+    the share dropped over the whole batch.
+
+    Args:
+        feature_map: (B, T, V, C).
+        threshold: attention from which on an activation is dropped.
+    """
+    with torch.no_grad():
+        x = feature_map.float()
+        t, v = x.shape[1:3]
+        square = (x - x.mean(dim=(1, 2), keepdim=True)).square()
+        variance = square.sum(dim=(1, 2), keepdim=True) / (t * v - 1)
+        attention = torch.sigmoid(square / (4 * (variance + 1e-4)) + 0.5)
+        joints = (attention.mean(dim=(1, 3)) < threshold).to(x.dtype)[:, None, :, None]
+        entries = (attention < threshold).to(x.dtype)
+        kept = joints * (joints.numel() / joints.sum().clamp_min(1))
+        kept = kept * entries * (entries.numel() / entries.sum().clamp_min(1))
+    return feature_map * kept.to(feature_map.dtype)
+
+
+def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
+    """D3M: cross-entropy between the query's distribution over key and queue, held fixed, and another's."""
+    with torch.no_grad():
+        probability = F.softmax(target, dim=1)
+    return -(probability * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
+
+
+def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
+    """NNM: InfoNCE of the first query, its positives widened by the k nearest queue entries of every query.
+
+    Args:
+        logits: one (N, 1 + K) a query, the key first.
+        k: neighbours a query adds; the union with the key makes a row's positives.
+    """
+    with torch.no_grad():
+        positives = torch.zeros_like(logits[0], dtype=torch.bool)
+        positives[:, 0] = True
+        for each in logits:
+            positives.scatter_(1, each[:, 1:].topk(k, dim=1).indices + 1, True)
+    chosen = F.log_softmax(logits[0], dim=1).masked_fill(~positives, 0).sum(dim=1)
+    return -(chosen / positives.sum(dim=1)).mean()

@@ -1,0 +1,87 @@
+"""What methods of momentum contrast share: key encoder, queue, InfoNCE (He et al., MoCo, CVPR 2020)."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme.errors import KinemeError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def momentum_copy(query: Network) -> Network:
+    """A gradient-free copy of the query network, to give the keys."""
+    key = copy.deepcopy(query)
+    key.requires_grad_(False)
+    return key
+
+
+@torch.no_grad()
+def momentum_update(key: nn.Module, query: nn.Module, momentum: float) -> None:
+    """key ← m · key + (1 - m) · query. Parameters only: the key network's batch statistics are its own."""
+    torch._foreach_lerp_(list(key.parameters()), list(query.parameters()), 1 - momentum)
+
+
+class KeyQueue(nn.Module):
+    """The newest K keys, first in, first out.
+
+    Attributes:
+        keys: (K, D) unit rows; random until the first K keys have come.
+    """
+
+    keys: Tensor
+    next_row: Tensor
+
+    def __init__(self, size: int, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("keys", F.normalize(torch.randn(size, dim), dim=1))
+        self.register_buffer("next_row", torch.zeros((), dtype=torch.int64))
+
+    def entries(self) -> Tensor:
+        """(K, D) a copy of the keys, since the queue moves on before a loss runs backward."""
+        return self.keys.clone()
+
+    @torch.no_grad()
+    def enqueue(self, keys: Tensor) -> None:
+        """Replaces the oldest entries by a batch's keys (N, D), those of all processes, in order of rank.
+
+        Raises:
+            KinemeError: the queue's size is no multiple of the whole batch.
+        """
+        keys = gather(keys)
+        if len(self.keys) % len(keys):
+            raise KinemeError(
+                f"queue of {len(self.keys)} entries is no multiple of the batch of {len(keys)} clips; "
+                f"choose method.queue or train.batch_size accordingly"
+            )
+        rows = self.next_row + torch.arange(len(keys), device=keys.device)
+        self.keys[rows] = keys.to(self.keys.dtype)
+        self.next_row.copy_((self.next_row + len(keys)) % len(self.keys))
+
+
+def gather(keys: Tensor) -> Tensor:
+    """The keys (N, D) of all processes, (N · processes, D), without gradient."""
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return keys
+    everyone = [torch.empty_like(keys) for _ in range(dist.get_world_size())]
+    dist.all_gather(everyone, keys.contiguous())
+    return torch.cat(everyone)
+
+
+def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    """Similarities of unit queries (N, D) to their own key and to the queue (K, D): (N, 1 + K) in float32."""
+    with torch.autocast(query.device.type, enabled=False):
+        query, key = query.float(), key.float()
+        own = (query * key).sum(dim=1, keepdim=True)
+        return torch.cat([own, query @ queue.T], dim=1) / temperature
+
+
+def info_nce(logits: Tensor) -> Tensor:
+    """Cross-entropy of the positive, which stands first in each row (N, 1 + K)."""
+    return -F.log_softmax(logits, dim=1)[:, 0].mean()
