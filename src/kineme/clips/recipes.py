@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import ast
 import difflib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +35,7 @@ _MEAN_BONE = 0.2  # metres: the bones of an adult seen by a Kinect, on average
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """A recipe ready to be applied; `recipe` is its name and those parameters that are not at their default."""
+    """A recipe ready to be applied; `recipe` is its name and the parameters that are not at their default."""
 
     recipe: Recipe
 
@@ -60,20 +59,17 @@ def get_recipe(name: str, **parameters: Any) -> Preprocessing:
     """
     if name not in _RECIPES:
         raise KinemeError(f"no recipe is called {name!r}{_nearest(name, _RECIPES)}")
-    known = {
-        parameter.name: parameter.default
-        for parameter in inspect.signature(_RECIPES[name]).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
+    hints = get_type_hints(_RECIPES[name])
+    defaults = _RECIPES[name].__kwdefaults__ or {}
     for key, value in parameters.items():
-        if key not in known:
-            raise KinemeError(f"recipe {name!r} has no parameter {key!r}{_nearest(key, known)}")
-        allowed = (True, False) if isinstance(known[key], bool) else _CHOICES[key]
-        if not any(value is choice or (isinstance(value, str) and value == choice) for choice in allowed):
+        if key not in defaults:
+            raise KinemeError(f"recipe {name!r} has no parameter {key!r}{_nearest(key, defaults)}")
+        allowed = (False, True) if hints[key] is bool else get_args(hints[key])
+        if not any(type(value) is type(choice) and value == choice for choice in allowed):
             raise KinemeError(
                 f"recipe {name!r}: {key} is one of {', '.join(map(str, allowed))}, not {value!r}"
             )
-    return Preprocessing(Recipe(name, {k: v for k, v in sorted(parameters.items()) if v != known[k]}))
+    return Preprocessing(Recipe(name, {k: v for k, v in sorted(parameters.items()) if v != defaults[k]}))
 
 
 def parse_recipe(text: str) -> Preprocessing:
@@ -103,22 +99,8 @@ def parse_recipe(text: str) -> Preprocessing:
 
 
 def _nearest(word: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0)
     return f"; did you mean {close[0]!r}? There are: {', '.join(known)}" if close else "; it has none"
-
-
-def _present(xyz: Array) -> Array:
-    """(T, M) which bodies are there in which frames."""
-    return xyz.any(axis=(2, 3))
-
-
-def _facing(layout: Layout, recipe: str) -> tuple[int, int]:
-    if layout.facing is None:
-        raise KinemeError(
-            f"recipe {recipe!r} turns bodies by their shoulder line and layout {layout.name!r} has none; "
-            "name its 'facing' joints in a layout file, or use plain"
-        )
-    return layout.facing
 
 
 def _plain(
@@ -137,23 +119,21 @@ def _plain(
         centre: take the origin from each "frame" (the body stays in place), or from the first frame of the
             "clip" (it moves about). A frame without the first body borrows the last origin before it.
         facing: turn the clip about the vertical axis so that the first body's shoulder line, summed over its
-            frames, lies along x. One angle a clip: turning about remains visible.
+            frames, lies along x. One angle a clip: a turn within it remains visible.
         scale: bring the first body's mean bone length, median over its frames, to 0.2 m.
     """
     xyz = xyz[:, :MAX_BODIES]
-    present = _present(xyz)
-    leads = np.flatnonzero(present[:, 0])
-    if len(leads) == 0:  # slots of a file are filled in order, yet other sources may leave the first empty
-        xyz, present = xyz[:, ::-1], present[:, ::-1]
-        leads = np.flatnonzero(present[:, 0])
-    lead = xyz[leads, 0]
+    if not xyz[:, 0].any():
+        xyz = xyz[:, ::-1]  # the first slot is empty throughout: the second body leads
+    present: Array = np.any(xyz, axis=(2, 3))
+    frames = np.flatnonzero(present[:, 0])
+    lead = xyz[frames, 0]
     origin = lead[:, layout.origin].mean(axis=1)
-    held = np.clip(np.searchsorted(leads, np.arange(len(xyz)), side="right") - 1, 0, None)
-    shift = origin[held] if centre == "frame" else origin[:1]
-    xyz = np.where(present[..., None, None], xyz - shift[:, None, None], 0)
+    clock = np.arange(len(xyz)) if centre == "frame" else np.zeros(1)
+    origin = origin[np.maximum(np.searchsorted(frames, clock, side="right") - 1, 0)]
+    xyz = np.where(present[..., None, None], xyz - origin[:, None, None], 0)
     if facing:
-        left, right = _facing(layout, "plain(facing=True)")
-        line = (lead[:, right] - lead[:, left]).sum(axis=0, dtype=np.float64)
+        line = _shoulder_line(lead, layout, "plain(facing=True)").sum(axis=0, dtype=np.float64)
         length = np.hypot(line[0], line[2])
         if length > 1e-6:
             xyz = _turn(xyz, line[0] / length, -line[2] / length)
@@ -165,11 +145,130 @@ def _plain(
     return xyz
 
 
-def _turn(xyz: Array, cos: Array | float, sin: Array | float) -> Array:
+def _crossclr(xyz: Array, layout: Layout) -> Array:
+    """AimCLR's input: 50 frames, each body centred and turned to the front frame by frame.
+
+    After absent frames at the start the same number of frames is missing at the end, as in the authors'
+    arrays; the 1e-4 in the angle leaves the shoulders up to 2° off the axis.
+    """
+    xyz = xyz[:, :MAX_BODIES]
+    kept = int(xyz[:, 0].any(axis=(1, 2)).sum())
+    if kept == 0:
+        raise KinemeError("the first body is absent from every frame; leave the clip out")
+    xyz = _resize((xyz - xyz[:, :, layout.centre, None])[:kept], 50)
+    line = _shoulder_line(xyz, layout, "crossclr")
+    cos = line[..., 0] / (np.hypot(line[..., 0], line[..., 2]) + 1e-4)
+    sin = np.sqrt(1 - cos**2) * np.where(line[..., 2].sum(axis=0) >= 0, -1, 1)
+    return _turn(xyz, cos[..., None], sin[..., None])
+
+
+def _agcn(xyz: Array, layout: Layout) -> Array:
+    """The input of SCD-Net and USDRL: two bodies, gaps at the end filled, aligned by the first's frame 0.
+
+    Deviation: the authors loop every clip to 300 frames; here it keeps its own number.
+    """
+    xyz = xyz[:, :4]
+    bodies = sorted(np.moveaxis(xyz, 1, 0), key=_energy, reverse=True)
+    xyz = np.stack([_filled(body) for body in bodies[:MAX_BODIES]], axis=1)
+    top = xyz[:, 0, _spine_end(layout)].mean(axis=1)
+    up = top[0] - xyz[0, 0, layout.origin].mean(axis=0)
+    xyz = np.where(xyz.any(axis=-1, keepdims=True), xyz - top[:, None, None], 0)
+    xyz = xyz @ _rotation(up, np.array([0.0, 0.0, 1.0])).T
+    across = _shoulder_line(xyz[0, 0], layout, "agcn")
+    return xyz @ _rotation(across, np.array([1.0, 0.0, 0.0])).T
+
+
+def _energy(body: Array) -> float:
+    """(T, V, C) → the standard deviation over present frames and joints, summed over x, y, z."""
+    present = body[body.any(axis=(1, 2))]
+    return float(present.std(axis=(0, 1), dtype=np.float64).sum()) if len(present) else 0.0
+
+
+def _filled(body: Array) -> Array:
+    """(T, V, C), from its first present frame on, trailing absent frames filled by looping the others.
+
+    Gaps inside are closed where the body starts late, and stay where it does not, as in 2s-AGCN.
+    """
+    present = np.flatnonzero(body.any(axis=(1, 2)))
+    if len(present) == 0:
+        return body
+    kept = body[present] if present[0] > 0 else body[: present[-1] + 1]
+    return kept[np.arange(len(body)) % len(kept)]
+
+
+def _spine_end(layout: Layout) -> list[int]:
+    """Joints whose mean is the upper end of the lowest piece of spine (NTU's joint 2).
+
+    It is the first joint on the way from the origin to where the shoulders meet. Where the origin is no
+    single joint (COCO: between the hips), or they meet in it, the spine ends between the shoulders.
+    """
+    left, right = _facing(layout, "agcn")
+    if len(layout.origin) == 1:
+        (start,) = layout.origin
+        meeting = next(joint for joint in _upwards(layout, left) if joint in _upwards(layout, right))
+        path = _upwards(layout, meeting)
+        if start not in path:
+            return [layout.parents[start]]
+        if start != meeting:
+            return [path[path.index(start) - 1]]
+    return [left, right]
+
+
+def _upwards(layout: Layout, joint: int) -> list[int]:
+    """A joint and its ancestors, up to the root."""
+    path = [joint]
+    while layout.parents[path[-1]] != -1:
+        path.append(layout.parents[path[-1]])
+    return path
+
+
+def _facing(layout: Layout, recipe: str) -> tuple[int, int]:
+    if layout.facing is None:
+        raise KinemeError(
+            f"recipe {recipe} turns bodies by their shoulders, and layout {layout.name!r} names none; add "
+            "'facing' joints to the layout, or use the recipe plain"
+        )
+    return layout.facing
+
+
+def _shoulder_line(bodies: Array, layout: Layout, recipe: str) -> Array:
+    """(..., V, C) → (..., C), from the left shoulder to the right."""
+    left, right = _facing(layout, recipe)
+    return bodies[..., right, :] - bodies[..., left, :]
+
+
+def _resize(xyz: Array, frames: int) -> Array:
+    """Linear in time; half-pixel centres, edges clamped, no antialias."""
+    at = np.clip((np.arange(frames) + 0.5) * len(xyz) / frames - 0.5, 0, len(xyz) - 1)
+    below = at.astype(np.int64)
+    above = np.minimum(below + 1, len(xyz) - 1)
+    weight = (at - below)[:, None, None, None]
+    return xyz[below] * (1 - weight) + xyz[above] * weight
+
+
+def _turn(xyz: Array, cos: Array, sin: Array) -> Array:
     """About the vertical axis: x' = x cos θ - z sin θ, z' = x sin θ + z cos θ."""
     x, y, z = np.moveaxis(xyz, -1, 0)
     return np.stack([x * cos - z * sin, y, x * sin + z * cos], axis=-1)
 
 
-_RECIPES: Mapping[str, Callable[..., Array]] = {"plain": _plain}
-_CHOICES: Mapping[str, tuple[str, ...]] = {"centre": ("frame", "clip")}
+def _rotation(vector: Array, target: Array) -> Array:
+    """(3, 3) rotation that brings a vector to the direction of a unit vector, about their cross product.
+
+    The identity where there is no axis: the vector is zero, or lies along the target already (or against it).
+    """
+    vector = vector.astype(np.float64)
+    axis = np.cross(vector, target)
+    length = np.linalg.norm(axis)
+    if length < 1e-6:
+        return np.eye(3)
+    cos = np.clip(vector @ target / np.linalg.norm(vector), -1, 1)
+    if np.arccos(cos) < 1e-6:
+        return np.eye(3)
+    x, y, z = axis / length
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    rotation: Array = np.eye(3) + np.sqrt(1 - cos**2) * cross + (1 - cos) * cross @ cross
+    return rotation
+
+
+_RECIPES: Mapping[str, Callable[..., Array]] = {"plain": _plain, "crossclr": _crossclr, "agcn": _agcn}

@@ -20,9 +20,10 @@ class Source:
         class_names: what labels stand for.
         fps: frames a second.
         bodies: bodies a prepared frame can hold.
-        items: one entry a clip, such as its path.
-        read: entry → raw clip, xyz (T, M, V, C); raises KinemeError that names the file. Both it and the items
-            can be pickled, so that several processes can read.
+        names: (N,) name of every clip.
+        items: (N,) what `read` takes for it, such as its path.
+        read: item → raw clip, xyz (T, M, V, C); raises KinemeError that names the file.
+        costly: reading takes long enough to be shared among processes; then `read` and items can be pickled.
     """
 
     name: str
@@ -30,5 +31,7 @@ class Source:
     class_names: tuple[str, ...]
     fps: float
     bodies: int
+    names: Sequence[str]
     items: Sequence[Any]
     read: Callable[[Any], Clip]
+    costly: bool = False

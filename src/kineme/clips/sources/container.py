@@ -52,8 +52,8 @@ def open_container(path: Path) -> Source:
     """The clips of a container.
 
     Raises:
-        KinemeError: the file is missing or no such container, or an array in it is missing, misshapen or out of
-            range; the message names the array.
+        KinemeError: the file is missing or no such container, or an array in it is missing, misshapen or out
+            of range; the message names the array.
     """
     arrays = _load(path)
     _check(path, arrays)
@@ -64,6 +64,7 @@ def open_container(path: Path) -> Source:
         class_names=tuple(arrays["label_names"].tolist()),
         fps=float(arrays["fps"]),
         bodies=1,
+        names=arrays["name"].tolist(),
         items=range(len(arrays["name"])),
         read=partial(_clip, arrays, order),
     )
@@ -83,7 +84,7 @@ def _clip(arrays: dict[str, Array], order: Array, row: int) -> Clip:
 
 
 def label_runs(labels: Array) -> list[tuple[int, int, int]]:
-    """(T,) labels of frames → (start, end, label) of every maximal run of a label other than 0, end exclusive."""
+    """(T,) labels of frames → (start, end, label) of every run of one label other than 0, end exclusive."""
     change = np.flatnonzero(np.diff(labels)) + 1
     starts = np.concatenate([[0], change]) if len(labels) else np.zeros(0, dtype=np.int64)
     ends = np.append(starts[1:], len(labels))
@@ -124,7 +125,7 @@ def _check(path: Path, arrays: dict[str, Array]) -> None:
         if array.ndim != axes or array.dtype.kind not in kind:
             expected = {"U": "text", "iu": "integers"}.get(kind, "numbers")
             raise KinemeError(
-                f"{path}: {name!r} is {array.dtype} of shape {array.shape}; expected {expected} with {axes} axes"
+                f"{path}: {name!r} is {array.dtype} of shape {array.shape}; expected {expected}, {axes} axes"
             )
     xyz, offsets = arrays["xyz"], arrays["offsets"].astype(np.int64)
     frames, joints, coordinates = xyz.shape

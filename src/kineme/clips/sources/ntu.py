@@ -1,0 +1,186 @@
+"""NTU RGB+D 60 and 120: one text file a clip, as the data set's authors give it out.
+
+`SsssCcccPpppRrrrAaaa.skeleton` (setup, camera, performer, replication, action). A file is the number of
+frames; then for each frame the number of bodies; then for each body a line of tracking state, the number of
+joints and a line a joint: x y z in metres (y up, z away from the camera), eight numbers that are not needed
+here, and the joint's tracking state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.clips.sources import Source
+from kineme.clips.store import Clip
+from kineme.errors import KinemeError
+from kineme.layouts import get_layout
+
+Array = npt.NDArray[Any]
+
+_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
+_JOINTS = 25
+_BODY_NUMBERS = 10  # on a body's line of tracking state
+_JOINT_NUMBERS = 12
+_BLOCK = _BODY_NUMBERS + 1 + _JOINTS * _JOINT_NUMBERS  # numbers of one body in one frame
+_MAX_BODIES = 6  # that a Kinect v2 tracks at once
+_MAX_FRAMES = 100_000  # the longest clip has 300; a file that claims an hour is damaged
+_MAX_METRES = 1e4
+_MAX_BYTES = 1 << 26
+_REMEDY = "fetch the file again, or leave it out (--ignore, --skip_bad)"
+
+
+def open_ntu(folder: Path, actions: int) -> Source:
+    """The clips of a folder of .skeleton files, in order of name.
+
+    Args:
+        folder: where the files lie.
+        actions: 60 for NTU RGB+D 60, 120 for NTU RGB+D 120. Files of later actions are not of the data set
+            and are passed over, so that both can be prepared from one folder.
+
+    Raises:
+        KinemeError: the folder is missing or holds no such files, or a file's name is not of this form.
+    """
+    if not folder.is_dir():
+        raise KinemeError(f"{folder}: no such folder; NTU RGB+D is a folder of .skeleton files")
+    items = [path for path in sorted(folder.glob("*.skeleton")) if _numbers(path)[-1] <= actions]
+    if not items:
+        raise KinemeError(f"{folder}: holds no .skeleton files of actions 1 to {actions}")
+    return Source(
+        name=f"ntu{actions}",
+        layout=get_layout("ntu25"),
+        class_names=tuple(f"A{action:03}" for action in range(1, actions + 1)),
+        fps=30.0,
+        bodies=_MAX_BODIES,
+        names=[path.stem for path in items],
+        items=items,
+        read=read_clip,
+        costly=True,
+    )
+
+
+def read_clip(path: Path) -> Clip:
+    """One file with what its name says; the label is the action less one."""
+    setup, camera, performer, replication, action = _numbers(path)
+    return Clip(
+        name=path.stem,
+        xyz=read_skeleton(path),
+        label=action - 1,
+        subject=str(performer),
+        camera=camera,
+        setup=setup,
+        replication=replication,
+    )
+
+
+def _numbers(path: Path) -> tuple[int, ...]:
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        raise KinemeError(f"{path}: an NTU RGB+D file is called like S001C002P003R002A013.skeleton")
+    return tuple(map(int, match.groups()))
+
+
+def read_skeleton(path: Path) -> Array:
+    """(T, M, 25, 3) float32: the bodies of each frame in file order, zero where a frame has fewer than M.
+
+    A file is taken as one run of numbers, of which only counts and coordinates are looked at; if they do not
+    fit, it is gone through line by line to say where. Memory is asked for what the file holds, not for what
+    it claims.
+
+    Raises:
+        KinemeError: the file is missing, empty, binary, cut off, has another number of joints, or holds
+            something that is no finite number; the message names the line.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise KinemeError(f"{path}: is far too large for a .skeleton file; {_REMEDY}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise KinemeError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        return _parse(data.split())
+    except (ValueError, IndexError):
+        _explain(path, data)
+        raise
+
+
+def _parse(tokens: list[bytes]) -> Array:
+    """The numbers of a file → (T, M, 25, 3); ValueError or IndexError where they do not fit together."""
+    frames = int(tokens[0])
+    at = 1
+    rows: list[int] = []
+    slots: list[int] = []
+    coordinates: list[bytes] = []
+    for frame in range(frames):
+        bodies = int(tokens[at])
+        at += 1
+        if not 0 <= bodies <= _MAX_BODIES:
+            raise ValueError
+        for slot in range(bodies):
+            if int(tokens[at + _BODY_NUMBERS]) != _JOINTS:
+                raise ValueError
+            joints = tokens[at + _BODY_NUMBERS + 1 : at + _BLOCK]
+            for axis in range(3):
+                coordinates += joints[axis::_JOINT_NUMBERS]
+            rows.append(frame)
+            slots.append(slot)
+            at += _BLOCK
+    if at != len(tokens) or not 0 < frames <= _MAX_FRAMES:
+        raise ValueError
+    values = np.array([float(number) for number in coordinates])
+    if not (np.abs(values) < _MAX_METRES).all():  # NaN is not smaller either
+        raise ValueError
+    xyz = np.zeros((frames, max(slots, default=-1) + 1, _JOINTS, 3), dtype=np.float32)
+    xyz[rows, slots] = values.reshape(-1, 3, _JOINTS).transpose(0, 2, 1)
+    return xyz
+
+
+def _explain(path: Path, data: bytes) -> None:
+    """Raises what is wrong with a file that could not be parsed, and in which line."""
+    if not data.strip():
+        raise KinemeError(f"{path}: is empty; {_REMEDY}")
+    if b"\0" in data:
+        raise KinemeError(f"{path}: is binary, not an NTU RGB+D text file; {_REMEDY}")
+    numbered = enumerate(data.splitlines(), start=1)
+    lines = iter([(number, line) for number, line in numbered if line.strip()])
+
+    def check(expected: str, fits: Callable[[list[bytes]], bool]) -> list[bytes]:
+        number, line = next(lines, (0, b""))
+        if not number:
+            raise KinemeError(f"{path}: is cut off: it ends before {expected}; {_REMEDY}")
+        with contextlib.suppress(ValueError):
+            if fits(line.split()):
+                return line.split()
+        found = line.decode("ascii", "backslashreplace").strip()
+        found = found if len(found) <= 60 else f"{found[:60]}..."
+        raise KinemeError(f"{path}:{number}: expected {expected}, found {found!r}; {_REMEDY}")
+
+    def count(what: str, low: int, high: int) -> int:
+        fields = check(
+            f"{what} ({low} to {high})", lambda fields: len(fields) == 1 and low <= int(fields[0]) <= high
+        )
+        return int(fields[0])
+
+    def is_joint(fields: list[bytes]) -> bool:
+        return len(fields) == _JOINT_NUMBERS and all(abs(float(field)) < _MAX_METRES for field in fields[:3])
+
+    frames = count("the number of frames", 1, _MAX_FRAMES)
+    for frame in range(1, frames + 1):
+        bodies = count(f"the number of bodies in frame {frame} of {frames}", 0, _MAX_BODIES)
+        for body in range(1, bodies + 1):
+            place = f"body {body} in frame {frame} of {frames}"
+            check(f"the {_BODY_NUMBERS} numbers of {place}", lambda fields: len(fields) == _BODY_NUMBERS)
+            check(f"{_JOINTS}, the joints of {place}", lambda fields: [int(f) for f in fields] == [_JOINTS])
+            for joint in range(1, _JOINTS + 1):
+                check(
+                    f"{_JOINT_NUMBERS} numbers of joint {joint} of {place}, x y z in metres first", is_joint
+                )
+    number, _ = next(lines, (0, b""))
+    if number:
+        raise KinemeError(f"{path}:{number}: goes on after the {frames} frames that line 1 counts; {_REMEDY}")

@@ -1,0 +1,121 @@
+"""Published splits by name: which clips of a store train and which test.
+
+| name | trains on |
+|---|---|
+| `all` | every clip, and tests on every clip |
+| `xsub60`, `xsub120` | NTU RGB+D's training performers |
+| `xsub` | the one of these that the store's source calls for |
+| `xview` | cameras 2 and 3 |
+| `xset` | even setups |
+| `odd-even` | odd subjects |
+| `subjects:1,2,5` | these subjects |
+| `cameras:2,3` | these cameras |
+
+All others test. Names joined by `+` train on clips that all of them train on and test on clips that all of
+them test on; clips in between are in neither part.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+
+Mask = npt.NDArray[np.bool_]
+
+_NAMES = "all, xsub, xsub60, xsub120, xview, xset, odd-even, subjects:1,2,5 and cameras:2,3"
+
+# Training performers: Shahroudy et al., CVPR 2016 (60) and Liu et al., TPAMI 2019 (120).
+_XSUB60 = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
+_XSUB120 = (
+    *_XSUB60, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91,
+    92, 93, 94, 95, 97, 98, 100, 103,
+)  # fmt: skip
+
+
+def split_rows(store: ClipStore, name: str, part: Literal["train", "test"]) -> npt.NDArray[np.int64]:
+    """Rows of a store's clips that are in one part of a split, in order.
+
+    Raises:
+        KinemeError: there is no such split, the store lacks the column it needs, or the part is empty.
+    """
+    if part not in ("train", "test"):
+        raise KinemeError(f"a split has the parts train and test, not {part!r}")
+    chosen = np.ones(len(store), dtype=bool)
+    for single in name.split("+"):
+        train = _training(store, single.strip())
+        if train is not None:
+            chosen &= train if part == "train" else ~train
+    if not chosen.any():
+        raise KinemeError(f"{store.path}: split {name!r} leaves no clips to {part} on")
+    return np.flatnonzero(chosen)
+
+
+def _training(store: ClipStore, name: str) -> Mask | None:
+    """(N,) which clips train, the others test; None where all do both."""
+    kind, _, values = name.partition(":")
+    if name == "all":
+        return None
+    if name == "xsub":
+        if store.manifest.source not in ("ntu60", "ntu120"):
+            raise KinemeError(
+                f"{store.path}: 'xsub' is NTU RGB+D's split, and this store's source is {store.manifest.source!r}; "
+                "name the subjects to train on, as in subjects:1,2,5"
+            )
+        return _training(store, store.manifest.source.replace("ntu", "xsub"))
+    if name in ("xsub60", "xsub120"):
+        return np.isin(_subject_numbers(store), _XSUB60 if name == "xsub60" else _XSUB120)
+    if name == "odd-even":
+        return np.equal(_subject_numbers(store) % 2, 1)
+    if name == "xview":
+        return np.isin(_column(store, "camera"), [2, 3])
+    if name == "xset":
+        return np.equal(_column(store, "setup") % 2, 0)
+    if kind == "subjects" and values:
+        return _among(store, _subjects(store), values, "subject")
+    if kind == "cameras" and values:
+        return _among(store, _column(store, "camera").astype(str), values, "camera")
+    raise KinemeError(f"no split is called {name!r}; there are {_NAMES}, joined by +")
+
+
+def _column(store: ClipStore, column: str) -> npt.NDArray[np.int64]:
+    numbers = store.index[column].astype(np.int64)
+    if (numbers < 0).any():
+        raise KinemeError(f"{store.path}: not every clip has a {column}, and the split needs one")
+    return numbers
+
+
+def _subjects(store: ClipStore) -> npt.NDArray[np.str_]:
+    """(N,) subjects, numbers without leading zeros ('01' is '1')."""
+    names = store.index["subject"].astype(str)
+    if (names == "").any():
+        raise KinemeError(f"{store.path}: not every clip has a subject, and the split needs one")
+    return np.array([_plainly(name) for name in names])
+
+
+def _plainly(name: str) -> str:
+    return str(int(name)) if name.isdecimal() else name
+
+
+def _subject_numbers(store: ClipStore) -> npt.NDArray[np.int64]:
+    subjects = _subjects(store)
+    for subject in subjects:
+        if not subject.isdecimal():
+            raise KinemeError(
+                f"{store.path}: the split counts subjects by number, and one is called {subject!r}; name those to "
+                "train on, as in subjects:a,b"
+            )
+    return subjects.astype(np.int64)
+
+
+def _among(store: ClipStore, column: npt.NDArray[np.str_], values: str, what: str) -> Mask:
+    wanted = [_plainly(value.strip()) for value in values.split(",")]
+    if missing := sorted(set(wanted) - set(column.tolist())):
+        raise KinemeError(
+            f"{store.path}: has no {what} {missing[0]!r}; there are {', '.join(sorted(set(column.tolist())))}"
+        )
+    return np.isin(column, wanted)
