@@ -2,7 +2,8 @@
 
 from kineme.methods.aimclr import AimCLR
 from kineme.methods.base import Method
+from kineme.methods.usdrl import USDRL
 
-METHODS: dict[str, type[Method]] = {"aimclr": AimCLR}
+METHODS: dict[str, type[Method]] = {"aimclr": AimCLR, "usdrl": USDRL}
 
-__all__ = ["METHODS", "AimCLR", "Method"]
+__all__ = ["METHODS", "USDRL", "AimCLR", "Method"]

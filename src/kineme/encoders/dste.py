@@ -1,0 +1,151 @@
+"""DSTE: dense spatio-temporal encoder of USDRL (Weng et al., AAAI 2025, section on the DSTE)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme.encoders.base import ClipShape
+from kineme.encoders.tokens import SelfAttention, TokenEncoder
+from kineme.errors import KinemeError
+
+
+class DSTE(TokenEncoder):
+    """Dense shift attention beside convolutional attention, over frames and over joints.
+
+    Args:
+        shape: of the clips.
+        hidden: width D of a token; the clip's feature has 2·D.
+        heads: attention heads; a divisor of `hidden`.
+        depth: layers a stream.
+        drop_path: share of clips whose attention or MLP branch is left out, branch by branch, in training.
+        gap: every how many tokens one stays unmixed by the dense shift.
+        alpha: weight of the convolutional attention; the dense shift attention has 1 - alpha.
+
+    Raises:
+        KinemeError: `heads` does not divide `hidden`, or a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        shape: ClipShape,
+        *,
+        hidden: int = 1024,
+        heads: int = 1,
+        depth: int = 2,
+        drop_path: float = 0.1,
+        gap: int = 4,
+        alpha: float = 0.5,
+    ):
+        if not 0 <= drop_path < 1:
+            raise KinemeError(f"drop_path: is {drop_path}; it must be at least 0 and less than 1")
+        if gap < 1:
+            raise KinemeError(f"gap: is {gap}; it must be at least 1")
+        if not 0 <= alpha <= 1:
+            raise KinemeError(f"alpha: is {alpha}; it must lie between 0 and 1")
+
+        def layer(tokens: int) -> DSTLayer:
+            return DSTLayer(hidden, heads, tokens, drop_path, gap, alpha)
+
+        super().__init__(shape, hidden, depth, layer, position_each_layer=True)
+
+
+class DSTLayer(nn.Module):
+    """α·CA(x) + (1 - α)·DSA(x), with one attention module for both: (N, L, D) → (N, L, D)."""
+
+    def __init__(self, dim: int, heads: int, tokens: int, drop_path: float, gap: int, alpha: float):
+        super().__init__()
+        self.alpha = alpha
+        self.attention = SelfAttention(dim, heads)  # shared: it is handed to the two parts, not owned by them
+        self.convolutional = ConvolutionalAttention(dim, drop_path)
+        self.shift = DenseShiftAttention(dim, tokens, drop_path, gap)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, D) → (N, L, D)."""
+        convolutional = self.convolutional(x, self.attention)
+        shift = self.shift(x, self.attention)
+        out: Tensor = self.alpha * convolutional + (1 - self.alpha) * shift
+        return out
+
+
+class ConvolutionalAttention(nn.Module):
+    """CA: a convolution over channels before the attention; no residual around the MLP."""
+
+    def __init__(self, dim: int, drop_path: float):
+        super().__init__()
+        self.convolution = nn.Linear(dim, dim)  # kernel size 1
+        self.norm1 = nn.LayerNorm(dim)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = MLP(dim)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor, attention: SelfAttention) -> Tensor:
+        """(N, L, D) → (N, L, D), with the layer's attention."""
+        y = x + F.relu(self.convolution(x))
+        a = x + self.drop_path(attention(self.norm1(y)))
+        out: Tensor = self.drop_path(self.mlp(self.norm2(a)))
+        return out
+
+
+class DenseShiftAttention(nn.Module):
+    """DSA: a pre-norm attention block, on the tokens and on a mixture of them; the mean of the two."""
+
+    mixed: Tensor
+
+    def __init__(self, dim: int, tokens: int, drop_path: float, gap: int):
+        super().__init__()
+        self.mix1 = nn.Linear(tokens, tokens)
+        self.mix2 = nn.Linear(tokens, tokens)
+        self.norm1 = nn.LayerNorm(dim)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = MLP(dim)
+        self.drop_path = DropPath(drop_path)
+        mixed = torch.ones(tokens, 1)
+        mixed[::gap] = 0
+        self.register_buffer("mixed", mixed, persistent=False)
+
+    def shifted(self, x: Tensor) -> Tensor:
+        """x + W2·ReLU(W1·x) over the token axis, but x itself at every `gap`-th token."""
+        hidden = F.relu(self.mix1(x.mT))
+        return x + F.linear(hidden, self.mix2.weight * self.mixed, self.mix2.bias * self.mixed[:, 0]).mT
+
+    def forward(self, x: Tensor, attention: SelfAttention) -> Tensor:
+        """(N, L, D) → (N, L, D), with the layer's attention."""
+        both = torch.cat((self.shifted(x), x))
+        both = both + self.drop_path(attention(self.norm1(both)))
+        both = both + self.drop_path(self.mlp(self.norm2(both)))
+        shifted, plain = both.chunk(2)
+        return torch.lerp(shifted, plain, 0.5)
+
+
+class MLP(nn.Module):
+    """Linear D → 2D, GELU, Linear 2D → D."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.linear1 = nn.Linear(dim, 2 * dim)
+        self.linear2 = nn.Linear(2 * dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) → (..., D)."""
+        out: Tensor = self.linear2(F.gelu(self.linear1(x)))
+        return out
+
+
+class DropPath(nn.Module):
+    """In training, zeroes the branch of a random share of the clips; the others are scaled up.
+
+    Stochastic depth (Huang et al., ECCV 2016), drawn from torch's generator of the tensor's device.
+    """
+
+    def __init__(self, share: float):
+        super().__init__()
+        self.share = share
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """(N, L, D) → (N, L, D)."""
+        if not self.training or self.share == 0:
+            return branch
+        keep = 1 - self.share
+        return branch * branch.new_empty(len(branch), 1, 1).bernoulli_(keep).div_(keep)

@@ -1,0 +1,46 @@
+"""STTR: spatial and temporal transformer, the plain encoder of USDRL (Weng et al., AAAI 2025)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme.encoders.base import ClipShape
+from kineme.encoders.tokens import SelfAttention, TokenEncoder
+
+
+class STTR(TokenEncoder):
+    """Post-norm transformer layers over frames and over joints.
+
+    Args:
+        shape: of the clips.
+        hidden: width D of a token; the clip's feature has 2·D.
+        heads: attention heads; a divisor of `hidden`.
+        depth: layers a stream.
+
+    Raises:
+        KinemeError: `heads` does not divide `hidden`, or a setting is not positive.
+    """
+
+    def __init__(self, shape: ClipShape, *, hidden: int = 1024, heads: int = 1, depth: int = 2):
+        super().__init__(
+            shape, hidden, depth, lambda _: PostNormLayer(hidden, heads), position_each_layer=False
+        )
+
+
+class PostNormLayer(nn.Module):
+    """Attention, then a ReLU MLP of the same width, each normalised after its residual."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.attention = SelfAttention(dim, heads)
+        self.norm1 = nn.LayerNorm(dim)
+        self.linear1 = nn.Linear(dim, dim)
+        self.linear2 = nn.Linear(dim, dim)
+        self.norm2 = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, D) → (N, L, D)."""
+        x = self.norm1(x + self.attention(x))
+        out: Tensor = self.norm2(x + self.linear2(F.relu(self.linear1(x), inplace=True)))
+        return out

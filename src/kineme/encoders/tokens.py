@@ -1,0 +1,150 @@
+"""What STTR and DSTE share: two token sequences of a clip, each through a stack of attention layers.
+
+A token is a frame (temporal stream) or a joint of a body (spatial stream); both streams keep their tokens, so
+that a clip has dense features beside its pooled one. (USDRL: Weng et al., AAAI 2025, arXiv 2412.09220.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme.encoders.base import ClipShape, Encoder, Features
+from kineme.errors import KinemeError
+
+COORDINATES = 3  # C of every clip
+
+
+def temporal_tokens(clips: Tensor) -> Tensor:
+    """(N, C, T, V, M) → (N, T, M·V·C): a token a frame, flattened in the order (M, V, C)."""
+    return clips.permute(0, 2, 4, 3, 1).flatten(2)
+
+
+def spatial_tokens(clips: Tensor) -> Tensor:
+    """(N, C, T, V, M) → (N, M·V, T·C): a token a joint of a body, flattened in the order (T, C)."""
+    return clips.permute(0, 4, 3, 2, 1).flatten(3).flatten(1, 2)
+
+
+def sinusoidal_positions(length: int, dim: int) -> Tensor:
+    """(length, dim): sin(p / 10000^(2i/dim)) at 2i, cosine at 2i + 1 (Vaswani et al., 2017)."""
+    rate = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
+    angle = torch.arange(length)[:, None] * rate
+    return torch.stack((angle.sin(), angle.cos()), dim=2).flatten(1)[:, :dim]
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention; queries, keys and values come from one projection."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        if heads < 1 or dim % heads:
+            raise KinemeError(f"heads: {heads} does not divide the hidden size {dim}; choose a divisor of it")
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        nn.init.xavier_uniform_(self.qkv.weight)
+        nn.init.zeros_(self.qkv.bias)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, D) → (N, L, D)."""
+        query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return out
+
+
+class TokenStream(nn.Module):
+    """Tokens → embedding → layers: (N, L, width) → (N, L, hidden).
+
+    Args:
+        width: numbers a token.
+        position: (L, hidden) added to the tokens; learned where it is a parameter.
+        layers: each (N, L, hidden) → (N, L, hidden).
+        position_each_layer: whether it is added before every layer, or the first only.
+    """
+
+    def __init__(self, width: int, position: Tensor, layers: nn.ModuleList, position_each_layer: bool):
+        super().__init__()
+        hidden = position.shape[1]
+        self.embedding = nn.Sequential(
+            nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden)
+        )
+        if isinstance(position, nn.Parameter):
+            self.position = position
+        else:
+            self.register_buffer("position", position, persistent=False)
+        self.layers = layers
+        self.position_each_layer = position_each_layer
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(N, L, width) → (N, L, hidden)."""
+        x: Tensor = self.embedding(tokens)
+        for depth, layer in enumerate(self.layers):
+            x = layer(x + self.position if depth == 0 or self.position_each_layer else x)
+        return x
+
+
+class TokenEncoder(Encoder):
+    """A temporal and a spatial stream; the clip's feature is their maxima over tokens, side by side.
+
+    Args:
+        shape: of the clips.
+        hidden: width D of a token.
+        depth: layers a stream.
+        layer: makes a layer for a sequence of this many tokens.
+        position_each_layer: see `TokenStream`.
+
+    Raises:
+        KinemeError: a setting is no positive number.
+    """
+
+    def __init__(
+        self,
+        shape: ClipShape,
+        hidden: int,
+        depth: int,
+        layer: Callable[[int], nn.Module],
+        position_each_layer: bool,
+    ):
+        super().__init__()
+        for name, value in (("hidden", hidden), ("depth", depth)):
+            if value < 1:
+                raise KinemeError(f"{name}: is {value}; it must be at least 1")
+        self.shape = shape
+        self.hidden = hidden
+        self.dim = 2 * hidden
+        joints = shape.bodies * shape.layout.num_joints
+        learned = nn.Parameter(nn.init.trunc_normal_(torch.empty(joints, hidden), std=0.02))
+        self.temporal = TokenStream(
+            joints * COORDINATES,
+            sinusoidal_positions(shape.frames, hidden),
+            nn.ModuleList(layer(shape.frames) for _ in range(depth)),
+            position_each_layer,
+        )
+        self.spatial = TokenStream(
+            shape.frames * COORDINATES,
+            learned,
+            nn.ModuleList(layer(joints) for _ in range(depth)),
+            position_each_layer,
+        )
+
+    def forward(self, clips: Tensor) -> Features:
+        """(N, C, T, V, M) → clip (N, 2·hidden), temporal (N, T, hidden), spatial (N, M·V, hidden).
+
+        Raises:
+            KinemeError: clips of another shape than the encoder was built for.
+        """
+        wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
+        if clips.shape[1:] != wanted:
+            raise KinemeError(
+                f"clips of (C, T, V, M) = {tuple(clips.shape[1:])} given to an encoder for {wanted}; "
+                "resize the clips or build the encoder for their shape"
+            )
+        temporal = self.temporal(temporal_tokens(clips))
+        spatial = self.spatial(spatial_tokens(clips))
+        return Features(torch.cat((temporal.amax(1), spatial.amax(1)), dim=1), temporal, spatial)

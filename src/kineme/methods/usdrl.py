@@ -1,0 +1,180 @@
+"""USDRL: multi-grained feature decorrelation (Weng et al., AAAI 2025, arXiv 2412.09220).
+
+No negatives, no momentum encoder, no queue: four views of a clip agree, and the dimensions of their temporal,
+spatial and instance embeddings are kept alive and decorrelated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme.augment import (
+    corrupt,
+    draw_coin,
+    draw_corruption,
+    draw_shear,
+    draw_window,
+    shear_matrix,
+    where,
+)
+from kineme.clips.batches import Clips
+from kineme.encoders.base import Encoder, Features
+from kineme.errors import KinemeError
+from kineme.methods.base import Method
+from kineme.methods.decorrelation import cross_correlation, similarity, spread, variance_covariance
+from kineme.streams import to_stream
+
+VIEWS = 4
+WINDOW = (0.1, 1.0)  # share of a clip's frames in a view
+SHEAR = 1.0
+
+
+class USDRL(Method):
+    """Consistency of four views and decorrelation of their dimensions, at three grains.
+
+    The batch statistics (the projectors' batch norms, the covariances) are those of the whole batch over all
+    processes, so that two processes of 32 clips train as one of 64.
+
+    Args:
+        encoder: one whose clip feature is a temporal half and a spatial half: STTR, DSTE.
+        similarity: weight of the similarity of views.
+        variance: weight of the variance and autocovariance term.
+        cross: weight of the cross-correlation of views.
+        grain: weight of the temporal and of the spatial embedding beside the instance's.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        similarity: float = 5.0,
+        variance: float = 1.0,
+        cross: float = 0.001,
+        grain: float = 0.5,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.weights = {"similarity": similarity, "variance_covariance": variance, "cross_correlation": cross}
+        self.grain = grain
+        half, whole = encoder.dim // 2, encoder.dim
+        self.temporal_projector = Projector(half, whole, whole)
+        self.spatial_projector = Projector(half, whole, whole)
+        self.instance_projector = Projector(whole, whole, 2 * whole)
+
+    def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Four views (N, C, T, V, M): crop and resize, joint corruption or shear, then the stream."""
+        shape = self.encoder.shape
+        rows = torch.arange(len(clips), device=clips.start.device).repeat(VIEWS)
+        every = clips[rows]
+        count = len(every)
+        xyz = every.resize(shape.frames, *draw_window(every.length, shape.frames, WINDOW, generator))
+        joints, matrix = draw_corruption(count, shape.layout.num_joints, generator)
+        sheared = draw_coin(count, 0.5, generator)  # a shear is a matrix for all joints
+        joints = where(sheared, torch.ones_like(joints), joints)
+        matrix = where(sheared, shear_matrix(draw_shear(count, SHEAR, generator)), matrix)
+        return to_stream(corrupt(xyz, joints, matrix), stream, shape.layout).chunk(VIEWS)
+
+    def loss(self, views: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """The weighted sum `loss`; for the log its three terms, each also by grain, unweighted and detached.
+
+        `effective_rank` and `embedding_std` describe the instance embedding (see `decorrelation.spread`).
+
+        Raises:
+            KinemeError: the encoder has no dense features, or a single clip makes up the whole batch.
+        """
+        embeddings = self.project(self.encoder(torch.cat(views)), len(views))
+        with torch.autocast(views[0].device.type, enabled=False):
+            embeddings = {name: z.float() for name, z in embeddings.items()}
+            return self._terms(embeddings)
+
+    def project(self, features: Features, views: int) -> dict[str, Tensor]:
+        """Features of K views, one after the other (K·B, ...) → embeddings (K, B, P) by grain.
+
+        B counts the clips of all processes.
+        """
+        if features.temporal is None or features.spatial is None:
+            raise KinemeError(
+                "method USDRL needs an encoder with temporal and spatial features: STTR or DSTE"
+            )
+        pooled = gather_batch(features.clip.view(views, -1, self.encoder.dim))
+        if self.training and pooled.shape[1] < 2:
+            raise KinemeError("method USDRL needs at least 2 clips a batch, for their variance")
+        temporal, spatial = pooled.chunk(2, dim=2)
+        return {
+            "instance": self.instance_projector(pooled),
+            "temporal": self.temporal_projector(temporal),
+            "spatial": self.spatial_projector(spatial),
+        }
+
+    def _terms(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        terms = {
+            "similarity": similarity,
+            "variance_covariance": variance_covariance,
+            "cross_correlation": cross_correlation,
+        }
+        loss = torch.zeros((), device=embeddings["instance"].device)
+        logged: dict[str, Tensor] = {}
+        for name, term in terms.items():
+            grains = {grain: term(z) for grain, z in embeddings.items()}
+            total = grains["instance"] + self.grain * (grains["temporal"] + grains["spatial"])
+            loss = loss + self.weights[name] * total
+            logged[name] = total.detach()
+            logged |= {f"{name}/{grain}": value.detach() for grain, value in grains.items()}
+        rank, std = spread(embeddings["instance"])
+        return {"loss": loss, **logged, "effective_rank": rank, "embedding_std": std}
+
+
+class Projector(nn.Module):
+    """Linear, BN, ReLU, Linear, BN, ReLU, Linear: each view has its own batch statistics."""
+
+    def __init__(self, width: int, hidden: int, out: int):
+        super().__init__()
+        linears = nn.Linear(width, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, out)
+        for linear in linears:
+            nn.init.trunc_normal_(linear.weight, std=0.02)
+            nn.init.zeros_(linear.bias)
+        self.linears = nn.ModuleList(linears)
+        self.norms = nn.ModuleList((nn.BatchNorm1d(hidden), nn.BatchNorm1d(hidden)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(K, B, width) → (K, B, out)."""
+        for linear, norm in zip(self.linears[:-1], self.norms, strict=True):
+            x = F.relu(torch.stack([norm(view) for view in linear(x)]))
+        out: Tensor = self.linears[-1](x)
+        return out
+
+
+def gather_batch(pooled: Tensor) -> Tensor:
+    """(K, B, D) of this process → (K, W·B, D) of all W processes, in order of rank, with gradients.
+
+    Gathered before the projectors, so that every process computes the batch norms and the loss of the whole
+    batch from the same numbers; what is left out of SyncBatchNorm works on every device.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return pooled
+    gathered: Tensor = _GatherBatch.apply(pooled)  # type: ignore[no-untyped-call]
+    return gathered
+
+
+class _GatherBatch(torch.autograd.Function):
+    """All processes hold the same loss of the gathered tensor, so its gradient needs no communication.
+
+    Each keeps its own part, times W: DDP will divide the sum of the encoder's gradients by W. The projectors'
+    gradients are those of the whole batch on every process, and so is their mean.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, pooled: Tensor) -> Tensor:
+        parts = [torch.empty_like(pooled) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, pooled.contiguous())
+        return torch.cat(parts, dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        world = dist.get_world_size()
+        return gradients[0].chunk(world, dim=1)[dist.get_rank()] * world
