@@ -12,7 +12,7 @@ def draw_coin(n: int, probability: float, generator: torch.Generator) -> Tensor:
 
 
 def draw_uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Uniform numbers in [low, high)."""
+    """Uniform numbers between low and high."""
     return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
 
 

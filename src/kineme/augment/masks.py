@@ -44,7 +44,8 @@ def draw_region(n: int, walks: Tensor, generator: torch.Generator) -> Tensor:
         joints, (n, _share(REGION_SEEDS, joints)), generator=generator, device=generator.device
     )
     sums = region_sums(seeds, walks)
-    ties = torch.rand(sums.shape, generator=generator, device=generator.device)  # sums are whole numbers
+    # Sums are whole numbers, so less than one added decides between equal ones only.
+    ties = torch.rand(sums.shape, generator=generator, device=generator.device) / 2
     return mark((sums + ties).topk(_share(REGION_JOINTS, joints)).indices, joints)
 
 

@@ -1,4 +1,4 @@
-"""Transforms along time: which frames a clip keeps, and how they are mixed."""
+"""Transforms along time: which frames a clip keeps, and how neighbours are mixed."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ def pad_length(frames: int) -> int:
 
 
 def draw_pad_crop(n: int, frames: int, generator: torch.Generator) -> Tensor:
-    """(n,) int64 starts of a window of `frames` in the padded clip, uniform in 0..2p."""
+    """(n,) int64 starts of a window of T = `frames` in the padded clip, uniform in 0..2p."""
     return torch.randint(2 * pad_length(frames) + 1, (n,), generator=generator, device=generator.device)
 
 
 def pad_crop(clips: Tensor, start: Tensor) -> Tensor:
-    """Mirrors p = T // 6 frames on at each end, then keeps T frames from `start` (N,); neutral: p."""
-    count = clips.shape[2]
-    source = torch.arange(count, device=start.device) + start[:, None] - pad_length(count)
+    """Mirrors p = T // 6 frames on at each end, then keeps T frames from `start` (N,). Neutral: p."""
+    frames = clips.shape[2]
+    source = torch.arange(frames, device=start.device) + (start[:, None] - pad_length(frames))
     source = torch.where(source < 0, -1 - source, source)
-    source = torch.where(source >= count, 2 * count - 1 - source, source)
-    return take_frames(clips, source)
+    source = torch.where(source >= frames, 2 * frames - 1 - source, source)
+    return _take_frames(clips, source)
 
 
 def reverse_time(clips: Tensor, apply: Tensor) -> Tensor:
     """Plays the clips backwards where `apply` (N,) is true."""
     forward = torch.arange(clips.shape[2], device=apply.device)
-    return take_frames(clips, torch.where(apply[:, None], forward.flip(0), forward))
+    return _take_frames(clips, torch.where(apply[:, None], forward.flip(0), forward))
 
 
-def take_frames(clips: Tensor, source: Tensor) -> Tensor:
-    """The frames `source` (N, T') of each clip, in that order."""
-    rows = torch.arange(len(clips), device=clips.device)[:, None]
-    return clips.movedim(2, 1)[rows, source].movedim(1, 2)
+def _take_frames(clips: Tensor, source: Tensor) -> Tensor:
+    """The frames `source` (N, T) of each clip, in that order: rows of V·M numbers, gathered whole."""
+    n, coordinates, frames, joints, bodies = clips.shape
+    first = torch.arange(n * coordinates, device=source.device).view(n, coordinates, 1) * frames
+    rows = (first + source[:, None]).flatten()
+    return clips.reshape(-1, joints * bodies).index_select(0, rows).view(clips.shape)
 
 
 def draw_blur(n: int, generator: torch.Generator) -> Tensor:
@@ -47,38 +49,38 @@ def draw_blur(n: int, generator: torch.Generator) -> Tensor:
 
 
 def blur(clips: Tensor, sigma: Tensor) -> Tensor:
-    """Weighs the 15 frames about each by exp(-d²/2σ²), σ (N,) in frames; σ = 0 leaves the clip as it is.
+    """Adds up the 15 frames about each, weighed by exp(-d²/2σ²), σ (N,) in frames. Neutral: zero.
 
-    As in AimCLR's program, the weights are not divided by their sum, and frames beyond the ends are zero.
+    As in AimCLR's program the weights are not divided by their sum, and frames beyond the ends count as zero.
     """
-    n, _, frames, _, _ = clips.shape
-    time = torch.arange(frames, device=clips.device)
-    distance = (time[:, None] - time).abs()
-    exponent = -(distance**2) / (2 * sigma.view(-1, 1, 1) ** 2).clamp_min(1e-6)
-    band = exponent.exp() * (distance <= BLUR_REACH)
-    return (
-        torch.bmm(band, clips.movedim(2, 1).flatten(2))
-        .view(n, frames, *clips.shape[1:2], *clips.shape[3:])
-        .movedim(1, 2)
-    )
+    distance = torch.arange(BLUR_REACH + 1, device=sigma.device)
+    weights = torch.exp(-(distance**2) / (2 * sigma[:, None] ** 2).clamp_min(1e-6))
+    weights = weights[..., None, None, None, None]
+    blurred = clips.clone()
+    for d in range(1, min(BLUR_REACH, clips.shape[2] - 1) + 1):
+        blurred[:, :, d:].addcmul_(clips[:, :, :-d], weights[:, d])
+        blurred[:, :, :-d].addcmul_(clips[:, :, d:], weights[:, d])
+    return blurred
 
 
 def draw_window(
-    length: Tensor, frames: int, fraction: tuple[float, float], generator: torch.Generator
+    length: Tensor, frames: int, fraction_range: tuple[float, float], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """A random window of each clip, for `Clips.resize`.
 
     Args:
         length: (N,) int64, F, the clips' frames.
-        frames: the least length of a window, T of the view; shorter clips are taken whole.
-        fraction: range of the share s of the clip that is kept.
+        frames: T, the least length of a window; shorter clips are taken whole.
+        fraction_range: of the share s of a clip that is kept, drawn uniformly.
+        generator: on the device of `length`.
 
     Returns:
-        (start, length): length min(max(floor(s·F), T), F), start uniform in 0..F - length, (N,) int64 each.
+        (start, length), (N,) int64 each: length min(max(floor(s·F), T), F), start uniform in 0..F - length.
     """
-    share = draw_uniform(tuple(length.shape), *fraction, generator)
+    n = len(length)
+    share = draw_uniform((n,), *fraction_range, generator)
     kept = torch.minimum((share * length).long().clamp_min(frames), length)
-    start = draw_uniform(tuple(length.shape), 0.0, 1.0, generator) * (length - kept + 1)
+    start = draw_uniform((n,), 0.0, 1.0, generator) * (length - kept + 1)
     return start.long(), kept
 
 
