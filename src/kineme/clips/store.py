@@ -11,11 +11,14 @@ into place.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -105,9 +108,13 @@ class ClipStore:
         """
         self.path = Path(path)
         if not self.path.exists():
-            raise KinemeError(f"{path}: no such clip store; make one with `kineme prepare` or `kineme generate`")
+            raise KinemeError(
+                f"{path}: no such clip store; make one with `kineme prepare` or `kineme generate`"
+            )
         if not (self.path / "manifest.json").is_file():
-            raise KinemeError(f"{path}: not a clip store (it has no manifest.json); make one with `kineme prepare`")
+            raise KinemeError(
+                f"{path}: not a clip store (it has no manifest.json); make one with `kineme prepare`"
+            )
         try:
             data = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
             if data["format_version"] > FORMAT_VERSION:
@@ -130,16 +137,22 @@ class ClipStore:
                 self.intervals: dict[str, Array] = {
                     name: stored[f"interval_{name}"] for name in INTERVAL_COLUMNS
                 }
+            self._check()
         except KinemeError:
             raise
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise KinemeError(f"{path}: damaged clip store ({_line(error)}); prepare it again") from error
-        held = int(self.index["frames"].sum())
-        if self.frames.ndim != 4 or len(self.frames) != held or self.frames.shape[2] != self.layout.num_joints:
-            raise KinemeError(
-                f"{path}: damaged clip store (frames.npy is {self.frames.shape}, the index counts {held} frames "
-                f"of {self.layout.num_joints} joints); prepare it again"
-            )
+
+    def _check(self) -> None:
+        """Raises ValueError where files and index do not fit together."""
+        frames, offset = self.index["frames"], self.index["offset"]
+        if any(column.shape != frames.shape for column in self.index.values()):
+            raise ValueError("index.npz: columns differ in length")
+        if (frames < 1).any() or (offset != np.cumsum(frames) - frames).any():
+            raise ValueError("index.npz: clips do not follow one another")
+        expected = int(frames.sum()), self.layout.num_joints, 3
+        if self.frames.ndim != 4 or (len(self.frames), *self.frames.shape[2:]) != expected:
+            raise ValueError(f"frames.npy is {self.frames.shape}, the index counts {expected[0]} frames")
 
     def __len__(self) -> int:
         return len(self.index["name"])
@@ -296,7 +309,9 @@ class StoreWriter:
         assert self._file is not None
         self._write_header()
         self._file.close()
-        columns = dict(zip(CLIP_COLUMNS, map(np.array, zip(*self._rows, strict=True)), strict=True))
+        columns: dict[str, Any] = dict(
+            zip(CLIP_COLUMNS, map(np.array, zip(*self._rows, strict=True)), strict=True)
+        )
         intervals = np.array(self._intervals, dtype=np.int64).reshape(-1, len(INTERVAL_COLUMNS))
         for i, name in enumerate(INTERVAL_COLUMNS):
             columns[f"interval_{name}"] = intervals[:, i]
@@ -310,10 +325,8 @@ class StoreWriter:
 
     def _discard(self) -> None:
         if self._file is not None:
-            try:
+            with contextlib.suppress(OSError):  # a full disk: what is left in the buffer is not wanted
                 self._file.close()
-            except OSError:  # a full disk: the rest of the buffer cannot be flushed, and is not wanted
-                pass
         shutil.rmtree(self._work, ignore_errors=True)
 
 
