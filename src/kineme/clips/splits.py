@@ -32,8 +32,8 @@ _NAMES = "all, xsub, xsub60, xsub120, xview, xset, odd-even, subjects:1,2,5 and 
 # Training performers: Shahroudy et al., CVPR 2016 (60) and Liu et al., TPAMI 2019 (120).
 _XSUB60 = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
 _XSUB120 = (
-    *_XSUB60, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91,
-    92, 93, 94, 95, 97, 98, 100, 103,
+    *_XSUB60, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89,
+    91, 92, 93, 94, 95, 97, 98, 100, 103,
 )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def _training(store: ClipStore, name: str) -> Mask | None:
     if name == "xsub":
         if store.manifest.source not in ("ntu60", "ntu120"):
             raise KinemeError(
-                f"{store.path}: 'xsub' is NTU RGB+D's split, and this store's source is {store.manifest.source!r}; "
+                f"{store.path}: 'xsub' is NTU RGB+D's split, and the source is {store.manifest.source!r}; "
                 "name the subjects to train on, as in subjects:1,2,5"
             )
         return _training(store, store.manifest.source.replace("ntu", "xsub"))
@@ -106,8 +106,8 @@ def _subject_numbers(store: ClipStore) -> npt.NDArray[np.int64]:
     for subject in subjects:
         if not subject.isdecimal():
             raise KinemeError(
-                f"{store.path}: the split counts subjects by number, and one is called {subject!r}; name those to "
-                "train on, as in subjects:a,b"
+                f"{store.path}: the split needs subjects' numbers, and one is called {subject!r}; name those "
+                "to train on, as in subjects:a,b"
             )
     return subjects.astype(np.int64)
 

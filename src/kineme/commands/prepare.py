@@ -19,7 +19,7 @@ from kineme.clips.recipes import MAX_BODIES, Preprocessing, parse_recipe
 from kineme.clips.sources import Source
 from kineme.clips.sources.container import open_container
 from kineme.clips.sources.ntu import open_ntu
-from kineme.clips.store import Clip, ClipStore, Manifest, StoreWriter
+from kineme.clips.store import UNLABELLED, Clip, ClipStore, Manifest, StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 
@@ -169,10 +169,11 @@ def _names(path: Path) -> frozenset[str]:
 
 def _report(store: ClipStore, seconds: float, left_out: int, bad: Sequence[KinemeError]) -> None:
     size = sum(file.stat().st_size for file in store.path.iterdir())
-    subjects = len(set(store.index["subject"]) - {""})
+    subjects = set(store.index["subject"]) - {""}
+    classes = {*store.labels.tolist(), *store.intervals["label"].tolist()} - {UNLABELLED}
     print(
-        f"{store.path}: {len(store):,} clips, {len(store.frames):,} frames, {subjects} subjects, "
-        f"{len(store.manifest.class_names)} classes\n"
+        f"{store.path}: {len(store):,} clips, {len(store.frames):,} frames, {len(classes)} classes, "
+        f"{len(subjects)} subjects\n"
         f"layout {store.layout.name}, recipe {store.manifest.recipe.id}, source {store.manifest.source}\n"
         f"{size / 1e6:,.1f} MB in {seconds:.1f} s ({len(store) / seconds:,.0f} clips/s)"
     )

@@ -57,7 +57,10 @@ def open_container(path: Path) -> Source:
     """
     arrays = _load(path)
     _check(path, arrays)
-    layout, order = match_layout(arrays["joint_names"].tolist(), arrays["parents"].tolist(), path.stem)
+    try:
+        layout, order = match_layout(arrays["joint_names"].tolist(), arrays["parents"].tolist(), path.stem)
+    except KinemeError as error:
+        raise KinemeError(f"{path}: 'joint_names' and 'parents' are no tree: {error}") from error
     return Source(
         name=path.stem,
         layout=layout,

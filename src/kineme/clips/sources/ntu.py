@@ -82,7 +82,9 @@ def read_clip(path: Path) -> Clip:
 def _numbers(path: Path) -> tuple[int, ...]:
     match = _NAME.fullmatch(path.stem)
     if match is None:
-        raise KinemeError(f"{path}: an NTU RGB+D file is called like S001C002P003R002A013.skeleton")
+        raise KinemeError(
+            f"{path}: an NTU RGB+D file is called like S001C002P003R002A013.skeleton; remove this one"
+        )
     return tuple(map(int, match.groups()))
 
 
