@@ -73,7 +73,9 @@ class AimCLR(Method):
 
     def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
         """(extreme query, query, key), or (query, key) without the extreme view."""
-        joints = [self._view(clips, generator, extreme) for extreme in (True, False, False)[not self.extreme :]]
+        joints = [
+            self._view(clips, generator, extreme) for extreme in (True, False, False)[not self.extreme :]
+        ]
         return tuple(to_stream(view, stream, self.encoder.shape.layout) for view in joints)
 
     def _view(self, clips: Clips, generator: torch.Generator, extreme: bool) -> Tensor:

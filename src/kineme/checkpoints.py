@@ -1,0 +1,161 @@
+"""Weights in and out: our safetensors files, and the published programs' checkpoints.
+
+A `model.safetensors` holds an encoder; its header says all that is needed to build and feed it: the run's
+configuration, the layout, the number of bodies, and the recipe of the clips it was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from kineme.authors import SYSTEMS
+from kineme.authors.state import read_state
+from kineme.clips.store import Recipe
+from kineme.encoders import ENCODERS, ClipShape, Encoder
+from kineme.errors import KinemeError
+from kineme.files import written_aside
+from kineme.layouts import Layout
+from kineme.methods import METHODS, Method
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """An encoder and what belongs to it.
+
+    Attributes:
+        encoder: in evaluation mode, float32, on the CPU.
+        method: name of the method that trained it.
+        recipe: preprocessing of the clips it was trained on.
+        stream: joint, bone or motion.
+        config: the run's complete configuration.
+        weights: SHA-256 of the encoder's weights.
+    """
+
+    encoder: Encoder
+    method: str
+    recipe: Recipe
+    stream: str
+    config: Mapping[str, Any]
+    weights: str
+
+    @property
+    def crop(self) -> float:
+        """Share of a clip's frames, about its centre, that evaluation looks at."""
+        return METHODS[self.method].crop
+
+
+def build_encoder(settings: Mapping[str, Any], shape: ClipShape) -> Encoder:
+    """The encoder of a configuration's `encoder` section."""
+    arguments = {key: value for key, value in settings.items() if key != "name"}
+    return ENCODERS[settings["name"]](shape, **arguments)
+
+
+def build_method(settings: Mapping[str, Any], encoder: Encoder) -> Method:
+    """The method of a configuration's `method` section, about an encoder it can train.
+
+    Raises:
+        KinemeError: the method needs another kind of encoder.
+    """
+    arguments = {key: value for key, value in settings.items() if key != "name"}
+    return METHODS[settings["name"]](encoder, **arguments)
+
+
+def save_encoder(path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[str, Any]) -> None:
+    """Writes an encoder's weights and description; the file appears when it is whole.
+
+    Args:
+        path: the safetensors file.
+        encoder: its state is saved as it is.
+        recipe: preprocessing of the clips it was trained on.
+        config: the run's complete configuration.
+    """
+    description = {
+        "recipe": asdict(recipe),
+        "layout": encoder.shape.layout.to_dict(),
+        "bodies": encoder.shape.bodies,
+        "config": config,
+    }
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
+    with written_aside(path) as aside:
+        save_file(state, aside, metadata={"format": "pt", "kineme": json.dumps(description)})
+
+
+def load_pretrained(path: str | Path) -> Pretrained:
+    """The encoder of a run directory, or of one safetensors file.
+
+    Raises:
+        KinemeError: nothing is there, the file is damaged or was not written by Kineme.
+    """
+    path = Path(path)
+    file = path / WEIGHTS if path.is_dir() else path
+    if not file.is_file():
+        raise KinemeError(f"{file}: no such weights; train with `kineme pretrain` or name a run directory")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            description = json.loads((opened.metadata() or {})["kineme"])
+            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        config = description["config"]
+        layout = Layout.from_dict(description["layout"], where=str(file))
+        shape = ClipShape(layout, config["data"]["frames"], description["bodies"])
+        encoder = build_encoder(config["encoder"], shape)
+        encoder.load_state_dict(state)
+        recipe = Recipe(**description["recipe"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise KinemeError(f"{file}: not a model that this Kineme wrote ({reason})") from error
+    return Pretrained(
+        encoder=encoder.eval(),
+        method=config["method"]["name"],
+        recipe=recipe,
+        stream=config["data"]["stream"],
+        config=config,
+        weights=_fingerprint(encoder),
+    )
+
+
+def random_like(pretrained: Pretrained, seed: int) -> Pretrained:
+    """The same encoder as it was before training: freshly initialised from a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = build_encoder(pretrained.config["encoder"], pretrained.encoder.shape).eval()
+    return replace(pretrained, encoder=encoder, weights=_fingerprint(encoder))
+
+
+def from_authors(
+    system: str, source: str | Path | Mapping[str, Any], layout: Layout | None = None
+) -> Method:
+    """A method with the weights of a published program's checkpoint, its sizes inferred from the tensors.
+
+    Args:
+        system: `aimclr`, `scdnet` or `usdrl`.
+        source: the checkpoint's path, or its state dict, bare or under `state_dict`, with or without `module.`.
+        layout: the joints it was trained on, where their number does not tell.
+
+    Returns:
+        the method in evaluation mode; `method.encoder(clips).clip` is the feature.
+
+    Raises:
+        KinemeError: no such system, an unreadable file, or keys that do not fit, which it names.
+    """
+    if system not in SYSTEMS:
+        raise KinemeError(f"no published system is called {system!r}; there are {', '.join(SYSTEMS)}")
+    return SYSTEMS[system](read_state(source), layout)
+
+
+def _fingerprint(encoder: Encoder) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,97 @@
+"""`kineme pretrain`: a recipe → a run directory."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+
+from kineme.errors import KinemeError
+
+USAGE = """\
+usage: kineme pretrain RECIPE [--out RUN] [--overwrite] [--SECTION.KEY VALUE ...]
+       kineme pretrain --resume RUN
+
+Train an encoder without labels, as a recipe says.
+
+  RECIPE           a YAML file, or the name of one that comes with Kineme:
+{recipes}
+  --out RUN        where the run goes (default: runs/RECIPE-STREAM)
+  --overwrite      replace a run that is there
+  --resume RUN     continue an interrupted run; it ends with the weights it would have had
+
+Every key of a recipe can be set on the command line:
+
+  kineme pretrain aimclr-small --data.store stores/mine --train.epochs 100
+
+`kineme pretrain RECIPE --help` lists the keys of its method and encoder with their defaults."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parses what the recipe does not: the recipe itself, where the run goes, whether it is continued."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE.format(recipes="\n".join(f"                     {name}" for name in recipes())))
+        return
+    from kineme.config import load_config, make_parser
+    from kineme.training.run import load_run_config
+    from kineme.training.run import pretrain as train
+
+    rest = list(arguments)
+    resume = _take(rest, "--resume")
+    if resume is not None:
+        if rest:
+            raise KinemeError(f"--resume takes the run's own settings; drop {' '.join(rest)}")
+        train(load_run_config(Path(resume)), Path(resume), resume=True)
+        return
+    out = _take(rest, "--out")
+    overwrite = "--overwrite" in rest
+    rest = [word for word in rest if word != "--overwrite"]
+    if rest[:1] and rest[0].startswith("-"):
+        raise KinemeError("name a recipe first: kineme pretrain RECIPE [--SECTION.KEY VALUE ...]")
+    recipe, overrides = find_recipe(rest[0]), rest[1:]
+    if {"-h", "--help"} & set(overrides):
+        config = load_config(recipe, [word for word in overrides if word not in ("-h", "--help")])
+        make_parser(config.method["name"], config.encoder["name"]).print_help(sys.stdout)
+        return
+    config = load_config(recipe, overrides)
+    run = Path(out) if out else Path("runs") / f"{recipe.stem}-{config.data.stream}"
+    train(config, run, overwrite=overwrite)
+    print(f"the run is in {run}; measure it with: kineme evaluate linear {run}")
+
+
+def find_recipe(name: str) -> Path:
+    """The path of a recipe, given as such or by the name of one that comes with Kineme.
+
+    Raises:
+        KinemeError: there is none.
+    """
+    given = Path(name)
+    if given.suffix in (".yaml", ".yml") or given.exists():
+        return given
+    known = recipes()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else "`kineme pretrain --help` lists those that are built in"
+        raise KinemeError(f"{name}: no such recipe; {hint}")
+    return known[name]
+
+
+def recipes() -> dict[str, Path]:
+    """The recipes that come with Kineme: beside the package when installed, at the root of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed, checkout = package / "recipes", package.parents[1] / "recipes"
+    folder = installed if installed.is_dir() else checkout
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _take(words: list[str], option: str) -> str | None:
+    """Removes an option and its value from the words; None where it is not there."""
+    for at, word in enumerate(words):
+        key, equals, value = word.partition("=")
+        if key == option:
+            if not equals and at + 1 == len(words):
+                raise KinemeError(f"{option} needs a path")
+            taken = value if equals else words[at + 1]
+            del words[at : at + (1 if equals else 2)]
+            return taken
+    return None

@@ -1,0 +1,246 @@
+"""A run's settings: typed, complete, read from a recipe's YAML and overridden on the command line.
+
+    data:     which clips, and what of them               (DataConfig)
+    train:    how long, how fast, on what                 (TrainConfig)
+    method:   name and the keyword arguments of a class in METHODS
+    encoder:  name and the keyword arguments of a class in ENCODERS
+
+Every key has a default, a type and a line of help that come from the classes themselves, so a new method or
+encoder is configurable as soon as it is registered.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from kineme.errors import KinemeError
+
+SECTIONS = ("data", "train", "method", "encoder")
+
+
+@dataclass
+class DataConfig:
+    """Which clips are learned from, and what of them the encoder sees.
+
+    Args:
+        store: Path of the clip store.
+        split: Published split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`; `all`
+            takes every clip.
+        stream: What of the skeleton: joints, bones or their motion.
+        frames: T, frames that each view is resized to.
+    """
+
+    store: str | None = None
+    split: str = "all"
+    stream: Literal["joint", "bone", "motion"] = "joint"
+    frames: int = 64
+
+
+@dataclass
+class TrainConfig:
+    """How the method is trained.
+
+    Args:
+        epochs: Passes over the training clips.
+        batch_size: Clips a step and device; incomplete batches are left out.
+        optimizer: Stochastic gradient descent with momentum, Adam, or Adam with decoupled weight decay.
+        lr: Learning rate at the start.
+        momentum: Of SGD.
+        weight_decay: L2 penalty.
+        schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` lets it fall to zero.
+        milestones: Epochs after which a `step` schedule lowers the rate.
+        warmup: Epochs over which the rate rises linearly to its start.
+        precision: Arithmetic of the networks; `auto` is bfloat16 where the processor has it. Losses and weights
+            are float32 always.
+        device: `auto`, `cpu` or `cuda`.
+        devices: How many of them; more than one trains with DistributedDataParallel.
+        seed: Of weights, order and views.
+        save_every: Epochs between two checkpoints.
+        knn_every: Epochs between two looks at the nearest-neighbour accuracy, where clips have labels; 0 for
+            never. Labels are used for looking only.
+    """
+
+    epochs: int = 300
+    batch_size: int = 128
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    schedule: Literal["step", "cosine"] = "step"
+    milestones: tuple[int, ...] = ()
+    warmup: float = 0.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1
+    seed: int = 0
+    save_every: int = 1
+    knn_every: int = 5
+
+
+@dataclass
+class Config:
+    """All settings of a run. `method` and `encoder` hold `name` and the keyword arguments of that class."""
+
+    data: DataConfig
+    train: TrainConfig
+    method: dict[str, Any]
+    encoder: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, as they stand in a run's config.yaml."""
+        plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_plain(asdict(self))))
+        return plain
+
+
+def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
+    """Reads a recipe, applies overrides such as `--train.epochs=10`, checks every key and type.
+
+    Raises:
+        KinemeError: the file is missing or no YAML, a key is unknown (the nearest is named) or has a value of
+            another type.
+    """
+    text = _read(recipe)
+    given = _mapping(yaml.safe_load(text), recipe)
+    names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in SECTIONS[2:]}
+    parser = make_parser(names["method"], names["encoder"])
+    known = list(_known(parser))
+    for key, line in _keys(yaml.compose(text, Loader=yaml.SafeLoader)):
+        if key not in known and key not in SECTIONS:
+            raise KinemeError(f"{recipe}, line {line}: unknown key {key!r}{_nearest(key, known)}")
+    for override in overrides:
+        key = override.partition("=")[0]
+        if key.startswith("--") and key[2:] not in known:
+            raise KinemeError(f"unknown setting {key}{_nearest(key[2:], known, '--')}")
+    try:
+        settings = parser.parse_object(given, defaults=True)
+    except Exception as error:  # jsonargparse raises several kinds, all of them the user's
+        raise KinemeError(f"{recipe}: {_reason(error)}") from error
+    try:
+        settings = parser.parse_args(list(overrides), namespace=settings)
+    except Exception as error:
+        raise KinemeError(_reason(error)) from error
+    return _config(settings)
+
+
+def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
+    """The inverse of `Config.to_dict`; `where` names the file in errors."""
+    given = _mapping(data, where)
+    parser = make_parser(*(_name(given, room, where) for room in SECTIONS[2:]))
+    try:
+        return _config(parser.parse_object(dict(given), defaults=True))
+    except Exception as error:
+        raise KinemeError(f"{where}: {_reason(error)}") from error
+
+
+def make_parser(method: str, encoder: str) -> ArgumentParser:
+    """The parser of a recipe's keys, for one method and one encoder."""
+    from kineme.encoders import ENCODERS
+    from kineme.methods import METHODS
+
+    for kind, name, known in (("method", method, METHODS), ("encoder", encoder, ENCODERS)):
+        if name not in known:
+            raise KinemeError(f"no {kind} is called {name!r}; there are {', '.join(known)}")
+    parser = ArgumentParser(
+        prog="kineme pretrain RECIPE", exit_on_error=False, add_help=False, default_env=False, usage="%(prog)s"
+    )
+    parser.add_class_arguments(DataConfig, "data", as_group=True)
+    parser.add_class_arguments(TrainConfig, "train", as_group=True)
+    parser.add_argument("--method.name", type=str, default=method, help="Which method trains the encoder.")
+    parser.add_class_arguments(METHODS[method], "method", skip={"encoder"}, as_group=True)
+    parser.add_argument("--encoder.name", type=str, default=encoder, help="Which encoder is trained.")
+    parser.add_class_arguments(ENCODERS[encoder], "encoder", skip={"shape"}, as_group=True)
+    return parser
+
+
+def _config(settings: Namespace) -> Config:
+    plain = settings.as_dict()
+    config = Config(
+        data=DataConfig(**plain["data"]),
+        train=TrainConfig(**plain["train"]),
+        method=plain["method"],
+        encoder=plain["encoder"],
+    )
+    for key, value, least in (
+        ("train.epochs", config.train.epochs, 1),
+        ("train.batch_size", config.train.batch_size, 2),
+        ("train.devices", config.train.devices, 1),
+        ("train.save_every", config.train.save_every, 1),
+        ("data.frames", config.data.frames, 2),
+    ):
+        if value < least:
+            raise KinemeError(f"{key} is {value}; it must be at least {least}")
+    if config.train.schedule == "cosine" and config.train.milestones:
+        raise KinemeError("train.milestones have no effect under a cosine schedule; drop one of the two")
+    return config
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+        yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise KinemeError(f"{path}: cannot be read as a recipe ({reason})") from error
+    return text
+
+
+def _mapping(data: Any, where: Path | str) -> dict[str, Any]:
+    if not isinstance(data, Mapping) or not all(isinstance(value, Mapping) for value in data.values()):
+        raise KinemeError(f"{where}: not a recipe; it has the sections {', '.join(SECTIONS)}")
+    return {str(key): value for key, value in data.items()}
+
+
+def _name(given: Mapping[str, Any], room: str, where: Path | str) -> str:
+    name = given.get(room, {}).get("name")
+    if not isinstance(name, str):
+        raise KinemeError(f"{where}: names no {room}; write `{room}:` and below it `name: ...`")
+    return name
+
+
+def _override(overrides: Sequence[str], option: str) -> str | None:
+    for at, override in enumerate(overrides):
+        key, equals, value = override.partition("=")
+        if key == option:
+            return value if equals else next(iter(overrides[at + 1 :]), None)
+    return None
+
+
+def _keys(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Dotted keys of a document's first two levels, with their lines."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        yield f"{prefix}{key.value}", key.start_mark.line + 1
+        if not prefix:
+            yield from _keys(value, f"{key.value}.")
+
+
+def _known(parser: ArgumentParser) -> Iterator[str]:
+    yield from (key for key, _ in parser.get_defaults().items())
+
+
+def _nearest(key: str, known: Sequence[str], dashes: str = "") -> str:
+    section = key.partition(".")[0]
+    pool = [name for name in known if name.startswith(f"{section}.")] or ([*SECTIONS] if "." not in key else known)
+    close = difflib.get_close_matches(key, pool, n=1, cutoff=0.0)
+    return f"; did you mean {dashes}{close[0]}?" if close else ""
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _plain(value: Any) -> Any:
+    """Tuples and paths → lists and strings, which YAML writes without tags."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value

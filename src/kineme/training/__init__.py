@@ -1,0 +1,1 @@
+"""The one training loop: any method, on one device or several, interrupted and resumed."""

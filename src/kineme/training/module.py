@@ -1,0 +1,117 @@
+"""A method as Lightning trains it: which clips a step takes, its randomness, its learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from kineme.clips.batches import Clips
+from kineme.config import Config, TrainConfig
+from kineme.errors import KinemeError
+from kineme.methods import Method
+
+
+class Pretraining(L.LightningModule):
+    """One method on one set of clips.
+
+    All randomness of a step (order, views, dropout) follows from (seed, epoch, step, rank) alone, so a run that
+    is resumed continues exactly as if it had not stopped.
+    """
+
+    def __init__(self, method: Method, config: Config, clips: Clips) -> None:
+        super().__init__()
+        self.method = method
+        self.config = config
+        self.clips = clips  # ragged tensors, no module: neither moved nor saved with the model
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        """Batches of rows; the clips themselves are gathered on the device."""
+        trainer = self.trainer
+        batches = EpochBatches(
+            len(self.clips), self.config.train, rank=trainer.global_rank, world=trainer.world_size
+        )
+        return DataLoader(_Rows(), sampler=batches, batch_size=None)
+
+    def training_step(self, rows: Tensor) -> dict[str, Tensor]:
+        """The losses of one batch; raises KinemeError where one is not finite."""
+        train, step = self.config.train, self.global_step
+        seed = step_seed(train.seed, step, self.global_rank)
+        torch.manual_seed(seed)  # dropout
+        generator = torch.Generator(self.device).manual_seed(seed)
+        for group in self.optimizers().param_groups:
+            group["lr"] = learning_rate(train, step, self.trainer.num_training_batches)
+        with torch.no_grad():
+            views = self.method.views(
+                self.clips[rows.to(self.clips.start.device)], self.config.data.stream, generator
+            )
+        losses = self.method.loss(views, **self.method.loss_options(self.current_epoch / train.epochs))
+        if not torch.isfinite(losses["loss"]):
+            bad = [name for name, value in losses.items() if not torch.isfinite(value) and name != "loss"]
+            raise KinemeError(
+                f"step {step} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite, so "
+                f"training stopped; the last checkpoint is kept. Lower train.lr, or set train.precision=float32"
+            )
+        return losses
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The optimiser over whatever the method lets learn."""
+        train = self.config.train
+        parameters = [p for p in self.method.parameters() if p.requires_grad]
+        if train.optimizer == "sgd":
+            return torch.optim.SGD(
+                parameters, train.lr, momentum=train.momentum, weight_decay=train.weight_decay
+            )
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[train.optimizer]
+        return kind(parameters, train.lr, weight_decay=train.weight_decay)
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """A seed of a training step's own, from the run's seed; steps and ranks share no stream."""
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
+    """The rate of a step, from nothing but its number."""
+    epoch = step / steps_per_epoch
+    rate = train.lr * min(1.0, (epoch + 1 / steps_per_epoch) / train.warmup) if train.warmup else train.lr
+    if train.schedule == "cosine":
+        return rate * (1 + math.cos(math.pi * epoch / train.epochs)) / 2
+    return rate * 0.1 ** sum(math.floor(epoch) >= milestone for milestone in train.milestones)
+
+
+class EpochBatches(Sampler[Tensor]):
+    """The batches of each epoch: a permutation that depends on (seed, epoch), dealt out to the ranks."""
+
+    def __init__(self, clips: int, train: TrainConfig, rank: int = 0, world: int = 1) -> None:
+        if clips < train.batch_size * world:
+            raise KinemeError(
+                f"{clips} training clips do not fill one batch of {train.batch_size * world}; "
+                f"lower train.batch_size"
+            )
+        self.clips, self.train, self.rank, self.world = clips, train, rank, world
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.clips // (self.train.batch_size * self.world)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Tensor]:
+        order = torch.from_numpy(np.random.default_rng([self.train.seed, self.epoch]).permutation(self.clips))
+        whole = order[: len(self) * self.train.batch_size * self.world]
+        yield from whole.view(len(self), self.world, -1)[:, self.rank]
+
+
+class _Rows(Dataset[Tensor]):
+    """A batch is an index, so the data set hands it through."""
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        return rows

@@ -1,0 +1,136 @@
+"""A run: from settings to a directory that holds all there is to know of it.
+
+    config.yaml         complete, resolved settings
+    model.safetensors   the encoder, as of the last checkpoint
+    state.ckpt          what a resumed run needs: all weights, optimiser, queue, counters, history
+    history.csv         a row an epoch
+    results/            what `kineme evaluate` found
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import warnings
+from pathlib import Path
+
+import lightning as L
+import torch
+import yaml
+
+from kineme.checkpoints import build_encoder, build_method
+from kineme.clips.batches import resident
+from kineme.clips.splits import split_rows
+from kineme.clips.store import ClipStore
+from kineme.config import Config, config_from_dict
+from kineme.encoders import ClipShape
+from kineme.errors import KinemeError
+from kineme.files import written_aside
+from kineme.training.callbacks import STATE, Checkpoints, History, OnlineKNN, ProgressLine
+from kineme.training.module import Pretraining
+
+CONFIG = "config.yaml"
+
+
+def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    """Trains a method as configured, into the run directory `out`.
+
+    Args:
+        config: all settings.
+        out: the run directory.
+        resume: continue from its last checkpoint; a run that was interrupted ends with the same weights as one
+            that was not.
+        overwrite: replace a run that is there.
+
+    Raises:
+        KinemeError: a setting does not fit the clips, `out` is in the way, a loss is not finite, a disk is full.
+    """
+    if config.data.store is None:
+        raise KinemeError("no clips to learn from; set data.store to a clip store")
+    store = ClipStore(config.data.store)
+    rows = split_rows(store, config.data.split, "train")
+    torch.manual_seed(config.train.seed)
+    encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
+    method = build_method(config.method, encoder)
+    accelerator, precision = resolve_device(config)
+    if not resume:
+        _open_directory(out, overwrite)
+    with written_aside(out / CONFIG) as aside:
+        aside.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+    module = Pretraining(method, config, resident(store, rows, accelerator))
+    history = History(out)
+    callbacks: list[L.Callback] = [history]
+    if (store.labels[rows] >= 0).any():
+        every = config.train.knn_every
+        watched = store.labels[rows], store.index["subject"][rows]
+        callbacks.insert(0, OnlineKNN(history, *watched, every=every, seed=config.train.seed))
+    checkpoints = Checkpoints(out, store.manifest.recipe, history, config.train.save_every)
+    callbacks += [ProgressLine(history), checkpoints]
+    _quieten()
+    trainer = L.Trainer(
+        accelerator="gpu" if accelerator == "cuda" else "cpu",
+        devices=config.train.devices,
+        strategy="ddp" if config.train.devices > 1 else "auto",
+        precision=precision,
+        max_epochs=config.train.epochs,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        default_root_dir=out,
+    )
+    trainer.fit(module, ckpt_path=out / STATE if resume else None, weights_only=True)
+
+
+def load_run_config(run: Path) -> Config:
+    """The settings of a run directory.
+
+    Raises:
+        KinemeError: it has none, or they are damaged.
+    """
+    path = run / CONFIG
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KinemeError(f"{path}: cannot be read; is {run} a run directory?") from error
+    return config_from_dict(data, where=str(path))
+
+
+def resolve_device(config: Config) -> tuple[str, str]:
+    """(device, Lightning's precision) of the settings on this machine.
+
+    Raises:
+        KinemeError: a GPU is asked for and there is none.
+    """
+    cuda = torch.cuda.is_available()
+    if config.train.device == "cuda" and not cuda:
+        raise KinemeError("train.device is cuda, but PyTorch sees no GPU here; set train.device=cpu")
+    device = "cuda" if cuda and config.train.device != "cpu" else "cpu"
+    precision = config.train.precision
+    if precision == "auto":
+        fast = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        precision = "bfloat16" if fast else "float32"
+    return device, {"bfloat16": "bf16-mixed", "float32": "32-true"}[precision]
+
+
+def _open_directory(out: Path, overwrite: bool) -> None:
+    if out.exists():
+        if not (out / CONFIG).is_file() and any(out.iterdir()):
+            raise KinemeError(f"{out}: exists and is no run directory; choose another with --out")
+        if (out / STATE).exists() and not overwrite:
+            raise KinemeError(f"{out}: holds a run already; pass --resume {out}, --overwrite or another --out")
+        shutil.rmtree(out)
+    try:
+        out.mkdir(parents=True)
+    except OSError as error:
+        raise KinemeError(f"{out}: cannot be made ({error.strerror})") from error
+
+
+def _quieten() -> None:
+    """Lightning's advice about workers, loggers and devices does not apply to resident clips."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning.*")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
