@@ -103,7 +103,7 @@ def _plainly(name: str) -> str:
 
 def _subject_numbers(store: ClipStore) -> npt.NDArray[np.int64]:
     subjects = _subjects(store)
-    for subject in subjects:
+    for subject in subjects.tolist():
         if not subject.isdecimal():
             raise KinemeError(
                 f"{store.path}: the split needs subjects' numbers, and one is called {subject!r}; name those "

@@ -160,7 +160,8 @@ def _check(path: Path, arrays: dict[str, Array]) -> None:
     if bad.any():
         frame = int(np.flatnonzero(bad)[0])
         clip = int(np.searchsorted(offsets, frame, side="right")) - 1
+        name = str(arrays["name"][clip])
         refuse(
             "xyz",
-            f"holds NaN or infinite values in clip {arrays['name'][clip]!r}, frame {frame - offsets[clip]}",
+            f"holds NaN or infinite values in clip {name!r}, frame {frame - offsets[clip]}",
         )

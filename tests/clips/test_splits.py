@@ -1,0 +1,133 @@
+"""Splits: who trains and who tests, by the published lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from kineme.clips.splits import split_rows
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
+from kineme.errors import KinemeError
+from kineme.layouts import LAYOUTS
+
+Part = Literal["train", "test"]
+
+
+def store_of(path: Path, rows: list[dict[str, Any]], source: str = "handmade") -> ClipStore:
+    manifest = Manifest(layout=LAYOUTS["kinect20"], recipe=Recipe("plain"), source=source)
+    with StoreWriter(path / "store", manifest, 1) as writer:
+        for i, row in enumerate(rows):
+            writer.add(Clip(f"clip{i}", np.ones((1, 1, 20, 3), np.float32), **row))
+    return ClipStore(path / "store")
+
+
+@pytest.fixture
+def ntu(tmp_path: Path) -> ClipStore:
+    """Performers 1 to 106 before cameras 1 to 3 each, setups 1 to 32 in turn."""
+    rows = [
+        {"subject": str(performer), "camera": camera, "setup": (performer - 1) % 32 + 1}
+        for performer in range(1, 107)
+        for camera in (1, 2, 3)
+    ]
+    return store_of(tmp_path, rows, source="ntu120")
+
+
+def of(store: ClipStore, name: str, part: Part, column: str) -> set[Any]:
+    return set(store.index[column][split_rows(store, name, part)].tolist())
+
+
+def test_cross_subject_60_trains_on_the_published_performers(ntu: ClipStore) -> None:
+    train = {int(subject) for subject in of(ntu, "xsub60", "train", "subject")}
+    assert train == {1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38}
+    tested = {int(subject) for subject in of(ntu, "xsub60", "test", "subject")}
+    assert tested == set(range(1, 107)) - train
+
+
+def test_cross_subject_120_trains_on_half_of_the_performers(ntu: ClipStore) -> None:
+    train = {int(subject) for subject in of(ntu, "xsub120", "train", "subject")}
+    assert len(train) == 53
+    assert {subject for subject in train if subject > 40} == {
+        45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91, 92,
+        93, 94, 95, 97, 98, 100, 103,
+    }  # fmt: skip
+    assert {subject for subject in train if subject <= 40} == {
+        int(subject) for subject in of(ntu, "xsub60", "train", "subject")
+    }
+
+
+def test_xsub_follows_the_source(ntu: ClipStore, tmp_path: Path) -> None:
+    np.testing.assert_array_equal(split_rows(ntu, "xsub", "train"), split_rows(ntu, "xsub120", "train"))
+    rows = [{"subject": str(performer)} for performer in range(1, 107)]
+    (tmp_path / "sixty").mkdir()
+    sixty = store_of(tmp_path / "sixty", rows, source="ntu60")
+    np.testing.assert_array_equal(split_rows(sixty, "xsub", "test"), split_rows(sixty, "xsub60", "test"))
+
+
+def test_cross_view_and_cross_setup(ntu: ClipStore) -> None:
+    assert (of(ntu, "xview", "train", "camera"), of(ntu, "xview", "test", "camera")) == ({2, 3}, {1})
+    assert of(ntu, "xset", "train", "setup") == set(range(2, 33, 2))
+    assert of(ntu, "xset", "test", "setup") == set(range(1, 33, 2))
+
+
+@pytest.mark.parametrize(
+    "name", ["xsub60", "xsub120", "xview", "xset", "odd-even", "subjects:3,7", "cameras:1"]
+)
+def test_every_clip_either_trains_or_tests(ntu: ClipStore, name: str) -> None:
+    both = np.concatenate([split_rows(ntu, name, "train"), split_rows(ntu, name, "test")])
+    assert sorted(both) == list(range(len(ntu)))
+
+
+def test_all_is_both(ntu: ClipStore) -> None:
+    assert split_rows(ntu, "all", "train").tolist() == split_rows(ntu, "all", "test").tolist()
+    assert len(split_rows(ntu, "all", "test")) == 318
+
+
+def test_odd_subjects_train(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [{"subject": subject} for subject in ("01", "2", "11", "08")])
+    assert split_rows(store, "odd-even", "train").tolist() == [0, 2]
+    assert split_rows(store, "odd-even", "test").tolist() == [1, 3]
+
+
+def test_subjects_by_name(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [{"subject": subject} for subject in ("bd", "mm", "bk", "03")])
+    assert split_rows(store, "subjects:bd, bk", "train").tolist() == [0, 2]
+    assert split_rows(store, "subjects:3", "train").tolist() == [3]
+
+
+def test_joined_splits_train_on_both_and_test_on_neither(tmp_path: Path) -> None:
+    rows = [{"subject": s, "camera": c} for s in ("1", "2") for c in (1, 2, 3)]
+    store = store_of(tmp_path, rows)
+    assert split_rows(store, "odd-even+cameras:2,3", "train").tolist() == [1, 2]  # subject 1, cameras 2 and 3
+    assert split_rows(store, "odd-even+cameras:2,3", "test").tolist() == [3]  # subject 2, camera 1
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "reason"),
+    [
+        ("xsubject", "train", "no split is called 'xsubject'; there are all, xsub"),
+        ("subjects:", "train", "no split is called 'subjects:'"),
+        ("xsub", "train", "'xsub' is NTU RGB+D's split, and the source is 'handmade'"),
+        ("xset", "train", "not every clip has a setup"),
+        ("odd-even", "train", "one is called 'mm'"),
+        ("subjects:1,9", "train", "has no subject '9'; there are 1, mm"),
+        ("cameras:2", "train", "has no camera '2'; there are 1"),
+        ("cameras:1", "test", "split 'cameras:1' leaves no clips to test on"),
+        ("all", "validation", "the parts train and test, not 'validation'"),
+    ],
+)
+def test_splits_that_a_store_cannot_give_are_refused(
+    tmp_path: Path, name: str, part: Part, reason: str
+) -> None:
+    store = store_of(tmp_path, [{"subject": "1", "camera": 1}, {"subject": "mm", "camera": 1}])
+    with pytest.raises(KinemeError) as refusal:
+        split_rows(store, name, part)
+    assert reason in str(refusal.value)
+
+
+def test_unnamed_subjects_are_refused(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [{"subject": "1"}, {}])
+    with pytest.raises(KinemeError, match="not every clip has a subject"):
+        split_rows(store, "odd-even", "train")
