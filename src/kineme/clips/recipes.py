@@ -111,7 +111,7 @@ def _plain(
     facing: bool = False,
     scale: bool = False,
 ) -> Array:
-    """The first two bodies, relative to the origin of the first.
+    """The first two bodies that appear at all, relative to the origin of the first.
 
     Args:
         xyz: (T, M, V, C).
@@ -122,9 +122,8 @@ def _plain(
             frames, lies along x. One angle a clip: a turn within it remains visible.
         scale: bring the first body's mean bone length, median over its frames, to 0.2 m.
     """
-    xyz = xyz[:, :MAX_BODIES]
-    if not xyz[:, 0].any():
-        xyz = xyz[:, ::-1]  # the first slot is empty throughout: the second body leads
+    seen = np.flatnonzero(xyz.any(axis=(0, 2, 3)))  # slots that are empty throughout do not count
+    xyz = xyz[:, seen[:MAX_BODIES]]
     present: Array = np.any(xyz, axis=(2, 3))
     frames = np.flatnonzero(present[:, 0])
     lead = xyz[frames, 0]

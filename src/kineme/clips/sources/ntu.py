@@ -33,7 +33,7 @@ _MAX_BODIES = 6  # that a Kinect v2 tracks at once
 _MAX_FRAMES = 100_000  # the longest clip has 300; a file that claims an hour is damaged
 _MAX_METRES = 1e4
 _MAX_BYTES = 1 << 26
-_REMEDY = "fetch the file again, or leave it out (--ignore, --skip_bad)"
+_REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 
 
 def open_ntu(folder: Path, actions: int) -> Source:
