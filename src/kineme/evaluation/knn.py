@@ -1,0 +1,55 @@
+"""Retrieval: a test clip takes the label of its nearest training clips, by cosine similarity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from kineme.errors import KinemeError
+
+Array = npt.NDArray[Any]
+
+CHUNK = 1 << 26  # similarities held at a time: 256 MB of float32
+
+
+def nearest_label(
+    train: Array, labels: Array, test: Array, *, k: int = 1, device: torch.device | str = "cpu"
+) -> Array:
+    """Class of each test clip: the majority among its k nearest training clips.
+
+    Of classes with equally many votes the one of the larger summed similarity is taken.
+
+    Args:
+        train: (N, D) features of the training clips.
+        labels: (N,) their classes, 0 or more.
+        test: (N', D) features of the test clips.
+        k: neighbours that vote; 1 is the published protocol.
+        device: where the similarities are computed.
+
+    Returns:
+        (N',) int64.
+
+    Raises:
+        KinemeError: k is below 1 or above the number of training clips.
+    """
+    if not 1 <= k <= len(train):
+        raise KinemeError(f"k = {k} neighbours of {len(train)} training clips; choose 1 to {len(train)}")
+    index = F.normalize(torch.from_numpy(train).to(device), dim=1).T
+    classes = torch.from_numpy(labels).to(device)
+    found = []
+    for queries in torch.split(torch.from_numpy(test), max(1, CHUNK // len(train))):
+        similarity, neighbours = (F.normalize(queries.to(device), dim=1) @ index).topk(k, dim=1)
+        found.append(_vote(classes[neighbours], similarity, int(labels.max()) + 1).cpu())
+    return torch.cat(found).numpy()
+
+
+def _vote(labels: torch.Tensor, similarity: torch.Tensor, classes: int) -> torch.Tensor:
+    """(N, k) labels and similarities of the neighbours → (N,) the winning class."""
+    empty = similarity.new_zeros(len(labels), classes)
+    votes = empty.scatter_add(1, labels, torch.ones_like(similarity))
+    support = empty.scatter_add(1, labels, similarity)
+    leading = votes == votes.amax(dim=1, keepdim=True)
+    return support.masked_fill(~leading, -torch.inf).argmax(dim=1)

@@ -1,0 +1,184 @@
+"""Results: what was measured, on which data, by which code, as a file to read and to parse and as a table."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.table import Table
+
+import kineme
+from kineme.errors import KinemeError
+from kineme.evaluation import metrics
+from kineme.files import written_aside
+
+Array = npt.NDArray[Any]
+
+PRETRAINED, RANDOM, RAW = "pre-trained encoder", "random encoder", "raw coordinates"
+COLUMNS = {"logistic": "Logistic", "last": "SGD last", "best": "SGD best", "knn": "kNN"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracies in per cent of the test clips.
+
+    Attributes:
+        top1: the class is the first guess.
+        top5: the class is among the first five; None where a protocol does not rank the classes, or where
+            there are no more than five.
+        epoch: of the probe's training, where it is trained in epochs.
+    """
+
+    top1: float
+    top5: float | None = None
+    epoch: int | None = None
+
+    @classmethod
+    def of(cls, scores: Array, labels: Array, epoch: int | None = None) -> Score:
+        """The score of (N, classes) class scores for clips of (N,) true classes."""
+        top5 = metrics.top_k(scores, labels, 5) if scores.shape[1] > 5 else None
+        return cls(metrics.top_k(scores, labels), top5, epoch)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One protocol's outcome, with all that is needed to repeat it.
+
+    Attributes:
+        protocol: such as `linear`.
+        method, encoder, stream: what was evaluated.
+        weights: SHA-256 of the encoder's weights.
+        recipe: the preprocessing of the store it was trained on, in one line.
+        crop: share of each clip, about its centre, that was looked at.
+        settings: the protocol's.
+        seed: of the probe and of the random encoder.
+        version, commit: of Kineme; the commit is None where it does not run from its git checkout.
+        store, fingerprint, store_recipe: the data set that was measured on.
+        split: its division into training and test part.
+        train_clips, test_clips: their sizes.
+        scores: of the pre-trained encoder, by probe: `logistic`, `last`, `best`, `knn`.
+        baselines: the same of a randomly initialised encoder and of raw coordinates.
+        detailed: the probe to which the per-class figures belong.
+        class_names: in the order of the two following.
+        per_class_accuracy: per cent; None for a class without test clips.
+        confusion_matrix: test clips; rows are true classes, columns predicted ones.
+        time: when it was measured (UTC), and `seconds` how long that took.
+    """
+
+    protocol: str
+    method: str
+    encoder: str
+    stream: str
+    weights: str
+    recipe: str
+    crop: float
+    settings: Mapping[str, Any]
+    seed: int
+    version: str
+    commit: str | None
+    store: str
+    fingerprint: str
+    store_recipe: str
+    split: str
+    train_clips: int
+    test_clips: int
+    scores: Mapping[str, Score]
+    baselines: Mapping[str, Mapping[str, Score]]
+    detailed: str
+    class_names: Sequence[str]
+    per_class_accuracy: Sequence[float | None]
+    confusion_matrix: Sequence[Sequence[int]]
+    time: str
+    seconds: float
+
+    def to_json(self) -> str:
+        """Indented JSON, with lists of numbers on one line each."""
+        text = json.dumps({"unit": "per cent", **asdict(self)}, indent=1, ensure_ascii=False, allow_nan=False)
+        # Inside a string a line break is escaped, so only real lists match.
+        numbers = re.compile(r"\[\n\s*((?:-?[\d.e+-]+|null)(?:,\n\s*(?:-?[\d.e+-]+|null))*)\n\s*\]")
+        return numbers.sub(lambda found: "[" + re.sub(r",\n\s*", ", ", found[1]) + "]", text) + "\n"
+
+    @classmethod
+    def from_json(cls, path: Path) -> Result:
+        """Reads what `save` wrote.
+
+        Raises:
+            KinemeError: the file is missing or is no result.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            data.pop("unit")
+            data["scores"] = {name: Score(**score) for name, score in data["scores"].items()}
+            data["baselines"] = {
+                row: {name: Score(**score) for name, score in scores.items()}
+                for row, scores in data["baselines"].items()
+            }
+            return cls(**data)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise KinemeError(
+                f"{path}: cannot be read as a result ({error}); evaluate the run again"
+            ) from error
+
+
+def per_class(labels: Array, predicted: Array, classes: int) -> dict[str, Any]:
+    """The per-class fields of a `Result`."""
+    confusion = metrics.confusion_matrix(labels, predicted, classes)
+    shares = metrics.per_class_accuracy(confusion)
+    return {
+        "per_class_accuracy": [None if np.isnan(share) else share for share in shares.tolist()],
+        "confusion_matrix": confusion.tolist(),
+    }
+
+
+def save(result: Result, run: Path, *qualifiers: str) -> Path:
+    """Writes a result to RUN/results/PROTOCOL.json; qualifiers are appended to the name with hyphens."""
+    name = re.sub(
+        r"[^\w.+-]+", "-", "-".join((result.protocol, *qualifiers))
+    )  # 'subjects:1,2' is no file name
+    path = run / "results" / f"{name}.json"
+    with written_aside(path) as aside:
+        aside.write_text(result.to_json(), encoding="utf-8")
+    return path
+
+
+def table(*results: Result) -> Table:
+    """Top-1 by row (baselines first) and probe, of one run's results on one data set, for the terminal."""
+    first = results[0]
+    shown = Table(
+        title=f"{first.method} ({first.stream}) on {first.store}, {first.split}: top-1 %",
+        caption=f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    names = [name for name in COLUMNS if any(name in result.scores for result in results)]
+    shown.add_column("")
+    for name in names:
+        shown.add_column(COLUMNS[name], justify="right")
+    rows: dict[str, dict[str, Score]] = {RAW: {}, RANDOM: {}, PRETRAINED: {}}
+    for result in results:
+        for row, scores in {**result.baselines, PRETRAINED: result.scores}.items():
+            rows[row].update(scores)
+    for row, scores in rows.items():
+        if scores:
+            cells = [f"{scores[name].top1:.1f}" if name in scores else "" for name in names]
+            shown.add_row(row, *cells, style="bold" if row == PRETRAINED else "")
+    return shown
+
+
+def source_commit() -> str | None:
+    """Git commit of the checkout that Kineme runs from ("-dirty": with changes); None where it is none."""
+    root = Path(kineme.__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    describe = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(describe, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

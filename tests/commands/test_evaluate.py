@@ -1,0 +1,172 @@
+"""`kineme evaluate` from a run directory to a result file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kineme.checkpoints import load_pretrained, save_encoder
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
+from kineme.commands.evaluate import knn, linear
+from kineme.encoders import ENCODERS, STTR, ClipShape
+from kineme.errors import KinemeError
+from kineme.evaluation.results import RANDOM, RAW, Result
+from kineme.layouts import Layout
+
+PLAIN = Recipe("plain")
+STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
+CLASSES = ("rise", "fall", "swing", "push", "rest", "turn")
+
+
+def write_store(path: Path, *, labelled: bool = True, recipe: Recipe = PLAIN) -> Path:
+    """Clips of four subjects; in each class the hand moves another way, so that all can be told apart."""
+    ways = np.array([[0, 1, 0], [0, -1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0], [-1, 0, 1]])
+    rng = np.random.default_rng(0)
+    manifest = Manifest(STICK, recipe, "test", CLASSES)
+    with StoreWriter(path, manifest, bodies=1) as writer:
+        for i in range(48):
+            label, subject, frames = i % 6, str(1 + i // 12), 10 + i % 5
+            xyz = np.tile([[0, 0, 0], [0, 1, 0], [0.3, 1, 0]], (frames, 1, 1, 1)).astype(float)
+            xyz[:, 0, 2] += np.linspace(0, 1, frames)[:, None] * ways[label]
+            xyz += 0.01 * rng.standard_normal(xyz.shape)
+            writer.add(Clip(f"clip{i:02}", xyz, label=label if labelled else -1, subject=subject))
+    return path
+
+
+def write_run(path: Path, store: Path, *, split: str = "odd-even", recipe: Recipe = PLAIN) -> Path:
+    path.mkdir()
+    settings = {"name": "sttr", "hidden": 8, "depth": 1}
+    config = {
+        "data": {"store": str(store), "split": split, "stream": "joint", "frames": 8},
+        "train": {"seed": 0},
+        "method": {"name": "usdrl"},
+        "encoder": settings,
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        encoder = STTR(ClipShape(STICK, 8, 1), hidden=8, depth=1)
+    save_encoder(path / "model.safetensors", encoder, recipe, config)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "run", write_store(tmp_path / "moves"))
+
+
+def test_knn_reports_the_encoder_and_its_baselines(run, capsys):
+    knn(run)
+    result = Result.from_json(run / "results" / "knn.json")
+    assert (result.protocol, result.method, result.encoder) == ("knn", "usdrl", "STTR")
+    assert (result.store, result.split, result.train_clips, result.test_clips) == (
+        "moves",
+        "odd-even",
+        24,
+        24,
+    )
+    assert result.fingerprint == ClipStore(run.parent / "moves").manifest.fingerprint
+    assert result.weights == load_pretrained(run).weights
+    assert result.baselines[RAW]["knn"].top1 == 100.0  # directions of the hand: nothing to learn
+    assert np.trace(result.confusion_matrix) / 24 * 100 == pytest.approx(result.scores["knn"].top1)
+    shown = capsys.readouterr().out
+    assert "raw coordinates" in shown
+    assert f"{result.scores['knn'].top1:.1f}" in shown
+
+
+def test_linear_reports_both_probes_with_the_last_epoch_before_the_best(run):
+    linear(run)
+    result = Result.from_json(run / "results" / "linear.json")
+    assert list(result.scores) == ["logistic", "last", "best"]
+    assert set(result.baselines) == {RAW, RANDOM}
+    assert result.scores["last"].epoch == 160
+    assert result.scores["best"].top1 >= result.scores["last"].top1
+    assert result.baselines[RAW]["last"].top1 == 100.0
+    assert result.scores["logistic"].top5 >= result.scores["logistic"].top1
+    assert result.detailed == "last"
+    assert result.settings["lr"] == 0.006
+    assert np.mean(result.per_class_accuracy) == pytest.approx(
+        result.scores["last"].top1
+    )  # classes of equal size
+
+
+def test_the_same_seed_gives_the_same_file(run):
+    files = []
+    for _ in range(2):
+        linear(run)
+        data = json.loads((run / "results" / "linear.json").read_text())
+        del data["time"], data["seconds"], data["commit"]
+        files.append(data)
+    assert files[0] == files[1]
+
+
+def test_linear_and_knn_share_their_features(run, monkeypatch):
+    knn(run)
+    before = sorted((run / "features").iterdir())
+    assert len(before) == 4  # training and test part, of this encoder and of a random one
+    asked = []
+    monkeypatch.setattr(ENCODERS["sttr"], "forward", lambda self, clips: asked.append(len(clips)))
+    linear(run)
+    assert asked == []
+    assert sorted((run / "features").iterdir()) == before
+
+
+def test_without_baselines_only_the_encoder_is_measured(run):
+    knn(run, baselines=False)
+    assert Result.from_json(run / "results" / "knn.json").baselines == {}
+    assert len(list((run / "features").iterdir())) == 2
+
+
+def test_the_weights_file_stands_for_its_run(run):
+    knn(run / "model.safetensors", baselines=False)
+    assert (run / "results" / "knn.json").is_file()
+
+
+def test_what_differs_from_the_pre_training_is_in_the_name(run, tmp_path):
+    knn(run, baselines=False)
+    knn(run, split="subjects:1,2", k=3, seed=2, baselines=False)
+    knn(run, store=write_store(tmp_path / "others"), baselines=False)
+    knn(run, store=tmp_path / "moves", split="odd-even", baselines=False)  # spelt out, but the same
+    names = {path.name for path in (run / "results").iterdir()}
+    assert names == {"knn.json", "knn-subjects-1-2-k3-seed2.json", "knn-others.json"}
+
+
+def test_a_learning_rate_of_ones_own_is_used_and_recorded(run):
+    linear(run, lr=1.0, baselines=False)
+    result = Result.from_json(run / "results" / "linear.json")
+    assert result.settings["lr"] == 1.0
+    linear(run, baselines=False)
+    assert Result.from_json(run / "results" / "linear.json").scores["last"] != result.scores["last"]
+
+
+def test_a_store_without_labels_is_refused(run, tmp_path):
+    store = write_store(tmp_path / "unlabelled", labelled=False)
+    with pytest.raises(KinemeError, match="unlabelled: its clips have no labels"):
+        knn(run, store=store)
+
+
+def test_a_split_without_a_test_part_is_refused(tmp_path):
+    run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), split="all")
+    with pytest.raises(KinemeError, match=r"'all' has no test part of its own.*pass another --split"):
+        linear(run)
+    knn(run, split="odd-even", baselines=False)
+
+
+def test_a_store_of_another_recipe_is_refused_unless_allowed(run, tmp_path):
+    store = write_store(tmp_path / "turned", recipe=Recipe("plain", {"facing": True}))
+    with pytest.raises(
+        KinemeError, match=r"prepared by plain\(facing=True\), the encoder was trained on plain;"
+    ):
+        knn(run, store=store)
+    knn(run, store=store, allow_recipe=True, baselines=False)
+    result = Result.from_json(run / "results" / "knn-turned.json")
+    assert (result.recipe, result.store_recipe) == ("plain", "plain(facing=True)")
+
+
+def test_a_store_that_is_gone_is_named(run, tmp_path):
+    (tmp_path / "moves").rename(tmp_path / "moved")
+    with pytest.raises(
+        KinemeError, match="moves, the store of the pre-training, is not there any more; pass --store"
+    ):
+        knn(run)

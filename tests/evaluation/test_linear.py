@@ -1,0 +1,113 @@
+"""The probes: against torch's own layer and optimiser, on data that can be told apart, and seeded."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kineme.evaluation.linear import SETTINGS, SGDSettings, logistic, settings_for, sgd
+from kineme.evaluation.metrics import top_k
+
+
+def _blobs(clips: int, classes: int, dim: int, spread: float, seed: int):
+    """Features of `classes` Gaussian clouds; the clouds' centres do not depend on the seed."""
+    centres = np.random.default_rng(7).standard_normal((classes, dim))
+    rng = np.random.default_rng(seed)
+    labels = np.arange(clips) % classes
+    return (centres[labels] + spread * rng.standard_normal((clips, dim))).astype(np.float32), labels
+
+
+def test_the_step_is_that_of_torch():
+    """Training on the whole batch does not depend on the order of the clips."""
+    x, y = _blobs(30, 4, 6, 0.5, seed=0)
+    settings = SGDSettings(lr=0.3, batch_size=30, epochs=12, milestones=(5, 9), init_std=0.01)
+    last, _ = sgd(x, y, x, y, 4, settings, seed=5)
+    layer = nn.Linear(6, 4)
+    with torch.no_grad():
+        layer.weight.copy_(torch.empty(6, 4).normal_(0, 0.01, generator=torch.Generator().manual_seed(5)).T)
+        layer.bias.zero_()
+    optimiser = torch.optim.SGD(layer.parameters(), lr=0.3, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [5, 9], gamma=0.1)
+    for _ in range(12):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(layer(torch.from_numpy(x)), torch.from_numpy(y)).backward()
+        optimiser.step()
+        schedule.step()
+    expected = layer(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(last.scores, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("method", "lr", "batch", "epochs", "milestones", "std"),
+    [
+        ("aimclr", 3.0, 128, 100, (80,), None),
+        ("scdnet", 2.0, 1024, 80, (50, 70), 0.01),
+        ("usdrl", 0.006, 512, 160, (120, 140), 0.01),
+    ],
+)
+def test_published_settings(method, lr, batch, epochs, milestones, std):
+    assert settings_for(method) == SGDSettings(lr, batch, epochs, milestones, std)
+
+
+@pytest.mark.parametrize("method", sorted(SETTINGS))
+def test_every_protocol_separates_what_is_separable(method):
+    x, y = _blobs(120, 4, 16, 0.1, seed=0)
+    x_test, y_test = _blobs(60, 4, 16, 0.1, seed=1)
+    last, best = sgd(x, y, x_test, y_test, 4, SETTINGS[method])
+    assert last.epoch == SETTINGS[method].epochs
+    assert (last.top1, best.top1) == (100.0, 100.0)
+
+
+def test_last_and_best_are_different_things():
+    """Noise that cannot be learnt: the best of many epochs is above the last, and is one that was scored."""
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((40, 8), np.float32), rng.integers(0, 4, 40)
+    settings = SGDSettings(lr=1.0, batch_size=8, epochs=33, milestones=())
+    last, best = sgd(x, y, rng.standard_normal((50, 8), np.float32), rng.integers(0, 4, 50), 4, settings)
+    assert last.epoch == 33
+    assert best.epoch % 5 == 0
+    assert best.top1 > last.top1
+
+
+def test_first_initial_weights_are_torchs_default():
+    """No steps worth mentioning: the logits of a unit basis are the weights, uniform in ±1/√D."""
+    settings = replace(SETTINGS["aimclr"], lr=0.0, epochs=1)
+    basis = np.vstack([np.zeros((1, 100), np.float32), np.eye(100, dtype=np.float32)])
+    labels = np.zeros(101, dtype=np.int64)
+    logits = sgd(basis, labels, basis, labels, 50, settings)[0].scores
+    weights = logits[1:] - logits[:1]
+    assert 0.099 < np.abs(weights).max() <= 0.1 + 1e-6
+    assert abs(weights.std() - 0.2 / np.sqrt(12)) < 1e-3
+
+
+def test_the_seed_decides():
+    x, y = _blobs(60, 3, 5, 2.0, seed=0)
+    runs = [sgd(x, y, x, y, 3, SETTINGS["scdnet"], seed=seed)[0].scores for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_logistic_regression_does_not_depend_on_the_scale_of_the_features():
+    x, y = _blobs(90, 3, 10, 1.5, seed=0)
+    x_test, y_test = _blobs(60, 3, 10, 1.5, seed=1)
+    scale, shift = np.logspace(-4, 4, 10, dtype=np.float32), np.float32(2.5)
+    plain = logistic(x, y, x_test, 3)
+    scaled = logistic(x * scale + shift * scale, y, x_test * scale + shift * scale, 3)
+    np.testing.assert_allclose(scaled, plain, atol=0.02)
+    assert top_k(plain, y_test) > 80
+
+
+def test_logistic_regression_is_at_its_optimum():
+    """Where the biases' gradient is zero, the mean probability of a class is its share of the clips."""
+    x, y = _blobs(60, 3, 5, 2.0, seed=0)
+    probabilities = np.exp(logistic(x, y, x, 3))
+    np.testing.assert_allclose(probabilities.mean(axis=0), np.bincount(y) / len(y), atol=1e-4)
+
+
+def test_a_class_without_training_clips_is_never_predicted():
+    x, y = _blobs(40, 2, 4, 0.3, seed=0)
+    scores = logistic(x, np.where(y == 1, 3, 0), x, 4)
+    assert np.isneginf(scores[:, [1, 2]]).all()
+    assert set(scores.argmax(axis=1)) == {0, 3}
