@@ -24,8 +24,8 @@ def generate(
         out: directory of the new store.
         subjects: number of people.
         repetitions: performances of each action by each person; where untrimmed, recordings of each person.
-        cameras: ids of the cameras that film, of 1, 2, 3. Default: all three.
-        actions: names of the actions, such as `wave "sit down"`. Default: all.
+        cameras: ids of the cameras that film, such as `[1, 3]`. Default: all three, 1 to 3.
+        actions: names of the actions, such as `[wave, sit down]`. Default: all.
         untrimmed: long recordings with labelled intervals, for detection, in place of one clip an action.
         seconds: length of an untrimmed recording.
         recipe: preprocessing, such as `plain` or `plain(facing=True)`.

@@ -61,7 +61,7 @@ class Body:
     ) -> Body:
         """A body of `height` metres; the other factors are relative to the average ratios."""
         leg = 0.478 * height * legs
-        trunk = (0.818 - 0.517) * height - (leg - 0.478 * height)  # long legs go with a short trunk
+        trunk = (0.818 - 0.53) * height - (leg - 0.478 * height)  # long legs go with a short trunk
         return cls(
             height=height,
             upper_arm=0.172 * height * arms,
@@ -76,7 +76,7 @@ class Body:
             waist=0.47 * trunk,
             chest=0.53 * trunk,
             neck=0.035 * height,
-            head=0.09 * height,
+            head=0.085 * height,
         )
 
     @property
@@ -99,21 +99,15 @@ class Body:
         """Height of the spine at the shoulders when standing upright."""
         return self.ankle + self.leg + 0.02 * self.height + self.waist + self.chest
 
-    def shoulder_at(self, elevation: Array) -> Array:
-        """(S, T, 3) shoulders in the chest's frame for arm elevations (S, T) in radians, right side first.
+    def shoulder_at(self, elevation: Any) -> tuple[Any, Any]:
+        """How far out and how high from the spine a shoulder is when its arm is at `elevation` radians.
 
-        The collar bone rises with the arm, about a third of a degree per degree above 30° below the
-        horizontal.
+        The collar bone rises with the arm, by 0.3 degrees a degree, from 30° below the horizontal on. Takes and
+        gives floats or arrays.
         """
         rise = 0.3 * np.clip(elevation + 0.5, 0.0, 1.6)
-        return np.stack(
-            [
-                SIGN * self.shoulder * np.cos(rise),
-                self.shoulder * np.sin(rise) - 0.012 * self.height,
-                np.zeros_like(rise),
-            ],
-            axis=-1,
-        )
+        sin, cos, fall = np.sin(rise), np.cos(rise), 0.012 * self.height
+        return self.shoulder * cos + fall * sin, self.shoulder * sin - fall * cos
 
     def reach_for(self, out: float, up: float, ahead: float) -> tuple[float, float, float]:
         """(azimuth, elevation, reach) that bring a hand to a point of the chest's frame.
@@ -126,13 +120,14 @@ class Body:
         Returns:
             Angles in degrees; reach as a fraction of the arm's length, at most 0.995.
         """
-        point = np.array([out, up, -ahead]) * self.scale
+        out, up, ahead = out * self.scale, up * self.scale, ahead * self.scale
         elevation = -1.0
         for _ in range(3):  # the shoulder moves with the arm: a fixed point, reached at once
-            line = point - self.shoulder_at(np.full((2, 1), elevation))[0, 0]
-            distance = float(np.linalg.norm(line))
-            elevation = float(np.arcsin(line[1] / distance))
-        azimuth = float(np.arctan2(line[0], -line[2]))
+            shoulder_out, shoulder_up = self.shoulder_at(elevation)
+            aside, above = out - shoulder_out, up - shoulder_up
+            distance = float(np.sqrt(aside**2 + above**2 + ahead**2))
+            elevation = float(np.arcsin(above / distance))
+        azimuth = float(np.arctan2(aside, ahead))
         if (
             abs(azimuth) > 1.75 and elevation < 0
         ):  # behind and below: past the hanging arm, not round the side

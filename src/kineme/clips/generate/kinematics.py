@@ -43,7 +43,7 @@ def pose(body: Body, controls: Array, step_seconds: float = 1.0) -> Array:
     ground[:, 0] = c["right"] + body.scale * (c["shift"] * np.cos(yaw) - c["push"] * np.sin(yaw))
     ground[:, 2] = -c["ahead"] - body.scale * (c["shift"] * np.sin(yaw) + c["push"] * np.cos(yaw))
     apart = ((ground + hip_offset - ankles)[..., [0, 2]] ** 2).sum(-1)
-    free = 3.0 * np.maximum(ankles[..., 1] - body.ankle - body.scale * c["air"], 0)
+    free = 3.0 * (ankles[..., 1] - body.ankle - body.scale * c["air"])
     allowed = ankles[..., 1] + np.sqrt(np.maximum(body.leg**2 - apart, 0.01)) - hip_offset[..., 1] + free
     ground[:, 1] = allowed.min(axis=0) - body.scale * c["drop"]
     put("spine_base", ground)
@@ -99,11 +99,13 @@ def _feet(body: Body, controls: Array, c: dict[str, Array], step_seconds: float)
     heading = np.radians(home[..., 2])
     out = SIGN * (body.hip + body.scale * _both(c, "out"))
     fore = body.scale * _both(c, "fore")
-    rise = np.stack([rise for _, rise in held]) + body.scale * (_both(c, "lift") + c["air"])
+    # One foot stays on the floor, whatever lifts the two, unless the whole body is in the air.
+    rise = np.stack([rise for _, rise in held]) + body.scale * _both(c, "lift")
+    rise += body.scale * c["air"] - rise.min(axis=0)
     ankles = np.stack(
         [
             home[..., 0] + out * np.cos(heading) - fore * np.sin(heading),
-            body.ankle + np.maximum(rise, 0),
+            body.ankle + rise,
             -home[..., 1] - out * np.sin(heading) - fore * np.cos(heading),
         ],
         axis=-1,
@@ -143,7 +145,8 @@ def _arms(body: Body, c: dict[str, Array]) -> Array:
     outward = np.stack([SIGN * cos_a, np.zeros_like(cos_a), sin_a], axis=-1)
     # The elbow hangs below the line from shoulder to hand; `swivel` turns it outwards.
     pole = np.sin(swivel)[..., None] * outward - np.cos(swivel)[..., None] * higher
-    shoulder = body.shoulder_at(elevation)
+    across, up = body.shoulder_at(elevation)
+    shoulder = np.stack([SIGN * across, up, np.zeros_like(up)], axis=-1)
     elbow, hand = _two_bones(
         shoulder, shoulder + reach * line, body.upper_arm, body.forearm + body.hand, pole
     )

@@ -62,7 +62,7 @@ def shake_hands(a: Performer, b: Performer) -> None:
 
 def hug(a: Performer, b: Performer) -> None:
     """Both step up, arms round the other, a pat on the back, and apart again."""
-    step, over = 0.5 * (a.gap - 0.34), a.likes(0.5)
+    step, over = 0.5 * (a.gap - 0.42), a.likes(0.5)
     for p in (a, b):
         high = over == (p is a)
         p.along(0.0, 0.8, **p.hand("r", 0.3, 0.0 if high else -0.2, 0.38, swivel=30))
@@ -72,10 +72,10 @@ def hug(a: Performer, b: Performer) -> None:
     held, pats = a.span(1.0), a.times(1, 3)
     for p in (a, b):
         high = over == (p is a)
-        ahead = 0.43
+        ahead = 0.5
         p.along(0.0, 0.5, **p.hand("r", -0.04, -0.02 if high else -0.22, ahead, swivel=45))
         p.along(0.0, 0.5, **p.hand("l", -0.04, -0.22 if high else -0.02, ahead, swivel=45))
-        p.move(0.5, tilt=5, cock=p.pick(4, 16), bend=p.home["bend"] + 6)
+        p.move(0.5, tilt=2, cock=p.pick(4, 16), bend=p.home["bend"] + 3)
     _meet(a, b)
     for p in (a, b):
         for count in range(pats):
@@ -89,7 +89,7 @@ def hug(a: Performer, b: Performer) -> None:
 
 def push(a: Performer, b: Performer) -> None:
     """Both hands against the other's chest; the other staggers back."""
-    step, reach = max(a.gap - 0.72, 0.0), 0.56
+    step, reach = max(a.gap - 0.7, 0.0), 0.6
     for side in "rl":
         a.along(0.0, 0.5, **a.hand(side, 0.14, -0.12, 0.26, swivel=35))
     a.go(step, 0.7)

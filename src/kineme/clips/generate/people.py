@@ -88,9 +88,7 @@ def rest_hands(body: Body, hands: str, generator: np.random.Generator) -> Contro
         else:
             miss = generator.normal(0, 0.015, 3)
             azimuth, elevation, reach = body.reach_for(*(np.array(_HANDS_AT[hands]) + miss))
-            swivel = {"in front": 30.0, "behind": 85.0, "on hips": 75.0}[hands] + float(
-                generator.normal(0, 6)
-            )
+            swivel = {"in front": 0.0, "behind": 85.0, "on hips": 75.0}[hands] + float(generator.normal(0, 6))
         for name, value in zip(ARM, (azimuth, elevation, reach, swivel), strict=True):
             rest[f"{name}_{side}"] = value
     return rest

@@ -20,9 +20,9 @@ SETUP = 1
 SHORTEST_RECORDING = 15.0  # seconds: room for a few actions
 _LONGEST_ACTION = 8.0
 
-# What a random stream is for; the first number of its seed after the user's.
+# What a random stream is for: the number after the user's in its seed. Never renumber: clips would change.
 _PERSON, _HABITS, _EXECUTION, _PROGRAMME, _PLACE, _SITUATION, _GAP, _SENSOR = range(8)
-_RECORDING = 1000  # in place of an action's number
+_RECORDING = 1000  # in place of an action's number in a recording's seeds
 
 
 def generate_clips(
@@ -68,7 +68,7 @@ def _clips(
                 key = (subject, action.number, repetition)
                 cast = people[subject][: action.bodies]
                 performers, gap = _enter(cast, _situation(action, seed, key), seed, key)
-                seconds = _perform(action, performers, _random(seed, _PROGRAMME, *key))
+                seconds = _perform(action, performers, seed, key)
                 room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
                 for camera in cameras:
                     name = f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{repetition:03d}A{action.number:03d}"
@@ -135,7 +135,7 @@ def _recordings(
             pool = [action for action in actions if action.bodies == bodies]
             situation = pool[0].before[0]
             performers, gap = _enter(people[subject][:bodies], situation, seed, key)
-            done = _programme(pool, situation, performers, seconds, _random(seed, _PROGRAMME, *key))
+            done = _programme(pool, situation, performers, seconds, seed, key)
             room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
             intervals = tuple((start, end, labels[action.number]) for start, end, action in done)
             for camera in cameras:
@@ -185,27 +185,33 @@ def _enter(
     cast: list[Person], situation: str, seed: int, key: tuple[int, int, int]
 ) -> tuple[list[Performer], float]:
     """Performers in a situation that an action begins in, and the metres between them (0 for one)."""
-    subject, action, _ = key
     gap = 0.0
     if len(cast) == 2:
         gap = float(_random(seed, _GAP, *key).uniform(*(FAR if situation == "far" else NEAR)))
     performers = [
-        Performer(
-            person, _random(seed, _HABITS, subject, action, role), _random(seed, _EXECUTION, *key, role), gap
-        )
-        for role, person in enumerate(cast)
+        Performer(person, _random(seed, _EXECUTION, *key, role), gap) for role, person in enumerate(cast)
     ]
     if situation == "seated":
         performers[0].begin(situation)
     return performers, gap
 
 
-def _perform(action: Action, performers: list[Performer], generator: np.random.Generator) -> float:
-    """One action between two moments of idling, cut as people cut clips. Returns the seconds it takes."""
-    for p in performers:
-        p.time = float(generator.uniform(0.05, 1.0))
+def _act(action: Action, performers: list[Performer], seed: int, subject: int, time: float) -> float:
+    """Has an action performed from `time` seconds on, by everyone's own habits. Returns when it ends."""
+    for role, p in enumerate(performers):
+        p.habits = _random(seed, _HABITS, subject, action.number, role)
+        p.time = time
     action.perform(*performers)
-    return max(p.time for p in performers) + float(generator.uniform(-0.15, 1.0))
+    return max(p.time for p in performers)
+
+
+def _perform(action: Action, performers: list[Performer], seed: int, key: tuple[int, int, int]) -> float:
+    """One action between two moments of idling, cut as people cut clips. Returns the seconds it takes."""
+    generator = _random(seed, _PROGRAMME, *key)
+    for p in performers:
+        p.fidget()
+    end = _act(action, performers, seed, key[0], float(generator.uniform(0.05, 1.3)))
+    return end + float(generator.uniform(-0.15, 1.3))
 
 
 def _programme(
@@ -213,38 +219,25 @@ def _programme(
     situation: str,
     performers: list[Performer],
     seconds: float,
-    generator: np.random.Generator,
+    seed: int,
+    key: tuple[int, int, int],
 ) -> list[tuple[int, int, Action]]:
     """Fills a recording with actions, each of which the one before leaves possible. Frames, end exclusive."""
+    generator = _random(seed, _PROGRAMME, *key)
     done: list[tuple[int, int, Action]] = []
-    time = 0.0
+    end = 0.0
     while True:
         for p in performers:
-            p.time = time
-        time += _idle(performers, generator)
+            p.time = end
+            p.fidget()
+        start = end + float(generator.uniform(0.6, 3.0))
         possible = [action for action in pool if situation in action.before]
-        if not possible or time + _LONGEST_ACTION > seconds:
+        if not possible or start + _LONGEST_ACTION > seconds:
             return done
         action = possible[int(generator.integers(len(possible)))]
-        for p in performers:
-            p.time = time
-        action.perform(*performers)
-        start, time = time, max(p.time for p in performers)
+        end = _act(action, performers, seed, key[0], start)
         situation = action.after or situation
-        done.append((round(start * FPS), min(round(time * FPS), round(seconds * FPS)), action))
-
-
-def _idle(performers: list[Performer], generator: np.random.Generator) -> float:
-    """Between two actions: a look aside, the weight shifted. Returns the seconds until the next one."""
-    for p in performers:
-        if generator.random() < 0.4:
-            look = float(generator.uniform(-45, 45))
-            p.along(0.1, 0.5, look=look, twist=0.2 * look)
-            p.along(1.0, 0.6, **p.at_rest("look", "twist"))
-        if generator.random() < 0.5:
-            shift = float(generator.uniform(-0.05, 0.05))
-            p.along(0.0, 0.9, shift=shift, hip_roll=-60 * shift)
-    return float(generator.uniform(0.6, 3.0))
+        done.append((round(start * FPS), min(round(end * FPS), round(seconds * FPS)), action))
 
 
 def _on_stage(performers: list[Performer], gap: float, frames: int, generator: np.random.Generator) -> Array:

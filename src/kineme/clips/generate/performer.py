@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kineme.clips.generate.anatomy import ARM, CONTROL, CONTROLS, FPS, Array, Controls
+from kineme.clips.generate.anatomy import ARM, CONTROL, CONTROLS, FPS, SIDES, Array, Controls
 from kineme.clips.generate.kinematics import ease, mirrored, pose
 from kineme.clips.generate.people import Person, draw_hands, rest_hands
 
@@ -21,6 +21,11 @@ from kineme.clips.generate.people import Person, draw_hands, rest_hands
 _SWAY = {"shift": 0.012, "push": 0.008, "lean": 0.8, "bend": 0.8, "look": 3.0, "nod": 1.5, "twist": 1.2}
 _SWAY |= {"elevation_r": 1.2, "elevation_l": 1.2, "azimuth_r": 2.5, "azimuth_l": 2.5}
 _SWAY |= {"reach_r": 0.006, "reach_l": 0.006}
+
+
+def both(**controls: float) -> Controls:
+    """The same for the right and left limb: `elevation=-80` → `elevation_r=-80, elevation_l=-80`."""
+    return {f"{name}_{side}": value for name, value in controls.items() for side in SIDES}
 
 
 class Performer:
@@ -31,16 +36,15 @@ class Performer:
         time: the cursor, seconds: where the next stroke begins.
         now: control → value once all strokes so far are done.
         home: control → value of the pose it comes back to.
+        habits: draws what this person always does alike; set anew before each action.
         gap: metres to a partner who stands ahead, 0 without one.
     """
 
-    def __init__(
-        self, person: Person, habits: np.random.Generator, execution: np.random.Generator, gap: float = 0.0
-    ) -> None:
-        """`habits` draws what this person always does alike, `execution` what differs from time to time."""
+    def __init__(self, person: Person, execution: np.random.Generator, gap: float = 0.0) -> None:
+        """At home and idle; `execution` draws what differs from one performance to the next."""
         self.person = person
-        self.habits = habits
         self.execution = execution
+        self.habits = execution
         self.gap = gap
         self.time = 0.0
         self._moves: list[tuple[float, float, Controls]] = []
@@ -194,6 +198,17 @@ class Performer:
             # period.
             first = np.ceil(begin / period) * period
             self._swings.append((first - 0.25 * period, cycles * period, cycles, swung))
+
+    def fidget(self) -> None:
+        """What people may do while they wait: look aside, shift their weight. The cursor stays."""
+        g = self.execution
+        if g.random() < 0.4:
+            look = float(g.uniform(-45, 45))
+            self.along(0.1, 0.5, look=look, twist=0.2 * look)
+            self.along(1.0, 0.6, **self.at_rest("look", "twist"))
+        if g.random() < 0.5:
+            shift = float(g.uniform(-0.05, 0.05))
+            self.along(0.0, 0.9, shift=shift, hip_roll=-60 * shift)
 
     # On stage
 

@@ -8,7 +8,7 @@ it is.
 from __future__ import annotations
 
 from kineme.clips.generate.anatomy import Controls
-from kineme.clips.generate.performer import Performer
+from kineme.clips.generate.performer import Performer, both
 
 
 def wave(p: Performer) -> None:
@@ -102,18 +102,15 @@ def jump_up(p: Performer) -> None:
     """Off the floor with both feet, the arms swinging up."""
     height, arms = p.vary(0.08, 0.4), p.vary(-40, 60)
     for _ in range(p.times(1, 2)):
-        back = {f"{name}_{side}": value for side in "rl" for name, value in
-                (("elevation", -115.0), ("azimuth", 10.0), ("reach", 0.9), ("swivel", 20.0))}  # fmt: skip
+        back = both(azimuth=10, elevation=-115, reach=0.9, swivel=20)
         p.along(0.0, 0.4, **back, bend=p.home["bend"] + 12, tilt=18)
         p.move(0.45, drop=p.vary(0.14, 0.26))
-        up = {
-            f"{name}_{side}": value for side in "rl" for name, value in (("elevation", arms), ("reach", 0.85))
-        }
-        p.along(0.0, 0.3, **up, **p.at_rest("bend", "tilt"))
+        p.along(0.0, 0.45, **both(elevation=arms, reach=0.85))
+        p.along(0.0, 0.3, **p.at_rest("bend", "tilt"))
         p.move(0.24, drop=0.0)
         p.time -= 0.06
         flight = p.hop(height)
-        p.pulse(-0.05, flight + 0.1, toe_r=45, toe_l=45)
+        p.pulse(-0.05, flight + 0.1, **both(toe=45))
         p.time += flight
         p.along(0.0, 0.6, **p.arms_at_rest())
         p.along(-0.02, 0.16, drop=p.pick(0.08, 0.18), bend=p.home["bend"] + 8, tilt=8)
@@ -176,10 +173,10 @@ def throw(p: Performer) -> None:
     p.move(p.pick(0.55, 0.8), **back)
     p.pulse(0.0, 0.35, lift_l=0.08)
     p.along(0.0, 0.35, fore_l=step, push=0.45 * step)
-    p.along(0.1, 0.3, twist=34, tilt=10, bend=p.home["bend"] + 8)
+    p.along(0.1, 0.4, twist=34, tilt=10, bend=p.home["bend"] + 8)
     p.time += 0.1
     p.along(0.05, 0.5, **p.arms_at_rest("l"))
-    p.move(p.vary(0.34, 0.22), **front)
+    p.move(p.vary(0.46, 0.32), **front)
     if overarm:
         p.move(0.25, **p.hand("r", -0.12, -0.35, 0.3))
     p.pulse(0.1, 0.45, lift_l=0.07)
@@ -192,7 +189,7 @@ def bow(p: Performer) -> None:
     deep, seconds = p.vary(25, 62), p.pick(0.7, 1.1)
     hang = 0.85 * deep if p.likes(0.5) else 0.25 * deep
     arms = {f"elevation_{side}": p.home[f"elevation_{side}"] + hang for side in "rl"}
-    arms |= {"azimuth_r": 10, "azimuth_l": 10, "swivel_r": 20, "swivel_l": 20}
+    arms |= both(azimuth=10, swivel=20)
     p.along(0.0, seconds, tilt=0.6 * deep, push=-0.0016 * deep, nod=p.pick(0, 20), **arms)
     p.move(seconds, bend=p.home["bend"] + 0.5 * deep)
     p.wait(p.pick(0.1, 0.8))
@@ -206,12 +203,13 @@ def stretch(p: Performer) -> None:
     p.along(0.2, seconds, bend=-p.vary(2, 10), nod=p.pick(-22, 0), tilt=0)
     p.along(0.0, seconds, **p.hand("l", out, 0.62, p.pick(-0.05, 0.1), swivel=70))
     p.move(seconds, **p.hand("r", out, 0.62, p.pick(-0.05, 0.1), swivel=70))
-    p.along(0.0, 0.5, toe_r=18, toe_l=18, lift_r=0.03, lift_l=0.03)
+    if p.home["drop"] == 0:  # on tiptoe, unless seated
+        p.along(0.0, 0.5, **both(toe=18), air=0.03)
     if p.likes(0.5):
         p.swing(p.pick(1.4, 2.0), 1, lean=p.vary(8, 18))
     else:
         p.wait(p.pick(0.4, 1.0))
-    p.along(0.0, 0.4, **p.at_rest("toe_r", "toe_l", "lift_r", "lift_l"))
+    p.along(0.0, 0.4, **p.at_rest("toe_r", "toe_l", "air"))
     p.along(0.0, seconds, **p.at_rest("bend", "nod", "tilt"))
     p.move(seconds, **p.arms_at_rest())
 
@@ -220,9 +218,7 @@ def walk_in_place(p: Performer) -> None:
     """Knees up by turns, the arms swinging against them."""
     period, high, arms = p.person.step_seconds * p.pick(0.85, 1.1), p.vary(0.08, 0.3), p.vary(8, 32)
     steps = 2 * p.times(2, 4)
-    elbows = p.vary(0.96, 0.75)
-    p.along(0.0, 0.5, reach_r=elbows, reach_l=elbows, azimuth_r=10, azimuth_l=10, swivel_r=20, swivel_l=20)
-    p.along(0.0, 0.5, elevation_r=-80, elevation_l=-80)
+    p.along(0.0, 0.5, **both(azimuth=10, elevation=-80, reach=p.vary(0.96, 0.75), swivel=20))
     for step in range(steps):
         side, sign = ("r", 1) if step % 2 else ("l", -1)
         own = {f"lift_{side}": high, f"fore_{side}": 0.5 * high, f"toe_{side}": 30}
@@ -264,7 +260,7 @@ def touch_head(p: Performer) -> None:
     p.along(0.1, 0.6, nod=p.pick(0, 16), cock=p.pick(-2, 8))
     p.move(
         p.pick(0.6, 0.9),
-        **p.hand("r", p.pick(0.03, 0.12), p.pick(0.22, 0.32), p.pick(-0.06, 0.06), swivel=60),
+        **p.hand("r", p.pick(0.06, 0.13), p.pick(0.17, 0.28), p.pick(-0.06, 0.06), swivel=60),
     )
     p.swing(p.pick(0.5, 1.2), p.times(1, 4), elevation_r=p.vary(1, 5), azimuth_r=4)
     p.move(p.pick(0.6, 0.9), **p.arms_at_rest("r"), **p.at_rest("nod", "cock"))
@@ -286,22 +282,16 @@ def check_watch(p: Performer) -> None:
 
 def jumping_jack(p: Performer) -> None:
     """Legs apart and arms up, legs together and arms down, hopping."""
-    wide, up, beat = p.vary(0.14, 0.32), p.vary(10, 78), p.vary(0.42, 0.3)
+    wide, up, beat = p.vary(0.14, 0.32), p.vary(10, 78), p.vary(0.52, 0.4)
     for count in range(2 * p.times(2, 4)):
         opening = count % 2 == 0
         p.along(0.0, 0.8 * beat, drop=0.06, bend=p.home["bend"] + 4)
         p.time += 0.15
-        target = {} if opening else p.arms_at_rest()
-        for side in "rl":
-            target[f"out_{side}"] = wide if opening else p.home[f"out_{side}"]
-            if opening:
-                target |= {
-                    f"elevation_{side}": up,
-                    f"azimuth_{side}": 80,
-                    f"reach_{side}": 0.96,
-                    f"swivel_{side}": 20,
-                }
+        if opening:
+            target = both(out=wide, azimuth=80, elevation=up, reach=0.96, swivel=20)
+        else:
+            target = p.at_rest("out_r", "out_l") | both(azimuth=35, elevation=-82, reach=0.96, swivel=50)
         flight = p.hop(p.vary(0.04, 0.09))
-        p.pulse(0.0, flight, toe_r=30, toe_l=30)
+        p.pulse(0.0, flight, **both(toe=30))
         p.move(beat, **target, drop=0.0, **p.at_rest("bend"))
-    p.wait(0.1)
+    p.move(0.4, **p.arms_at_rest())
