@@ -170,3 +170,9 @@ def test_a_store_that_is_gone_is_named(run, tmp_path):
         KinemeError, match="moves, the store of the pre-training, is not there any more; pass --store"
     ):
         knn(run)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused(run):
+    with pytest.raises(KinemeError, match="no GPU"):
+        knn(run, device="cuda")

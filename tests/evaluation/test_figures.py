@@ -98,7 +98,7 @@ def test_curves_come_from_a_history_file_or_its_rows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("epoch,loss\n", "no rows"), ("epoch,loss\n1,x\n", "cannot be read")]
+    ("text", "reason"), [("epoch,loss\n", "no epochs"), ("epoch,loss\n1,x\n", "cannot be read")]
 )
 def test_a_history_without_numbers_is_refused(tmp_path, text, reason):
     (tmp_path / "history.csv").write_text(text)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from kineme.evaluation.linear import SETTINGS, SGDSettings, logistic, settings_for, sgd
@@ -104,6 +105,19 @@ def test_logistic_regression_is_at_its_optimum():
     x, y = _blobs(60, 3, 5, 2.0, seed=0)
     probabilities = np.exp(logistic(x, y, x, 3))
     np.testing.assert_allclose(probabilities.mean(axis=0), np.bincount(y) / len(y), atol=1e-4)
+
+
+def test_more_features_than_clips_make_no_difference_to_the_regression():
+    """Copies of a feature share its weight: ten of them are one under a tenth of the penalty."""
+    x, y = _blobs(20, 3, 12, 1.0, seed=0)
+    x_test, _ = _blobs(15, 3, 12, 1.0, seed=1)
+    wide, wide_test = np.tile(x, 10), np.tile(x_test, 10)
+    standard = (x.astype(float) - x.mean(axis=0)) / x.std(axis=0)
+    standard_test = (x_test.astype(float) - x.mean(axis=0)) / x.std(axis=0)
+    expected = LogisticRegression(C=10.0, tol=1e-8, max_iter=10_000).fit(standard, y)
+    np.testing.assert_allclose(
+        logistic(wide, y, wide_test, 3), expected.predict_log_proba(standard_test), atol=0.01
+    )
 
 
 def test_a_class_without_training_clips_is_never_predicted():

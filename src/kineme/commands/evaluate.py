@@ -135,6 +135,9 @@ def _open(run: Path, store: Path | None, split: str | None, device: str, allow_r
     from kineme.checkpoints import load_pretrained
     from kineme.evaluation.features import check_compatible
 
+    gpu = torch.cuda.is_available()
+    if device == "cuda" and not gpu:
+        raise KinemeError("--device cuda: PyTorch finds no GPU here; leave it at auto, or pass cpu")
     pretrained = load_pretrained(run)
     own = pretrained.config["data"]
     if store is None and own["store"] is None:
@@ -172,7 +175,7 @@ def _open(run: Path, store: Path | None, split: str | None, device: str, allow_r
         test=test,
         labels=labels[train],
         test_labels=labels[test],
-        device=("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device,
+        device=("cuda" if gpu else "cpu") if device == "auto" else device,
         allow_recipe=allow_recipe,
         qualifiers=(
             *([opened.path.resolve().name] if other_store else []),

@@ -135,7 +135,7 @@ def check_compatible(pretrained: Pretrained, store: ClipStore, *, allow_recipe: 
     if store.manifest.recipe != pretrained.recipe and not allow_recipe:
         raise KinemeError(
             f"{store.path}: was prepared by {store.manifest.recipe.id}, the encoder was trained on "
-            f"{pretrained.recipe.id}; prepare it by that recipe, or pass --allow-recipe true to go on"
+            f"{pretrained.recipe.id}; prepare it by that recipe, or pass --allow-recipe to go on"
         )
 
 

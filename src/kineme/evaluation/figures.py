@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kineme.errors import KinemeError
 from kineme.evaluation.metrics import per_class_accuracy
@@ -38,21 +39,19 @@ def training_curves(history: Path | Sequence[Mapping[str, float]], path: Path) -
     """Loss terms above, the online accuracy (column `knn`, a share of 1) below, over epochs.
 
     Args:
-        history: a run's history.csv, or its rows. A column `epoch` is the abscissa (else `step`, else the row
-            number); the learning rate and timings are left out.
+        history: a run's history.csv, or its rows; learning rate and timings are left out.
         path: of the PNG.
 
     Raises:
         KinemeError: the history cannot be read or has no rows.
     """
-    rows = _read_history(history) if isinstance(history, Path) else [dict(row) for row in history]
+    rows = _read_history(history) if isinstance(history, Path) else history
+    rows = [row for row in rows if "epoch" in row]
     if not rows:
-        raise KinemeError(
-            f"{history if isinstance(history, Path) else path}: the history has no rows to draw"
-        )
+        where = history if isinstance(history, Path) else path
+        raise KinemeError(f"{where}: the history has no epochs to draw; train the run first")
     names = list(dict.fromkeys(name for row in rows for name in row))
-    abscissa = next((name for name in ("epoch", "step") if name in names), None)
-    x = np.array([row.get(abscissa, np.nan) for row in rows]) if abscissa else np.arange(1.0, len(rows) + 1)
+    x = np.array([row["epoch"] for row in rows])
     losses = [name for name in names if name not in ("epoch", "step", "seconds", "lr", "knn")]
     figure = _figure(6.4, 5.6 if "knn" in names else 3.4)
     panels = figure.subplots(1 + ("knn" in names), 1, sharex=True, squeeze=False)[:, 0]
@@ -60,7 +59,8 @@ def training_curves(history: Path | Sequence[Mapping[str, float]], path: Path) -
     if "knn" in names:
         percent = [{"kNN": 100 * row["knn"]} if "knn" in row else {} for row in rows]
         _lines(panels[1], x, percent, ["kNN"], "online accuracy, %")
-    panels[-1].set_xlabel(abscissa or "row", color=INK)
+    panels[-1].set_xlabel("epoch", color=INK)
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     _save(figure, path)
 
 
@@ -78,7 +78,7 @@ def _lines(
 ) -> None:
     for i, name in enumerate(names):
         y = np.array([row.get(name, np.nan) for row in rows], dtype=float)
-        known = np.isfinite(x) & np.isfinite(y)
+        known = np.isfinite(y)
         if not known.any():
             continue
         total = name == "loss"

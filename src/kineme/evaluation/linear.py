@@ -184,8 +184,13 @@ def logistic(train: Array, labels: Array, test: Array, classes: int) -> Array:
 
     # In float64, and to a gradient of 1e-5: at the default tolerance L-BFGS stops a per cent short.
     scaler = StandardScaler().fit(train.astype(np.float64))
-    model = LogisticRegression(tol=1e-5, max_iter=10_000)
-    model.fit(scaler.transform(train.astype(np.float64)), labels)
+    x, x_test = (scaler.transform(features.astype(np.float64)) for features in (train, test))
+    if len(x) < x.shape[1]:
+        # N clips span N directions at most, and the penalty is the same in any rotation of the features, so
+        # in these directions it is the same regression, with fewer unknowns.
+        _, _, directions = np.linalg.svd(x, full_matrices=False)
+        x, x_test = x @ directions.T, x_test @ directions.T
+    model = LogisticRegression(tol=1e-5, max_iter=10_000).fit(x, labels)
     scores = np.full((len(test), classes), -np.inf)
-    scores[:, model.classes_] = model.predict_log_proba(scaler.transform(test.astype(np.float64)))
+    scores[:, model.classes_] = model.predict_log_proba(x_test)
     return scores

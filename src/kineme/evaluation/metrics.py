@@ -29,11 +29,6 @@ def confusion_matrix(labels: Array, predicted: Array, classes: int) -> Array:
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def accuracy(confusion: Array) -> float:
-    """Share of clips on the diagonal of a confusion matrix: top-1 accuracy."""
-    return float(100 * np.trace(confusion) / confusion.sum())
-
-
 def per_class_accuracy(confusion: Array) -> Array:
     """(classes,) share of each class's clips that are recognised; NaN for a class without clips."""
     clips = confusion.sum(axis=1)

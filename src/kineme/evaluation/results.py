@@ -151,11 +151,14 @@ def save(result: Result, run: Path, *qualifiers: str) -> Path:
 def table(*results: Result) -> Table:
     """Top-1 by row (baselines first) and probe, of one run's results on one data set, for the terminal."""
     first = results[0]
+    title = f"{first.method} ({first.stream}) on {first.store}, {first.split}: top-1 %"
+    caption = f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}"
     shown = Table(
-        title=f"{first.method} ({first.stream}) on {first.store}, {first.split}: top-1 %",
-        caption=f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}",
+        title=title,
+        caption=caption,
         title_justify="left",
         caption_justify="left",
+        min_width=max(len(title), len(caption)),
     )
     names = [name for name in COLUMNS if any(name in result.scores for result in results)]
     shown.add_column("")
