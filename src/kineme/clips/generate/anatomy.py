@@ -102,8 +102,8 @@ class Body:
     def shoulder_at(self, elevation: Any) -> tuple[Any, Any]:
         """How far out and how high from the spine a shoulder is when its arm is at `elevation` radians.
 
-        The collar bone rises with the arm, by 0.3 degrees a degree, from 30° below the horizontal on. Takes and
-        gives floats or arrays.
+        The collar bone rises with the arm, by 0.3 degrees a degree, from 30° below the horizontal on. Floats
+        or arrays alike.
         """
         rise = 0.3 * np.clip(elevation + 0.5, 0.0, 1.6)
         sin, cos, fall = np.sin(rise), np.cos(rise), 0.012 * self.height

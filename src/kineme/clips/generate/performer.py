@@ -183,21 +183,23 @@ class Performer:
     def go(self, metres: float, seconds: float) -> None:
         """Walks straight on (or, negative, backwards), swinging the arms with the steps."""
         heading = np.radians(self.now["yaw"])
-        begin = self.time
+        begin, far = self.time, abs(metres) > 0.8
+        if far:
+            self.along(0.0, 0.5, **both(azimuth=20, elevation=-82, reach=0.96, swivel=40))
         self.move(
             seconds,
             right=self.now["right"] - metres * float(np.sin(heading)),
             ahead=self.now["ahead"] + metres * float(np.cos(heading)),
         )
-        if abs(metres) > 0.8:
-            period = self.person.step_seconds
-            cycles = np.floor(2 * (self.time - begin) / period) / 2
-            arms = self.vary(8, 26)
-            swung = {"elevation_r": arms, "elevation_l": -arms, "hip_yaw": 4.0, "twist": -7.0}
-            # The left foot is half a cycle ahead of the right one, whose mid-stance is at multiples of the
-            # period.
-            first = np.ceil(begin / period) * period
-            self._swings.append((first - 0.25 * period, cycles * period, cycles, swung))
+        if far:
+            # A foot is farthest ahead of the body a quarter of a gait cycle after the other's mid-stance; the
+            # right foot's is at whole cycles. The arm of the other side goes with it.
+            half = 0.5 * self.person.step_seconds
+            first, halves = np.ceil(begin / half), np.floor((self.time - begin) / half)
+            arms = self.vary(8, 26) * (-1) ** int(first)
+            swung = {"elevation_r": arms, "elevation_l": -arms, "twist": 0.25 * arms}
+            self._swings.append((first * half, halves * half, 0.5 * halves, swung))
+            self.along(0.0, 0.6, **self.arms_at_rest())
 
     def fidget(self) -> None:
         """What people may do while they wait: look aside, shift their weight. The cursor stays."""

@@ -245,6 +245,8 @@ def pick_up(p: Performer) -> None:
     )
     if p.likes(0.5):
         p.along(0.0, seconds, **p.hand("l", 0.16, -0.4, 0.25))
+    else:
+        p.along(0.0, seconds, azimuth_l=15, elevation_l=-88 + 0.7 * forward, reach_l=0.95, swivel_l=20)
     p.move(seconds, drop=knees)
     p.wait(p.pick(0.15, 0.4))
     p.along(0.0, seconds, **p.at_rest("tilt", "bend", "push", "fore_r"))
