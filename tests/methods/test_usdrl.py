@@ -206,9 +206,10 @@ def test_two_processes_train_as_one_with_both_batches(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     mp.spawn(half_a_batch, args=(port, views, str(tmp_path)), nprocs=2)
-    largest = max(value.abs().max().item() for name, value in expected.items() if name.startswith("encoder"))
+    largest = max(value.float().norm().item() for name, value in expected.items() if name != "loss")
     for rank in range(2):
         ours = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert ours.keys() == expected.keys()
         for name, value in expected.items():
-            torch.testing.assert_close(ours[name], value, rtol=1e-5, atol=1e-6 * largest, msg=name)
+            allowed = 1e-5 * value.float().norm() + 1e-6 * largest  # several gradients are analytically zero
+            assert (ours[name] - value).float().norm() <= allowed, name

@@ -107,16 +107,23 @@ class DenseShiftAttention(nn.Module):
 
     def shifted(self, x: Tensor) -> Tensor:
         """x + W2·ReLU(W1·x) over the token axis, but x itself at every `gap`-th token."""
-        hidden = F.relu(self.mix1(x.mT))
-        return x + F.linear(hidden, self.mix2.weight * self.mixed, self.mix2.bias * self.mixed[:, 0]).mT
+        hidden = F.relu(_over_tokens(x, self.mix1.weight, self.mix1.bias))
+        return x + _over_tokens(hidden, self.mix2.weight * self.mixed, self.mix2.bias * self.mixed[:, 0])
 
     def forward(self, x: Tensor, attention: SelfAttention) -> Tensor:
         """(N, L, D) → (N, L, D), with the layer's attention."""
-        both = torch.cat((self.shifted(x), x))
-        both = both + self.drop_path(attention(self.norm1(both)))
-        both = both + self.drop_path(self.mlp(self.norm2(both)))
-        shifted, plain = both.chunk(2)
-        return torch.lerp(shifted, plain, 0.5)
+        # One after the other: as one batch of 2·N, the two take a tenth longer at D = 1024 on a CPU.
+        return torch.lerp(self._block(self.shifted(x), attention), self._block(x, attention), 0.5)
+
+    def _block(self, x: Tensor, attention: SelfAttention) -> Tensor:
+        x = x + self.drop_path(attention(self.norm1(x)))
+        out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return out
+
+
+def _over_tokens(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A linear map of the token axis: x (N, L, D), weight (L, L), bias (L,); without transposing x."""
+    return torch.baddbmm(bias[:, None], weight.expand(len(x), *weight.shape), x)
 
 
 class MLP(nn.Module):
