@@ -136,14 +136,11 @@ class Checkpoints(L.Callback):
     def __init__(self, run: Path, recipe: Recipe, history: History, every: int) -> None:
         self.run, self.recipe, self.history, self.every = run, recipe, history, every
 
-    def on_train_epoch_start(self, trainer: L.Trainer, module: Pretraining) -> None:
-        """Saves what the epoch before left: here the trainer's own counters stand between two epochs."""
-        if trainer.current_epoch and trainer.current_epoch % self.every == 0:
+    def on_train_epoch_end(self, trainer: L.Trainer, module: Pretraining) -> None:
+        """Saves after every few epochs, and after the last."""
+        epoch = trainer.current_epoch + 1
+        if epoch % self.every == 0 or epoch == trainer.max_epochs:
             self._save(trainer, module)
-
-    def on_train_end(self, trainer: L.Trainer, module: Pretraining) -> None:
-        """Saves the end."""
-        self._save(trainer, module)
 
     def _save(self, trainer: L.Trainer, module: Pretraining) -> None:
         if trainer.is_global_zero:
