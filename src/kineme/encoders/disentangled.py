@@ -1,0 +1,133 @@
+"""SCD-Net's encoder: a temporal and a spatial clue of a clip, each by its own network.
+
+(Wu et al., AAAI 2024, arXiv 2309.05834, section on the dual-path decoupling encoder.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme.encoders.base import ClipShape, Encoder, Features
+from kineme.encoders.ctrgcn import COORDINATES, CTRGCN
+from kineme.encoders.dropout import Dropout
+from kineme.encoders.sttr import PostNormLayer
+from kineme.encoders.tokens import SelfAttention
+from kineme.errors import KinemeError
+
+
+class Disentangled(Encoder):
+    """Two CTR-GCNs on the same clip, one read frame by frame, the other joint by joint.
+
+    Each gives tokens to a transformer layer, without positional encoding; the maximum over its tokens is a
+    clue, and the two clues side by side are the clip's feature.
+
+    Args:
+        shape: of the clips.
+        hidden: width D of a token; the clip's feature has 2·D.
+        heads: attention heads; a divisor of `hidden`.
+        stem: channels of the CTR-GCN units, multiples of 8.
+        dropout: share dropped in the transformer layers.
+
+    Raises:
+        KinemeError: `heads` does not divide `hidden`, or a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        shape: ClipShape,
+        *,
+        hidden: int = 2048,
+        heads: int = 8,
+        stem: Sequence[int] = (64, 256, 64),
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if hidden < 1:
+            raise KinemeError(f"hidden: is {hidden}; it must be at least 1")
+        if not stem:
+            raise KinemeError("stem: is empty; it needs at least one width")
+        if not 0 <= dropout < 1:
+            raise KinemeError(f"dropout: is {dropout}; it must be at least 0 and less than 1")
+        self.shape = shape
+        self.hidden = hidden
+        self.dim = 2 * hidden
+        joints = shape.bodies * shape.layout.num_joints
+        self.temporal_stem = CTRGCN(shape, stem)
+        self.spatial_stem = CTRGCN(shape, stem)
+        self.temporal = Clue(joints * stem[-1], hidden, heads, dropout)
+        self.spatial = Clue(shape.frames * stem[-1], hidden, heads, dropout)
+
+    def forward(self, clips: Tensor) -> Features:
+        """(N, C, T, V, M) → clip (N, 2·hidden), temporal (N, T, hidden), spatial (N, M·V, hidden).
+
+        Raises:
+            KinemeError: clips of another shape than the encoder was built for.
+        """
+        wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
+        if clips.shape[1:] != wanted:
+            raise KinemeError(
+                f"clips of (C, T, V, M) = {tuple(clips.shape[1:])} given to an encoder for {wanted}; "
+                "resize the clips or build the encoder for their shape"
+            )
+        # A frame is flattened in the order (M, V, C), a joint of a body in the order (T, C).
+        temporal = self.temporal(self.temporal_stem(clips).permute(0, 3, 1, 2, 4).flatten(2))
+        spatial = self.spatial(self.spatial_stem(clips).flatten(3).flatten(1, 2))
+        return Features(torch.cat((temporal.amax(1), spatial.amax(1)), dim=1), temporal, spatial)
+
+
+class Clue(nn.Module):
+    """Tokens → embedding → transformer layer, whose residuals stay in float32 under mixed precision."""
+
+    def __init__(self, width: int, hidden: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.embedding = nn.Sequential(
+            nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden)
+        )
+        self.layer = DropoutLayer(hidden, heads, dropout)
+        for parameter in self.parameters():
+            if parameter.ndim == 2:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(N, L, width) → (N, L, hidden)."""
+        out: Tensor = self.layer(self.embedding(tokens).float())
+        return out
+
+
+class DropoutLayer(PostNormLayer):
+    """STTR's layer with dropout of attention weights, of the MLP's hidden layer and of both branches."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__(dim, heads)
+        self.attention = DropoutAttention(dim, heads, dropout)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, D) → (N, L, D)."""
+        x = self.norm1(x + self.dropout(self.attention(x)))
+        hidden = self.dropout(F.relu(self.linear1(x), inplace=True))
+        out: Tensor = self.norm2(x + self.dropout(self.linear2(hidden)))
+        return out
+
+
+class DropoutAttention(SelfAttention):
+    """Self-attention whose weights are dropped at random in training."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__(dim, heads)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, D) → (N, L, D)."""
+        if not self.training or self.dropout.p == 0:
+            return super().forward(x)
+        query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        weights = F.softmax((query @ key.mT).float() / math.sqrt(query.shape[-1]), dim=-1)
+        mixed = self.dropout(weights).to(value.dtype) @ value
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return out

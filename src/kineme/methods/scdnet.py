@@ -1,0 +1,139 @@
+"""SCD-Net: contrast between disentangled clues (Wu et al., AAAI 2024, arXiv 2309.05834)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme import augment
+from kineme.clips.batches import Clips
+from kineme.encoders.base import Features
+from kineme.encoders.disentangled import Disentangled
+from kineme.methods.base import Method
+from kineme.methods.contrast import KeyQueue, contrast_logits, info_nce, momentum_copy, momentum_update
+from kineme.streams import to_stream
+
+CLUES = ("temporal", "spatial", "instance")
+CONTRASTS = (  # query, then the key and queue it is contrasted with: the instance is every clue's anchor
+    ("temporal", "instance"),
+    ("spatial", "instance"),
+    ("instance", "temporal"),
+    ("instance", "spatial"),
+)
+
+
+class SCDNet(Method):
+    """Momentum contrast of a temporal and a spatial clue with the instance that holds both, and back.
+
+    Args:
+        encoder: the disentangled encoder to train.
+        projection: D of the embeddings that are contrasted.
+        queue: K, keys of each kind kept as negatives; a multiple of the batch over all devices.
+        momentum: m of the key encoder.
+        temperature: τ of the softmax over similarities.
+        min_crop: views are windows of at least this share of a clip's frames.
+        shear: amplitude of the shear's off-diagonal entries.
+    """
+
+    encoder: Disentangled
+    crop = 0.95
+    mirror: Tensor
+    walks: Tensor
+
+    def __init__(
+        self,
+        encoder: Disentangled,
+        *,
+        projection: int = 128,
+        queue: int = 8192,
+        momentum: float = 0.999,
+        temperature: float = 0.2,
+        min_crop: float = 0.1,
+        shear: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        hidden = encoder.hidden
+        widths = {"temporal": hidden, "spatial": hidden, "instance": encoder.dim}
+        self.heads = nn.ModuleDict({clue: _head(widths[clue], hidden, projection) for clue in CLUES})
+        self.key_encoder = momentum_copy(encoder)
+        self.key_heads = momentum_copy(self.heads)
+        self.queues = nn.ModuleDict({clue: KeyQueue(queue, projection) for clue in CLUES})
+        layout = encoder.shape.layout
+        self.register_buffer("mirror", torch.from_numpy(layout.mirror), persistent=False)
+        self.register_buffer("walks", augment.two_hops(layout), persistent=False)
+        self.momentum = momentum
+        self.temperature = temperature
+        self.min_crop = min_crop
+        self.shear = shear
+
+    def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """(query, key)."""
+        return self._view(clips, stream, generator), self._view(clips, stream, generator)
+
+    def _view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
+        n, frames = len(clips), self.encoder.shape.frames
+
+        def coin() -> Tensor:
+            return augment.draw_coin(n, 0.5, generator)
+
+        window = augment.draw_window(clips.length, frames, (self.min_crop, 1.0), generator)
+        x = to_stream(clips.resize(frames, *window), stream, self.encoder.shape.layout)
+        # The published order is rotate, flip, shear; a flip only swaps joints, so the two maps can be one.
+        turn = augment.where(coin(), augment.draw_rotation(n, generator), 0.0)
+        shear = augment.where(coin(), augment.draw_shear(n, self.shear, generator), 0.0)
+        x = augment.transform(x, augment.shear_matrix(shear) @ augment.rotation_matrix(turn))
+        x = augment.flip(x, coin(), self.mirror)
+        region = augment.draw_region(n, self.walks, generator)
+        x = augment.mask_joints(x, augment.where(coin(), region, False))
+        segments = augment.draw_segments(n, frames, generator)
+        return augment.mask_frames(x, augment.where(coin(), segments, False))
+
+    def loss(self, views: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """One training step's losses; moves the key encoder before, and feeds the queues after.
+
+        Args:
+            views: (query, key), each (N, C, T, V, M).
+
+        Returns:
+            `loss`, and the four contrasts it is the sum of: `temporal_to_instance`, `spatial_to_instance`,
+            `instance_to_temporal`, `instance_to_spatial`.
+        """
+        momentum_update(self.key_encoder, self.encoder, self.momentum)
+        momentum_update(self.key_heads, self.heads, self.momentum)
+        query, key = views
+        with torch.no_grad():
+            keys = self._embed(self.key_heads, self.key_encoder(key))
+        queries = self._embed(self.heads, self.encoder(query))
+        negatives = {clue: self._queue(clue).entries() for clue in CLUES}
+        losses = {
+            f"{one}_to_{other}": info_nce(
+                contrast_logits(queries[one], keys[other], negatives[other], self.temperature)
+            )
+            for one, other in CONTRASTS
+        }
+        for clue in CLUES:
+            self._queue(clue).enqueue(keys[clue])
+        return {"loss": torch.stack(list(losses.values())).sum(), **losses}
+
+    def _queue(self, clue: str) -> KeyQueue:
+        """The keys of `temporal`, `spatial` or `instance`."""
+        return cast(KeyQueue, self.queues[clue])
+
+    def _embed(self, heads: nn.ModuleDict, features: Features) -> dict[str, Tensor]:
+        """Unit embeddings (N, projection) of the three clues, in float32."""
+        hidden, clip = self.encoder.hidden, features.clip
+        clues = {"temporal": clip[:, :hidden], "spatial": clip[:, hidden:], "instance": clip}
+        return {clue: F.normalize(heads[clue](feature).float(), dim=1) for clue, feature in clues.items()}
+
+
+def _head(width: int, hidden: int, projection: int) -> nn.Sequential:
+    """Linear, ReLU, Linear, Xavier-uniform as the encoder's other matrices."""
+    head = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, projection))
+    for layer in head:
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+    return head
