@@ -1,0 +1,245 @@
+"""Recognition on frozen features: an encoder, a random one and raw coordinates, measured alike.
+
+`linear` and `knn` give a `Result`; the commands print it, the demo draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+
+from kineme import __version__
+from kineme.checkpoints import Pretrained, load_pretrained, random_like
+from kineme.clips.splits import split_rows
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+from kineme.evaluation.features import check_compatible, extract, raw_coordinates
+from kineme.evaluation.knn import nearest_label
+from kineme.evaluation.linear import logistic, settings_for, sgd
+from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, Score, per_class, source_commit
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pre-trained encoder and the labelled clips that it is measured on."""
+
+    pretrained: Pretrained
+    run: Path
+    store: ClipStore
+    split: str
+    train: Array  # rows of the store
+    test: Array
+    labels: Array  # classes of `train`
+    test_labels: Array
+    device: str
+    allow_recipe: bool
+    qualifiers: tuple[str, ...]  # what differs from the pre-training, for the result's name
+
+
+def open_task(
+    run: Path,
+    *,
+    store: Path | None = None,
+    split: str | None = None,
+    device: str = "auto",
+    allow_recipe: bool = False,
+) -> Task:
+    """Finds out what is to be measured on which clips.
+
+    Args:
+        run: run directory, or its model.safetensors.
+        store: clip store; by default that of the pre-training.
+        split: its division into training and test part; by default that of the pre-training.
+        device: where to compute; `auto` takes the GPU if there is one.
+        allow_recipe: accept a store prepared by another recipe than the encoder's.
+
+    Raises:
+        KinemeError: weights or clips are missing or do not fit each other, or the split has no labelled clips
+            in one of its parts.
+    """
+    gpu = torch.cuda.is_available()
+    if device == "cuda" and not gpu:
+        raise KinemeError("--device cuda: PyTorch finds no GPU here; leave it at auto, or pass cpu")
+    pretrained = load_pretrained(run)
+    own = pretrained.config["data"]
+    if store is None and own["store"] is None:
+        raise KinemeError(f"{run}: does not say which store it was trained on; pass --store")
+    if store is None and not Path(own["store"]).exists():
+        raise KinemeError(
+            f"{run}: {own['store']}, the store of the pre-training, is not there any more; pass --store"
+        )
+    opened = ClipStore(store or own["store"])
+    check_compatible(pretrained, opened, allow_recipe=allow_recipe)
+    split = split or own["split"]
+    labels = opened.index["label"]
+    if not (labels >= 0).any():
+        raise KinemeError(
+            f"{opened.path}: its clips have no labels, so nothing can be recognised; pass --store"
+        )
+    train, test = _labelled(opened, split, "train"), _labelled(opened, split, "test")
+    if len(np.intersect1d(train, test)):
+        raise KinemeError(
+            f"{opened.path}: split {split!r} has no test part of its own, it tests on clips that it "
+            "trains on; pass another --split"
+        )
+    if len(np.unique(labels[train])) < 2:
+        raise KinemeError(
+            f"{opened.path}: the training part of split {split!r} has fewer than two classes; "
+            "pass another --split"
+        )
+    other_store = own["store"] is None or opened.path.resolve() != Path(own["store"]).resolve()
+    return Task(
+        pretrained=pretrained,
+        run=run if run.is_dir() else run.parent,
+        store=opened,
+        split=split,
+        train=train,
+        test=test,
+        labels=labels[train],
+        test_labels=labels[test],
+        device=("cuda" if gpu else "cpu") if device == "auto" else device,
+        allow_recipe=allow_recipe,
+        qualifiers=(
+            *([opened.path.resolve().name] if other_store else []),
+            *([split] if split != own["split"] else []),
+        ),
+    )
+
+
+def linear(task: Task, *, seed: int = 0, lr: float | None = None, baselines: bool = True) -> Result:
+    """Linear evaluation: the method's published SGD probe, and a logistic regression.
+
+    Args:
+        task: what is measured on which clips.
+        seed: of the probe and of the random encoder.
+        lr: learning rate of the SGD probe, instead of the method's published one.
+        baselines: measure a random encoder and raw coordinates beside it.
+    """
+    settings = settings_for(task.pretrained.method)
+    if lr is not None:
+        settings = replace(settings, lr=lr)
+
+    def measure(train: Array, test: Array) -> dict[str, tuple[Score, Array]]:
+        classes = len(task.store.manifest.class_names)
+        scores = logistic(train, task.labels, test, classes)
+        last, best = sgd(
+            train, task.labels, test, task.test_labels, classes, settings, seed=seed, device=task.device
+        )
+        return {
+            "logistic": (Score.of(scores, task.test_labels), scores.argmax(axis=1)),
+            "last": (Score.of(last.scores, task.test_labels, last.epoch), last.scores.argmax(axis=1)),
+            "best": (Score.of(best.scores, task.test_labels, best.epoch), best.scores.argmax(axis=1)),
+        }
+
+    return _evaluate(task, measure, "linear", asdict(settings), seed, baselines, detailed="last")
+
+
+def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> Result:
+    """Retrieval: the label of the nearest training clips, by cosine similarity.
+
+    Args:
+        task: what is measured on which clips.
+        k: neighbours that vote.
+        seed: of the random encoder.
+        baselines: measure a random encoder and raw coordinates beside it.
+    """
+
+    def measure(train: Array, test: Array) -> dict[str, tuple[Score, Array]]:
+        predicted = nearest_label(train, task.labels, test, k=k, device=task.device)
+        return {"knn": (Score(float(100 * np.mean(predicted == task.test_labels))), predicted)}
+
+    return _evaluate(task, measure, "knn", {"k": k}, seed, baselines, detailed="knn")
+
+
+def _labelled(store: ClipStore, split: str, part: Literal["train", "test"]) -> Array:
+    """Rows of a part of a split that have a label."""
+    rows = split_rows(store, split, part)
+    rows = rows[store.index["label"][rows] >= 0]
+    if len(rows) == 0:
+        raise KinemeError(
+            f"{store.path}: split {split!r} has no labelled clips in its {part} part; "
+            "choose another one with --split"
+        )
+    return rows
+
+
+def _evaluate(
+    task: Task,
+    measure: Callable[[Array, Array], dict[str, tuple[Score, Array]]],
+    protocol: str,
+    settings: dict[str, Any],
+    seed: int,
+    baselines: bool,
+    *,
+    detailed: str,
+) -> Result:
+    """Measures the encoder and its baselines alike.
+
+    `measure` takes the features of the training and of the test clips and gives, by probe, the score and the
+    predicted classes.
+    """
+    began = perf_counter()
+    notes = Console(stderr=True)
+    outcomes = {}
+    for row, train, test in _representations(task, seed, baselines):
+        with notes.status(f"{protocol}: {row}"):
+            outcomes[row] = measure(train, test)
+    pretrained, manifest = task.pretrained, task.store.manifest
+    scores = {row: {name: score for name, (score, _) in found.items()} for row, found in outcomes.items()}
+    return Result(
+        protocol=protocol,
+        method=pretrained.method,
+        encoder=type(pretrained.encoder).__name__,
+        stream=pretrained.stream,
+        weights=pretrained.weights,
+        recipe=pretrained.recipe.id,
+        crop=pretrained.crop,
+        settings=settings,
+        seed=seed,
+        version=__version__,
+        commit=source_commit(),
+        store=task.store.path.resolve().name,
+        fingerprint=manifest.fingerprint,
+        store_recipe=manifest.recipe.id,
+        split=task.split,
+        train_clips=len(task.train),
+        test_clips=len(task.test),
+        scores=scores.pop(PRETRAINED),
+        baselines=scores,
+        detailed=detailed,
+        class_names=manifest.class_names,
+        **per_class(task.test_labels, outcomes[PRETRAINED][detailed][1], len(manifest.class_names)),
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(perf_counter() - began, 1),
+    )
+
+
+def _representations(task: Task, seed: int, baselines: bool) -> Iterator[tuple[str, Array, Array]]:
+    """(row of the table, training features, test features), one after another to hold only one in memory."""
+
+    def features(pretrained: Pretrained, rows: Array) -> Array:
+        return extract(
+            pretrained,
+            task.store,
+            rows,
+            device=task.device,
+            allow_recipe=task.allow_recipe,
+            cache=task.run / "features",
+        )
+
+    if baselines:
+        yield RAW, raw_coordinates(task.store, task.train), raw_coordinates(task.store, task.test)
+        random = random_like(task.pretrained, seed)
+        yield RANDOM, features(random, task.train), features(random, task.test)
+    yield PRETRAINED, features(task.pretrained, task.train), features(task.pretrained, task.test)
