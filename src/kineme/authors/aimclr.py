@@ -39,16 +39,17 @@ def from_state(state: State, layout: Layout | None = None) -> AimCLR:
         for i in range(blocks):
             convolution = f"{side}.st_gcn_networks.{i}.gcn.conv"
             for key in (f"{convolution}.weight", f"{convolution}.bias"):
-                if key in state and len(state[key]) == 3 * channels[i]:
+                if key in state and state[key].ndim and len(state[key]) == 3 * channels[i]:
                     weight = state[key].flatten(1) if state[key].ndim > 1 else state[key]
                     state[key] = weight.unflatten(0, (3, channels[i]))
-    state["queue"] = state["queue"].T if "queue" in state else torch.empty(0, 0)
+    queue = size(state, "queue", 1, "AimCLR")
+    state["queue"] = state["queue"].mT
     if "queue_ptr" in state:
         state["queue_ptr"] = state["queue_ptr"].reshape(())
     method = AimCLR(
         STGCN(ClipShape(layout, FRAMES, BODIES), channels=channels),
         projection=size(state, "encoder_q.fc.2.weight", 0, "AimCLR"),
-        queue=size(state, "queue", 0, "AimCLR"),
+        queue=queue,
     )
     load_renamed(method, state, authors_name, "AimCLR")
     return method.eval()
