@@ -1,1 +1,51 @@
-"""Puts this folder on the path, so that tests can `from golden_fill import ...`."""
+"""Puts this folder on the path, so that tests can `from golden_fill import ...`; shared fixtures."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kineme.clips.store import Clip, Manifest, Recipe, StoreWriter
+from kineme.layouts import Layout
+
+STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
+
+
+@pytest.fixture
+def small_files_only() -> Iterator[None]:
+    """Writing more than 4 kB into a file fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def write_store(path: Path, *, labelled: bool = True) -> Path:
+    """24 clips of two bodies with three joints, of four subjects; each of three classes moves its own way."""
+    rng = np.random.default_rng(0)
+    ways = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]])
+    with StoreWriter(path, Manifest(STICK, Recipe("plain"), "test", ("rise", "swing", "push")), 2) as writer:
+        for i in range(24):
+            frames = 9 + i % 5
+            xyz = np.tile([[0, 0, 0], [0, 1, 0], [0.3, 1, 0]], (frames, 2, 1, 1))
+            xyz[:, 0, 2] += np.linspace(0, 1, frames)[:, None] * ways[i % 3]
+            xyz += 0.05 * rng.standard_normal(xyz.shape)
+            label = i % 3 if labelled else -1
+            writer.add(Clip(f"clip{i:02}", xyz.astype(np.float32), label=label, subject=str(1 + i // 6)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def moves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A labelled clip store, see `write_store`; not to be changed."""
+    return write_store(tmp_path_factory.mktemp("stores") / "moves")
+
+
+@pytest.fixture(scope="session")
+def unlabelled_moves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same clips without their labels."""
+    return write_store(tmp_path_factory.mktemp("stores") / "unlabelled", labelled=False)

@@ -79,6 +79,9 @@ def save_encoder(path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[s
         encoder: its state is saved as it is.
         recipe: preprocessing of the clips it was trained on.
         config: the run's complete configuration.
+
+    Raises:
+        KinemeError: the file cannot be written.
     """
     description = {
         "recipe": asdict(recipe),
@@ -88,7 +91,11 @@ def save_encoder(path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[s
     }
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
     with written_aside(path) as aside:
-        save_file(state, aside, metadata={"format": "pt", "kineme": json.dumps(description)})
+        # One entry only: the library writes several in a random order, and equal runs make equal files.
+        try:
+            save_file(state, aside, metadata={"kineme": json.dumps(description)})
+        except SafetensorError as error:  # how the library reports a full disk
+            raise OSError(str(error)) from error
 
 
 def load_pretrained(path: str | Path) -> Pretrained:
@@ -111,14 +118,17 @@ def load_pretrained(path: str | Path) -> Pretrained:
         encoder = build_encoder(config["encoder"], shape)
         encoder.load_state_dict(state)
         recipe = Recipe(**description["recipe"])
+        method, stream = config["method"]["name"], config["data"]["stream"]
+        if method not in METHODS:
+            raise ValueError(f"no method is called {method!r}")
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise KinemeError(f"{file}: not a model that this Kineme wrote ({reason})") from error
     return Pretrained(
         encoder=encoder.eval(),
-        method=config["method"]["name"],
+        method=method,
         recipe=recipe,
-        stream=config["data"]["stream"],
+        stream=stream,
         config=config,
         weights=_fingerprint(encoder),
     )
@@ -132,14 +142,13 @@ def random_like(pretrained: Pretrained, seed: int) -> Pretrained:
     return replace(pretrained, encoder=encoder, weights=_fingerprint(encoder))
 
 
-def from_authors(
-    system: str, source: str | Path | Mapping[str, Any], layout: Layout | None = None
-) -> Method:
+def from_authors(system: str, source: str | Path | Mapping[str, Any], layout: Layout | None = None) -> Method:
     """A method with the weights of a published program's checkpoint, its sizes inferred from the tensors.
 
     Args:
         system: `aimclr`, `scdnet` or `usdrl`.
-        source: the checkpoint's path, or its state dict, bare or under `state_dict`, with or without `module.`.
+        source: the checkpoint's path, or its state dict, bare or under `state_dict`, with or without
+            `module.`.
         layout: the joints it was trained on, where their number does not tell.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kineme.errors import KinemeError
@@ -27,4 +27,5 @@ def written_aside(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise KinemeError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # no folder, no file
+            aside.unlink()

@@ -1,0 +1,163 @@
+"""Encoders in and out of safetensors files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from kineme.checkpoints import (
+    build_encoder,
+    build_method,
+    from_authors,
+    load_pretrained,
+    random_like,
+    save_encoder,
+)
+from kineme.clips.store import Recipe
+from kineme.encoders import STGCN, ClipShape, Encoder
+from kineme.errors import KinemeError
+from kineme.layouts import Layout
+from kineme.methods import AimCLR
+
+STICK = Layout.from_names("stick3", ["hip", "neck", "head"], [None, "hip", "neck"])
+SHAPE = ClipShape(STICK, 8, 2)
+RECIPE = Recipe("plain", {"facing": True})
+CONFIG: dict[str, Any] = {
+    "data": {"store": "moves", "split": "all", "stream": "bone", "frames": 8},
+    "train": {"seed": 3},
+    "method": {"name": "aimclr", "queue": 16, "projection": 4},
+    "encoder": {"name": "stgcn", "channels": [4, 8], "strided": [1], "dropout": 0.1},
+}
+
+
+def encoder(seed: int = 0) -> Encoder:
+    torch.manual_seed(seed)
+    return build_encoder(CONFIG["encoder"], SHAPE)
+
+
+def clips() -> torch.Tensor:
+    return torch.randn(2, 3, 8, 3, 2, generator=torch.Generator().manual_seed(1))
+
+
+def save(path: Path, **changes: Any) -> Path:
+    save_encoder(path, encoder(), RECIPE, CONFIG | changes)
+    return path
+
+
+def test_settings_build_what_they_name() -> None:
+    built = encoder()
+    assert isinstance(built, STGCN)
+    assert (built.dim, built.blocks[1].dropout.p) == (8, 0.1)
+    method = build_method(CONFIG["method"], built)
+    assert isinstance(method, AimCLR)
+    assert tuple(method.queue.keys.shape) == (16, 4)
+
+
+@torch.no_grad()
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    original = encoder()
+    original.train()(clips())  # batch statistics of their own
+    path = tmp_path / "run" / "model.safetensors"
+    save_encoder(path, original, RECIPE, CONFIG)
+    for place in (path, path.parent, str(path.parent)):
+        found = load_pretrained(place)
+        assert not found.encoder.training
+        assert torch.equal(found.encoder(clips()).clip, original.eval()(clips()).clip)
+        assert (found.method, found.stream, found.recipe, found.crop) == ("aimclr", "bone", RECIPE, 1.0)
+        assert found.config == CONFIG
+        assert found.encoder.shape == SHAPE
+
+
+def test_the_file_is_plain_safetensors_with_a_readable_header(tmp_path: Path) -> None:
+    with safe_open(save(tmp_path / "model.safetensors"), framework="pt") as opened:
+        header = json.loads(opened.metadata()["kineme"])
+        assert header["recipe"] == {"name": "plain", "parameters": {"facing": True}}
+        assert header["layout"]["joints"] == ["hip", "neck", "head"]
+        assert header["config"] == CONFIG
+        assert set(opened.keys()) == set(encoder().state_dict())
+
+
+def test_the_same_weights_make_the_same_file_and_fingerprint(tmp_path: Path) -> None:
+    first, second = (save(tmp_path / name) for name in ("a.safetensors", "b.safetensors"))
+    assert first.read_bytes() == second.read_bytes()
+    other = tmp_path / "c.safetensors"
+    save_encoder(other, encoder(1), RECIPE, CONFIG)
+    assert load_pretrained(first).weights == load_pretrained(second).weights != load_pretrained(other).weights
+
+
+@torch.no_grad()
+def test_a_random_encoder_is_like_the_trained_one_but_for_its_weights(tmp_path: Path) -> None:
+    trained = load_pretrained(save(tmp_path / "model.safetensors"))
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, again, other = (random_like(trained, seed) for seed in (7, 7, 8))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert len({trained.weights, first.weights, other.weights}) == 3
+    assert first.weights == again.weights
+    assert (first.config, first.recipe, first.stream) == (trained.config, trained.recipe, trained.stream)
+    assert first.encoder.shape == SHAPE
+    assert not first.encoder.training
+
+
+def test_a_full_disk_keeps_the_earlier_file(tmp_path: Path, small_files_only: None) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"earlier")
+    with pytest.raises(KinemeError, match=r"model\.safetensors: cannot be written \(.*File too large"):
+        save(path)
+    assert path.read_bytes() == b"earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KinemeError, match=r"nothing: no such weights; train with `kineme pretrain`"):
+        load_pretrained(tmp_path / "nothing")
+    with pytest.raises(KinemeError, match=r"model\.safetensors: no such weights"):
+        load_pretrained(tmp_path)
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    path = save(tmp_path / "model.safetensors")
+    whole = path.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], b"\xff" * 200):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            KinemeError, match=r"model\.safetensors: not a model that this Kineme wrote"
+        ) as caught:
+            load_pretrained(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_stranger_s_safetensors_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(3)}, path)
+    with pytest.raises(KinemeError, match="not a model that this Kineme wrote"):
+        load_pretrained(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"encoder": {"name": "resnet"}},
+        {"encoder": {"name": "stgcn", "channels": [4, 4]}},
+        {"encoder": {"name": "stgcn", "layers": 3}},
+        {"data": {"store": None, "stream": "joint"}},
+        {"method": {}},
+        {"method": {"name": "resnet"}},
+    ],
+)
+def test_a_description_that_does_not_fit_the_weights_is_refused(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(KinemeError, match="not a model that this Kineme wrote"):
+        load_pretrained(save(tmp_path / "model.safetensors", **changes))
+
+
+def test_an_unknown_system_is_refused() -> None:
+    with pytest.raises(KinemeError, match="no published system is called 'moco'; there are aimclr,"):
+        from_authors("moco", {})

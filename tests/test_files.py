@@ -1,0 +1,52 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from kineme.errors import KinemeError
+from kineme.files import written_aside
+
+
+def test_a_file_appears_when_it_is_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.csv"
+    for text in ("first", "second"):
+        with written_aside(path) as aside:
+            aside.write_text(text)
+            assert aside.suffix == ".csv"
+            assert not path.exists() or path.read_text() != text
+        assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+def write(path: Path, text: str, error: BaseException) -> None:
+    with written_aside(path) as aside:
+        aside.write_text(text)
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), KeyboardInterrupt()])
+def test_leaving_by_an_exception_keeps_the_earlier_file(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("earlier")
+    with pytest.raises(type(error)):
+        write(path, "half of i", error)
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(KinemeError, match=r"table\.csv: cannot be written \(No space left on device\)"):
+        write(tmp_path / "table.csv", "half of i", full)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "table.csv"
+    with pytest.raises(KinemeError, match=r"file/table\.csv: cannot be written"), written_aside(path):
+        pass
