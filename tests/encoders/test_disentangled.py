@@ -67,10 +67,10 @@ def test_graph_convolution_is_the_sum_that_the_paper_writes() -> None:
     nn.init.constant_(graph.strength, 0.7)
     for convolution in (graph.relation, graph.value, graph.refine):
         nn.init.normal_(convolution.bias)
-    x = torch.randn(6, 8, 3, 5)  # more bodies than one part of the batch holds
+    x = torch.randn(10, 8, 3, 5)  # more bodies than one part of the batch holds
     first, second = F.conv2d(x, graph.relation.weight, graph.relation.bias).mean(3).chunk(2, dim=1)
     value = F.conv2d(x, graph.value.weight, graph.value.bias)
-    expected = torch.zeros(6, 4, 3, 5)
+    expected = torch.zeros(10, 4, 3, 5)
     for k in range(3):
         relation = torch.tanh(first[:, k, :, None] - second[:, k, None, :])  # of one channel: R = 8 / 8
         for c in range(4):
@@ -84,8 +84,8 @@ def test_graph_convolution_has_the_gradient_of_its_sum() -> None:
     torch.manual_seed(0)
     graph = GraphConvolution(8, 4, STICK).double()
     nn.init.constant_(graph.strength, 0.7)
-    x = torch.randn(5, 8, 3, 2, dtype=torch.float64, requires_grad=True)
-    direction = torch.randn(5, 4, 3, 2, dtype=torch.float64)
+    x = torch.randn(9, 8, 3, 2, dtype=torch.float64, requires_grad=True)
+    direction = torch.randn(9, 4, 3, 2, dtype=torch.float64)
     (graph(x) * direction).sum().backward()
     step = 1e-6
     for tensor in (x, graph.adjacency, graph.strength, graph.relation.weight, graph.value.bias):

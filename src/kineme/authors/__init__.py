@@ -5,7 +5,7 @@ Each turns a state dict in its authors' layout into one of our methods, its size
 
 from collections.abc import Callable
 
-from kineme.authors import aimclr, usdrl
+from kineme.authors import aimclr, scdnet, usdrl
 from kineme.authors.state import State
 from kineme.layouts import Layout
 from kineme.methods import Method
@@ -13,4 +13,5 @@ from kineme.methods import Method
 SYSTEMS: dict[str, Callable[[State, Layout | None], Method]] = {
     "aimclr": aimclr.from_state,
     "usdrl": usdrl.from_state,
+    "scdnet": scdnet.from_state,
 }

@@ -27,7 +27,7 @@ SUBSETS = 3
 BRANCHES = 4
 DILATIONS = (1, 2)  # of the first two branches' temporal convolutions
 KERNEL, POOL = 5, 3
-BODIES_AT_ONCE = 4  # graph products on a CPU: their large intermediates then stay in its cache
+BODIES_AT_ONCE = 8  # graph products on a CPU: their large intermediates then stay in its cache
 
 
 class CTRGCN(nn.Module):

@@ -2,8 +2,9 @@
 
 from kineme.methods.aimclr import AimCLR
 from kineme.methods.base import Method
+from kineme.methods.scdnet import SCDNet
 from kineme.methods.usdrl import USDRL
 
-METHODS: dict[str, type[Method]] = {"aimclr": AimCLR, "usdrl": USDRL}
+METHODS: dict[str, type[Method]] = {"aimclr": AimCLR, "usdrl": USDRL, "scdnet": SCDNet}
 
-__all__ = ["METHODS", "USDRL", "AimCLR", "Method"]
+__all__ = ["METHODS", "USDRL", "AimCLR", "Method", "SCDNet"]
