@@ -11,7 +11,6 @@ encoder is configurable as soon as it is registered.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Literal
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from kineme.arguments import did_you_mean, explain
 from kineme.errors import KinemeError
 
 SECTIONS = ("data", "train", "method", "encoder")
@@ -31,13 +31,15 @@ class DataConfig:
 
     Args:
         store: Path of the clip store.
-        split: Published split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`; `all`
-            takes every clip.
+        recipe: Preprocessing that the store must have, such as `agcn`; left out, any will do.
+        split: Published split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`;
+            `all` takes every clip.
         stream: What of the skeleton: joints, bones or their motion.
         frames: T, frames that each view is resized to.
     """
 
     store: str | None = None
+    recipe: str | None = None
     split: str = "all"
     stream: Literal["joint", "bone", "motion"] = "joint"
     frames: int = 64
@@ -57,8 +59,8 @@ class TrainConfig:
         schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` lets it fall to zero.
         milestones: Epochs after which a `step` schedule lowers the rate.
         warmup: Epochs over which the rate rises linearly to its start.
-        precision: Arithmetic of the networks; `auto` is bfloat16 where the processor has it. Losses and weights
-            are float32 always.
+        precision: Arithmetic of the networks; `auto` is bfloat16 where the processor has it. Losses and
+            weights are float32 always.
         device: `auto`, `cpu` or `cuda`.
         devices: How many of them; more than one trains with DistributedDataParallel.
         seed: Of weights, order and views.
@@ -108,10 +110,13 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
     """
     text = _read(recipe)
     given = _mapping(yaml.safe_load(text), recipe)
-    names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in SECTIONS[2:]}
+    names = {
+        room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in SECTIONS[2:]
+    }
     parser = make_parser(names["method"], names["encoder"])
     known = list(_known(parser))
-    for key, line in _keys(yaml.compose(text, Loader=yaml.SafeLoader)):
+    lines = dict(_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
+    for key, line in lines.items():
         if key not in known and key not in SECTIONS:
             raise KinemeError(f"{recipe}, line {line}: unknown key {key!r}{_nearest(key, known)}")
     for override in overrides:
@@ -121,11 +126,14 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
     try:
         settings = parser.parse_object(given, defaults=True)
     except Exception as error:  # jsonargparse raises several kinds, all of them the user's
-        raise KinemeError(f"{recipe}: {_reason(error)}") from error
+        reason = explain(error)
+        key = reason.partition(" ")[0]
+        place = f"{recipe}, line {lines[key]}" if key in lines else recipe
+        raise KinemeError(f"{place}: {reason}") from error
     try:
         settings = parser.parse_args(list(overrides), namespace=settings)
     except Exception as error:
-        raise KinemeError(_reason(error)) from error
+        raise KinemeError(explain(error, "--{}".format)) from error
     return _config(settings)
 
 
@@ -136,7 +144,7 @@ def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
     try:
         return _config(parser.parse_object(dict(given), defaults=True))
     except Exception as error:
-        raise KinemeError(f"{where}: {_reason(error)}") from error
+        raise KinemeError(f"{where}: {explain(error)}") from error
 
 
 def make_parser(method: str, encoder: str) -> ArgumentParser:
@@ -146,9 +154,14 @@ def make_parser(method: str, encoder: str) -> ArgumentParser:
 
     for kind, name, known in (("method", method, METHODS), ("encoder", encoder, ENCODERS)):
         if name not in known:
-            raise KinemeError(f"no {kind} is called {name!r}; there are {', '.join(known)}")
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise KinemeError(f"no {kind} is called {name!r}{hint}")
     parser = ArgumentParser(
-        prog="kineme pretrain RECIPE", exit_on_error=False, add_help=False, default_env=False, usage="%(prog)s"
+        prog="kineme pretrain RECIPE",
+        exit_on_error=False,
+        add_help=False,
+        default_env=False,
+        usage="%(prog)s",
     )
     parser.add_class_arguments(DataConfig, "data", as_group=True)
     parser.add_class_arguments(TrainConfig, "train", as_group=True)
@@ -172,6 +185,12 @@ def _config(settings: Namespace) -> Config:
         ("train.batch_size", config.train.batch_size, 2),
         ("train.devices", config.train.devices, 1),
         ("train.save_every", config.train.save_every, 1),
+        ("train.lr", config.train.lr, 0),
+        ("train.momentum", config.train.momentum, 0),
+        ("train.weight_decay", config.train.weight_decay, 0),
+        ("train.warmup", config.train.warmup, 0),
+        ("train.seed", config.train.seed, 0),
+        ("train.knn_every", config.train.knn_every, 0),
         ("data.frames", config.data.frames, 2),
     ):
         if value < least:
@@ -228,13 +247,10 @@ def _known(parser: ArgumentParser) -> Iterator[str]:
 
 def _nearest(key: str, known: Sequence[str], dashes: str = "") -> str:
     section = key.partition(".")[0]
-    pool = [name for name in known if name.startswith(f"{section}.")] or ([*SECTIONS] if "." not in key else known)
-    close = difflib.get_close_matches(key, pool, n=1, cutoff=0.0)
-    return f"; did you mean {dashes}{close[0]}?" if close else ""
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())
+    pool = [name for name in known if name.startswith(f"{section}.")] or (
+        [*SECTIONS] if "." not in key else known
+    )
+    return did_you_mean(dashes + key, [dashes + name for name in pool], cutoff=0.0)
 
 
 def _plain(value: Any) -> Any:

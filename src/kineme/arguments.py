@@ -1,0 +1,49 @@
+"""What the command line and the recipes share: complaints in one line, with the nearest thing that exists."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "Sequence": "a list",
+    "dict": "a mapping",
+}
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """`; did you mean ...?` with the nearest known word, or nothing where none is near."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def explain(error: Exception, spell: Callable[[str], str] = str) -> str:
+    """A complaint of the argument parser in one line: what was given, and what it must be.
+
+    Args:
+        error: what jsonargparse raised.
+        spell: a setting's name → as the user wrote it, such as with `--` before it.
+    """
+    text = " ".join(str(error).split())
+    if missing := re.search(r"argument (-\S+): expected", text):
+        return f"{missing[1]} needs a value"
+    key = re.search(r'[Kk]ey "([^"]+)"', text)
+    value = re.search(r"G(?:ot|iven) value: (.*)$", text)
+    if not (key and value):
+        return text
+    choices = [
+        each for literal in re.findall(r"Literal\[(.*?)\]", text) for each in re.findall(r"'(.*?)'", literal)
+    ]
+    if choices:
+        wanted = f"one of {', '.join(choices)}{did_you_mean(value[1], choices)}"
+    else:
+        named = re.findall(r"Expected an? <class '(?:\w+\.)*(\w+)'>", text)
+        wanted = " or ".join(dict.fromkeys(KINDS.get(name, name) for name in named if name != "NoneType"))
+    return f"{spell(key[1])} is {value[1]}; it must be {wanted}" if wanted else text
