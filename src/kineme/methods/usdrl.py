@@ -30,8 +30,6 @@ from kineme.methods.decorrelation import cross_correlation, similarity, spread, 
 from kineme.streams import to_stream
 
 VIEWS = 4
-WINDOW = (0.1, 1.0)  # share of a clip's frames in a view
-SHEAR = 1.0
 
 
 class USDRL(Method):
@@ -46,6 +44,8 @@ class USDRL(Method):
         variance: weight of the variance and autocovariance term.
         cross: weight of the cross-correlation of views.
         grain: weight of the temporal and of the spatial embedding beside the instance's.
+        min_crop: views are windows of at least this share of a clip's frames.
+        shear: amplitude of the shear's off-diagonal entries.
     """
 
     def __init__(
@@ -56,11 +56,15 @@ class USDRL(Method):
         variance: float = 1.0,
         cross: float = 0.001,
         grain: float = 0.5,
+        min_crop: float = 0.1,
+        shear: float = 1.0,
     ):
         super().__init__()
         self.encoder = encoder
         self.weights = {"similarity": similarity, "variance_covariance": variance, "cross_correlation": cross}
         self.grain = grain
+        self.min_crop = min_crop
+        self.shear = shear
         half, whole = encoder.dim // 2, encoder.dim
         self.temporal_projector = Projector(half, whole, whole)
         self.spatial_projector = Projector(half, whole, whole)
@@ -72,11 +76,12 @@ class USDRL(Method):
         rows = torch.arange(len(clips), device=clips.start.device).repeat(VIEWS)
         every = clips[rows]
         count = len(every)
-        xyz = every.resize(shape.frames, *draw_window(every.length, shape.frames, WINDOW, generator))
+        window = draw_window(every.length, shape.frames, (self.min_crop, 1.0), generator)
+        xyz = every.resize(shape.frames, *window)
         joints, matrix = draw_corruption(count, shape.layout.num_joints, generator)
         sheared = draw_coin(count, 0.5, generator)  # a shear is a matrix for all joints
         joints = where(sheared, torch.ones_like(joints), joints)
-        matrix = where(sheared, shear_matrix(draw_shear(count, SHEAR, generator)), matrix)
+        matrix = where(sheared, shear_matrix(draw_shear(count, self.shear, generator)), matrix)
         return to_stream(corrupt(xyz, joints, matrix), stream, shape.layout).chunk(VIEWS)
 
     def loss(self, views: tuple[Tensor, ...]) -> dict[str, Tensor]:

@@ -48,6 +48,12 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     if config.data.store is None:
         raise KinemeError("no clips to learn from; set data.store to a clip store")
     store = ClipStore(config.data.store)
+    prepared = store.manifest.recipe.id
+    if config.data.recipe not in (None, prepared):
+        raise KinemeError(
+            f"{store.path}: was prepared by recipe {prepared}, and data.recipe asks for {config.data.recipe}; "
+            f"prepare it again with --recipe, or set data.recipe={prepared}"
+        )
     rows = split_rows(store, config.data.split, "train")
     torch.manual_seed(config.train.seed)
     encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
