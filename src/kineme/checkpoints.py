@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from kineme.authors import SYSTEMS
 from kineme.authors.state import read_state
@@ -92,10 +92,7 @@ def save_encoder(path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[s
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
     with written_aside(path) as aside:
         # One entry only: the library writes several in a random order, and equal runs make equal files.
-        try:
-            save_file(state, aside, metadata={"kineme": json.dumps(description)})
-        except SafetensorError as error:  # how the library reports a full disk
-            raise OSError(str(error)) from error
+        aside.write_bytes(save(state, metadata={"kineme": json.dumps(description)}))
 
 
 def load_pretrained(path: str | Path) -> Pretrained:
