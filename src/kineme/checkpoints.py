@@ -7,6 +7,7 @@ configuration, the layout, the number of bodies, and the recipe of the clips it 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -67,8 +68,21 @@ def build_method(settings: Mapping[str, Any], encoder: Encoder) -> Method:
     Raises:
         KinemeError: the method needs another kind of encoder.
     """
+    name = settings["name"]
+    if not isinstance(encoder, trainable_by(name)):
+        fitting = [each for each, kind in ENCODERS.items() if issubclass(kind, trainable_by(name))]
+        raise KinemeError(
+            f"method {name} cannot train this encoder; set encoder.name to {' or '.join(fitting)}"
+        )
     arguments = {key: value for key, value in settings.items() if key != "name"}
-    return METHODS[settings["name"]](encoder, **arguments)
+    return METHODS[name](encoder, **arguments)
+
+
+def trainable_by(method: str) -> type[Encoder]:
+    """The kind of encoder that a method trains: what its constructor asks for."""
+    parameters = inspect.signature(METHODS[method], eval_str=True).parameters
+    kind: type[Encoder] = parameters["encoder"].annotation
+    return kind
 
 
 def save_encoder(path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[str, Any]) -> None:

@@ -64,7 +64,9 @@ class Layout:
             twice = sorted({j for j in self.joints if self.joints.count(j) > 1})
             raise KinemeError(f"{where}: joint names occur twice: {', '.join(twice)}")
         if len(self.parents) != count:
-            raise KinemeError(f"{where}: {count} joints but {len(self.parents)} parents; give one parent a joint")
+            raise KinemeError(
+                f"{where}: {count} joints but {len(self.parents)} parents; give one parent a joint"
+            )
         if sum(p == -1 for p in self.parents) != 1:
             raise KinemeError(f"{where}: exactly one joint must be the root (parent null or -1)")
         self._check_indices("parents", [p for p in self.parents if p != -1])
@@ -85,7 +87,9 @@ class Layout:
     def _check_indices(self, what: str, indices: Sequence[int]) -> None:
         for index in indices:
             if not 0 <= index < len(self.joints):
-                raise KinemeError(f"layout {self.name!r}: {what} name joint {index}, there are {len(self.joints)}")
+                raise KinemeError(
+                    f"layout {self.name!r}: {what} name joint {index}, there are {len(self.joints)}"
+                )
 
     @property
     def num_joints(self) -> int:
@@ -194,7 +198,9 @@ class Layout:
         try:
             data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise KinemeError(f"{path}: cannot be read as a layout: {' '.join(str(error).split())}") from error
+            raise KinemeError(
+                f"{path}: cannot be read as a layout: {' '.join(str(error).split())}"
+            ) from error
         return cls.from_dict(data, where=str(path))
 
     def to_dict(self) -> dict[str, Any]:
@@ -291,7 +297,9 @@ def _builtin() -> dict[str, Layout]:
         "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear "
         "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
     ).split()
-    openpose_parents = [1, -1, 1, 2, 3, 1, 5, 6, 1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11]
+    openpose_parents = [
+        1, -1, 1, 2, 3, 1, 5, 6, 1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11,
+    ]  # fmt: skip
     mediapipe = (
         "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear "
         "right_ear mouth_left mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist "
@@ -299,13 +307,15 @@ def _builtin() -> dict[str, Layout]:
         "left_knee right_knee left_ankle right_ankle left_heel right_heel left_foot_index right_foot_index"
     ).split()
     mediapipe_parents = [
-        -1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, 11, 12, 13, 14, 15, 16, 15, 16, 15, 16, 11, 12, 23, 24, 25, 26,
-        27, 28, 29, 30,
+        -1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, 11, 12, 13, 14, 15, 16, 15, 16, 15, 16, 11, 12, 23, 24, 25,
+        26, 27, 28, 29, 30,
     ]  # fmt: skip
     hips = ("left_hip", "right_hip")
     layouts = (
         Layout.from_names("ntu25", ntu, ntu_parents, centre="spine_shoulder", origin=["spine_base"]),
-        Layout.from_names("kinect20", kinect, kinect_parents, centre="shoulder_center", origin=["hip_center"]),
+        Layout.from_names(
+            "kinect20", kinect, kinect_parents, centre="shoulder_center", origin=["hip_center"]
+        ),
         Layout.from_names("coco17", coco, coco_parents, origin=hips),
         Layout.from_names("openpose25", openpose, openpose_parents, origin=["mid_hip"]),
         Layout.from_names("mediapipe33", mediapipe, mediapipe_parents, origin=hips),
@@ -327,7 +337,7 @@ def get_layout(name_or_path: str | Path) -> Layout:
     if Path(name_or_path).is_file():
         return Layout.from_file(name_or_path)
     raise KinemeError(
-        f"{name_or_path}: no such layout; built in are {', '.join(LAYOUTS)}, or give the path of a layout file"
+        f"{name_or_path}: no such layout; there are {', '.join(LAYOUTS)}, or give the path of a layout file"
     )
 
 

@@ -41,7 +41,7 @@ def from_state(state: State, layout: Layout | None = None) -> AimCLR:
             for key in (f"{convolution}.weight", f"{convolution}.bias"):
                 if key in state and state[key].ndim and len(state[key]) == 3 * channels[i]:
                     weight = state[key].flatten(1) if state[key].ndim > 1 else state[key]
-                    state[key] = weight.unflatten(0, (3, channels[i]))
+                    state[key] = weight.view(3, channels[i], *weight.shape[1:])
     queue = size(state, "queue", 1, "AimCLR")
     state["queue"] = state["queue"].mT
     if "queue_ptr" in state:

@@ -78,7 +78,9 @@ def layout_of(joints: int, layout: Layout | None) -> Layout:
     """
     if layout is not None:
         if layout.num_joints != joints:
-            raise KinemeError(f"the checkpoint has {joints} joints, layout {layout.name!r} {layout.num_joints}")
+            raise KinemeError(
+                f"the checkpoint has {joints} joints, layout {layout.name!r} {layout.num_joints}"
+            )
         return layout
     if joints == 25:
         return LAYOUTS["ntu25"]  # all authors' own; OpenPose's 25 must be asked for

@@ -44,7 +44,7 @@ class Clips:
         return int(self.frames.shape[1])
 
     def resize(self, frames: int, start: Tensor | None = None, length: Tensor | None = None) -> Tensor:
-        """Resamples each clip, or a window of it, linearly to `frames` frames: one gather from the ragged frames.
+        """Resamples each clip, or a window of it, linearly to `frames` frames, in one gather.
 
         Half-pixel centres, edges clamped, no antialias, as bilinear interpolation of images does; a window of
         `frames` frames comes out as it is.

@@ -1,6 +1,6 @@
 """Encoders: clips (N, C, T, V, M) → features. One file each; `ENCODERS` names them."""
 
-from kineme.encoders.base import ClipShape, Encoder, Features
+from kineme.encoders.base import ClipShape, DenseEncoder, Encoder, Features
 from kineme.encoders.disentangled import Disentangled
 from kineme.encoders.dste import DSTE
 from kineme.encoders.stgcn import STGCN
@@ -13,4 +13,14 @@ ENCODERS: dict[str, type[Encoder]] = {
     "disentangled": Disentangled,
 }
 
-__all__ = ["DSTE", "ENCODERS", "STGCN", "STTR", "ClipShape", "Disentangled", "Encoder", "Features"]
+__all__ = [
+    "DSTE",
+    "ENCODERS",
+    "STGCN",
+    "STTR",
+    "ClipShape",
+    "DenseEncoder",
+    "Disentangled",
+    "Encoder",
+    "Features",
+]

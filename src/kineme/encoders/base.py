@@ -47,3 +47,9 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, clips: Tensor) -> Features:
         """(N, C, T, V, M) → features."""
+
+
+class DenseEncoder(Encoder):
+    """An encoder with temporal and spatial tokens, D' each, whose clip feature is their two halves."""
+
+    hidden: int  # D' of a token; the clip's feature has 2·D'

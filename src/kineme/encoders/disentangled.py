@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kineme.encoders.base import ClipShape, Encoder, Features
+from kineme.encoders.base import ClipShape, DenseEncoder, Features
 from kineme.encoders.ctrgcn import COORDINATES, CTRGCN
 from kineme.encoders.dropout import Dropout
 from kineme.encoders.sttr import PostNormLayer
@@ -20,7 +20,7 @@ from kineme.encoders.tokens import SelfAttention
 from kineme.errors import KinemeError
 
 
-class Disentangled(Encoder):
+class Disentangled(DenseEncoder):
     """Two CTR-GCNs on the same clip, one read frame by frame, the other joint by joint.
 
     Each gives tokens to a transformer layer, without positional encoding; the maximum over its tokens is a

@@ -31,7 +31,7 @@ class Dropout(nn.Module):
         kept = words.view(torch.uint8)[: x.numel()] >= threshold
         # The mask takes x's own memory order, so that the product walks both without strides.
         mask = kept.as_strided(x.shape, x.stride()) if _is_dense(x) else kept.view(x.shape)
-        result: Tensor = _Masked.apply(x, mask, 256 / (256 - threshold))
+        result: Tensor = _Masked.apply(x, mask, 256 / (256 - threshold))  # type: ignore[no-untyped-call]
         return result
 
     def extra_repr(self) -> str:

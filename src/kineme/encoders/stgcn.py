@@ -105,10 +105,10 @@ class Block(nn.Module):
         """(B, T, V, C_in) → (B, T', V, C)."""
         y = self.spatial(x, graph).permute(0, 3, 1, 2)
         y = F.relu(self.spatial_norm(y), inplace=True)
-        y = self.dropout(self.temporal_norm(self.temporal(y)))
+        y = self.dropout(self.temporal_norm(self.temporal(y)).permute(0, 2, 3, 1))
         if self.residual is not None:
-            y = y + self.residual(x.permute(0, 3, 1, 2))
-        return F.relu(y, inplace=True).permute(0, 2, 3, 1)
+            y = y + self.residual(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return F.relu(y, inplace=True)
 
 
 class GraphConvolution(nn.Module):

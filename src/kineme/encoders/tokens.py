@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from kineme.encoders.base import ClipShape, Encoder, Features
+from kineme.encoders.base import ClipShape, DenseEncoder, Features
 from kineme.errors import KinemeError
 
 COORDINATES = 3  # C of every clip
@@ -99,7 +99,7 @@ class TokenStream(nn.Module):
         return x
 
 
-class TokenEncoder(Encoder):
+class TokenEncoder(DenseEncoder):
     """A temporal and a spatial stream; the clip's feature is their maxima over tokens, side by side.
 
     Args:

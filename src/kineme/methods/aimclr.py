@@ -15,7 +15,6 @@ from kineme.methods.base import Method
 from kineme.methods.contrast import KeyQueue, contrast_logits, info_nce, momentum_copy, momentum_update
 from kineme.streams import to_stream
 
-
 NOISE = 0.01  # standard deviation of the extreme view's noise, in the clips' units
 
 

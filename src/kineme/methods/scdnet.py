@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from kineme import augment
 from kineme.clips.batches import Clips
-from kineme.encoders.base import Features
-from kineme.encoders.disentangled import Disentangled
+from kineme.encoders.base import DenseEncoder, Features
 from kineme.methods.base import Method
 from kineme.methods.contrast import KeyQueue, contrast_logits, info_nce, momentum_copy, momentum_update
 from kineme.streams import to_stream
@@ -29,7 +28,7 @@ class SCDNet(Method):
     """Momentum contrast of a temporal and a spatial clue with the instance that holds both, and back.
 
     Args:
-        encoder: the disentangled encoder to train.
+        encoder: one with a temporal and a spatial half; published with the disentangled one.
         projection: D of the embeddings that are contrasted.
         queue: K, keys of each kind kept as negatives; a multiple of the batch over all devices.
         momentum: m of the key encoder.
@@ -38,14 +37,14 @@ class SCDNet(Method):
         shear: amplitude of the shear's off-diagonal entries.
     """
 
-    encoder: Disentangled
+    encoder: DenseEncoder
     crop = 0.95
     mirror: Tensor
     walks: Tensor
 
     def __init__(
         self,
-        encoder: Disentangled,
+        encoder: DenseEncoder,
         *,
         projection: int = 128,
         queue: int = 8192,

@@ -23,7 +23,7 @@ from kineme.augment import (
     where,
 )
 from kineme.clips.batches import Clips
-from kineme.encoders.base import Encoder, Features
+from kineme.encoders.base import DenseEncoder, Features
 from kineme.errors import KinemeError
 from kineme.methods.base import Method
 from kineme.methods.decorrelation import cross_correlation, similarity, spread, variance_covariance
@@ -39,7 +39,7 @@ class USDRL(Method):
     processes, so that two processes of 32 clips train as one of 64.
 
     Args:
-        encoder: one whose clip feature is a temporal half and a spatial half: STTR, DSTE.
+        encoder: one with a temporal and a spatial half; published with STTR and DSTE.
         similarity: weight of the similarity of views.
         variance: weight of the variance and autocovariance term.
         cross: weight of the cross-correlation of views.
@@ -50,7 +50,7 @@ class USDRL(Method):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: DenseEncoder,
         *,
         similarity: float = 5.0,
         variance: float = 1.0,
@@ -90,7 +90,7 @@ class USDRL(Method):
         `effective_rank` and `embedding_std` describe the instance embedding (see `decorrelation.spread`).
 
         Raises:
-            KinemeError: the encoder has no dense features, or a single clip makes up the whole batch.
+            KinemeError: a single clip makes up the whole batch.
         """
         embeddings = self.project(self.encoder(torch.cat(views)), len(views))
         with torch.autocast(views[0].device.type, enabled=False):
@@ -102,10 +102,6 @@ class USDRL(Method):
 
         B counts the clips of all processes.
         """
-        if features.temporal is None or features.spatial is None:
-            raise KinemeError(
-                "method USDRL needs an encoder with temporal and spatial features: STTR or DSTE"
-            )
         pooled = gather_batch(features.clip.view(views, -1, self.encoder.dim))
         if self.training and pooled.shape[1] < 2:
             raise KinemeError("method USDRL needs at least 2 clips a batch, for their variance")

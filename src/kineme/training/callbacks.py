@@ -49,29 +49,29 @@ class History(L.Callback):
         self.rows = list(state["rows"])
         self._before = self.rows[-1]["seconds"] if self.rows else 0.0
 
-    def on_train_start(self, trainer: L.Trainer, module: Pretraining) -> None:
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Starts the clock."""
         self._started = time.perf_counter()
 
-    def on_train_epoch_start(self, trainer: L.Trainer, module: Pretraining) -> None:
+    def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Empties the sums."""
         self._sums, self._steps, self.noted = {}, 0, {}
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, module: Pretraining, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Adds a step's losses, on the device: nothing waits for it."""
         for name, value in outputs.items():
             self._sums[name] = self._sums.get(name, 0) + value.detach()
         self._steps += 1
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: Pretraining) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Appends the epoch's row and writes history.csv whole."""
         row = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "seconds": round(self._before + time.perf_counter() - self._started, 3),
-            "lr": float(module.optimizers().param_groups[0]["lr"]),
+            "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
             **{name: float(total) / self._steps for name, total in self._sums.items()},
             **self.noted,
         }
@@ -103,11 +103,16 @@ class OnlineKNN(L.Callback):
         self.labels = labels[self.rows]
         self.groups = subjects[self.rows]
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: Pretraining) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Notes the accuracy every few epochs and after the last."""
         epoch = trainer.current_epoch + 1
-        if not self.every or (epoch % self.every and epoch != trainer.max_epochs) or not trainer.is_global_zero:
+        if (
+            not self.every
+            or (epoch % self.every and epoch != trainer.max_epochs)
+            or not trainer.is_global_zero
+        ):
             return
+        assert isinstance(module, Pretraining)
         self.history.noted["knn"] = self.accuracy(module)
 
     @torch.no_grad()
@@ -116,7 +121,9 @@ class OnlineKNN(L.Callback):
         encoder, shape = module.method.encoder, module.method.encoder.shape
         encoder.eval()
         features = []
-        for rows in torch.from_numpy(self.rows).to(module.clips.start.device).split(256):
+        for rows in (
+            torch.from_numpy(self.rows).to(module.clips.start.device).chunk(-(-len(self.rows) // 256))
+        ):
             clips = to_stream(
                 module.clips[rows].resize(shape.frames), module.config.data.stream, shape.layout
             )
@@ -136,16 +143,18 @@ class Checkpoints(L.Callback):
     def __init__(self, run: Path, recipe: Recipe, history: History, every: int) -> None:
         self.run, self.recipe, self.history, self.every = run, recipe, history, every
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: Pretraining) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Saves after every few epochs, and after the last."""
         epoch = trainer.current_epoch + 1
         if epoch % self.every == 0 or epoch == trainer.max_epochs:
             self._save(trainer, module)
 
-    def _save(self, trainer: L.Trainer, module: Pretraining) -> None:
-        if trainer.is_global_zero:
-            config = module.config.to_dict()
-            save_encoder(self.run / WEIGHTS, module.method.encoder, self.recipe, config)
+    def _save(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        assert isinstance(module, Pretraining)
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(self.run / STATE)  # writes nothing, but all processes must meet here
+            return
+        save_encoder(self.run / WEIGHTS, module.method.encoder, self.recipe, module.config.to_dict())
         with written_aside(self.run / STATE) as aside:
             trainer.save_checkpoint(aside)
 
@@ -161,24 +170,26 @@ class ProgressLine(L.Callback):
         self.console = Console(stderr=True)
         self._bar: Progress | None = None
 
-    def on_train_start(self, trainer: L.Trainer, module: Pretraining) -> None:
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Opens the bar where the run stands."""
         if not (self.console.is_terminal and trainer.is_global_zero):
             return
         columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%", "{task.fields[figures]}")
-        self._bar = Progress(*columns, TimeElapsedColumn(), "left", TimeRemainingColumn(), console=self.console)
-        total = trainer.num_training_batches * trainer.max_epochs
+        self._bar = Progress(
+            *columns, TimeElapsedColumn(), "left", TimeRemainingColumn(), console=self.console
+        )
+        total = trainer.num_training_batches * (trainer.max_epochs or 0)
         self._bar.add_task("training", total=total, completed=trainer.global_step, figures="")
         self._bar.start()
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, module: Pretraining, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar."""
         if self._bar is not None:
             self._bar.advance(self._bar.task_ids[0])
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: Pretraining) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Shows the epoch's figures."""
         row = self.history.rows[-1]
         epoch, epochs = int(row["epoch"]), int(trainer.max_epochs or 0)
@@ -190,7 +201,7 @@ class ProgressLine(L.Callback):
             left = row["seconds"] / epoch * (epochs - epoch)
             self.console.print(f"{figures}  {row['seconds']:.0f} s, about {left:.0f} s left", highlight=False)
 
-    def teardown(self, trainer: L.Trainer, module: Pretraining, stage: str) -> None:
+    def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         """Closes the bar, also after an error."""
         if self._bar is not None:
             self._bar.stop()

@@ -20,8 +20,8 @@ from kineme.methods import Method
 class Pretraining(L.LightningModule):
     """One method on one set of clips.
 
-    All randomness of a step (order, views, dropout) follows from (seed, epoch, step, rank) alone, so a run that
-    is resumed continues exactly as if it had not stopped.
+    All randomness of a step (order, views, dropout) follows from (seed, epoch, step, rank) alone, so a run
+    that is resumed continues exactly as if it had not stopped.
     """
 
     def __init__(self, method: Method, config: Config, clips: Clips) -> None:
@@ -44,8 +44,8 @@ class Pretraining(L.LightningModule):
         seed = step_seed(train.seed, step, self.global_rank)
         torch.manual_seed(seed)  # dropout
         generator = torch.Generator(self.device).manual_seed(seed)
-        for group in self.optimizers().param_groups:
-            group["lr"] = learning_rate(train, step, self.trainer.num_training_batches)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = learning_rate(train, step, int(self.trainer.num_training_batches))
         with torch.no_grad():
             views = self.method.views(
                 self.clips[rows.to(self.clips.start.device)], self.config.data.stream, generator
@@ -54,8 +54,9 @@ class Pretraining(L.LightningModule):
         if not torch.isfinite(losses["loss"]):
             bad = [name for name, value in losses.items() if not torch.isfinite(value) and name != "loss"]
             raise KinemeError(
-                f"step {step} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite, so "
-                f"training stopped; the last checkpoint is kept. Lower train.lr, or set train.precision=float32"
+                f"step {step} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite, "
+                f"so training stopped; the last checkpoint is kept. Lower train.lr, or set "
+                f"train.precision=float32"
             )
         return losses
 
@@ -67,8 +68,8 @@ class Pretraining(L.LightningModule):
             return torch.optim.SGD(
                 parameters, train.lr, momentum=train.momentum, weight_decay=train.weight_decay
             )
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[train.optimizer]
-        return kind(parameters, train.lr, weight_decay=train.weight_decay)
+        kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
+        return kind(parameters, train.lr, weight_decay=train.weight_decay, fused=True)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

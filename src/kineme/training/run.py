@@ -1,10 +1,10 @@
 """A run: from settings to a directory that holds all there is to know of it.
 
-    config.yaml         complete, resolved settings
-    model.safetensors   the encoder, as of the last checkpoint
-    state.ckpt          what a resumed run needs: all weights, optimiser, queue, counters, history
-    history.csv         a row an epoch
-    results/            what `kineme evaluate` found
+config.yaml         complete, resolved settings
+model.safetensors   the encoder, as of the last checkpoint
+state.ckpt          what a resumed run needs: all weights, optimiser, queue, counters, history
+history.csv         a row an epoch
+results/            what `kineme evaluate` found
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import logging
 import shutil
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import lightning as L
 import torch
 import yaml
+from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import resident
@@ -38,12 +40,13 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     Args:
         config: all settings.
         out: the run directory.
-        resume: continue from its last checkpoint; a run that was interrupted ends with the same weights as one
-            that was not.
+        resume: continue from its last checkpoint; a run that was interrupted ends with the same weights as
+            one that was not.
         overwrite: replace a run that is there.
 
     Raises:
-        KinemeError: a setting does not fit the clips, `out` is in the way, a loss is not finite, a disk is full.
+        KinemeError: a setting does not fit the clips, `out` is in the way, a loss is not finite, or a disk is
+            full.
     """
     if config.data.store is None:
         raise KinemeError("no clips to learn from; set data.store to a clip store")
@@ -51,18 +54,16 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     prepared = store.manifest.recipe.id
     if config.data.recipe not in (None, prepared):
         raise KinemeError(
-            f"{store.path}: was prepared by recipe {prepared}, and data.recipe asks for {config.data.recipe}; "
-            f"prepare it again with --recipe, or set data.recipe={prepared}"
+            f"{store.path}: was prepared by recipe {prepared}, and data.recipe asks for "
+            f"{config.data.recipe}; prepare it again with --recipe, or set data.recipe={prepared}"
         )
     rows = split_rows(store, config.data.split, "train")
     torch.manual_seed(config.train.seed)
     encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
     method = build_method(config.method, encoder)
     accelerator, precision = resolve_device(config)
-    if not resume:
-        _open_directory(out, overwrite)
-    with written_aside(out / CONFIG) as aside:
-        aside.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+    if rank_zero_only.rank == 0:  # the one process, or the first of several
+        _prepare_directory(out, config, resume, overwrite)
     module = Pretraining(method, config, resident(store, rows, accelerator))
     history = History(out)
     callbacks: list[L.Callback] = [history]
@@ -87,7 +88,10 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
         use_distributed_sampler=False,
         default_root_dir=out,
     )
-    trainer.fit(module, ckpt_path=out / STATE if resume else None, weights_only=True)
+    try:
+        trainer.fit(module, ckpt_path=out / STATE if resume else None, weights_only=True)
+    except SystemExit as error:  # what Lightning makes of an interrupt
+        raise KeyboardInterrupt from error
 
 
 def load_run_config(run: Path) -> Config:
@@ -104,7 +108,7 @@ def load_run_config(run: Path) -> Config:
     return config_from_dict(data, where=str(path))
 
 
-def resolve_device(config: Config) -> tuple[str, str]:
+def resolve_device(config: Config) -> tuple[str, Literal["bf16-mixed", "32-true"]]:
     """(device, Lightning's precision) of the settings on this machine.
 
     Raises:
@@ -118,20 +122,25 @@ def resolve_device(config: Config) -> tuple[str, str]:
     if precision == "auto":
         fast = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
         precision = "bfloat16" if fast else "float32"
-    return device, {"bfloat16": "bf16-mixed", "float32": "32-true"}[precision]
+    return device, "bf16-mixed" if precision == "bfloat16" else "32-true"
 
 
-def _open_directory(out: Path, overwrite: bool) -> None:
-    if out.exists():
+def _prepare_directory(out: Path, config: Config, resume: bool, overwrite: bool) -> None:
+    """Makes room for a new run, or checks that there is one to resume; writes its settings."""
+    if resume and not (out / STATE).is_file():
+        raise KinemeError(
+            f"{out}: stopped before its first checkpoint; there is nothing to resume, train anew"
+        )
+    if out.exists() and not resume:
         if not (out / CONFIG).is_file() and any(out.iterdir()):
             raise KinemeError(f"{out}: exists and is no run directory; choose another with --out")
         if (out / STATE).exists() and not overwrite:
-            raise KinemeError(f"{out}: holds a run already; pass --resume {out}, --overwrite or another --out")
+            raise KinemeError(
+                f"{out}: holds a run already; pass --resume {out}, --overwrite or another --out"
+            )
         shutil.rmtree(out)
-    try:
-        out.mkdir(parents=True)
-    except OSError as error:
-        raise KinemeError(f"{out}: cannot be made ({error.strerror})") from error
+    with written_aside(out / CONFIG) as aside:
+        aside.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
 
 
 def _quieten() -> None:
@@ -140,3 +149,4 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message="Grad strides do not match")  # of 1×1 convolutions: harmless

@@ -1,0 +1,66 @@
+"""Every method trains every encoder that fits it, on two layouts, by nothing but the common contract."""
+
+import pytest
+import torch
+
+from kineme.checkpoints import build_encoder, build_method, trainable_by
+from kineme.clips.batches import Clips
+from kineme.encoders import ENCODERS, ClipShape
+from kineme.errors import KinemeError
+from kineme.layouts import get_layout
+from kineme.methods import METHODS
+
+SMALL = {
+    "stgcn": {"channels": (8, 16), "strided": (1,)},
+    "sttr": {"hidden": 32},
+    "dste": {"hidden": 32},
+    "disentangled": {"hidden": 32, "stem": (8, 16, 8)},
+}
+PAIRS = [(m, e) for m in METHODS for e in ENCODERS if issubclass(ENCODERS[e], trainable_by(m))]
+BATCH = 4
+
+
+def ragged_clips(layout_name: str, bodies: int) -> Clips:
+    """Eight clips of 20 to 41 frames of smooth random motion."""
+    length = torch.arange(20, 44, 3)
+    frames = torch.randn(int(length.sum()), bodies, get_layout(layout_name).num_joints, 3).cumsum(0) / 10
+    return Clips(frames, length.cumsum(0) - length, length)
+
+
+def test_every_registered_class_has_a_partner() -> None:
+    assert {method for method, _ in PAIRS} == set(METHODS)
+    assert {encoder for _, encoder in PAIRS} == set(ENCODERS)
+
+
+@pytest.mark.parametrize(("layout", "bodies", "stream"), [("ntu25", 2, "joint"), ("coco17", 1, "bone")])
+@pytest.mark.parametrize(("method_name", "encoder_name"), PAIRS)
+def test_two_steps_move_all_weights(
+    method_name: str, encoder_name: str, layout: str, bodies: int, stream: str
+) -> None:
+    torch.manual_seed(0)
+    shape = ClipShape(get_layout(layout), frames=16, bodies=bodies)
+    encoder = build_encoder({"name": encoder_name, **SMALL[encoder_name]}, shape)
+    settings = {"queue": 2 * BATCH} if method_name in ("aimclr", "scdnet") else {}
+    method = build_method({"name": method_name, **settings}, encoder).train()
+    clips, generator = ragged_clips(layout, bodies), torch.Generator().manual_seed(0)
+    learning = {name: p for name, p in method.named_parameters() if p.requires_grad}
+    before = {name: parameter.detach().clone() for name, parameter in learning.items()}
+    optimizer = torch.optim.Adam(learning.values(), lr=1e-3)
+    for step in range(2):
+        views = method.views(clips[torch.arange(BATCH) + step * BATCH], stream, generator)
+        assert all(view.shape == (BATCH, 3, 16, shape.layout.num_joints, bodies) for view in views)
+        losses = method.loss(views, **method.loss_options(progress=step))
+        assert all(torch.isfinite(value) for value in losses.values())
+        optimizer.zero_grad()
+        losses["loss"].backward()
+        optimizer.step()
+    still = [name for name, parameter in learning.items() if torch.equal(parameter, before[name])]
+    assert not still, f"no gradient reaches {still}"
+    features = method.eval().encoder(views[0])
+    assert features.clip.shape == (BATCH, encoder.dim)
+
+
+def test_an_encoder_that_does_not_fit_is_refused() -> None:
+    encoder = build_encoder({"name": "stgcn", **SMALL["stgcn"]}, ClipShape(get_layout("coco17"), 16, 1))
+    with pytest.raises(KinemeError, match=r"set encoder\.name to sttr or dste or disentangled"):
+        build_method({"name": "usdrl"}, encoder)
