@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from kineme.clips.store import Clip, Manifest, Recipe, StoreWriter
+from kineme.config import Config, config_from_dict
 from kineme.layouts import Layout
 
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 
 
 @pytest.fixture
-def small_files_only() -> Iterator[None]:
-    """Writing more than 4 kB into a file fails, as on a full disk."""
+def file_size_limit() -> Iterator[Callable[[int], None]]:
+    """Call it with a number of bytes: from then on, writing more into a file fails as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
@@ -49,3 +50,29 @@ def moves(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unlabelled_moves(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same clips without their labels."""
     return write_store(tmp_path_factory.mktemp("stores") / "unlabelled", labelled=False)
+
+
+class Settings:
+    """Makes the settings of a small, quick run."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+
+    def __call__(self, **changes: Any) -> Config:
+        """Keys such as `train_epochs=3` set `train.epochs`."""
+        sections: dict[str, dict[str, Any]] = {
+            "data": {"store": str(self.store), "frames": 8},
+            "train": {"epochs": 2, "batch_size": 8, "lr": 0.05, "device": "cpu", "knn_every": 1},
+            "method": {"name": "aimclr", "queue": 16, "projection": 4},
+            "encoder": {"name": "stgcn", "channels": [8, 16], "strided": [1]},
+        }
+        for key, value in changes.items():
+            section, _, name = key.partition("_")
+            sections[section][name] = value
+        return config_from_dict(sections, "test")
+
+
+@pytest.fixture
+def settings(moves: Path) -> Settings:
+    """Call it for the settings of a small run on `moves`."""
+    return Settings(moves)

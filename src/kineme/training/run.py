@@ -62,7 +62,7 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
     method = build_method(config.method, encoder)
     accelerator, precision = resolve_device(config)
-    if rank_zero_only.rank == 0:  # the one process, or the first of several
+    if getattr(rank_zero_only, "rank", 0) == 0:  # the one process, or the first of several
         _prepare_directory(out, config, resume, overwrite)
     module = Pretraining(method, config, resident(store, rows, accelerator))
     history = History(out)
@@ -127,12 +127,10 @@ def resolve_device(config: Config) -> tuple[str, Literal["bf16-mixed", "32-true"
 
 def _prepare_directory(out: Path, config: Config, resume: bool, overwrite: bool) -> None:
     """Makes room for a new run, or checks that there is one to resume; writes its settings."""
-    if resume and not (out / STATE).is_file():
-        raise KinemeError(
-            f"{out}: stopped before its first checkpoint; there is nothing to resume, train anew"
-        )
-    if out.exists() and not resume:
-        if not (out / CONFIG).is_file() and any(out.iterdir()):
+    if resume:
+        _check_state(out / STATE)
+    elif out.exists():
+        if not (out / CONFIG).is_file() and not (out.is_dir() and not any(out.iterdir())):
             raise KinemeError(f"{out}: exists and is no run directory; choose another with --out")
         if (out / STATE).exists() and not overwrite:
             raise KinemeError(
@@ -141,6 +139,15 @@ def _prepare_directory(out: Path, config: Config, resume: bool, overwrite: bool)
         shutil.rmtree(out)
     with written_aside(out / CONFIG) as aside:
         aside.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+
+
+def _check_state(path: Path) -> None:
+    if not path.is_file():
+        raise KinemeError(f"{path}: no such checkpoint, so there is nothing to resume; train anew")
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # torch.load has no narrower promise
+        raise KinemeError(f"{path}: cannot be read, so the run cannot be resumed; train anew") from error
 
 
 def _quieten() -> None:

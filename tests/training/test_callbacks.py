@@ -1,0 +1,117 @@
+"""What watches training sees right: nearest neighbours, the history's means, the lines a log gets."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import STICK, Settings
+from torch import Tensor
+
+from kineme.clips.batches import Clips
+from kineme.encoders import ClipShape, Encoder, Features
+from kineme.training.callbacks import History, OnlineKNN, ProgressLine
+from kineme.training.run import pretrain
+
+
+class FirstJoint(Encoder):
+    """A clip's feature is where its first joint begins."""
+
+    dim = 3
+    shape = ClipShape(STICK, 2, 1)
+
+    def forward(self, clips: Tensor) -> Features:
+        return Features(clips[:, :, 0, 0, 0])
+
+
+def watched(directions: list[float], labels: list[int], subjects: list[str]) -> float:
+    """Accuracy for clips whose features point in these directions, in degrees."""
+    angles = torch.tensor(directions).deg2rad()
+    points = torch.stack([angles.cos(), angles.sin(), torch.zeros(len(angles))], dim=1)
+    lengths = torch.arange(1, len(angles) + 1)[:, None]  # only the direction counts
+    frames = (points * lengths).view(-1, 1, 1, 3).expand(-1, 1, 3, 3).contiguous()
+    clips = Clips(frames, torch.arange(len(angles)), torch.ones(len(angles), dtype=torch.int64))
+    encoder = FirstJoint()
+    module: Any = SimpleNamespace(
+        method=SimpleNamespace(encoder=encoder),
+        clips=clips,
+        config=SimpleNamespace(data=SimpleNamespace(stream="joint")),
+        device="cpu",
+    )
+    knn = OnlineKNN(History(Path()), np.array(labels), np.array(subjects), every=1, seed=0)
+    found = knn.accuracy(module)
+    assert encoder.training
+    return found
+
+
+def test_a_clip_s_neighbour_is_of_another_subject() -> None:
+    directions, labels = [0, 10, 90, 30], [0, 0, 1, 1]
+    assert watched(directions, labels, ["1", "1", "1", "1"]) == 3 / 4  # 0→10, 10→0, 90→30, 30→10
+    assert watched(directions, labels, ["1", "1", "2", "2"]) == 0  # 0→30, 10→30, 90→10, 30→10
+    assert watched(directions, labels, ["1", "2", "1", "2"]) == 3 / 4  # 0→10, 10→0, 90→30, 30→0
+
+
+def test_clips_without_labels_are_no_neighbours() -> None:
+    assert watched([0, 5, 20], [0, -1, 0], ["1", "1", "1"]) == 1
+
+
+def trainer_at(epoch: int, step: int) -> Any:
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.25}])
+    return SimpleNamespace(current_epoch=epoch, global_step=step, is_global_zero=True, optimizers=[optimizer])
+
+
+def test_the_history_holds_means_over_the_epoch_s_steps(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    module: Any = None
+    for epoch, losses in enumerate([(1.0, 2.0), (5.0, 8.0)]):
+        trainer = trainer_at(epoch, 2 * epoch + 2)
+        if epoch == 0:
+            history.on_train_start(trainer, module)
+        history.on_train_epoch_start(trainer, module)
+        for step, loss in enumerate(losses):
+            history.on_train_batch_end(trainer, module, {"loss": torch.tensor(loss)}, None, step)
+        if epoch == 1:
+            history.noted["knn"] = 0.5
+        history.on_train_epoch_end(trainer, module)
+    rows = list(csv.DictReader((tmp_path / "history.csv").open()))
+    assert [(row["epoch"], row["step"], row["lr"]) for row in rows] == [
+        ("1", "2", "0.25"),
+        ("2", "4", "0.25"),
+    ]
+    assert [(float(row["loss"]), row["knn"]) for row in rows] == [(1.5, ""), (6.5, "0.5")]
+
+
+def test_a_resumed_history_continues_after_its_rows(tmp_path: Path) -> None:
+    first, second = History(tmp_path), History(tmp_path)
+    first.rows = [{"epoch": 1, "seconds": 40.0}]
+    second.load_state_dict(first.state_dict())
+    module: Any = None
+    trainer = trainer_at(1, 4)
+    second.on_train_start(trainer, module)
+    second.on_train_epoch_start(trainer, module)
+    second.on_train_epoch_end(trainer, module)
+    assert [row["epoch"] for row in second.rows] == [1, 2]
+    assert 40 <= second.rows[1]["seconds"] < 50
+
+
+def test_a_log_gets_at_most_twenty_lines(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretrain(settings(train_epochs=2, train_knn_every=0), tmp_path / "run")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all("loss" in line and "left" in line for line in lines)
+    progress = ProgressLine(History(tmp_path))
+    progress.console = SimpleNamespace(print=lambda line, **_: lines.append(line))  # type: ignore[assignment]
+    lines.clear()
+    for epoch in range(1, 101):
+        progress.history.rows = [{"epoch": epoch, "seconds": 2.0 * epoch, "loss": 1.0, "knn": 0.25}]
+        trainer: Any = SimpleNamespace(max_epochs=100, is_global_zero=True)
+        progress.on_train_epoch_end(trainer, None)  # type: ignore[arg-type]
+    assert len(lines) == 20
+    assert lines[0] == "epoch 5/100  loss 1.000  kNN 25.0%  10 s, about 190 s left"

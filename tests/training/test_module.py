@@ -1,0 +1,104 @@
+"""Clips, randomness and learning rate of a step follow from its number, so that runs can be resumed."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from kineme.config import TrainConfig
+from kineme.errors import KinemeError
+from kineme.training.module import EpochBatches, learning_rate, step_seed
+
+
+def rates(train: TrainConfig, steps: int) -> list[float]:
+    """The rate at each epoch's first step."""
+    return [learning_rate(train, epoch * steps, steps) for epoch in range(train.epochs)]
+
+
+def test_a_step_schedule_lowers_the_rate_after_each_milestone() -> None:
+    train = TrainConfig(epochs=6, lr=0.5, milestones=(2, 4))
+    assert rates(train, 10) == pytest.approx([0.5, 0.5, 0.05, 0.05, 0.005, 0.005])
+    assert learning_rate(train, 19, 10) == 0.5  # the last step of the second epoch
+
+
+def test_without_milestones_the_rate_stays() -> None:
+    assert rates(TrainConfig(epochs=3, lr=0.5), 7) == [0.5, 0.5, 0.5]
+
+
+def test_a_cosine_falls_from_the_rate_to_zero() -> None:
+    train = TrainConfig(epochs=4, lr=0.5, schedule="cosine")
+    assert rates(train, 10) == pytest.approx(
+        [0.5, 0.25 * (1 + math.sqrt(0.5)), 0.25, 0.25 * (1 - math.sqrt(0.5))]
+    )
+    every = [learning_rate(train, step, 10) for step in range(40)]
+    assert every == sorted(every, reverse=True)
+    assert 0 < every[-1] < 0.001
+    assert learning_rate(train, 40, 10) == pytest.approx(0)
+
+
+def test_warm_up_rises_linearly_to_the_rate() -> None:
+    train = TrainConfig(epochs=10, lr=0.5, warmup=2.0)
+    every = [learning_rate(train, step, 5) for step in range(12)]
+    assert every == pytest.approx([0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.5, 0.5])
+
+
+def test_warm_up_multiplies_the_schedule() -> None:
+    train = TrainConfig(epochs=4, lr=0.5, warmup=1.0, schedule="cosine")
+    bare = TrainConfig(epochs=4, lr=0.5, schedule="cosine")
+    assert learning_rate(train, 1, 4) == pytest.approx(learning_rate(bare, 1, 4) / 2)
+    assert learning_rate(train, 9, 4) == learning_rate(bare, 9, 4)
+
+
+def test_seeds_of_steps_ranks_and_runs_are_their_own() -> None:
+    seeds = {step_seed(seed, step, rank) for seed in range(5) for step in range(100) for rank in range(4)}
+    assert len(seeds) == 5 * 100 * 4
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert step_seed(1, 2, 3) == step_seed(1, 2, 3)
+    torch.Generator().manual_seed(max(seeds))
+
+
+def dealt(
+    epoch: int, *, clips: int = 23, seed: int = 0, world: int = 1, size: int = 4
+) -> list[list[list[int]]]:
+    """By rank, the batches of an epoch."""
+    ranks = []
+    for rank in range(world):
+        batches = EpochBatches(clips, TrainConfig(batch_size=size, seed=seed), rank, world)
+        batches.set_epoch(epoch)
+        ranks.append([rows.tolist() for rows in batches])
+        assert len(ranks[-1]) == len(batches)
+    return ranks
+
+
+def test_an_epoch_takes_each_clip_at_most_once_and_leaves_out_an_incomplete_batch() -> None:
+    (batches,) = dealt(0)
+    assert [len(rows) for rows in batches] == [4] * 5
+    everything = [row for rows in batches for row in rows]
+    assert len(set(everything)) == 20
+    assert set(everything) <= set(range(23))
+
+
+def test_the_order_follows_from_seed_and_epoch() -> None:
+    assert dealt(3) == dealt(3)
+    assert dealt(3) != dealt(4)
+    assert dealt(3) != dealt(3, seed=1)
+    third, fourth = ({row for rows in dealt(epoch)[0] for row in rows} for epoch in (3, 4))
+    assert third != fourth  # another incomplete batch each time
+
+
+def test_ranks_share_one_permutation_without_overlap() -> None:
+    ranks = dealt(1, world=2)
+    assert [[len(rows) for rows in batches] for batches in ranks] == [[4, 4], [4, 4]]
+    taken = [row for batches in ranks for rows in batches for row in rows]
+    assert len(set(taken)) == 16
+    (alone,) = dealt(1, size=8)
+    assert [first + second for first, second in zip(*ranks, strict=True)] == alone  # as one process with both
+
+
+def test_too_few_clips_are_refused() -> None:
+    with pytest.raises(
+        KinemeError, match=r"23 training clips do not fill one batch of 32; lower train\.batch_size"
+    ):
+        EpochBatches(23, TrainConfig(batch_size=16), 0, 2)

@@ -1,0 +1,313 @@
+"""Runs: complete, repeatable, resumed as if they had never stopped, and safe when they fail."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from conftest import Settings
+from torch import Tensor
+
+from kineme.checkpoints import load_pretrained
+from kineme.config import Config
+from kineme.errors import KinemeError
+from kineme.methods import AimCLR
+from kineme.training.run import load_run_config, pretrain
+
+FILES = {"config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    """Rows of history.csv, without the seconds, which differ from run to run."""
+    rows = list(csv.DictReader((run / "history.csv").open()))
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def assert_same_end(run: Path, other: Path) -> None:
+    """Weights to the byte, losses to the last digit, and all that training carries along."""
+    assert (run / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+    assert history(run) == history(other)
+    ours, theirs = (torch.load(each / "state.ckpt", weights_only=True) for each in (run, other))
+    assert ours["global_step"] == theirs["global_step"]
+    assert ours["state_dict"].keys() == theirs["state_dict"].keys()
+    for name, tensor in ours["state_dict"].items():
+        assert torch.equal(tensor, theirs["state_dict"][name]), name
+
+
+def before_loss(monkeypatch: pytest.MonkeyPatch, step: int, happening: Callable[[], object]) -> None:
+    """Something happens as the method computes the loss of this step, counted from 0 in this process."""
+    original, steps = AimCLR.loss, iter(range(10**6))
+
+    def loss(self: AimCLR, *arguments: Any, **options: Any) -> dict[str, Tensor]:
+        if next(steps) == step:
+            happening()
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(AimCLR, "loss", loss)
+
+
+def train_until(step: int, config: Config, run: Path, happening: Callable[[], object] | None = None) -> None:
+    """Trains until something happens at this step; if nothing else is said, the user interrupts."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        before_loss(patch, step, happening or interrupt)
+        pretrain(config, run)
+
+
+def test_a_run_holds_all_there_is_to_know_of_it(tmp_path: Path, settings: Settings) -> None:
+    config, run = settings(), tmp_path / "runs" / "mine"
+    pretrain(config, run)
+    assert {path.name for path in run.iterdir()} == FILES
+    assert yaml.safe_load((run / "config.yaml").read_text()) == config.to_dict()
+    assert load_run_config(run).to_dict() == config.to_dict()
+    rows = list(csv.DictReader((run / "history.csv").open()))
+    terms = ["loss", "infonce", "d3m_extreme", "d3m_dropped"]
+    assert list(rows[0]) == ["epoch", "step", "seconds", "lr", *terms, "knn"]
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "3"), ("2", "6")]
+    for row in rows:
+        infonce, extreme, dropped = (float(row[term]) for term in terms[1:])
+        assert float(row["loss"]) == pytest.approx(infonce + (extreme + dropped) / 2)
+        assert 0 <= float(row["knn"]) <= 1
+
+
+def test_the_saved_encoder_is_the_one_that_was_trained(tmp_path: Path, settings: Settings) -> None:
+    pretrain(settings(data_stream="bone"), tmp_path / "run")
+    found = load_pretrained(tmp_path / "run")
+    trained = torch.load(tmp_path / "run" / "state.ckpt", weights_only=True)["state_dict"]
+    for name, tensor in found.encoder.state_dict().items():
+        assert torch.equal(tensor, trained[f"method.encoder.{name}"]), name
+    assert (found.method, found.stream, found.recipe.id) == ("aimclr", "bone", "plain")
+    shape = found.encoder.shape
+    assert (shape.layout.joints, shape.frames, shape.bodies) == (("hip", "neck", "hand"), 8, 2)
+    torch.manual_seed(0)
+    untrained = AimCLR(type(found.encoder)(shape, channels=[8, 16], strided=[1])).encoder
+    assert not torch.equal(found.encoder.blocks[0].spatial.weight, untrained.blocks[0].spatial.weight)
+
+
+def test_the_same_seed_trains_the_same_and_another_another(tmp_path: Path, settings: Settings) -> None:
+    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+        pretrain(settings(train_seed=seed), tmp_path / name)
+    assert_same_end(tmp_path / "first", tmp_path / "again")
+    assert history(tmp_path / "first") != history(tmp_path / "other")
+
+
+@pytest.mark.parametrize("stream", ["bone", "motion"])
+def test_streams_train_on_their_own_data(tmp_path: Path, settings: Settings, stream: str) -> None:
+    for each in ("joint", stream):
+        pretrain(settings(data_stream=each, train_epochs=1), tmp_path / each)
+    losses = [float(history(tmp_path / each)[0]["loss"]) for each in ("joint", stream)]
+    assert losses[0] != losses[1]
+
+
+def test_skeletonclr_trains(tmp_path: Path, settings: Settings) -> None:
+    pretrain(settings(method_extreme=False), tmp_path / "run")
+    assert list(history(tmp_path / "run")[0]) == ["epoch", "step", "lr", "loss", "infonce", "knn"]
+
+
+def test_mixed_precision_trains(tmp_path: Path, settings: Settings) -> None:
+    pretrain(settings(train_precision="bfloat16"), tmp_path / "half")
+    pretrain(settings(train_precision="float32"), tmp_path / "full")
+    half, full = (float(history(tmp_path / each)[0]["loss"]) for each in ("half", "full"))
+    assert half != full
+    assert half == pytest.approx(full, rel=0.05)
+    weights = load_pretrained(tmp_path / "half").encoder.state_dict().values()
+    assert not any(weight.dtype == torch.bfloat16 for weight in weights)
+
+
+def test_clips_without_labels_train_and_nothing_is_looked_at(
+    tmp_path: Path, settings: Settings, unlabelled_moves: Path
+) -> None:
+    pretrain(settings(data_store=str(unlabelled_moves)), tmp_path / "blind")
+    pretrain(settings(), tmp_path / "seeing")
+    assert "knn" not in history(tmp_path / "blind")[0]
+    blind, seeing = (load_pretrained(tmp_path / each).weights for each in ("blind", "seeing"))
+    assert blind == seeing  # labels change nothing
+
+
+def test_the_accuracy_is_looked_at_every_few_epochs_and_at_the_end(
+    tmp_path: Path, settings: Settings
+) -> None:
+    pretrain(settings(train_epochs=5, train_knn_every=2), tmp_path / "run")
+    assert [bool(row["knn"]) for row in history(tmp_path / "run")] == [False, True, False, True, True]
+    pretrain(settings(train_epochs=2, train_knn_every=0), tmp_path / "never")
+    assert "knn" not in history(tmp_path / "never")[0]
+
+
+@pytest.mark.parametrize("step", [3, 5, 7])
+def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path: Path, settings: Settings, step: int) -> None:
+    config = settings(train_epochs=4, train_schedule="cosine", train_warmup=1.0)
+    pretrain(config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train_until(step, config, tmp_path / "stopped")
+    assert len(history(tmp_path / "stopped")) == step // 3
+    pretrain(load_run_config(tmp_path / "stopped"), tmp_path / "stopped", resume=True)
+    assert_same_end(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_epochs_after_the_last_checkpoint_are_done_again(tmp_path: Path, settings: Settings) -> None:
+    config = settings(train_epochs=4, train_save_every=2)
+    pretrain(config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train_until(10, config, tmp_path / "stopped")  # in the fourth epoch
+    assert len(history(tmp_path / "stopped")) == 3
+    pretrain(config, tmp_path / "stopped", resume=True)
+    assert_same_end(tmp_path / "whole", tmp_path / "stopped")
+
+
+def train_until_killed(step: int, config: Config, run: Path) -> None:
+    train_until(step, config, run, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def test_a_killed_run_ends_as_one_that_was_not(tmp_path: Path, settings: Settings) -> None:
+    config = settings(train_epochs=3)
+    pretrain(config, tmp_path / "whole")
+    spawning = multiprocessing.get_context("spawn")
+    child = spawning.Process(target=train_until_killed, args=(4, config, tmp_path / "killed"))
+    child.start()
+    child.join(timeout=120)
+    assert child.exitcode == -signal.SIGKILL
+    assert len(history(tmp_path / "killed")) == 1
+    pretrain(config, tmp_path / "killed", resume=True)
+    assert_same_end(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_finished_run_resumed_stays_as_it_is(tmp_path: Path, settings: Settings) -> None:
+    pretrain(settings(), tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    pretrain(settings(), tmp_path / "run", resume=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_checkpoint(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = settings(train_epochs=3), tmp_path / "run"
+    original, steps = AimCLR.loss, iter(range(100))
+
+    def loss(self: AimCLR, *arguments: Any, **options: Any) -> dict[str, Tensor]:
+        losses = original(self, *arguments, **options)
+        if next(steps) == 4:
+            losses["d3m_dropped"] = losses["loss"] = losses["loss"] * float("nan")
+        return losses
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AimCLR, "loss", loss)
+        with pytest.raises(
+            KinemeError, match=r"step 4 \(epoch 2\): d3m_dropped is not finite, so training stopped"
+        ):
+            pretrain(config, run)
+    assert len(history(run)) == 1
+    assert torch.load(run / "state.ckpt", weights_only=True)["global_step"] == 3
+    pretrain(config, run, resume=True)
+    pretrain(config, tmp_path / "whole")
+    assert_same_end(run, tmp_path / "whole")
+
+
+def test_a_rate_that_is_far_too_high_is_the_user_s_to_mend(tmp_path: Path, settings: Settings) -> None:
+    with pytest.raises(KinemeError, match=r"not finite.*Lower train\.lr"):
+        pretrain(settings(train_lr=1e30), tmp_path / "run")
+
+
+@pytest.mark.parametrize(("size", "file"), [(4_000, "model.safetensors"), (25_000, "state.ckpt")])
+def test_a_full_disk_keeps_the_last_checkpoint_whole(
+    tmp_path: Path,
+    settings: Settings,
+    file_size_limit: Callable[[int], None],
+    size: int,
+    file: str,
+) -> None:
+    config, run = settings(train_epochs=3), tmp_path / "run"
+    with pytest.raises(KinemeError, match=rf"{file}: cannot be written"):
+        train_until(4, config, run, lambda: file_size_limit(size))
+    file_size_limit(-1)
+    assert {path.name for path in run.iterdir()} == FILES
+    assert torch.load(run / "state.ckpt", weights_only=True)["global_step"] == 3
+    load_pretrained(run)
+    pretrain(config, run, resume=True)
+    pretrain(config, tmp_path / "whole")
+    assert_same_end(run, tmp_path / "whole")
+
+
+def test_an_existing_run_is_kept_unless_it_may_be_overwritten(tmp_path: Path, settings: Settings) -> None:
+    run = tmp_path / "run"
+    pretrain(settings(train_epochs=1), run)
+    (run / "results").mkdir()
+    before = (run / "model.safetensors").read_bytes()
+    with pytest.raises(KinemeError, match=r"run: holds a run already; pass --resume .*run, --overwrite or"):
+        pretrain(settings(train_seed=1), run)
+    assert (run / "model.safetensors").read_bytes() == before
+    pretrain(settings(train_seed=1), run, overwrite=True)
+    assert (run / "model.safetensors").read_bytes() != before
+    assert {path.name for path in run.iterdir()} == FILES  # results of the former run are gone
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_run_is_never_overwritten(tmp_path: Path, settings: Settings, overwrite: bool) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    (tmp_path / "file").write_text("years of work")
+    for name in ("thesis", "file"):
+        with pytest.raises(KinemeError, match=f"{name}: exists and is no run directory"):
+            pretrain(settings(), tmp_path / name, overwrite=overwrite)
+    assert (
+        (tmp_path / "thesis" / "chapter.tex").read_text()
+        == (tmp_path / "file").read_text()
+        == "years of work"
+    )
+
+
+def test_an_empty_directory_is_used(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "run").mkdir()
+    pretrain(settings(train_epochs=1), tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data_store": None}, "no clips to learn from; set data.store"),
+        ({"data_store": "/nowhere/at/all"}, "/nowhere/at/all: no such clip store"),
+        ({"data_split": "xsab"}, "xsab"),
+        ({"train_batch_size": 25}, "24 training clips do not fill one batch of 25"),
+        ({"method_queue": 12}, "queue of 12 entries is no multiple of the batch of 8 clips"),
+        ({"data_recipe": "agcn"}, "was prepared by recipe plain, and data.recipe asks for agcn"),
+    ],
+)
+def test_settings_that_do_not_fit_the_clips_are_refused(
+    tmp_path: Path, settings: Settings, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(KinemeError, match=message) as caught:
+        pretrain(settings(**changes), tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(
+    tmp_path: Path, settings: Settings
+) -> None:
+    with pytest.raises(KinemeError, match="no GPU"):
+        pretrain(settings(train_device="cuda"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_a_run_with_a_checkpoint_is_resumed(tmp_path: Path, settings: Settings) -> None:
+    with pytest.raises(KinemeError, match=r"config\.yaml: cannot be read; is .*run a run directory"):
+        load_run_config(tmp_path / "run")
+    with pytest.raises(KinemeError, match="nothing to resume"):
+        pretrain(settings(), tmp_path / "run", resume=True)
+    pretrain(settings(), tmp_path / "run")
+    (tmp_path / "run" / "state.ckpt").write_bytes(b"damage")
+    with pytest.raises(KinemeError, match=r"state\.ckpt: cannot be read"):
+        pretrain(settings(), tmp_path / "run", resume=True)
