@@ -294,8 +294,8 @@ def _builtin() -> dict[str, Layout]:
     coco_parents = [-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14]
     openpose = (
         "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
-        "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear "
-        "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+        "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
+        "left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
     ).split()
     openpose_parents = [
         1, -1, 1, 2, 3, 1, 5, 6, 1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11,
