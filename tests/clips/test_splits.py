@@ -104,12 +104,29 @@ def test_joined_splits_train_on_both_and_test_on_neither(tmp_path: Path) -> None
     assert split_rows(store, "odd-even+cameras:2,3", "test").tolist() == [3]  # subject 2, camera 1
 
 
+def test_lists_that_come_with_the_clips_say_who_trains_and_who_tests(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"camera": 1, "splits": {"xsub": True, "xview": True}},
+        {"camera": 2, "splits": {"xsub": True, "xview": False}},
+        {"camera": 3, "splits": {"xsub": False}},
+        {"camera": 1},
+    ]
+    store = store_of(tmp_path, rows)
+    assert split_rows(store, "xsub", "train").tolist() == [0, 1]
+    assert split_rows(store, "xsub", "test").tolist() == [2]
+    assert split_rows(store, "xview", "train").tolist() == [0]  # the list, not cameras 2 and 3
+    assert split_rows(store, "xview", "test").tolist() == [1]
+    assert split_rows(store, "xsub+xview", "train").tolist() == [0]
+    assert split_rows(store, "xsub+cameras:1", "test").tolist() == [2]
+    assert split_rows(store, "all", "test").tolist() == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("name", "part", "reason"),
     [
         ("xsubject", "train", "no split is called 'xsubject'; there are all, xsub"),
         ("subjects:", "train", "no split is called 'subjects:'"),
-        ("xsub", "train", "'xsub' is NTU RGB+D's split, and the source is 'handmade'"),
+        ("xsub", "train", "'xsub' is a split of NTU RGB+D and PKU-MMD, and the source is 'handmade'"),
         ("xset", "train", "not every clip has a setup"),
         ("odd-even", "train", "one is called 'mm'"),
         ("subjects:1,9", "train", "has no subject '9'; there are 1, mm"),

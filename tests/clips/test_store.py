@@ -71,6 +71,28 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert manifest.recipe.id == "plain(facing=True)"
 
 
+def test_published_lists_travel_with_the_clips(tmp_path: Path) -> None:
+    clips = [
+        clip("one", splits={"xsub": True, "xview": False}),
+        clip("two", splits={"xsub": False}),
+        clip("three"),
+    ]
+    store = write(tmp_path / "store", *clips)
+    assert {name: parts.tolist() for name, parts in store.splits.items()} == {
+        "xsub": [1, 0, -1],
+        "xview": [0, -1, -1],
+    }
+    bare = write(tmp_path / "bare", clip("one"), clip("two"), clip("three"))
+    assert store.manifest.fingerprint != bare.manifest.fingerprint
+
+
+def test_stores_without_lists_are_as_they_were(tmp_path: Path) -> None:
+    store = write(tmp_path / "store", clip("one"), clip("two"))
+    assert store.splits == {}
+    with np.load(tmp_path / "store" / "index.npz") as stored:
+        assert len(stored.files) == 9 + 4  # clips' and intervals' columns, as before there were lists
+
+
 def test_frames_are_mapped_and_plain_numpy_reads_them(tmp_path: Path) -> None:
     store = write(tmp_path / "store", clip("one"), clip("two"))
     assert isinstance(store.frames, np.memmap)
@@ -230,7 +252,14 @@ def test_a_damaged_store_is_refused(tmp_path: Path, file: str, damage: Any) -> N
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("offset", [0, 3]), ("frames", [4, 5]), ("frames", [8, 0]), ("label", [0]), ("frames", [[4], [4]])],
+    [
+        ("offset", [0, 3]),
+        ("frames", [4, 5]),
+        ("frames", [8, 0]),
+        ("label", [0]),
+        ("frames", [[4], [4]]),
+        ("split_xsub", [1]),
+    ],
 )
 def test_an_index_that_does_not_add_up_is_refused(tmp_path: Path, column: str, value: Any) -> None:
     path = tmp_path / "store"

@@ -4,15 +4,16 @@
 |---|---|
 | `all` | every clip, and tests on every clip |
 | `xsub60`, `xsub120` | NTU RGB+D's training performers |
-| `xsub` | the one of these that the store's source calls for |
-| `xview` | cameras 2 and 3 |
+| `xsub` | the one of these that the store's source calls for; PKU-MMD's list |
+| `xview` | cameras 2 and 3; PKU-MMD's list |
 | `xset` | even setups |
 | `odd-even` | odd subjects |
 | `subjects:1,2,5` | these subjects |
 | `cameras:2,3` | these cameras |
 
-All others test. Names joined by `+` train on clips that all of them train on and test on clips that all of
-them test on; clips in between are in neither part.
+All others test; but lists that come with a data set, as PKU-MMD's, travel in its store and name those that
+train and those that test: a clip in neither list is in no part. Names joined by `+` train on clips that all
+of them train on and test on clips that all of them test on; clips in between are in neither part.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from kineme.clips.store import ClipStore
+from kineme.clips.store import TESTS, TRAINS, ClipStore
 from kineme.errors import KinemeError
 
 Mask = npt.NDArray[np.bool_]
@@ -47,24 +48,30 @@ def split_rows(store: ClipStore, name: str, part: Literal["train", "test"]) -> n
         raise KinemeError(f"a split has the parts train and test, not {part!r}")
     chosen = np.ones(len(store), dtype=bool)
     for single in name.split("+"):
-        train = _training(store, single.strip())
-        if train is not None:
-            chosen &= train if part == "train" else ~train
+        chosen &= _in_part(store, single.strip(), part)
     if not chosen.any():
         raise KinemeError(f"{store.path}: split {name!r} leaves no clips to {part} on")
     return np.flatnonzero(chosen)
 
 
-def _training(store: ClipStore, name: str) -> Mask | None:
-    """(N,) which clips train, the others test; None where all do both."""
-    kind, _, values = name.partition(":")
+def _in_part(store: ClipStore, name: str, part: Literal["train", "test"]) -> Mask:
+    """(N,) which clips are in one part of a single split."""
+    if name in store.splits:
+        return np.equal(store.splits[name], TRAINS if part == "train" else TESTS)
     if name == "all":
-        return None
+        return np.ones(len(store), dtype=bool)
+    train = _training(store, name)
+    return train if part == "train" else ~train
+
+
+def _training(store: ClipStore, name: str) -> Mask:
+    """(N,) which clips train; the others test."""
+    kind, _, values = name.partition(":")
     if name == "xsub":
         if store.manifest.source not in ("ntu60", "ntu120"):
             raise KinemeError(
-                f"{store.path}: 'xsub' is NTU RGB+D's split, and the source is {store.manifest.source!r}; "
-                "name the subjects to train on, as in subjects:1,2,5"
+                f"{store.path}: 'xsub' is a split of NTU RGB+D and PKU-MMD, and the source is "
+                f"{store.manifest.source!r}; name the subjects to train on, as in subjects:1,2,5"
             )
         return _training(store, store.manifest.source.replace("ntu", "xsub"))
     if name in ("xsub60", "xsub120"):

@@ -2,7 +2,8 @@
 
     frames.npy      (F, M, V, C) float32, all clips' frames one after another, no padding
     index.npz       one row a clip: name, offset, frames, bodies, label, subject, camera, setup, replication;
-                    and, of untrimmed recordings, one row an interval: clip, label, start, end
+                    of untrimmed recordings, one row an interval: clip, label, start, end; and one column for
+                    each split that the data set publishes as a list, `split_xsub` and such
     manifest.json   format version, layout, units, fps, source, recipe, class names, fingerprint
 
 A store appears under its final name when it is whole and not before: the writer works beside it and moves it
@@ -37,6 +38,7 @@ FORMAT_VERSION = 1
 UNLABELLED = -1
 CLIP_COLUMNS = ("name", "offset", "frames", "bodies", "label", "subject", "camera", "setup", "replication")
 INTERVAL_COLUMNS = ("clip", "label", "start", "end")
+TRAINS, TESTS, NEITHER = 1, 0, -1  # in the column of a split
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Clip:
         subject: who moves; free text, digits in the published data sets.
         camera, setup, replication: as in NTU RGB+D's file names, -1 where unknown.
         intervals: (start, end, label) of an untrimmed recording's actions, 0-based frames, end exclusive.
+        splits: name of a split that the data set publishes as a list → whether the clip trains (or tests) in
+            it; without a split that does not list the clip.
     """
 
     name: str
@@ -87,6 +91,7 @@ class Clip:
     setup: int = -1
     replication: int = -1
     intervals: Sequence[tuple[int, int, int]] = ()
+    splits: Mapping[str, bool] = field(default_factory=dict)
 
 
 class ClipStore:
@@ -98,6 +103,7 @@ class ClipStore:
         frames: (F, M, V, C) float32, memory-mapped.
         index: column name → (N,) array.
         intervals: column name → (number of intervals,) array; empty for trimmed clips.
+        splits: name → (N,) array of TRAINS, TESTS or NEITHER, for splits that come with the data set.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -137,6 +143,9 @@ class ClipStore:
                 self.intervals: dict[str, Array] = {
                     name: stored[f"interval_{name}"] for name in INTERVAL_COLUMNS
                 }
+                self.splits: dict[str, Array] = {
+                    key.removeprefix("split_"): stored[key] for key in stored if key.startswith("split_")
+                }
             self._check()
         except KinemeError:
             raise
@@ -146,7 +155,7 @@ class ClipStore:
     def _check(self) -> None:
         """Raises ValueError where files and index do not fit together."""
         frames, offset = self.index["frames"], self.index["offset"]
-        if any(column.shape != frames.shape for column in self.index.values()):
+        if any(column.shape != frames.shape for column in (*self.index.values(), *self.splits.values())):
             raise ValueError("index.npz: columns differ in length")
         if (frames < 1).any() or (offset != np.cumsum(frames) - frames).any():
             raise ValueError("index.npz: clips do not follow one another")
@@ -217,6 +226,7 @@ class StoreWriter:
         self._work = self.path.with_name(f".{self.path.name}.partial-{os.getpid()}")
         self._rows: list[tuple[Any, ...]] = []
         self._intervals: list[tuple[int, int, int, int]] = []
+        self._splits: list[Mapping[str, bool]] = []
         self._names: set[str] = set()
         self._count = 0
         self._digest = hashlib.sha256()
@@ -288,6 +298,7 @@ class StoreWriter:
              clip.replication)
         )  # fmt: skip
         self._intervals.extend((row, label, start, end) for start, end, label in clip.intervals)
+        self._splits.append(clip.splits)
         self._count += len(xyz)
 
     def __exit__(
@@ -315,6 +326,9 @@ class StoreWriter:
         intervals = np.array(self._intervals, dtype=np.int64).reshape(-1, len(INTERVAL_COLUMNS))
         for i, name in enumerate(INTERVAL_COLUMNS):
             columns[f"interval_{name}"] = intervals[:, i]
+        for name in sorted({name for splits in self._splits for name in splits}):
+            parts = [int(splits.get(name, NEITHER)) for splits in self._splits]
+            columns[f"split_{name}"] = np.array(parts, dtype=np.int8)
         for name in sorted(columns):
             self._digest.update(columns[name].tobytes())
         np.savez(self._work / "index.npz", **columns)
