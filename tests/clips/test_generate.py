@@ -187,7 +187,7 @@ def test_untrimmed_store_holds_intervals(tmp_path):
         ({"repetitions": 1000}, "repetitions: 1000 is out of range"),
         ({"seed": -1}, "seed: -1"),
         ({"untrimmed": True, "seconds": 5}, "seconds: 5 is too short"),
-        ({"untrimmed": True, "recipe": "crossclr"}, "changes the number of frames"),
+        ({"untrimmed": True, "recipe": "crossclr"}, "moves frames"),
         ({"recipe": "plane"}, "did you mean 'plain'"),
     ],
 )

@@ -159,8 +159,9 @@ def test_untrimmed_recordings_keep_their_frames(tmp_path: Path) -> None:
     prepare("container", raw, tmp_path / "store")
     store = ClipStore(tmp_path / "store")
     assert [store.clip_intervals(row) for row in range(2)] == [[(1, 3, 1)], [(0, 3, 1)]]
-    with pytest.raises(KinemeError, match="a: recipe crossclr changes the number of frames"):
-        prepare("container", raw, tmp_path / "other", recipe="crossclr")
+    for recipe in ("crossclr", "agcn"):
+        with pytest.raises(KinemeError, match=f"recipe {recipe} moves frames"):
+            prepare("container", raw, tmp_path / "other", recipe=recipe)
 
 
 def test_a_store_is_replaced_only_when_told(raw: Path, tmp_path: Path) -> None:
@@ -178,6 +179,7 @@ def test_a_store_is_replaced_only_when_told(raw: Path, tmp_path: Path) -> None:
         ({"raw": Path("nowhere")}, "nowhere: no such folder"),
         ({"ignore": Path("nolist.txt")}, "nolist.txt: cannot be read as a list of clip names"),
         ({"workers": 0}, "at least one process"),
+        ({"untrimmed": True}, "--untrimmed is for pkummd1 and pkummd2, not for ntu120"),
     ],
 )
 def test_mistakes_are_refused_before_anything_is_written(

@@ -39,6 +39,21 @@ class Preprocessing:
 
     recipe: Recipe
 
+    def check_untrimmed(self) -> None:
+        """Refuses recipes after which a frame may stand elsewhere than before, so that intervals would lie.
+
+        `crossclr` resizes in time; `agcn` keeps the number of frames, but brings a body that appears late to
+        frame 0 and fills its end.
+
+        Raises:
+            KinemeError: the recipe is one of these.
+        """
+        if self.recipe.name != "plain":
+            raise KinemeError(
+                f"recipe {self.recipe.id} moves frames, and the intervals of untrimmed recordings would no "
+                "longer fit; use plain, such as plain(facing=True)"
+            )
+
     def __call__(self, xyz: Array, layout: Layout) -> Array:
         """(T, M, V, C) → (T', M', V, C) float32, M' at most two.
 

@@ -19,7 +19,8 @@ from kineme.clips.recipes import MAX_BODIES, Preprocessing, parse_recipe
 from kineme.clips.sources import Source
 from kineme.clips.sources.container import open_container
 from kineme.clips.sources.ntu import open_ntu
-from kineme.clips.store import UNLABELLED, Clip, ClipStore, Manifest, StoreWriter
+from kineme.clips.sources.pkummd import open_pkummd
+from kineme.clips.store import TESTS, TRAINS, UNLABELLED, Clip, ClipStore, Manifest, StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 
@@ -27,18 +28,25 @@ from kineme.layouts import Layout
 _SOURCES: dict[str, tuple[Callable[[Path], Source], str]] = {
     "ntu60": (partial(open_ntu, actions=60), "agcn"),
     "ntu120": (partial(open_ntu, actions=120), "agcn"),
+    "pkummd1": (partial(open_pkummd, phase=1), "agcn"),
+    "pkummd2": (partial(open_pkummd, phase=2), "agcn"),
     "container": (open_container, "plain"),
+}
+_UNTRIMMED: dict[str, tuple[Callable[[Path], Source], str]] = {
+    "pkummd1": (partial(open_pkummd, phase=1, untrimmed=True), "plain(facing=True)"),
+    "pkummd2": (partial(open_pkummd, phase=2, untrimmed=True), "plain(facing=True)"),
 }
 _POOL_FROM = 1000  # fewer clips are done before a pool of processes has started
 _AHEAD = 16  # clips in flight for each process: memory stays bounded however many there are
 
 
 def prepare(
-    source: Literal["ntu60", "ntu120", "container"],
+    source: Literal["ntu60", "ntu120", "pkummd1", "pkummd2", "container"],
     raw: Path,
     out: Path,
     *,
     recipe: str | None = None,
+    untrimmed: bool = False,
     ignore: Path | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
@@ -49,12 +57,16 @@ def prepare(
     The store appears under its name when it is whole. Its recipe travels into every checkpoint and result.
 
     Args:
-        source: Format of the recordings: `ntu60` or `ntu120`, a folder of .skeleton files; `container`, one
-            .npz file.
+        source: Format of the recordings: `ntu60` or `ntu120`, a folder of .skeleton files; `pkummd1` or
+            `pkummd2`, a folder of PKU-MMD's skeletons, labels and splits; `container`, one .npz file.
         raw: The folder or file.
         out: The store to write.
-        recipe: Preprocessing: `agcn` (default for NTU RGB+D), `crossclr` or `plain` (default for containers).
-            `plain` takes `centre` (frame or clip), `facing` and `scale`: `"plain(facing=True, scale=True)"`.
+        recipe: Preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
+            containers). `plain` takes `centre` (frame or clip), `facing` and `scale`:
+            `"plain(facing=True, scale=True)"`. Untrimmed recordings take `plain` alone (PKU-MMD's by default
+            `"plain(facing=True)"`): the others move frames.
+        untrimmed: Whole videos of PKU-MMD with their actions as intervals, for detection, in place of one
+            clip an action. A container tells by itself.
         ignore: File of clip names to leave out, one a line, such as the list of NTU RGB+D's incomplete clips.
         skip_bad: Leave damaged clips out and list them, instead of stopping at the first.
         overwrite: Replace a store that is there already.
@@ -67,11 +79,17 @@ def prepare(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    opener, usual = _SOURCES[source]
+    if untrimmed and source not in _UNTRIMMED:
+        raise KinemeError(f"--untrimmed is for {' and '.join(_UNTRIMMED)}, not for {source}")
+    opener, usual = (_UNTRIMMED if untrimmed else _SOURCES)[source]
     preprocessing = parse_recipe(recipe or usual)
+    if untrimmed:
+        preprocessing.check_untrimmed()  # before the folder is gone through
     if workers is not None and workers < 1:
         raise KinemeError(f"--workers {workers}: at least one process has to read")
     origin = opener(raw)
+    if origin.untrimmed:
+        preprocessing.check_untrimmed()
     items = _kept(origin, _names(ignore) if ignore else frozenset())
     if workers is None:
         pays = origin.costly and len(items) >= _POOL_FROM
@@ -122,11 +140,6 @@ class _Work:
             xyz = self.preprocessing(clip.xyz, self.layout)
         except KinemeError as error:
             return KinemeError(f"{clip.name}: {error}")
-        if clip.intervals and len(xyz) != len(clip.xyz):
-            return KinemeError(
-                f"{clip.name}: recipe {self.preprocessing.recipe.id} changes the number of frames, and the "
-                "labels of an untrimmed recording would no longer fit; use plain or agcn"
-            )
         return replace(clip, xyz=xyz)
 
 
@@ -177,6 +190,9 @@ def _report(store: ClipStore, seconds: float, left_out: int, bad: Sequence[Kinem
         f"layout {store.layout.name}, recipe {store.manifest.recipe.id}, source {store.manifest.source}\n"
         f"{size / 1e6:,.1f} MB in {seconds:.1f} s ({len(store) / seconds:,.0f} clips/s)"
     )
+    for name, parts in sorted(store.splits.items()):
+        train, test = (int((parts == part).sum()) for part in (TRAINS, TESTS))
+        print(f"split {name}: {train:,} clips train, {test:,} test, {len(store) - train - test:,} in neither")
     if left_out:
         print(f"left out by the --ignore list: {left_out:,}")
     if bad:

@@ -11,7 +11,6 @@ from kineme.clips.generate.anatomy import FPS, LAYOUT
 from kineme.clips.generate.performances import BODIES, generate_clips, generate_recordings
 from kineme.clips.recipes import parse_recipe
 from kineme.clips.store import ClipStore, Manifest, StoreWriter
-from kineme.errors import KinemeError
 
 
 def generate_store(
@@ -36,17 +35,18 @@ def generate_store(
         repetitions: performances of each action by each subject; where untrimmed, recordings of each subject.
         untrimmed: recordings of `seconds` seconds with labelled intervals, in place of one clip an action.
         recipe: the preprocessing, such as `plain` or `plain(facing=True)`; where untrimmed one that keeps
-        frames.
+            frames in their places.
         overwrite: replace a store that is there already.
         progress: called with the clips done and the clips in all, after each clip.
 
     Raises:
-        KinemeError: see `generate_clips` and `StoreWriter`; or the recipe is unknown or changes the number of
-            frames of a recording.
+        KinemeError: see `generate_clips` and `StoreWriter`; or the recipe is unknown or moves the frames of
+            a recording.
     """
     chosen = choose_actions(actions)
     preprocess = parse_recipe(recipe)
     if untrimmed:
+        preprocess.check_untrimmed()
         clips = generate_recordings(
             subjects=subjects,
             recordings=repetitions,
@@ -70,13 +70,7 @@ def generate_store(
     )
     with StoreWriter(path, manifest, BODIES, overwrite=overwrite) as writer:
         for done, clip in enumerate(clips, start=1):
-            xyz = preprocess(clip.xyz, LAYOUT)
-            if untrimmed and len(xyz) != len(clip.xyz):
-                raise KinemeError(
-                    f"recipe {recipe}: changes the number of frames, and a recording's intervals would not "
-                    "fit; take another, such as plain"
-                )
-            writer.add(replace(clip, xyz=xyz))
+            writer.add(replace(clip, xyz=preprocess(clip.xyz, LAYOUT)))
             if progress is not None:
                 progress(done, total)
     return ClipStore(path)

@@ -24,6 +24,7 @@ class Source:
         items: (N,) what `read` takes for it, such as its path.
         read: item → raw clip, xyz (T, M, V, C); raises KinemeError that names the file.
         costly: reading takes long enough to be shared among processes; then `read` and items can be pickled.
+        untrimmed: clips are whole recordings with labelled intervals, whose frames must stay in their places.
     """
 
     name: str
@@ -35,3 +36,4 @@ class Source:
     items: Sequence[Any]
     read: Callable[[Any], Clip]
     costly: bool = False
+    untrimmed: bool = False

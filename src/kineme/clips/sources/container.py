@@ -70,6 +70,7 @@ def open_container(path: Path) -> Source:
         names=arrays["name"].tolist(),
         items=range(len(arrays["name"])),
         read=partial(_clip, arrays, order),
+        untrimmed="frame_label" in arrays,
     )
 
 
