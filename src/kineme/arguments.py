@@ -35,7 +35,7 @@ def explain(error: Exception, spell: Callable[[str], str] = str) -> str:
     if missing := re.search(r"argument (-\S+): expected", text):
         return f"{missing[1]} needs a value"
     key = re.search(r'[Kk]ey "([^"]+)"', text)
-    value = re.search(r"G(?:ot|iven) value: (.*)$", text)
+    value = re.search(r"G(?:ot|iven) value: (.*?)(?: - Expected .*)?$", text)
     if not (key and value):
         return text
     choices = [

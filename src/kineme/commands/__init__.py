@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from jsonargparse import ArgumentParser
 
+from kineme.arguments import did_you_mean, explain
+from kineme.errors import KinemeError
+
 Function = Callable[..., None]
+HELP = ("-h", "--help")
 TRUTH = ("true", "false")
 
 
@@ -18,52 +25,134 @@ def run(command: str, arguments: Sequence[str]) -> None:
 
     A file holds a function of its own name, or several in `COMMANDS` (as `evaluate` does), or a `main` that
     takes the words as they are (as `pretrain` does, whose keys depend on the recipe).
+
+    Raises:
+        KinemeError: a word is unknown, missing or of another type.
     """
     module = import_module(f"kineme.commands.{command}")
     if hasattr(module, "main"):
         module.main(list(arguments))
         return
-    functions: dict[str, Function] = getattr(module, "COMMANDS", {})
-    if functions:
-        parser = ArgumentParser(prog=f"kineme {command}", description=module.__doc__)
-        several = parser.add_subcommands(dest="protocol", metavar="PROTOCOL")
-        for name, function in functions.items():
-            several.add_subcommand(name, _parser(function), help=_description(function).partition(":")[0])
-        words = list(arguments)
-        if words[:1] and words[0] in functions:
-            words = [words[0], *spelt_out(functions[words[0]], words[1:])]
-        chosen = parser.parse_args(words)
-        functions[chosen.protocol](**chosen[chosen.protocol].as_dict())
+    functions: Mapping[str, Function] = getattr(module, "COMMANDS", {})
+    if not functions:
+        call(getattr(module, command), f"kineme {command}", arguments)
+        return
+    chosen = next(iter(arguments), "")
+    if chosen in HELP:
+        print(_overview(command, module.__doc__ or "", functions))
+    elif chosen in functions:
+        call(functions[chosen], f"kineme {command} {chosen}", arguments[1:])
     else:
-        function = getattr(module, command)
-        parser = _parser(function, prog=f"kineme {command}")
-        function(**parser.parse_args(spelt_out(function, arguments)).as_dict())
+        hint = did_you_mean(chosen, functions) or f"; there are {', '.join(functions)}"
+        raise KinemeError(f"no protocol is called {chosen!r}{hint}" if chosen else f"name a protocol{hint}")
 
 
-def spelt_out(function: Function, words: Sequence[str]) -> Iterator[str] | list[str]:
-    """A lone switch means yes: `--overwrite` becomes `--overwrite=true`."""
-    switches = {
-        f"--{name.replace('_', '-')}"
+def call(function: Function, program: str, words: Sequence[str]) -> None:
+    """Calls a function with its arguments as spelt on the command line.
+
+    Raises:
+        KinemeError: a word is unknown, missing or of another type.
+    """
+    parser = _parser(function, program)
+    words = list(spelt_out(function, words))
+    for word in words:
+        option = word.partition("=")[0]
+        if option.startswith("--") and option not in parser._option_string_actions:
+            near = did_you_mean(option, parser._option_string_actions) or f"; see {program} --help"
+            raise KinemeError(f"unknown option {option}{near}")
+    positional = [action.dest for action in parser._actions if not action.option_strings]
+    try:
+        settings = parser.parse_args(words)
+    except Exception as error:  # jsonargparse raises several kinds, all of them the user's
+        reason = explain(error, lambda name: name.upper() if name in positional else _option(name))
+        if missing := [
+            name for name in positional if re.search(rf'required.*\b{name}\b|"{name}" is req', reason)
+        ]:
+            reason = f"missing: {' '.join(name.upper() for name in missing)}"
+        elif extra := re.search(r"unrecognized arguments: (.*)", reason):
+            reason = f"there is nothing that {extra[1]!r} could be"
+        raise KinemeError(f"{reason}; see {program} --help") from error
+    function(**settings.as_dict())
+
+
+def spelt_out(function: Function, words: Sequence[str]) -> Iterator[str]:
+    """Words as people write them → options with one value each.
+
+    A lone switch means yes: `--overwrite` becomes `--overwrite=true`. What follows a list's option, up to the
+    next one, is its list: `--actions wave "sit down"` becomes `--actions=["wave", "sit down"]`.
+    """
+    kinds = {
+        _option(name): parameter.annotation
         for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
-        if parameter.annotation is bool
     }
-    following = [*words[1:], ""]
-    return [
-        f"{word}=true" if word in switches and after.lower() not in TRUTH else word
-        for word, after in zip(words, following, strict=True)
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        option, equals, value = word.partition("=")
+        if kinds.get(option) is bool and not equals and (not rest or rest[0].lower() not in TRUTH):
+            yield f"{option}=true"
+        elif (entry := _entry_of(kinds.get(option))) is not None:
+            values = [value] if equals else []
+            while not equals and rest and not rest[0].startswith("--"):
+                values.append(rest.pop(0))
+            if not values:
+                raise KinemeError(f"{option} needs a value")
+            one_list = len(values) == 1 and values[0].startswith("[")
+            yield f"{option}={values[0] if one_list else _listed(values, quoted=entry is str)}"
+        else:
+            yield word
+
+
+def _entry_of(kind: Any) -> Any:
+    """The type of a list's entries, also where the list may be None; None for what is no list."""
+    if get_origin(kind) in (Union, UnionType):
+        return next(filter(None, map(_entry_of, get_args(kind))), None)
+    return get_args(kind)[0] if get_origin(kind) in (list, tuple, Sequence) else None
+
+
+def _listed(values: Sequence[str], quoted: bool) -> str:
+    plain = [
+        value if not quoted and re.fullmatch(r"[-+.\w]+", value) else json.dumps(value, ensure_ascii=False)
+        for value in values
     ]
+    return f"[{', '.join(plain)}]"
 
 
-def _parser(function: Function, **options: Any) -> ArgumentParser:
+def _option(name: str) -> str:
+    return f"--{_hyphened(name)}"
+
+
+def _hyphened(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _parser(function: Function, program: str) -> ArgumentParser:
     """Arguments from the function's signature and docstring, options spelt with hyphens."""
-    parser = ArgumentParser(description=_description(function), default_env=False, **options)
+    parser = ArgumentParser(
+        prog=program, description=_description(function), default_env=False, exit_on_error=False
+    )
     parser.add_function_arguments(function, as_group=False, as_positional=True)
     for action in parser._actions:
-        for option in [each for each in action.option_strings if "_" in each]:
-            hyphened = option.replace("_", "-")
-            action.option_strings[action.option_strings.index(option)] = hyphened
-            parser._option_string_actions[hyphened] = action
+        for option in action.option_strings:
+            known = parser._option_string_actions
+            known[_hyphened(option)] = known.pop(option)
+        action.option_strings = [_hyphened(option) for option in action.option_strings]
     return parser
+
+
+def _overview(command: str, description: str, functions: Mapping[str, Function]) -> str:
+    summaries = {name: _description(function).splitlines()[0] for name, function in functions.items()}
+    lines = [
+        f"usage: kineme {command} PROTOCOL ...",
+        "",
+        description.strip(),
+        "",
+        "protocols:",
+        *(f"  {name:10} {summary}" for name, summary in summaries.items()),
+        "",
+        f"`kineme {command} PROTOCOL --help` tells all of one.",
+    ]
+    return "\n".join(lines)
 
 
 def _description(function: Function) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kineme.errors import KinemeError
+
+if TYPE_CHECKING:
+    from kineme.config import Config
 
 USAGE = """\
 usage: kineme pretrain RECIPE [--out RUN] [--overwrite] [--SECTION.KEY VALUE ...]
@@ -34,19 +38,18 @@ def main(arguments: list[str]) -> None:
         return
     from kineme.config import load_config, make_parser
     from kineme.training.run import load_run_config
-    from kineme.training.run import pretrain as train
 
     rest = list(arguments)
     resume = _take(rest, "--resume")
     if resume is not None:
         if rest:
             raise KinemeError(f"--resume takes the run's own settings; drop {' '.join(rest)}")
-        train(load_run_config(Path(resume)), Path(resume), resume=True)
+        _train(load_run_config(Path(resume)), Path(resume), resume=True)
         return
     out = _take(rest, "--out")
     overwrite = "--overwrite" in rest
     rest = [word for word in rest if word != "--overwrite"]
-    if rest[:1] and rest[0].startswith("-"):
+    if not rest or rest[0].startswith("-"):
         raise KinemeError("name a recipe first: kineme pretrain RECIPE [--SECTION.KEY VALUE ...]")
     recipe, overrides = find_recipe(rest[0]), rest[1:]
     if {"-h", "--help"} & set(overrides):
@@ -55,8 +58,22 @@ def main(arguments: list[str]) -> None:
         return
     config = load_config(recipe, overrides)
     run = Path(out) if out else Path("runs") / f"{recipe.stem}-{config.data.stream}"
-    train(config, run, overwrite=overwrite)
-    print(f"the run is in {run}; measure it with: kineme evaluate linear {run}")
+    _train(config, run, overwrite=overwrite)
+
+
+def _train(config: Config, run: Path, **options: bool) -> None:
+    from kineme.training.callbacks import STATE
+    from kineme.training.run import is_first_process
+    from kineme.training.run import pretrain as train
+
+    try:
+        train(config, run, **options)
+    except KeyboardInterrupt:
+        if (run / STATE).is_file() and is_first_process():
+            print(f"\nto continue: kineme pretrain --resume {run}", file=sys.stderr)
+        raise
+    if is_first_process():
+        print(f"the run is in {run}; measure it with: kineme evaluate linear {run}")
 
 
 def find_recipe(name: str) -> Path:
@@ -71,7 +88,9 @@ def find_recipe(name: str) -> Path:
     known = recipes()
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`kineme pretrain --help` lists those that are built in"
+        hint = (
+            f"did you mean {close[0]}?" if close else "`kineme pretrain --help` lists those that are built in"
+        )
         raise KinemeError(f"{name}: no such recipe; {hint}")
     return known[name]
 

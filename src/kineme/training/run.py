@@ -20,7 +20,7 @@ import torch
 import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
-from kineme.checkpoints import build_encoder, build_method
+from kineme.checkpoints import WEIGHTS, build_encoder, build_method
 from kineme.clips.batches import resident
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
@@ -62,8 +62,12 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
     method = build_method(config.method, encoder)
     accelerator, precision = resolve_device(config)
-    if getattr(rank_zero_only, "rank", 0) == 0:  # the one process, or the first of several
-        _prepare_directory(out, config, resume, overwrite)
+    if is_first_process():
+        if resume:
+            _check_state(out / STATE)
+        else:
+            open_run(out, overwrite)
+        write_config(out, config)
     module = Pretraining(method, config, resident(store, rows, accelerator))
     history = History(out)
     callbacks: list[L.Callback] = [history]
@@ -125,18 +129,29 @@ def resolve_device(config: Config) -> tuple[str, Literal["bf16-mixed", "32-true"
     return device, "bf16-mixed" if precision == "bfloat16" else "32-true"
 
 
-def _prepare_directory(out: Path, config: Config, resume: bool, overwrite: bool) -> None:
-    """Makes room for a new run, or checks that there is one to resume; writes its settings."""
-    if resume:
-        _check_state(out / STATE)
-    elif out.exists():
-        if not (out / CONFIG).is_file() and not (out.is_dir() and not any(out.iterdir())):
-            raise KinemeError(f"{out}: exists and is no run directory; choose another with --out")
-        if (out / STATE).exists() and not overwrite:
-            raise KinemeError(
-                f"{out}: holds a run already; pass --resume {out}, --overwrite or another --out"
-            )
-        shutil.rmtree(out)
+def is_first_process() -> bool:
+    """Whether this is the one process of a run, or the first of several."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)
+
+
+def open_run(out: Path, overwrite: bool) -> None:
+    """Makes room for a new run.
+
+    Raises:
+        KinemeError: there is a run already and it may not be overwritten, or something that is no run.
+    """
+    if not out.exists():
+        return
+    if not (out / CONFIG).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise KinemeError(f"{out}: exists and is no run directory; choose another with --out")
+    if (out / WEIGHTS).exists() and not overwrite:
+        resumable = f"--resume {out}, " if (out / STATE).exists() else ""
+        raise KinemeError(f"{out}: holds a run already; pass {resumable}--overwrite or another --out")
+    shutil.rmtree(out)
+
+
+def write_config(out: Path, config: Config) -> None:
+    """Writes a run's settings, complete."""
     with written_aside(out / CONFIG) as aside:
         aside.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
 
