@@ -1,0 +1,170 @@
+"""`kineme pretrain`: from a recipe's name to a run, interrupted and resumed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from kineme.__main__ import INTERRUPTED, USAGE_ERROR, main
+from kineme.checkpoints import load_pretrained
+from kineme.commands.pretrain import find_recipe, recipes
+from kineme.config import load_config
+from kineme.errors import KinemeError
+from kineme.methods import AimCLR
+
+RECIPE = """\
+data:
+  store: {store}
+  frames: 8
+train:
+  epochs: 2
+  batch_size: 8
+  device: cpu
+method:
+  name: aimclr
+  queue: 16
+encoder:
+  name: stgcn
+  channels: [8, 16]
+  strided: [1]
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, moves: Path) -> str:
+    path = tmp_path / "mine.yaml"
+    path.write_text(RECIPE.format(store=moves))
+    return str(path)
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((run / "history.csv").open()))
+
+
+def test_a_recipe_is_found_by_name_or_path(recipe: str) -> None:
+    assert find_recipe("aimclr-small") == recipes()["aimclr-small"]
+    assert load_config(find_recipe("aimclr-small")).method["name"] == "aimclr"
+    assert find_recipe(recipe) == Path(recipe)
+
+
+def test_a_recipe_that_is_not_there_is_named() -> None:
+    with pytest.raises(KinemeError, match="aimclr-smal: no such recipe; did you mean aimclr-small"):
+        find_recipe("aimclr-smal")
+    with pytest.raises(KinemeError, match="xyz: no such recipe; `kineme pretrain --help` lists"):
+        find_recipe("xyz")
+
+
+def test_help_lists_recipes_and_a_recipe_s_help_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pretrain"]) == main(["pretrain", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f" {name}\n" in shown for name in recipes())
+    assert main(["pretrain", "aimclr-small", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for key in ("--data.store", "--train.epochs", "--method.queue", "--encoder.channels"):
+        assert key in shown
+    assert "--encoder.hidden" not in shown
+    assert main(["pretrain", "usdrl-small", "--help"]) == 0
+    assert "--encoder.hidden" in capsys.readouterr().out
+
+
+def test_a_run_goes_where_it_is_told(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["pretrain", recipe, "--train.epochs", "1"]) == 0
+    assert (tmp_path / "runs" / "mine-joint" / "model.safetensors").is_file()
+    assert "kineme evaluate linear runs/mine-joint" in capsys.readouterr().out
+    assert main(["pretrain", recipe, "--out=here", "--data.stream", "bone", "--train.epochs=1"]) == 0
+    assert load_pretrained(tmp_path / "here").stream == "bone"
+    assert len(history(tmp_path / "here")) == 1
+    assert main(["pretrain", recipe, "--out", "here"]) == USAGE_ERROR
+    assert "here: holds a run already; pass --resume here, --overwrite or" in capsys.readouterr().err
+    assert main(["pretrain", recipe, "--overwrite", "--out", "here"]) == 0
+    assert len(history(tmp_path / "here")) == 2
+
+
+def test_an_interrupted_run_says_how_it_is_continued(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    original, steps = AimCLR.loss, iter(range(100))
+
+    def loss(self: AimCLR, *arguments: object, **options: object) -> object:
+        if next(steps) == 4:
+            raise KeyboardInterrupt
+        return original(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AimCLR, "loss", loss)
+        assert main(["pretrain", recipe, "--out", str(run)]) == INTERRUPTED
+    shown = capsys.readouterr().err
+    assert f"to continue: kineme pretrain --resume {run}\n" in shown
+    assert "Traceback" not in shown
+    assert main(["pretrain", "--resume", str(run)]) == 0
+    assert main(["pretrain", recipe, "--out", str(whole)]) == 0
+    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["aimclr-smal"], "aimclr-smal: no such recipe; did you mean aimclr-small?"),
+        (["nothing.yaml"], "nothing.yaml: cannot be read as a recipe (No such file or directory)"),
+        (["aimclr-small", "--train.epoch=3"], "unknown setting --train.epoch; did you mean --train.epochs?"),
+        (["aimclr-small", "--train.epochs=many"], "--train.epochs is many; it must be a whole number"),
+        (["aimclr-small"], "no clips to learn from; set data.store to a clip store"),
+        (["aimclr-small", "--data.store", "/nowhere"], "/nowhere: no such clip store"),
+        (["--train.epochs=3"], "name a recipe first: kineme pretrain RECIPE"),
+        (["--out", "run"], "name a recipe first"),
+        (["aimclr-small", "--out"], "--out needs a path"),
+        (["--resume"], "--resume needs a path"),
+        (["--resume", "/nowhere"], "/nowhere/config.yaml: cannot be read; is /nowhere a run directory?"),
+        (
+            ["--resume", "run", "--train.epochs=3"],
+            "--resume takes the run's own settings; drop --train.epochs=3",
+        ),
+    ],
+)
+def test_mistakes_earn_one_line(
+    words: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["pretrain", *words]) == USAGE_ERROR
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"kineme pretrain: error: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_train_one_model(recipe: str, tmp_path: Path) -> None:
+    """Each takes half of every batch; the queue gets the keys of both."""
+    run = tmp_path / "run"
+    words = [
+        "pretrain",
+        recipe,
+        "--out",
+        str(run),
+        "--train.devices=2",
+        "--train.batch_size=4",
+        "--train.knn_every=1",
+    ]
+    command = [sys.executable, "-m", "kineme", *words]
+    quiet = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=quiet, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the run is in") == 1
+    assert [line.split("  ")[0] for line in done.stderr.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    assert [(row["epoch"], row["step"]) for row in history(run)] == [("1", "3"), ("2", "6")]
+    state = torch.load(run / "state.ckpt", weights_only=True)["state_dict"]
+    assert state["method.queue.next_row"] == 6 * 8 % 16
+    for name, tensor in load_pretrained(run).encoder.state_dict().items():
+        assert torch.equal(tensor, state[f"method.encoder.{name}"])
