@@ -38,6 +38,12 @@ def test_the_queue_begins_with_random_unit_keys() -> None:
     torch.testing.assert_close(queue.keys.norm(dim=1), torch.ones(8))
 
 
+@pytest.mark.parametrize(("size", "dim", "message"), [(0, 4, "queue: is 0"), (4, -1, "projection: is -1")])
+def test_a_queue_of_nothing_is_refused(size: int, dim: int, message: str) -> None:
+    with pytest.raises(KinemeError, match=f"{message}; it must be at least 1"):
+        KeyQueue(size, dim)
+
+
 def test_the_queue_replaces_its_oldest_keys_and_wraps_round() -> None:
     queue = KeyQueue(6, 2)
     for start in (0, 2, 4):

@@ -33,6 +33,9 @@ class KeyQueue(nn.Module):
 
     Attributes:
         keys: (K, D) unit rows; random until the first K keys have come.
+
+    Raises:
+        KinemeError: K or D is less than 1.
     """
 
     keys: Tensor
@@ -40,6 +43,9 @@ class KeyQueue(nn.Module):
 
     def __init__(self, size: int, dim: int) -> None:
         super().__init__()
+        for name, value in (("queue", size), ("projection", dim)):
+            if value < 1:
+                raise KinemeError(f"{name}: is {value}; it must be at least 1")
         self.register_buffer("keys", F.normalize(torch.randn(size, dim), dim=1))
         self.register_buffer("next_row", torch.zeros((), dtype=torch.int64))
 
