@@ -63,8 +63,8 @@ class STGCN(Encoder):
     def feature_map(self, clips: Tensor) -> Tensor:
         """(N, C, T, V, M) → the last block's activations (N·M, T', V, D)."""
         n, c, t, v, m = clips.shape
-        x = clips.permute(0, 4, 3, 1, 2).reshape(n * m, v * c, t)
-        x = self.input_norm(x).view(n * m, v, c, t).permute(0, 3, 1, 2)
+        x: Tensor = self.input_norm(clips.permute(0, 4, 3, 1, 2).reshape(n * m, v * c, t))
+        x = x.view(n * m, v, c, t).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x, self.graph)
         return x

@@ -72,18 +72,24 @@ class AimCLR(Method):
 
     def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
         """(extreme query, query, key), or (query, key) without the extreme view."""
+        frames = self.encoder.shape.frames
+        # Without windows all views begin with the same frames, which are resampled once.
+        whole = clips.resize(frames).contiguous() if self.min_crop == 1 else None
+
+        def source() -> Tensor:
+            if whole is not None:
+                return whole
+            fraction = (self.min_crop, 1.0)
+            return clips.resize(frames, *augment.draw_window(clips.length, frames, fraction, generator))
+
         joints = [
-            self._view(clips, generator, extreme) for extreme in (True, False, False)[not self.extreme :]
+            self._view(source(), generator, extreme) for extreme in (True, False, False)[not self.extreme :]
         ]
         return tuple(to_stream(view, stream, self.encoder.shape.layout) for view in joints)
 
-    def _view(self, clips: Clips, generator: torch.Generator, extreme: bool) -> Tensor:
-        n, frames = len(clips), self.encoder.shape.frames
-        if self.min_crop < 1:
-            window = augment.draw_window(clips.length, frames, (self.min_crop, 1.0), generator)
-            x = clips.resize(frames, *window)
-        else:
-            x = clips.resize(frames)
+    def _view(self, x: Tensor, generator: torch.Generator, extreme: bool) -> Tensor:
+        """(N, C, T, V, M) joints as resampled → one augmented view of them."""
+        n, frames = len(x), x.shape[2]
         x = augment.pad_crop(x, augment.draw_pad_crop(n, frames, generator))
         matrix = augment.shear_matrix(augment.draw_shear(n, self.shear, generator))
         if not extreme:
@@ -151,16 +157,17 @@ def energy_attention_drop(feature_map: Tensor, threshold: float = 0.7) -> Tensor
         feature_map: (B, T, V, C).
         threshold: attention from which on an activation is dropped.
     """
-    with torch.no_grad():
+    with torch.no_grad():  # the maps are large, so what can be is written in place
         x = feature_map.float()
         t, v = x.shape[1:3]
-        square = (x - x.mean(dim=(1, 2), keepdim=True)).square()
+        square = (x - x.mean(dim=(1, 2), keepdim=True)).square_()
         variance = square.sum(dim=(1, 2), keepdim=True) / (t * v - 1)
-        attention = torch.sigmoid(square / (4 * (variance + 1e-4)) + 0.5)
+        attention = square.div_(4 * (variance + 1e-4)).add_(0.5).sigmoid_()
         joints = (attention.mean(dim=(1, 3)) < threshold).to(x.dtype)[:, None, :, None]
-        entries = (attention < threshold).to(x.dtype)
-        kept = joints * (joints.numel() / joints.sum().clamp_min(1))
-        kept = kept * entries * (entries.numel() / entries.sum().clamp_min(1))
+        entries = attention.lt_(threshold)
+        share = joints * (joints.numel() / joints.sum().clamp_min(1))
+        share = share * (entries.numel() / entries.sum().clamp_min(1))
+        kept = entries.mul_(share)
     return feature_map * kept.to(feature_map.dtype)
 
 

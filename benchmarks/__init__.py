@@ -1,0 +1,1 @@
+"""How fast Kineme is, beside a calibration of the machine and the published programs."""

@@ -1,0 +1,82 @@
+"""Results as tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from rich.table import Table
+
+from benchmarks.measure import Result
+
+FLOPS = 2 * 2048**3
+
+
+def hardware(device: torch.device) -> str:
+    """The processor by name, and what matters of it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    matrix = [flag for flag in ("avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+    return ", ".join([model, *matrix])
+
+
+def calibration_line(product: Mapping[str, float]) -> str:
+    """The products' times and what they come to."""
+    return "2048³ product: " + ", ".join(
+        f"{name} {seconds * 1e3:.1f} ms ({FLOPS / seconds / 1e9:.0f} GFLOP/s)"
+        for name, seconds in product.items()
+    )
+
+
+def speed_table(title: str, results: Sequence[Result]) -> Table:
+    """A row a part: its time, clips a second, and both programs in units of the float32 product."""
+    table = Table(title=title, caption=calibration_line(results[0].product))
+    for name in ("part", "precision"):
+        table.add_column(name, no_wrap=True)
+    for name in ("ms/batch", "clips/s", "products", "published", "faster"):
+        table.add_column(name, justify="right")
+    for result in results:
+        table.add_row(
+            result.part,
+            result.precision,
+            f"{result.seconds * 1e3:.1f}",
+            f"{result.clips_per_second:.1f}",
+            f"{result.units:.2f}",
+            "-" if result.published_units is None else f"{result.published_units:.2f}",
+            "-" if result.speedup is None else f"{result.speedup:.1f}",
+        )
+    return table
+
+
+def reading_table(taken: Mapping[str, float], product: Mapping[str, float]) -> Table:
+    """A row a reader: milliseconds a clip."""
+    table = Table(title="reading raw clips, one thread", caption=calibration_line(product))
+    table.add_column("part")
+    table.add_column("ms a clip", justify="right")
+    for name, seconds in taken.items():
+        table.add_row(name, f"{seconds * 1e3:.2f}")
+    return table
+
+
+def as_row(result: Result) -> dict[str, object]:
+    """A result for JSON."""
+    return {
+        "case": result.case,
+        "part": result.part,
+        "precision": result.precision,
+        "seconds": result.seconds,
+        "clips_per_second": result.clips_per_second,
+        "product_seconds": result.product,
+        "units": result.units,
+        "published_units": result.published_units,
+        "times_faster": result.speedup,
+    }
