@@ -337,7 +337,7 @@ def get_layout(name_or_path: str | Path) -> Layout:
     if Path(name_or_path).is_file():
         return Layout.from_file(name_or_path)
     raise KinemeError(
-        f"{name_or_path}: no such layout; there are {', '.join(LAYOUTS)}, or give the path of a layout file"
+        f"{name_or_path}: no such layout; built in are {', '.join(LAYOUTS)}; or give a layout file"
     )
 
 

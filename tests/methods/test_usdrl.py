@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from kineme.authors.usdrl import authors_name, from_state
 from kineme.clips.batches import Clips
-from kineme.encoders.base import ClipShape, Encoder, Features
+from kineme.encoders.base import ClipShape
 from kineme.encoders.dste import DSTE
 from kineme.encoders.sttr import STTR
 from kineme.errors import KinemeError
@@ -151,17 +151,6 @@ def test_losses_stay_in_float32_under_mixed_precision() -> None:
     full = method.loss(views)
     assert all(value.dtype == torch.float32 for value in half.values())
     assert half["loss"].item() == pytest.approx(full["loss"].item(), rel=0.02)
-
-
-def test_an_encoder_without_dense_features_is_refused() -> None:
-    class Pooled(Encoder):
-        shape, dim = ClipShape(STICK, 8, 1), 4
-
-        def forward(self, clips: Tensor) -> Features:
-            return Features(clips.flatten(1)[:, :4])
-
-    with pytest.raises(KinemeError, match="temporal and spatial"):
-        USDRL(Pooled()).loss(tuple(torch.randn(4, 2, 3, 8, 3, 1)))
 
 
 def test_a_batch_of_one_clip_is_refused() -> None:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import lightning as L
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from kineme.clips.batches import Clips
+from kineme.clips.batches import Clips, resident
+from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.errors import KinemeError
 from kineme.methods import Method
@@ -24,11 +26,17 @@ class Pretraining(L.LightningModule):
     that is resumed continues exactly as if it had not stopped.
     """
 
-    def __init__(self, method: Method, config: Config, clips: Clips) -> None:
+    clips: Clips  # ragged tensors on this process's device: neither moved nor saved with the model
+
+    def __init__(self, method: Method, config: Config, store: ClipStore, rows: npt.NDArray[np.int64]) -> None:
         super().__init__()
         self.method = method
         self.config = config
-        self.clips = clips  # ragged tensors, no module: neither moved nor saved with the model
+        self.store, self.rows = store, rows
+
+    def setup(self, stage: str) -> None:
+        """Brings the clips where this process trains; called once its device is known."""
+        self.clips = resident(self.store, self.rows, self.trainer.strategy.root_device)
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Batches of rows; the clips themselves are gathered on the device."""

@@ -21,7 +21,6 @@ import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import WEIGHTS, build_encoder, build_method
-from kineme.clips.batches import resident
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import Config, config_from_dict
@@ -68,7 +67,7 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
         else:
             open_run(out, overwrite)
         write_config(out, config)
-    module = Pretraining(method, config, resident(store, rows, accelerator))
+    module = Pretraining(method, config, store, rows)
     history = History(out)
     callbacks: list[L.Callback] = [history]
     if (store.labels[rows] >= 0).any():
@@ -124,9 +123,15 @@ def resolve_device(config: Config) -> tuple[str, Literal["bf16-mixed", "32-true"
     device = "cuda" if cuda and config.train.device != "cpu" else "cpu"
     precision = config.train.precision
     if precision == "auto":
-        fast = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        fast = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bfloat16()
         precision = "bfloat16" if fast else "float32"
     return device, "bf16-mixed" if precision == "bfloat16" else "32-true"
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself; where PyTorch cannot tell, float32 is safe."""
+    tell = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(tell and tell())
 
 
 def is_first_process() -> bool:
