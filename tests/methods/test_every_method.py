@@ -64,3 +64,30 @@ def test_an_encoder_that_does_not_fit_is_refused() -> None:
     encoder = build_encoder({"name": "stgcn", **SMALL["stgcn"]}, ClipShape(get_layout("coco17"), 16, 1))
     with pytest.raises(KinemeError, match=r"set encoder\.name to sttr or dste or disentangled"):
         build_method({"name": "usdrl"}, encoder)
+
+
+@pytest.mark.parametrize(
+    ("encoder_name", "method_settings", "encoder_settings", "complaint"),
+    [
+        ("stgcn", {"name": "aimclr", "queue": 8, "mining": 9}, {}, "mining: is 9; it must be at least 0 and"),
+        ("stgcn", {"name": "aimclr", "queue": 0}, {}, "queue: is 0; it must be at least 1"),
+        ("stgcn", {"name": "aimclr", "temperature": 0.0}, {}, "temperature: is 0.0; it must be more than 0"),
+        ("stgcn", {"name": "aimclr"}, {"channels": ()}, "channels: is empty"),
+        ("stgcn", {"name": "aimclr"}, {"channels": (8, -1)}, "channels: is -1; it must be at least 1"),
+        ("stgcn", {"name": "aimclr"}, {"dropout": 2.0}, "dropout: is 2.0; it must be at least 0 and less"),
+        ("sttr", {"name": "usdrl", "min_crop": -1.0}, {}, "min_crop: is -1.0; it must be at least 0 and"),
+        ("disentangled", {"name": "scdnet", "momentum": 1.5}, {}, "momentum: is 1.5; it must be at least 0"),
+    ],
+)
+def test_settings_without_meaning_are_refused_by_name(
+    encoder_name: str,
+    method_settings: dict[str, object],
+    encoder_settings: dict[str, object],
+    complaint: str,
+) -> None:
+    shape = ClipShape(get_layout("coco17"), 16, 1)
+    with pytest.raises(KinemeError, match=complaint):
+        build_method(
+            method_settings,
+            build_encoder({"name": encoder_name, **SMALL[encoder_name], **encoder_settings}, shape),
+        )

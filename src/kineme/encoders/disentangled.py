@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape, DenseEncoder, Features
 from kineme.encoders.ctrgcn import COORDINATES, CTRGCN
-from kineme.encoders.dropout import Dropout
+from kineme.encoders.dropout import Dropout, check_dropout
 from kineme.encoders.sttr import PostNormLayer
 from kineme.encoders.tokens import SelfAttention
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 
 
 class Disentangled(DenseEncoder):
@@ -47,12 +47,10 @@ class Disentangled(DenseEncoder):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if hidden < 1:
-            raise KinemeError(f"hidden: is {hidden}; it must be at least 1")
+        check_between("hidden", hidden, 1)
         if not stem:
             raise KinemeError("stem: is empty; it needs at least one width")
-        if not 0 <= dropout < 1:
-            raise KinemeError(f"dropout: is {dropout}; it must be at least 0 and less than 1")
+        check_dropout(dropout)
         self.shape = shape
         self.hidden = hidden
         self.dim = 2 * hidden

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineme.errors import KinemeError
+
 
 class Dropout(nn.Module):
     """Zeroes a share `p` of the activations while training and scales the rest by 1 / (1 - p).
@@ -37,6 +39,12 @@ class Dropout(nn.Module):
     def extra_repr(self) -> str:
         """For the module's printed form."""
         return f"p={self.p}"
+
+
+def check_dropout(p: float) -> None:
+    """Refuses a share that is none, or that would drop everything."""
+    if not 0 <= p < 1:
+        raise KinemeError(f"dropout: is {p}; it must be at least 0 and less than 1")
 
 
 class _Masked(torch.autograd.Function):

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape, Encoder, Features
-from kineme.encoders.dropout import Dropout
+from kineme.encoders.dropout import Dropout, check_dropout
+from kineme.errors import KinemeError, check_between
 from kineme.layouts import spatial_partitions
 
 CHANNELS = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
@@ -39,6 +40,11 @@ class STGCN(Encoder):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        if not channels:
+            raise KinemeError("channels: is empty; give the width of at least one block")
+        for width in channels:
+            check_between("channels", width, 1)
+        check_dropout(dropout)
         self.shape = shape
         self.dim = channels[-1]
         joints = shape.layout.num_joints

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape, DenseEncoder, Features
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 
 COORDINATES = 3  # C of every clip
 
@@ -123,8 +123,7 @@ class TokenEncoder(DenseEncoder):
     ):
         super().__init__()
         for name, value in (("hidden", hidden), ("depth", depth)):
-            if value < 1:
-                raise KinemeError(f"{name}: is {value}; it must be at least 1")
+            check_between(name, value, 1)
         self.shape = shape
         self.hidden = hidden
         self.dim = 2 * hidden

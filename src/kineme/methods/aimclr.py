@@ -11,8 +11,16 @@ from torch import Tensor, nn
 from kineme import augment
 from kineme.clips.batches import Clips
 from kineme.encoders.stgcn import STGCN
+from kineme.errors import check_between
 from kineme.methods.base import Method
-from kineme.methods.contrast import KeyQueue, contrast_logits, info_nce, momentum_copy, momentum_update
+from kineme.methods.contrast import (
+    KeyQueue,
+    check_contrast,
+    contrast_logits,
+    info_nce,
+    momentum_copy,
+    momentum_update,
+)
 from kineme.streams import to_stream
 
 NOISE = 0.01  # standard deviation of the extreme view's noise, in the clips' units
@@ -53,6 +61,10 @@ class AimCLR(Method):
         shear: float = 0.5,
     ) -> None:
         super().__init__()
+        check_contrast(momentum, temperature)
+        check_between("mining", mining, 0, queue)
+        check_between("min_crop", min_crop, 0, 1)
+        check_between("shear", shear, 0)
         self.encoder = encoder
         self.head = nn.Sequential(
             nn.Linear(encoder.dim, encoder.dim), nn.ReLU(), nn.Linear(encoder.dim, projection)

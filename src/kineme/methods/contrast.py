@@ -10,9 +10,16 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+def check_contrast(momentum: float, temperature: float) -> None:
+    """Refuses settings of momentum contrast that mean nothing."""
+    check_between("momentum", momentum, 0, 1)
+    if temperature <= 0:
+        raise KinemeError(f"temperature: is {temperature}; it must be more than 0")
 
 
 def momentum_copy(query: Network) -> Network:
@@ -43,9 +50,8 @@ class KeyQueue(nn.Module):
 
     def __init__(self, size: int, dim: int) -> None:
         super().__init__()
-        for name, value in (("queue", size), ("projection", dim)):
-            if value < 1:
-                raise KinemeError(f"{name}: is {value}; it must be at least 1")
+        check_between("queue", size, 1)
+        check_between("projection", dim, 1)
         self.register_buffer("keys", F.normalize(torch.randn(size, dim), dim=1))
         self.register_buffer("next_row", torch.zeros((), dtype=torch.int64))
 

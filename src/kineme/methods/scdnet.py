@@ -11,8 +11,16 @@ from torch import Tensor, nn
 from kineme import augment
 from kineme.clips.batches import Clips
 from kineme.encoders.base import DenseEncoder, Features
+from kineme.errors import check_between
 from kineme.methods.base import Method
-from kineme.methods.contrast import KeyQueue, contrast_logits, info_nce, momentum_copy, momentum_update
+from kineme.methods.contrast import (
+    KeyQueue,
+    check_contrast,
+    contrast_logits,
+    info_nce,
+    momentum_copy,
+    momentum_update,
+)
 from kineme.streams import to_stream
 
 CLUES = ("temporal", "spatial", "instance")
@@ -54,6 +62,9 @@ class SCDNet(Method):
         shear: float = 1.0,
     ) -> None:
         super().__init__()
+        check_contrast(momentum, temperature)
+        check_between("min_crop", min_crop, 0, 1)
+        check_between("shear", shear, 0)
         self.encoder = encoder
         hidden = encoder.hidden
         widths = {"temporal": hidden, "spatial": hidden, "instance": encoder.dim}

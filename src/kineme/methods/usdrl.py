@@ -24,7 +24,7 @@ from kineme.augment import (
 )
 from kineme.clips.batches import Clips
 from kineme.encoders.base import DenseEncoder, Features
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.methods.base import Method
 from kineme.methods.decorrelation import cross_correlation, similarity, spread, variance_covariance
 from kineme.streams import to_stream
@@ -60,6 +60,8 @@ class USDRL(Method):
         shear: float = 1.0,
     ):
         super().__init__()
+        check_between("min_crop", min_crop, 0, 1)
+        check_between("shear", shear, 0)
         self.encoder = encoder
         self.weights = {"similarity": similarity, "variance_covariance": variance, "cross_correlation": cross}
         self.grain = grain
