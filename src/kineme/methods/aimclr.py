@@ -62,7 +62,6 @@ class AimCLR(Method):
     ) -> None:
         super().__init__()
         check_contrast(momentum, temperature)
-        check_between("mining", mining, 0, queue)
         check_between("min_crop", min_crop, 0, 1)
         check_between("shear", shear, 0)
         self.encoder = encoder
@@ -72,6 +71,7 @@ class AimCLR(Method):
         self.key_encoder = momentum_copy(encoder)
         self.key_head = momentum_copy(self.head)
         self.queue = KeyQueue(queue, projection)
+        check_between("mining", mining, 0, queue)
         mirror = torch.from_numpy(encoder.shape.layout.mirror)
         self.register_buffer("mirror", mirror, persistent=False)
         self.momentum = momentum
