@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 install: $(INSTALLED)
 
 demo: $(INSTALLED)
-	$(BIN)/kineme demo demo $(if $(DATA),--data "$(DATA)")
+	$(BIN)/kineme demo $(if $(DATA),--data "$(DATA)")
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -18,8 +18,8 @@ SHOWN = 6  # clips drawn as strips of skeletons
 
 
 def demo(
-    out: Path = Path("demo"),
     *,
+    out: Path = Path("demo"),
     data: Path | None = None,
     split: str | None = None,
     recipe: str = "demo",

@@ -83,7 +83,7 @@ def find_recipe(name: str) -> Path:
         KinemeError: there is none.
     """
     given = Path(name)
-    if given.suffix in (".yaml", ".yml") or given.exists():
+    if given.suffix in (".yaml", ".yml") or given.is_file():
         return given
     known = recipes()
     if name not in known:

@@ -32,11 +32,14 @@ LEFT, RIGHT, MIDDLE = "#1f6fb4", "#d9601a", "#3c434d"  # a body's left side, rig
 # Hues that stay apart for colour-blind readers (after Okabe and Ito 2008); markers change where they repeat.
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#4d4d4d")
 MARKERS = "os^DvPX*<>"
+SPREAD = ("effective_rank", "embedding_std")  # columns that watch for collapse
 MAX_POINTS = 1500  # of a scatter: more only cover each other, and t-SNE takes minutes
 
 
 def training_curves(history: Path | Sequence[Mapping[str, float]], path: Path) -> None:
-    """Loss terms above, the online accuracy (column `knn`, a share of 1) below, over epochs.
+    """Loss, its terms, the embedding's effective rank and the online accuracy over epochs, each in a panel.
+
+    Terms by grain (`similarity/spatial`) are left to history.csv; `knn` is a share of 1 there.
 
     Args:
         history: a run's history.csv, or its rows; learning rate and timings are left out.
@@ -51,16 +54,25 @@ def training_curves(history: Path | Sequence[Mapping[str, float]], path: Path) -
         where = history if isinstance(history, Path) else path
         raise KinemeError(f"{where}: the history has no epochs to draw; train the run first")
     names = list(dict.fromkeys(name for row in rows for name in row))
+    aside = ("epoch", "step", "seconds", "lr", "knn", "loss", *SPREAD)
+    panels = {
+        "loss": [name for name in names if name == "loss"],
+        "terms": [name for name in names if name not in aside and "/" not in name],
+        "effective rank": [name for name in names if name == SPREAD[0]],
+        "online kNN, %": [name for name in names if name == "knn"],
+    }
+    panels = {label: drawn for label, drawn in panels.items() if drawn}
     x = np.array([row["epoch"] for row in rows])
-    losses = [name for name in names if name not in ("epoch", "step", "seconds", "lr", "knn")]
-    figure = _figure(6.4, 5.6 if "knn" in names else 3.4)
-    panels = figure.subplots(1 + ("knn" in names), 1, sharex=True, squeeze=False)[:, 0]
-    _lines(panels[0], x, rows, losses, "loss")
-    if "knn" in names:
-        percent = [{"kNN": 100 * row["knn"]} if "knn" in row else {} for row in rows]
-        _lines(panels[1], x, percent, ["kNN"], "online accuracy, %")
-    panels[-1].set_xlabel("epoch", color=INK)
-    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure = _figure(6.4, 0.6 + 2.2 * len(panels))
+    drawings = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (label, drawn) in zip(drawings, panels.items(), strict=True):
+        scale = 100 if drawn == ["knn"] else 1
+        _lines(axes, x, [{name: scale * row[name] for name in drawn if name in row} for row in rows], drawn)
+        axes.set_ylabel(label, color=INK)
+        if label == "terms":
+            axes.set_yscale("log")  # they differ by orders of magnitude
+    drawings[-1].set_xlabel("epoch", color=INK)
+    drawings[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     _save(figure, path)
 
 
@@ -73,9 +85,7 @@ def _read_history(path: Path) -> list[dict[str, float]]:
         raise KinemeError(f"{path}: cannot be read as a training history ({error})") from error
 
 
-def _lines(
-    axes: Axes, x: Array, rows: Sequence[Mapping[str, float]], names: Sequence[str], label: str
-) -> None:
+def _lines(axes: Axes, x: Array, rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> None:
     for i, name in enumerate(names):
         y = np.array([row.get(name, np.nan) for row in rows], dtype=float)
         known = np.isfinite(y)
@@ -91,10 +101,9 @@ def _lines(
             markersize=3,
             label=name.replace("_", " "),
         )
-    axes.set_ylabel(label, color=INK)
     _plain(axes)
     axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)
-    if axes.lines:
+    if len(axes.lines) > 1:
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9)
 
 
