@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from kineme.evaluation.results import Result
 
 GENERATED_SPLIT = "odd-even+cameras:2,3"  # test: people and a camera that training has not seen
-OWN_SPLIT = "odd-even"
 SHOWN = 6  # clips drawn as strips of skeletons
 
 
@@ -29,13 +28,14 @@ def demo(
     """Generate motion, pre-train on it without labels, measure what was learned, and draw it.
 
     Ends in one table and four figures (loss, embedding, confusion, skeletons) in the output folder. With
-    `--data` the same is done on your own recordings.
+    `--data` the same is done on your own recordings; without labels there is nothing to measure them by, and
+    loss and skeletons are drawn.
 
     Args:
         out: Folder for the clips, the run and the figures; an earlier demo there is replaced.
         data: Clip store, or .npz container of recordings, instead of generated motion.
-        split: How clips are divided into training and test part; by default unseen people (odd and even
-            subjects), and for generated motion an unseen camera as well.
+        split: How clips are divided into training and test part; by default every other person trains and
+            the others test, and for generated motion one camera is kept for testing as well.
         recipe: Recipe to train by: a file, or the name of one that comes with Kineme.
         epochs: Passes over the training clips, instead of the recipe's.
         seed: Of generation and training.
@@ -44,28 +44,46 @@ def demo(
 
     from kineme.commands.pretrain import find_recipe
     from kineme.config import load_config
-    from kineme.evaluation import recognition
+    from kineme.evaluation import figures, recognition
     from kineme.evaluation.results import save, table
+    from kineme.training.callbacks import HISTORY
     from kineme.training.run import pretrain
 
     say = Console(stderr=True, highlight=False).print
     say("[bold]1/4[/] clips")
     store = _clips(out, data, seed)
-    split = split or (GENERATED_SPLIT if store.manifest.source == "generated" else OWN_SPLIT)
-    say(f"[bold]2/4[/] pre-training on the training part of {split}, without labels")
+    split = split or _usual_split(store)
+    measured = split != "all" and bool((store.labels >= 0).any())
+    part = "all clips" if split == "all" else f"the training part of {split}"
+    say(f"[bold]2/4[/] pre-training on {part}, without labels")
     overrides = [f"--data.store={store.path}", f"--data.split={split}", f"--train.seed={seed}"]
     config = load_config(find_recipe(recipe), [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
     run = out / "run"
     pretrain(config, run, overwrite=True)
-    say("[bold]3/4[/] evaluation")
-    task = recognition.open_task(run)
-    results = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
-    for result in results:
-        save(result, run)
+    if measured:
+        say("[bold]3/4[/] evaluation")
+        task = recognition.open_task(run)
+        results = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
+        for result in results:
+            save(result, run)
+    else:
+        say("[bold]3/4[/] no evaluation: it needs clips with labels, of several people")
     say("[bold]4/4[/] figures")
-    _draw(task, results[-1], out / "figures")
-    Console().print(table(*results))
-    say(f"figures in {out / 'figures'}, numbers in {run / 'results'}, history in {run / 'history.csv'}")
+    figures.training_curves(run / HISTORY, out / "figures" / "training.png")
+    _draw_skeletons(store, out / "figures" / "skeletons.png")
+    if measured:
+        _draw_features(task, results[-1], out / "figures")
+        Console().print(table(*results))
+    numbers = f"numbers in {run / 'results'}, " if measured else ""
+    say(f"figures in {out / 'figures'}, {numbers}history in {run / HISTORY}", soft_wrap=True)
+
+
+def _usual_split(store: ClipStore) -> str:
+    """Unseen people where there are several; `all` where nobody could be left out."""
+    if store.manifest.source == "generated":
+        return GENERATED_SPLIT
+    subjects = sorted({str(subject) for subject in store.index["subject"] if subject})
+    return f"subjects:{','.join(subjects[::2])}" if len(subjects) > 1 else "all"
 
 
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
@@ -84,24 +102,33 @@ def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
     return ClipStore(out / "clips")
 
 
-def _draw(task: Task, result: Result, folder: Path) -> None:
-    """Loss, embedding of the test clips, confusion matrix, and some clips as strips of skeletons."""
+def _draw_skeletons(store: ClipStore, path: Path) -> None:
+    """Clips of some classes, or some clips where there are none, as strips of skeletons."""
+    import numpy as np
+
+    from kineme.evaluation.figures import skeleton_strip
+
+    names = store.manifest.class_names
+    classes, first = np.unique(store.labels, return_index=True)
+    rows = first[classes >= 0] if (classes >= 0).any() else np.arange(len(store))
+    rows = rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().astype(int)]
+    titles = [
+        f"{names[store.labels[row]]} ({store.names[row]})" if store.labels[row] >= 0 else store.names[row]
+        for row in rows
+    ]
+    skeleton_strip([store.clip(row) for row in rows], store.layout, titles, path)
+
+
+def _draw_features(task: Task, result: Result, folder: Path) -> None:
+    """Where the test clips lie in feature space, and which classes are taken for which."""
     import numpy as np
 
     from kineme.evaluation import figures
     from kineme.evaluation.features import extract
 
     names = task.store.manifest.class_names
-    figures.training_curves(task.run / "history.csv", folder / "training.png")
-    features = extract(task.pretrained, task.store, task.test, cache=task.run / "features")
+    features = extract(
+        task.pretrained, task.store, task.test, device=task.device, cache=task.run / "features"
+    )
     figures.embedding(features, task.test_labels, names, folder / "embedding.png")
     figures.confusion(np.array(result.confusion_matrix), names, folder / "confusion.png")
-    classes = np.unique(task.test_labels)
-    picked = classes[np.linspace(0, len(classes) - 1, min(SHOWN, len(classes))).round().astype(int)]
-    rows = [task.test[np.flatnonzero(task.test_labels == label)[0]] for label in picked]
-    figures.skeleton_strip(
-        [task.store.clip(row) for row in rows],
-        task.store.layout,
-        [f"{names[task.store.labels[row]]} ({task.store.names[row]})" for row in rows],
-        folder / "skeletons.png",
-    )
