@@ -42,6 +42,7 @@ def demo(
     """
     from rich.console import Console
 
+    from kineme.clips.splits import split_rows
     from kineme.commands.pretrain import find_recipe
     from kineme.config import load_config
     from kineme.evaluation import figures, recognition
@@ -58,6 +59,8 @@ def demo(
     say(f"[bold]2/4[/] pre-training on {part}, without labels")
     overrides = [f"--data.store={store.path}", f"--data.split={split}", f"--train.seed={seed}"]
     config = load_config(find_recipe(recipe), [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
+    clips = len(split_rows(store, split, "train"))
+    config.train.batch_size = max(2, min(config.train.batch_size, clips))
     run = out / "run"
     pretrain(config, run, overwrite=True)
     if measured:
