@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from kineme.authors.state import State, layout_of, load_renamed, size
-from kineme.encoders.base import ClipShape
-from kineme.encoders.ctrgcn import COORDINATES
+from kineme.encoders.base import COORDINATES, ClipShape
 from kineme.encoders.disentangled import Disentangled
 from kineme.layouts import Layout
 from kineme.methods.scdnet import SCDNet

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from kineme.authors.state import State, layout_of, load_renamed, size
-from kineme.encoders.base import ClipShape
+from kineme.encoders.base import COORDINATES, ClipShape
 from kineme.encoders.dste import DSTE
 from kineme.encoders.sttr import STTR
-from kineme.encoders.tokens import COORDINATES
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.methods.usdrl import USDRL

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from kineme.errors import KinemeError
 from kineme.layouts import Layout
+
+COORDINATES = 3  # C of every clip
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,12 @@ class DenseEncoder(Encoder):
     """An encoder with temporal and spatial tokens, D' each, whose clip feature is their two halves."""
 
     hidden: int  # D' of a token; the clip's feature has 2·D'
+
+    def check_input(self, clips: Tensor) -> None:
+        """Refuses clips of another shape than the encoder was built for."""
+        wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
+        if clips.shape[1:] != wanted:
+            raise KinemeError(
+                f"clips of (C, T, V, M) = {tuple(clips.shape[1:])} given to an encoder for {wanted}; "
+                "resize the clips or build the encoder for their shape"
+            )

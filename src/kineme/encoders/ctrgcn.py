@@ -18,11 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from kineme.encoders.base import ClipShape
+from kineme.encoders.base import COORDINATES, ClipShape
 from kineme.errors import KinemeError
 from kineme.layouts import Array, Layout
 
-COORDINATES = 3
 SUBSETS = 3
 BRANCHES = 4
 DILATIONS = (1, 2)  # of the first two branches' temporal convolutions

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape, DenseEncoder, Features
-from kineme.encoders.ctrgcn import COORDINATES, CTRGCN
+from kineme.encoders.ctrgcn import CTRGCN
 from kineme.encoders.dropout import Dropout, check_dropout
 from kineme.encoders.sttr import PostNormLayer
 from kineme.encoders.tokens import SelfAttention
@@ -66,12 +66,7 @@ class Disentangled(DenseEncoder):
         Raises:
             KinemeError: clips of another shape than the encoder was built for.
         """
-        wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
-        if clips.shape[1:] != wanted:
-            raise KinemeError(
-                f"clips of (C, T, V, M) = {tuple(clips.shape[1:])} given to an encoder for {wanted}; "
-                "resize the clips or build the encoder for their shape"
-            )
+        self.check_input(clips)
         # A frame is flattened in the order (M, V, C), a joint of a body in the order (T, C).
         temporal = self.temporal(self.temporal_stem(clips).permute(0, 3, 1, 2, 4).flatten(2))
         spatial = self.spatial(self.spatial_stem(clips).flatten(3).flatten(1, 2))

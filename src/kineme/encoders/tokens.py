@@ -12,10 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from kineme.encoders.base import ClipShape, DenseEncoder, Features
+from kineme.encoders.base import COORDINATES, ClipShape, DenseEncoder, Features
 from kineme.errors import KinemeError, check_between
-
-COORDINATES = 3  # C of every clip
 
 
 def temporal_tokens(clips: Tensor) -> Tensor:
@@ -148,12 +146,7 @@ class TokenEncoder(DenseEncoder):
         Raises:
             KinemeError: clips of another shape than the encoder was built for.
         """
-        wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
-        if clips.shape[1:] != wanted:
-            raise KinemeError(
-                f"clips of (C, T, V, M) = {tuple(clips.shape[1:])} given to an encoder for {wanted}; "
-                "resize the clips or build the encoder for their shape"
-            )
+        self.check_input(clips)
         temporal = self.temporal(temporal_tokens(clips))
         spatial = self.spatial(spatial_tokens(clips))
         clip = torch.cat((temporal.max(1).values, spatial.max(1).values), dim=1)
