@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +107,13 @@ def test_a_random_encoder_is_like_the_trained_one_but_for_its_weights(tmp_path: 
     assert not first.encoder.training
 
 
-def test_a_full_disk_keeps_the_earlier_file(tmp_path: Path, file_size_limit: Callable[[int], None]) -> None:
+def test_a_full_disk_keeps_the_earlier_file(
+    tmp_path: Path, file_size_limit: Callable[[int], AbstractContextManager[None]]
+) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"earlier")
-    file_size_limit(1000)
-    with pytest.raises(KinemeError, match=r"model\.safetensors: cannot be written \(File too large"):
+    refused = pytest.raises(KinemeError, match=r"model\.safetensors: cannot be written \(File too large")
+    with refused, file_size_limit(1000):
         save(path)
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]

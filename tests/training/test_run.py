@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -223,14 +224,14 @@ def test_a_rate_that_is_far_too_high_is_the_user_s_to_mend(tmp_path: Path, setti
 def test_a_full_disk_keeps_the_last_checkpoint_whole(
     tmp_path: Path,
     settings: Settings,
-    file_size_limit: Callable[[int], None],
+    file_size_limit: Callable[[int], AbstractContextManager[None]],
     size: int,
     file: str,
 ) -> None:
     config, run = settings(train_epochs=3), tmp_path / "run"
-    with pytest.raises(KinemeError, match=rf"{file}: cannot be written"):
-        train_until(4, config, run, lambda: file_size_limit(size))
-    file_size_limit(-1)
+    refused = pytest.raises(KinemeError, match=rf"{file}: cannot be written")
+    with refused, ExitStack() as disk:
+        train_until(4, config, run, lambda: disk.enter_context(file_size_limit(size)))
     assert {path.name for path in run.iterdir()} == FILES
     assert torch.load(run / "state.ckpt", weights_only=True)["global_step"] == 3
     load_pretrained(run)
