@@ -28,9 +28,11 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
             raise KinemeError(f"{source}: no such checkpoint file")
         try:
             source = torch.load(source, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch.load has no narrower promise
-            reason = str(error).split("\n")[0]
-            raise KinemeError(f"{where}: cannot be read as a checkpoint of tensors ({reason})") from error
+        except Exception as error:  # torch.load has no narrower promise, and would advise to load unsafely
+            raise KinemeError(
+                f"{where}: cannot be read as a checkpoint of tensors; it is damaged, or holds more than tensors "
+                f"(code in a checkpoint is not run): save its state dict by itself"
+            ) from error
     if isinstance(source, Mapping) and isinstance(source.get("state_dict"), Mapping):
         source = source["state_dict"]
     if not isinstance(source, Mapping) or not all(isinstance(v, Tensor) for v in source.values()):

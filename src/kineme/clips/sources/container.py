@@ -109,7 +109,12 @@ def _load(path: Path) -> dict[str, Array]:
     except KinemeError:
         raise
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise KinemeError(f"{path}: not an .npz container ({' '.join(str(error).split())})") from error
+        reason = (
+            "" if "pickle" in str(error) else f" ({' '.join(str(error).split())})"
+        )  # numpy advises to trust it
+        raise KinemeError(
+            f"{path}: not an .npz container{reason}; it holds arrays without pickles, as numpy.savez writes them"
+        ) from error
 
 
 def _array(path: Path, name: str, stored: Any) -> Array:
