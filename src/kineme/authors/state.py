@@ -30,8 +30,8 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
             source = torch.load(source, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load has no narrower promise, and would advise to load unsafely
             raise KinemeError(
-                f"{where}: cannot be read as a checkpoint of tensors; it is damaged, or holds more than tensors "
-                f"(code in a checkpoint is not run): save its state dict by itself"
+                f"{where}: cannot be read as a checkpoint of tensors; it is damaged, or holds more than "
+                "tensors (code in a checkpoint is not run): save its state dict by itself"
             ) from error
     if isinstance(source, Mapping) and isinstance(source.get("state_dict"), Mapping):
         source = source["state_dict"]

@@ -109,11 +109,10 @@ def _load(path: Path) -> dict[str, Array]:
     except KinemeError:
         raise
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        reason = (
-            "" if "pickle" in str(error) else f" ({' '.join(str(error).split())})"
-        )  # numpy advises to trust it
+        advises = "pickle" in str(error)  # numpy's words are to load it unsafely
+        reason = "" if advises else f" ({' '.join(str(error).split())})"
         raise KinemeError(
-            f"{path}: not an .npz container{reason}; it holds arrays without pickles, as numpy.savez writes them"
+            f"{path}: not an .npz container{reason}; it holds arrays without pickles, as numpy.savez writes"
         ) from error
 
 
