@@ -140,8 +140,8 @@ class OnlineKNN(L.Callback):
 class Checkpoints(L.Callback):
     """Saves the encoder and the training state every few epochs; each file is replaced when it is whole."""
 
-    def __init__(self, run: Path, recipe: Recipe, history: History, every: int) -> None:
-        self.run, self.recipe, self.history, self.every = run, recipe, history, every
+    def __init__(self, run: Path, recipe: Recipe, every: int) -> None:
+        self.run, self.recipe, self.every = run, recipe, every
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Saves after every few epochs, and after the last."""

@@ -74,7 +74,7 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
         every = config.train.knn_every
         watched = store.labels[rows], store.index["subject"][rows]
         callbacks.insert(0, OnlineKNN(history, *watched, every=every, seed=config.train.seed))
-    checkpoints = Checkpoints(out, store.manifest.recipe, history, config.train.save_every)
+    checkpoints = Checkpoints(out, store.manifest.recipe, config.train.save_every)
     callbacks += [ProgressLine(history), checkpoints]
     _quieten()
     trainer = L.Trainer(
