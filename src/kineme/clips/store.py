@@ -4,6 +4,7 @@
     index.npz       one row a clip: name, offset, frames, bodies, label, subject, camera, setup, replication;
                     of untrimmed recordings, one row an interval: clip, label, start, end; and one column for
                     each split that the data set publishes as a list, `split_xsub` and such
+    confidence.npy  (F, M, V) float16, 0 to 1, how sure the pose estimator was, where the source tells
     manifest.json   format version, layout, units, fps, source, recipe, class names, fingerprint
 
 A store appears under its final name when it is whole and not before: the writer works beside it and moves it
@@ -81,6 +82,7 @@ class Clip:
         intervals: (start, end, label) of an untrimmed recording's actions, 0-based frames, end exclusive.
         splits: name of a split that the data set publishes as a list → whether the clip trains (or tests) in
             it; without a split that does not list the clip.
+        confidence: (T, M, V), 0 to 1, where the source tells.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Clip:
     replication: int = -1
     intervals: Sequence[tuple[int, int, int]] = ()
     splits: Mapping[str, bool] = field(default_factory=dict)
+    confidence: Array | None = None
 
 
 class ClipStore:
@@ -104,6 +107,7 @@ class ClipStore:
         index: column name → (N,) array.
         intervals: column name → (number of intervals,) array; empty for trimmed clips.
         splits: name → (N,) array of TRAINS, TESTS or NEITHER, for splits that come with the data set.
+        confidence: (F, M, V) float16, memory-mapped; None where the source tells nothing.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -138,6 +142,9 @@ class ClipStore:
                 fingerprint=data["fingerprint"],
             )
             self.frames: Array = np.load(self.path / "frames.npy", mmap_mode="r", allow_pickle=False)
+            self.confidence: Array | None = None
+            if (self.path / "confidence.npy").is_file():
+                self.confidence = np.load(self.path / "confidence.npy", mmap_mode="r", allow_pickle=False)
             with np.load(self.path / "index.npz", allow_pickle=False) as stored:
                 self.index: dict[str, Array] = {name: stored[name] for name in CLIP_COLUMNS}
                 self.intervals: dict[str, Array] = {
@@ -162,6 +169,8 @@ class ClipStore:
         expected = int(frames.sum()), self.layout.num_joints, 3
         if self.frames.ndim != 4 or (len(self.frames), *self.frames.shape[2:]) != expected:
             raise ValueError(f"frames.npy is {self.frames.shape}, the index counts {expected[0]} frames")
+        if self.confidence is not None and self.confidence.shape != self.frames.shape[:3]:
+            raise ValueError(f"confidence.npy is {self.confidence.shape}, frames.npy {self.frames.shape}")
 
     def __len__(self) -> int:
         return len(self.index["name"])

@@ -25,6 +25,8 @@ class Source:
         read: item → raw clip, xyz (T, M, V, C); raises KinemeError that names the file.
         costly: reading takes long enough to be shared among processes; then `read` and items can be pickled.
         untrimmed: clips are whole recordings with labelled intervals, whose frames must stay in their places.
+        confidence: clips say how sure the pose estimator was of each joint.
+        units: of the coordinates.
     """
 
     name: str
@@ -37,3 +39,5 @@ class Source:
     read: Callable[[Any], Clip]
     costly: bool = False
     untrimmed: bool = False
+    confidence: bool = False
+    units: str = "metres"

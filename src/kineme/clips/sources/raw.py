@@ -1,0 +1,133 @@
+"""Files of a download, wherever they lie: in a folder, in the distributor's zip, or in zips in a folder.
+
+Nothing is ever unpacked, so no entry of an archive can write anywhere, and what is read is counted while it
+comes: an entry that swells beyond what its format can hold is refused.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from kineme.errors import KinemeError
+
+_BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file, which can be pickled and read in another process.
+
+    Attributes:
+        place: where it lies below what was named, with the name of its zip where that lies in a folder.
+        path: the file itself, or the zip that holds it.
+        member: its entry in that zip; None for a file of its own.
+    """
+
+    place: PurePosixPath
+    path: Path
+    member: str | None = None
+
+    @property
+    def name(self) -> str:
+        """File name with suffix."""
+        return self.place.name
+
+    @property
+    def stem(self) -> str:
+        """File name without suffix."""
+        return self.place.stem
+
+    def __str__(self) -> str:
+        return str(self.path) if self.member is None else f"{self.path}/{self.member}"
+
+    def read(self, limit: int) -> bytes:
+        """Its bytes.
+
+        Args:
+            limit: how many a file of its format can have; not more than these are held.
+
+        Raises:
+            KinemeError: it cannot be read, is damaged or encrypted in its archive, or has more bytes.
+        """
+        try:
+            if self.member is None:
+                with self.path.open("rb") as file:
+                    data = file.read(limit + 1)
+            else:
+                with _archive(self.path, self.path.stat().st_mtime_ns).open(self.member) as entry:
+                    data = entry.read(limit + 1)
+        except _BROKEN as error:
+            raise KinemeError(f"{self}: cannot be read ({_line(error)}); fetch it again") from error
+        if len(data) > limit:
+            raise KinemeError(
+                f"{self}: is far too large for a {self.place.suffix or 'such a'} file (more than {limit:,} "
+                "bytes); fetch it again, or leave it out (--ignore, --skip-bad)"
+            )
+        return data
+
+
+def find_files(raw: Path, *suffixes: str) -> list[RawFile]:
+    """The files of these suffixes below a folder, in a zip, or in the zips below a folder, in order of place.
+
+    A zip beside a folder of its own name was unpacked there and is passed over. So are hidden files and what
+    macOS adds to archives.
+
+    Args:
+        raw: a folder, a zip, or one file, which is then taken whatever its suffix.
+        suffixes: in lower case, such as `.json`.
+
+    Raises:
+        KinemeError: there is no such folder or file, or an archive is damaged.
+    """
+    if raw.is_dir():
+        found = list(_in_folder(raw, suffixes))
+    elif not raw.is_file():
+        raise KinemeError(f"{raw}: no such folder or file")
+    elif zipfile.is_zipfile(raw) and raw.suffix.lower() not in suffixes:
+        found = list(_in_zip(raw, PurePosixPath(), suffixes))
+    elif raw.suffix.lower() == ".zip":
+        raise KinemeError(f"{raw}: is no zip, or a damaged one; fetch it again")
+    else:
+        found = [RawFile(PurePosixPath(raw.name), raw)]
+    return sorted(found, key=lambda file: file.place)
+
+
+def _in_folder(folder: Path, suffixes: tuple[str, ...]) -> Iterator[RawFile]:
+    for path in folder.rglob("*"):
+        place = PurePosixPath(path.relative_to(folder).as_posix())
+        if _is_hidden(place) or not path.is_file():
+            continue
+        if path.suffix.lower() in suffixes:
+            yield RawFile(place, path)
+        elif path.suffix.lower() == ".zip" and not path.with_suffix("").is_dir():
+            yield from _in_zip(path, place, suffixes)
+
+
+def _in_zip(path: Path, below: PurePosixPath, suffixes: tuple[str, ...]) -> Iterator[RawFile]:
+    try:
+        members = _archive(path, path.stat().st_mtime_ns).namelist()
+    except _BROKEN as error:
+        raise KinemeError(f"{path}: is a damaged zip ({_line(error)}); fetch it again") from error
+    for member in members:
+        place = PurePosixPath(member)
+        if place.suffix.lower() in suffixes and not member.endswith("/") and not _is_hidden(place):
+            yield RawFile(below / place.relative_to(place.anchor), path, member)
+
+
+@lru_cache(maxsize=8)
+def _archive(path: Path, changed: int) -> zipfile.ZipFile:
+    """An open zip, kept: listing 114,480 entries takes a second. `changed` marks a new version."""
+    return zipfile.ZipFile(path)
+
+
+def _is_hidden(place: PurePosixPath) -> bool:
+    return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in place.parts)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
