@@ -1,0 +1,43 @@
+"""Few labels: the share of the training clips whose classes are known in semi-supervised evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.errors import KinemeError
+
+Rows = npt.NDArray[np.int64]
+
+
+def label_subset(rows: Rows, labels: npt.NDArray[Any], fraction: float, seed: int) -> Rows:
+    """Draws a share of the clips of each class: round(fraction · clips of the class), and at least one.
+
+    Halves are rounded up. The draw depends on the seed, the class and the clips of that class alone, not on
+    their order nor on the other classes, and of one seed a smaller share is part of every larger one.
+
+    Args:
+        rows: (n,) rows of a store, such as the training part of a split.
+        labels: (n,) their classes; a row without a label (-1) is never drawn.
+        fraction: over 0 and at most 1.
+        seed: at least 0.
+
+    Returns:
+        (k,) the chosen rows, in order.
+
+    Raises:
+        KinemeError: the fraction or the seed lies outside.
+    """
+    if not 0 < fraction <= 1:
+        raise KinemeError(f"a share of {fraction} of the labels cannot be drawn; it is over 0 and at most 1")
+    if seed < 0:
+        raise KinemeError(f"a seed is 0 or more, not {seed}")
+    assert rows.shape == labels.shape, (rows.shape, labels.shape)
+    chosen = [np.empty(0, dtype=np.int64)]
+    for label in np.unique(labels[labels >= 0]).tolist():
+        own = np.sort(rows[labels == label])
+        order = np.argsort(np.random.default_rng((seed, label)).random(len(own)))
+        chosen.append(own[order[: max(1, int(fraction * len(own) + 0.5))]])
+    return np.sort(np.concatenate(chosen))
