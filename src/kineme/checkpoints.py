@@ -41,6 +41,7 @@ class Pretrained:
         stream: joint, bone or motion.
         config: the run's complete configuration.
         weights: SHA-256 of the encoder's weights.
+        epochs: it was trained for so many; None where that is not known.
     """
 
     encoder: Encoder
@@ -49,6 +50,7 @@ class Pretrained:
     stream: str
     config: Mapping[str, Any]
     weights: str
+    epochs: int | None = None
 
     @property
     def crop(self) -> float:
@@ -85,7 +87,9 @@ def trainable_by(method: str) -> type[Encoder]:
     return kind
 
 
-def save_encoder(path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[str, Any]) -> None:
+def save_encoder(
+    path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[str, Any], epochs: int | None = None
+) -> None:
     """Writes an encoder's weights and description; the file appears when it is whole.
 
     Args:
@@ -93,6 +97,7 @@ def save_encoder(path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[s
         encoder: its state is saved as it is.
         recipe: preprocessing of the clips it was trained on.
         config: the run's complete configuration.
+        epochs: it has been trained for so many.
 
     Raises:
         KinemeError: the file cannot be written.
@@ -102,6 +107,7 @@ def save_encoder(path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[s
         "layout": encoder.shape.layout.to_dict(),
         "bodies": encoder.shape.bodies,
         "config": config,
+        "epochs": epochs,
     }
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
     with written_aside(path) as aside:
@@ -142,6 +148,7 @@ def load_pretrained(path: str | Path) -> Pretrained:
         stream=stream,
         config=config,
         weights=_fingerprint(encoder),
+        epochs=description.get("epochs"),
     )
 
 
@@ -150,7 +157,7 @@ def random_like(pretrained: Pretrained, seed: int) -> Pretrained:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = build_encoder(pretrained.config["encoder"], pretrained.encoder.shape).eval()
-    return replace(pretrained, encoder=encoder, weights=_fingerprint(encoder))
+    return replace(pretrained, encoder=encoder, weights=_fingerprint(encoder), epochs=0)
 
 
 def from_authors(system: str, source: str | Path | Mapping[str, Any], layout: Layout | None = None) -> Method:

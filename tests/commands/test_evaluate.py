@@ -12,7 +12,8 @@ from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
 from kineme.commands.evaluate import knn, linear
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
-from kineme.evaluation.results import RANDOM, RAW, Result
+from kineme.evaluation.metrics import top_k
+from kineme.evaluation.results import RANDOM, RAW, Predictions, Result
 from kineme.layouts import Layout
 
 PLAIN = Recipe("plain")
@@ -68,11 +69,13 @@ def test_knn_reports_the_encoder_and_its_baselines(run, capsys):
     )
     assert result.fingerprint == ClipStore(run.parent / "moves").manifest.fingerprint
     assert result.weights == load_pretrained(run).weights
-    assert result.baselines[RAW]["knn"].top1 == 100.0  # directions of the hand: nothing to learn
-    assert np.trace(result.confusion_matrix) / 24 * 100 == pytest.approx(result.scores["knn"].top1)
+    assert result.baselines[RAW]["knn"].value == 100.0  # directions of the hand: nothing to learn
+    assert np.trace(result.confusion_matrix) / 24 * 100 == pytest.approx(result.scores["knn"].value)
     shown = capsys.readouterr().out
     assert "raw coordinates" in shown
-    assert f"{result.scores['knn'].top1:.1f}" in shown
+    assert f"{result.scores['knn'].value:.1f}" in shown
+    low, high = result.scores["knn"].interval
+    assert low <= result.scores["knn"].value <= high
 
 
 def test_linear_reports_both_probes_with_the_last_epoch_before_the_best(run):
@@ -81,13 +84,13 @@ def test_linear_reports_both_probes_with_the_last_epoch_before_the_best(run):
     assert list(result.scores) == ["logistic", "last", "best"]
     assert set(result.baselines) == {RAW, RANDOM}
     assert result.scores["last"].epoch == 160
-    assert result.scores["best"].top1 >= result.scores["last"].top1
-    assert result.baselines[RAW]["last"].top1 == 100.0
-    assert result.scores["logistic"].top5 >= result.scores["logistic"].top1
+    assert result.scores["best"].value >= result.scores["last"].value
+    assert result.baselines[RAW]["last"].value == 100.0
+    assert result.scores["logistic"].top5 >= result.scores["logistic"].value
     assert result.detailed == "last"
     assert result.settings["lr"] == 0.006
     assert np.mean(result.per_class_accuracy) == pytest.approx(
-        result.scores["last"].top1
+        result.scores["last"].value
     )  # classes of equal size
 
 
@@ -99,6 +102,17 @@ def test_the_same_seed_gives_the_same_file(run):
         del data["time"], data["seconds"], data["commit"]
         files.append(data)
     assert files[0] == files[1]
+
+
+def test_predictions_lie_beside_the_result_and_give_it(run):
+    linear(run, baselines=False)
+    result = Result.from_json(run / "results" / "linear.json")
+    predictions = Predictions.load(run / "results" / "linear.npz")
+    store = ClipStore(run.parent / "moves")
+    assert predictions.names.tolist() == store.names[np.isin(store.index["subject"], ["2", "4"])].tolist()
+    assert set(predictions.scores) == {"logistic", "last"}  # the best epoch is chosen on these very clips
+    for probe, scores in predictions.scores.items():
+        assert top_k(scores, predictions.labels) == result.scores[probe].value
 
 
 def test_linear_and_knn_share_their_features(run, monkeypatch):
@@ -128,7 +142,7 @@ def test_what_differs_from_the_pre_training_is_in_the_name(run, tmp_path):
     knn(run, split="subjects:1,2", k=3, seed=2, baselines=False)
     knn(run, store=write_store(tmp_path / "others"), baselines=False)
     knn(run, store=tmp_path / "moves", split="odd-even", baselines=False)  # spelt out, but the same
-    names = {path.name for path in (run / "results").iterdir()}
+    names = {path.name for path in (run / "results").glob("*.json")}
     assert names == {"knn.json", "knn-subjects-1-2-k3-seed2.json", "knn-others.json"}
 
 

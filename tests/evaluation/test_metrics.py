@@ -1,8 +1,9 @@
 """Metrics against values worked out by hand."""
 
 import numpy as np
+import pytest
 
-from kineme.evaluation.metrics import confusion_matrix, per_class_accuracy, top_k
+from kineme.evaluation.metrics import bootstrap_interval, confusion_matrix, per_class_accuracy, top_k
 
 SCORES = np.array(
     [
@@ -41,3 +42,18 @@ def test_confusion_matrix_has_true_classes_in_rows():
 def test_a_class_without_clips_has_no_accuracy():
     matrix = np.array([[2, 0, 1], [0, 0, 0], [1, 0, 1]])
     np.testing.assert_allclose(per_class_accuracy(matrix), [200 / 3, np.nan, 50.0])
+
+
+def test_the_interval_of_a_share_is_that_of_the_binomial_distribution():
+    hits = np.repeat([100.0, 0.0], [80, 20])
+    low, high = bootstrap_interval(hits)
+    assert (low, high) == pytest.approx((72.0, 87.0), abs=1.01)  # 2.5 and 97.5 % points of B(100, 0.8)
+
+
+def test_an_interval_narrows_with_the_root_of_the_clips_and_is_the_same_twice():
+    values = np.random.default_rng(0).normal(size=400)
+    low, high = bootstrap_interval(values)
+    expected = 2 * 1.96 * values.std() / 20
+    assert high - low == pytest.approx(expected, rel=0.08)
+    assert bootstrap_interval(values) == (low, high)
+    assert bootstrap_interval(np.full(9, 100.0)) == (100.0, 100.0)

@@ -8,7 +8,17 @@ import pytest
 from rich.console import Console
 
 from kineme.errors import KinemeError
-from kineme.evaluation.results import RANDOM, RAW, Result, Score, per_class, save, source_commit, table
+from kineme.evaluation.results import (
+    RANDOM,
+    RAW,
+    Predictions,
+    Result,
+    Score,
+    per_class,
+    save,
+    source_commit,
+    table,
+)
 
 LABELS, PREDICTED = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
 
@@ -20,6 +30,7 @@ def result(**changes) -> Result:
         "encoder": "STGCN",
         "stream": "joint",
         "weights": "ab" * 32,
+        "pretrained_epochs": 300,
         "recipe": "plain",
         "crop": 1.0,
         "settings": {"lr": 3.0, "milestones": (80,), "init_std": None},
@@ -32,7 +43,11 @@ def result(**changes) -> Result:
         "split": "odd-even",
         "train_clips": 6,
         "test_clips": 4,
-        "scores": {"logistic": Score(80.0), "last": Score(75.0, epoch=100), "best": Score(77.5, epoch=55)},
+        "scores": {
+            "logistic": Score(80.0),
+            "last": Score(75.0, epoch=100),
+            "best": Score(77.5, (60.0, 85.25), epoch=55),
+        },
         "baselines": {RAW: {"logistic": Score(50.0)}, RANDOM: {"logistic": Score(62.5), "last": Score(60.0)}},
         "detailed": "last",
         "class_names": ("wave [left\n", "sit", "never seen"),
@@ -46,11 +61,12 @@ def result(**changes) -> Result:
 
 def test_a_score_is_of_the_highest_and_the_five_highest():
     scores = np.tile(np.arange(8.0)[::-1], (4, 1))  # every clip: 0 is the first guess, then 1, 2, ...
-    assert Score.of(scores, np.array([0, 4, 5, 7]), epoch=3) == Score(25.0, 50.0, 3)
+    score = Score.of(scores, np.array([0, 4, 5, 7]), epoch=3)
+    assert (score.value, score.top5, score.epoch) == (25.0, 50.0, 3)
 
 
 def test_with_five_classes_or_fewer_there_is_no_top_5():
-    assert Score.of(np.eye(5), np.arange(5)) == Score(100.0, None)
+    assert Score.of(np.eye(5), np.arange(5)) == Score(100.0, (100.0, 100.0), None)
 
 
 def test_what_is_saved_can_be_read_again(tmp_path):
@@ -104,7 +120,25 @@ def test_the_table_has_baselines_first_and_joins_protocols():
         ["raw coordinates", "50.0", "", "", "70.0"],
         ["random encoder", "62.5", "60.0", "", "71.0"],
         ["pre-trained encoder", "80.0", "75.0", "77.5", "81.2"],
+        ["", "", "", "60.0–85.2", ""],
     ]
+
+
+def test_several_seeds_are_shown_with_their_deviation():
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(table(result(scores={"last": Score(71.04, deviation=1.26)}, baselines={})))
+    assert "71.0 ± 1.3" in console.export_text()
+
+
+def test_predictions_are_read_as_they_were_written(tmp_path):
+    scores = {"last": np.array([[0.1, 0.9], [0.7, 0.3]])}
+    Predictions(np.array(["a", "b"]), np.array([1, 0]), scores).save(tmp_path / "linear.npz")
+    read = Predictions.load(tmp_path / "linear.npz")
+    assert (read.names.tolist(), read.labels.tolist()) == (["a", "b"], [1, 0])
+    np.testing.assert_array_equal(read.scores["last"], scores["last"])
+    (tmp_path / "linear.npz").write_text("no arrays")
+    with pytest.raises(KinemeError, match=r"linear\.npz: cannot be read as predictions"):
+        Predictions.load(tmp_path / "linear.npz")
 
 
 def test_without_baselines_there_is_one_row():

@@ -66,9 +66,10 @@ def demo(
     if measured:
         say("[bold]3/4[/] evaluation")
         task = recognition.open_task(run)
-        results = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
-        for result in results:
-            save(result, run)
+        found = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
+        results = [result for result, _ in found]
+        for result, predictions in found:
+            save(result, run, predictions=predictions)
     else:
         say("[bold]3/4[/] no evaluation: it needs clips with labels, of several people")
     say("[bold]4/4[/] figures")

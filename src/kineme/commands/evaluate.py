@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from kineme.evaluation.recognition import Task
-    from kineme.evaluation.results import Result
+    from kineme.evaluation.results import Predictions, Result
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -43,7 +43,7 @@ def linear(
     from kineme.evaluation import recognition
 
     task = recognition.open_task(run, store=store, split=split, device=device, allow_recipe=allow_recipe)
-    _report(task, recognition.linear(task, seed=seed, lr=lr, baselines=baselines), seed)
+    _report(task, *recognition.linear(task, seed=seed, lr=lr, baselines=baselines), seed)
 
 
 def knn(
@@ -74,18 +74,18 @@ def knn(
     from kineme.evaluation import recognition
 
     task = recognition.open_task(run, store=store, split=split, device=device, allow_recipe=allow_recipe)
-    result = recognition.knn(task, k=k, seed=seed, baselines=baselines)
-    _report(task, result, seed, *([f"k{k}"] if k != 1 else []))
+    found = recognition.knn(task, k=k, seed=seed, baselines=baselines)
+    _report(task, *found, seed, *([f"k{k}"] if k != 1 else []))
 
 
-def _report(task: Task, result: Result, seed: int, *qualifiers: str) -> None:
-    """Writes a result beside the run and prints it."""
+def _report(task: Task, result: Result, predictions: Predictions, seed: int, *qualifiers: str) -> None:
+    """Writes a result and the predictions it is of beside the run, and prints it."""
     from rich.console import Console
 
     from kineme.evaluation.results import save, table
 
     different_seed = [f"seed{seed}"] if seed else []
-    path = save(result, task.run, *task.qualifiers, *qualifiers, *different_seed)
+    path = save(result, task.run, *task.qualifiers, *qualifiers, *different_seed, predictions=predictions)
     Console().print(table(result))
     Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
 

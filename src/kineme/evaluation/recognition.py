@@ -1,6 +1,7 @@
 """Recognition on frozen features: an encoder, a random one and raw coordinates, measured alike.
 
-`linear` and `knn` give a `Result`; the commands print it, the demo draws it.
+`linear` and `knn` give a `Result` and, for every test clip, `Predictions`; the commands print and keep them,
+the demo draws them.
 """
 
 from __future__ import annotations
@@ -25,9 +26,38 @@ from kineme.errors import KinemeError
 from kineme.evaluation.features import check_compatible, extract, raw_coordinates
 from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.linear import logistic, settings_for, sgd
-from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, Score, per_class, source_commit
+from kineme.evaluation.results import (
+    PRETRAINED,
+    RANDOM,
+    RAW,
+    Predictions,
+    Result,
+    Score,
+    per_class,
+    source_commit,
+)
 
 Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a probe says of the test clips.
+
+    Attributes:
+        score: its figure.
+        predicted: (N',) classes.
+        scores: (N', classes), greater is likelier; None where a protocol only names a class.
+    """
+
+    score: Score
+    predicted: Array
+    scores: Array | None = None
+
+    @classmethod
+    def of(cls, scores: Array, labels: Array, epoch: int | None = None) -> Outcome:
+        """Of class scores (N', classes) for clips of these (N',) true classes."""
+        return cls(Score.of(scores, labels, epoch), scores.argmax(axis=1), scores)
 
 
 @dataclass(frozen=True)
@@ -117,7 +147,9 @@ def open_task(
     )
 
 
-def linear(task: Task, *, seed: int = 0, lr: float | None = None, baselines: bool = True) -> Result:
+def linear(
+    task: Task, *, seed: int = 0, lr: float | None = None, baselines: bool = True
+) -> tuple[Result, Predictions]:
     """Linear evaluation: the method's published SGD probe, and a logistic regression.
 
     Args:
@@ -130,22 +162,22 @@ def linear(task: Task, *, seed: int = 0, lr: float | None = None, baselines: boo
     if lr is not None:
         settings = replace(settings, lr=lr)
 
-    def measure(train: Array, test: Array) -> dict[str, tuple[Score, Array]]:
+    def measure(train: Array, test: Array) -> dict[str, Outcome]:
         classes = len(task.store.manifest.class_names)
         scores = logistic(train, task.labels, test, classes)
         last, best = sgd(
             train, task.labels, test, task.test_labels, classes, settings, seed=seed, device=task.device
         )
         return {
-            "logistic": (Score.of(scores, task.test_labels), scores.argmax(axis=1)),
-            "last": (Score.of(last.scores, task.test_labels, last.epoch), last.scores.argmax(axis=1)),
-            "best": (Score.of(best.scores, task.test_labels, best.epoch), best.scores.argmax(axis=1)),
+            "logistic": Outcome.of(scores, task.test_labels),
+            "last": Outcome.of(last.scores, task.test_labels, last.epoch),
+            "best": Outcome.of(best.scores, task.test_labels, best.epoch),
         }
 
     return _evaluate(task, measure, "linear", asdict(settings), seed, baselines, detailed="last")
 
 
-def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> Result:
+def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> tuple[Result, Predictions]:
     """Retrieval: the label of the nearest training clips, by cosine similarity.
 
     Args:
@@ -155,9 +187,9 @@ def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> Res
         baselines: measure a random encoder and raw coordinates beside it.
     """
 
-    def measure(train: Array, test: Array) -> dict[str, tuple[Score, Array]]:
+    def measure(train: Array, test: Array) -> dict[str, Outcome]:
         predicted = nearest_label(train, task.labels, test, k=k, device=task.device)
-        return {"knn": (Score(float(100 * np.mean(predicted == task.test_labels))), predicted)}
+        return {"knn": Outcome(Score.of_hits(predicted == task.test_labels), predicted)}
 
     return _evaluate(task, measure, "knn", {"k": k}, seed, baselines, detailed="knn")
 
@@ -176,18 +208,17 @@ def _labelled(store: ClipStore, split: str, part: Literal["train", "test"]) -> A
 
 def _evaluate(
     task: Task,
-    measure: Callable[[Array, Array], dict[str, tuple[Score, Array]]],
+    measure: Callable[[Array, Array], dict[str, Outcome]],
     protocol: str,
     settings: dict[str, Any],
     seed: int,
     baselines: bool,
     *,
     detailed: str,
-) -> Result:
+) -> tuple[Result, Predictions]:
     """Measures the encoder and its baselines alike.
 
-    `measure` takes the features of the training and of the test clips and gives, by probe, the score and the
-    predicted classes.
+    `measure` takes the features of the training and of the test clips and gives the outcome of each probe.
     """
     began = perf_counter()
     notes = Console(stderr=True)
@@ -196,13 +227,23 @@ def _evaluate(
         with notes.status(f"{protocol}: {row}"):
             outcomes[row] = measure(train, test)
     pretrained, manifest = task.pretrained, task.store.manifest
-    scores = {row: {name: score for name, (score, _) in found.items()} for row, found in outcomes.items()}
-    return Result(
+    scores = {row: {name: each.score for name, each in found.items()} for row, found in outcomes.items()}
+    own = outcomes[PRETRAINED]
+    predictions = Predictions(
+        names=task.store.names[task.test],
+        labels=task.test_labels,
+        # The best epoch was chosen on these very clips, so nothing may be built upon it.
+        scores={
+            name: each.scores for name, each in own.items() if each.scores is not None and name != "best"
+        },
+    )
+    result = Result(
         protocol=protocol,
         method=pretrained.method,
         encoder=type(pretrained.encoder).__name__,
         stream=pretrained.stream,
         weights=pretrained.weights,
+        pretrained_epochs=pretrained.epochs,
         recipe=pretrained.recipe.id,
         crop=pretrained.crop,
         settings=settings,
@@ -219,10 +260,11 @@ def _evaluate(
         baselines=scores,
         detailed=detailed,
         class_names=manifest.class_names,
-        **per_class(task.test_labels, outcomes[PRETRAINED][detailed][1], len(manifest.class_names)),
+        **per_class(task.test_labels, own[detailed].predicted, len(manifest.class_names)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
     )
+    return result, predictions
 
 
 def _representations(task: Task, seed: int, baselines: bool) -> Iterator[tuple[str, Array, Array]]:

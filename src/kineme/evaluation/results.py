@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +29,72 @@ COLUMNS = {"logistic": "Logistic", "last": "SGD last", "best": "SGD best", "knn"
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracies in per cent of the test clips.
+    """One figure, in per cent unless its name says otherwise.
 
     Attributes:
-        top1: the class is the first guess.
+        value: the figure; of recognition, the share of test clips whose class is the first guess (top-1).
+        interval: 95 % bootstrap interval over the test clips (or recordings).
         top5: the class is among the first five; None where a protocol does not rank the classes, or where
             there are no more than five.
-        epoch: of the probe's training, where it is trained in epochs.
+        epoch: of the probe's or the classifier's training, where it is trained in epochs.
+        deviation: standard deviation over seeds, where `value` is the mean over several.
     """
 
-    top1: float
+    value: float
+    interval: tuple[float, float] | None = None
     top5: float | None = None
     epoch: int | None = None
+    deviation: float | None = None
 
     @classmethod
     def of(cls, scores: Array, labels: Array, epoch: int | None = None) -> Score:
         """The score of (N, classes) class scores for clips of (N,) true classes."""
         top5 = metrics.top_k(scores, labels, 5) if scores.shape[1] > 5 else None
-        return cls(metrics.top_k(scores, labels), top5, epoch)
+        return replace(cls.of_hits(metrics.is_in_top(scores, labels)), top5=top5, epoch=epoch)
+
+    @classmethod
+    def of_hits(cls, hits: Array) -> Score:
+        """The share (N,) of clips that are right, with its interval."""
+        return cls(float(100 * np.mean(hits)), metrics.bootstrap_interval(100.0 * hits))
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was said of every test clip, to be fused with other streams or looked at.
+
+    Attributes:
+        names: (N,) of the test clips.
+        labels: (N,) their classes.
+        scores: probe → (N, classes), greater is likelier.
+    """
+
+    names: Array
+    labels: Array
+    scores: Mapping[str, Array]
+
+    def save(self, path: Path) -> None:
+        """Writes them as arrays of one .npz file."""
+        arrays: dict[str, Any] = {f"scores_{probe}": scores for probe, scores in self.scores.items()}
+        with written_aside(path) as aside:
+            np.savez(aside, names=self.names, labels=self.labels, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Predictions:
+        """Reads what `save` wrote.
+
+        Raises:
+            KinemeError: the file is missing or holds no predictions.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                scores = {
+                    key.removeprefix("scores_"): stored[key] for key in stored if key.startswith("scores_")
+                }
+                return cls(stored["names"], stored["labels"], scores)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise KinemeError(
+                f"{path}: cannot be read as predictions ({error}); evaluate the run again"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -55,6 +105,7 @@ class Result:
         protocol: such as `linear`.
         method, encoder, stream: what was evaluated.
         weights: SHA-256 of the encoder's weights.
+        pretrained_epochs: of its pre-training, the last of which is evaluated; None where that is not known.
         recipe: the preprocessing of the store it was trained on, in one line.
         crop: share of each clip, about its centre, that was looked at.
         settings: the protocol's.
@@ -77,6 +128,7 @@ class Result:
     encoder: str
     stream: str
     weights: str
+    pretrained_epochs: int | None
     recipe: str
     crop: float
     settings: Mapping[str, Any]
@@ -115,16 +167,21 @@ class Result:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             data.pop("unit")
-            data["scores"] = {name: Score(**score) for name, score in data["scores"].items()}
-            data["baselines"] = {
-                row: {name: Score(**score) for name, score in scores.items()}
-                for row, scores in data["baselines"].items()
-            }
+            data["scores"] = _scores(data["scores"])
+            data["baselines"] = {row: _scores(scores) for row, scores in data["baselines"].items()}
             return cls(**data)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise KinemeError(
                 f"{path}: cannot be read as a result ({error}); evaluate the run again"
             ) from error
+
+
+def _scores(data: Mapping[str, Any]) -> dict[str, Score]:
+    """Scores as they stand in a file; what is a tuple was written as a list."""
+    return {
+        name: Score(**{**score, "interval": tuple(score["interval"]) if score["interval"] else None})
+        for name, score in data.items()
+    }
 
 
 def per_class(labels: Array, predicted: Array, classes: int) -> dict[str, Any]:
@@ -137,12 +194,17 @@ def per_class(labels: Array, predicted: Array, classes: int) -> dict[str, Any]:
     }
 
 
-def save(result: Result, run: Path, *qualifiers: str) -> Path:
-    """Writes a result to RUN/results/PROTOCOL.json; qualifiers are appended to the name with hyphens."""
+def save(result: Result, run: Path, *qualifiers: str, predictions: Predictions | None = None) -> Path:
+    """Writes a result to RUN/results/PROTOCOL.json, and predictions beside it under the same name, as .npz.
+
+    Qualifiers are appended to the name with hyphens.
+    """
     name = re.sub(
         r"[^\w.+-]+", "-", "-".join((result.protocol, *qualifiers))
     )  # 'subjects:1,2' is no file name
     path = run / "results" / f"{name}.json"
+    if predictions is not None:
+        predictions.save(path.with_suffix(".npz"))
     with written_aside(path) as aside:
         aside.write_text(result.to_json(), encoding="utf-8")
     return path
@@ -152,7 +214,10 @@ def table(*results: Result) -> Table:
     """Top-1 by row (baselines first) and probe, of one run's results on one data set, for the terminal."""
     first = results[0]
     title = f"{first.method} ({first.stream}) on {first.store}, {first.split}: top-1 %"
-    caption = f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}"
+    caption = (
+        f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}; "
+        "below: 95 % bootstrap interval"
+    )
     shown = Table(
         title=title,
         caption=caption,
@@ -170,9 +235,20 @@ def table(*results: Result) -> Table:
             rows[row].update(scores)
     for row, scores in rows.items():
         if scores:
-            cells = [f"{scores[name].top1:.1f}" if name in scores else "" for name in names]
+            cells = [_cell(scores.get(name), row == PRETRAINED) for name in names]
             shown.add_row(row, *cells, style="bold" if row == PRETRAINED else "")
     return shown
+
+
+def _cell(score: Score | None, full: bool) -> str:
+    """A figure as the table shows it: with its deviation, or in full with its interval below."""
+    if score is None:
+        return ""
+    if score.deviation is not None:
+        return f"{score.value:.1f} ± {score.deviation:.1f}"
+    if full and score.interval is not None:
+        return f"{score.value:.1f}\n{score.interval[0]:.1f}–{score.interval[1]:.1f}"
+    return f"{score.value:.1f}"
 
 
 def source_commit() -> str | None:

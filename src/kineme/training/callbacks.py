@@ -154,7 +154,8 @@ class Checkpoints(L.Callback):
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.run / STATE)  # writes nothing, but all processes must meet here
             return
-        save_encoder(self.run / WEIGHTS, module.method.encoder, self.recipe, module.config.to_dict())
+        config, epochs = module.config.to_dict(), trainer.current_epoch + 1
+        save_encoder(self.run / WEIGHTS, module.method.encoder, self.recipe, config, epochs)
         with written_aside(self.run / STATE) as aside:
             trainer.save_checkpoint(aside)
 
