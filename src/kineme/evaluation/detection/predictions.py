@@ -1,0 +1,64 @@
+"""What a detector said of every test recording: the arrays of RUN/results/detect.npz.
+
+    names           (R,) of the recordings
+    offsets         (R + 1,) int64: recording r has the frames offsets[r] .. offsets[r + 1] of the two following
+    probabilities   (F, K) float16, of each frame to show each class
+    labels          (F,) int64, true class of each frame
+    truth           (n, 4) int64, true intervals: recording, class, start, end
+    segments        (m, 4) int64, proposed ones, alike; of a recording in order of start, then class
+    scores          (m,) float64, how sure the detector is of each proposed segment
+
+Classes are indices into the result's `class_names`: 0 is the background, "nothing of interest". Recordings are
+rows of `names`. Frames count from 0 in each recording, at the store's rate; `end` is exclusive.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.errors import KinemeError
+from kineme.files import written_aside
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """A detector's answer beside the truth; the module's docstring describes each array."""
+
+    names: Array
+    offsets: Array
+    probabilities: Array
+    labels: Array
+    truth: Array
+    segments: Array
+    scores: Array
+
+    def save(self, path: Path) -> None:
+        """Writes them as arrays of one .npz file."""
+        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        arrays["probabilities"] = self.probabilities.astype(np.float16)
+        with written_aside(path) as aside:
+            np.savez(aside, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Detections:
+        """Reads what `save` wrote.
+
+        Raises:
+            KinemeError: the file is missing or holds no detections.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls(**{field.name: stored[field.name] for field in fields(cls)})
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise KinemeError(
+                f"{path}: cannot be read as detections ({error}); evaluate the run again"
+            ) from error
