@@ -1,0 +1,1 @@
+"""Skeletons and stores to look at: strips, animations, pages that play."""

@@ -1,0 +1,46 @@
+"""Where one stands who looks at a skeleton: bodies upright, seen from the front and half from their right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.layouts import Layout
+
+Array = npt.NDArray[Any]
+
+Y_UP = (0.0, 1.0, 0.0)
+ASIDE = 35.0  # degrees from the front, towards the body's right
+
+
+def present(clip: Array) -> Array:
+    """(T, M, V, C) → (T, M), which bodies are there; absent ones are zero, or nothing of them was seen."""
+    there: Array = np.any(np.nan_to_num(clip), axis=(2, 3))
+    return there
+
+
+def onlooker(clip: Array, layout: Layout, up: Sequence[float] = Y_UP) -> Array:
+    """(3, 3) axes of one who looks at a clip's first body: to the right, up, towards the onlooker.
+
+    `points @ onlooker(...).T` are the points as seen. The body is seen from the side that its shoulders say
+    is its front, whichever way it faces; where the layout has no shoulders, along the clip's own axes.
+
+    Args:
+        clip: (T, M, V, C), C = 3; NaN where a joint was not seen.
+        layout: its joints.
+        up: unit vector of the clip's axis that points up.
+    """
+    rise = np.asarray(up, dtype=float)
+    to_right = np.roll(rise, -1)
+    if layout.facing is not None:
+        left, right = (clip[present(clip)[:, 0], 0, joint] for joint in layout.facing)
+        line = np.nan_to_num(right - left).sum(axis=0, dtype=float)
+        level = line - (line @ rise) * rise
+        if np.any(level):
+            to_right = level / np.linalg.norm(level)
+    turn = np.radians(ASIDE)
+    across = -np.cos(turn) * to_right + np.sin(turn) * np.cross(rise, to_right)
+    return np.stack([across, rise, np.cross(across, rise)])
