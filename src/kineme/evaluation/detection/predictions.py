@@ -1,14 +1,14 @@
 """What a detector said of every test recording: the arrays of RUN/results/detect.npz.
 
     names           (R,) of the recordings
-    offsets         (R + 1,) int64: recording r has the frames offsets[r] .. offsets[r + 1] of the two following
+    offsets         (R + 1,) int64: the frames of recording r are offsets[r] .. offsets[r + 1] below
     probabilities   (F, K) float16, of each frame to show each class
     labels          (F,) int64, true class of each frame
     truth           (n, 4) int64, true intervals: recording, class, start, end
     segments        (m, 4) int64, proposed ones, alike; of a recording in order of start, then class
-    scores          (m,) float64, how sure the detector is of each proposed segment
+    segment_scores  (m,) float64, how sure the detector is of each proposed segment
 
-Classes are indices into the result's `class_names`: 0 is the background, "nothing of interest". Recordings are
+Classes are indices into the `class_names` of detect.json: 0 is the background, no interval. Recordings are
 rows of `names`. Frames count from 0 in each recording, at the store's rate; `end` is exclusive.
 """
 
@@ -39,7 +39,7 @@ class Detections:
     labels: Array
     truth: Array
     segments: Array
-    scores: Array
+    segment_scores: Array
 
     def save(self, path: Path) -> None:
         """Writes them as arrays of one .npz file."""

@@ -13,7 +13,7 @@ DETECTIONS = Detections(
     labels=np.array([0, 1, 1, 1, 0]),
     truth=np.array([[0, 1, 1, 3], [1, 1, 0, 1]]),
     segments=np.array([[0, 1, 1, 2]]),
-    scores=np.array([0.75]),
+    segment_scores=np.array([0.75]),
 )
 
 
@@ -24,7 +24,7 @@ def test_what_is_saved_can_be_read_again(tmp_path):
     assert read.names.tolist() == ["kitchen", "hall"]
     assert read.truth.tolist() == [[0, 1, 1, 3], [1, 1, 0, 1]]
     assert read.segments.tolist() == [[0, 1, 1, 2]]
-    assert read.scores.tolist() == [0.75]
+    assert read.segment_scores.tolist() == [0.75]
     assert read.labels[read.offsets[1] : read.offsets[2]].tolist() == [1, 0]
 
 
@@ -40,5 +40,5 @@ def test_a_file_that_holds_none_is_refused_by_name(tmp_path):
     np.savez(path, names=np.array(["a"]))
     with pytest.raises(KinemeError, match=r"detect\.npz: cannot be read as detections .*evaluate the run"):
         Detections.load(path)
-    with pytest.raises(KinemeError, match="detect2.npz"):
+    with pytest.raises(KinemeError, match=r"detect2\.npz"):
         Detections.load(tmp_path / "detect2.npz")
