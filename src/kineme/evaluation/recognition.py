@@ -6,7 +6,7 @@ the demo draws them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ class Outcome:
 
     Attributes:
         score: its figure.
-        predicted: (N',) classes.
+        predicted: (N',) classes; (seeds, N') where the score is a mean over several seeds.
         scores: (N', classes), greater is likelier; None where a protocol only names a class.
     """
 
@@ -226,9 +226,35 @@ def _evaluate(
     for row, train, test in _representations(task, seed, baselines):
         with notes.status(f"{protocol}: {row}"):
             outcomes[row] = measure(train, test)
+    return report(task, outcomes, protocol, settings, seed, detailed=detailed, seconds=perf_counter() - began)
+
+
+def report(
+    task: Task,
+    outcomes: Mapping[str, Mapping[str, Outcome]],
+    protocol: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    *,
+    detailed: str,
+    seconds: float,
+) -> tuple[Result, Predictions]:
+    """The result of a protocol, and what the encoder said of every test clip.
+
+    Args:
+        task: what was measured on which clips.
+        outcomes: row of the table (`PRETRAINED` and baselines) → probe → what it found.
+        protocol: its name.
+        settings: the protocol's.
+        seed: all draws followed from it.
+        detailed: the probe to which the per-class figures belong.
+        seconds: that it took.
+    """
     pretrained, manifest = task.pretrained, task.store.manifest
     scores = {row: {name: each.score for name, each in found.items()} for row, found in outcomes.items()}
     own = outcomes[PRETRAINED]
+    predicted = own[detailed].predicted
+    labels = np.broadcast_to(task.test_labels, predicted.shape)
     predictions = Predictions(
         names=task.store.names[task.test],
         labels=task.test_labels,
@@ -260,9 +286,9 @@ def _evaluate(
         baselines=scores,
         detailed=detailed,
         class_names=manifest.class_names,
-        **per_class(task.test_labels, own[detailed].predicted, len(manifest.class_names)),
+        **per_class(labels.ravel(), predicted.ravel(), len(manifest.class_names)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(perf_counter() - began, 1),
+        seconds=round(seconds, 1),
     )
     return result, predictions
 
