@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from benchmarks.timing import Part, interleaved, products
 from kineme.clips.generate import generate_clips
 from kineme.clips.recipes import get_recipe
 from kineme.clips.sources.ntu import read_skeleton
+from kineme.clips.sources.raw import RawFile
 from kineme.clips.store import Array
 from kineme.layouts import get_layout
 
@@ -31,9 +32,14 @@ def measure_reading(threads: int, repeats: int, clock: str) -> tuple[dict[str, f
         paths = [Path(folder) / f"{i}.skeleton" for i in range(len(clips))]
         for path, xyz in zip(paths, clips, strict=True):
             path.write_text(as_text(xyz), encoding="ascii")
-        assert all(np.array_equal(read_skeleton(path), read_line_by_line(path)) for path in paths)
+        assert all(
+            np.array_equal(read_skeleton(RawFile(PurePosixPath(path.name), path)), read_line_by_line(path))
+            for path in paths
+        )
         parts = {
-            LINES[0]: Part(lambda: [read_skeleton(path) for path in paths], 1),
+            LINES[0]: Part(
+                lambda: [read_skeleton(RawFile(PurePosixPath(path.name), path)) for path in paths], 1
+            ),
             LINES[1]: Part(lambda: [read_line_by_line(path) for path in paths], 1),
             LINES[2]: Part(lambda: [agcn(xyz, layout) for xyz in clips], 1),
         }

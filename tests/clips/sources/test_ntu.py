@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
 from kineme.clips.sources.ntu import open_ntu, read_clip, read_skeleton
+from kineme.clips.sources.raw import RawFile
 from kineme.errors import KinemeError
 
 RAW = GOLDEN / "ntu_raw"
@@ -35,10 +37,14 @@ def text(*frames: list[Lines]) -> Lines:
 GOOD = text([body(1)], [], [body(2), body(3)])
 
 
-def write(folder: Path, lines: Lines, end: str = "\n") -> Path:
+def raw_file(path: Path) -> RawFile:
+    return RawFile(PurePosixPath(path.name), path)
+
+
+def write(folder: Path, lines: Lines, end: str = "\n") -> RawFile:
     path = folder / "S001C002P003R002A013.skeleton"
     path.write_text(end.join(lines) + end, encoding="utf-8", newline="")
-    return path
+    return raw_file(path)
 
 
 def test_a_small_file_by_hand(tmp_path: Path) -> None:
@@ -63,7 +69,7 @@ def test_coordinates_are_the_published_parsers(row: int) -> None:
     with np.load(GOLDEN / "preprocess_ntu.npz") as stored:
         path, frames = RAW / str(stored["names"][row]), int(stored["num_frames"][row])
         expected = stored["raw_two_bodies"][row].transpose(1, 3, 2, 0)
-    xyz = read_skeleton(path)
+    xyz = read_skeleton(raw_file(path))
     assert len(xyz) == frames
     assert not expected[frames:].any()
     for slot in range(2):
@@ -91,6 +97,49 @@ def test_a_folder_holds_the_clips_of_its_data_set() -> None:
     assert sixty.class_names[:2] == ("A001", "A002")
     assert (len(sixty.class_names), len(both.class_names)) == (60, 120)
     assert both.read(both.items[4]).label == 102
+
+
+def packed(path: Path, *files: Path) -> Path:
+    """A zip with a folder, as the data set is given out."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, f"nturgb+d_skeletons/{file.name}")
+    return path
+
+
+def test_zips_hold_the_same_clips_as_a_folder(tmp_path: Path) -> None:
+    files = sorted(RAW.iterdir())
+    whole = packed(tmp_path / "whole.zip", *files)
+    (tmp_path / "zips").mkdir()
+    packed(tmp_path / "zips" / "s018_to_s032.zip", *files[2::2])
+    packed(tmp_path / "zips" / "s001_to_s017.zip", *files[:2], *files[3::2])
+    expected = open_ntu(RAW, 120)
+    for raw in (whole, tmp_path / "zips"):
+        source = open_ntu(raw, 120)
+        assert source.names == expected.names
+        for item, other in zip(source.items, expected.items, strict=True):
+            clip, wanted = read_clip(item), read_clip(other)
+            np.testing.assert_array_equal(clip.xyz, wanted.xyz)
+            assert (clip.name, clip.subject, clip.label) == (wanted.name, wanted.subject, wanted.label)
+
+
+def test_errors_name_the_zip_and_the_line(tmp_path: Path) -> None:
+    path = write(tmp_path, replaced(2, "7")(GOOD)).path
+    (item,) = open_ntu(packed(tmp_path / "clips.zip", path), 60).items
+    with pytest.raises(KinemeError) as refusal:
+        read_clip(item)
+    place = f"{tmp_path}/clips.zip/nturgb+d_skeletons/{path.name}:2: expected the number of bodies"
+    assert str(refusal.value).startswith(place)
+
+
+def test_a_name_that_is_there_twice_is_refused_before_reading(tmp_path: Path) -> None:
+    packed(tmp_path / "s001_to_s017.zip", SHORT)
+    (tmp_path / "nturgb+d_skeletons").mkdir()
+    (tmp_path / "nturgb+d_skeletons" / SHORT.name).touch()
+    with pytest.raises(KinemeError, match="is there twice, see") as refusal:
+        open_ntu(tmp_path, 60)
+    for place in ("s001_to_s017.zip/nturgb+d_skeletons", "nturgb+d_skeletons"):
+        assert str(tmp_path / place / SHORT.name) in str(refusal.value)
 
 
 def replaced(line: int, by: str) -> Callable[[Lines], Lines]:
@@ -148,7 +197,7 @@ def test_a_binary_file_is_called_binary(tmp_path: Path) -> None:
     path = tmp_path / "S001C002P003R002A013.skeleton"
     path.write_bytes(np.random.default_rng(0).bytes(4096))
     with pytest.raises(KinemeError, match="is binary, not an NTU RGB"):
-        read_skeleton(path)
+        read_skeleton(raw_file(path))
 
 
 def test_every_cut_of_a_file_is_noticed(tmp_path: Path) -> None:
@@ -157,12 +206,12 @@ def test_every_cut_of_a_file_is_noticed(tmp_path: Path) -> None:
     for end in np.random.default_rng(0).integers(0, len(data) - 4, 40):
         path.write_bytes(data[:end])
         with pytest.raises(KinemeError):
-            read_skeleton(path)
+            read_skeleton(raw_file(path))
 
 
 def test_missing_paths_are_called_missing(tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match=r"cannot be read \(No such file or directory\)"):
-        read_skeleton(tmp_path / SHORT.name)
+    with pytest.raises(KinemeError, match=r"cannot be read \(.*No such file or directory"):
+        read_skeleton(raw_file(tmp_path / SHORT.name))
     with pytest.raises(KinemeError, match="no such folder"):
         open_ntu(tmp_path / "nowhere", 60)
     with pytest.raises(KinemeError, match=r"holds no \.skeleton files of actions 1 to 60"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,44 @@ def test_phase_2_has_names_and_splits_of_its_own(raw: Path) -> None:
     assert len(open_pkummd(raw, 1).names) == 6
 
 
+def packed(path: Path, folder: Path, *parts: str) -> None:
+    """What lies below some parts of a folder, as a zip."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*.txt")):
+            place = file.relative_to(folder)
+            if not parts or place.parts[0] in parts:
+                archive.write(file, place)
+
+
+@pytest.mark.parametrize("untrimmed", [False, True])
+def test_zips_hold_the_same_clips_as_a_folder(raw: Path, tmp_path: Path, untrimmed: bool) -> None:
+    packed(tmp_path / "PKUMMD.zip", raw)
+    zips = tmp_path / "zips"
+    zips.mkdir()
+    for part in ("Data", "Label", "Split"):
+        packed(zips / f"{part}.zip", raw, part)
+    expected = open_pkummd(raw, 1, untrimmed=untrimmed)
+    for place in (tmp_path / "PKUMMD.zip", zips):
+        source = open_pkummd(place, 1, untrimmed=untrimmed)
+        assert source.names == expected.names
+        for item, other in zip(source.items, expected.items, strict=True):
+            clip, wanted = read_clip(item), read_clip(other)
+            np.testing.assert_array_equal(clip.xyz, wanted.xyz)
+            assert (clip.label, clip.camera, clip.intervals, clip.splits) == (
+                wanted.label, wanted.camera, wanted.intervals, wanted.splits,
+            )  # fmt: skip
+
+
+def test_errors_name_the_zip_and_the_line(raw: Path, tmp_path: Path) -> None:
+    write(raw / "Label/Train_final/0002-M.txt", "1,2,5,1\n\n52,2,5,1\n")
+    packed(tmp_path / "PKUMMD.zip", raw)
+    source = open_pkummd(tmp_path / "PKUMMD.zip", 1)
+    with pytest.raises(KinemeError) as refusal:
+        read_clip(source.items[source.names.index("0002-M-003")])
+    place = f"{tmp_path}/PKUMMD.zip/Label/Train_final/0002-M.txt:3: class 52"
+    assert str(refusal.value).startswith(place)
+
+
 def test_split_names_may_have_underscores_in_phase_1(raw: Path) -> None:
     for name in ("subject", "view"):
         (raw / "Split" / f"cross-{name}.txt").rename(raw / f"cross_{name}.txt")
@@ -129,7 +168,7 @@ def test_split_names_may_have_underscores_in_phase_1(raw: Path) -> None:
         ("Label/Train_final/0002-M.txt", None, "0002-M.txt: has no labels; looked for 0002-M.txt"),
         ("Label/Train_final/0003-L.txt", b"\n", "0003-L.txt: is empty"),
         ("Label/Train_final/0003-L.txt", b"\xff\x00", "0003-L.txt: is binary"),
-        ("Label/Train_final/0003-L.txt", b"1" * (1 << 21), "0003-L.txt: is far too large for labels"),
+        ("Label/Train_final/0003-L.txt", b"1" * (1 << 21), "0003-L.txt: is far too large for a .txt file"),
         ("old/0002-R.txt", b"1,3,5,1", "0002-R.txt: is there twice, see"),
         ("Split/cross-subject.txt", None, "lacks the split xsub of PKU-MMD I; looked for cross_subject.txt"),
         ("Split/cross-view.txt", None, "lacks the split xview of PKU-MMD I; looked for cross_view.txt"),
@@ -160,7 +199,7 @@ def test_what_is_missing_or_wrong_is_named(raw: Path, path: str, content: bytes 
 
 
 def test_a_missing_folder_is_called_missing(tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match="nowhere: no such folder; PKU-MMD II is a folder of text files"):
+    with pytest.raises(KinemeError, match="nowhere: no such folder or file"):
         open_pkummd(tmp_path / "nowhere", 2)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kineme.clips.sources import Source
+from kineme.clips.sources.raw import RawFile, find_files
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
@@ -36,41 +38,44 @@ _MAX_BYTES = 1 << 26
 _REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 
 
-def open_ntu(folder: Path, actions: int) -> Source:
-    """The clips of a folder of .skeleton files, in order of name.
+def open_ntu(raw: Path, actions: int) -> Source:
+    """The clips of a download of .skeleton files, in order of name.
 
     Args:
-        folder: where the files lie.
+        raw: a folder, the zip as it is downloaded, or a folder of zips (120 comes in two).
         actions: 60 for NTU RGB+D 60, 120 for NTU RGB+D 120. Files of later actions are not of the data set
             and are passed over, so that both can be prepared from one folder.
 
     Raises:
-        KinemeError: the folder is missing or holds no such files, or a file's name is not of this form.
+        KinemeError: there is no such folder or file, it holds no such files, a file's name is not of this
+            form, or a name is there twice.
     """
-    if not folder.is_dir():
-        raise KinemeError(f"{folder}: no such folder; NTU RGB+D is a folder of .skeleton files")
-    items = [path for path in sorted(folder.glob("*.skeleton")) if _numbers(path)[-1] <= actions]
+    found = sorted(find_files(raw, ".skeleton"), key=lambda file: file.stem)
+    items = [file for file in found if _numbers(file)[-1] <= actions]
     if not items:
-        raise KinemeError(f"{folder}: holds no .skeleton files of actions 1 to {actions}")
+        raise KinemeError(f"{raw}: holds no .skeleton files of actions 1 to {actions}, packed or not")
+    for one, other in pairwise(items):
+        if one.stem == other.stem:
+            raise KinemeError(f"{other}: is there twice, see {one}; keep one")
     return Source(
         name=f"ntu{actions}",
         layout=get_layout("ntu25"),
         class_names=tuple(f"A{action:03}" for action in range(1, actions + 1)),
         fps=30.0,
         bodies=_MAX_BODIES,
-        names=[path.stem for path in items],
+        names=[file.stem for file in items],
         items=items,
         read=read_clip,
         costly=True,
     )
 
 
-def read_clip(path: Path) -> Clip:
+def read_clip(file: RawFile) -> Clip:
     """One file with what its name says; the label is the action less one."""
-    setup, camera, performer, replication, action = _numbers(path)
+    setup, camera, performer, replication, action = _numbers(file)
     return Clip(
-        name=path.stem,
-        xyz=read_skeleton(path),
+        name=file.stem,
+        xyz=read_skeleton(file),
         label=action - 1,
         subject=str(performer),
         camera=camera,
@@ -79,16 +84,16 @@ def read_clip(path: Path) -> Clip:
     )
 
 
-def _numbers(path: Path) -> tuple[int, ...]:
-    match = _NAME.fullmatch(path.stem)
+def _numbers(file: RawFile) -> tuple[int, ...]:
+    match = _NAME.fullmatch(file.stem)
     if match is None:
         raise KinemeError(
-            f"{path}: an NTU RGB+D file is called like S001C002P003R002A013.skeleton; remove this one"
+            f"{file}: an NTU RGB+D file is called like S001C002P003R002A013.skeleton; remove this one"
         )
     return tuple(map(int, match.groups()))
 
 
-def read_skeleton(path: Path) -> Array:
+def read_skeleton(file: RawFile) -> Array:
     """(T, M, 25, 3) float32: the bodies of each frame in file order, zero where a frame has fewer than M.
 
     A file is taken as one run of numbers, of which only counts and coordinates are looked at; if they do not
@@ -99,16 +104,11 @@ def read_skeleton(path: Path) -> Array:
         KinemeError: the file is missing, empty, binary, cut off, has another number of joints, or holds
             something that is no finite number; the message names the line.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise KinemeError(f"{path}: is far too large for a .skeleton file; {_REMEDY}")
-        data = path.read_bytes()
-    except OSError as error:
-        raise KinemeError(f"{path}: cannot be read ({error.strerror})") from error
+    data = file.read(_MAX_BYTES)
     try:
         return _parse(data.split())
     except (ValueError, IndexError):
-        _explain(path, data)
+        _explain(file, data)
         raise
 
 
@@ -143,25 +143,25 @@ def _parse(tokens: list[bytes]) -> Array:
     return xyz
 
 
-def _explain(path: Path, data: bytes) -> None:
+def _explain(file: RawFile, data: bytes) -> None:
     """Raises what is wrong with a file that could not be parsed, and in which line."""
     if not data.strip():
-        raise KinemeError(f"{path}: is empty; {_REMEDY}")
+        raise KinemeError(f"{file}: is empty; {_REMEDY}")
     if b"\0" in data:
-        raise KinemeError(f"{path}: is binary, not an NTU RGB+D text file; {_REMEDY}")
+        raise KinemeError(f"{file}: is binary, not an NTU RGB+D text file; {_REMEDY}")
     numbered = enumerate(data.splitlines(), start=1)
     lines = iter([(number, line) for number, line in numbered if line.strip()])
 
     def check(expected: str, fits: Callable[[list[bytes]], bool]) -> list[bytes]:
         number, line = next(lines, (0, b""))
         if not number:
-            raise KinemeError(f"{path}: is cut off: it ends before {expected}; {_REMEDY}")
+            raise KinemeError(f"{file}: is cut off: it ends before {expected}; {_REMEDY}")
         with contextlib.suppress(ValueError):
             if fits(line.split()):
                 return line.split()
         found = line.decode("ascii", "backslashreplace").strip()
         found = found if len(found) <= 60 else f"{found[:60]}..."
-        raise KinemeError(f"{path}:{number}: expected {expected}, found {found!r}; {_REMEDY}")
+        raise KinemeError(f"{file}:{number}: expected {expected}, found {found!r}; {_REMEDY}")
 
     def count(what: str, low: int, high: int) -> int:
         fields = check(
@@ -185,4 +185,4 @@ def _explain(path: Path, data: bytes) -> None:
                 )
     number, _ = next(lines, (0, b""))
     if number:
-        raise KinemeError(f"{path}:{number}: goes on after the {frames} frames that line 1 counts; {_REMEDY}")
+        raise KinemeError(f"{file}:{number}: goes on after the {frames} frames that line 1 counts; {_REMEDY}")

@@ -1,6 +1,6 @@
 """PKU-MMD I and II: untrimmed videos as text, as the data set's authors give them out.
 
-A folder with, at any depth:
+A folder with, at any depth, packed or not:
 
     0002-L.txt         skeletons (II: A01N01-L.txt), in a folder without "label" in its name: a line a frame,
                        150 numbers: two bodies, 25 joints, x y z in metres (y up); an absent body is all zero
@@ -31,6 +31,7 @@ from kineme.clips.sources.pkummd_text import (
     read_split,
     shown,
 )
+from kineme.clips.sources.raw import RawFile, find_files
 from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
@@ -85,55 +86,51 @@ class Excerpt:
     """
 
     name: str
-    skeletons: Path
-    labels: Path
+    skeletons: RawFile
+    labels: RawFile
     actions: tuple[tuple[int, str], ...]
     whole: bool
     splits: Mapping[str, bool]
 
 
-def open_pkummd(folder: Path, phase: int, *, untrimmed: bool = False) -> Source:
-    """The actions of a folder of PKU-MMD, or its videos, in order of name.
+def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
+    """The actions of a download of PKU-MMD, or its videos, in order of name.
 
     An action is called as its video and its line in the label file: `0002-L-003`.
 
     Args:
-        folder: where the files lie, in whatever folders.
+        raw: a folder, a zip, or a folder of zips; the files may lie in whatever folders there.
         phase: 1 or 2. Files of the other one are passed over.
         untrimmed: whole videos with their actions as intervals, in place of one clip an action.
 
     Raises:
-        KinemeError: the folder, skeletons, a label file or a split is missing, or is there twice; a label or
-            split file is empty, binary or far too large, or a split is malformed.
+        KinemeError: there is no such folder or file; skeletons, a label file or a split are missing, or there
+            twice; a label or split file is empty, binary or far too large, or a split is malformed.
     """
     kind = _PHASES[phase]
-    if not folder.is_dir():
-        raise KinemeError(f"{folder}: no such folder; {kind.title} is a folder of text files")
-    texts = sorted(folder.rglob("*.txt"))
-    videos = [path for path in texts if kind.pattern.fullmatch(path.stem)]
-    labelled = {path for path in videos if _among_labels(path.relative_to(folder))}
-    labels = _by_name(path for path in videos if path in labelled)
-    skeletons = _by_name(path for path in videos if path not in labelled)
+    texts = find_files(raw, ".txt")
+    videos = [file for file in texts if kind.pattern.fullmatch(file.stem)]
+    labels = _by_name(file for file in videos if _among_labels(file))
+    skeletons = _by_name(file for file in videos if not _among_labels(file))
     if not skeletons:
         raise KinemeError(
-            f"{folder}: holds no skeletons of {kind.title}; looked for files such as {kind.example}.txt in "
-            "all its folders whose names do not contain 'label'"
+            f"{raw}: holds no skeletons of {kind.title}; looked for files such as {kind.example}.txt in all "
+            "its folders whose names do not contain 'label', packed or not"
         )
     splits = {
-        name: read_split(_find_split(folder, texts, name, kind), kind.pattern, kind.example)
-        for name in _SPLITS
+        name: read_split(_find_split(raw, texts, name, kind), kind.pattern, kind.example) for name in _SPLITS
     }
     items = []
-    for video, path in skeletons.items():
+    for video, file in skeletons.items():
         if video not in labels:
             raise KinemeError(
-                f"{path}: has no labels; looked for {path.name} in all folders of {folder} whose names "
+                f"{file}: has no labels; looked for {file.name} in all folders of {raw} whose names "
                 "contain 'label'; fetch it, or remove the skeletons"
             )
         parts = {name: trains[video] for name, trains in splits.items() if video in trains}
         actions = read_lines(labels[video])
         chosen = {video: actions} if untrimmed else {f"{video}-{row[0]:03}": (row,) for row in actions}
-        items += [Excerpt(name, path, labels[video], rows, untrimmed, parts) for name, rows in chosen.items()]
+        items += [Excerpt(name, file, labels[video], rows, untrimmed, parts) for name, rows in chosen.items()]
     return Source(
         name=f"pkummd{phase}",
         layout=get_layout("ntu25"),
@@ -174,31 +171,31 @@ def read_clip(item: Excerpt) -> Clip:
     )
 
 
-def _among_labels(path: Path) -> bool:
-    return any("label" in folder.lower() for folder in path.parts[:-1])
+def _among_labels(file: RawFile) -> bool:
+    return any("label" in folder.lower() for folder in file.place.parts[:-1])
 
 
-def _by_name(paths: Iterable[Path]) -> dict[str, Path]:
+def _by_name(files: Iterable[RawFile]) -> dict[str, RawFile]:
     """Video → file, in order of name."""
-    found: dict[str, Path] = {}
-    for path in sorted(paths, key=lambda path: path.stem):
-        if path.stem in found:
+    found: dict[str, RawFile] = {}
+    for file in sorted(files, key=lambda file: file.stem):
+        if file.stem in found:
             raise KinemeError(
-                f"{path}: is there twice, see {found[path.stem]}; keep one, and labels in a folder whose "
+                f"{file}: is there twice, see {found[file.stem]}; keep one, and labels in a folder whose "
                 "name contains 'label'"
             )
-        found[path.stem] = path
+        found[file.stem] = file
     return found
 
 
-def _find_split(folder: Path, texts: Iterable[Path], name: str, phase: _Phase) -> Path:
+def _find_split(raw: Path, texts: Iterable[RawFile], name: str, phase: _Phase) -> RawFile:
     wanted = _SPLITS[name] + phase.suffix
-    found = [path for path in texts if path.stem.lower().replace("-", "_") == wanted]
+    found = [file for file in texts if file.stem.lower().replace("-", "_") == wanted]
     if len(found) > 1:
         raise KinemeError(f"{found[1]}: is there twice, see {found[0]}; keep one")
     if not found:
         raise KinemeError(
-            f"{folder}: lacks the split {name} of {phase.title}; looked for {wanted}.txt (or with hyphens) "
-            "in all its folders"
+            f"{raw}: lacks the split {name} of {phase.title}; looked for {wanted}.txt (or with hyphens) in "
+            "all its folders, packed or not"
         )
     return found[0]
