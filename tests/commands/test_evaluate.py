@@ -146,6 +146,18 @@ def test_what_differs_from_the_pre_training_is_in_the_name(run, tmp_path):
     assert names == {"knn.json", "knn-subjects-1-2-k3-seed2.json", "knn-others.json"}
 
 
+def test_test_clips_seen_in_pre_training_are_told_and_left_out_if_asked(tmp_path, capsys):
+    run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), split="subjects:1,2,3")
+    knn(run, baselines=False)
+    assert "warning" not in capsys.readouterr().err
+    knn(run, split="odd-even", baselines=False)  # tests on subjects 2 and 4
+    assert "warning: 12 of 24 test clips were seen in pre-training" in capsys.readouterr().err
+    knn(run, split="odd-even", leave_out_overlap=True, baselines=False)
+    results = [Result.from_json(run / "results" / f"knn-odd-even{end}.json") for end in ("", "-unseen")]
+    assert [result.test_clips for result in results] == [24, 12]
+    assert [result.train_clips for result in results] == [24, 24]
+
+
 def test_a_learning_rate_of_ones_own_is_used_and_recorded(run):
     linear(run, lr=1.0, baselines=False)
     result = Result.from_json(run / "results" / "linear.json")

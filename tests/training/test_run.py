@@ -18,12 +18,13 @@ from conftest import Settings
 from torch import Tensor
 
 from kineme.checkpoints import load_pretrained
+from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
 from kineme.training.run import load_run_config, pretrain
 
-FILES = {"config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
+FILES = {"clips.npz", "config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
 
 
 def history(run: Path) -> list[dict[str, str]]:
@@ -82,6 +83,12 @@ def test_a_run_holds_all_there_is_to_know_of_it(tmp_path: Path, settings: Settin
         assert 0 <= float(row["knn"]) <= 1
 
 
+def test_a_run_lists_the_clips_it_was_trained_on(tmp_path: Path, settings: Settings) -> None:
+    pretrain(settings(data_split="subjects:1,3", train_epochs=1), tmp_path / "run")
+    seen = Seen.load(tmp_path / "run" / SEEN_CLIPS)
+    assert seen.names.tolist() == [f"clip{i:02}" for i in (*range(6), *range(12, 18))]
+
+
 def test_the_saved_encoder_is_the_one_that_was_trained(tmp_path: Path, settings: Settings) -> None:
     pretrain(settings(data_stream="bone"), tmp_path / "run")
     found = load_pretrained(tmp_path / "run")
@@ -134,6 +141,12 @@ def test_clips_without_labels_train_and_nothing_is_looked_at(
     assert "knn" not in history(tmp_path / "blind")[0]
     blind, seeing = (load_pretrained(tmp_path / each).weights for each in ("blind", "seeing"))
     assert blind == seeing  # labels change nothing
+
+
+def test_long_recordings_train_by_windows(tmp_path: Path, settings: Settings) -> None:
+    """24 clips of 9 to 13 frames have 3 or 4 windows of 4 frames each: 108 or 13 batches an epoch, not 3."""
+    pretrain(settings(data_window=4, train_epochs=1), tmp_path / "run")
+    assert [row["step"] for row in history(tmp_path / "run")] == ["XX"]
 
 
 def test_the_accuracy_is_looked_at_every_few_epochs_and_at_the_end(

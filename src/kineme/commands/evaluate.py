@@ -23,6 +23,7 @@ def linear(
     baselines: bool = True,
     device: Device = "auto",
     allow_recipe: bool = False,
+    leave_out_overlap: bool = False,
 ) -> None:
     """Linear evaluation: one linear layer on the frozen encoder.
 
@@ -39,10 +40,18 @@ def linear(
         baselines: Measure a random encoder and raw coordinates beside it.
         device: Where to compute; auto takes the GPU if there is one.
         allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
     """
     from kineme.evaluation import recognition
 
-    task = recognition.open_task(run, store=store, split=split, device=device, allow_recipe=allow_recipe)
+    task = recognition.open_task(
+        run,
+        store=store,
+        split=split,
+        device=device,
+        allow_recipe=allow_recipe,
+        leave_out_overlap=leave_out_overlap,
+    )
     _report(task, *recognition.linear(task, seed=seed, lr=lr, baselines=baselines), seed)
 
 
@@ -56,6 +65,7 @@ def knn(
     baselines: bool = True,
     device: Device = "auto",
     allow_recipe: bool = False,
+    leave_out_overlap: bool = False,
 ) -> None:
     """Retrieval: a test clip takes the label of its nearest training clips, by cosine similarity.
 
@@ -70,10 +80,18 @@ def knn(
         baselines: Measure a random encoder and raw coordinates beside it.
         device: Where to compute; auto takes the GPU if there is one.
         allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
     """
     from kineme.evaluation import recognition
 
-    task = recognition.open_task(run, store=store, split=split, device=device, allow_recipe=allow_recipe)
+    task = recognition.open_task(
+        run,
+        store=store,
+        split=split,
+        device=device,
+        allow_recipe=allow_recipe,
+        leave_out_overlap=leave_out_overlap,
+    )
     found = recognition.knn(task, k=k, seed=seed, baselines=baselines)
     _report(task, *found, seed, *([f"k{k}"] if k != 1 else []))
 

@@ -26,6 +26,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation.features import check_compatible, extract, raw_coordinates
 from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.linear import logistic, settings_for, sgd
+from kineme.evaluation.overlap import unseen_test_clips
 from kineme.evaluation.results import (
     PRETRAINED,
     RANDOM,
@@ -84,6 +85,7 @@ def open_task(
     split: str | None = None,
     device: str = "auto",
     allow_recipe: bool = False,
+    leave_out_overlap: bool = False,
 ) -> Task:
     """Finds out what is to be measured on which clips.
 
@@ -93,10 +95,11 @@ def open_task(
         split: its division into training and test part; by default that of the pre-training.
         device: where to compute; `auto` takes the GPU if there is one.
         allow_recipe: accept a store prepared by another recipe than the encoder's.
+        leave_out_overlap: leave out test clips that the encoder was pre-trained on, instead of a warning.
 
     Raises:
         KinemeError: weights or clips are missing or do not fit each other, or the split has no labelled clips
-            in one of its parts.
+            in one of its parts, or its test clips were all seen in pre-training and are to be left out.
     """
     gpu = torch.cuda.is_available()
     if device == "cuda" and not gpu:
@@ -128,10 +131,12 @@ def open_task(
             f"{opened.path}: the training part of split {split!r} has fewer than two classes; "
             "pass another --split"
         )
+    folder = run if run.is_dir() else run.parent
+    test = unseen_test_clips(folder, pretrained, opened, test, leave_out=leave_out_overlap)
     other_store = own["store"] is None or opened.path.resolve() != Path(own["store"]).resolve()
     return Task(
         pretrained=pretrained,
-        run=run if run.is_dir() else run.parent,
+        run=folder,
         store=opened,
         split=split,
         train=train,
@@ -143,6 +148,7 @@ def open_task(
         qualifiers=(
             *([opened.path.resolve().name] if other_store else []),
             *([split] if split != own["split"] else []),
+            *(["unseen"] if leave_out_overlap else []),
         ),
     )
 

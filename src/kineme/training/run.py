@@ -4,6 +4,7 @@ config.yaml         complete, resolved settings
 model.safetensors   the encoder, as of the last checkpoint
 state.ckpt          what a resumed run needs: all weights, optimiser, queue, counters, history
 history.csv         a row an epoch
+clips.npz           which clips it was trained on, see clips/seen.py
 results/            what `kineme evaluate` found
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import logging
 import shutil
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -21,14 +23,15 @@ import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import WEIGHTS, build_encoder, build_method
+from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
-from kineme.config import Config, config_from_dict
+from kineme.config import Config, TrainConfig, config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.files import written_aside
 from kineme.training.callbacks import STATE, Checkpoints, History, OnlineKNN, ProgressLine
-from kineme.training.module import Pretraining
+from kineme.training.module import Pretraining, Training
 
 CONFIG = "config.yaml"
 
@@ -60,39 +63,54 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     torch.manual_seed(config.train.seed)
     encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
     method = build_method(config.method, encoder)
-    accelerator, precision = resolve_device(config)
     if is_first_process():
         if resume:
             _check_state(out / STATE)
         else:
             open_run(out, overwrite)
         write_config(out, config)
+        Seen.of(store, rows).save(out / SEEN_CLIPS)
     module = Pretraining(method, config, store, rows)
     history = History(out)
     callbacks: list[L.Callback] = [history]
-    if (store.labels[rows] >= 0).any():
+    if (store.labels[rows] >= 0).any() and not config.data.window:  # labels are of whole clips
         every = config.train.knn_every
         watched = store.labels[rows], store.index["subject"][rows]
         callbacks.insert(0, OnlineKNN(history, *watched, every=every, seed=config.train.seed))
     checkpoints = Checkpoints(out, store.manifest.recipe, config.train.save_every)
     callbacks += [ProgressLine(history), checkpoints]
+    fit(module, callbacks, resume=out / STATE if resume else None)
+
+
+def fit(module: Training, callbacks: Sequence[L.Callback], *, resume: Path | None = None) -> None:
+    """Trains a module by its settings, on the device and in the precision that they mean here.
+
+    Args:
+        module: what is trained.
+        callbacks: who looks on.
+        resume: a training state to continue from.
+
+    Raises:
+        KinemeError: a GPU is asked for and there is none, a batch cannot be filled, or a loss is not finite.
+    """
+    train = module.train_config
+    accelerator, precision = resolve_device(train)
     _quieten()
     trainer = L.Trainer(
         accelerator="gpu" if accelerator == "cuda" else "cpu",
-        devices=config.train.devices,
-        strategy="ddp" if config.train.devices > 1 else "auto",
+        devices=train.devices,
+        strategy="ddp" if train.devices > 1 else "auto",
         precision=precision,
-        max_epochs=config.train.epochs,
-        callbacks=callbacks,
+        max_epochs=train.epochs,
+        callbacks=list(callbacks),
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        default_root_dir=out,
     )
     try:
-        trainer.fit(module, ckpt_path=out / STATE if resume else None, weights_only=True)
+        trainer.fit(module, ckpt_path=resume, weights_only=True)
     except SystemExit as error:  # what Lightning makes of an interrupt
         raise KeyboardInterrupt from error
 
@@ -111,17 +129,17 @@ def load_run_config(run: Path) -> Config:
     return config_from_dict(data, where=str(path))
 
 
-def resolve_device(config: Config) -> tuple[str, Literal["bf16-mixed", "32-true"]]:
+def resolve_device(train: TrainConfig) -> tuple[str, Literal["bf16-mixed", "32-true"]]:
     """(device, Lightning's precision) of the settings on this machine.
 
     Raises:
         KinemeError: a GPU is asked for and there is none.
     """
     cuda = torch.cuda.is_available()
-    if config.train.device == "cuda" and not cuda:
+    if train.device == "cuda" and not cuda:
         raise KinemeError("train.device is cuda, but PyTorch sees no GPU here; set train.device=cpu")
-    device = "cuda" if cuda and config.train.device != "cpu" else "cpu"
-    precision = config.train.precision
+    device = "cuda" if cuda and train.device != "cpu" else "cpu"
+    precision = train.precision
     if precision == "auto":
         fast = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bfloat16()
         precision = "bfloat16" if fast else "float32"

@@ -1,0 +1,123 @@
+"""Which clips an encoder has seen, kept with the run, so that none of them is taken for a test.
+
+Clips of NTU RGB+D and PKU-MMD are recognised by their names, which no two recordings share: NTU-120's
+training clips include test clips of NTU-60, and a PKU-MMD recording includes the actions cut from it. Names
+of other data sets may recur in another one, so their clips are recognised by what is in the frames, or, where
+two recipes have made that incomparable, by source and name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+from kineme.files import written_aside
+
+Array = npt.NDArray[Any]
+
+SEEN_CLIPS = "clips.npz"  # in a run directory
+
+_NTU = re.compile(r"S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}")
+_PKU = re.compile(r"((?:\d{4}|A\d+N\d+)-[LMR])(-\d+)?")  # a recording, or an action cut from it
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Clips that an encoder was trained on.
+
+    Attributes:
+        names: (n,) their names.
+        digests: (n,) uint64, of the clip's length and its first, middle and last frame.
+        source: where they come from, as the manifest of their store says.
+        recipe: how they were prepared.
+    """
+
+    names: Array
+    digests: Array
+    source: str
+    recipe: str
+
+    @classmethod
+    def of(cls, store: ClipStore, rows: Array) -> Seen:
+        """The given rows of a store."""
+        manifest = store.manifest
+        return cls(store.names[rows], _digests(store, rows), manifest.source, manifest.recipe.id)
+
+    def save(self, path: Path) -> None:
+        """Writes them to an .npz file.
+
+        Raises:
+            KinemeError: it cannot be written.
+        """
+        with written_aside(path) as aside:
+            np.savez_compressed(aside, **vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> Seen:
+        """Reads what `save` wrote.
+
+        Raises:
+            KinemeError: the file is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls(stored["names"], stored["digests"], str(stored["source"]), str(stored["recipe"]))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            reason = " ".join(str(error).split())
+            raise KinemeError(
+                f"{path}: cannot be read as the clips of a run ({reason}); remove it, and the store of the "
+                "pre-training is asked instead"
+            ) from error
+
+    def among(self, store: ClipStore, rows: Array) -> Array:
+        """Those of the given rows of a store whose clips are among these, in the given order."""
+        source, recipe = store.manifest.source, store.manifest.recipe.id
+        names = store.names[rows].tolist()
+        known = {key for name in self.names.tolist() if (key := _published(name, self.source))}
+        whole = {_recording(key) for key in known}
+        keys = [_published(name, source) for name in names]
+        found = np.array(
+            [key in known or _recording(key) in known or key in whole for key in keys], dtype=bool
+        )
+        own = np.array([not key for key in keys])
+        if own.any() and recipe == self.recipe:
+            found[own] = np.isin(_digests(store, rows[own]), self.digests)
+        elif own.any() and source == self.source:
+            found[own] = np.isin(store.names[rows[own]], self.names)
+        chosen: Array = rows[found]
+        return chosen
+
+
+def _published(name: str, source: str) -> str:
+    """A name that says which recording of a published data set this is; empty where it does not."""
+    if source.startswith("pkummd"):
+        return name if _PKU.fullmatch(name) else ""
+    named_as_ntu = _NTU.fullmatch(name) and source != "generated"  # which borrows its form of names
+    return name if named_as_ntu else ""
+
+
+def _recording(name: str) -> str:
+    """The recording that a PKU-MMD action was cut from; other names as they are."""
+    cut = _PKU.fullmatch(name)
+    return cut[1] if cut else name
+
+
+def _digests(store: ClipStore, rows: Array) -> Array:
+    """(n,) uint64, equal for equal clips, however many absent bodies their stores hold room for."""
+    digests = np.empty(len(rows), dtype=np.uint64)
+    for i, row in enumerate(rows.tolist()):
+        clip = store.clip(row)
+        frames = clip[[0, len(clip) // 2, -1]]
+        there = frames[:, frames.any(axis=(0, 2, 3))]
+        digest = hashlib.blake2b(len(clip).to_bytes(8, "little") + there.tobytes(), digest_size=8)
+        digests[i] = int.from_bytes(digest.digest(), "little")
+    return digests

@@ -1,0 +1,96 @@
+"""Which clips were seen: recognised across stores by name where names are unique, else by their frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kineme.clips.seen import Seen
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
+from kineme.errors import KinemeError
+from kineme.layouts import Layout
+
+STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
+NTU_NAMES = ["S001C001P001R001A001", "S001C002P003R001A002", "S018C003P044R001A103"]
+
+
+def store_of(
+    path: Path, names: list[str], source: str, *, seed: int = 0, recipe: str = "plain", bodies: int = 1
+) -> ClipStore:
+    """One clip a name; its motion follows from the seed and its place among the names."""
+    with StoreWriter(path, Manifest(STICK, Recipe(recipe), source), bodies) as writer:
+        for i, name in enumerate(names):
+            xyz = np.random.default_rng((seed, i)).standard_normal((4 + i, 1, 3, 3)).astype(np.float32)
+            writer.add(Clip(name, xyz))
+    return ClipStore(path)
+
+
+def every(store: ClipStore) -> np.ndarray:
+    return np.arange(len(store))
+
+
+def test_ntu_clips_are_known_by_name_across_sources_and_recipes(tmp_path: Path) -> None:
+    seen = Seen.of(store_of(tmp_path / "a", NTU_NAMES, "ntu120", recipe="agcn"), np.array([0, 2]))
+    for name, source in (("b", "ntu60"), ("c", "downloaded")):
+        store = store_of(tmp_path / name, NTU_NAMES[::-1], source, seed=1)
+        assert seen.among(store, every(store)).tolist() == [0, 2]
+        assert seen.among(store, np.array([1, 2])).tolist() == [2]
+
+
+def test_an_action_of_pku_mmd_was_seen_with_its_recording_and_the_other_way_round(tmp_path: Path) -> None:
+    whole = store_of(tmp_path / "whole", ["0002-L", "0003-M"], "pkummd1")
+    cut = store_of(tmp_path / "cut", ["0002-L-001", "0002-L-002", "0003-M-001", "0004-R-001"], "pkummd1")
+    assert Seen.of(whole, np.array([0])).among(cut, every(cut)).tolist() == [0, 1]
+    assert Seen.of(cut, np.array([1])).among(whole, every(whole)).tolist() == [0]
+    assert Seen.of(cut, np.array([1])).among(cut, every(cut)).tolist() == [1]  # not its neighbour
+
+
+def test_names_of_other_data_sets_may_recur_so_frames_decide(tmp_path: Path) -> None:
+    names = ["a1_s1_t1", "a1_s1_t2", "a1_s2_t1"]
+    seen = Seen.of(store_of(tmp_path / "mine", names, "mine"), np.array([0, 1]))
+    other = store_of(tmp_path / "other", names, "other", seed=9)
+    assert seen.among(other, every(other)).tolist() == []
+    renamed = store_of(tmp_path / "renamed", ["x", "y", "z"], "other")
+    assert seen.among(renamed, every(renamed)).tolist() == [0, 1]
+    with_room_for_two = store_of(tmp_path / "two", names, "mine", bodies=2)
+    assert seen.among(with_room_for_two, every(with_room_for_two)).tolist() == [0, 1]
+
+
+def test_generated_motion_of_another_seed_is_another_s_though_its_names_are_ntu_s(tmp_path: Path) -> None:
+    seen = Seen.of(store_of(tmp_path / "a", NTU_NAMES, "generated"), np.array([0]))
+    for name, source, seed, expected in (
+        ("same", "generated", 0, [0]),
+        ("other", "generated", 1, []),
+        ("real", "ntu60", 1, []),
+    ):
+        store = store_of(tmp_path / name, NTU_NAMES, source, seed=seed)
+        assert seen.among(store, every(store)).tolist() == expected
+
+
+def test_where_recipes_differ_source_and_name_decide(tmp_path: Path) -> None:
+    seen = Seen.of(store_of(tmp_path / "a", ["x", "y"], "mine"), np.array([1]))
+    turned = store_of(tmp_path / "b", ["x", "y"], "mine", recipe="turned")
+    assert seen.among(turned, every(turned)).tolist() == [1]
+    other = store_of(tmp_path / "c", ["x", "y"], "other", recipe="turned")
+    assert seen.among(other, every(other)).tolist() == []
+
+
+def test_what_was_saved_is_loaded_and_equal_runs_save_equal_files(tmp_path: Path) -> None:
+    store = store_of(tmp_path / "a", ["x", "größe"], "mine")
+    seen = Seen.of(store, every(store))
+    seen.save(tmp_path / "one.npz")
+    seen.save(tmp_path / "two.npz")
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    loaded = Seen.load(tmp_path / "one.npz")
+    assert loaded.names.tolist() == ["x", "größe"]
+    assert (loaded.source, loaded.recipe) == ("mine", "plain")
+    np.testing.assert_array_equal(loaded.digests, seen.digests)
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 no archive", b"\x93NUMPY"])
+def test_a_damaged_list_is_named(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "clips.npz").write_bytes(data)
+    with pytest.raises(KinemeError, match=r"clips\.npz: cannot be read as the clips of a run"):
+        Seen.load(tmp_path / "clips.npz")
