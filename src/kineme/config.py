@@ -36,6 +36,8 @@ class DataConfig:
             `all` takes every clip.
         stream: What of the skeleton: joints, bones or their motion.
         frames: T, frames that each view is resized to.
+        window: Cut longer recordings into windows of so many frames, each half over the one before, and take
+            each as a clip, as untrimmed recordings need; 0 takes every recording whole.
     """
 
     store: str | None = None
@@ -43,6 +45,7 @@ class DataConfig:
     split: str = "all"
     stream: Literal["joint", "bone", "motion"] = "joint"
     frames: int = 64
+    window: int = 0
 
 
 @dataclass
@@ -192,6 +195,7 @@ def _config(settings: Namespace) -> Config:
         ("train.seed", config.train.seed, 0),
         ("train.knn_every", config.train.knn_every, 0),
         ("data.frames", config.data.frames, 2),
+        ("data.window", config.data.window, 0),
     ):
         if value < least:
             raise KinemeError(f"{key} is {value}; it must be at least {least}")

@@ -109,3 +109,21 @@ def test_resident_clips_are_the_rows_of_the_store(tmp_path: Path) -> None:
     assert chosen.length.tolist() == [9, 4]
     assert torch.equal(chosen[:1].resize(9)[0], clips[2])
     assert torch.equal(chosen[1:].resize(4)[0], clips[0])
+
+
+def test_recordings_are_cut_into_windows_half_over_one_another() -> None:
+    windows = ragged(clip_of(10, 1), clip_of(3, 2), clip_of(11, 3), clip_of(4, 4)).windows(4)
+    assert windows.start.tolist() == [0, 2, 4, 6, 10, 13, 15, 17, 19, 20, 24]
+    assert windows.length.tolist() == [4, 4, 4, 4, 3, 4, 4, 4, 4, 4, 4]
+
+
+def test_windows_share_the_frames_of_their_recordings() -> None:
+    recording = clip_of(10, 1)
+    clips = ragged(recording)
+    windows = clips.windows(4)
+    assert windows.frames is clips.frames
+    close(windows.resize(4)[1], recording[:, 2:6])
+
+
+def test_windows_of_one_frame_are_frames() -> None:
+    assert ragged(clip_of(5, 1)).windows(1).start.tolist() == [0, 1, 2, 3, 4]

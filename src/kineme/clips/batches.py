@@ -43,6 +43,19 @@ class Clips:
         """M, bodies a frame."""
         return int(self.frames.shape[1])
 
+    def windows(self, frames: int) -> Clips:
+        """Cuts clips of more than `frames` frames into windows of so many, each half over the one before.
+
+        The last window of a clip ends with it, so that every frame is in one. Shorter clips stay whole; no
+        frames are copied.
+        """
+        step = max(frames // 2, 1)
+        count = 1 + (self.length - frames).clamp_min(0).add(step - 1) // step
+        row = torch.arange(len(self), device=count.device).repeat_interleave(count)
+        number = torch.arange(len(row), device=count.device) - (count.cumsum(0) - count)[row]
+        begin = torch.minimum(number * step, (self.length - frames).clamp_min(0)[row])
+        return Clips(self.frames, self.start[row] + begin, self.length[row].clamp_max(frames))
+
     def resize(self, frames: int, start: Tensor | None = None, length: Tensor | None = None) -> Tensor:
         """Resamples each clip, or a window of it, linearly to `frames` frames, in one gather.
 

@@ -1,9 +1,11 @@
-"""A method as Lightning trains it: which clips a step takes, its randomness, its learning rate."""
+"""Training as Lightning runs it: which clips a step takes, its randomness, its learning rate."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import lightning as L
 import numpy as np
@@ -19,20 +21,31 @@ from kineme.errors import KinemeError
 from kineme.methods import Method
 
 
-class Pretraining(L.LightningModule):
-    """One method on one set of clips.
+class Training(L.LightningModule, ABC):
+    """Steps on clips that stay resident, whatever is learned from them.
 
     All randomness of a step (order, views, dropout) follows from (seed, epoch, step, rank) alone, so a run
     that is resumed continues exactly as if it had not stopped.
     """
 
     clips: Clips  # ragged tensors on this process's device: neither moved nor saved with the model
+    remedy: ClassVar[str]  # against a loss that is not finite
 
-    def __init__(self, method: Method, config: Config, store: ClipStore, rows: npt.NDArray[np.int64]) -> None:
+    def __init__(self, train: TrainConfig, store: ClipStore, rows: npt.NDArray[np.int64]) -> None:
         super().__init__()
-        self.method = method
-        self.config = config
+        self.train_config = train
         self.store, self.rows = store, rows
+
+    @abstractmethod
+    def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Named scalars of the clips at `rows`, `loss` among them; all draws come from `generator`."""
+
+    def batches(self) -> Sampler[Tensor]:
+        """The rows of each step of an epoch."""
+        trainer = self.trainer
+        return EpochBatches(
+            len(self.clips), self.train_config, rank=trainer.global_rank, world=trainer.world_size
+        )
 
     def setup(self, stage: str) -> None:
         """Brings the clips where this process trains; called once its device is known."""
@@ -40,44 +53,53 @@ class Pretraining(L.LightningModule):
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Batches of rows; the clips themselves are gathered on the device."""
-        trainer = self.trainer
-        batches = EpochBatches(
-            len(self.clips), self.config.train, rank=trainer.global_rank, world=trainer.world_size
-        )
-        return DataLoader(_Rows(), sampler=batches, batch_size=None)
+        return DataLoader(_Rows(), sampler=self.batches(), batch_size=None)
 
     def training_step(self, rows: Tensor) -> dict[str, Tensor]:
         """The losses of one batch; raises KinemeError where one is not finite."""
-        train, step = self.config.train, self.global_step
+        train, step = self.train_config, self.global_step
         seed = step_seed(train.seed, step, self.global_rank)
         torch.manual_seed(seed)  # dropout
         generator = torch.Generator(self.device).manual_seed(seed)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = learning_rate(train, step, int(self.trainer.num_training_batches))
-        with torch.no_grad():
-            views = self.method.views(
-                self.clips[rows.to(self.clips.start.device)], self.config.data.stream, generator
-            )
-        losses = self.method.loss(views, **self.method.loss_options(self.current_epoch / train.epochs))
+        losses = self.losses(rows.to(self.clips.start.device), generator)
         if not torch.isfinite(losses["loss"]):
             bad = [name for name, value in losses.items() if not torch.isfinite(value) and name != "loss"]
             raise KinemeError(
                 f"step {step} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite, "
-                f"so training stopped; the last checkpoint is kept. Lower train.lr, or set "
-                f"train.precision=float32"
+                f"so training stopped; {self.remedy}"
             )
         return losses
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimiser over whatever the method lets learn."""
-        train = self.config.train
-        parameters = [p for p in self.method.parameters() if p.requires_grad]
+        """The optimiser over whatever is let learn."""
+        train = self.train_config
+        parameters = [p for p in self.parameters() if p.requires_grad]
         if train.optimizer == "sgd":
             return torch.optim.SGD(
                 parameters, train.lr, momentum=train.momentum, weight_decay=train.weight_decay
             )
         kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
         return kind(parameters, train.lr, weight_decay=train.weight_decay, fused=True)
+
+
+class Pretraining(Training):
+    """One method on one set of clips, whose labels it does not see."""
+
+    remedy = "the last checkpoint is kept. Lower train.lr, or set train.precision=float32"
+
+    def __init__(self, method: Method, config: Config, store: ClipStore, rows: npt.NDArray[np.int64]) -> None:
+        super().__init__(config.train, store, rows)
+        self.method = method
+        self.config = config
+
+    def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """The method's, of its views."""
+        with torch.no_grad():
+            views = self.method.views(self.clips[rows], self.config.data.stream, generator)
+        options = self.method.loss_options(self.current_epoch / self.config.train.epochs)
+        return self.method.loss(views, **options)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
@@ -92,6 +114,11 @@ def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
     if train.schedule == "cosine":
         return rate * (1 + math.cos(math.pi * epoch / train.epochs)) / 2
     return rate * 0.1 ** sum(math.floor(epoch) >= milestone for milestone in train.milestones)
+
+
+def epoch_order(seed: int, epoch: int, clips: int) -> Tensor:
+    """(clips,) the order of an epoch, from nothing but the seed and its number."""
+    return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(clips))
 
 
 class EpochBatches(Sampler[Tensor]):
@@ -114,7 +141,7 @@ class EpochBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = torch.from_numpy(np.random.default_rng([self.train.seed, self.epoch]).permutation(self.clips))
+        order = epoch_order(self.train.seed, self.epoch, self.clips)
         whole = order[: len(self) * self.train.batch_size * self.world]
         yield from whole.view(len(self), self.world, -1)[:, self.rank]
 
