@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from kineme.clips.splits import split_rows
+from kineme.clips.splits import published_splits, split_rows
 from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
@@ -73,7 +73,7 @@ def test_cross_view_and_cross_setup(ntu: ClipStore) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["xsub60", "xsub120", "xview", "xset", "odd-even", "subjects:3,7", "cameras:1"]
+    "name", ["xsub60", "xsub120", "xview", "xset", "odd-even", "subjects:3,7", "leave:3,7", "cameras:1"]
 )
 def test_every_clip_either_trains_or_tests(ntu: ClipStore, name: str) -> None:
     both = np.concatenate([split_rows(ntu, name, "train"), split_rows(ntu, name, "test")])
@@ -95,6 +95,24 @@ def test_subjects_by_name(tmp_path: Path) -> None:
     store = store_of(tmp_path, [{"subject": subject} for subject in ("bd", "mm", "bk", "03")])
     assert split_rows(store, "subjects:bd, bk", "train").tolist() == [0, 2]
     assert split_rows(store, "subjects:3", "train").tolist() == [3]
+
+
+def test_subjects_left_out_are_tested_on(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [{"subject": subject} for subject in ("bd", "mm", "bk", "03")])
+    assert split_rows(store, "leave:3", "train").tolist() == [0, 1, 2]
+    assert split_rows(store, "leave:03, bd", "test").tolist() == [0, 3]
+
+
+def test_published_splits_are_those_that_a_store_can_serve(ntu: ClipStore, tmp_path: Path) -> None:
+    assert published_splits(ntu) == {
+        "xsub": (159, 159),
+        "xview": (212, 106),
+        "xset": (159, 159),
+        "odd-even": (159, 159),
+    }
+    (tmp_path / "lists").mkdir()
+    rows: list[dict[str, Any]] = [{"camera": 2, "splits": {"xsub": i < 3}} for i in range(5)]
+    assert published_splits(store_of(tmp_path / "lists", rows)) == {"xsub": (3, 2)}
 
 
 def test_joined_splits_train_on_both_and_test_on_neither(tmp_path: Path) -> None:
@@ -129,6 +147,9 @@ def test_lists_that_come_with_the_clips_say_who_trains_and_who_tests(tmp_path: P
         ("xsub", "train", "'xsub' is a split of NTU RGB+D and PKU-MMD, and the source is 'handmade'"),
         ("xset", "train", "not every clip has a setup"),
         ("odd-even", "train", "one is called 'mm'"),
+        ("leave:", "train", "no split is called 'leave:'"),
+        ("leave:1,9", "train", "has no subject '9'; there are 1, mm"),
+        ("leave:1,mm", "train", "split 'leave:1,mm' leaves no clips to train on"),
         ("subjects:1,9", "train", "has no subject '9'; there are 1, mm"),
         ("cameras:2", "train", "has no camera '2'; there are 1"),
         ("cameras:1", "test", "split 'cameras:1' leaves no clips to test on"),

@@ -9,6 +9,7 @@
 | `xset` | even setups |
 | `odd-even` | odd subjects |
 | `subjects:1,2,5` | these subjects |
+| `leave:3,7` | all subjects but these, who are left out to test on |
 | `cameras:2,3` | these cameras |
 
 All others test; but lists that come with a data set, as PKU-MMD's, travel in its store and name those that
@@ -18,6 +19,7 @@ of them train on and test on clips that all of them test on; clips in between ar
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 import numpy as np
@@ -28,7 +30,8 @@ from kineme.errors import KinemeError
 
 Mask = npt.NDArray[np.bool_]
 
-_NAMES = "all, xsub, xsub60, xsub120, xview, xset, odd-even, subjects:1,2,5 and cameras:2,3"
+_PUBLISHED = ("xsub", "xview", "xset", "odd-even")
+_NAMES = "all, xsub, xsub60, xsub120, xview, xset, odd-even, subjects:1,2,5, leave:3,7 and cameras:2,3"
 
 # Training performers: Shahroudy et al., CVPR 2016 (60) and Liu et al., TPAMI 2019 (120).
 _XSUB60 = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
@@ -52,6 +55,19 @@ def split_rows(store: ClipStore, name: str, part: Literal["train", "test"]) -> n
     if not chosen.any():
         raise KinemeError(f"{store.path}: split {name!r} leaves no clips to {part} on")
     return np.flatnonzero(chosen)
+
+
+def published_splits(store: ClipStore) -> dict[str, tuple[int, int]]:
+    """Published splits that a store can serve → their numbers of training and test clips.
+
+    Those that came with its clips first; a split is left out where the store lacks what it needs, or has no
+    clips for one of its parts.
+    """
+    sizes = {}
+    for name in dict.fromkeys((*store.splits, *_PUBLISHED)):
+        with suppress(KinemeError):
+            sizes[name] = len(split_rows(store, name, "train")), len(split_rows(store, name, "test"))
+    return sizes
 
 
 def _in_part(store: ClipStore, name: str, part: Literal["train", "test"]) -> Mask:
@@ -84,6 +100,8 @@ def _training(store: ClipStore, name: str) -> Mask:
         return np.equal(_column(store, "setup") % 2, 0)
     if kind == "subjects" and values:
         return _among(store, _subjects(store), values, "subject")
+    if kind == "leave" and values:
+        return ~_among(store, _subjects(store), values, "subject")
     if kind == "cameras" and values:
         return _among(store, _column(store, "camera").astype(str), values, "camera")
     raise KinemeError(f"no split is called {name!r}; there are {_NAMES}, joined by +")
