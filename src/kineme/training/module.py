@@ -94,6 +94,18 @@ class Pretraining(Training):
         self.method = method
         self.config = config
 
+    def setup(self, stage: str) -> None:
+        """Brings the clips, or the windows of them, where this process trains."""
+        super().setup(stage)
+        if self.config.data.window:
+            self.clips = self.clips.windows(self.config.data.window)
+
+    def setup(self, stage: str) -> None:
+        """Brings the clips where this process trains, long ones cut into windows if the settings say so."""
+        super().setup(stage)
+        if self.config.data.window:
+            self.clips = self.clips.windows(self.config.data.window)
+
     def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """The method's, of its views."""
         with torch.no_grad():
