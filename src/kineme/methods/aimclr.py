@@ -99,6 +99,13 @@ class AimCLR(Method):
         ]
         return tuple(to_stream(view, stream, self.encoder.shape.layout) for view in joints)
 
+    def mild_view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
+        """The normal view, pad-crop and shear, as in the published fine-tuning."""
+        frames = self.encoder.shape.frames
+        window = augment.draw_window(clips.length, frames, (self.min_crop, 1.0), generator)
+        view = self._view(clips.resize(frames, *window), generator, extreme=False)
+        return to_stream(view, stream, self.encoder.shape.layout)
+
     def _view(self, x: Tensor, generator: torch.Generator, extreme: bool) -> Tensor:
         """(N, C, T, V, M) joints as resampled → one augmented view of them."""
         n, frames = len(x), x.shape[2]

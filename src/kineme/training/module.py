@@ -95,12 +95,6 @@ class Pretraining(Training):
         self.config = config
 
     def setup(self, stage: str) -> None:
-        """Brings the clips, or the windows of them, where this process trains."""
-        super().setup(stage)
-        if self.config.data.window:
-            self.clips = self.clips.windows(self.config.data.window)
-
-    def setup(self, stage: str) -> None:
         """Brings the clips where this process trains, long ones cut into windows if the settings say so."""
         super().setup(stage)
         if self.config.data.window:

@@ -63,6 +63,7 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     torch.manual_seed(config.train.seed)
     encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
     method = build_method(config.method, encoder)
+    resolve_device(config.train)  # what cannot be trained here leaves no run behind
     if is_first_process():
         if resume:
             _check_state(out / STATE)

@@ -1,0 +1,89 @@
+"""Training with labels: an encoder and a linear layer on its clip feature, end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import Sampler
+
+from kineme.clips.batches import Clips
+from kineme.clips.store import ClipStore
+from kineme.config import TrainConfig
+from kineme.encoders import Encoder
+from kineme.training.module import Training, epoch_order
+
+View = Callable[[Clips, torch.Generator], Tensor]
+
+
+class Supervised(Training):
+    """Cross-entropy on the classes of labelled clips; encoder and linear layer both learn.
+
+    Args:
+        encoder: is trained in place.
+        head: from its clip feature to the classes' logits; is trained in place.
+        view: augments a batch of clips to (N, C, T, V, M).
+        train: settings; `devices` is 1.
+        store: where the clips are.
+        rows: (n,) which of them.
+        labels: (n,) their classes, 0 or more.
+    """
+
+    remedy = "pass a smaller --lr"
+    labels: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: nn.Linear,
+        view: View,
+        train: TrainConfig,
+        store: ClipStore,
+        rows: npt.NDArray[np.int64],
+        labels: npt.NDArray[np.int64],
+    ) -> None:
+        super().__init__(train, store, rows)
+        self.encoder, self.head = encoder, head
+        self.view = view
+        self.register_buffer("labels", torch.from_numpy(labels), persistent=False)
+
+    def batches(self) -> Sampler[Tensor]:
+        """Every clip once an epoch."""
+        return EvenBatches(len(self.clips), self.train_config)
+
+    def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Cross-entropy, in float32."""
+        with torch.no_grad():
+            view = self.view(self.clips[rows], generator)
+        return {"loss": F.cross_entropy(self(view).float(), self.labels[rows])}
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(N, C, T, V, M) → (N, classes) logits."""
+        logits: Tensor = self.head(self.encoder(clips).clip)
+        return logits
+
+
+class EvenBatches(Sampler[Tensor]):
+    """The batches of each epoch, each clip in one of them: a permutation that depends on (seed, epoch).
+
+    There are as few batches as there can be, and all are of one size, give or take one clip. With few labels
+    that matters: no step's batch statistics and gradient are those of a left-over clip or two.
+    """
+
+    def __init__(self, clips: int, train: TrainConfig) -> None:
+        self.clips, self.train = clips, train
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-self.clips // self.train.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from epoch_order(self.train.seed, self.epoch, self.clips).tensor_split(len(self))
