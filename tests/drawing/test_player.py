@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.drawing.player import UNSEEN, Row, head, legend, page, player, timeline
+from kineme.drawing.player import UNSEEN, Row, head, legend, page, player, scene, timeline
 from kineme.layouts import Layout
 
 STICK = Layout.from_names(
@@ -153,3 +153,9 @@ def test_every_colour_that_is_named_has_a_value_for_light_and_for_dark() -> None
 def test_the_script_is_javascript() -> None:
     with files("kineme.drawing").joinpath("player.js").open("rb") as script:
         subprocess.run(["node", "--check", "-"], stdin=script, check=True)
+
+
+def test_a_scene_is_what_a_player_carries() -> None:
+    html = player("a", standing(), STICK, fps=12.5, first=3)
+    told = scene(standing(), STICK, fps=12.5, first=3)
+    assert {key: attribute(html, key) for key in told} == {key: str(value) for key, value in told.items()}

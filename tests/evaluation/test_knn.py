@@ -5,7 +5,7 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.evaluation import knn
-from kineme.evaluation.knn import nearest_label
+from kineme.evaluation.knn import nearest, nearest_label
 
 
 def _by_hand(train, labels, test, k):
@@ -32,6 +32,13 @@ def test_agrees_with_a_loop(k):
 def test_similarity_is_the_cosine_not_the_distance():
     train = np.array([[10.0, 0.0], [0.0, 1.0]], dtype=np.float32)
     assert nearest_label(train, np.array([0, 1]), np.array([[1.0, 0.2]], dtype=np.float32)).tolist() == [0]
+
+
+def test_neighbours_come_the_nearest_first_with_their_cosine():
+    train = np.array([[0.0, 2.0], [3.0, 4.0], [5.0, 0.0]], dtype=np.float32)
+    rows, similarity = nearest(train, np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32), k=2)
+    assert rows.tolist() == [[2, 1], [0, 1]]
+    np.testing.assert_allclose(similarity, [[1.0, 0.6], [1.0, 0.8]], rtol=1e-6)
 
 
 def test_of_equally_many_votes_the_nearer_class_wins():

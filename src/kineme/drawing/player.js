@@ -17,12 +17,30 @@
 
   class Player {
     constructor(element) {
-      const data = element.dataset;
       this.element = element;
       this.canvas = element.querySelector("canvas");
       this.button = element.querySelector("button");
       this.scrubber = element.querySelector("input");
       this.readout = element.querySelector("output");
+      this.turn = 0; // radians about the vertical axis
+      this.tilt = 0.14; // radians from above
+      this.playing = element.dataset.autoplay === "1" && !calm.matches;
+      this.inView = false;
+      this.#read();
+      this.#listen();
+      this.#show();
+    }
+
+    load(scene) { // another clip in this one's place, as `scene` of player.py gives it
+      Object.assign(this.element.dataset, scene);
+      this.#read();
+      if (this.scrubber) this.scrubber.max = this.frames - 1;
+      this.#show();
+      this.#draw();
+    }
+
+    #read() {
+      const data = this.element.dataset;
       this.frames = Number(data.frames);
       this.bodies = Number(data.bodies);
       this.fps = Number(data.fps);
@@ -36,12 +54,6 @@
       this.points = decoded(data.points);
       this.frame = 0;
       this.clock = 0; // seconds since frame 0
-      this.turn = 0; // radians about the vertical axis
-      this.tilt = 0.14; // radians from above
-      this.playing = data.autoplay === "1" && !calm.matches;
-      this.inView = false;
-      this.#listen();
-      this.#show();
     }
 
     play() {

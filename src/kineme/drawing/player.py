@@ -16,6 +16,7 @@ In JavaScript a player is its element:
     const element = document.getElementById("query");
     element.addEventListener("frame", event => console.log(event.detail.frame));   // on every new frame
     element.player.seek(40); element.player.play(); element.player.pause(); element.player.frame;
+    element.player.load({...});   // another clip in its place, as `scene` gives it
 
 Listeners may be added as soon as the element is parsed; `element.player` is there after DOMContentLoaded.
 Players run while they are in view, and do not start by themselves for readers who prefer reduced motion.
@@ -83,35 +84,46 @@ def player(
         controls: with a button, a scrubber and the frame's number.
         autoplay: plays as soon as it is in view.
     """
-    frames, bodies, joints, _ = clip.shape
-    points, scene = _quantised(clip, layout, up)
-    sides = [0] * joints
-    for left, right in layout.mirrored:
-        sides[left], sides[right] = 1, 2
-    data = {
-        "frames": frames,
-        "bodies": bodies,
-        "first": first,
-        "fps": f"{fps:g}",
-        **{key: f"{measure:.6g}" for key, measure in scene.items()},
-        "parents": " ".join(map(str, layout.parents)),
-        "sides": " ".join(map(str, sides)),
-        "autoplay": int(autoplay),
-        "points": base64.b64encode(points.tobytes()).decode("ascii"),
-    }
-    attributes = " ".join(f'data-{key}="{value}"' for key, value in data.items())
+    attributes = {**scene(clip, layout, fps=fps, up=up, first=first), "autoplay": int(autoplay)}
+    words = " ".join(f'data-{key}="{value}"' for key, value in attributes.items())
     label = escape(caption or name, quote=True)
     bar = (
         '<div class="kineme-bar"><button type="button" aria-label="play">▶</button>'
-        f'<input type="range" min="0" max="{frames - 1}" value="0" aria-label="frame"><output></output></div>'
+        f'<input type="range" min="0" max="{len(clip) - 1}" value="0" aria-label="frame">'
+        "<output></output></div>"
     )
     return (
-        f'<figure class="kineme-player" id="{escape(name, quote=True)}" {attributes}>\n'
+        f'<figure class="kineme-player" id="{escape(name, quote=True)}" {words}>\n'
         f'<canvas tabindex="0" role="img" aria-label="{label}: a moving skeleton; drag, or use the arrow '
         'keys, to turn it; space plays and pauses"></canvas>\n'
         f"{bar if controls else ''}\n"
         f"{f'<figcaption>{escape(caption)}</figcaption>' if caption else ''}</figure>\n"
     )
+
+
+def scene(
+    clip: Array, layout: Layout, *, fps: float = 30.0, up: Sequence[float] = Y_UP, first: int = 0
+) -> dict[str, str | int]:
+    """What a player shows: its data attributes, and what `element.player.load(...)` takes in their place.
+
+    Args:
+        clip, layout, fps, up, first: as of `player`.
+    """
+    frames, bodies, joints, _ = clip.shape
+    points, measures = _quantised(clip, layout, up)
+    sides = [0] * joints
+    for left, right in layout.mirrored:
+        sides[left], sides[right] = 1, 2
+    return {
+        "frames": frames,
+        "bodies": bodies,
+        "first": first,
+        "fps": f"{fps:g}",
+        **{key: f"{measure:.6g}" for key, measure in measures.items()},
+        "parents": " ".join(map(str, layout.parents)),
+        "sides": " ".join(map(str, sides)),
+        "points": base64.b64encode(points.tobytes()).decode("ascii"),
+    }
 
 
 def timeline(name: str, frames: int, rows: Sequence[Row], *, first: int = 0) -> str:

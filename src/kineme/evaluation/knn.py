@@ -35,15 +35,37 @@ def nearest_label(
     Raises:
         KinemeError: k is below 1 or above the number of training clips.
     """
+    rows, similarity = nearest(train, test, k=k, device=device)
+    votes = torch.from_numpy(labels[rows])
+    return _vote(votes, torch.from_numpy(similarity), int(labels.max()) + 1).numpy()
+
+
+def nearest(
+    train: Array, test: Array, *, k: int = 1, device: torch.device | str = "cpu"
+) -> tuple[Array, Array]:
+    """The k training clips nearest to each test clip, the nearest first.
+
+    Args:
+        train: (N, D) features of the training clips.
+        test: (N', D) features of the test clips.
+        k: how many.
+        device: where the similarities are computed.
+
+    Returns:
+        (N', k) int64 rows of `train`, and (N', k) float32 their cosine similarity.
+
+    Raises:
+        KinemeError: k is below 1 or above the number of training clips.
+    """
     if not 1 <= k <= len(train):
         raise KinemeError(f"k = {k} neighbours of {len(train)} training clips; choose 1 to {len(train)}")
     index = F.normalize(torch.from_numpy(train).to(device), dim=1).T
-    classes = torch.from_numpy(labels).to(device)
-    found = []
+    rows, similarities = [], []
     for queries in torch.split(torch.from_numpy(test), max(1, CHUNK // len(train))):
         similarity, neighbours = (F.normalize(queries.to(device), dim=1) @ index).topk(k, dim=1)
-        found.append(_vote(classes[neighbours], similarity, int(labels.max()) + 1).cpu())
-    return torch.cat(found).numpy()
+        rows.append(neighbours.cpu())
+        similarities.append(similarity.cpu())
+    return torch.cat(rows).numpy(), torch.cat(similarities).numpy()
 
 
 def _vote(labels: torch.Tensor, similarity: torch.Tensor, classes: int) -> torch.Tensor:
