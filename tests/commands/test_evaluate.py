@@ -1,6 +1,7 @@
 """`kineme evaluate` from a run directory to a result file."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +22,24 @@ STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"
 CLASSES = ("rise", "fall", "swing", "push", "rest", "turn")
 
 
-def write_store(path: Path, *, labelled: bool = True, recipe: Recipe = PLAIN) -> Path:
+def write_store(
+    path: Path,
+    *,
+    labelled: bool = True,
+    recipe: Recipe = PLAIN,
+    label: Callable[[int], int] = lambda i: i % 6,
+) -> Path:
     """Clips of four subjects; in each class the hand moves another way, so that all can be told apart."""
     ways = np.array([[0, 1, 0], [0, -1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0], [-1, 0, 1]])
     rng = np.random.default_rng(0)
     manifest = Manifest(STICK, recipe, "test", CLASSES)
     with StoreWriter(path, manifest, bodies=1) as writer:
         for i in range(48):
-            label, subject, frames = i % 6, str(1 + i // 12), 10 + i % 5
+            subject, frames = str(1 + i // 12), 10 + i % 5
             xyz = np.tile([[0, 0, 0], [0, 1, 0], [0.3, 1, 0]], (frames, 1, 1, 1)).astype(float)
-            xyz[:, 0, 2] += np.linspace(0, 1, frames)[:, None] * ways[label]
+            xyz[:, 0, 2] += np.linspace(0, 1, frames)[:, None] * ways[i % 6]
             xyz += 0.01 * rng.standard_normal(xyz.shape)
-            writer.add(Clip(f"clip{i:02}", xyz, label=label if labelled else -1, subject=subject))
+            writer.add(Clip(f"clip{i:02}", xyz, label=label(i) if labelled else -1, subject=subject))
     return path
 
 
@@ -76,6 +83,33 @@ def test_knn_reports_the_encoder_and_its_baselines(run, capsys):
     assert f"{result.scores['knn'].value:.1f}" in shown
     low, high = result.scores["knn"].interval
     assert low <= result.scores["knn"].value <= high
+
+
+def test_knn_reports_the_ranking(run):
+    knn(run, k=5, baselines=False)
+    scores = Result.from_json(run / "results" / "knn-k5.json").scores
+    assert list(scores) == ["knn", "recall@5", "recall@10", "mAP"]
+    knn(run)
+    nearest = Result.from_json(run / "results" / "knn.json")
+    assert nearest.baselines[RAW]["mAP"].value == pytest.approx(100.0)  # the classes lie apart
+    assert nearest.scores["mAP"] == scores["mAP"]  # whoever votes
+    assert nearest.scores["knn"].value <= scores["recall@5"].value <= scores["recall@10"].value
+    low, high = scores["mAP"].interval
+    assert low < scores["mAP"].value < high
+
+
+def test_classes_that_nobody_trains_are_left_out_of_the_ranking(tmp_path, capsys):
+    def label(i: int) -> int:
+        return 5 if i // 12 == 3 and i % 6 == 0 else i % 5  # class 5: in clips 36 and 42, of subject 4
+
+    run = write_run(tmp_path / "run", write_store(tmp_path / "moves", label=label))
+    knn(run, baselines=False)
+    assert "2 test clips are of classes that no training clip has: recall and mAP are of the other 22" in capsys.readouterr().err
+    result = Result.from_json(run / "results" / "knn.json")
+    sought = [label(i) for i in range(48) if i // 12 in (1, 3)]
+    assert (len(sought), sought.count(5)) == (24, 2)
+    hits = result.scores["recall@10"].value * 22 / 100
+    assert hits == pytest.approx(round(hits))
 
 
 def test_linear_reports_both_probes_with_the_last_epoch_before_the_best(run):

@@ -124,6 +124,12 @@ def test_the_table_has_baselines_first_and_joins_protocols():
     ]
 
 
+def test_the_title_says_what_the_figures_are():
+    ranking = result(protocol="knn", scores={"knn": Score(81.25), "mAP": Score(70.0)}, baselines={})
+    assert table(ranking).title.endswith("odd-even: top-1, recall and mAP %")
+    assert table(result()).title.endswith("odd-even: top-1 %")
+
+
 def test_several_seeds_are_shown_with_their_deviation():
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(table(result(scores={"last": Score(71.04, deviation=1.26)}, baselines={})))

@@ -26,7 +26,9 @@ from kineme.errors import KinemeError
 from kineme.evaluation.features import check_compatible, extract, raw_coordinates
 from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.linear import logistic, settings_for, sgd
+from kineme.evaluation.metrics import bootstrap_interval
 from kineme.evaluation.overlap import unseen_test_clips
+from kineme.evaluation.ranking import Ranking, rank
 from kineme.evaluation.results import (
     PRETRAINED,
     RANDOM,
@@ -40,6 +42,8 @@ from kineme.evaluation.results import (
 
 Array = npt.NDArray[Any]
 
+RECALL_AT = (5, 10)  # recall@1 is the figure of one neighbour
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -47,12 +51,13 @@ class Outcome:
 
     Attributes:
         score: its figure.
-        predicted: (N',) classes; (seeds, N') where the score is a mean over several seeds.
+        predicted: (N',) classes; (seeds, N') where the score is a mean over several seeds; None where
+            nothing is predicted.
         scores: (N', classes), greater is likelier; None where a protocol only names a class.
     """
 
     score: Score
-    predicted: Array
+    predicted: Array | None = None
     scores: Array | None = None
 
     @classmethod
@@ -184,7 +189,10 @@ def linear(
 
 
 def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> tuple[Result, Predictions]:
-    """Retrieval: the label of the nearest training clips, by cosine similarity.
+    """Retrieval: the label of the nearest training clips by cosine similarity, and their whole ranking.
+
+    `recall@k` is the share of test clips with a clip of their class among the k nearest training clips, `mAP`
+    the mean average precision of the ranking; see `ranking.Ranking`.
 
     Args:
         task: what is measured on which clips.
@@ -195,9 +203,32 @@ def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> tup
 
     def measure(train: Array, test: Array) -> dict[str, Outcome]:
         predicted = nearest_label(train, task.labels, test, k=k, device=task.device)
-        return {"knn": Outcome(Score.of_hits(predicted == task.test_labels), predicted)}
+        found = rank(train, task.labels, test, task.test_labels, device=task.device)
+        return {
+            "knn": Outcome(Score.of_hits(predicted == task.test_labels), predicted),
+            **{name: Outcome(score) for name, score in _of_ranking(found).items()},
+        }
 
+    sought = np.isin(task.test_labels, task.labels)
+    if not sought.all():
+        Console(stderr=True).print(
+            f"{np.sum(~sought)} test clips are of classes that no training clip has: recall and mAP are of "
+            f"the other {np.sum(sought)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     return _evaluate(task, measure, "knn", {"k": k}, seed, baselines, detailed="knn")
+
+
+def _of_ranking(found: Ranking) -> dict[str, Score]:
+    """Recall and mean average precision; none where no test clip has anything to be found."""
+    if len(found.queries) == 0:
+        return {}
+    precision = 100 * found.average_precision
+    return {
+        **{f"recall@{k}": Score.of_hits(found.first <= k) for k in RECALL_AT},
+        "mAP": Score(float(precision.mean()), bootstrap_interval(precision)),
+    }
 
 
 def _labelled(store: ClipStore, split: str, part: Literal["train", "test"]) -> Array:
@@ -260,6 +291,7 @@ def report(
     scores = {row: {name: each.score for name, each in found.items()} for row, found in outcomes.items()}
     own = outcomes[PRETRAINED]
     predicted = own[detailed].predicted
+    assert predicted is not None, detailed
     labels = np.broadcast_to(task.test_labels, predicted.shape)
     predictions = Predictions(
         names=task.store.names[task.test],

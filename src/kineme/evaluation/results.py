@@ -24,7 +24,8 @@ from kineme.files import written_aside
 Array = npt.NDArray[Any]
 
 PRETRAINED, RANDOM, RAW = "pre-trained encoder", "random encoder", "raw coordinates"
-COLUMNS = {"logistic": "Logistic", "last": "SGD last", "best": "SGD best", "knn": "kNN"}
+RANKING = {"recall@5": "Recall@5", "recall@10": "Recall@10", "mAP": "mAP"}  # the figures that are no top-1
+COLUMNS = {"logistic": "Logistic", "last": "SGD last", "best": "SGD best", "knn": "kNN", **RANKING}
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class Result:
         store, fingerprint, store_recipe: the data set that was measured on.
         split: its division into training and test part.
         train_clips, test_clips: their sizes.
-        scores: of the pre-trained encoder, by probe: `logistic`, `last`, `best`, `knn`.
+        scores: of the pre-trained encoder, by probe: `logistic`, `last`, `best`, `knn`; of retrieval also
+            `recall@5`, `recall@10` and `mAP`.
         baselines: the same of a randomly initialised encoder and of raw coordinates.
         detailed: the probe to which the per-class figures belong.
         class_names: in the order of the two following.
@@ -211,9 +213,11 @@ def save(result: Result, run: Path, *qualifiers: str, predictions: Predictions |
 
 
 def table(*results: Result) -> Table:
-    """Top-1 by row (baselines first) and probe, of one run's results on one data set, for the terminal."""
+    """One run's results on one data set, by row (baselines first) and probe, for the terminal."""
     first = results[0]
-    title = f"{first.method} ({first.stream}) on {first.store}, {first.split}: top-1 %"
+    names = [name for name in COLUMNS if any(name in result.scores for result in results)]
+    figures = "top-1, recall and mAP" if RANKING.keys() & set(names) else "top-1"
+    title = f"{first.method} ({first.stream}) on {first.store}, {first.split}: {figures} %"
     caption = (
         f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}; "
         "below: 95 % bootstrap interval"
@@ -225,7 +229,6 @@ def table(*results: Result) -> Table:
         caption_justify="left",
         min_width=max(len(title), len(caption)),
     )
-    names = [name for name in COLUMNS if any(name in result.scores for result in results)]
     shown.add_column("")
     for name in names:
         shown.add_column(COLUMNS[name], justify="right")
