@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy.typing as npt
 import pytest
 from golden_fill import GOLDEN
 
-from kineme.clips.recipes import get_recipe, parse_recipe
+from kineme.clips.recipes import get_recipe, joint_at_zero, keeps_zeros, parse_recipe, upward
 from kineme.clips.sources.ntu import read_skeleton
+from kineme.clips.sources.raw import RawFile
 from kineme.clips.store import Recipe
 from kineme.errors import KinemeError
 from kineme.layouts import Layout, get_layout
@@ -20,7 +22,7 @@ from kineme.layouts import Layout, get_layout
 Array = npt.NDArray[Any]
 NTU = get_layout("ntu25")
 KINECT = get_layout("kinect20")
-RAW = sorted((GOLDEN / "ntu_raw").glob("*.skeleton"))
+RAW = [RawFile(PurePosixPath(path.name), path) for path in sorted((GOLDEN / "ntu_raw").glob("*.skeleton"))]
 
 
 def moving(frames: int = 20, bodies: int = 1, layout: Layout = NTU, seed: int = 0) -> Array:
@@ -49,13 +51,13 @@ def with_two_bodies(xyz: Array) -> Array:
     return np.pad(xyz, ((0, 0), (0, 2 - xyz.shape[1]), (0, 0), (0, 0)))
 
 
-@pytest.mark.parametrize("row", range(5), ids=[path.stem for path in RAW])
+@pytest.mark.parametrize("row", range(5), ids=[file.stem for file in RAW])
 def test_crossclr_agrees_with_the_published_arrays(row: int) -> None:
     ours = with_two_bodies(get_recipe("crossclr")(read_skeleton(RAW[row]), NTU))
     np.testing.assert_allclose(ours, golden("position_50", row), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("row", range(5), ids=[path.stem for path in RAW])
+@pytest.mark.parametrize("row", range(5), ids=[file.stem for file in RAW])
 def test_agcn_agrees_with_the_published_arrays(row: int) -> None:
     ours = with_two_bodies(get_recipe("agcn")(read_skeleton(RAW[row]), NTU))
     with np.load(GOLDEN / "preprocess_ntu.npz") as stored:
@@ -230,3 +232,27 @@ def test_inputs_stay_as_they_were() -> None:
         assert result.dtype == np.float32
         assert result.flags.c_contiguous
         assert not np.shares_memory(result, xyz)
+
+
+EVERY_RECIPE = ["plain", "plain(facing=True)", "plain(centre=clip)", "crossclr", "agcn"]
+
+
+@pytest.mark.parametrize("line", EVERY_RECIPE)
+def test_what_is_known_of_a_recipe_s_clips_holds_for_real_ones(line: str) -> None:
+    preprocess = parse_recipe(line)
+    raw = read_skeleton(RAW[0])
+    clip = preprocess(raw, NTU)[:, 0]
+    height = clip @ upward(preprocess.recipe)
+    assert (height[:, 3] - height[:, [15, 19]].mean(axis=1) > 1.2).all()  # from the feet to the head
+    at_zero = np.flatnonzero(~clip.any(axis=(0, 2)))
+    known = joint_at_zero(preprocess.recipe, NTU)
+    assert at_zero.tolist() == ([] if known is None else [known])
+    raw[:, :, 23] = 0  # a hand tip was not seen
+    stays = not preprocess(raw, NTU)[:, 0, 23].any()
+    assert stays == keeps_zeros(preprocess.recipe)
+
+
+def test_no_joint_lies_at_an_origin_between_joints() -> None:
+    coco = get_layout("coco17")
+    assert [joint_at_zero(parse_recipe(line).recipe, coco) for line in ("plain", "agcn")] == [None, None]
+    assert joint_at_zero(parse_recipe("crossclr").recipe, coco) == coco.centre

@@ -113,6 +113,28 @@ def parse_recipe(text: str) -> Preprocessing:
     return get_recipe(call.func.id, **parameters)
 
 
+def upward(recipe: Recipe) -> tuple[float, float, float]:
+    """Unit vector of the axis that points up in clips of a recipe: y, but `agcn` turns the spine along z."""
+    return (0.0, 0.0, 1.0) if recipe.name == "agcn" else (0.0, 1.0, 0.0)
+
+
+def joint_at_zero(recipe: Recipe, layout: Layout) -> int | None:
+    """The joint that lies at the origin in every frame, by the recipe; None where there is none.
+
+    It is one of the first body only, but for `crossclr`.
+    """
+    joints = {"plain": list(layout.origin), "crossclr": [layout.centre]}.get(recipe.name)
+    if recipe.name == "agcn":
+        joints = _spine_end(layout)
+    moves_about = recipe.parameters.get("centre") == "clip"
+    return joints[0] if joints and len(joints) == 1 and not moves_about else None
+
+
+def keeps_zeros(recipe: Recipe) -> bool:
+    """Whether a joint that the recording left at zero is zero in the clip; only `agcn` does not move it."""
+    return recipe.name == "agcn"
+
+
 def _nearest(word: str, known: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0)
     return f"; did you mean {close[0]!r}? There are: {', '.join(known)}" if close else "; it has none"
