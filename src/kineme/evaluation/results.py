@@ -24,8 +24,17 @@ from kineme.files import written_aside
 Array = npt.NDArray[Any]
 
 PRETRAINED, RANDOM, RAW = "pre-trained encoder", "random encoder", "raw coordinates"
+SCRATCH = "trained from scratch"
 RANKING = {"recall@5": "Recall@5", "recall@10": "Recall@10", "mAP": "mAP"}  # the figures that are no top-1
-COLUMNS = {"logistic": "Logistic", "last": "SGD last", "best": "SGD best", "knn": "kNN", **RANKING}
+COLUMNS = {
+    "logistic": "Logistic",
+    "last": "SGD last",
+    "best": "SGD best",
+    "knn": "kNN",
+    **RANKING,
+    "finetune last": "Fine-tuned last",
+    "finetune best": "Fine-tuned best",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class Score:
             there are no more than five.
         epoch: of the probe's or the classifier's training, where it is trained in epochs.
         deviation: standard deviation over seeds, where `value` is the mean over several.
+        values: the figure of each seed.
     """
 
     value: float
@@ -46,6 +56,7 @@ class Score:
     top5: float | None = None
     epoch: int | None = None
     deviation: float | None = None
+    values: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, scores: Array, labels: Array, epoch: int | None = None) -> Score:
@@ -116,8 +127,9 @@ class Result:
         split: its division into training and test part.
         train_clips, test_clips: their sizes.
         scores: of the pre-trained encoder, by probe: `logistic`, `last`, `best`, `knn`; of retrieval also
-            `recall@5`, `recall@10` and `mAP`.
-        baselines: the same of a randomly initialised encoder and of raw coordinates.
+            `recall@5`, `recall@10` and `mAP`; of few labels by their share, such as `10 %`.
+        baselines: the same of a randomly initialised encoder and of raw coordinates, or of the encoder
+            trained from scratch.
         detailed: the probe to which the per-class figures belong.
         class_names: in the order of the two following.
         per_class_accuracy: per cent; None for a class without test clips.
@@ -178,12 +190,13 @@ class Result:
             ) from error
 
 
-def _scores(data: Mapping[str, Any]) -> dict[str, Score]:
+def _scores(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
     """Scores as they stand in a file; what is a tuple was written as a list."""
-    return {
-        name: Score(**{**score, "interval": tuple(score["interval"]) if score["interval"] else None})
-        for name, score in data.items()
-    }
+
+    def read(value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    return {name: Score(**{key: read(value) for key, value in score.items()}) for name, score in data.items()}
 
 
 def per_class(labels: Array, predicted: Array, classes: int) -> dict[str, Any]:
@@ -215,12 +228,13 @@ def save(result: Result, run: Path, *qualifiers: str, predictions: Predictions |
 def table(*results: Result) -> Table:
     """One run's results on one data set, by row (baselines first) and probe, for the terminal."""
     first = results[0]
-    names = [name for name in COLUMNS if any(name in result.scores for result in results)]
+    found = dict.fromkeys(_column(result, name) for result in results for name in result.scores)
+    names = sorted(found, key=lambda name: [*COLUMNS].index(name) if name in COLUMNS else len(COLUMNS))
+    several = any(score.deviation is not None for result in results for score in result.scores.values())
     figures = "top-1, recall and mAP" if RANKING.keys() & set(names) else "top-1"
     title = f"{first.method} ({first.stream}) on {first.store}, {first.split}: {figures} %"
-    caption = (
-        f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}; "
-        "below: 95 % bootstrap interval"
+    caption = f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}; " + (
+        "±: standard deviation over seeds" if several else "below: 95 % bootstrap interval"
     )
     shown = Table(
         title=title,
@@ -231,16 +245,22 @@ def table(*results: Result) -> Table:
     )
     shown.add_column("")
     for name in names:
-        shown.add_column(COLUMNS[name], justify="right")
-    rows: dict[str, dict[str, Score]] = {RAW: {}, RANDOM: {}, PRETRAINED: {}}
+        shown.add_column(COLUMNS.get(name, name), justify="right")
+    rows: dict[str, dict[str, Score]] = {RAW: {}, RANDOM: {}, SCRATCH: {}, PRETRAINED: {}}
     for result in results:
         for row, scores in {**result.baselines, PRETRAINED: result.scores}.items():
-            rows[row].update(scores)
+            rows[row].update({_column(result, name): score for name, score in scores.items()})
     for row, scores in rows.items():
         if scores:
             cells = [_cell(scores.get(name), row == PRETRAINED) for name in names]
             shown.add_row(row, *cells, style="bold" if row == PRETRAINED else "")
     return shown
+
+
+def _column(result: Result, name: str) -> str:
+    """The column of a score: by its protocol and name where `COLUMNS` tells them apart, else by its name."""
+    qualified = f"{result.protocol} {name}"
+    return qualified if qualified in COLUMNS else name
 
 
 def _cell(score: Score | None, full: bool) -> str:
