@@ -216,7 +216,7 @@ class Layout:
         }
 
 
-def _words(joint: str) -> list[str]:
+def joint_words(joint: str) -> list[str]:
     """'ShoulderLeft', 'left_shoulder' and 'l_shoulder' → their lower-case words, sides spelt out."""
     words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", joint)]
     sides = {"l": "left", "r": "right"}
@@ -225,7 +225,7 @@ def _words(joint: str) -> list[str]:
 
 def canonical_joint(joint: str) -> frozenset[str]:
     """A spelling-independent key: the joint's set of words ('ShoulderLeft' equals 'left_shoulder')."""
-    return frozenset(_words(joint))
+    return frozenset(joint_words(joint))
 
 
 def _mirrored_by_name(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
