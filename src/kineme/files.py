@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,3 +31,37 @@ def written_aside(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # no folder, no file
             aside.unlink()
+
+
+def replace_directory(source: Path, target: Path) -> None:
+    """Moves a finished directory to its final name; one that is there already is put aside, then removed.
+
+    A process that is killed in between leaves the earlier one beside it, as `.NAME.old`.
+    """
+    aside = target.with_name(f".{target.name}.old")
+    if target.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        target.rename(aside)
+    try:
+        source.rename(target)
+    except OSError:
+        if aside.exists():
+            aside.rename(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def synchronise(path: Path) -> None:
+    """Comes back when a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unwritable(path: Path, error: OSError) -> KinemeError:
+    """What is said of an output that the system refuses."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return KinemeError(f"{path}: the disk is full; free some space or choose another place")
+    return KinemeError(f"{path}: cannot be written ({' '.join(str(error).split()) or type(error).__name__})")

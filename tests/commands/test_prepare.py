@@ -38,6 +38,10 @@ def damage(raw: Path, name: str) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
+def entries(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
 def golden(name: str) -> Any:
     with np.load(GOLDEN / "preprocess_ntu.npz") as stored:
         return stored[name]
@@ -92,7 +96,21 @@ def test_a_bad_file_stops_everything(raw: Path, tmp_path: Path) -> None:
     damage(raw, NAMES[2])
     with pytest.raises(KinemeError, match=rf"{NAMES[2]}.skeleton:\d+: expected 12 numbers of joint"):
         prepare("ntu120", raw, tmp_path / "store")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["raw"]
+    assert not (tmp_path / "store").exists()
+
+
+def test_after_a_bad_file_the_work_goes_on_without_it(
+    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(raw, NAMES[2])
+    with pytest.raises(KinemeError):
+        prepare("ntu120", raw, tmp_path / "store")
+    told = capsys.readouterr().err
+    assert "store: 2 of 5 clips are done and kept; the same command with --skip-bad goes on" in told
+    prepare("ntu120", raw, tmp_path / "store", skip_bad=True)
+    assert "store: goes on after the 2 of 5 clips that are done" in capsys.readouterr().err
+    assert ClipStore(tmp_path / "store").names.tolist() == [*NAMES[:2], *NAMES[3:]]
+    assert entries(tmp_path) == ["raw", "store"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

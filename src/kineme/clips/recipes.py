@@ -39,6 +39,11 @@ class Preprocessing:
 
     recipe: Recipe
 
+    @property
+    def keeps_frames(self) -> bool:
+        """Whether every frame stays in its place: `crossclr` resizes in time, `agcn` shifts and fills."""
+        return self.recipe.name == "plain"
+
     def check_untrimmed(self) -> None:
         """Refuses recipes after which a frame may stand elsewhere than before, so that intervals would lie.
 
@@ -48,7 +53,7 @@ class Preprocessing:
         Raises:
             KinemeError: the recipe is one of these.
         """
-        if self.recipe.name != "plain":
+        if not self.keeps_frames:
             raise KinemeError(
                 f"recipe {self.recipe.id} moves frames, and the intervals of untrimmed recordings would no "
                 "longer fit; use plain, such as plain(facing=True)"
@@ -135,6 +140,11 @@ def keeps_zeros(recipe: Recipe) -> bool:
     return recipe.name == "agcn"
 
 
+def first_bodies(xyz: Array) -> Array:
+    """The bodies of (T, M, V, C) that `plain` keeps; slots that are empty throughout do not count."""
+    return np.flatnonzero(xyz.any(axis=(0, 2, 3)))[:MAX_BODIES]
+
+
 def _nearest(word: str, known: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0)
     return f"; did you mean {close[0]!r}? There are: {', '.join(known)}" if close else "; it has none"
@@ -159,8 +169,7 @@ def _plain(
             frames, lies along x. One angle a clip: a turn within it remains visible.
         scale: bring the first body's mean bone length, median over its frames, to 0.2 m.
     """
-    seen = np.flatnonzero(xyz.any(axis=(0, 2, 3)))  # slots that are empty throughout do not count
-    xyz = xyz[:, seen[:MAX_BODIES]]
+    xyz = xyz[:, first_bodies(xyz)]
     present: Array = np.any(xyz, axis=(2, 3))
     frames = np.flatnonzero(present[:, 0])
     lead = xyz[frames, 0]

@@ -7,25 +7,19 @@
     confidence.npy  (F, M, V) float16, 0 to 1, how sure the pose estimator was, where the source tells
     manifest.json   format version, layout, units, fps, source, recipe, class names, fingerprint
 
-A store appears under its final name when it is whole and not before: the writer works beside it and moves it
+A store appears under its final name when it is whole and not before: `writer.py` works beside it and moves it
 into place.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import hashlib
 import json
-import os
-import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +52,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a store says of itself. `fingerprint` is the SHA-256 of its frames and index."""
+    """What a store says of itself. `fingerprint` is the SHA-256 of its frames, confidences and index."""
 
     layout: Layout
     recipe: Recipe
@@ -207,172 +201,8 @@ class ClipStore:
         return sorted(rows)
 
 
-class StoreWriter:
-    """Writes clips one by one, in bounded memory, and moves the store into place at the end.
-
-        with StoreWriter(path, manifest, bodies=2) as writer:
-            for clip in clips:
-                writer.add(clip)
-
-    Leaving the block by an exception removes what was written and leaves an earlier store as it was.
-    """
-
-    def __init__(self, path: str | Path, manifest: Manifest, bodies: int, *, overwrite: bool = False) -> None:
-        """Begins a store beside `path`.
-
-        Raises:
-            KinemeError: something is at `path` already and `overwrite` is not set, or it is no store; or the
-                directory cannot be written.
-        """
-        self.path = Path(path)
-        self.manifest = manifest
-        self.bodies = bodies
-        if self.path.exists():
-            if not overwrite:
-                raise KinemeError(f"{path}: exists already; choose another name or pass --overwrite")
-            if not (self.path / "manifest.json").is_file():
-                raise KinemeError(f"{path}: exists and is not a clip store, so it is not overwritten")
-        self._work = self.path.with_name(f".{self.path.name}.partial-{os.getpid()}")
-        self._rows: list[tuple[Any, ...]] = []
-        self._intervals: list[tuple[int, int, int, int]] = []
-        self._splits: list[Mapping[str, bool]] = []
-        self._names: set[str] = set()
-        self._count = 0
-        self._digest = hashlib.sha256()
-        self._file: BinaryIO | None = None
-
-    def __enter__(self) -> StoreWriter:
-        try:
-            self._work.mkdir(parents=True)
-            self._file = (self._work / "frames.npy").open("wb")
-            self._write_header()
-        except OSError as error:
-            self._discard()
-            raise _unwritable(self.path, error) from error
-        return self
-
-    def _shape(self) -> tuple[int, int, int, int]:
-        return self._count, self.bodies, self.manifest.layout.num_joints, 3
-
-    def _write_header(self) -> None:
-        assert self._file is not None
-        self._file.seek(0)
-        # Version 1.0 headers leave room for the first axis to grow, so the final one has the same length.
-        np.lib.format.write_array_header_1_0(
-            self._file, {"descr": "<f4", "fortran_order": False, "shape": self._shape()}
-        )
-
-    def add(self, clip: Clip) -> None:
-        """Appends one clip; fewer bodies than the store holds are padded with zeros.
-
-        Raises:
-            KinemeError: a wrong shape, non-finite coordinates, a name that is there already, a label without
-                a class name, an interval outside the clip, a full disk.
-        """
-        _, bodies, joints, coordinates = self._shape()
-        xyz = np.asarray(clip.xyz, dtype=np.float32)
-        if xyz.ndim != 4 or xyz.shape[2:] != (joints, coordinates) or xyz.shape[1] > bodies:
-            raise KinemeError(
-                f"{clip.name}: clip has shape {xyz.shape}; expected (frames, up to {bodies} bodies, {joints} "
-                f"joints, {coordinates})"
-            )
-        if len(xyz) == 0:
-            raise KinemeError(f"{clip.name}: clip has no frames")
-        if not np.isfinite(xyz).all():
-            frame = int(np.flatnonzero(~np.isfinite(xyz).all(axis=(1, 2, 3)))[0])
-            raise KinemeError(f"{clip.name}: frame {frame} holds NaN or infinite coordinates")
-        if clip.name in self._names:
-            raise KinemeError(f"{clip.name}: two clips have this name; names must be unique in a store")
-        classes = len(self.manifest.class_names)
-        for label in (clip.label, *(label for _, _, label in clip.intervals)):
-            if not UNLABELLED <= label < classes:
-                raise KinemeError(f"{clip.name}: label {label} has no class name (there are {classes})")
-        for start, end, _ in clip.intervals:
-            if not 0 <= start < end <= len(xyz):
-                raise KinemeError(f"{clip.name}: interval {start}..{end} lies outside its {len(xyz)} frames")
-        present = int(np.any(xyz, axis=(0, 2, 3)).sum())
-        if xyz.shape[1] < bodies:
-            xyz = np.pad(xyz, ((0, 0), (0, bodies - xyz.shape[1]), (0, 0), (0, 0)))
-        data = np.ascontiguousarray(xyz).tobytes()
-        assert self._file is not None, "add() outside the writer's with block"
-        try:
-            self._file.write(data)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
-        self._digest.update(data)
-        row = len(self._rows)
-        self._names.add(clip.name)
-        self._rows.append(
-            (clip.name, self._count, len(xyz), present, clip.label, clip.subject, clip.camera, clip.setup,
-             clip.replication)
-        )  # fmt: skip
-        self._intervals.extend((row, label, start, end) for start, end, label in clip.intervals)
-        self._splits.append(clip.splits)
-        self._count += len(xyz)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self._discard()
-            return
-        try:
-            if not self._rows:
-                raise KinemeError(f"{self.path}: no clips to store")
-            self._finish()
-        except OSError as failure:
-            raise _unwritable(self.path, failure) from failure
-        finally:
-            self._discard()
-
-    def _finish(self) -> None:
-        assert self._file is not None
-        self._write_header()
-        self._file.close()
-        columns: dict[str, Any] = dict(
-            zip(CLIP_COLUMNS, map(np.array, zip(*self._rows, strict=True)), strict=True)
-        )
-        intervals = np.array(self._intervals, dtype=np.int64).reshape(-1, len(INTERVAL_COLUMNS))
-        for i, name in enumerate(INTERVAL_COLUMNS):
-            columns[f"interval_{name}"] = intervals[:, i]
-        for name in sorted({name for splits in self._splits for name in splits}):
-            parts = [int(splits.get(name, NEITHER)) for splits in self._splits]
-            columns[f"split_{name}"] = np.array(parts, dtype=np.int8)
-        for name in sorted(columns):
-            self._digest.update(columns[name].tobytes())
-        np.savez(self._work / "index.npz", **columns)
-        manifest = replace(self.manifest, fingerprint=self._digest.hexdigest())
-        data = {"format_version": FORMAT_VERSION, **asdict(manifest), "layout": manifest.layout.to_dict()}
-        (self._work / "manifest.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        replace_directory(self._work, self.path)
-
-    def _discard(self) -> None:
-        if self._file is not None:
-            with contextlib.suppress(OSError):  # a full disk: what is left in the buffer is not wanted
-                self._file.close()
-        shutil.rmtree(self._work, ignore_errors=True)
-
-
-def replace_directory(source: Path, target: Path) -> None:
-    """Moves a finished directory to its final name; one that is there already is put aside, then removed."""
-    if not target.exists():
-        source.rename(target)
-        return
-    aside = target.with_name(f".{target.name}.old-{os.getpid()}")
-    target.rename(aside)
-    try:
-        source.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _unwritable(path: Path, error: OSError) -> KinemeError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return KinemeError(f"{path}: the disk is full; free some space or choose another place")
-    return KinemeError(f"{path}: cannot be written ({_line(error)})")
-
-
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+from kineme.clips.writer import StoreWriter  # noqa: E402, F401

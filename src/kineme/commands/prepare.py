@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import sys
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
-from kineme.clips.recipes import MAX_BODIES, Preprocessing, parse_recipe
+from kineme import __version__
+from kineme.clips import published
+from kineme.clips.recipes import MAX_BODIES, Preprocessing, first_bodies, parse_recipe
 from kineme.clips.sources import Source
 from kineme.clips.sources.container import open_container
 from kineme.clips.sources.ntu import open_ntu
 from kineme.clips.sources.pkummd import open_pkummd
-from kineme.clips.store import TESTS, TRAINS, UNLABELLED, Clip, ClipStore, Manifest, StoreWriter
+from kineme.clips.store import TESTS, TRAINS, UNLABELLED, Clip, ClipStore, Manifest
+from kineme.clips.workers import in_order
+from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 
@@ -37,7 +40,7 @@ _UNTRIMMED: dict[str, tuple[Callable[[Path], Source], str]] = {
     "pkummd2": (partial(open_pkummd, phase=2, untrimmed=True), "plain(facing=True)"),
 }
 _POOL_FROM = 1000  # fewer clips are done before a pool of processes has started
-_AHEAD = 16  # clips in flight for each process: memory stays bounded however many there are
+_MAX_WORKERS = 16  # one process writes, and keeps no more of them busy
 
 
 def prepare(
@@ -55,11 +58,12 @@ def prepare(
     """Turn raw recordings into a clip store, by a named preprocessing.
 
     The store appears under its name when it is whole. Its recipe travels into every checkpoint and result.
+    After an interruption of whatever kind the same command goes on where it was.
 
     Args:
-        source: Format of the recordings: `ntu60` or `ntu120`, a folder of .skeleton files; `pkummd1` or
-            `pkummd2`, a folder of PKU-MMD's skeletons, labels and splits; `container`, one .npz file.
-        raw: The folder or file.
+        source: Format of the recordings: `ntu60` or `ntu120`, .skeleton files; `pkummd1` or `pkummd2`,
+            PKU-MMD's skeletons, labels and splits; `container`, one .npz file.
+        raw: Where they lie: a folder, a zip as it was downloaded, or a folder of zips.
         out: The store to write.
         recipe: Preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
             containers). `plain` takes `centre` (frame or clip), `facing` and `scale`:
@@ -76,9 +80,6 @@ def prepare(
         KinemeError: the recordings, the list or the recipe are no such thing; a clip is damaged and
             `skip_bad` is not set; or the store cannot be written.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     if untrimmed and source not in _UNTRIMMED:
         raise KinemeError(f"--untrimmed is for {' and '.join(_UNTRIMMED)}, not for {source}")
     opener, usual = (_UNTRIMMED if untrimmed else _SOURCES)[source]
@@ -90,37 +91,72 @@ def prepare(
     origin = opener(raw)
     if origin.untrimmed:
         preprocessing.check_untrimmed()
-    items = _kept(origin, _names(ignore) if ignore else frozenset())
+    names, items = _kept(origin, _names(ignore) if ignore else frozenset())
     if workers is None:
         pays = origin.costly and len(items) >= _POOL_FROM
-        workers = (os.cpu_count() or 1) if pays else 1
+        workers = min(os.cpu_count() or 1, _MAX_WORKERS) if pays else 1
     manifest = Manifest(
         layout=origin.layout,
         recipe=preprocessing.recipe,
         source=origin.name,
         class_names=origin.class_names,
         fps=origin.fps,
+        units=origin.units,
     )
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    work = _Work(origin.read, origin.layout, preprocessing)
-    bad: list[KinemeError] = []
+    confidence = origin.confidence and preprocessing.keeps_frames
+    if origin.confidence and not confidence:
+        _note(f"recipe {preprocessing.recipe.id} moves frames, so the store holds no confidences")
     started = time.perf_counter()
-    with (
-        StoreWriter(out, manifest, min(origin.bodies, MAX_BODIES), overwrite=overwrite) as writer,
-        closing(_in_order(work, items, workers)) as clips,
-        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
-    ):
-        for clip in progress.track(clips, total=len(items), description=f"preparing {out.name}"):
-            if isinstance(clip, Clip):
-                writer.add(clip)
-            elif skip_bad:
-                bad.append(clip)
-            else:
-                raise clip
-        if len(bad) == len(items):
-            raise bad[0]
-    left_out = len(origin.items) - len(items)
-    _report(ClipStore(out), time.perf_counter() - started, left_out, bad)
+    with StoreWriter(
+        out,
+        manifest,
+        min(origin.bodies, MAX_BODIES),
+        overwrite=overwrite,
+        confidence=confidence,
+        key=_key(raw, manifest, names),
+    ) as writer:
+        _fill(writer, _Work(origin.read, origin.layout, preprocessing, confidence), items, workers, skip_bad)
+    rate = (len(items) - writer.done) / (time.perf_counter() - started)
+    _report(ClipStore(out), rate, len(origin.items) - len(items), writer.left_out)
+
+
+def _fill(writer: StoreWriter, work: _Work, items: Sequence[Any], workers: int, skip_bad: bool) -> None:
+    """Adds the clips of all items that an interrupted process did not come to."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    out, done = writer.path, writer.done
+    if writer.replaced:
+        _note(f"{out}: what was begun under this name was of other recordings or settings; begins anew")
+    if done:
+        _note(f"{out}: goes on after the {done:,} of {len(items):,} clips that are done")
+    if writer.left_out and not skip_bad:
+        raise KinemeError(writer.left_out[0])
+    bad: KinemeError | None = None
+    try:
+        with (
+            closing(in_order(work, items[done:], workers)) as clips,
+            Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+        ):
+            task = progress.add_task(f"preparing {out.name}", total=len(items), completed=done)
+            for clip in clips:
+                if isinstance(clip, Clip):
+                    writer.add(clip)
+                elif skip_bad:
+                    writer.leave_out(str(clip))
+                else:
+                    bad = clip
+                    raise bad
+                done += 1
+                progress.update(task, completed=done)
+    except (KinemeError, KeyboardInterrupt):
+        if done > len(writer.left_out):
+            command = "the same command with --skip-bad" if bad else "the same command"
+            _note(f"{out}: {done:,} of {len(items):,} clips are done and kept; {command} goes on from there")
+        raise
+    if len(writer.left_out) == len(items):
+        raise KinemeError(writer.left_out[0])
 
 
 @dataclass(frozen=True)
@@ -130,6 +166,7 @@ class _Work:
     read: Callable[[Any], Clip]
     layout: Layout
     preprocessing: Preprocessing
+    confidence: bool
 
     def __call__(self, item: Any) -> Clip | KinemeError:
         try:
@@ -140,35 +177,42 @@ class _Work:
             xyz = self.preprocessing(clip.xyz, self.layout)
         except KinemeError as error:
             return KinemeError(f"{clip.name}: {error}")
-        return replace(clip, xyz=xyz)
+        kept = None
+        if self.confidence and clip.confidence is not None:
+            kept = clip.confidence[:, first_bodies(clip.xyz)]
+        return replace(clip, xyz=xyz, confidence=kept)
 
 
-def _in_order(work: _Work, items: Sequence[Any], workers: int) -> Generator[Clip | KinemeError, None, None]:
-    """`map(work, items)`, by several processes."""
-    if workers == 1:
-        yield from map(work, items)
-        return
-    # Not forked: the progress bar is a thread, and a fork of a threaded process may never wake up.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        pending: deque[Future[Clip | KinemeError]] = deque()
-        try:
-            for item in items:
-                pending.append(pool.submit(work, item))
-                if len(pending) >= _AHEAD * workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        except BrokenProcessPool as error:
-            raise KinemeError("a reading process was killed (out of memory?); try fewer --workers") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _kept(origin: Source, ignored: frozenset[str]) -> list[Any]:
-    items = [item for name, item in zip(origin.names, origin.items, strict=True) if name not in ignored]
-    if not items:
+def _kept(origin: Source, ignored: frozenset[str]) -> tuple[list[str], list[Any]]:
+    """Names and items of the clips that are not ignored."""
+    pairs = zip(origin.names, origin.items, strict=True)
+    kept = [(name, item) for name, item in pairs if name not in ignored]
+    if not kept:
         raise KinemeError(f"the --ignore list names every clip of {origin.name}; nothing is left to prepare")
-    return items
+    return [name for name, _ in kept], [item for _, item in kept]
+
+
+def _key(raw: Path, manifest: Manifest, names: Sequence[str]) -> str:
+    """Of all that a store follows from: the raw files as they are, clips, recipe and this program.
+
+    Files count by name, size and time of change; hidden ones, such as unfinished stores, do not.
+    """
+    made = {"kineme": __version__, **asdict(manifest), "layout": manifest.layout.to_dict(), "names": names}
+    digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode())
+    for path in [raw] if raw.is_file() else sorted(_files(raw)):
+        stat = path.stat()
+        digest.update(f"{path.relative_to(raw)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in files if not name.startswith("."))
+
+
+def _note(text: str) -> None:
+    print(f"kineme prepare: {text}", file=sys.stderr)
 
 
 def _names(path: Path) -> frozenset[str]:
@@ -180,7 +224,7 @@ def _names(path: Path) -> frozenset[str]:
     return frozenset(line.strip().removesuffix(".skeleton") for line in lines)
 
 
-def _report(store: ClipStore, seconds: float, left_out: int, bad: Sequence[KinemeError]) -> None:
+def _report(store: ClipStore, rate: float, left_out: int, bad: Sequence[str]) -> None:
     size = sum(file.stat().st_size for file in store.path.iterdir())
     subjects = set(store.index["subject"]) - {""}
     classes = {*store.labels.tolist(), *store.intervals["label"].tolist()} - {UNLABELLED}
@@ -188,7 +232,9 @@ def _report(store: ClipStore, seconds: float, left_out: int, bad: Sequence[Kinem
         f"{store.path}: {len(store):,} clips, {len(store.frames):,} frames, {len(classes)} classes, "
         f"{len(subjects)} subjects\n"
         f"layout {store.layout.name}, recipe {store.manifest.recipe.id}, source {store.manifest.source}\n"
-        f"{size / 1e6:,.1f} MB in {seconds:.1f} s ({len(store) / seconds:,.0f} clips/s)"
+        f"{size / 1e6:,.1f} MB, at {rate:,.0f} clips/s",
+        *published.compare(store),
+        sep="\n",
     )
     for name, parts in sorted(store.splits.items()):
         train, test = (int((parts == part).sum()) for part in (TRAINS, TESTS))

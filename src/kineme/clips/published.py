@@ -1,0 +1,64 @@
+"""How many clips the published data sets have, to tell whether a download is complete."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from kineme.clips.splits import published_splits
+from kineme.clips.store import ClipStore
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Of a data set: what is counted and how many there are; of these, listed as incomplete by its authors.
+
+    Splits are (train, test) without the incomplete ones.
+    """
+
+    what: str
+    total: int
+    incomplete: int = 0
+    splits: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+# Source → counts. NTU RGB+D: Shahroudy et al., CVPR 2016; Liu et al., TPAMI 2019. PKU-MMD: Liu et al., 2017.
+# UTD-MHAD: Chen et al., ICIP 2015.
+_PUBLISHED = {
+    "ntu60": _Counts("clips", 56_880, 302, {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)}),
+    "ntu120": _Counts("clips", 114_480, 535, {"xsub": (63_026, 50_919), "xset": (54_468, 59_477)}),
+    "pkummd1": _Counts("videos", 1_076),
+    "pkummd2": _Counts("videos", 1_009),
+    "utdmhad": _Counts("clips", 861),
+}
+
+
+def compare(store: ClipStore) -> list[str]:
+    """A line on the number of clips, and one a split, beside what was published; none for other sources."""
+    counts = _PUBLISHED.get(store.manifest.source)
+    if counts is None:
+        return []
+    complete = counts.total - counts.incomplete
+    found = len(store) if counts.what == "clips" else _videos(store)
+    if counts.incomplete and found == counts.total:
+        lines = [f"{found:,} clips: as published, the {counts.incomplete} incomplete ones among them"]
+    else:
+        lines = [f"{found:,} {counts.what}: {_difference(found, complete)}"]
+    sizes = published_splits(store)
+    for name in filter(sizes.__contains__, counts.splits):
+        parts = zip(("train", "test"), sizes[name], counts.splits[name], strict=True)
+        told = [f"{found:,} {part} ({_difference(found, there)})" for part, found, there in parts]
+        lines.append(f"split {name}: {', '.join(told)}")
+    return lines
+
+
+def _difference(found: int, published: int) -> str:
+    if found == published:
+        return "as published"
+    more_or_fewer = "more" if found > published else "fewer"
+    return f"{abs(found - published):,} {more_or_fewer} than the published {published:,}"
+
+
+def _videos(store: ClipStore) -> int:
+    """Of PKU-MMD: a clip is called like its video, `0002-L`, or like an action in it, `0002-L-003`."""
+    return len({re.sub(r"-\d+$", "", name) for name in store.names.tolist()})
