@@ -110,7 +110,8 @@ def _draw_skeletons(store: ClipStore, path: Path) -> None:
     """Clips of some classes, or some clips where there are none, as strips of skeletons."""
     import numpy as np
 
-    from kineme.evaluation.figures import skeleton_strip
+    from kineme.clips.recipes import upward
+    from kineme.drawing.skeletons import Scene, skeleton_strip
 
     names = store.manifest.class_names
     classes, first = np.unique(store.labels, return_index=True)
@@ -120,7 +121,8 @@ def _draw_skeletons(store: ClipStore, path: Path) -> None:
         f"{names[store.labels[row]]} ({store.names[row]})" if store.labels[row] >= 0 else store.names[row]
         for row in rows
     ]
-    skeleton_strip([store.clip(row) for row in rows], store.layout, titles, path)
+    scenes = [Scene(store.clip(row), title) for row, title in zip(rows, titles, strict=True)]
+    skeleton_strip(scenes, store.layout, path, up=upward(store.manifest.recipe))
 
 
 def _draw_features(task: Task, result: Result, folder: Path) -> None:

@@ -1,0 +1,64 @@
+"""What all figures share: colours, a canvas, files that appear whole.
+
+Drawn through matplotlib's Figure objects with the Agg canvas, never through pyplot: no global state, no
+window, no display needed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from kineme.files import written_aside
+
+INK, FAINT, GRID = "#2b2f36", "#8a929e", "#e6e8eb"
+# A body's left side, right side and spine; of the first body and of the second. As in player.css.
+LEFT, RIGHT, MIDDLE = "#1f6fb4", "#d9601a", "#3c434d"
+LEFT_2, RIGHT_2, MIDDLE_2 = "#12866a", "#a8458a", "#858d99"
+# Hues that stay apart for colour-blind readers (after Okabe and Ito 2008); markers change where they repeat.
+HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#4d4d4d")
+MARKERS = "os^DvPX*<>"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A white page, measured in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def rendered(figure: Figure) -> npt.NDArray[np.uint8]:
+    """(rows, columns, 3) pixels of a figure."""
+    canvas: Any = figure.canvas  # matplotlib's canvases have no types
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def plain(axes: Axes) -> None:
+    """Axes without a box."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#c4c9d0")
+    axes.tick_params(colors=INK, labelsize=9, length=3)
+
+
+def short(name: str, length: int) -> str:
+    """A name cut to a length."""
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a PNG or an SVG file, as the name says: the same figure, the same bytes.
+
+    Raises:
+        KinemeError: it cannot be written.
+    """
+    undated = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
+    with written_aside(path) as aside, rc_context({"svg.hashsalt": "kineme"}):
+        figure.savefig(aside, dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=undated)
