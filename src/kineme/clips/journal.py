@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ class GrowingArray:
 
 
 class Journal:
-    """Lines of JSON, the first of them the key of the work, held by one process at a time."""
+    """Lines of JSON with a checksum, the first of them the key of the work, held by one process at a time."""
 
     def __init__(self, path: Path, target: Path) -> None:
         """Opens or begins the journal of work on a target.
@@ -121,7 +122,7 @@ class Journal:
 
     def begin(self, key: str) -> tuple[list[Any], bool]:
         """What the lines of this work hold, and whether there was other work, which is forgotten."""
-        head = json.dumps({"key": key}).encode()
+        head = _line({"key": key})
         if self._lines[:1] == [head]:
             return [_parsed(line) for line in self._lines[1:]], False
         other = bool(self._lines)
@@ -137,7 +138,7 @@ class Journal:
 
     def append(self, value: Any) -> None:
         """Comes back when the line is on the disk, or leaves the journal as it was."""
-        line = memoryview(json.dumps(value, separators=(",", ":")).encode() + b"\n")
+        line = memoryview(_line(value) + b"\n")
         at = self._end
         try:
             while line:
@@ -154,8 +155,14 @@ class Journal:
         os.close(self._file)
 
 
+def _line(value: Any) -> bytes:
+    data = json.dumps(value, separators=(",", ":")).encode()
+    return b"%08x %s" % (zlib.crc32(data), data)
+
+
 def _parsed(line: bytes) -> Any:
-    """None for what is no JSON."""
+    """None for what is no line of ours."""
     with suppress(ValueError, RecursionError):
-        return json.loads(line)
+        value = json.loads(line[9:])
+        return value if _line(value) == line else None
     return None
