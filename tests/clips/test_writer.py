@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,13 +191,15 @@ def test_only_what_is_whole_on_the_disk_is_taken_up(tmp_path: Path, seed: int, c
 
 @pytest.mark.usefixtures("every_clip")
 @pytest.mark.parametrize(
-    "line", ["null", "[]", '{"entries": 3, "sha256": []}', '{"entries": [[]]}', "[" * 9999]
+    "line",
+    [None, [], {"entries": 3, "sha256": []}, {"entries": [[]]}, {"entries": ["clip"], "sha256": ["0"]}],
 )
-def test_a_strange_line_in_the_journal_ends_it(tmp_path: Path, line: str) -> None:
+def test_a_strange_line_in_the_journal_ends_it(tmp_path: Path, line: Any) -> None:
     write(tmp_path / "one")
     journal = interrupted(tmp_path / "two", 4) / "journal"
-    with journal.open("a") as file:
-        file.write(line + "\n")
+    data = json.dumps(line, separators=(",", ":")).encode()
+    with journal.open("ab") as file:
+        file.write(b"%08x %s\n" % (zlib.crc32(data), data))
     with StoreWriter(tmp_path / "two", MANIFEST, 2, key="key") as writer:
         assert writer.done == 4
         for each in CLIPS[4:]:

@@ -162,7 +162,7 @@ def _line(value: Any) -> bytes:
 
 def _parsed(line: bytes) -> Any:
     """None for what is no line of ours."""
+    data = line[9:]
     with suppress(ValueError, RecursionError):
-        value = json.loads(line[9:])
-        return value if _line(value) == line else None
+        return json.loads(data) if line[:9] == b"%08x " % zlib.crc32(data) else None
     return None
