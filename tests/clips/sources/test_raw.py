@@ -66,6 +66,20 @@ def test_a_file_can_be_read_in_another_process(tmp_path: Path) -> None:
     assert (again.name, again.stem, str(again)) == ("a.txt", "a", f"{tmp_path}/all.zip/in/a.txt")
 
 
+def test_a_stream_of_a_file_and_of_an_entry(tmp_path: Path) -> None:
+    zipped(tmp_path / "all.zip", **{"a.txt": "abcdef"})
+    (tmp_path / "b.txt").write_text("abcdef")
+    files = find_files(tmp_path, ".txt")
+    assert [file.name for file in files] == ["a.txt", "b.txt"]
+    for file in files:
+        assert file.size == 6
+        with file.open() as stream:
+            stream.seek(4)
+            assert stream.read() == b"ef"
+            stream.seek(1)
+            assert stream.read(2) == b"bc"
+
+
 def test_an_entry_that_swells_is_refused(tmp_path: Path) -> None:
     (file,) = find_files(zipped(tmp_path / "all.zip", **{"a.txt": "0" * 10_000_000}), ".txt")
     with pytest.raises(KinemeError, match=r"a\.txt: is far too large for a \.txt file \(more than 1,000 byt"):

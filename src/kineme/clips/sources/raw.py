@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from kineme.errors import KinemeError
 
-_BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
+BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
+"""What reading a file or an archive may raise."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,31 @@ class RawFile:
     def __str__(self) -> str:
         return str(self.path) if self.member is None else f"{self.path}/{self.member}"
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has; in an archive, how many it claims. Raises KinemeError."""
+        try:
+            if self.member is None:
+                return self.path.stat().st_size
+            return _archive(self.path, self.path.stat().st_mtime_ns).getinfo(self.member).file_size
+        except (*BROKEN, KeyError) as error:
+            raise KinemeError(f"{self}: cannot be read ({_line(error)}); fetch it again") from error
+
+    def open(self) -> IO[bytes]:
+        """A stream of its bytes, for what is too large to hold. In an archive, to go back is to start anew.
+
+        What goes wrong in reading it is one of `BROKEN`.
+
+        Raises:
+            KinemeError: it cannot be opened, or is encrypted in its archive.
+        """
+        try:
+            if self.member is None:
+                return self.path.open("rb")
+            return _archive(self.path, self.path.stat().st_mtime_ns).open(self.member)
+        except (*BROKEN, KeyError) as error:
+            raise KinemeError(f"{self}: cannot be read ({_line(error)}); fetch it again") from error
+
     def read(self, limit: int) -> bytes:
         """Its bytes.
 
@@ -55,13 +82,11 @@ class RawFile:
             KinemeError: it cannot be read, is damaged or encrypted in its archive, or has more bytes.
         """
         try:
-            if self.member is None:
-                with self.path.open("rb") as file:
-                    data = file.read(limit + 1)
-            else:
-                with _archive(self.path, self.path.stat().st_mtime_ns).open(self.member) as entry:
-                    data = entry.read(limit + 1)
-        except _BROKEN as error:
+            with self.open() as file:
+                data = file.read(limit + 1)
+        except KinemeError:
+            raise
+        except BROKEN as error:
             raise KinemeError(f"{self}: cannot be read ({_line(error)}); fetch it again") from error
         if len(data) > limit:
             raise KinemeError(
@@ -111,7 +136,7 @@ def _in_folder(folder: Path, suffixes: tuple[str, ...]) -> Iterator[RawFile]:
 def _in_zip(path: Path, below: PurePosixPath, suffixes: tuple[str, ...]) -> Iterator[RawFile]:
     try:
         members = _archive(path, path.stat().st_mtime_ns).namelist()
-    except _BROKEN as error:
+    except BROKEN as error:
         raise KinemeError(f"{path}: is a damaged zip ({_line(error)}); fetch it again") from error
     for member in members:
         place = PurePosixPath(member)
