@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -21,6 +21,7 @@ from kineme.clips.sources import Source
 from kineme.clips.sources.container import open_container
 from kineme.clips.sources.ntu import open_ntu
 from kineme.clips.sources.pkummd import open_pkummd
+from kineme.clips.sources.poses import open_poses
 from kineme.clips.store import TESTS, TRAINS, UNLABELLED, Clip, ClipStore, Manifest
 from kineme.clips.workers import in_order
 from kineme.clips.writer import StoreWriter
@@ -28,14 +29,15 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 
 # source → (how it is opened, the recipe it gets where none is named)
-_SOURCES: dict[str, tuple[Callable[[Path], Source], str]] = {
+_SOURCES: dict[str, tuple[Callable[..., Source], str]] = {
     "ntu60": (partial(open_ntu, actions=60), "agcn"),
     "ntu120": (partial(open_ntu, actions=120), "agcn"),
     "pkummd1": (partial(open_pkummd, phase=1), "agcn"),
     "pkummd2": (partial(open_pkummd, phase=2), "agcn"),
     "container": (open_container, "plain"),
+    "poses": (open_poses, "plain"),
 }
-_UNTRIMMED: dict[str, tuple[Callable[[Path], Source], str]] = {
+_UNTRIMMED: dict[str, tuple[Callable[..., Source], str]] = {
     "pkummd1": (partial(open_pkummd, phase=1, untrimmed=True), "plain(facing=True)"),
     "pkummd2": (partial(open_pkummd, phase=2, untrimmed=True), "plain(facing=True)"),
 }
@@ -44,7 +46,7 @@ _MAX_WORKERS = 16  # one process writes, and keeps no more of them busy
 
 
 def prepare(
-    source: Literal["ntu60", "ntu120", "pkummd1", "pkummd2", "container"],
+    source: Literal["ntu60", "ntu120", "pkummd1", "pkummd2", "container", "poses"],
     raw: Path,
     out: Path,
     *,
@@ -54,19 +56,30 @@ def prepare(
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    axes: Literal["y-up", "y-down", "z-up"] | None = None,
+    units: Literal["m", "cm", "mm"] | None = None,
+    image: str | None = None,
+    scores: bool = False,
 ) -> None:
     """Turn raw recordings into a clip store, by a named preprocessing.
 
     The store appears under its name when it is whole. Its recipe travels into every checkpoint and result.
     After an interruption of whatever kind the same command goes on where it was.
 
+    `poses` takes your own recordings: a folder (or zip) of .npy, .npz, CSV or JSON files, one a clip, and of
+    what OpenPose, AlphaPose and other COCO-style estimators, or MediaPipe write. A folder a class gives the
+    labels, or a file `labels.csv` among them with a header name,label,subject,camera. People are followed
+    from frame to frame, gaps of half a second filled; docs/data.md tells more.
+
     Args:
         source: Format of the recordings: `ntu60` or `ntu120`, .skeleton files; `pkummd1` or `pkummd2`,
-            PKU-MMD's skeletons, labels and splits; `container`, one .npz file.
+            PKU-MMD's skeletons, labels and splits; `container`, one .npz file; `poses`, your own.
         raw: Where they lie: a folder, a zip as it was downloaded, or a folder of zips.
         out: The store to write.
         recipe: Preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
-            containers). `plain` takes `centre` (frame or clip), `facing` and `scale`:
+            the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
             `"plain(facing=True, scale=True)"`. Untrimmed recordings take `plain` alone (PKU-MMD's by default
             `"plain(facing=True)"`): the others move frames.
         untrimmed: Whole videos of PKU-MMD with their actions as intervals, for detection, in place of one
@@ -75,6 +88,17 @@ def prepare(
         skip_bad: Leave damaged clips out and list them, instead of stopping at the first.
         overwrite: Replace a store that is there already.
         workers: Processes that read clips; default one a core where that pays.
+        layout: Of `poses`: the joints, by the name of a layout that is built in (`ntu25`, `kinect20`,
+            `coco17`, `openpose25`, `mediapipe33`) or by a layout file. By default what the files tell without
+            doubt: names of joints in a CSV header, 25 joints of OpenPose, 17 in two dimensions, 33.
+        fps: Of `poses`: frames a second; by default what the files tell, else 30.
+        axes: Of `poses`: where y or z points; by default y-up in three dimensions, y-down in images and for
+            MediaPipe.
+        units: Of `poses` in three dimensions: one of the file's units; default m.
+        image: Of `poses` in an image: its size, such as 1920x1080; coordinates are then in image heights. By
+            default they are in sizes of the body, so that the distance to the camera does not count.
+        scores: Of `poses`: the last of three numbers a joint is a confidence and not z, in arrays and in CSV
+            without a header.
 
     Raises:
         KinemeError: the recordings, the list or the recipe are no such thing; a clip is damaged and
@@ -88,7 +112,11 @@ def prepare(
         preprocessing.check_untrimmed()  # before the folder is gone through
     if workers is not None and workers < 1:
         raise KinemeError(f"--workers {workers}: at least one process has to read")
-    origin = opener(raw)
+    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image, "scores": scores}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    if given and source != "poses":
+        raise KinemeError(f"--{next(iter(given))} is for poses, not for {source}")
+    origin = opener(raw, **given)
     if origin.untrimmed:
         preprocessing.check_untrimmed()
     names, items = _kept(origin, _names(ignore) if ignore else frozenset())
@@ -113,7 +141,7 @@ def prepare(
         min(origin.bodies, MAX_BODIES),
         overwrite=overwrite,
         confidence=confidence,
-        key=_key(raw, manifest, names),
+        key=_key(raw, manifest, names, given),
     ) as writer:
         _fill(writer, _Work(origin.read, origin.layout, preprocessing, confidence), items, workers, skip_bad)
     rate = (len(items) - writer.done) / (time.perf_counter() - started)
@@ -192,12 +220,13 @@ def _kept(origin: Source, ignored: frozenset[str]) -> tuple[list[str], list[Any]
     return [name for name, _ in kept], [item for _, item in kept]
 
 
-def _key(raw: Path, manifest: Manifest, names: Sequence[str]) -> str:
-    """Of all that a store follows from: the raw files as they are, clips, recipe and this program.
+def _key(raw: Path, manifest: Manifest, names: Sequence[str], options: Mapping[str, Any]) -> str:
+    """Of all that a store follows from: the raw files as they are, clips, recipe, options and this program.
 
     Files count by name, size and time of change; hidden ones, such as unfinished stores, do not.
     """
     made = {"kineme": __version__, **asdict(manifest), "layout": manifest.layout.to_dict(), "names": names}
+    made["options"] = options
     digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode())
     for path in [raw] if raw.is_file() else sorted(_files(raw)):
         stat = path.stat()

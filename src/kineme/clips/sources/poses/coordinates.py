@@ -54,14 +54,13 @@ class Coordinates:
         """
         points = self._metres(poses.points) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
-            points = np.concatenate([points, np.zeros_like(points[..., :1])], axis=-1)
+            points = np.concatenate([points, 0 * points[..., :1]], axis=-1)  # NaN stays NaN
         x, y, z = np.moveaxis(points, -1, 0)
         if self.axes == "y-down":  # half a turn about x; a mirror would make left hands of right ones
             y, z = -y, -z
         elif self.axes == "z-up":
             y, z = z, -y
-        points = np.where(np.isfinite(points), np.stack([x, y, z], axis=-1), np.float32(np.nan))
-        return Poses(points.astype(np.float32), poses.confidence)
+        return Poses(np.stack([x, y, z], axis=-1).astype(np.float32), poses.confidence)
 
     def _metres(self, points: Array) -> Array:
         points = points * self.scale
