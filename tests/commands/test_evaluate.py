@@ -10,7 +10,7 @@ import torch
 
 from kineme.checkpoints import load_pretrained, save_encoder
 from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
-from kineme.commands.evaluate import knn, linear
+from kineme.commands.evaluate import knn, linear, transfer
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.metrics import top_k
@@ -28,6 +28,7 @@ def write_store(
     labelled: bool = True,
     recipe: Recipe = PLAIN,
     label: Callable[[int], int] = lambda i: i % 6,
+    centred: bool = False,
 ) -> Path:
     """Clips of four subjects; in each class the hand moves another way, so that all can be told apart."""
     ways = np.array([[0, 1, 0], [0, -1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0], [-1, 0, 1]])
@@ -39,6 +40,7 @@ def write_store(
             xyz = np.tile([[0, 0, 0], [0, 1, 0], [0.3, 1, 0]], (frames, 1, 1, 1)).astype(float)
             xyz[:, 0, 2] += np.linspace(0, 1, frames)[:, None] * ways[i % 6]
             xyz += 0.01 * rng.standard_normal(xyz.shape)
+            xyz -= xyz[:, :, :1] if centred else 0
             writer.add(Clip(f"clip{i:02}", xyz, label=label(i) if labelled else -1, subject=subject))
     return path
 
@@ -104,7 +106,8 @@ def test_classes_that_nobody_trains_are_left_out_of_the_ranking(tmp_path, capsys
 
     run = write_run(tmp_path / "run", write_store(tmp_path / "moves", label=label))
     knn(run, baselines=False)
-    assert "2 test clips are of classes that no training clip has: recall and mAP are of the other 22" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "2 test clips are of classes that no training clip has: recall and mAP are of the other 22" in said
     result = Result.from_json(run / "results" / "knn.json")
     sought = [label(i) for i in range(48) if i // 12 in (1, 3)]
     assert (len(sought), sought.count(5)) == (24, 2)
@@ -236,3 +239,69 @@ def test_a_store_that_is_gone_is_named(run, tmp_path):
 def test_a_gpu_that_is_not_there_is_refused(run):
     with pytest.raises(KinemeError, match="no GPU"):
         knn(run, device="cuda")
+
+
+def test_transfer_measures_both_on_another_data_set(run, tmp_path):
+    other = write_store(tmp_path / "others", label=lambda i: 5 - i % 6)
+    transfer(run, store=other)
+    found = Result.from_json(run / "results" / "transfer-others.json")
+    assert list(found.scores) == ["logistic", "last", "best", "knn", "recall@5", "recall@10", "mAP"]
+    assert (found.store, found.detailed, found.settings["knn"]) == ("others", "last", {"k": 1})
+    linear(run, store=other)
+    knn(run, store=other)
+    alone = [Result.from_json(run / "results" / f"{name}-others.json") for name in ("linear", "knn")]
+    assert found.scores == {**alone[0].scores, **alone[1].scores}
+    assert found.baselines[RAW] == {**alone[0].baselines[RAW], **alone[1].baselines[RAW]}
+    predictions = Predictions.load(run / "results" / "transfer-others.npz")
+    assert top_k(predictions.scores["last"], predictions.labels) == found.scores["last"].value
+
+
+def test_transfer_is_to_another_store(run):
+    with pytest.raises(KinemeError, match=r"another data set than that of the pre-training; pass --store"):
+        transfer(run)
+
+
+def write_store_of_a_camera(path: Path) -> Path:
+    """The same motion by a camera that calls the joints otherwise, and sees the hips and an ear too."""
+    layout = Layout.from_names(
+        "camera",
+        ["LeftHip", "RightHip", "Neck", "Ear", "HandLeft"],
+        [1, None, 1, 2, 2],
+        origin=["LeftHip", "RightHip"],
+    )
+    joints = ClipStore(write_store(path.with_name("original")))
+    with StoreWriter(path, Manifest(layout, PLAIN, "test", CLASSES), bodies=1) as writer:
+        for i in range(len(joints)):
+            hip, neck, hand = np.moveaxis(joints.clip(i), 2, 0)
+            side = np.array([0.1, 0, 0], dtype=np.float32)
+            xyz = np.stack([hip + side, hip - side, neck, neck + side, hand], axis=2)
+            index = joints.index
+            writer.add(Clip(str(joints.names[i]), xyz, int(index["label"][i]), str(index["subject"][i])))
+    return path
+
+
+def test_a_store_of_another_layout_is_mapped_when_asked(run, tmp_path):
+    store = write_store_of_a_camera(tmp_path / "camera")
+    with pytest.raises(KinemeError, match=r"its layout is camera, the encoder's stick; pass --map-joints"):
+        knn(run, store=store)
+    with pytest.raises(KinemeError, match="no joints from which these of 'stick' could be placed: hand;"):
+        knn(run, store=store, map_joints=True)  # whose hand that is, the encoder's layout does not say
+    (tmp_path / "hands.yaml").write_text("hand: HandLeft\n")
+    knn(run, store=store, joint_map=tmp_path / "hands.yaml")
+    found = Result.from_json(run / "results" / "knn-camera-hands.json")
+    assert found.joint_map == {
+        "hip": {"LeftHip": 0.5, "RightHip": 0.5},
+        "neck": {"Neck": 1.0},
+        "hand": {"HandLeft": 1.0},
+    }
+    knn(run, store=write_store(tmp_path / "same", centred=True))
+    same = Result.from_json(run / "results" / "knn-same.json")
+    assert same.joint_map is None
+    assert found.fingerprint != same.fingerprint
+    assert found.scores == same.scores  # joints of other names in the same places
+    assert found.baselines == same.baselines
+
+
+def test_mapping_joints_changes_nothing_where_they_are_the_encoders_own(run):
+    knn(run, map_joints=True, baselines=False)
+    assert Result.from_json(run / "results" / "knn.json").joint_map is None

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.errors import KinemeError
+
 if TYPE_CHECKING:
     from kineme.evaluation.recognition import Task
     from kineme.evaluation.results import Predictions, Result
@@ -24,6 +26,8 @@ def linear(
     device: Device = "auto",
     allow_recipe: bool = False,
     leave_out_overlap: bool = False,
+    map_joints: bool = False,
+    joint_map: Path | None = None,
 ) -> None:
     """Linear evaluation: one linear layer on the frozen encoder.
 
@@ -41,6 +45,8 @@ def linear(
         device: Where to compute; auto takes the GPU if there is one.
         allow_recipe: Accept a store prepared by another recipe than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
+        map_joints: Give clips of another layout the encoder's joints, found by their names.
+        joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
     """
     from kineme.evaluation import recognition
 
@@ -51,6 +57,8 @@ def linear(
         device=device,
         allow_recipe=allow_recipe,
         leave_out_overlap=leave_out_overlap,
+        map_joints=map_joints,
+        joint_map=joint_map,
     )
     _report(task, *recognition.linear(task, seed=seed, lr=lr, baselines=baselines), seed)
 
@@ -66,10 +74,14 @@ def knn(
     device: Device = "auto",
     allow_recipe: bool = False,
     leave_out_overlap: bool = False,
+    map_joints: bool = False,
+    joint_map: Path | None = None,
 ) -> None:
     """Retrieval: a test clip takes the label of its nearest training clips, by cosine similarity.
 
-    Writes RUN/results/knn.json; with another store, split, k or seed, these are appended to the name.
+    Also how the training clips of its class rank: recall@k, the share of test clips with one among the k
+    nearest, and mAP, the mean average precision. Writes RUN/results/knn.json; with another store, split, k or
+    seed, these are appended to the name.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -81,6 +93,8 @@ def knn(
         device: Where to compute; auto takes the GPU if there is one.
         allow_recipe: Accept a store prepared by another recipe than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
+        map_joints: Give clips of another layout the encoder's joints, found by their names.
+        joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
     """
     from kineme.evaluation import recognition
 
@@ -91,9 +105,60 @@ def knn(
         device=device,
         allow_recipe=allow_recipe,
         leave_out_overlap=leave_out_overlap,
+        map_joints=map_joints,
+        joint_map=joint_map,
     )
     found = recognition.knn(task, k=k, seed=seed, baselines=baselines)
     _report(task, *found, seed, *([f"k{k}"] if k != 1 else []))
+
+
+def transfer(
+    run: Path,
+    *,
+    store: Path | None = None,
+    split: str | None = None,
+    seed: int = 0,
+    lr: float | None = None,
+    baselines: bool = True,
+    device: Device = "auto",
+    allow_recipe: bool = False,
+    leave_out_overlap: bool = False,
+    map_joints: bool = False,
+    joint_map: Path | None = None,
+) -> None:
+    """Transfer: both on another data set than that of the pre-training, with classes of its own.
+
+    Linear probes and nearest neighbours are fitted to the training part of the other store and measured on
+    its test part. Writes RUN/results/transfer-STORE.json; with another split or seed, these are appended.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        store: Clip store to measure on.
+        split: Division of the store into training and test part; by default that of the pre-training.
+        seed: Seed of the probe and of the random encoder.
+        lr: Learning rate of the SGD probe, instead of the method's published one.
+        baselines: Measure a random encoder and raw coordinates beside it.
+        device: Where to compute; auto takes the GPU if there is one.
+        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
+        map_joints: Give clips of another layout the encoder's joints, found by their names.
+        joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
+    """
+    from kineme.evaluation import recognition
+
+    if store is None:
+        raise KinemeError("transfer is to another data set than that of the pre-training; pass --store")
+    task = recognition.open_task(
+        run,
+        store=store,
+        split=split,
+        device=device,
+        allow_recipe=allow_recipe,
+        leave_out_overlap=leave_out_overlap,
+        map_joints=map_joints,
+        joint_map=joint_map,
+    )
+    _report(task, *recognition.transfer(task, seed=seed, lr=lr, baselines=baselines), seed)
 
 
 def _report(task: Task, result: Result, predictions: Predictions, seed: int, *qualifiers: str) -> None:
@@ -108,4 +173,4 @@ def _report(task: Task, result: Result, predictions: Predictions, seed: int, *qu
     Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"linear": linear, "knn": knn}
+COMMANDS: dict[str, Callable[..., None]] = {"linear": linear, "knn": knn, "transfer": transfer}

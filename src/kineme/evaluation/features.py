@@ -125,7 +125,7 @@ def check_compatible(pretrained: Pretrained, store: ClipStore, *, allow_recipe: 
         )
         raise KinemeError(
             f"{store.path}: its layout is {store.layout.name}, the encoder's {shape.layout.name}{same}; "
-            "an encoder reads clips of its own layout only"
+            "pass --map-joints to find the encoder's joints among the store's by their names"
         )
     if store.bodies > shape.bodies:
         raise KinemeError(

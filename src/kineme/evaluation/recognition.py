@@ -1,7 +1,7 @@
 """Recognition on frozen features: an encoder, a random one and raw coordinates, measured alike.
 
-`linear` and `knn` give a `Result` and, for every test clip, `Predictions`; the commands print and keep them,
-the demo draws them.
+`linear`, `knn` and `transfer` give a `Result` and, for every test clip, `Predictions`; the commands print and
+keep them, the demo draws them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from rich.console import Console
 
 from kineme import __version__
 from kineme.checkpoints import Pretrained, load_pretrained, random_like
+from kineme.clips.mapped import MappedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
+from kineme.correspondence import read_joint_map
 from kineme.errors import KinemeError
 from kineme.evaluation.features import check_compatible, extract, raw_coordinates
 from kineme.evaluation.knn import nearest_label
-from kineme.evaluation.linear import logistic, settings_for, sgd
+from kineme.evaluation.linear import SGDSettings, logistic, settings_for, sgd
 from kineme.evaluation.metrics import bootstrap_interval
 from kineme.evaluation.overlap import unseen_test_clips
 from kineme.evaluation.ranking import Ranking, rank
@@ -66,6 +68,10 @@ class Outcome:
         return cls(Score.of(scores, labels, epoch), scores.argmax(axis=1), scores)
 
 
+# Features of the training and of the test clips → what each probe found.
+Measure = Callable[[Array, Array], dict[str, Outcome]]
+
+
 @dataclass(frozen=True)
 class Task:
     """A pre-trained encoder and the labelled clips that it is measured on."""
@@ -91,6 +97,8 @@ def open_task(
     device: str = "auto",
     allow_recipe: bool = False,
     leave_out_overlap: bool = False,
+    map_joints: bool = False,
+    joint_map: Path | None = None,
 ) -> Task:
     """Finds out what is to be measured on which clips.
 
@@ -101,6 +109,8 @@ def open_task(
         device: where to compute; `auto` takes the GPU if there is one.
         allow_recipe: accept a store prepared by another recipe than the encoder's.
         leave_out_overlap: leave out test clips that the encoder was pre-trained on, instead of a warning.
+        map_joints: give clips of another layout the encoder's joints, by their names.
+        joint_map: file that says which joints these are, where names do not; it stands for `map_joints` too.
 
     Raises:
         KinemeError: weights or clips are missing or do not fit each other, or the split has no labelled clips
@@ -118,7 +128,8 @@ def open_task(
             f"{run}: {own['store']}, the store of the pre-training, is not there any more; pass --store"
         )
     opened = ClipStore(store or own["store"])
-    check_compatible(pretrained, opened, allow_recipe=allow_recipe)
+    clips = _with_joints(pretrained, opened, joint_map) if map_joints or joint_map else opened
+    check_compatible(pretrained, clips, allow_recipe=allow_recipe)
     split = split or own["split"]
     labels = opened.index["label"]
     if not (labels >= 0).any():
@@ -142,7 +153,7 @@ def open_task(
     return Task(
         pretrained=pretrained,
         run=folder,
-        store=opened,
+        store=clips,
         split=split,
         train=train,
         test=test,
@@ -154,6 +165,7 @@ def open_task(
             *([opened.path.resolve().name] if other_store else []),
             *([split] if split != own["split"] else []),
             *(["unseen"] if leave_out_overlap else []),
+            *([joint_map.stem] if joint_map else []),
         ),
     )
 
@@ -169,23 +181,9 @@ def linear(
         lr: learning rate of the SGD probe, instead of the method's published one.
         baselines: measure a random encoder and raw coordinates beside it.
     """
-    settings = settings_for(task.pretrained.method)
-    if lr is not None:
-        settings = replace(settings, lr=lr)
-
-    def measure(train: Array, test: Array) -> dict[str, Outcome]:
-        classes = len(task.store.manifest.class_names)
-        scores = logistic(train, task.labels, test, classes)
-        last, best = sgd(
-            train, task.labels, test, task.test_labels, classes, settings, seed=seed, device=task.device
-        )
-        return {
-            "logistic": Outcome.of(scores, task.test_labels),
-            "last": Outcome.of(last.scores, task.test_labels, last.epoch),
-            "best": Outcome.of(best.scores, task.test_labels, best.epoch),
-        }
-
-    return _evaluate(task, measure, "linear", asdict(settings), seed, baselines, detailed="last")
+    settings = _sgd_settings(task, lr)
+    probes = _probes(task, settings, seed)
+    return _evaluate(task, probes, "linear", asdict(settings), seed, baselines, detailed="last")
 
 
 def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> tuple[Result, Predictions]:
@@ -201,14 +199,55 @@ def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> tup
         baselines: measure a random encoder and raw coordinates beside it.
     """
 
+    return _evaluate(task, _retrieval(task, k), "knn", {"k": k}, seed, baselines, detailed="knn")
+
+
+def transfer(
+    task: Task, *, seed: int = 0, lr: float | None = None, baselines: bool = True
+) -> tuple[Result, Predictions]:
+    """Both of these, of one nearest neighbour, on another data set than that of the pre-training.
+
+    Args:
+        task: what is measured on which clips.
+        seed: of the probe and of the random encoder.
+        lr: learning rate of the SGD probe, instead of the method's published one.
+        baselines: measure a random encoder and raw coordinates beside it.
+    """
+    sgd_settings = _sgd_settings(task, lr)
+    probes, retrieval = _probes(task, sgd_settings, seed), _retrieval(task, k=1)
+
     def measure(train: Array, test: Array) -> dict[str, Outcome]:
-        predicted = nearest_label(train, task.labels, test, k=k, device=task.device)
-        found = rank(train, task.labels, test, task.test_labels, device=task.device)
+        return {**probes(train, test), **retrieval(train, test)}
+
+    settings = {"linear": asdict(sgd_settings), "knn": {"k": 1}}
+    return _evaluate(task, measure, "transfer", settings, seed, baselines, detailed="last")
+
+
+def _sgd_settings(task: Task, lr: float | None) -> SGDSettings:
+    settings = settings_for(task.pretrained.method)
+    return settings if lr is None else replace(settings, lr=lr)
+
+
+def _probes(task: Task, settings: SGDSettings, seed: int) -> Measure:
+    """The linear probes on the clips of a task."""
+
+    def measure(train: Array, test: Array) -> dict[str, Outcome]:
+        classes = len(task.store.manifest.class_names)
+        scores = logistic(train, task.labels, test, classes)
+        last, best = sgd(
+            train, task.labels, test, task.test_labels, classes, settings, seed=seed, device=task.device
+        )
         return {
-            "knn": Outcome(Score.of_hits(predicted == task.test_labels), predicted),
-            **{name: Outcome(score) for name, score in _of_ranking(found).items()},
+            "logistic": Outcome.of(scores, task.test_labels),
+            "last": Outcome.of(last.scores, task.test_labels, last.epoch),
+            "best": Outcome.of(best.scores, task.test_labels, best.epoch),
         }
 
+    return measure
+
+
+def _retrieval(task: Task, k: int) -> Measure:
+    """The nearest neighbours and the ranking of the clips of a task; says which clips cannot be ranked."""
     sought = np.isin(task.test_labels, task.labels)
     if not sought.all():
         Console(stderr=True).print(
@@ -217,7 +256,16 @@ def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> tup
             highlight=False,
             soft_wrap=True,
         )
-    return _evaluate(task, measure, "knn", {"k": k}, seed, baselines, detailed="knn")
+
+    def measure(train: Array, test: Array) -> dict[str, Outcome]:
+        predicted = nearest_label(train, task.labels, test, k=k, device=task.device)
+        found = rank(train, task.labels, test, task.test_labels, device=task.device)
+        return {
+            "knn": Outcome(Score.of_hits(predicted == task.test_labels), predicted),
+            **{name: Outcome(score) for name, score in _of_ranking(found).items()},
+        }
+
+    return measure
 
 
 def _of_ranking(found: Ranking) -> dict[str, Score]:
@@ -229,6 +277,14 @@ def _of_ranking(found: Ranking) -> dict[str, Score]:
         **{f"recall@{k}": Score.of_hits(found.first <= k) for k in RECALL_AT},
         "mAP": Score(float(precision.mean()), bootstrap_interval(precision)),
     }
+
+
+def _with_joints(pretrained: Pretrained, store: ClipStore, joint_map: Path | None) -> ClipStore:
+    """The store with the encoder's joints; as it is where it has them already."""
+    layout = pretrained.encoder.shape.layout
+    if store.layout == layout:
+        return store
+    return MappedStore(store, layout, read_joint_map(joint_map) if joint_map else None)
 
 
 def _labelled(store: ClipStore, split: str, part: Literal["train", "test"]) -> Array:
@@ -245,7 +301,7 @@ def _labelled(store: ClipStore, split: str, part: Literal["train", "test"]) -> A
 
 def _evaluate(
     task: Task,
-    measure: Callable[[Array, Array], dict[str, Outcome]],
+    measure: Measure,
     protocol: str,
     settings: dict[str, Any],
     seed: int,
@@ -253,10 +309,7 @@ def _evaluate(
     *,
     detailed: str,
 ) -> tuple[Result, Predictions]:
-    """Measures the encoder and its baselines alike.
-
-    `measure` takes the features of the training and of the test clips and gives the outcome of each probe.
-    """
+    """Measures the encoder and its baselines alike."""
     began = perf_counter()
     notes = Console(stderr=True)
     outcomes = {}
@@ -327,6 +380,7 @@ def report(
         **per_class(labels.ravel(), predicted.ravel(), len(manifest.class_names)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(seconds, 1),
+        joint_map=task.store.joint_map if isinstance(task.store, MappedStore) else None,
     )
     return result, predictions
 

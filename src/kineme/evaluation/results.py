@@ -135,6 +135,8 @@ class Result:
         per_class_accuracy: per cent; None for a class without test clips.
         confusion_matrix: test clips; rows are true classes, columns predicted ones.
         time: when it was measured (UTC), and `seconds` how long that took.
+        joint_map: of a store of another layout than the encoder's: joint of the encoder → joints of the store
+            and the weights with which they make it up.
     """
 
     protocol: str
@@ -163,6 +165,7 @@ class Result:
     confusion_matrix: Sequence[Sequence[int]]
     time: str
     seconds: float
+    joint_map: Mapping[str, Mapping[str, float]] | None = None
 
     def to_json(self) -> str:
         """Indented JSON, with lists of numbers on one line each."""
@@ -226,10 +229,15 @@ def save(result: Result, run: Path, *qualifiers: str, predictions: Predictions |
 
 
 def table(*results: Result) -> Table:
-    """One run's results on one data set, by row (baselines first) and probe, for the terminal."""
+    """One run's results on one data set, by row (baselines first) and probe, for the terminal.
+
+    Recall and mAP are shown where retrieval stands alone; beside other probes the rows would get too long.
+    """
     first = results[0]
     found = dict.fromkeys(_column(result, name) for result in results for name in result.scores)
     names = sorted(found, key=lambda name: [*COLUMNS].index(name) if name in COLUMNS else len(COLUMNS))
+    if set(names) - {"knn", *RANKING}:
+        names = [name for name in names if name not in RANKING]
     several = any(score.deviation is not None for result in results for score in result.scores.values())
     figures = "top-1, recall and mAP" if RANKING.keys() & set(names) else "top-1"
     title = f"{first.method} ({first.stream}) on {first.store}, {first.split}: {figures} %"
