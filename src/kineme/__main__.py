@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare": "make a clip store of raw recordings",
     "pretrain": "train an encoder without labels, by a recipe",
     "evaluate": "measure an encoder: linear, knn",
+    "report": "show what runs are worth, on one page",
     "convert": "turn a published checkpoint into a run directory",
 }
 USAGE_ERROR = 2

@@ -88,6 +88,8 @@ def test_recipes_are_listed_without_torch() -> None:
             "unknown option --alow-recipe; did you mean --allow-recipe?",
         ),
         (["evaluate", "knn", "/nowhere"], "/nowhere: no such weights"),
+        (["report"], "missing: RUNS; see kineme report --help"),
+        (["report", "/nowhere", "--out", "page.html"], "/nowhere: no run directory (it has no config.yaml)"),
     ],
 )
 def test_mistakes_earn_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,6 +168,26 @@ def test_words_are_spelt_out(words: str, expected: list[str]) -> None:
 def test_words_with_blanks_and_quotes_stay_whole() -> None:
     (option,) = spelt_out(example, ["--names", "sit down", 'say "hi", then', "größe"])
     assert option == '--names=["sit down", "say \\"hi\\", then", "größe"]'
+
+
+def several(runs: list[Path], *, out: Path = Path("x"), overwrite: bool = False) -> None:
+    """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("a", ['["a"]']),
+        ("a b/c --out page", ["--out", "page", '["a", "b/c"]']),
+        ("--out page a --overwrite b", ["--out", "page", "--overwrite=true", '["a", "b"]']),
+        ("--overwrite false a --out=page b", ["--overwrite", "false", "--out=page", '["a", "b"]']),
+        ("--out page", ["--out", "page"]),
+    ],
+)
+def test_a_list_without_an_option_is_of_all_words_that_belong_to_none(
+    words: str, expected: list[str]
+) -> None:
+    assert list(spelt_out(several, words.split())) == expected
 
 
 def test_lists_reach_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,12 +79,13 @@ def spelt_out(function: Function, words: Sequence[str]) -> Iterator[str]:
     """Words as people write them → options with one value each.
 
     A lone switch means yes: `--overwrite` becomes `--overwrite=true`. What follows a list's option, up to the
-    next one, is its list: `--actions wave "sit down"` becomes `--actions=["wave", "sit down"]`.
+    next one, is its list: `--actions wave "sit down"` becomes `--actions=["wave", "sit down"]`. Where a list
+    goes without an option, as the runs of `kineme report`, it is of all words that belong to none.
     """
-    kinds = {
-        _option(name): parameter.annotation
-        for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
-    }
+    parameters = inspect.signature(function, eval_str=True).parameters
+    kinds = {_option(name): parameter.annotation for name, parameter in parameters.items()}
+    gathers = any(map(_is_bare_list, parameters.values()))
+    gathered: list[str] = []
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -97,10 +98,20 @@ def spelt_out(function: Function, words: Sequence[str]) -> Iterator[str]:
                 values.append(rest.pop(0))
             if not values:
                 raise KinemeError(f"{option} needs a value")
-            one_list = len(values) == 1 and values[0].startswith("[")
-            yield f"{option}={values[0] if one_list else _listed(values, quoted=entry is str)}"
+            yield f"{option}={_listed(values, quoted=entry is str)}"
+        elif gathers and not word.startswith("-"):
+            gathered.append(word)
         else:
             yield word
+            if option in kinds and not equals and rest:
+                yield rest.pop(0)
+    if gathered:
+        yield _listed(gathered, quoted=True)
+
+
+def _is_bare_list(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter is a list that is given without an option."""
+    return parameter.kind is not parameter.KEYWORD_ONLY and _entry_of(parameter.annotation) is not None
 
 
 def _entry_of(kind: Any) -> Any:
@@ -111,6 +122,8 @@ def _entry_of(kind: Any) -> Any:
 
 
 def _listed(values: Sequence[str], quoted: bool) -> str:
+    if len(values) == 1 and values[0].startswith("["):
+        return values[0]
     plain = [
         value if not quoted and re.fullmatch(r"[-+.\w]+", value) else json.dumps(value, ensure_ascii=False)
         for value in values
@@ -137,6 +150,11 @@ def _parser(function: Function, program: str) -> ArgumentParser:
             known = parser._option_string_actions
             known[_hyphened(option)] = known.pop(option)
         action.option_strings = [_hyphened(option) for option in action.option_strings]
+        if action.option_strings and action.metavar is None:
+            action.metavar = _hyphened(action.dest).upper()
+    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+        if _is_bare_list(parameter):
+            next(each for each in parser._actions if each.dest == name).metavar = f"{name.upper()} ..."
     return parser
 
 

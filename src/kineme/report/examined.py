@@ -1,0 +1,145 @@
+"""What a run's encoder makes of the test clips: features, neighbours; clips thinned for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.clips.recipes import upward
+from kineme.clips.store import ClipStore
+from kineme.drawing.posture import present
+from kineme.errors import KinemeError
+from kineme.evaluation.features import extract
+from kineme.evaluation.knn import nearest
+from kineme.evaluation.recognition import open_task
+from kineme.report.html import Html, note, tag
+from kineme.report.runs import Run, store_of
+
+Array = npt.NDArray[Any]
+
+NEIGHBOURS = 4
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Test clips as an encoder sees them.
+
+    Attributes:
+        store: where the clips are.
+        test, train: rows of the store.
+        features: (N, D) of the test clips.
+        neighbours: (N, k) rows of the store, the nearest training clip first.
+        similarity: (N, k) their cosine.
+    """
+
+    store: ClipStore
+    test: Array
+    train: Array
+    features: Array
+    neighbours: Array
+    similarity: Array
+
+    @property
+    def labels(self) -> Array:
+        """(N,) classes of the test clips."""
+        return self.store.labels[self.test]
+
+    @property
+    def right(self) -> Array:
+        """(N,) whether the nearest training clip is of the same class."""
+        return np.equal(self.store.labels[self.neighbours[:, 0]], self.labels)
+
+    def class_name(self, row: int) -> str:
+        """Of a clip of the store."""
+        return str(self.store.manifest.class_names[int(self.store.labels[row])])
+
+    @property
+    def up(self) -> tuple[float, float, float]:
+        """The axis that points up in these clips."""
+        return upward(self.store.manifest.recipe)
+
+    def thinned(self, row: int, frames: int) -> tuple[Array, float]:
+        """A clip of the store as `thinned` below gives it."""
+        return thinned(self.store.clip(row), self.store.manifest.fps, frames)
+
+
+def examine(run: Run, store: Path | None, device: str) -> Examined:
+    """Features and neighbours of the clips that the run's first result was measured on.
+
+    Raises:
+        KinemeError: the store is gone, has no labels, does not fit, or its split has no test part.
+    """
+    store_of(run, store)  # says what is missing in the words of this command
+    measured = run.measured[0].result if run.measured else None
+    task = open_task(
+        run.path,
+        store=store,
+        split=measured.split if measured else None,
+        device=device,
+        allow_recipe=measured is not None and measured.recipe != measured.store_recipe,
+    )
+    if measured and task.store.manifest.fingerprint != measured.fingerprint:
+        raise KinemeError(
+            f"{task.store.path}: is not the store that {run.name} was measured on; pass the one called "
+            f"{measured.store} by --store, or evaluate again"
+        )
+
+    def features(rows: Array) -> Array:
+        return extract(
+            task.pretrained,
+            task.store,
+            rows,
+            device=task.device,
+            allow_recipe=task.allow_recipe,
+            cache=run.path / "features",
+        )
+
+    test = features(task.test)
+    k = min(NEIGHBOURS, len(task.train))
+    found, similarity = nearest(features(task.train), test, k=k, device=task.device)
+    return Examined(task.store, task.test, task.train, test, task.train[found], similarity)
+
+
+def missing(what: str, error: KinemeError) -> Html:
+    """A remark in place of a part of the page that could not be made."""
+    return note(tag("strong", f"{what}: "), str(error))
+
+
+def thinned(clip: Array, fps: float, frames: int) -> tuple[Array, float]:
+    """At most so many frames of a clip (T, M, V, C), evenly spaced, without bodies that never appear."""
+    bodies = int(np.flatnonzero(present(clip).any(axis=0)).max(initial=0)) + 1
+    step = -(-len(clip) // frames)
+    return np.asarray(clip[::step, :bodies]), fps / step
+
+
+def evenly(rows: Sequence[int] | Array, count: int) -> Array:
+    """At most so many of some rows, evenly spaced."""
+    rows = np.asarray(rows, dtype=np.int64)
+    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+    return np.asarray(rows[chosen])
+
+
+def over_classes(rows: Array, labels: Array, count: int) -> Array:
+    """At most so many of some rows, of as many classes as can be.
+
+    Args:
+        rows: (n,) places in `labels`.
+        labels: (N,) classes.
+        count: how many.
+    """
+    rows = np.asarray(rows, dtype=np.int64)
+    own = labels[rows]
+    order = np.argsort(own, kind="stable")
+    first = np.searchsorted(own[order], own[order])
+    occurrence = np.arange(len(rows)) - first  # 0 for the first row of its class, 1 for the second
+    chosen: list[int] = []
+    for level in range(int(occurrence.max(initial=-1)) + 1):
+        chosen += evenly(rows[order[occurrence == level]], count - len(chosen)).tolist()
+        if len(chosen) >= count:
+            break
+    return np.array(chosen, dtype=np.int64)
