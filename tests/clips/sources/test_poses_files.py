@@ -14,7 +14,7 @@ from kineme.clips.sources.poses.arrays import npy_poses, npz_notes, npz_poses
 from kineme.clips.sources.poses.documents import json_notes, json_poses, openpose, openpose_frame
 from kineme.clips.sources.poses.recorded import Detections, Poses
 from kineme.clips.sources.poses.tables import csv_poses
-from kineme.layouts import LAYOUTS, Layout
+from kineme.layouts import Layout
 
 Array = npt.NDArray[Any]
 
@@ -123,7 +123,7 @@ class TestNumPy:
             npy_poses(claimed, scores=False)
         with pytest.raises(ValueError, match="as many numbers; it is cut off"):
             npy_poses(npy(counted(4, 5, 3))[:-8], scores=False)
-        with pytest.raises(ValueError, match="is no .npy array"):
+        with pytest.raises(ValueError, match=r"is no \.npy array"):
             npy_poses(b"PK", scores=False)
 
     @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ class TestTables:
             ("hip_x,hip_y,hip_x\n1,2,3\n", "line 1 tells 'x' of joint 'hip' twice"),
             ("x0,y0,x2,y2\n1,2,3,4\n", "leaves out joints"),
             ("frame,hip_x,hip_y,a_x,a_y\nzero,1,2,3,4\n", "line 2: 'zero' is no number of a frame"),
-            ("frame,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n3,1,2,3,4\n", "line 3 tells a joint of a frame for the second"),
+            ("frame,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n3,1,2,3,4\n", "line 3 tells a joint of a frame for"),
             ("person,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n", "a column of people and none called 'frame'"),
             ("joint,x,y\nhip,1,2\n", "a row a joint and no column 'frame'"),
-            ("frame,joint,x,y\n0,hip,1,2\n0,a,1,2\n" + "1,hip,1,2\n9999999999,a,1,2\n", "numbers its frames from"),
+            ("frame,joint,x,y\n0,a,1,2\n0,b,1,2\n1,a,1,2\n9999999999,a,1,2\n", "numbers its frames from"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3,1e9\n", "beyond 1,000,000"),
         ],
     )  # fmt: skip
@@ -265,12 +265,9 @@ class TestClipsInJson:
 
 class TestEstimators:
     def test_openpose_frames(self) -> None:
-        frames = [
-            as_json({"people": [{"pose_keypoints_2d": [1, 2, 0.5, 0, 0, 0]}, {"pose_keypoints_2d": [5, 6, 1, 7, 8, 1]}]}),
-            as_json({"people": []}),
-            as_json({"people": [{"pose_keypoints_2d": [9, 9, 1, 9, 9, 0.25]}, {"pose_keypoints_2d": []}]}),
-        ]  # fmt: skip
-        found = openpose((7, 8, 9), [openpose_frame(frame) for frame in frames])
+        keypoints = [[[1, 2, 0.5, 0, 0, 0], [5, 6, 1, 7, 8, 1]], [], [[9, 9, 1, 9, 9, 0.25], []]]
+        files = [as_json({"people": [{"pose_keypoints_2d": each} for each in frame]}) for frame in keypoints]
+        found = openpose((7, 8, 9), [openpose_frame(file) for file in files])
         assert (found.frame.tolist(), found.frames, found.program) == ([0, 0, 2], 3, "openpose")
         assert found.points[1].tolist() == [[5, 6], [7, 8]]
         assert np.isnan(found.points[0, 1]).all()  # OpenPose's 0, 0, 0
@@ -322,12 +319,12 @@ class TestEstimators:
         [
             ({}, "it has no 'xyz', 'keypoints' or 'landmarks'"),
             ([], "it is no list, or an empty one"),
-            ({"people": []}, "is one frame of OpenPose; its files are called NAME_000000000012_keypoints.json"),
+            ({"people": []}, "is one frame of OpenPose; its files are called NAME_0000"),
             ([[[1, 2], [3]]], "the clip: lists of unequal length"),
             ([[["a", 2], [3, 4]]], "something that is no number"),
             ([{"image_id": 1, "keypoints": 3}], "entry 0 has no list of 'keypoints'"),
-            ([{"image_id": "a.jpg", "keypoints": [1, 2, 3] * 2}], "entry 0 has an 'image_id' without a number"),
-            ([{"image_id": 1, "keypoints": [1] * 6}, {"image_id": 1, "keypoints": [1] * 9}], "have 6 or 9 numbers"),
+            ([{"image_id": "a.jpg", "keypoints": [1] * 6}], "entry 0 has an 'image_id' without a number"),
+            ([{"image_id": 1, "keypoints": [1] * count} for count in (6, 9)], "have 6 or 9 numbers"),
             ([{"image_id": 1, "keypoints": [1] * 7}], "have 7 numbers; expected 3 a joint"),
             ([{"image_id": f"{v}_1.jpg", "keypoints": [1] * 6} for v in "ab"], "several videos"),
             ([{"image_id": i, "keypoints": [1] * 6} for i in (1, 2, 10**9)], "numbers its frames from 1 to"),
@@ -342,8 +339,12 @@ class TestEstimators:
 
     @pytest.mark.parametrize(
         ("data", "reason"),
-        [(b"{", r"is no JSON, or cut off \(line 1\)"), (b"[" * 100_000, "is no JSON"), (b"\xff\xfe\xff", "is no JSON")],
-    )  # fmt: skip
+        [
+            (b"{", r"is no JSON, or cut off \(line 1\)"),
+            (b"[" * 100_000, "is no JSON"),
+            (b"\xff\xfe\xff", "is no JSON"),
+        ],
+    )
     def test_what_is_no_json_is_refused(self, data: bytes, reason: str) -> None:
         with pytest.raises(ValueError, match=reason):
             json_poses(data, scores=False)
@@ -352,7 +353,3 @@ class TestEstimators:
     def test_what_is_no_frame_of_openpose_is_refused(self, content: Any) -> None:
         with pytest.raises(ValueError, match="is no frame of OpenPose"):
             openpose_frame(as_json(content))
-
-
-def test_the_layouts_that_are_guessed_by_number_are_as_large() -> None:
-    assert (LAYOUTS["coco17"].num_joints, LAYOUTS["mediapipe33"].num_joints) == (17, 33)

@@ -70,11 +70,8 @@ def test_a_body_that_comes_back_within_a_second_keeps_its_place() -> None:
 def test_a_body_that_comes_back_later_is_another() -> None:
     one, other = walking(0, 0), absent(walking(300, 0), 15, 50)
     three = tracked(detected(np.stack([one, other], axis=1)), FPS, 3)
-    appear = [
-        np.flatnonzero(np.isfinite(body[:, 0, 0]))[[0, -1]].tolist()
-        for body in np.moveaxis(three.points, 1, 0)
-    ]
-    assert appear == [[0, 59], [0, 14], [50, 59]]
+    there = [np.flatnonzero(np.isfinite(three.points[:, body, 0, 0])) for body in range(3)]
+    assert [(frames[0], frames[-1]) for frames in there] == [(0, 59), (0, 14), (50, 59)]
 
 
 def test_who_appears_elsewhere_is_another() -> None:
@@ -103,7 +100,7 @@ def test_those_who_are_there_and_move_are_kept_the_foremost_first() -> None:
 
 def test_confidence_goes_with_the_body_and_counts_as_presence() -> None:
     both = np.stack([walking(0, 4), walking(240, -4)], axis=1)
-    confidence = np.zeros((60, 2, 5)) + [[[0.25], [0.75]]]
+    confidence = np.tile([[[0.25], [0.75]]], (60, 1, 5))
     poses = tracked(detected(both, confidence=confidence), FPS, 2)
     np.testing.assert_array_equal(poses.points[:, 0], both[:, 1].astype(np.float32))
     assert poses.confidence is not None
