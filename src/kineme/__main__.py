@@ -13,6 +13,8 @@ COMMANDS = {
     "demo": "generate motion, pre-train, evaluate and draw, in minutes",
     "generate": "make a clip store of built-in motion",
     "prepare": "make a clip store of raw recordings",
+    "info": "tell what is in a clip store",
+    "show": "draw a clip: a page that plays, an animation, a strip",
     "pretrain": "train an encoder without labels, by a recipe",
     "evaluate": "measure an encoder: linear, knn",
     "report": "show what runs are worth, on one page",

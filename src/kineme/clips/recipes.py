@@ -129,7 +129,7 @@ def joint_at_zero(recipe: Recipe, layout: Layout) -> int | None:
     It is one of the first body only, but for `crossclr`.
     """
     joints = {"plain": list(layout.origin), "crossclr": [layout.centre]}.get(recipe.name)
-    if recipe.name == "agcn":
+    if recipe.name == "agcn" and layout.facing:
         joints = _spine_end(layout)
     moves_about = recipe.parameters.get("centre") == "clip"
     return joints[0] if joints and len(joints) == 1 and not moves_about else None

@@ -48,13 +48,15 @@ class Scene:
 
     Attributes:
         clip: (T, M, V, C), C = 3; absent bodies are zero, joints that were not seen may be NaN.
-        title: a line above.
+        title: a line above, such as the clip's name.
+        subtitle: what else there is to say, such as its class.
         first: number of the clip's first frame, where it is part of a recording.
         bands: (start, end, text), labelled stretches of the recording, end exclusive; drawn as a time bar.
     """
 
     clip: Array
     title: str
+    subtitle: str = ""
     first: int = 0
     bands: Sequence[tuple[int, int, str]] = ()
 
@@ -105,7 +107,8 @@ def skeleton_strip(
         axes.set_ylim(bottom, high[1] + 0.04 * height)
         axes.set_aspect("equal")
         axes.set_axis_off()
-        axes.set_title(scene.title, loc="left", fontsize=10, color=INK, pad=2)
+        title = ": ".join(filter(None, (scene.title, scene.subtitle)))
+        axes.set_title(title, loc="left", fontsize=10, color=INK, pad=2)
     for place, (side, colour) in enumerate({"left": LEFT, "right": RIGHT}.items()):
         panels[0].annotate(
             side, (1, 1), (-34 + 30 * place, 4), xycoords="axes fraction", textcoords="offset points",
@@ -157,7 +160,7 @@ def animation(
         axes.set_xlim(low[0] - 0.04 * width, high[0] + 0.04 * width)
         axes.set_ylim(low[1] - 2.8 * bar, high[1] + 0.04 * height)
         axes.set_aspect("equal")
-        axes.set_title(scene.title, loc="left", fontsize=9, color=INK)
+        axes.set_title(f"{scene.title}\n{scene.subtitle}".strip(), loc="left", fontsize=9, color=INK)
         axes.set_title(str(scene.first + frame), loc="right", fontsize=9, color=FAINT)
         picture = Image.fromarray(rendered(figure))
         figure.set_layout_engine("none")  # what fitted the first picture fits the others

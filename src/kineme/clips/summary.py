@@ -1,0 +1,202 @@
+"""What is in a clip store, in numbers; frames are read in pieces, so that memory does not grow with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.clips.recipes import joint_at_zero, keeps_zeros
+from kineme.clips.splits import published_splits
+from kineme.clips.store import ClipStore, Manifest
+
+Array = npt.NDArray[Any]
+
+PIECE = 1 << 25  # coordinates looked at at a time: 128 MiB
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long clips are, in frames."""
+
+    shortest: int
+    median: float
+    longest: int
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Joints that were not seen, of the bodies that are there.
+
+    Attributes:
+        share: of all joints of present bodies in all frames.
+        by_joint: (V,) the same of each joint; NaN where it cannot be told.
+        by_confidence: told by a confidence of 0, instead of by coordinates that are all zero.
+        at_least: there may be more, since the recipe has moved zeros along with the body.
+    """
+
+    share: float
+    by_joint: Array
+    by_confidence: bool
+    at_least: bool
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Labelled stretches of untrimmed recordings; `labelled` is the share of all frames inside one."""
+
+    count: int
+    labelled: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a store holds.
+
+    Attributes:
+        manifest: what it says of itself.
+        clips, frames: how many.
+        lengths: of clips.
+        class_clips: (classes,) clips of each, or intervals where recordings are untrimmed.
+        unlabelled: clips without a class (untrimmed recordings have none).
+        subjects: names, in order; those without one are not counted.
+        cameras, setups: numbers → clips.
+        bodies: number of bodies that appear in a clip → clips.
+        missing: joints that were not seen.
+        intervals: None where clips are trimmed.
+        splits: published splits that the store can serve → numbers of training and test clips.
+    """
+
+    manifest: Manifest
+    clips: int
+    frames: int
+    lengths: Lengths
+    class_clips: Array
+    unlabelled: int
+    subjects: list[str]
+    cameras: dict[int, int]
+    setups: dict[int, int]
+    bodies: dict[int, int]
+    missing: Missing
+    intervals: Intervals | None
+    splits: dict[str, tuple[int, int]]
+
+    @property
+    def hours(self) -> float:
+        """Of recording."""
+        return self.frames / self.manifest.fps / 3600
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, for programs."""
+        manifest, missing = self.manifest, self.missing
+        return {
+            "source": manifest.source,
+            "recipe": manifest.recipe.id,
+            "fingerprint": manifest.fingerprint,
+            "layout": {"name": manifest.layout.name, "joints": list(manifest.layout.joints)},
+            "units": manifest.units,
+            "fps": manifest.fps,
+            "clips": self.clips,
+            "frames": self.frames,
+            "hours": self.hours,
+            "lengths": vars(self.lengths),
+            "classes": dict(zip(manifest.class_names, self.class_clips.tolist(), strict=True)),
+            "unlabelled": self.unlabelled,
+            "subjects": self.subjects,
+            "cameras": self.cameras,
+            "setups": self.setups,
+            "bodies": self.bodies,
+            "missing": {
+                "share": missing.share,
+                "told_by": "confidence" if missing.by_confidence else "zeros",
+                "at_least": missing.at_least,
+                "joints": {
+                    name: None if np.isnan(share) else share
+                    for name, share in zip(manifest.layout.joints, missing.by_joint.tolist(), strict=True)
+                },
+            },
+            "intervals": None if self.intervals is None else vars(self.intervals),
+            "splits": {name: {"train": train, "test": test} for name, (train, test) in self.splits.items()},
+        }
+
+
+def summarise(store: ClipStore, progress: Callable[[int, int], None] | None = None) -> Summary:
+    """Counts what a store holds.
+
+    Args:
+        store: read in pieces.
+        progress: called with the frames done and the frames in all.
+    """
+    manifest, index = store.manifest, store.index
+    lengths = index["frames"]
+    untrimmed = len(store.intervals["label"]) > 0
+    labels = store.intervals["label"] if untrimmed else store.labels
+    return Summary(
+        manifest=manifest,
+        clips=len(store),
+        frames=len(store.frames),
+        lengths=Lengths(int(lengths.min()), float(np.median(lengths)), int(lengths.max())),
+        class_clips=np.bincount(labels[labels >= 0], minlength=len(manifest.class_names)),
+        unlabelled=int((store.labels < 0).sum()),
+        subjects=sorted(set(index["subject"].tolist()) - {""}, key=_in_order),
+        cameras=_counted(index["camera"]),
+        setups=_counted(index["setup"]),
+        bodies=_counted(index["bodies"]),
+        missing=_missing(store, progress),
+        intervals=Intervals(len(labels), _labelled_share(store)) if untrimmed else None,
+        splits=published_splits(store),
+    )
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    """Numbers by value, before names."""
+    return (int(name), "") if name.isdecimal() else (1 << 62, name)
+
+
+def _counted(column: Array) -> dict[int, int]:
+    """Number → how often; what is unknown (-1) is not counted."""
+    numbers, counts = np.unique(column[column >= 0], return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+def _labelled_share(store: ClipStore) -> float:
+    """Share of all frames that lie in an interval; where intervals overlap, a frame counts once."""
+    offset = store.index["offset"][store.intervals["clip"]]
+    opened = np.bincount(offset + store.intervals["start"], minlength=len(store.frames) + 1)
+    closed = np.bincount(offset + store.intervals["end"], minlength=len(store.frames) + 1)
+    return float((np.cumsum(opened - closed)[:-1] > 0).mean())
+
+
+def _missing(store: ClipStore, progress: Callable[[int, int], None] | None) -> Missing:
+    """Joints of present bodies with a confidence of 0, where the store has one, else with zero coordinates.
+
+    A joint that the recipe brings to the origin is zero wherever it was seen, so zeros tell nothing of it.
+    """
+    frames, confidence = store.frames, store.confidence
+    joints = store.layout.num_joints
+    gone, bodies = np.zeros(joints, dtype=np.int64), 0
+    step = max(1, PIECE // int(np.prod(frames.shape[1:])))
+    for start in range(0, len(frames), step):
+        piece = frames[start : start + step]
+        seen: Array = np.any(piece, axis=-1)
+        present: Array = np.any(seen, axis=-1)
+        if confidence is not None:
+            seen = confidence[start : start + step] > 0
+        gone += np.sum(~seen & present[..., None], axis=(0, 1))
+        bodies += int(present.sum())
+        if progress is not None:
+            progress(min(start + step, len(frames)), len(frames))
+    told = np.ones(joints, dtype=bool)
+    recipe = store.manifest.recipe
+    centred = joint_at_zero(recipe, store.layout)
+    if confidence is None and centred is not None:
+        told[centred] = False
+    return Missing(
+        share=float(gone[told].sum() / max(bodies * told.sum(), 1)),
+        by_joint=np.where(told, gone / max(bodies, 1), np.nan),
+        by_confidence=confidence is not None,
+        at_least=confidence is None and not keeps_zeros(recipe),
+    )

@@ -1,0 +1,164 @@
+"""`kineme show`: one clip to look at."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kineme.errors import KinemeError
+
+if TYPE_CHECKING:
+    from kineme.clips.store import ClipStore, Manifest
+    from kineme.drawing.skeletons import Scene
+
+LONGEST = {".html": 20_000, ".gif": 1_800}  # frames: a page of 5 MB for two bodies, a GIF of a minute
+
+
+def show(store: Path, clip: str, *, out: Path | None = None, frames: str | None = None) -> None:
+    """Draws a clip: a page on which it plays and can be turned, a GIF, or a strip of poses.
+
+    What is drawn follows from the name of the file: .html for a page that needs no network, .gif for an
+    animation, .png or .svg for a strip. Left limbs are blue, right limbs orange; green and purple on a second
+    body. Labelled intervals of untrimmed recordings are shown over time.
+
+    Args:
+        store: Clip store.
+        clip: Name of the clip, or its row in the store, counted from 0.
+        out: File to write: .html, .gif, .png or .svg. Default: CLIP.html, in the folder one is in.
+        frames: Part of the clip to draw, such as 300:900; counted from 0, the end is left out.
+    """
+    from kineme.clips.store import ClipStore
+
+    opened = ClipStore(store)
+    row = find_clip(opened, clip)
+    name = str(opened.names[row])
+    path = out or Path(re.sub(r"[^\w.-]+", "-", name) + ".html")
+    suffix = path.suffix.lower()
+    if suffix not in DRAWINGS:
+        raise KinemeError(f"--out {path}: ends in none of {', '.join(DRAWINGS)}")
+    length = int(opened.index["frames"][row])
+    first, end = frame_range(frames, length)
+    if frames is None and length > LONGEST.get(suffix, length):
+        end = LONGEST[suffix]
+        _say(f"{name} has {length} frames; the first {end} are drawn, others with --frames A:B")
+    DRAWINGS[suffix](_scene(opened, row, first, end), opened.manifest, path)
+    _say(f"written to {path}")
+
+
+def find_clip(store: ClipStore, clip: str) -> int:
+    """The row of a clip, given by its name or as the row itself.
+
+    Raises:
+        KinemeError: the store has no such clip; the message says which names are near.
+    """
+    import difflib
+
+    names: list[str] = store.names.tolist()
+    if clip in names:
+        return names.index(clip)
+    if clip.isdecimal():
+        if int(clip) < len(names):
+            return int(clip)
+        raise KinemeError(f"{store.path}: has no row {clip}; its clips are rows 0 to {len(names) - 1}")
+    near = difflib.get_close_matches(clip, names, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"the first is called {names[0]}"
+    raise KinemeError(f"{store.path}: no clip is called {clip!r}; {hint}")
+
+
+def frame_range(text: str | None, length: int) -> tuple[int, int]:
+    """`A:B` → (A, B), where either end may be left out.
+
+    Raises:
+        KinemeError: it is no such range, or no frames of the clip lie in it.
+    """
+    found = re.fullmatch(r"(\d*):(\d*)", text or ":")
+    if not found:
+        raise KinemeError(f"--frames {text}: is no range; write first and end, such as 300:900")
+    first, end = int(found[1] or 0), min(int(found[2] or length), length)
+    if first >= end:
+        raise KinemeError(f"--frames {text}: holds no frames; the clip has frames 0 to {length - 1}")
+    return first, end
+
+
+def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
+    """What is to be drawn: joints of confidence 0 are taken as not seen."""
+    import numpy as np
+
+    from kineme.drawing.skeletons import Scene
+
+    index, names = store.index, store.manifest.class_names
+    length, label = int(index["frames"][row]), int(index["label"][row])
+    xyz = store.clip(row)[first:end]
+    if store.confidence is not None:
+        begin = int(index["offset"][row])
+        seen = store.confidence[begin + first : begin + end] > 0
+        xyz = np.where(seen[..., None], xyz, np.nan)
+    extent = f"{length} frames" if end - first == length else f"frames {first} to {end - 1} of {length}"
+    subject, camera = str(index["subject"][row]), int(index["camera"][row])
+    words = (
+        names[label] if label >= 0 else "",
+        f"{extent}, {(end - first) / store.manifest.fps:.1f} s",
+        f"subject {subject}" if subject else "",
+        f"camera {camera}" if camera >= 0 else "",
+    )
+    bands = [(start, stop, names[action]) for start, stop, action in store.clip_intervals(row)]
+    return Scene(xyz, str(index["name"][row]), " · ".join(filter(None, words)), first, bands)
+
+
+def _page(scene: Scene, manifest: Manifest, path: Path) -> None:
+    """A page on which the clip plays."""
+    from html import escape
+
+    from kineme.clips.recipes import upward
+    from kineme.drawing.player import Row, legend, page, player, timeline
+    from kineme.drawing.posture import present
+    from kineme.files import written_aside
+
+    clip, first = scene.clip, scene.first
+    parts = [
+        f"<h1>{escape(scene.title)}</h1>\n<p>{escape(scene.subtitle)}</p>\n",
+        player("clip", clip, manifest.layout, fps=manifest.fps, up=upward(manifest.recipe), first=first),
+        timeline("clip", len(clip), [Row("actions", scene.bands)], first=first) if scene.bands else "",
+        legend(int(present(clip).any(axis=0).sum())),
+    ]
+    with written_aside(path) as aside:
+        aside.write_text(page(scene.title, "".join(parts)), encoding="utf-8")
+
+
+def _gif(scene: Scene, manifest: Manifest, path: Path) -> None:
+    """An animation, with a bar that says how long it takes to draw."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from kineme.clips.recipes import upward
+    from kineme.drawing.skeletons import animation
+
+    columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("drawing", total=None)
+        animation(
+            scene,
+            manifest.layout,
+            path,
+            fps=manifest.fps,
+            up=upward(manifest.recipe),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+def _strip(scene: Scene, manifest: Manifest, path: Path) -> None:
+    """Poses over time, side by side."""
+    from kineme.clips.recipes import upward
+    from kineme.drawing.skeletons import skeleton_strip
+
+    skeleton_strip([scene], manifest.layout, path, up=upward(manifest.recipe))
+
+
+DRAWINGS = {".html": _page, ".gif": _gif, ".png": _strip, ".svg": _strip}
+
+
+def _say(line: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,59 @@
+"""What is in a store, drawn: how many clips of each class, and how long they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kineme.drawing.style import GRID, HUES, INK, new_figure, plain, save, short
+
+Array = npt.NDArray[Any]
+
+
+def distributions(
+    class_names: Sequence[str], class_clips: Array, lengths: Array, fps: float, path: Path, *, what: str
+) -> None:
+    """Two panels: a bar a class, in the order of the classes, and a histogram of lengths.
+
+    Args:
+        class_names: (classes,) names; without any, lengths alone are drawn.
+        class_clips: (classes,) how many of each.
+        lengths: (n,) in frames, at least one.
+        fps: frames a second, by which lengths are given in seconds.
+        path: of the PNG or SVG.
+        what: is counted: `clips` or `intervals`.
+    """
+    classes = len(class_names)
+    size = 8 if classes <= 40 else 6
+    tall = max(3.4, (0.19 if classes <= 40 else 0.13) * classes)
+    figure = new_figure(9.0 if classes else 4.8, tall)
+    if classes:
+        bars, histogram = figure.subplots(1, 2)
+        bars.barh(range(classes), class_clips, color=HUES[0], height=0.72)
+        bars.set_yticks(range(classes), [short(name, 28) for name in class_names])
+        bars.set_ylim(classes - 0.4, -0.6)
+        bars.set_xlabel(f"{what} of each class", color=INK)
+        bars.grid(axis="x", color=GRID, linewidth=0.8)
+        bars.set_axisbelow(True)
+        plain(bars)
+        bars.tick_params(axis="y", labelsize=size, length=0)
+    else:
+        histogram = figure.subplots()
+    seconds = np.asarray(lengths) / fps
+    histogram.hist(seconds, bins=min(40, max(8, int(np.sqrt(len(seconds))))), color=HUES[2])
+    median = float(np.median(seconds))
+    histogram.axvline(median, color=INK, linewidth=1)
+    histogram.annotate(
+        f"median {median:.1f} s", (median, 1), (4, -2), xycoords=("data", "axes fraction"),
+        textcoords="offset points", va="top", fontsize=9, color=INK,
+    )  # fmt: skip
+    histogram.set_xlabel("length, in seconds", color=INK)
+    histogram.set_ylabel(what, color=INK)
+    histogram.grid(axis="y", color=GRID, linewidth=0.8)
+    histogram.set_axisbelow(True)
+    plain(histogram)
+    save(figure, path)

@@ -1,0 +1,68 @@
+"""`kineme info` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kineme.__main__ import USAGE_ERROR, main
+from kineme.clips.store import ClipStore
+
+
+def test_a_store_is_told_of_on_standard_output(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(moves)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "recipe plain",
+        "clips 24",
+        "9 frames (0.3 s) to 13 frames (0.4 s), median 11 frames (0.4 s)",
+        "3 of 3 classes, 8 clips each",
+        "subjects 4: 1, 2, 3, 4",
+        "2 in 24 clips",
+        "3, stick, in metres: hip, neck, hand",
+        "odd-even: 12 train, 12 test",
+        f"fingerprint {ClipStore(moves).manifest.fingerprint}",
+        "1 swing 8",
+    ):
+        assert words in shown
+    assert "xview" not in shown
+    assert "cameras" not in shown
+
+
+def test_programs_get_json_and_nothing_else(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(moves), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["clips"], data["frames"]) == (24, sum(9 + i % 5 for i in range(24)))
+    assert data["classes"] == {"rise": 8, "swing": 8, "push": 8}
+    assert data["splits"]["odd-even"] == {"train": 12, "test": 12}
+
+
+def test_recordings_are_told_of_by_their_intervals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "--subjects 1 --repetitions 1 --cameras 1 --untrimmed --seconds 20"
+    assert main(["generate", str(tmp_path / "long"), *words.split()]) == 0
+    count = len(ClipStore(tmp_path / "long").intervals["label"])
+    capsys.readouterr()
+    assert main(["info", str(tmp_path / "long"), "--figure", str(tmp_path / "f.svg")]) == 0
+    captured = capsys.readouterr()
+    assert f"intervals       {count}, on " in captured.out
+    assert "f.svg" in captured.err
+    assert (tmp_path / "f.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["/nowhere"], "/nowhere: no such clip store"),
+        (["MOVES", "--figure", "f.jpeg"], "--figure f.jpeg: ends in neither .png nor .svg"),
+        ([], "missing: STORE"),
+    ],
+)
+def test_mistakes_earn_one_line(
+    moves: Path, words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", *(word.replace("MOVES", str(moves)) for word in words)]) == USAGE_ERROR
+    assert reason in capsys.readouterr().err.strip().splitlines()[-1]
