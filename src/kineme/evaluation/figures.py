@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from kineme.drawing.style import GRID, HUES, INK, MARKERS, new_figure, plain, save, short
 from kineme.errors import KinemeError
 from kineme.evaluation.metrics import per_class_accuracy
+from kineme.evaluation.projection import tsne
 
 Array = npt.NDArray[Any]
 
@@ -112,22 +113,17 @@ def embedding(
         kind: `tsne` (of cosine distances, on the first 50 principal components) or `pca`.
         seed: of the choice of clips and of t-SNE.
     """
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
     if len(features) > MAX_POINTS:
         chosen = np.random.default_rng(seed).choice(len(features), MAX_POINTS, replace=False)
         features, labels = features[chosen], labels[chosen]
     if kind == "pca":
+        from sklearn.decomposition import PCA
+
         model = PCA(2, random_state=seed).fit(features)
         points = model.transform(features)
         axis_labels = [f"component {i + 1} ({s:.0%})" for i, s in enumerate(model.explained_variance_ratio_)]
     else:
-        reduced = PCA(min(50, *features.shape), random_state=seed).fit_transform(features)
-        perplexity = min(30.0, (len(features) - 1) / 3)
-        points = TSNE(2, metric="cosine", init="pca", perplexity=perplexity, random_state=seed).fit_transform(
-            reduced
-        )
+        points = tsne(features, seed=seed)
         axis_labels = ["", ""]
     figure = new_figure(7.6, 5.4)
     axes = figure.subplots()
