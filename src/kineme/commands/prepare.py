@@ -18,10 +18,14 @@ from kineme import __version__
 from kineme.clips import published
 from kineme.clips.recipes import MAX_BODIES, Preprocessing, first_bodies, parse_recipe
 from kineme.clips.sources import Source
+from kineme.clips.sources.arrays import open_arrays
 from kineme.clips.sources.container import open_container
 from kineme.clips.sources.ntu import open_ntu
+from kineme.clips.sources.nwucla import open_nwucla
 from kineme.clips.sources.pkummd import open_pkummd
 from kineme.clips.sources.poses import open_poses
+from kineme.clips.sources.pyskl import open_pyskl
+from kineme.clips.sources.utdmhad import open_utdmhad
 from kineme.clips.store import TESTS, TRAINS, UNLABELLED, Clip, ClipStore, Manifest
 from kineme.clips.workers import in_order
 from kineme.clips.writer import StoreWriter
@@ -34,6 +38,10 @@ _SOURCES: dict[str, tuple[Callable[..., Source], str]] = {
     "ntu120": (partial(open_ntu, actions=120), "agcn"),
     "pkummd1": (partial(open_pkummd, phase=1), "agcn"),
     "pkummd2": (partial(open_pkummd, phase=2), "agcn"),
+    "nwucla": (open_nwucla, "plain"),
+    "utdmhad": (open_utdmhad, "plain"),
+    "pyskl": (open_pyskl, "plain"),
+    "arrays": (open_arrays, "plain"),
     "container": (open_container, "plain"),
     "poses": (open_poses, "plain"),
 }
@@ -46,7 +54,9 @@ _MAX_WORKERS = 16  # one process writes, and keeps no more of them busy
 
 
 def prepare(
-    source: Literal["ntu60", "ntu120", "pkummd1", "pkummd2", "container", "poses"],
+    source: Literal[
+        "ntu60", "ntu120", "pkummd1", "pkummd2", "nwucla", "utdmhad", "pyskl", "arrays", "container", "poses"
+    ],
     raw: Path,
     out: Path,
     *,
@@ -75,7 +85,10 @@ def prepare(
 
     Args:
         source: Format of the recordings: `ntu60` or `ntu120`, .skeleton files; `pkummd1` or `pkummd2`,
-            PKU-MMD's skeletons, labels and splits; `container`, one .npz file; `poses`, your own.
+            PKU-MMD's skeletons, labels and splits; `nwucla`, a JSON file a clip; `utdmhad`, MATLAB files;
+            `pyskl`, an annotation pickle of pyskl or MMAction2; `arrays`, the padded arrays that others have
+            processed (train_data_joint.npy, train_position.npy, NTU60_CS.npz); `container`, one .npz file;
+            `poses`, your own.
         raw: Where they lie: a folder, a zip as it was downloaded, or a folder of zips.
         out: The store to write.
         recipe: Preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
