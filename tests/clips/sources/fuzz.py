@@ -1,16 +1,20 @@
 """Damaged files in plenty: a reader gives a clean result or a KinemeError, whatever a file holds.
 
 for data in mutations(good, 2000, seed=0):
-    path.write_bytes(data)
-    survives(lambda: read(path))
+    survives(lambda: read(held("clip.json", data)))
 """
 
 from __future__ import annotations
 
+import io
 import random
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
 
+from kineme.clips.sources.raw import RawFile
 from kineme.errors import KinemeError
 
 _COUNTS = [
@@ -63,6 +67,25 @@ def survives(read: Callable[[], object]) -> bool:
         assert len(message) < 1000
         return False
     return True
+
+
+@dataclass(frozen=True)
+class HeldFile(RawFile):
+    """A file of an archive that is none: its bytes are at hand, for readers to be tried in thousands."""
+
+    data: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def open(self) -> IO[bytes]:
+        return io.BytesIO(self.data)
+
+
+def held(name: str, data: bytes) -> HeldFile:
+    """A file of this name and these bytes."""
+    return HeldFile(PurePosixPath(name), Path("held.zip"), name, data)
 
 
 def _flip(data: bytes, rng: random.Random) -> bytes:
