@@ -212,15 +212,18 @@ def per_class(labels: Array, predicted: Array, classes: int) -> dict[str, Any]:
     }
 
 
+def result_path(run: Path, protocol: str, *qualifiers: str) -> Path:
+    """RUN/results/PROTOCOL-QUALIFIERS.json; what no file name can hold ('subjects:1,2') becomes -."""
+    name = re.sub(r"[^\w.+-]+", "-", "-".join((protocol, *qualifiers)))
+    return run / "results" / f"{name}.json"
+
+
 def save(result: Result, run: Path, *qualifiers: str, predictions: Predictions | None = None) -> Path:
     """Writes a result to RUN/results/PROTOCOL.json, and predictions beside it under the same name, as .npz.
 
     Qualifiers are appended to the name with hyphens.
     """
-    name = re.sub(
-        r"[^\w.+-]+", "-", "-".join((result.protocol, *qualifiers))
-    )  # 'subjects:1,2' is no file name
-    path = run / "results" / f"{name}.json"
+    path = result_path(run, result.protocol, *qualifiers)
     if predictions is not None:
         predictions.save(path.with_suffix(".npz"))
     with written_aside(path) as aside:
@@ -260,7 +263,7 @@ def table(*results: Result) -> Table:
             rows[row].update({_column(result, name): score for name, score in scores.items()})
     for row, scores in rows.items():
         if scores:
-            cells = [_cell(scores.get(name), row == PRETRAINED) for name in names]
+            cells = [cell(scores.get(name), row == PRETRAINED) for name in names]
             shown.add_row(row, *cells, style="bold" if row == PRETRAINED else "")
     return shown
 
@@ -271,7 +274,7 @@ def _column(result: Result, name: str) -> str:
     return qualified if qualified in COLUMNS else name
 
 
-def _cell(score: Score | None, full: bool) -> str:
+def cell(score: Score | None, full: bool) -> str:
     """A figure as the table shows it: with its deviation, or in full with its interval below."""
     if score is None:
         return ""

@@ -1,0 +1,279 @@
+"""Fusion of streams: what runs on joints, bones and motion say of a clip, added with weights.
+
+Logits are added, as AimCLR's authors do: those of the SGD probe, and of logistic regression its
+log-probabilities, which are logits up to a number that all classes of a clip share. AimCLR's weights are
+published; the other papers add with equal ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import product
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from kineme import __version__
+from kineme.clips.subsets import label_subset
+from kineme.errors import KinemeError
+from kineme.evaluation.features import extract
+from kineme.evaluation.linear import SGDSettings, logistic, sgd
+from kineme.evaluation.metrics import top_k
+from kineme.evaluation.recognition import Task
+from kineme.evaluation.results import (
+    Predictions,
+    Result,
+    Score,
+    per_class,
+    result_path,
+    source_commit,
+)
+
+Array = npt.NDArray[Any]
+
+PUBLISHED = {"aimclr": {"joint": 0.6, "bone": 0.6, "motion": 0.4}}
+PROBES = ("logistic", "last")
+FITTED = 0.8  # share of the training clips of each class that probes are fitted to in a search of weights
+STEPS = 10  # of a weight between 0 and 1 in a search
+NEVER = -1e6  # instead of the -inf of a class that no training clip has, which no weight could take
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A run and what its linear evaluation said of every test clip."""
+
+    task: Task
+    result: Result
+    predictions: Predictions
+
+    @property
+    def name(self) -> str:
+        """joint, bone or motion."""
+        return self.task.pretrained.stream
+
+
+def open_stream(task: Task, *, seed: int = 0) -> Stream:
+    """The linear evaluation of a run, as `kineme evaluate linear` left it.
+
+    Args:
+        task: the run and the clips that it was measured on.
+        seed: of that evaluation.
+
+    Raises:
+        KinemeError: there is none, or the run or the clips have changed since.
+    """
+    path = result_path(task.run, "linear", *task.qualifiers, *([f"seed{seed}"] if seed else []))
+    predicted = path.with_suffix(".npz")
+    again = f"evaluate it with: kineme evaluate linear {task.run}"
+    if task.qualifiers or seed:
+        again += " and the options that are given here"
+    if not path.is_file() or not predicted.is_file():
+        raise KinemeError(f"{predicted}: no predictions of this run; {again}")
+    result = Result.from_json(path)
+    for what, then, now in (
+        ("the weights of the run", result.weights, task.pretrained.weights),
+        ("the clips of the store", result.fingerprint, task.store.manifest.fingerprint),
+    ):
+        if then != now:
+            raise KinemeError(f"{path}: {what} have changed since; {again}")
+    return Stream(task, result, Predictions.load(predicted))
+
+
+def check_alike(streams: Sequence[Stream]) -> None:
+    """Refuses streams that cannot be fused.
+
+    Raises:
+        KinemeError: fewer than two, one of them twice, or of several methods, stores or splits.
+    """
+    if len(streams) < 2:
+        raise KinemeError("name at least two runs to be fused, each trained on another stream")
+    first = streams[0]
+    for i, stream in enumerate(streams[1:], start=1):
+        for other in streams[:i]:
+            if stream.name == other.name:
+                raise KinemeError(
+                    f"{stream.task.run} and {other.task.run} are both of the stream {stream.name}; "
+                    "fuse runs on different streams"
+                )
+        for what, own, its in (
+            ("trained by", first.task.pretrained.method, stream.task.pretrained.method),
+            ("measured on the store", first.result.fingerprint, stream.result.fingerprint),
+            ("measured on the split", first.result.split, stream.result.split),
+        ):
+            if own != its:
+                if what.endswith("store"):
+                    own, its = str(first.task.store.path), str(stream.task.store.path)
+                raise KinemeError(
+                    f"{first.task.run} was {what} {own}, {stream.task.run} {what} {its}; fuse runs of one "
+                    "method, measured on the same clips"
+                )
+        if sorted(first.predictions.names) != sorted(stream.predictions.names):
+            raise KinemeError(f"{stream.task.run} was measured on other test clips than {first.task.run}")
+
+
+def fuse(
+    streams: Sequence[Stream],
+    *,
+    weights: Sequence[float] | None = None,
+    search: bool = False,
+    seed: int = 0,
+) -> tuple[Result, Predictions]:
+    """Adds what the streams say of each test clip; clips are joined by their names.
+
+    Args:
+        streams: of one method, measured on the same clips.
+        weights: one a stream; by default the published ones, or equal ones where none are.
+        search: choose the weights on a held-out fifth of the training clips, for each probe.
+        seed: of the held-out part and of the probes.
+
+    Returns:
+        the result, whose `baselines` are the streams alone, and the sums.
+
+    Raises:
+        KinemeError: the streams cannot be fused, or there are not as many weights.
+    """
+    began = perf_counter()
+    check_alike(streams)
+    first = streams[0]
+    names, labels = first.predictions.names, first.predictions.labels
+    aligned = [_in_order(stream.predictions, names) for stream in streams]
+    chosen = given_weights(streams, weights)
+    held_out: dict[str, Any] | None = None
+    by_probe = dict.fromkeys(PROBES, chosen)
+    if search:
+        by_probe, held_out = search_weights(streams, chosen, seed=seed)
+    fused = {probe: add(np.stack([scores[probe] for scores in aligned]), by_probe[probe]) for probe in PROBES}
+    settings = {
+        "runs": {stream.name: str(stream.task.run) for stream in streams},
+        "weights": {
+            probe: dict(zip((s.name for s in streams), by_probe[probe], strict=True)) for probe in PROBES
+        },
+        "held_out": held_out,
+    }
+    result = replace(
+        first.result,
+        protocol="fused",
+        stream="+".join(stream.name for stream in streams),
+        weights=hashlib.sha256(" ".join(stream.result.weights for stream in streams).encode()).hexdigest(),
+        settings=settings,
+        seed=seed,
+        version=__version__,
+        commit=source_commit(),
+        scores={probe: Score.of(scores, labels) for probe, scores in fused.items()},
+        baselines={s.name: {probe: s.result.scores[probe] for probe in PROBES} for s in streams},
+        **per_class(labels, fused["last"].argmax(axis=1), len(first.result.class_names)),
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(perf_counter() - began, 1),
+    )
+    return result, Predictions(names, labels, fused)
+
+
+def given_weights(streams: Sequence[Stream], weights: Sequence[float] | None) -> tuple[float, ...]:
+    """The weights as given, or as published for the method, or equal ones.
+
+    Raises:
+        KinemeError: not one for each stream, a negative one, or nothing but zeros.
+    """
+    if weights is None:
+        published = PUBLISHED.get(streams[0].task.pretrained.method, {})
+        return tuple(published.get(stream.name, 1.0) for stream in streams)
+    if len(weights) != len(streams):
+        raise KinemeError(f"--weights: {len(weights)} given for {len(streams)} runs; give one for each")
+    if min(weights) < 0 or max(weights) == 0 or not np.isfinite(weights).all():
+        raise KinemeError("--weights: must be at least 0, and not all of them 0")
+    return tuple(weights)
+
+
+def add(scores: Array, weights: Sequence[float]) -> Array:
+    """(streams, N, classes) scores and a weight a stream → (N, classes)."""
+    added: Array = np.einsum("s,snc->nc", np.asarray(weights, dtype=np.float64), np.maximum(scores, NEVER))
+    return added
+
+
+def search_weights(
+    streams: Sequence[Stream], usual: Sequence[float], *, seed: int = 0
+) -> tuple[dict[str, tuple[float, ...]], dict[str, Any]]:
+    """The weights that do best on training clips that the probes have not seen; test clips play no part.
+
+    The probes are fitted to 80 % of the training clips of each class. The others share their people with
+    these, so their accuracy is higher than that of test clips.
+
+    Args:
+        streams: of one method, measured on the same clips.
+        usual: weights to compare with.
+        seed: of the draw and of the probes.
+
+    Returns:
+        probe → weights, which sum to 1, and what is to be said of the search in the result.
+
+    Raises:
+        KinemeError: no class has clips enough to hold one out.
+    """
+    first = streams[0].task
+    rows = np.arange(len(first.train))
+    fitted = label_subset(rows, first.labels, FITTED, seed)
+    held = np.setdiff1d(rows, fitted)
+    if len(held) == 0:
+        raise KinemeError(
+            f"{first.store.path}: no class has training clips enough to hold some out; leave out --search"
+        )
+    with Console(stderr=True).status("fitting probes to a part of the training clips"):
+        found = [_held_out_scores(stream, fitted, held, seed) for stream in streams]
+    chosen, accuracy, usually = {}, {}, {}
+    for probe in PROBES:
+        scores = np.stack([each[probe] for each in found])
+        chosen[probe], accuracy[probe] = best_weights(scores, first.labels[held])
+        usually[probe] = top_k(add(scores, usual), first.labels[held])
+    said = {"clips": len(held), "top1": accuracy, "top1_of_usual_weights": usually}
+    return chosen, said
+
+
+def best_weights(scores: Array, labels: Array) -> tuple[tuple[float, ...], float]:
+    """Of all weights in steps of a tenth that sum to 1, those of the highest top-1; of equals the evenest.
+
+    Args:
+        scores: (streams, N, classes).
+        labels: (N,) true classes.
+
+    Returns:
+        the weights, and their top-1 in per cent.
+    """
+    shares = [each for each in product(range(STEPS + 1), repeat=len(scores)) if sum(each) == STEPS]
+    weights = np.array(shares) / STEPS
+    accuracy = np.array([top_k(add(scores, each), labels) for each in weights])
+    unevenness = np.square(weights - 1 / len(scores)).sum(axis=1)
+    best = np.lexsort((unevenness.round(9), -accuracy))[0]
+    return tuple(weights[best].tolist()), float(accuracy[best])
+
+
+def _held_out_scores(stream: Stream, fitted: Array, held: Array, seed: int) -> dict[str, Array]:
+    """Probe → (held, classes) scores of probes fitted to other training clips, as they were in evaluation."""
+    task = stream.task
+    features = extract(
+        task.pretrained,
+        task.store,
+        task.train,
+        device=task.device,
+        allow_recipe=task.allow_recipe,
+        cache=task.run / "features",
+    )
+    x, y, x_held, y_held = features[fitted], task.labels[fitted], features[held], task.labels[held]
+    classes = len(task.store.manifest.class_names)
+    settings = SGDSettings(
+        **{**stream.result.settings, "milestones": tuple(stream.result.settings["milestones"])}
+    )
+    last, _ = sgd(x, y, x_held, y_held, classes, settings, seed=seed, device=task.device)
+    return {"logistic": logistic(x, y, x_held, classes), "last": last.scores}
+
+
+def _in_order(predictions: Predictions, names: Array) -> Mapping[str, Array]:
+    """Scores by probe, their rows in the order of these names."""
+    order = np.argsort(predictions.names)
+    rows = order[np.searchsorted(predictions.names, names, sorter=order)]
+    return {probe: predictions.scores[probe][rows] for probe in PROBES}
