@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.clips.store import Clip, Manifest, Recipe, StoreWriter
+from kineme.clips.store import Clip, Manifest, Recipe
+from kineme.clips.writer import StoreWriter
 from kineme.config import Config, config_from_dict
 from kineme.layouts import Layout
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from kineme.augment import centre_window
 from kineme.clips.batches import Clips, resident
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.writer import StoreWriter
 from kineme.layouts import LAYOUTS
 
 GOLDEN = {name: torch.from_numpy(np.asarray(a)) for name, a in load_golden("augment_crop_resize.npz").items()}

@@ -5,7 +5,8 @@ import pytest
 
 from kineme.clips.mapped import MappedStore
 from kineme.clips.recipes import parse_recipe
-from kineme.clips.store import Clip, ClipStore, Manifest, StoreWriter
+from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
 from kineme.correspondence import correspondence
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kineme.clips.splits import published_splits, split_rows
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from kineme.checkpoints import load_pretrained, save_encoder
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear, transfer
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError

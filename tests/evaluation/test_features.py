@@ -10,7 +10,8 @@ import torch
 
 from kineme.checkpoints import Pretrained
 from kineme.clips.splits import split_rows
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe, StoreWriter
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.writer import StoreWriter
 from kineme.encoders.base import ClipShape, Encoder, Features
 from kineme.errors import KinemeError
 from kineme.evaluation.features import extract, raw_coordinates

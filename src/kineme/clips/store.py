@@ -203,6 +203,3 @@ class ClipStore:
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-from kineme.clips.writer import StoreWriter  # noqa: E402, F401

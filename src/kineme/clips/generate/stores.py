@@ -10,7 +10,8 @@ from kineme.clips.generate.actions import choose_actions
 from kineme.clips.generate.anatomy import FPS, LAYOUT
 from kineme.clips.generate.performances import BODIES, generate_clips, generate_recordings
 from kineme.clips.recipes import parse_recipe
-from kineme.clips.store import ClipStore, Manifest, StoreWriter
+from kineme.clips.store import ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
 
 
 def generate_store(
