@@ -110,9 +110,9 @@ def _labels(summary: Summary) -> str:
         return "none"
     counts = summary.class_clips[summary.class_clips > 0]
     fewest, most = int(counts.min()), int(counts.max())
-    each = f"{f'{fewest:,} to ' if fewest < most else ''}{most:,} clips each"
+    each = f"clips of each: {f'{fewest:,} to ' if fewest < most else ''}{most:,}"
     without = f"; {summary.unlabelled:,} clips without" if summary.unlabelled else ""
-    return f"{len(counts)} of {len(summary.class_clips)} classes, {each}{without}"
+    return f"{len(counts)} of {len(summary.class_clips)} classes; {each}{without}"
 
 
 def _intervals(summary: Summary) -> str:
@@ -136,7 +136,10 @@ def _frames(count: float, fps: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
 
 
 def _listed(names: list[str]) -> str:

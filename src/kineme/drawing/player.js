@@ -115,8 +115,9 @@
       const toggle = () => (this.playing ? this.pause() : this.play());
       this.button?.addEventListener("click", toggle);
       this.scrubber?.addEventListener("input", () => {
+        const wanted = Number(this.scrubber.value); // which pausing sets back
         this.pause();
-        this.seek(Number(this.scrubber.value));
+        this.seek(wanted);
       });
       let from = null, dragged = false;
       this.canvas.addEventListener("pointerdown", event => {
