@@ -68,6 +68,7 @@ class Outcome:
         return cls(Score.of(scores, labels, epoch), scores.argmax(axis=1), scores)
 
 
+Part = Literal["train", "test"]
 # Features of the training and of the test clips → what each probe found.
 Measure = Callable[[Array, Array], dict[str, Outcome]]
 
@@ -82,11 +83,37 @@ class Task:
     split: str
     train: Array  # rows of the store
     test: Array
-    labels: Array  # classes of `train`
+    labels: Array  # classes of `train`; -1 of untrimmed recordings
     test_labels: Array
     device: str
     allow_recipe: bool
     qualifiers: tuple[str, ...]  # what differs from the pre-training, for the result's name
+
+
+def labelled(store: ClipStore, split: str, part: Part) -> Array:
+    """Rows of a part of a split that have a label.
+
+    Raises:
+        KinemeError: there are none, or the training part's are all of one class.
+    """
+    labels = store.index["label"]
+    if not (labels >= 0).any():
+        raise KinemeError(
+            f"{store.path}: its clips have no labels, so nothing can be recognised; pass --store"
+        )
+    rows = split_rows(store, split, part)
+    rows = rows[labels[rows] >= 0]
+    if len(rows) == 0:
+        raise KinemeError(
+            f"{store.path}: split {split!r} has no labelled clips in its {part} part; "
+            "choose another one with --split"
+        )
+    if part == "train" and len(np.unique(labels[rows])) < 2:
+        raise KinemeError(
+            f"{store.path}: the training part of split {split!r} has fewer than two classes; "
+            "pass another --split"
+        )
+    return rows
 
 
 def open_task(
@@ -99,6 +126,7 @@ def open_task(
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
+    rows_of: Callable[[ClipStore, str, Part], Array] = labelled,
 ) -> Task:
     """Finds out what is to be measured on which clips.
 
@@ -111,6 +139,7 @@ def open_task(
         leave_out_overlap: leave out test clips that the encoder was pre-trained on, instead of a warning.
         map_joints: give clips of another layout the encoder's joints, by their names.
         joint_map: file that says which joints these are, where names do not; it stands for `map_joints` too.
+        rows_of: rows of a store's part of a split that can be measured on; refuses a store without any.
 
     Raises:
         KinemeError: weights or clips are missing or do not fit each other, or the split has no labelled clips
@@ -131,22 +160,13 @@ def open_task(
     clips = _with_joints(pretrained, opened, joint_map) if map_joints or joint_map else opened
     check_compatible(pretrained, clips, allow_recipe=allow_recipe)
     split = split or own["split"]
-    labels = opened.index["label"]
-    if not (labels >= 0).any():
-        raise KinemeError(
-            f"{opened.path}: its clips have no labels, so nothing can be recognised; pass --store"
-        )
-    train, test = _labelled(opened, split, "train"), _labelled(opened, split, "test")
+    train, test = rows_of(opened, split, "train"), rows_of(opened, split, "test")
     if len(np.intersect1d(train, test)):
         raise KinemeError(
             f"{opened.path}: split {split!r} has no test part of its own, it tests on clips that it "
             "trains on; pass another --split"
         )
-    if len(np.unique(labels[train])) < 2:
-        raise KinemeError(
-            f"{opened.path}: the training part of split {split!r} has fewer than two classes; "
-            "pass another --split"
-        )
+    labels = opened.index["label"]
     folder = run if run.is_dir() else run.parent
     test = unseen_test_clips(folder, pretrained, opened, test, leave_out=leave_out_overlap)
     other_store = own["store"] is None or opened.path.resolve() != Path(own["store"]).resolve()
@@ -285,18 +305,6 @@ def _with_joints(pretrained: Pretrained, store: ClipStore, joint_map: Path | Non
     if store.layout == layout:
         return store
     return MappedStore(store, layout, read_joint_map(joint_map) if joint_map else None)
-
-
-def _labelled(store: ClipStore, split: str, part: Literal["train", "test"]) -> Array:
-    """Rows of a part of a split that have a label."""
-    rows = split_rows(store, split, part)
-    rows = rows[store.index["label"][rows] >= 0]
-    if len(rows) == 0:
-        raise KinemeError(
-            f"{store.path}: split {split!r} has no labelled clips in its {part} part; "
-            "choose another one with --split"
-        )
-    return rows
 
 
 def _evaluate(
