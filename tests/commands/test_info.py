@@ -32,6 +32,15 @@ def test_a_store_is_told_of_on_standard_output(moves: Path, capsys: pytest.Captu
     assert "cameras" not in shown
 
 
+def test_clips_without_labels_have_no_table_of_classes(
+    unlabelled_moves: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(unlabelled_moves)]) == 0
+    shown = capsys.readouterr().out
+    assert "labels          none" in shown
+    assert "swing" not in shown
+
+
 def test_programs_get_json_and_nothing_else(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(moves), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)

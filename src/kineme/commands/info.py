@@ -40,7 +40,7 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
     else:
         console = Console()
         console.print(overview(opened, summary))
-        if len(summary.class_clips):
+        if summary.class_clips.any():
             console.print("", classes(summary), sep="\n")
     if figure is not None:
         _draw(opened, summary, figure)
