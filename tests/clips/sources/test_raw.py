@@ -99,3 +99,17 @@ def test_damage_is_named(tmp_path: Path) -> None:
     (file,) = find_files(path, ".txt")
     with pytest.raises(KinemeError, match=r"all\.zip/a\.txt: cannot be read"):
         file.read(1000)
+
+
+def test_a_damaged_name_is_not_quoted_at_length(tmp_path: Path) -> None:
+    """zipfile takes the length of an entry's name from the entry, and shows all that it finds there."""
+    path = zipped(tmp_path / "all.zip", **{"a.txt": "abcdefgh" * 1000})
+    data = bytearray(path.read_bytes())
+    data[26:28] = b"\x40\x00"
+    path.write_bytes(data)
+    (file,) = find_files(path, ".txt")
+    with pytest.raises(
+        KinemeError, match=r"a\.txt: cannot be read \(File name in directory .*\.\.\.\)"
+    ) as refusal:
+        file.read(10_000)
+    assert len(str(refusal.value)) < len(str(path)) + 200

@@ -33,7 +33,7 @@ import numpy.typing as npt
 from kineme.clips.sources import Source
 from kineme.clips.sources.names import name_classes, ntu_columns
 from kineme.clips.sources.npy import NpyRows
-from kineme.clips.sources.raw import BROKEN, RawFile, find_files
+from kineme.clips.sources.raw import BROKEN, RawFile, find_files, one_line
 from kineme.clips.sources.unpickle import read_pickle
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
@@ -97,9 +97,8 @@ def open_arrays(raw: Path) -> Source:
     arrays = [file for file in files if _DATA.fullmatch(file.name)]
     packed = [] if arrays else [file for file in files if file.place.suffix.lower() == ".npz"]
     if len(packed) + len({file.place.parent for file in arrays}) != 1:
-        found = "several sets of arrays; name one folder or .npz file" if arrays or packed else (
-            "no arrays such as train_data_joint.npy or NTU60_CS.npz"
-        )  # fmt: skip
+        several, none = "several sets of arrays; name one of them", "no train_data_joint.npy and no .npz file"
+        found = several if arrays or packed else none
         raise KinemeError(f"{raw}: holds {found}")
     parts = list(_packed_parts(packed[0]) if packed else _folder_parts(arrays, files))
     names = [name for part in parts for name in part.names]
@@ -183,7 +182,9 @@ def _packed_parts(file: RawFile) -> Iterator[_Part]:
         with zipfile.ZipFile(file.path) as archive:
             members = set(archive.namelist())
     except BROKEN as error:
-        raise KinemeError(f"{file}: is no .npz file, or a damaged one ({error}); {_REMEDY}") from error
+        raise KinemeError(
+            f"{file}: is no .npz file, or a damaged one ({one_line(error)}); {_REMEDY}"
+        ) from error
     parts = [part for part in _PARTS if {f"x_{part}.npy", f"y_{part}.npy"} <= members]
     if not parts:
         raise KinemeError(f"{file}: lacks the arrays x_train and y_train, such as NTU60_CS.npz has them")

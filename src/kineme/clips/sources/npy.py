@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from kineme.clips.sources.raw import BROKEN, RawFile
+from kineme.clips.sources.raw import BROKEN, RawFile, one_line
 from kineme.errors import KinemeError
 
 Array = npt.NDArray[Any]
@@ -95,4 +95,4 @@ class NpyRows:
         except KinemeError:
             raise
         except BROKEN as error:
-            raise KinemeError(f"{self.file}: cannot be read ({error}); {_REMEDY}") from error
+            raise KinemeError(f"{self.file}: cannot be read ({one_line(error)}); {_REMEDY}") from error

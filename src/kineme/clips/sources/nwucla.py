@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from kineme.clips.sources import Source
 from kineme.clips.sources.names import numbered_files
-from kineme.clips.sources.raw import RawFile
+from kineme.clips.sources.raw import RawFile, one_line
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
@@ -106,9 +106,7 @@ def _load(file: RawFile) -> dict[str, Any]:
     except KinemeError:
         raise
     except (ValueError, RecursionError) as error:  # of which broken JSON and broken UTF-8 are kinds
-        raise KinemeError(
-            f"{file}: cannot be read as JSON ({' '.join(str(error).split())}); {_REMEDY}"
-        ) from error
+        raise KinemeError(f"{file}: cannot be read as JSON ({one_line(error)}); {_REMEDY}") from error
     if not isinstance(data, dict) or "skeletons" not in data:
         raise KinemeError(f"{file}: lacks 'skeletons', which holds its joints; {_REMEDY}")
     return data

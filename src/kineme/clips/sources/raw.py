@@ -55,7 +55,7 @@ class RawFile:
                 return self.path.stat().st_size
             return _archive(self.path, self.path.stat().st_mtime_ns).getinfo(self.member).file_size
         except (*BROKEN, KeyError) as error:
-            raise KinemeError(f"{self}: cannot be read ({_line(error)}); fetch it again") from error
+            raise KinemeError(f"{self}: cannot be read ({one_line(error)}); fetch it again") from error
 
     def open(self) -> IO[bytes]:
         """A stream of its bytes, for what is too large to hold. In an archive, to go back is to start anew.
@@ -70,7 +70,7 @@ class RawFile:
                 return self.path.open("rb")
             return _archive(self.path, self.path.stat().st_mtime_ns).open(self.member)
         except (*BROKEN, KeyError) as error:
-            raise KinemeError(f"{self}: cannot be read ({_line(error)}); fetch it again") from error
+            raise KinemeError(f"{self}: cannot be read ({one_line(error)}); fetch it again") from error
 
     def read(self, limit: int) -> bytes:
         """Its bytes.
@@ -87,7 +87,7 @@ class RawFile:
         except KinemeError:
             raise
         except BROKEN as error:
-            raise KinemeError(f"{self}: cannot be read ({_line(error)}); fetch it again") from error
+            raise KinemeError(f"{self}: cannot be read ({one_line(error)}); fetch it again") from error
         if len(data) > limit:
             raise KinemeError(
                 f"{self}: is far too large for a {self.place.suffix or 'such a'} file (more than {limit:,} "
@@ -137,7 +137,7 @@ def _in_zip(path: Path, below: PurePosixPath, suffixes: tuple[str, ...]) -> Iter
     try:
         members = _archive(path, path.stat().st_mtime_ns).namelist()
     except BROKEN as error:
-        raise KinemeError(f"{path}: is a damaged zip ({_line(error)}); fetch it again") from error
+        raise KinemeError(f"{path}: is a damaged zip ({one_line(error)}); fetch it again") from error
     for member in members:
         place = PurePosixPath(member)
         if place.suffix.lower() in suffixes and not member.endswith("/") and not _is_hidden(place):
@@ -154,5 +154,7 @@ def _is_hidden(place: PurePosixPath) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in place.parts)
 
 
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def one_line(error: BaseException) -> str:
+    """What an error says, in few words: zipfile quotes whatever stands where a name is expected."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else f"{text[:120]}..."
