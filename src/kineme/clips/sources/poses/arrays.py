@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from kineme.clips.sources.poses.recorded import (
     apart,
     as_confidence,
     check_size,
+    shown,
     without_unseen,
 )
 
@@ -65,16 +67,15 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
     """
     if values.dtype.kind not in "fiu" or values.ndim not in (3, 4):
         raise ValueError(
-            f"is {values.dtype} of shape {values.shape}; expected numbers, (frames, joints, 2 or 3) or "
+            f"is {values.dtype.name} of shape {values.shape}; expected numbers, (frames, joints, 2 or 3) or "
             "(frames, people, joints, 2 or 3)"
         )
-    values = values.astype(np.float32)
     values = values if values.ndim == 4 else values[:, None]
     check_size(*values.shape)
     points, last = apart(values, scores)
     if confidence is not None:
         if confidence.dtype.kind not in "fiub":
-            raise ValueError(f"'confidence' is {confidence.dtype}; expected numbers")
+            raise ValueError(f"'confidence' is {confidence.dtype.name}; expected numbers")
         if confidence.size != points[..., 0].size or confidence.shape[0] != len(points):
             raise ValueError(
                 f"'confidence' has shape {confidence.shape}; expected a number for each joint, "
@@ -109,7 +110,9 @@ def load_npy(data: bytes) -> Array:
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
-        shape, fortran, dtype = read_header(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a damaged header says
+            shape, fortran, dtype = read_header(file)
     except (*_BROKEN, ValueError) as error:
         raise ValueError("is no .npy array, or a damaged one") from error
     if dtype.hasobject:
@@ -118,8 +121,10 @@ def load_npy(data: bytes) -> Array:
     for length in shape:
         count *= length
     if len(data) > MAX_BYTES or dtype.itemsize == 0 or min(shape, default=0) < 0:
-        raise ValueError(f"claims the shape {shape}, which no clip has")
+        raise ValueError(f"claims the shape {shown(shape)}, which no clip has")
     if count * dtype.itemsize != len(data) - file.tell():
-        raise ValueError(f"claims the shape {shape}, and has not as many numbers; it is cut off or damaged")
+        raise ValueError(
+            f"claims the shape {shown(shape)}, and has not as many numbers; it is cut off or damaged"
+        )
     array = np.frombuffer(data, dtype, count, file.tell())
     return array.reshape(shape, order="F" if fortran else "C")

@@ -28,6 +28,7 @@ from kineme.clips.sources.poses.recorded import (
     apart,
     check_size,
     renumbered,
+    shown,
 )
 
 MAX_BYTES = 1 << 26  # an hour of one person by a COCO-style estimator
@@ -117,8 +118,8 @@ def _coco(entries: list[Any]) -> Detections:
         images.append(number)
         videos.add(video)
     if len(videos) > 1:
-        one, other = sorted(videos)[:2]
-        raise ValueError(f"holds several videos ({one!r} and {other!r}); write a file for each")
+        one, other = map(shown, sorted(videos)[:2])
+        raise ValueError(f"holds several videos ({one} and {other}); write a file for each")
     frame, count = renumbered(images)
     order = np.argsort(frame, kind="stable")
     return _detections([people[i] for i in order], frame[order], count, "coco")

@@ -18,6 +18,7 @@ MAX_FRAMES = 100_000  # most of an hour; a file that claims more is damaged
 MAX_PEOPLE = 100  # in a frame
 MAX_NUMBERS = 1 << 25  # coordinates of one clip: 100,000 frames of two bodies with 33 joints take 20 million
 MAX_COORDINATE = 1e6
+_FAR_APART = f"numbers its frames far apart; between the first and the last {MAX_FRAMES:,} are possible"
 REMEDY = "mend the file, or leave it out (--ignore, --skip-bad)"
 
 
@@ -76,10 +77,10 @@ def apart(values: Array, scores: bool) -> tuple[Array, Array | None]:
 
 def without_unseen(points: Array, confidence: Array | None) -> Array:
     """(..., V, C) points with NaN for joints that were not found, see `apart`."""
-    if (np.abs(points) > MAX_COORDINATE).any():  # infinite ones among them; NaN is not
+    if ((points > MAX_COORDINATE) | (points < -MAX_COORDINATE)).any():  # NaN is neither
         raise ValueError(f"holds infinite coordinates, or some beyond {MAX_COORDINATE:,.0f}")
     known: Array = np.all(np.isfinite(points), axis=-1)
-    zero: Array = ~np.any(points, axis=-1)
+    zero: Array = np.all(points == 0, axis=-1)
     absent: Array = zero if points.shape[-1] == 2 else np.all(zero, axis=-1, keepdims=True)
     known &= ~absent
     if confidence is not None:
@@ -89,7 +90,7 @@ def without_unseen(points: Array, confidence: Array | None) -> Array:
 
 def as_confidence(values: Array) -> Array:
     """Scores of any estimator → 0 to 1, float32; COCO's flags 0, 1, 2 (not there, hidden, visible) halved."""
-    values = np.nan_to_num(values.astype(np.float32), nan=0, posinf=1, neginf=0)
+    values = np.nan_to_num(np.clip(values, 0, 2).astype(np.float32))
     if values.size and values.max() == 2 and np.isin(values, (0, 1, 2)).all():
         values = values / 2
     return np.clip(values, 0, 1)
@@ -123,13 +124,19 @@ def renumbered(numbers: Sequence[int]) -> tuple[Array, int]:
     """
     first, last = min(numbers), max(numbers)
     if last - first > MAX_NUMBERS:
-        raise ValueError(f"numbers its frames from {first} to {last}; {MAX_FRAMES:,} are possible")
+        raise ValueError(_FAR_APART)
     offset = np.array([number - first for number in numbers], dtype=np.int64)
     step = max(int(np.gcd.reduce(offset)), 1)
     frames = (last - first) // step + 1
     if frames > MAX_FRAMES:
-        raise ValueError(f"numbers its frames from {first} to {last}; {MAX_FRAMES:,} are possible")
+        raise ValueError(_FAR_APART)
     return offset // step, frames
+
+
+def shown(value: object) -> str:
+    """What a file holds, as a message quotes it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def bad_file(file: object, reason: object) -> KinemeError:

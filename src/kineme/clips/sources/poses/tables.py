@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kineme.clips.sources.poses.recorded import Array, Poses, apart, check_size, renumbered
+from kineme.clips.sources.poses.recorded import Array, Poses, apart, check_size, renumbered, shown
 from kineme.layouts import Layout
 
 MAX_BYTES = 1 << 26
@@ -126,7 +126,7 @@ def _wide(rows: list[tuple[int, Row]], header: Row, frame: int | None, body: int
         if axis:
             columns = found.setdefault(joint, {})
             if _AXES[axis.lower()] in columns:
-                raise ValueError(f"line 1 tells {axis!r} of joint {joint!r} twice")
+                raise ValueError(f"line 1 tells {axis} of joint {shown(joint)} twice")
             columns[_AXES[axis.lower()]] = column
     found = {joint: columns for joint, columns in found.items() if {0, 1} <= set(columns)}
     if not found:
@@ -134,7 +134,9 @@ def _wide(rows: list[tuple[int, Row]], header: Row, frame: int | None, body: int
     axes = sorted(next(iter(found.values())))
     for joint, columns in found.items():
         if sorted(columns) != axes:
-            raise ValueError(f"line 1: joint {joint!r} has other columns than {next(iter(found))!r}")
+            raise ValueError(
+                f"line 1: joint {shown(joint)} has other columns than {shown(next(iter(found)))}"
+            )
     names, order = _in_order(list(found))
     places = [found[name][axis] for name in order for axis in axes]
     values = _floats(rows, places).reshape(len(rows), len(order), len(axes))
@@ -200,7 +202,7 @@ def _floats(rows: list[tuple[int, Row]], columns: Sequence[int]) -> Array:
         for number, row in rows:
             for column in columns:
                 if row[column].strip() and not _is_number(row[column]):
-                    raise ValueError(f"line {number}: {row[column][:60]!r} is no number") from None
+                    raise ValueError(f"line {number}: {shown(row[column])} is no number") from None
         return np.array([[float(row[column].strip() or "nan") for column in columns] for _, row in rows])
 
 
@@ -213,7 +215,7 @@ def _integers(rows: list[tuple[int, Row]], column: int) -> list[int]:
             if value != numbers[-1]:
                 raise ValueError
         except (ValueError, OverflowError):
-            raise ValueError(f"line {number}: {row[column][:60]!r} is no number of a frame") from None
+            raise ValueError(f"line {number}: {shown(row[column])} is no number of a frame") from None
     return numbers
 
 
