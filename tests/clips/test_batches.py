@@ -128,3 +128,11 @@ def test_windows_share_the_frames_of_their_recordings() -> None:
 
 def test_windows_of_one_frame_are_frames() -> None:
     assert ragged(clip_of(5, 1)).windows(1).start.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_clips_can_be_seen_at_any_time_and_stand_still_beyond_their_ends() -> None:
+    first, second = clip_of(6, 1), clip_of(4, 2)
+    at = torch.tensor([[-3.0, 0.0, 1.25], [2.5, 3.0, 99.0]])
+    sampled = ragged(first, second).sample(at)
+    close(sampled[0], torch.stack([first[:, 0], first[:, 0], 0.75 * first[:, 1] + 0.25 * first[:, 2]], dim=1))
+    close(sampled[1], torch.stack([second[:, 2:].mean(1), second[:, 3], second[:, 3]], dim=1))

@@ -74,12 +74,21 @@ class Clips:
         begin = self.start if start is None else self.start + start
         scale = (length.to(torch.float32) / frames)[:, None]
         centre = (torch.arange(frames, device=length.device, dtype=torch.float32) + 0.5) * scale - 0.5
-        last = (length - 1)[:, None]
-        centre = torch.minimum(centre.clamp_min(0), last.to(torch.float32))
-        below = centre.floor().to(torch.int64)
+        return Clips(self.frames, begin, length).sample(centre)
+
+    def sample(self, at: Tensor) -> Tensor:
+        """Each clip at (N, T) times, in frames from its first; beyond its ends it stands still.
+
+        Returns:
+            (N, C, T, V, M).
+        """
+        last = (self.length - 1)[:, None]
+        at = torch.minimum(at.clamp_min(0), last.to(at.dtype))
+        below = at.floor().to(torch.int64)
         above = torch.minimum(below + 1, last)
-        weight = (centre - below)[..., None, None, None]
-        low, high = self._gather(begin[:, None] + below), self._gather(begin[:, None] + above)
+        weight = (at - below)[..., None, None, None].to(self.frames.dtype)
+        first = self.start[:, None]
+        low, high = self._gather(first + below), self._gather(first + above)
         return torch.lerp(low, high, weight).permute(0, 4, 1, 3, 2)
 
     def _gather(self, rows: Tensor) -> Tensor:

@@ -29,13 +29,8 @@ def label_segments(labels: Array, offsets: Array) -> Array:
     return actions
 
 
-def frame_accuracy(labels: Array, predicted: Array) -> float:
-    """Share of frames, the background's included, whose class is right."""
-    return float(np.mean(labels == predicted))
-
-
-def edit_score(labels: Array, predicted: Array, offsets: Array) -> float:
-    """Mean over recordings of 1 - distance / length: how well the order of actions is found.
+def edit_scores(labels: Array, predicted: Array, offsets: Array) -> Array:
+    """(R,) 1 - distance / length of each recording: how well the order of actions is found.
 
     The distance is Levenshtein's, between the sequences of true and of predicted runs without the background;
     the length is the longer one's. A recording without any in either scores 1.
@@ -45,7 +40,7 @@ def edit_score(labels: Array, predicted: Array, offsets: Array) -> float:
     for recording in range(len(offsets) - 1):
         a, b = (runs[runs[:, 0] == recording, 1] for runs in (true, said))
         scores.append(1 - levenshtein(a, b) / max(len(a), len(b), 1))
-    return float(np.mean(scores))
+    return np.array(scores)
 
 
 def levenshtein(a: Array, b: Array) -> int:

@@ -3,10 +3,10 @@
 - **PKU-MMD's own** (Liu et al., 2017): several proposals may match one true interval, and a list of proposals
   is cut from its lowest score up. A false alarm below all others still counts, so that a perfect detection
   and one low-scored false alarm get 0.5.
-- **Pascal VOC's**: highest score first; a proposal may match the true interval that it overlaps most, and each
-  is matched once. Overlaps count a frame more, as VOC counts pixels.
-- **ActivityNet's**: the same with ends that are exclusive, and a proposal whose best interval is taken may match
-  another.
+- **Pascal VOC's**: highest score first; a proposal may match the true interval that it overlaps most, and
+  each is matched once. Overlaps count a frame more, as VOC counts pixels.
+- **ActivityNet's**: the same with ends that are exclusive, and a proposal whose best interval is taken may
+  match another.
 
 Intervals are rows (recording, class, start, end) of frames, end exclusive, as in `predictions`; a proposal
 can match an interval of its own recording and class alone. All figures are shares of 1.
@@ -15,7 +15,7 @@ can match an interval of its own recording and class alone. All figures are shar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -72,34 +72,57 @@ def best_match(pairs: Pairs, segments: int, threshold: float) -> Array:
     return match
 
 
-def pku_mmd(
-    truth: Array, segments: Array, scores: Array, *, threshold: float, recordings: int, classes: int
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class Ranking:
+    """Proposals, highest score first, beside the truth: what all metrics and thresholds share.
+
+    Attributes:
+        truth: (n, 4) true intervals.
+        segments: (m, 4) proposals; equal scores keep the order they were given in.
+        pairs: those that overlap.
+        inclusive: the same where both ends count.
+    """
+
+    truth: Array
+    segments: Array
+    pairs: Pairs
+    inclusive: Pairs
+
+    @classmethod
+    def of(cls, truth: Array, segments: Array, scores: Array) -> Ranking:
+        """Ranks (m, 4) proposals by their (m,) scores."""
+        ranked = segments[np.argsort(-scores, kind="stable")]
+        return cls(truth, ranked, pair(truth, ranked), pair(truth, ranked, extra=1))
+
+    def matches(self, threshold: float) -> Array:
+        """(m,) the interval that each proposal matches in PKU-MMD's metric, -1 for none."""
+        return best_match(self.pairs, len(self.segments), threshold)
+
+
+def pku_mmd(ranking: Ranking, threshold: float, *, recordings: int, classes: int) -> dict[str, float]:
     """PKU-MMD's metric: `mAP_a` over actions, `mAP_v` over videos, `AP` and `F1` of all together.
 
     Args:
-        truth: (n, 4) true intervals.
-        segments: (m, 4) proposals.
-        scores: (m,) how sure each is; equal ones rank in the order given.
+        ranking: proposals and truth.
         threshold: overlap from which a proposal matches.
         recordings: R; mAP_v is the mean over all of them.
         classes: K; mAP_a is the mean over classes 1 to K - 1, one without truth or proposals counting 0.
     """
-    match = best_match(pair(truth, segments), len(segments), threshold)
-    order = np.argsort(-scores, kind="stable")
-    segments, match = segments[order], match[order]
-
-    def mean(column: int, groups: range) -> float:
-        counts = np.bincount(truth[:, column], minlength=groups.stop)
-        rows = _rows(segments[:, column], groups.stop)
-        return float(np.mean([list_precision(match[rows[group]], int(counts[group])) for group in groups]))
-
+    match, truths = ranking.matches(threshold), len(ranking.truth)
     return {
-        "mAP_a": mean(1, range(1, classes)),
-        "mAP_v": mean(0, range(recordings)),
-        "AP": list_precision(match, len(truth)),
-        "F1": f1(match, len(truth)),
+        "mAP_a": float(np.mean(precisions(ranking, match, "class", classes)[1:])),
+        "mAP_v": float(np.mean(precisions(ranking, match, "recording", recordings))),
+        "AP": list_precision(match, truths),
+        "F1": f1(match, truths),
     }
+
+
+def precisions(ranking: Ranking, match: Array, by: Literal["recording", "class"], groups: int) -> Array:
+    """(groups,) PKU-MMD's average precision of each recording's or each class's list."""
+    column = ("recording", "class").index(by)
+    truths = np.bincount(ranking.truth[:, column], minlength=groups).tolist()
+    lists = rows_of(ranking.segments[:, column], groups)
+    return np.array([list_precision(match[rows], count) for rows, count in zip(lists, truths, strict=True)])
 
 
 def list_precision(match: Array, truths: int) -> float:
@@ -129,36 +152,32 @@ def f1(match: Array, truths: int) -> float:
     return 2 * found / (len(match) + truths) if found else 0.0
 
 
-def pascal_voc(truth: Array, segments: Array, scores: Array, *, threshold: float) -> float:
+def pascal_voc(ranking: Ranking, threshold: float) -> float:
     """Pascal VOC's: area under the precision envelope, mean over the classes present in the truth."""
-    order = np.argsort(-scores, kind="stable")
-    segments = segments[order]
-    match = best_match(pair(truth, segments, extra=1), len(segments), threshold)
-    return _mean_area(_first_of_its_kind(match), segments, truth)
+    match = best_match(ranking.inclusive, len(ranking.segments), threshold)
+    return _mean_area(_first_of_its_kind(match), ranking)
 
 
-def activitynet(truth: Array, segments: Array, scores: Array, *, threshold: float) -> float:
+def activitynet(ranking: Ranking, threshold: float) -> float:
     """ActivityNet's: interpolated average precision, mean over the classes present in the truth."""
-    order = np.argsort(-scores, kind="stable")
-    segments = segments[order]
-    pairs = pair(truth, segments)
+    pairs = ranking.pairs
     close = pairs.overlap >= threshold
-    correct = np.zeros(len(segments), dtype=bool)
-    taken = np.zeros(len(truth), dtype=bool)
+    correct = np.zeros(len(ranking.segments), dtype=bool)
+    taken = np.zeros(len(ranking.truth), dtype=bool)
     for segment, true in zip(pairs.segment[close].tolist(), pairs.truth[close].tolist(), strict=True):
         if not (correct[segment] or taken[true]):
             correct[segment] = taken[true] = True
-    return _mean_area(correct, segments, truth)
+    return _mean_area(correct, ranking)
 
 
-def _mean_area(correct: Array, segments: Array, truth: Array) -> float:
-    """Mean over the classes of `truth` of the area under the precision envelope; highest score first."""
-    present, counts = np.unique(truth[:, 1], return_counts=True)
+def _mean_area(correct: Array, ranking: Ranking) -> float:
+    """Mean over the classes present of the area under the precision envelope of their (m,) right proposals."""
+    present, counts = np.unique(ranking.truth[:, 1], return_counts=True)
     if len(present) == 0:
         return 0.0
     areas = []
     for label, count in zip(present.tolist(), counts.tolist(), strict=True):
-        hits = correct[segments[:, 1] == label]
+        hits = correct[ranking.segments[:, 1] == label]
         precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
         envelope = np.maximum.accumulate(precision[::-1])[::-1]
         areas.append(envelope[hits].sum() / count)
@@ -172,7 +191,7 @@ def _first_of_its_kind(match: Array) -> Array:
     return first & (match >= 0)
 
 
-def _rows(groups: Array, count: int) -> list[Array]:
+def rows_of(groups: Array, count: int) -> list[Array]:
     """Rows of each group 0 .. count - 1, in order."""
     order = np.argsort(groups, kind="stable")
     return np.split(order, np.searchsorted(groups[order], np.arange(1, count)))

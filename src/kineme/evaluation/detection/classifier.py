@@ -1,0 +1,149 @@
+"""The classifier of frames: one linear layer, on the features of a frame and, if asked, of some around it.
+
+With neighbours it is a dilated convolution in time. Beyond its ends a recording stands still.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Array = npt.NDArray[Any]
+
+BLOCK = 4096  # frames that are in memory together
+
+
+@dataclass(frozen=True)
+class Context:
+    """Which frames a class is read from: `neighbours` on each side, `spacing` frames apart."""
+
+    neighbours: int = 0
+    spacing: int = 16
+
+    @property
+    def offsets(self) -> Array:
+        """(S,) frames from the one that is classified."""
+        return np.arange(-self.neighbours, self.neighbours + 1) * self.spacing
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """How the linear layer is trained: AdamW on standardised features, the rate falling along a cosine."""
+
+    epochs: int = 30
+    batch_size: int = 256
+    lr: float = 1e-3
+    weight_decay: float = 0.1
+
+
+@dataclass(frozen=True)
+class FrameClassifier:
+    """A trained linear layer.
+
+    Attributes:
+        weight: (K, S·D); the features' standardisation is folded in.
+        bias: (K,).
+        context: which frames it reads.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    context: Context
+
+    def probabilities(self, features: Array) -> Array:
+        """(T, D) features of one recording → (T, K) float16."""
+        found = np.empty((len(features), len(self.bias)), dtype=np.float16)
+        ends = np.array([0, len(features)])
+        for start in range(0, len(features), BLOCK):
+            frames = np.arange(start, min(start + BLOCK, len(features)))
+            x = gather(features, ends, frames, self.context).to(self.weight.device)
+            found[frames] = F.linear(x, self.weight, self.bias).softmax(dim=1).cpu().numpy()
+        return found
+
+
+def gather(features: Array, offsets: Array, frames: Array, context: Context) -> Tensor:
+    """What the layer reads of some frames.
+
+    Args:
+        features: (F, D) of recordings one after another; recording r has offsets[r] .. offsets[r + 1].
+        offsets: (R + 1,).
+        frames: (n,) which.
+        context: the frames around each that are read, of its own recording.
+
+    Returns:
+        (n, S·D) float32.
+    """
+    recording = np.searchsorted(offsets, frames, "right") - 1
+    first, last = offsets[recording][:, None], offsets[recording + 1][:, None] - 1
+    rows = np.clip(frames[:, None] + context.offsets, first, last)
+    return torch.from_numpy(features[rows.ravel()].astype(np.float32).reshape(len(frames), -1))
+
+
+def fit(
+    features: Array,
+    offsets: Array,
+    labels: Array,
+    classes: int,
+    context: Context,
+    settings: ClassifierSettings,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> FrameClassifier:
+    """Trains the layer with cross-entropy, in memory for one batch of frames.
+
+    Args:
+        features: (F, D) of the training recordings' frames, perhaps a memory map.
+        offsets: (R + 1,) where each recording begins, and the end.
+        labels: (F,) classes, 0 the background.
+        classes: K.
+        context: which frames it reads.
+        settings: how it is trained.
+        seed: of the order of frames.
+        device: where it is trained.
+    """
+    mean, std = (each.repeat(2 * context.neighbours + 1).to(device) for each in _moments(features))
+    weight = torch.zeros(classes, len(mean), device=device, requires_grad=True)
+    bias = torch.zeros(classes, device=device, requires_grad=True)
+    optimiser = torch.optim.AdamW([weight, bias], settings.lr, weight_decay=settings.weight_decay)
+    generator = np.random.default_rng(seed)
+    batches = -(-len(labels) // settings.batch_size)
+    for step in range(settings.epochs * batches):
+        if step % batches == 0:
+            order = np.array_split(generator.permutation(len(labels)), batches)
+        frames = order[step % batches]
+        x = (gather(features, offsets, frames, context).to(device) - mean) / std
+        loss = F.cross_entropy(F.linear(x, weight, bias), torch.from_numpy(labels[frames]).to(device))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        rate = settings.lr * (1 + math.cos(math.pi * step / (settings.epochs * batches))) / 2
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.step()
+    folded = (weight / std).detach()
+    return FrameClassifier(folded, (bias - folded @ mean).detach(), context)
+
+
+def _moments(features: Array) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (1 where it is zero) of each of the (F, D) features, block by block."""
+    total, square = (torch.zeros(features.shape[1], dtype=torch.float64) for _ in range(2))
+    for block in _blocks(features):
+        total += block.sum(dim=0)
+    mean = total / len(features)
+    for block in _blocks(features):
+        square += ((block - mean) ** 2).sum(dim=0)
+    std = (square / len(features)).sqrt()
+    return mean.float(), torch.where(std > 0, std, 1.0).float()
+
+
+def _blocks(features: Array) -> Iterator[Tensor]:
+    for start in range(0, len(features), BLOCK):
+        yield torch.from_numpy(features[start : start + BLOCK].astype(np.float64))

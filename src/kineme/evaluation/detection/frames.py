@@ -1,0 +1,138 @@
+"""A feature for every frame of an untrimmed recording, from windows that an encoder reads, in bounded memory.
+
+Two ways. `tokens`: an encoder with temporal and spatial tokens reads windows that overlap, and gives each
+frame the tokens of its time. `centred`: any encoder reads a window centred on a frame, and its clip feature is
+that frame's. One batch of windows is in memory at a time; features come out block by block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kineme.clips.batches import Clips
+from kineme.encoders.base import ClipShape, DenseEncoder, Encoder, Features
+from kineme.errors import KinemeError, check_between
+from kineme.streams import to_stream
+
+Kind = Literal["tokens", "centred"]
+PUBLISHED_WINDOW = 64  # frames, of both kinds
+STEPS: dict[str, int] = {"tokens": 4, "centred": 16}  # default step: so many to a window
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How recordings are cut.
+
+    Attributes:
+        kind: `tokens` or `centred`.
+        frames: of the recording that a window spans; they are resized to the encoder's.
+        step: frames from one window to the next. Tokens of windows that overlap are averaged, those near a
+            window's middle weighing most; between two centres features are interpolated.
+    """
+
+    kind: Kind
+    frames: int
+    step: int
+
+
+def windows_for(
+    encoder: Encoder, kind: str | None = None, frames: int | None = None, step: int | None = None
+) -> Windows:
+    """The windows an encoder is best read by, or as said.
+
+    Raises:
+        KinemeError: the encoder has no tokens, or a setting is out of range.
+    """
+    dense = isinstance(encoder, DenseEncoder)
+    kind = kind or ("tokens" if dense else "centred")
+    if kind == "tokens" and not dense:
+        raise KinemeError(f"{type(encoder).__name__} has no features of frames; leave out --kind tokens")
+    frames = PUBLISHED_WINDOW if frames is None else frames
+    check_between("--window", frames, 2)
+    step = max(frames // STEPS[kind], 1) if step is None else step
+    check_between("--step", step, 1, frames)
+    return Windows("tokens" if kind == "tokens" else "centred", frames, step)
+
+
+def times(start: Tensor, span: Tensor, frames: int) -> Tensor:
+    """(N,) first frames and lengths of windows → (N, T) times of the T frames that they are resized to."""
+    return start[:, None] + (torch.arange(frames) + 0.5) * (span[:, None] / frames) - 0.5
+
+
+def as_input(joints: Tensor, shape: ClipShape, stream: str) -> Tensor:
+    """Windows (N, C, T, V, M) as an encoder takes them: its bodies (zero where absent), its stream."""
+    return to_stream(F.pad(joints, (0, shape.bodies - joints.shape[-1])), stream, shape.layout)
+
+
+def tokens(features: Features) -> Tensor:
+    """(N, T', 2·D'): temporal tokens beside the spatial ones, pooled to their number (USDRL)."""
+    assert features.temporal is not None
+    assert features.spatial is not None
+    spatial = F.adaptive_avg_pool1d(features.spatial.mT.float(), features.temporal.shape[1]).mT
+    return torch.cat((features.temporal.float(), spatial), dim=2)
+
+
+def frame_features(
+    encoder: Encoder, recording: Clips, windows: Windows, stream: str, *, batch_size: int = 64
+) -> Iterator[Tensor]:
+    """Blocks (n, D) that make up the features of all frames of one recording, in order.
+
+    The encoder is in evaluation mode; the blocks are float32, on the CPU.
+    """
+    total = int(recording.length)
+    last = max(total - windows.frames, 0) if windows.kind == "tokens" else total - 1
+    places = torch.arange(0, last + windows.step, windows.step).clamp_max(last)
+    before = (windows.frames - 1) / 2 if windows.kind == "centred" else 0.0
+
+    def encoded() -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in torch.split(places, batch_size):
+            span = torch.full((len(batch),), windows.frames, dtype=torch.float64)
+            at = times(batch - before, span, encoder.shape.frames).to(recording.start.device)
+            joints = recording[torch.zeros_like(batch)].sample(at)
+            features = encoder(as_input(joints, encoder.shape, stream))
+            yield batch, (tokens(features) if windows.kind == "tokens" else features.clip).float().cpu()
+
+    join = _average if windows.kind == "tokens" else _interpolate
+    with torch.inference_mode():
+        yield from join(encoded(), total, windows.frames)
+
+
+def _average(encoded: Iterator[tuple[Tensor, Tensor]], total: int, frames: int) -> Iterator[Tensor]:
+    """Tokens (N, T', D) of windows that overlap → blocks of frames, averaged with triangular weights."""
+    weight = 1 - (torch.arange(frames) + 0.5 - frames / 2).abs() / (frames / 2 + 0.5)
+    pending: Tensor | None = None  # sums of frames that later windows may still add to, weights last
+    done = 0
+    for starts, batch in encoded:
+        spread = F.interpolate(batch.mT, frames, mode="linear").mT if batch.shape[1] != frames else batch
+        weighted = torch.cat((spread, torch.ones_like(spread[..., :1])), dim=2) * weight[:, None]
+        if pending is None:
+            pending = weighted.new_zeros(0, weighted.shape[2])
+        reach = int(starts[-1]) + frames - done
+        pending = F.pad(pending, (0, 0, 0, reach - len(pending)))
+        for start, window in zip(starts.tolist(), weighted, strict=True):
+            pending[start - done : start - done + frames] += window
+        ready = int(starts[-1]) - done
+        yield pending[:ready, :-1] / pending[:ready, -1:]
+        pending, done = pending[ready:], done + ready
+    assert pending is not None
+    yield pending[: total - done, :-1] / pending[: total - done, -1:]
+
+
+def _interpolate(encoded: Iterator[tuple[Tensor, Tensor]], total: int, frames: int) -> Iterator[Tensor]:
+    """Features (N, D) of centres → blocks of frames, linear in between."""
+    places = feature = None
+    for centres, batch in encoded:
+        known = centres if places is None else torch.cat((places, centres))
+        values = batch if feature is None else torch.cat((feature, batch))
+        at = torch.arange(int(known[0]) + (places is not None), int(known[-1]) + 1)
+        right = torch.searchsorted(known, at)
+        left = (right - 1).clamp_min(0)
+        share = (at - known[left]) / (known[right] - known[left]).clamp_min(1)
+        yield torch.lerp(values[left], values[right], share[:, None])
+        places, feature = known[-1:], values[-1:]

@@ -1,0 +1,133 @@
+"""All figures of a detector on a test set, under names that say which metric they are of, and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.table import Table
+
+from kineme.evaluation.detection.framewise import edit_scores, f1_at
+from kineme.evaluation.detection.metrics import (
+    Ranking,
+    activitynet,
+    list_precision,
+    pascal_voc,
+    pku_mmd,
+    precisions,
+    rows_of,
+)
+from kineme.evaluation.detection.predictions import Detections
+from kineme.evaluation.metrics import bootstrap_interval
+from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, Score, cell
+
+Array = npt.NDArray[Any]
+
+ACCURACY, HEADLINE = "frame accuracy", "mAP_a@0.5 (PKU-MMD)"
+THRESHOLDS = (0.1, 0.3, 0.5)
+RANGE = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))  # ActivityNet's 0.5:0.05:0.95
+SEGMENTAL = (0.1, 0.25, 0.5)
+RESAMPLES = 200  # of test recordings, where lists have to be made anew for each
+SHOWN = {
+    ACCURACY: "frames",
+    "edit score": "edit",
+    "F1@50 (segmentation)": "F1@50",
+    "mAP_a@0.1 (PKU-MMD)": "mAP_a@0.1",
+    "mAP_a@0.3 (PKU-MMD)": "mAP_a@0.3",
+    HEADLINE: "mAP_a@0.5",
+    "mAP_v@0.5 (PKU-MMD)": "mAP_v@0.5",
+    "mAP@0.5 (ActivityNet)": "ActivityNet@0.5",
+}
+
+
+def score(found: Detections, classes: int) -> dict[str, Score]:
+    """Every figure by its full name, in per cent; intervals are over resampled test recordings."""
+    predicted = found.probabilities.argmax(axis=1)
+    recordings, offsets, labels = len(found.names), found.offsets, found.labels
+    hits = np.add.reduceat((labels == predicted).astype(np.int64), offsets[:-1])
+    edits = 100 * edit_scores(labels, predicted, offsets)
+    scores = {
+        ACCURACY: Score(100 * float(np.mean(labels == predicted)), _share_interval(hits, np.diff(offsets))),
+        "edit score": Score(float(edits.mean()), bootstrap_interval(edits)),
+        **{
+            f"F1@{100 * threshold:g} (segmentation)": Score(
+                100 * f1_at(labels, predicted, offsets, threshold)
+            )
+            for threshold in SEGMENTAL
+        },
+    }
+    ranking = Ranking.of(found.truth, found.segments, found.segment_scores)
+    for threshold in THRESHOLDS:
+        figures = pku_mmd(ranking, threshold, recordings=recordings, classes=classes)
+        for name, value in figures.items():
+            scores[f"{name}@{threshold} (PKU-MMD)"] = Score(100 * value)
+        scores[f"mAP@{threshold} (Pascal VOC)"] = Score(100 * pascal_voc(ranking, threshold))
+        scores[f"mAP@{threshold} (ActivityNet)"] = Score(100 * activitynet(ranking, threshold))
+    match = ranking.matches(0.5)
+    videos = 100 * precisions(ranking, match, "recording", recordings)
+    scores["mAP_v@0.5 (PKU-MMD)"] = Score(float(videos.mean()), bootstrap_interval(videos))
+    actions = scores[HEADLINE].value
+    scores[HEADLINE] = Score(actions, _action_interval(ranking, match, recordings, classes))
+    pku = [pku_mmd(ranking, each, recordings=recordings, classes=classes) for each in RANGE]
+    for name in ("mAP_a", "mAP_v"):
+        scores[f"{name}@0.5:0.95 (PKU-MMD)"] = Score(100 * float(np.mean([each[name] for each in pku])))
+    metrics: dict[str, Callable[[Ranking, float], float]] = {
+        "Pascal VOC": pascal_voc,
+        "ActivityNet": activitynet,
+    }
+    for name, metric in metrics.items():
+        mean = float(np.mean([metric(ranking, each) for each in RANGE]))
+        scores[f"mAP@0.5:0.95 ({name})"] = Score(100 * mean)
+    return scores
+
+
+def _share_interval(hits: Array, frames: Array, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the share of frames that are right, over resampled recordings."""
+    drawn = np.random.default_rng(seed).integers(len(hits), size=(resamples, len(hits)))
+    shares = 100 * hits[drawn].sum(axis=1) / frames[drawn].sum(axis=1)
+    low, high = np.percentile(shares, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _action_interval(
+    ranking: Ranking, match: Array, recordings: int, classes: int, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of mAP_a over resampled recordings; one that is drawn twice has its intervals twice."""
+    generator = np.random.default_rng(seed)
+    mine = rows_of(ranking.segments[:, 0], recordings)
+    truths = np.zeros((recordings, classes), dtype=np.int64)
+    np.add.at(truths, (ranking.truth[:, 0], ranking.truth[:, 1]), 1)
+    means = []
+    for _ in range(RESAMPLES):
+        drawn = generator.integers(recordings, size=recordings)
+        rows = np.concatenate([mine[each] for each in drawn])
+        copy = np.repeat(np.arange(recordings), [len(mine[each]) for each in drawn])
+        order = np.argsort(rows, kind="stable")  # rows are ranked by score
+        rows, copy = rows[order], copy[order]
+        matched = np.where(match[rows] >= 0, match[rows] + copy * len(ranking.truth), -1)
+        lists = rows_of(ranking.segments[rows, 1], classes)
+        counts = truths[drawn].sum(axis=0).tolist()
+        means.append(np.mean([list_precision(matched[lists[k]], counts[k]) for k in range(1, classes)]))
+    low, high = np.percentile(100 * np.array(means), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def table(result: Result) -> Table:
+    """The chief figures of a result and its baselines, for the terminal; the file has all of them."""
+    title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: detection, per cent"
+    caption = (
+        f"{result.train_clips} training and {result.test_clips} test recordings, seed {result.seed}; mAP_a and "
+        "mAP_v are PKU-MMD's; below: 95 % bootstrap interval"
+    )
+    shown = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    shown.add_column("")
+    for heading in SHOWN.values():
+        shown.add_column(heading, justify="right")
+    for row in (RAW, RANDOM, PRETRAINED):
+        scores = result.scores if row == PRETRAINED else result.baselines.get(row, {})
+        if scores:
+            cells = [cell(scores.get(name), row == PRETRAINED) for name in SHOWN]
+            shown.add_row(row, *cells, style="bold" if row == PRETRAINED else "")
+    return shown
