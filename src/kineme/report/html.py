@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-VOID = frozenset(("br", "input", "line", "rect", "circle", "path", "meta"))  # no closing tag, or "/>" in SVG
-SVG_VOID = frozenset(("line", "rect", "circle", "path"))
+VOID = ("br", "input", "meta")  # elements that have no closing tag
 
 
 class Html(str):
@@ -33,10 +32,9 @@ def tag(name: str, /, *content: str | Iterable[str], **attributes: Any) -> Html:
         hyphened = key.rstrip("_").replace("_", "-")
         words.append(hyphened if value is True else f'{hyphened}="{escape(str(value), quote=True)}"')
     opening = " ".join(words)
-    inside = join(*content)
-    if name in VOID and not inside:
-        return Html(f"<{opening}/>" if name in SVG_VOID else f"<{opening}>")
-    return Html(f"<{opening}>{inside}</{name}>")
+    if name in VOID:
+        return Html(f"<{opening}>")
+    return Html(f"<{opening}>{join(*content)}</{name}>")
 
 
 def join(*content: str | Iterable[str]) -> Html:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+LAUNCH = """
+import os, sys
+for theirs, ours in zip((3, 4), sys.argv[1:3]):
+    os.dup2(int(ours), theirs)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -35,26 +43,26 @@ class Browser:
         self._profile = tempfile.TemporaryDirectory(prefix="kineme-browser-")
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
+        # Well above 3 and 4, which they become: the protocol's pipes are these descriptors of the browser.
+        pipes = [fcntl.fcntl(pipe, fcntl.F_DUPFD, 10) for pipe in (theirs_in, theirs_out)]
         flags = (
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
             "--hide-scrollbars",
-            "--remote-debugging-pipe",
             "--no-first-run",
+            "--remote-debugging-pipe",
             f"--user-data-dir={self._profile.name}",
             "about:blank",
         )
-
         self._process = subprocess.Popen(
-            # The protocol's pipes are descriptors 3 and 4 of the browser.
-            ["sh", "-c", f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}', program, *flags],
-            pass_fds=(theirs_in, theirs_out),
+            [sys.executable, "-c", LAUNCH, *map(str, pipes), program, *flags],
+            pass_fds=pipes,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(theirs_in)
-        os.close(theirs_out)
+        for pipe in (theirs_in, theirs_out, *pipes):
+            os.close(pipe)
         self._unread = b""
         self._number = 0
         self._events: list[dict[str, Any]] = []
