@@ -111,7 +111,21 @@ class Browser:
         self.call("Page.navigate", url=path.resolve().as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._events.append(self._receive())
+        self.settle()
+
+    def settle(self) -> None:
+        """Waits until what has changed is drawn."""
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def becomes(self, condition: str, seconds: float = 10.0) -> bool:
+        """Whether a condition comes true in some time."""
+        return bool(
+            self.run(
+                "new Promise(done => { const end = performance.now() + 1000 * "
+                f"{seconds}; const look = () => {{ const met = Boolean({condition});"
+                "if (met || performance.now() > end) done(met); else setTimeout(look, 20); }; look(); })"
+            )
+        )
 
     def run(self, script: str) -> Any:
         """What an expression gives; promises are awaited."""

@@ -80,16 +80,19 @@ def test_all_is_drawn_within_the_width_without_complaint(
     assert browser.requests == [page.resolve().as_uri()]
 
 
-def frame(browser: Browser, player: str) -> Any:
-    return browser.run(f"document.getElementById({player!r}).player.frame")
+def player(name: str) -> str:
+    return f"document.getElementById('{name}').player"
+
+
+def frame(browser: Browser, name: str) -> Any:
+    return browser.run(f"{player(name)}.frame")
 
 
 def test_skeletons_move_when_they_are_in_view_and_stop_together(browser: Browser, page: Path) -> None:
     browser.open(page)
     assert frame(browser, "near-0-0-0") == 0  # far below
     centre(browser, "#near-0-0-0")
-    wait(browser, 300)
-    assert frame(browser, "near-0-0-0") > 0
+    assert browser.becomes(f"{player('near-0-0-0')}.frame > 0")
     browser.click(*centre(browser, ".stop"))
     assert browser.run("document.querySelector('.stop').textContent") == "▶ Play all"
     before = frame(browser, "near-0-0-0")
@@ -141,8 +144,7 @@ def test_the_map_is_read_and_its_clips_play(browser: Browser, page: Path) -> Non
     name = browser.run(f"{points}[7].name")
     assert name in browser.run("document.querySelector('.plane output').textContent")
     assert name in browser.run("document.querySelector('.map figcaption').textContent")
-    wait(browser, 300)
-    assert frame(browser, "map-0") > 0
+    assert browser.becomes(f"{player('map-0')}.frame > 0")
     browser.run("document.querySelector('.plane canvas').focus()")
     for key in ("ArrowRight", "Enter"):
         browser.call("Input.dispatchKeyEvent", type="keyDown", key=key)
@@ -165,15 +167,14 @@ def test_a_timeline_leads_and_follows_its_skeleton(browser: Browser, detections:
     assert abs(frame(browser, "player-0-0-0") - wanted) <= 1
     at = "parseFloat(document.querySelector('.kineme-timeline').style.getPropertyValue('--at'))"
     assert abs(browser.run(at) - wanted) <= 1.5
-    browser.run("document.getElementById('player-0-0-0').player.play()")
-    wait(browser, 300)
-    assert frame(browser, "player-0-0-0") > wanted + 3
-    assert browser.run(at) > wanted + 3
+    browser.run(f"{player('player-0-0-0')}.play()")
+    assert browser.becomes(f"{player('player-0-0-0')}.frame > {wanted + 3} && {at} > {wanted + 3}")
     browser.run(
         "(() => { const choice = document.querySelector('.recordings select'); choice.selectedIndex = 1;"
         "choice.dispatchEvent(new Event('change')); })()"
     )
     shown = "[...document.querySelectorAll('.recording')].map(each => each.checkVisibility())"
+    browser.settle()
     assert browser.run(shown) == [False, True]
     assert browser.run(EMPTY_CANVASES) == 0
     assert browser.complaints == []
