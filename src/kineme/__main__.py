@@ -16,7 +16,7 @@ COMMANDS = {
     "info": "tell what is in a clip store",
     "show": "draw a clip: a page that plays, an animation, a strip",
     "pretrain": "train an encoder without labels, by a recipe",
-    "evaluate": "measure an encoder: linear, knn, transfer",
+    "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi",
     "fuse": "add up runs on joints, bones and motion",
     "report": "show what runs are worth, on one page",
     "convert": "turn a published checkpoint into a run directory",

@@ -161,8 +161,130 @@ def transfer(
     _report(task, *recognition.transfer(task, seed=seed, lr=lr, baselines=baselines), seed)
 
 
-def _report(task: Task, result: Result, predictions: Predictions, seed: int, *qualifiers: str) -> None:
-    """Writes a result and the predictions it is of beside the run, and prints it."""
+def finetune(
+    run: Path,
+    *,
+    store: Path | None = None,
+    split: str | None = None,
+    from_scratch: bool = False,
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    device: Device = "auto",
+    allow_recipe: bool = False,
+    leave_out_overlap: bool = False,
+    map_joints: bool = False,
+    joint_map: Path | None = None,
+) -> None:
+    """Fine-tuning: encoder and linear layer trained together on all labels.
+
+    Reports the last epoch, and the best, which is chosen on the test clips. Writes RUN/results/finetune.json;
+    with another store, split or seed, these are appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        store: Clip store to train and measure on; by default that of the pre-training.
+        split: Division of the store into training and test part; by default that of the pre-training.
+        from_scratch: Train the same network without pre-training alike, as a baseline.
+        epochs: Passes over the clips, instead of the method's.
+        lr: Learning rate, instead of the method's.
+        batch_size: Clips a step, instead of the method's.
+        seed: Seed of all that is drawn.
+        device: Where to compute; auto takes the GPU if there is one.
+        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
+        map_joints: Give clips of another layout the encoder's joints, found by their names.
+        joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
+    """
+    from kineme.evaluation import finetune as tuning
+    from kineme.evaluation import recognition
+
+    task = recognition.open_task(
+        run,
+        store=store,
+        split=split,
+        device=device,
+        allow_recipe=allow_recipe,
+        leave_out_overlap=leave_out_overlap,
+        map_joints=map_joints,
+        joint_map=joint_map,
+    )
+    found = tuning.finetune(
+        task, epochs=epochs, lr=lr, batch_size=batch_size, from_scratch=from_scratch, seed=seed
+    )
+    _report(task, *found, seed)
+
+
+def semi(
+    run: Path,
+    *,
+    store: Path | None = None,
+    split: str | None = None,
+    fractions: list[float] | None = None,
+    seeds: int = 3,
+    from_scratch: bool = False,
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    device: Device = "auto",
+    allow_recipe: bool = False,
+    leave_out_overlap: bool = False,
+    map_joints: bool = False,
+    joint_map: Path | None = None,
+) -> None:
+    """Semi-supervised: fine-tuning on a share of the labels.
+
+    Of each class that share of the training clips is drawn, at least one, several times; reported are mean
+    and standard deviation at the last epoch. Writes RUN/results/semi.json; with another store, split or seed,
+    these are appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        store: Clip store to train and measure on; by default that of the pre-training.
+        split: Division of the store into training and test part; by default that of the pre-training.
+        fractions: Shares of the labels; by default 0.01 0.05 0.1 0.2.
+        seeds: How often labels are drawn, and all else that is random with them.
+        from_scratch: Train the same network without pre-training alike, as a baseline.
+        epochs: Passes over the clips, instead of the method's.
+        lr: Learning rate, instead of the method's.
+        batch_size: Clips a step, instead of the method's.
+        seed: The first of the seeds; the others follow it.
+        device: Where to compute; auto takes the GPU if there is one.
+        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
+        map_joints: Give clips of another layout the encoder's joints, found by their names.
+        joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
+    """
+    from kineme.evaluation import finetune as tuning
+    from kineme.evaluation import recognition
+
+    task = recognition.open_task(
+        run,
+        store=store,
+        split=split,
+        device=device,
+        allow_recipe=allow_recipe,
+        leave_out_overlap=leave_out_overlap,
+        map_joints=map_joints,
+        joint_map=joint_map,
+    )
+    result = tuning.semi(
+        task,
+        fractions=fractions or tuning.FRACTIONS,
+        seeds=seeds,
+        epochs=epochs,
+        lr=lr,
+        batch_size=batch_size,
+        from_scratch=from_scratch,
+        seed=seed,
+    )
+    _report(task, result, None, seed)
+
+
+def _report(task: Task, result: Result, predictions: Predictions | None, seed: int, *qualifiers: str) -> None:
+    """Writes a result, and the predictions it is of, beside the run, and prints it."""
     from rich.console import Console
 
     from kineme.evaluation.results import save, table
@@ -173,4 +295,10 @@ def _report(task: Task, result: Result, predictions: Predictions, seed: int, *qu
     Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"linear": linear, "knn": knn, "transfer": transfer}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "linear": linear,
+    "knn": knn,
+    "transfer": transfer,
+    "finetune": finetune,
+    "semi": semi,
+}
