@@ -16,7 +16,7 @@ from kineme.clips.recipes import MAX_BODIES
 from kineme.clips.sources import Source
 from kineme.clips.sources.poses.coordinates import coordinates_of, image_size
 from kineme.clips.sources.poses.finding import find_recordings
-from kineme.clips.sources.poses.reading import Reader, first_poses, in_layout, layout_of
+from kineme.clips.sources.poses.reading import Reader, first_poses
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 
@@ -57,16 +57,11 @@ def open_poses(
     size = image_size(image) if image is not None else None
     named = get_layout(layout) if layout is not None else None
     recordings, classes, rate = find_recordings(raw, fps)
-    first = first_poses(recordings, scores, named)
-    try:
-        joints = named or layout_of(first)
-        first = in_layout(first, joints)
-    except ValueError as error:
-        raise KinemeError(f"{raw}: {error}") from error
+    first, joints = first_poses(recordings, scores, named)
     coordinates = coordinates_of(first, joints, axes, units, size)
     rate = rate or _FPS
     return Source(
-        name=raw.stem,
+        name=raw.resolve().stem,
         layout=joints,
         class_names=classes,
         fps=rate,

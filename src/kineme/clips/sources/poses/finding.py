@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -163,7 +164,7 @@ def _text(value: Any) -> str:
 def _natural(name: str) -> list[tuple[int, str]]:
     """Sorts 9 before 10."""
     parts = re.findall(r"([0-9]{1,18})|([^0-9]+)", name)
-    return [(int(number) if number else -1, text) for number, text in parts]
+    return [(int(number), "") if number else (sys.maxsize, text) for number, text in parts]
 
 
 def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:

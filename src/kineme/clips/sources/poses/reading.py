@@ -63,7 +63,7 @@ class Reader:
             columns = found.points.shape[-1]
             if columns != self.columns:
                 raise ValueError(
-                    f"has {columns} coordinates a joint, other clips {self.columns}; prepare them apart"
+                    f"has {columns} coordinates a joint, the first clip {self.columns}; they make two stores"
                 )
             bodies = (
                 tracked(found, self.fps, MAX_BODIES)
@@ -133,27 +133,31 @@ def _where(recording: Recording) -> str:
     return str(first) if first == last else f"{first} to {last.name}"
 
 
-def first_poses(recordings: Sequence[Recording], scores: bool, layout: Layout | None) -> Poses:
-    """People of the first recording that can be read and shows someone, each in a frame of its own.
+def first_poses(recordings: Sequence[Recording], scores: bool, layout: Layout | None) -> tuple[Poses, Layout]:
+    """People of the first recording that can be read and shows someone, each in a frame, and their layout.
 
     Of OpenPose's frames no more are read than it takes.
 
     Raises:
-        KinemeError: no recording can be read; what is wrong with the first.
+        KinemeError: there is none; what is wrong with the first recording.
     """
     wrong: KinemeError | None = None
     for recording in recordings:
         try:
             for part in _parts(recording):
                 found = read(part, scores, layout)
-                if isinstance(found, Poses):
-                    return found
-                if len(found.points):
-                    confidence = None if found.confidence is None else found.confidence[:, None]
-                    return Poses(found.points[:, None], confidence, program=found.program)
-            raise bad_file(_where(recording), "shows nobody in any frame")
+                confidence = found.confidence
+                if isinstance(found, Detections):
+                    confidence = None if confidence is None else confidence[:, None]
+                    found = Poses(found.points[:, None], confidence, program=found.program)
+                if np.isfinite(found.points).any():
+                    joints = layout or layout_of(found)
+                    return in_layout(found, joints), joints
+            raise ValueError("shows nobody in any frame")
         except KinemeError as error:
             wrong = wrong or error
+        except ValueError as error:
+            wrong = wrong or bad_file(_where(recording), error)
     assert wrong is not None
     raise wrong
 
@@ -179,11 +183,11 @@ def layout_of(poses: Poses) -> Layout:
                 return layout
     elif name := _LAYOUTS.get((poses.program, joints, columns)):
         return LAYOUTS[name]
-    fitting = [layout.name for layout in LAYOUTS.values() if layout.num_joints == joints]
-    perhaps = f" {' or '.join(fitting)}, or" if fitting else ""
+    fitting = [f"{layout.name}, " for layout in LAYOUTS.values() if layout.num_joints == joints]
+    named = "named " if poses.joints else ""
     raise ValueError(
-        f"has {joints} {'named ' if poses.joints else ''}joints, which tell no layout for certain; say "
-        f"--layout{perhaps} a layout file"
+        f"has {joints} {named}joints and does not tell in which layout; say --layout with "
+        f"{''.join(fitting)}another name or a layout file"
     )
 
 
@@ -196,13 +200,12 @@ def in_layout(poses: Poses, layout: Layout) -> Poses:
     if not poses.joints:
         if poses.points.shape[2] != layout.num_joints:
             raise ValueError(
-                f"has {poses.points.shape[2]} joints, layout {layout.name} {layout.num_joints}; say another "
-                "with --layout"
+                f"has {poses.points.shape[2]} joints, layout {layout.name} {layout.num_joints} (see --layout)"
             )
         return poses
     given = [canonical_joint(joint) for joint in poses.joints]
     if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:
-        raise ValueError(f"lacks the joint {missing[0]!r} of layout {layout.name}; say another with --layout")
+        raise ValueError(f"lacks the joint {missing[0]!r} of layout {layout.name} (see --layout)")
     order = [given.index(canonical_joint(joint)) for joint in layout.joints]
     confidence = None if poses.confidence is None else poses.confidence[:, :, order]
     return Poses(np.ascontiguousarray(poses.points[:, :, order]), confidence)
