@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import random
 import re
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -67,6 +69,17 @@ def survives(read: Callable[[], object]) -> bool:
         assert len(message) < 1000
         return False
     return True
+
+
+@contextmanager
+def memory_below(limit: int) -> Iterator[None]:
+    """Fails where more than so many bytes are asked for at a time."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from clips.sources.fuzz import held, mutations, survives
+from clips.sources.fuzz import held, memory_below, mutations, survives
 from clips.sources.writers import motion, packed, padded, write_arrays, write_ctrgcn
 
 from kineme.__main__ import main
@@ -136,12 +135,9 @@ def test_arrays_are_never_held_as_a_whole(tmp_path: Path, compressed: bool) -> N
     """60 clips of 450 KB each, 27 MB together."""
     data = np.ones((60, 3, 750, 25, 2), dtype=np.float32)
     raw = write_ctrgcn(tmp_path / "large.npz", {"train": (data, [0] * 60)}, compressed=compressed)
-    tracemalloc.start()
-    source = open_arrays(raw)
-    assert sum(len(source.read(item).xyz) for item in source.items) == 60 * 750
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 6_000_000
+    with memory_below(6_000_000):
+        source = open_arrays(raw)
+        assert sum(len(source.read(item).xyz) for item in source.items) == 60 * 750
 
 
 def test_rows_in_any_order(tmp_path: Path) -> None:
@@ -291,13 +287,9 @@ def header(shape: tuple[int, ...]) -> bytes:
     ],
 )
 def test_what_a_header_claims_takes_no_memory(data: bytes, reason: str) -> None:
-    tracemalloc.start()
-    with pytest.raises(KinemeError) as refusal:
+    with memory_below(1_000_000), pytest.raises(KinemeError) as refusal:
         NpyRows(held("a.npy", data))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
     assert reason in str(refusal.value)
-    assert peak < 1_000_000
 
 
 def test_damaged_folders_are_refused_or_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

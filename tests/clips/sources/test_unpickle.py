@@ -7,14 +7,13 @@ import os
 import pickle
 import pickletools
 import struct
-import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from clips.sources.fuzz import mutations, survives
+from clips.sources.fuzz import memory_below, mutations, survives
 
 from kineme.clips.sources.raw import find_files
 from kineme.clips.sources.unpickle import read_pickle, unpickle
@@ -183,17 +182,6 @@ def claimed(shape: tuple[int, ...], data: Any, code: str = "f4") -> bytes:
     )  # fmt: skip
 
 
-def peak(data: bytes) -> int:
-    """Bytes asked for while a pickle is refused."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(ValueError, match=r"is cut off|damaged|claims the shape|a tuple as a key"):
-            unpickle(data)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize(
     "data",
     [
@@ -214,7 +202,46 @@ def peak(data: bytes) -> int:
     ids=lambda data: repr(data[:12]),
 )
 def test_what_a_file_claims_takes_no_memory(data: bytes) -> None:
-    assert peak(data) < 3_000_000
+    with (
+        memory_below(3_000_000),
+        pytest.raises(ValueError, match=r"is cut off|damaged|claims the shape|a tuple as a key"),
+    ):
+        unpickle(data)
+
+
+BYTES = b"B" + struct.pack("<I", 200_000) + bytes(200_000) + b"q\x50"
+BIG_ENDIAN = pickle.dumps(np.dtype(">f4"), 2)[2:-1]  # which numpy copies to turn it round
+EMPTY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"("
+        + BYTES
+        + 100 * (EMPTY + b"(K\x01(J" + struct.pack("<i", 50_000) + b"t" + BIG_ENDIAN + b"\x89h\x50tb"),
+        b"X"
+        + struct.pack("<I", 200_000)
+        + b"a" * 200_000
+        + b"q\x00"
+        + 100 * b"c_codecs\nencode\n(h\x00U\x06latin1tR",
+        b"](" + b"K\x01" * 200_000 + b"eq\x00" + 100 * b"cbuiltins\nset\nh\x00\x85R",
+    ],
+    ids=["arrays", "bytes", "sets"],
+)
+def test_what_a_file_names_again_and_again_takes_no_memory(data: bytes) -> None:
+    with (
+        memory_below(8_000_000),
+        pytest.raises(ValueError, match="makes more of its data than it holds"),
+    ):
+        unpickle(data + b"t.")
+
+
+def test_a_pickle_does_not_go_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kineme.clips.sources.unpickle_machine._MAX_INSTRUCTIONS", 1000)
+    assert unpickle(pickle.dumps(list(range(900)))) == list(range(900))
+    with pytest.raises(ValueError, match="has more than 1,000 instructions, far more than a set of clips"):
+        unpickle(b"]" * 2000)
 
 
 def test_deep_nests_crash_nothing() -> None:
@@ -279,7 +306,7 @@ def test_damaged_pickles_are_refused_or_read(protocol: int) -> None:
 
 def test_none_of_pythons_own_unpickling_is_used() -> None:
     """The instructions that are spoken are a part of pickle's, by its own account of them."""
-    from kineme.clips.sources.unpickle import _STEPS
+    from kineme.clips.sources.unpickle_machine import _STEPS
 
     codes = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
     spoken = {codes[code] for code in _STEPS}

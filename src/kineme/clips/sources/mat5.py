@@ -33,7 +33,7 @@ def read_mat5(data: bytes, name: str, limit: int) -> Array:
     Args:
         data: the file.
         name: of the variable.
-        limit: bytes that a variable can have; one that swells beyond is refused before it is unpacked.
+        limit: bytes that may be unpacked; a file that swells beyond is refused.
 
     Raises:
         ValueError: the file is none of level 5, is damaged, or holds no such array; the message says why,
@@ -46,7 +46,9 @@ def read_mat5(data: bytes, name: str, limit: int) -> Array:
     order = "<" if data[126:128] == b"IM" else ">"
     for kind, content in _elements(data[_HEADER:], order):
         if kind == _COMPRESSED:
-            kind, content = next(_elements(_unpacked(content, limit), order), (0, b""))
+            content = _unpacked(content, limit)
+            limit -= len(content)
+            kind, content = next(_elements(content, order), (0, b""))
         if kind != _MATRIX:
             continue
         parts = list(_elements(content, order))
@@ -82,7 +84,7 @@ def _unpacked(content: bytes, limit: int) -> bytes:
     except zlib.error as error:
         raise ValueError(f"is damaged ({error})") from error
     if len(data) > limit:
-        raise ValueError(f"holds a variable of more than {limit:,} bytes")
+        raise ValueError("swells beyond what such a file can hold")
     if not unpacking.eof:
         raise ValueError("is cut off")
     return data
