@@ -131,6 +131,15 @@ def test_bodies_are_told_apart_by_the_input_norm() -> None:
     assert inputs[0].abs().max() == 0
 
 
+def test_without_an_input_norm_coordinates_keep_their_size() -> None:
+    stem = CTRGCN(ClipShape(STICK, 4, 2), (8, 8), input_norm=False).train()
+    clips = 100 * torch.randn(3, 3, 4, 3, 2)
+    inputs: list[Tensor] = []
+    stem.units[0].register_forward_pre_hook(lambda _, x: inputs.append(x[0]))
+    stem(clips)
+    assert torch.equal(inputs[0].view(3, 2, 3, 3, 4), clips.permute(0, 4, 1, 3, 2))  # (N, M, C, V, T)
+
+
 def test_initial_values() -> None:
     torch.manual_seed(0)
     encoder = Disentangled(ClipShape(NTU, 16, 2), hidden=128)

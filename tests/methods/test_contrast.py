@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from kineme.errors import KinemeError
 from kineme.methods.contrast import (
     KeyQueue,
+    batch_logits,
     contrast_logits,
     gather,
     info_nce,
@@ -112,6 +113,13 @@ def test_logits_are_similarities_over_the_temperature_with_the_own_key_first() -
     queue = torch.tensor([[1.0, 0.0], [0.0, -1.0], [0.8, 0.6]])
     expected = torch.tensor([[0.6, 1.0, 0.0, 0.8], [0.8, 0.0, -1.0, 0.6]]) / 0.5
     torch.testing.assert_close(contrast_logits(query, key, queue, 0.5), expected)
+
+
+def test_without_a_queue_the_other_keys_of_the_batch_are_the_negatives() -> None:
+    query = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
+    key = torch.tensor([[0.8, 0.6], [0.0, -1.0], [1.0, 0.0]])
+    expected = torch.tensor([[0.8, 0.0, 1.0], [-1.0, 0.6, 0.0], [0.6, 0.96, -0.8]]) / 0.5  # the own first
+    torch.testing.assert_close(batch_logits(query, key, 0.5), expected)
 
 
 def test_logits_are_float32_under_mixed_precision() -> None:

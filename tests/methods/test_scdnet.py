@@ -242,6 +242,23 @@ def test_a_queue_that_is_no_multiple_of_the_batch_is_refused() -> None:
         small().loss(tuple(torch.randn(2, 5, 3, 16, 17, 1)))
 
 
+def test_without_a_queue_two_processes_contrast_with_the_clips_of_both(tmp_path: Path) -> None:
+    views = torch.randn(2, 2, 6, 3, 16, 17, 1, generator=torch.Generator().manual_seed(0))
+    expected = two_steps(small(queue=0), views)
+    assert set(expected) == {f"{name} {step}" for name in ("loss", *CONTRASTS) for step in (0, 1)}
+    halves = on_two_processes(views, tmp_path, queue=0)
+    for name, value in expected.items():
+        torch.testing.assert_close((halves[0][name] + halves[1][name]) / 2, value)
+
+
+def test_heads_have_a_batch_norm_on_request() -> None:
+    plain, normed = small(), small(head_norm=True)
+    assert [type(layer).__name__ for layer in plain.heads["temporal"]] == ["Linear", "ReLU", "Linear"]
+    names = ["Linear", "BatchNorm1d", "ReLU", "Linear"]
+    assert [type(layer).__name__ for layer in normed.heads["instance"]] == names
+    assert all(type(p) is torch.nn.Parameter and not p.requires_grad for p in normed.key_heads.parameters())
+
+
 def two_steps(method: SCDNet, views: Tensor) -> dict[str, Tensor]:
     """The losses of two steps, and the queues after them."""
     method.eval()
@@ -250,21 +267,25 @@ def two_steps(method: SCDNet, views: Tensor) -> dict[str, Tensor]:
     return losses | {name: queue.keys for name, queue in method.queues.items()}
 
 
-def half_a_batch(rank: int, port: int, views: Tensor, out: str) -> None:
+def half_a_batch(rank: int, port: int, views: Tensor, out: str, settings: dict[str, int]) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    torch.save(two_steps(small(), views.chunk(2, dim=2)[rank]), f"{out}/{rank}.pt")
+    torch.save(two_steps(small(**settings), views.chunk(2, dim=2)[rank]), f"{out}/{rank}.pt")
     dist.destroy_process_group()
+
+
+def on_two_processes(views: Tensor, folder: Path, **settings: int) -> list[dict[str, Tensor]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(half_a_batch, args=(port, views, str(folder), settings), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
 def test_two_processes_fill_the_queues_as_one_with_both_batches(tmp_path: Path) -> None:
     views = torch.randn(2, 2, 6, 3, 16, 17, 1, generator=torch.Generator().manual_seed(0))
     expected = two_steps(small(), views)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(half_a_batch, args=(port, views, str(tmp_path)), nprocs=2)
-    halves = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    halves = on_two_processes(views, tmp_path)
     for name, value in expected.items():
         if name in ("temporal", "spatial", "instance"):  # the queues
             torch.testing.assert_close(halves[0][name], value)

@@ -35,17 +35,19 @@ class CTRGCN(nn.Module):
     Args:
         shape: of the clips; any number of frames will do.
         widths: channels of each unit.
+        input_norm: batch norm of each coordinate of each joint before the first.
 
     Raises:
         KinemeError: a width is no positive multiple of 8.
     """
 
-    def __init__(self, shape: ClipShape, widths: Sequence[int]) -> None:
+    def __init__(self, shape: ClipShape, widths: Sequence[int], *, input_norm: bool = True) -> None:
         super().__init__()
         for width in widths:
             if width < 8 or width % 8:
                 raise KinemeError(f"stem: a width is {width}; each must be a positive multiple of 8")
-        self.input_norm = nn.BatchNorm1d(shape.bodies * shape.layout.num_joints * COORDINATES)
+        coordinates = shape.bodies * shape.layout.num_joints * COORDINATES
+        self.input_norm = nn.BatchNorm1d(coordinates) if input_norm else nn.Identity()
         inputs = (COORDINATES, *widths[:-1])
         self.units = nn.ModuleList(
             Unit(before, width, shape.layout, residual=i > 0)

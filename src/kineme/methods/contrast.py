@@ -94,6 +94,22 @@ def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: floa
         return torch.cat([own, query @ queue.T], dim=1) / temperature
 
 
+def batch_logits(query: Tensor, key: Tensor, temperature: float) -> Tensor:
+    """Similarities of unit queries (N, D) to their own key (N, D) and to the others of the batch, in float32.
+
+    Those of all processes count, so a row of the result has as many entries as the whole batch has clips.
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        query, key = query.float(), key.float()
+        own = (query * key).sum(dim=1, keepdim=True)
+        everyone = gather(key)
+        first = dist.get_rank() * len(key) if len(everyone) > len(key) else 0
+        similarity = query @ everyone.T
+        others = torch.ones_like(similarity, dtype=torch.bool)
+        others[:, first : first + len(key)].fill_diagonal_(False)
+        return torch.cat([own, similarity[others].view(len(query), -1)], dim=1) / temperature
+
+
 def info_nce(logits: Tensor) -> Tensor:
     """Cross-entropy of the positive, which stands first in each row (N, 1 + K)."""
     return -F.log_softmax(logits, dim=1)[:, 0].mean()

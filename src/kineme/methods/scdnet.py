@@ -15,6 +15,7 @@ from kineme.errors import check_between
 from kineme.methods.base import Method
 from kineme.methods.contrast import (
     KeyQueue,
+    batch_logits,
     check_contrast,
     contrast_logits,
     info_nce,
@@ -38,7 +39,11 @@ class SCDNet(Method):
     Args:
         encoder: one with a temporal and a spatial half; published with the disentangled one.
         projection: D of the embeddings that are contrasted.
-        queue: K, keys of each kind kept as negatives; a multiple of the batch over all devices.
+        queue: K, keys of each kind kept as negatives; a multiple of the batch over all devices. With 0 the
+            other clips of the batch are the negatives: where clips are few, a queue holds older keys of the
+            query's own clip, and all of its keys but the right one are of another batch, whose statistics
+            tell them from it.
+        head_norm: batch norm in the heads, without which few clips take long to part.
         momentum: m of the key encoder.
         temperature: τ of the softmax over similarities.
         min_crop: views are windows of at least this share of a clip's frames.
@@ -56,6 +61,7 @@ class SCDNet(Method):
         *,
         projection: int = 128,
         queue: int = 8192,
+        head_norm: bool = False,
         momentum: float = 0.999,
         temperature: float = 0.2,
         min_crop: float = 0.1,
@@ -63,15 +69,18 @@ class SCDNet(Method):
     ) -> None:
         super().__init__()
         check_contrast(momentum, temperature)
+        check_between("queue", queue, 0)
         check_between("min_crop", min_crop, 0, 1)
         check_between("shear", shear, 0)
         self.encoder = encoder
         hidden = encoder.hidden
         widths = {"temporal": hidden, "spatial": hidden, "instance": encoder.dim}
-        self.heads = nn.ModuleDict({clue: _head(widths[clue], hidden, projection) for clue in CLUES})
+        self.heads = nn.ModuleDict(
+            {clue: _head(widths[clue], hidden, projection, head_norm) for clue in CLUES}
+        )
         self.key_encoder = momentum_copy(encoder)
         self.key_heads = momentum_copy(self.heads)
-        self.queues = nn.ModuleDict({clue: KeyQueue(queue, projection) for clue in CLUES})
+        self.queues = nn.ModuleDict({clue: KeyQueue(queue, projection) for clue in CLUES if queue})
         layout = encoder.shape.layout
         self.register_buffer("mirror", torch.from_numpy(layout.mirror), persistent=False)
         self.register_buffer("walks", augment.two_hops(layout), persistent=False)
@@ -118,16 +127,19 @@ class SCDNet(Method):
         with torch.no_grad():
             keys = self._embed(self.key_heads, self.key_encoder(key))
         queries = self._embed(self.heads, self.encoder(query))
-        negatives = {clue: self._queue(clue).entries() for clue in CLUES}
         losses = {
-            f"{one}_to_{other}": info_nce(
-                contrast_logits(queries[one], keys[other], negatives[other], self.temperature)
-            )
+            f"{one}_to_{other}": info_nce(self._logits(queries[one], keys[other], other))
             for one, other in CONTRASTS
         }
-        for clue in CLUES:
+        for clue in self.queues:
             self._queue(clue).enqueue(keys[clue])
         return {"loss": torch.stack(list(losses.values())).sum(), **losses}
+
+    def _logits(self, query: Tensor, key: Tensor, clue: str) -> Tensor:
+        """Of queries to their own keys, which are of this clue, and to its negatives."""
+        if not self.queues:
+            return batch_logits(query, key, self.temperature)
+        return contrast_logits(query, key, self._queue(clue).entries(), self.temperature)
 
     def _queue(self, clue: str) -> KeyQueue:
         """The keys of `temporal`, `spatial` or `instance`."""
@@ -140,10 +152,10 @@ class SCDNet(Method):
         return {clue: F.normalize(heads[clue](feature).float(), dim=1) for clue, feature in clues.items()}
 
 
-def _head(width: int, hidden: int, projection: int) -> nn.Sequential:
-    """Linear, ReLU, Linear, Xavier-uniform as the encoder's other matrices."""
-    head = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, projection))
-    for layer in head:
+def _head(width: int, hidden: int, projection: int, norm: bool) -> nn.Sequential:
+    """Linear, ReLU, Linear, Xavier-uniform as the encoder's other matrices; a batch norm after the first."""
+    layers = [nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, projection)]
+    for layer in layers:
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
-    return head
+    return nn.Sequential(*layers[:1], *([nn.BatchNorm1d(hidden)] if norm else []), *layers[1:])
