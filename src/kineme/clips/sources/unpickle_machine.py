@@ -26,9 +26,7 @@ from kineme.clips.sources.unpickle_globals import (
     shown,
 )
 
-_MAX_INSTRUCTIONS = (
-    50_000_000  # of one byte each, they can make a hundred times as much; NTU-120 takes 10 million
-)
+_MAX_INSTRUCTIONS = 50_000_000  # NTU RGB+D 120 takes some 10 million; one can make a hundred bytes of its own
 _MAX_INTEGER_BYTES = 8
 
 _Step = Callable[["Machine"], object]
