@@ -9,39 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
 
-import lightning as L
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor, nn
 
-from kineme.checkpoints import Pretrained, build_method, random_like
-from kineme.clips.batches import Clips, resident
+from kineme.checkpoints import Pretrained, random_like
 from kineme.clips.subsets import label_subset
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.features import clip_input
+from kineme.evaluation.classifier import classify
 from kineme.evaluation.linear import EVALUATE_EVERY, Epoch
-from kineme.evaluation.metrics import top_k
 from kineme.evaluation.recognition import Outcome, Task, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
-from kineme.training.run import fit, resolve_device
-from kineme.training.supervised import Supervised, View
+from kineme.training.run import resolve_device
 
 Array = npt.NDArray[Any]
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.2)
-INIT_STD = 0.01  # of the linear layer's weights, as in the linear protocols
-TEST_BATCH = 256
 
 # Deviation: the papers say how clips are augmented in fine-tuning, not how the rest is set. Optimiser, rate,
 # weight decay and batch are therefore those of each method's published pre-training, epochs and milestones
@@ -207,90 +197,6 @@ def semi(
         seconds=perf_counter() - began,
     )
     return result
-
-
-def classify(
-    task: Task,
-    pretrained: Pretrained,
-    rows: Array,
-    settings: TrainConfig,
-    *,
-    every: int | None = None,
-    advance: Callable[[int], None] = lambda clips: None,
-) -> list[Epoch]:
-    """Trains an encoder and a linear layer on it with labels, and scores the test clips.
-
-    Args:
-        task: what is measured on which clips.
-        pretrained: the encoder to begin with, of which a copy is trained.
-        rows: (n,) of the store, the labelled clips to train on.
-        settings: how; its seed decides all that is drawn.
-        every: epochs between two looks at the test clips; None: at the last one only.
-        advance: is told after each step how many clips it took.
-
-    Returns:
-        The epochs at which the test clips were scored; the last one of training is the last.
-    """
-    encoder = deepcopy(pretrained.encoder).train()
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        head = nn.Linear(encoder.dim, len(task.store.manifest.class_names))
-        nn.init.normal_(head.weight, std=INIT_STD)
-        nn.init.zeros_(head.bias)
-        labels = task.store.index["label"][rows].astype(np.int64)
-        train = replace(settings, device="cuda" if task.device == "cuda" else "cpu")
-        module = Supervised(encoder, head, _mild_view(pretrained), train, task.store, rows, labels)
-        watch = _Watch(task, pretrained, every or settings.epochs, advance)
-        fit(module, [watch])
-    return watch.epochs
-
-
-class _Watch(L.Callback):
-    """Scores the test clips every few epochs and after the last; says how far training is."""
-
-    def __init__(
-        self, task: Task, pretrained: Pretrained, every: int, advance: Callable[[int], None]
-    ) -> None:
-        self.task, self.pretrained = task, pretrained
-        self.every, self.advance = every, advance
-        self.epochs: list[Epoch] = []
-
-    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Brings the test clips where the encoder is."""
-        self.clips = resident(self.task.store, self.task.test, module.device)
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Moves the bar."""
-        self.advance(len(batch))
-
-    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Scores the test clips: in evaluation mode and float32, as frozen encoders are measured."""
-        epoch = trainer.current_epoch + 1
-        if epoch % self.every and epoch != trainer.max_epochs:
-            return
-        assert isinstance(module, Supervised)
-        shape, stream, crop = module.encoder.shape, self.pretrained.stream, self.pretrained.crop
-        module.eval()
-        with torch.inference_mode():
-            batches = (self.clips[i : i + TEST_BATCH] for i in range(0, len(self.clips), TEST_BATCH))
-            logits = torch.cat([module(clip_input(clips, shape, stream, crop)) for clips in batches])
-        module.train()
-        scores = logits.cpu().numpy()
-        self.epochs.append(Epoch(epoch, top_k(scores, self.task.test_labels), scores))
-
-
-def _mild_view(pretrained: Pretrained) -> View:
-    """The method's augmentation for training with labels; bodies that the clips lack are zero."""
-    with torch.random.fork_rng(devices=[]):
-        method = build_method(pretrained.config["method"], pretrained.encoder)
-
-    def view(clips: Clips, generator: torch.Generator) -> Tensor:
-        seen = method.mild_view(clips, pretrained.stream, generator)
-        return F.pad(seen, (0, pretrained.encoder.shape.bodies - clips.bodies))
-
-    return view
 
 
 def _beginnings(task: Task, from_scratch: bool) -> dict[str, Callable[[int], Pretrained]]:
