@@ -13,10 +13,10 @@ import torch
 
 from kineme.__main__ import INTERRUPTED, USAGE_ERROR, main
 from kineme.checkpoints import load_pretrained
-from kineme.commands.pretrain import find_recipe, recipes
 from kineme.config import load_config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
+from kineme.packaged import find_recipe, recipes
 
 RECIPE = """\
 data:

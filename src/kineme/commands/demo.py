@@ -43,10 +43,10 @@ def demo(
     from rich.console import Console
 
     from kineme.clips.splits import split_rows
-    from kineme.commands.pretrain import find_recipe
     from kineme.config import load_config
     from kineme.evaluation import figures, recognition
     from kineme.evaluation.results import save, table
+    from kineme.packaged import find_recipe
     from kineme.training.callbacks import HISTORY
     from kineme.training.run import pretrain
 

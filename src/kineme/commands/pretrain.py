@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kineme.errors import KinemeError
+from kineme.packaged import find_recipe, recipes
 
 if TYPE_CHECKING:
     from kineme.config import Config
@@ -74,33 +74,6 @@ def _train(config: Config, run: Path, **options: bool) -> None:
         raise
     if is_first_process():
         print(f"the run is in {run}; measure it with: kineme evaluate linear {run}")
-
-
-def find_recipe(name: str) -> Path:
-    """The path of a recipe, given as such or by the name of one that comes with Kineme.
-
-    Raises:
-        KinemeError: there is none.
-    """
-    given = Path(name)
-    if given.suffix in (".yaml", ".yml") or given.is_file():
-        return given
-    known = recipes()
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = (
-            f"did you mean {close[0]}?" if close else "`kineme pretrain --help` lists those that are built in"
-        )
-        raise KinemeError(f"{name}: no such recipe; {hint}")
-    return known[name]
-
-
-def recipes() -> dict[str, Path]:
-    """The recipes that come with Kineme: beside the package when installed, at the root of a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed, checkout = package / "recipes", package.parents[1] / "recipes"
-    folder = installed if installed.is_dir() else checkout
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def _take(words: list[str], option: str) -> str | None:

@@ -1,0 +1,53 @@
+"""Recipes and grids that come with Kineme: beside the package when installed, at the root of a checkout."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from kineme.errors import KinemeError
+
+
+def recipes() -> dict[str, Path]:
+    """Name → file of the recipes that come with Kineme."""
+    return _files("recipes")
+
+
+def grids() -> dict[str, Path]:
+    """Name → file of the grids that come with Kineme."""
+    return _files("grids")
+
+
+def find_recipe(name: str) -> Path:
+    """The path of a recipe, given as such or by the name of one that comes with Kineme.
+
+    Raises:
+        KinemeError: there is none.
+    """
+    return _find(name, recipes(), "recipe", "`kineme pretrain --help` lists those that are built in")
+
+
+def find_grid(name: str) -> Path:
+    """The path of a grid, given as such or by the name of one that comes with Kineme.
+
+    Raises:
+        KinemeError: there is none.
+    """
+    return _find(name, grids(), "grid", f"there are {', '.join(grids())}, or name a YAML file")
+
+
+def _find(name: str, known: dict[str, Path], kind: str, otherwise: str) -> Path:
+    given = Path(name)
+    if given.suffix in (".yaml", ".yml") or given.is_file():
+        return given
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        raise KinemeError(f"{name}: no such {kind}; {f'did you mean {close[0]}?' if close else otherwise}")
+    return known[name]
+
+
+def _files(folder: str) -> dict[str, Path]:
+    package = Path(__file__).resolve().parent
+    installed, checkout = package / folder, package.parents[1] / folder
+    found = installed if installed.is_dir() else checkout
+    return {path.stem: path for path in sorted(found.glob("*.yaml"))}
