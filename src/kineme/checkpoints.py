@@ -157,7 +157,12 @@ def random_like(pretrained: Pretrained, seed: int) -> Pretrained:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = build_encoder(pretrained.config["encoder"], pretrained.encoder.shape).eval()
-    return replace(pretrained, encoder=encoder, weights=_fingerprint(encoder), epochs=0)
+    return replace(with_encoder(pretrained, encoder), epochs=0)
+
+
+def with_encoder(pretrained: Pretrained, encoder: Encoder) -> Pretrained:
+    """The same with another encoder, in evaluation mode."""
+    return replace(pretrained, encoder=encoder.eval(), weights=_fingerprint(encoder))
 
 
 def from_authors(system: str, source: str | Path | Mapping[str, Any], layout: Layout | None = None) -> Method:

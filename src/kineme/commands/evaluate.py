@@ -119,6 +119,7 @@ def transfer(
     split: str | None = None,
     seed: int = 0,
     lr: float | None = None,
+    finetune: bool = False,
     baselines: bool = True,
     device: Device = "auto",
     allow_recipe: bool = False,
@@ -129,7 +130,8 @@ def transfer(
     """Transfer: both on another data set than that of the pre-training, with classes of its own.
 
     Linear probes and nearest neighbours are fitted to the training part of the other store and measured on
-    its test part. Writes RUN/results/transfer-STORE.json; with another split or seed, these are appended.
+    its test part. Writes RUN/results/transfer-STORE.json; with another split or seed, these are appended. With
+    --finetune also what `kineme evaluate finetune` writes.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -137,6 +139,7 @@ def transfer(
         split: Division of the store into training and test part; by default that of the pre-training.
         seed: Seed of the probe and of the random encoder.
         lr: Learning rate of the SGD probe, instead of the method's published one.
+        finetune: Fine-tune on the other store too, as a third measure.
         baselines: Measure a random encoder and raw coordinates beside it.
         device: Where to compute; auto takes the GPU if there is one.
         allow_recipe: Accept a store prepared by another recipe than the encoder's.
@@ -144,6 +147,7 @@ def transfer(
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
     """
+    from kineme.evaluation import finetune as tuning
     from kineme.evaluation import recognition
 
     if store is None:
@@ -159,6 +163,8 @@ def transfer(
         joint_map=joint_map,
     )
     _report(task, *recognition.transfer(task, seed=seed, lr=lr, baselines=baselines), seed)
+    if finetune:
+        _report(task, *tuning.finetune(task, from_scratch=baselines, seed=seed), seed)
 
 
 def finetune(
@@ -283,6 +289,98 @@ def semi(
     _report(task, result, None, seed)
 
 
+def detect(
+    run: Path,
+    *,
+    store: Path | None = None,
+    split: str | None = None,
+    kind: Literal["auto", "tokens", "centred"] = "auto",
+    window: int = 64,
+    step: int | None = None,
+    context: int = 2,
+    segments: Literal["A", "B"] = "A",
+    finetune: bool = False,
+    epochs: int | None = None,
+    lr: float | None = None,
+    seed: int = 0,
+    baselines: bool = True,
+    device: Device = "auto",
+    allow_recipe: bool = False,
+    leave_out_overlap: bool = False,
+    map_joints: bool = False,
+    joint_map: Path | None = None,
+) -> None:
+    """Temporal action detection: what happens when in untrimmed recordings.
+
+    A linear layer learns the class of every frame, or the background, from the frozen encoder's features;
+    runs of frames become segments. Writes RUN/results/detect.json with all metrics by name, detect.npz with
+    what was found where, and detect.safetensors, the detector, for `kineme detect`; with another store, split
+    or seed, or fine-tuned, these are appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        store: Store of untrimmed recordings; by default that of the pre-training.
+        split: Division of the store into training and test part; by default that of the pre-training.
+        kind: Features of a frame: `tokens`, those of its time in windows that overlap, or `centred`, the clip
+            feature of the window about it. By default tokens where USDRL trained them, else centred.
+        window: Frames that a window spans.
+        step: Frames from one window to the next; by default a quarter (tokens) or a sixteenth of a window.
+        context: Frames on each side, a quarter of a window apart, whose features the layer reads too; 0, as
+            published, for the frame's own.
+        segments: Rule by which frames become segments: `A`, runs of frames that show a class with more than
+            2 %, or `B`, runs of smoothed activity.
+        finetune: Train the encoder on the frames first.
+        epochs: Of fine-tuning; by default 10.
+        lr: Learning rate of fine-tuning; by default 0.0005.
+        seed: Seed of all that is drawn.
+        baselines: Measure a random encoder and raw coordinates beside it.
+        device: Where to compute; auto takes the GPU if there is one.
+        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        leave_out_overlap: Leave out test recordings that the encoder has seen in pre-training.
+        map_joints: Give clips of another layout the encoder's joints, found by their names.
+        joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
+    """
+    from rich.console import Console
+
+    from kineme.evaluation import recognition
+    from kineme.evaluation.detection import finetune as tuning
+    from kineme.evaluation.detection import protocol
+    from kineme.evaluation.detection.classifier import Context
+    from kineme.evaluation.detection.frames import windows_for
+    from kineme.evaluation.detection.scores import table
+    from kineme.evaluation.results import save
+
+    if not finetune and (epochs is not None or lr is not None):
+        raise KinemeError("--epochs and --lr are of fine-tuning; pass --finetune, or leave them out")
+    task = recognition.open_task(
+        run,
+        store=store,
+        split=split,
+        device=device,
+        allow_recipe=allow_recipe,
+        leave_out_overlap=leave_out_overlap,
+        map_joints=map_joints,
+        joint_map=joint_map,
+        rows_of=protocol.recorded,
+    )
+    windows = windows_for(task.pretrained, None if kind == "auto" else kind, window, step)
+    result, found, detector = protocol.detect(
+        task,
+        windows,
+        context=Context(context, max(window // 4, 1)),
+        rule=segments,
+        training=tuning.settings(epochs, lr) if finetune else None,
+        seed=seed,
+        baselines=baselines,
+    )
+    qualifiers = [*(["finetune"] if finetune else []), *([f"seed{seed}"] if seed else [])]
+    path = save(result, task.run, *task.qualifiers, *qualifiers)
+    found.save(path.with_suffix(".npz"))
+    detector.save(path.with_suffix(".safetensors"))
+    Console().print(table(result))
+    Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+
+
 def _report(task: Task, result: Result, predictions: Predictions | None, seed: int, *qualifiers: str) -> None:
     """Writes a result, and the predictions it is of, beside the run, and prints it."""
     from rich.console import Console
@@ -301,4 +399,5 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "transfer": transfer,
     "finetune": finetune,
     "semi": semi,
+    "detect": detect,
 }

@@ -67,7 +67,7 @@ def extract(
             features that are not finite.
     """
     check_compatible(pretrained, store, allow_recipe=allow_recipe)
-    kept = None if cache is None else cache / f"{_key(pretrained, store, rows, precision)}.npy"
+    kept = None if cache is None else cache / f"{cache_key(pretrained, store, rows, precision)}.npy"
     if kept is not None and kept.is_file():
         try:
             return np.asarray(np.load(kept, allow_pickle=False))
@@ -157,13 +157,16 @@ def raw_coordinates(store: ClipStore, rows: npt.NDArray[np.int64], frames: int =
     return np.concatenate(parts)
 
 
-def _key(pretrained: Pretrained, store: ClipStore, rows: npt.NDArray[np.int64], precision: str) -> str:
-    """A file name that changes with everything the features depend on.
+def cache_key(
+    pretrained: Pretrained, store: ClipStore, rows: npt.NDArray[np.int64], precision: str, **more: Any
+) -> str:
+    """A file name that changes with everything the features depend on, `more` of it if there is.
 
     The encoder's settings are part of it because not all show in the weights (a number of heads does not),
     and the package's version because its code may change what an encoder computes.
     """
     parts = {
+        **more,
         "weights": pretrained.weights,
         "method": pretrained.method,
         "encoder": pretrained.config.get("encoder"),

@@ -1,8 +1,8 @@
 """A feature for every frame of an untrimmed recording, from windows that an encoder reads, in bounded memory.
 
 Two ways. `tokens`: an encoder with temporal and spatial tokens reads windows that overlap, and gives each
-frame the tokens of its time. `centred`: any encoder reads a window centred on a frame, and its clip feature is
-that frame's. One batch of windows is in memory at a time; features come out block by block.
+frame the tokens of its time. `centred`: any encoder reads a window centred on a frame, and its clip feature
+is that frame's. One batch of windows is in memory at a time; features come out block by block.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kineme.checkpoints import Pretrained
 from kineme.clips.batches import Clips
 from kineme.encoders.base import ClipShape, DenseEncoder, Encoder, Features
 from kineme.errors import KinemeError, check_between
 from kineme.streams import to_stream
 
 Kind = Literal["tokens", "centred"]
-PUBLISHED_WINDOW = 64  # frames, of both kinds
 STEPS: dict[str, int] = {"tokens": 4, "centred": 16}  # default step: so many to a window
 
 
@@ -42,18 +42,17 @@ class Windows:
 
 
 def windows_for(
-    encoder: Encoder, kind: str | None = None, frames: int | None = None, step: int | None = None
+    pretrained: Pretrained, kind: str | None = None, frames: int = 64, step: int | None = None
 ) -> Windows:
-    """The windows an encoder is best read by, or as said.
+    """The windows by which an encoder reads recordings, of the kind that is published for it if none is said.
 
     Raises:
         KinemeError: the encoder has no tokens, or a setting is out of range.
     """
-    dense = isinstance(encoder, DenseEncoder)
-    kind = kind or ("tokens" if dense else "centred")
-    if kind == "tokens" and not dense:
+    encoder = pretrained.encoder
+    kind = kind or ("tokens" if pretrained.method == "usdrl" else "centred")
+    if kind == "tokens" and not isinstance(encoder, DenseEncoder):
         raise KinemeError(f"{type(encoder).__name__} has no features of frames; leave out --kind tokens")
-    frames = PUBLISHED_WINDOW if frames is None else frames
     check_between("--window", frames, 2)
     step = max(frames // STEPS[kind], 1) if step is None else step
     check_between("--step", step, 1, frames)

@@ -171,7 +171,7 @@ def activitynet(ranking: Ranking, threshold: float) -> float:
 
 
 def _mean_area(correct: Array, ranking: Ranking) -> float:
-    """Mean over the classes present of the area under the precision envelope of their (m,) right proposals."""
+    """Mean over the classes present of the area under the envelope, of (m,) proposals right or wrong."""
     present, counts = np.unique(ranking.truth[:, 1], return_counts=True)
     if len(present) == 0:
         return 0.0

@@ -118,8 +118,8 @@ def table(result: Result) -> Table:
     """The chief figures of a result and its baselines, for the terminal; the file has all of them."""
     title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: detection, per cent"
     caption = (
-        f"{result.train_clips} training and {result.test_clips} test recordings, seed {result.seed}; mAP_a and "
-        "mAP_v are PKU-MMD's; below: 95 % bootstrap interval"
+        f"{result.train_clips} training and {result.test_clips} test recordings, seed {result.seed}; "
+        "mAP_a, mAP_v: PKU-MMD's; below: 95 % bootstrap interval"
     )
     shown = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
     shown.add_column("")

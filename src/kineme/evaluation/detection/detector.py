@@ -1,0 +1,134 @@
+"""A detector: an encoder, how it reads recordings, a classifier of frames and a rule that makes segments.
+
+It is kept beside the result that it got, as results/detect.safetensors, and can be applied to other stores.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from kineme.checkpoints import Pretrained, with_encoder
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+from kineme.evaluation.detection.classifier import Context, FrameClassifier
+from kineme.evaluation.detection.extract import offsets_of, store_features
+from kineme.evaluation.detection.frames import Windows
+from kineme.evaluation.detection.segments import RULES
+from kineme.files import written_aside
+
+Array = npt.NDArray[Any]
+
+ENCODER = "encoder."  # of tensors of an encoder that was fine-tuned
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What it takes to find segments.
+
+    Attributes:
+        pretrained: the encoder, fine-tuned or not.
+        windows: how it reads recordings.
+        classifier: of frames.
+        rule: of segments, `A` or `B`.
+        class_names: the background first.
+        tuned: the encoder is not the run's own any more.
+    """
+
+    pretrained: Pretrained
+    windows: Windows
+    classifier: FrameClassifier
+    rule: str
+    class_names: tuple[str, ...]
+    tuned: bool
+
+    def probabilities(self, store: ClipStore, rows: Array, folder: Path, *, device: str) -> Array:
+        """(F, K) float16 of the frames of some recordings, in order; features are kept in `folder`."""
+        features = store_features(self.pretrained, store, rows, self.windows, folder, device=device)
+        return classify(features, offsets_of(store, rows), self.classifier)
+
+    def save(self, path: Path) -> None:
+        """Writes classifier and settings, and the encoder where it is not the run's own."""
+        tensors = {"weight": self.classifier.weight, "bias": self.classifier.bias}
+        if self.tuned:
+            state = self.pretrained.encoder.state_dict()
+            tensors |= {ENCODER + name: tensor for name, tensor in state.items()}
+        description = {
+            "windows": asdict(self.windows),
+            "context": asdict(self.classifier.context),
+            "rule": self.rule,
+            "class_names": self.class_names,
+            "weights": None if self.tuned else self.pretrained.weights,
+        }
+        stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        with written_aside(path) as aside:
+            save_file(stored, aside, metadata={"kineme": json.dumps(description)})
+
+    @classmethod
+    def load(cls, path: Path, pretrained: Pretrained) -> Detector:
+        """Reads what `save` wrote.
+
+        Args:
+            path: the file.
+            pretrained: the run's encoder.
+
+        Raises:
+            KinemeError: the file is missing, damaged or of another encoder.
+        """
+        if not path.is_file():
+            raise KinemeError(f"{path}: no such detector; train one with `kineme evaluate detect RUN`")
+        try:
+            with safe_open(path, framework="pt") as opened:
+                found = json.loads((opened.metadata() or {})["kineme"])
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+            state = {
+                name.removeprefix(ENCODER): tensor
+                for name, tensor in tensors.items()
+                if name.startswith(ENCODER)
+            }
+            if state:
+                pretrained.encoder.load_state_dict(state)
+                pretrained = with_encoder(pretrained, pretrained.encoder)
+            classifier = FrameClassifier(tensors["weight"], tensors["bias"], Context(**found["context"]))
+            detector = cls(
+                pretrained=pretrained,
+                windows=Windows(**found["windows"]),
+                classifier=classifier,
+                rule=found["rule"],
+                class_names=tuple(found["class_names"]),
+                tuned=bool(state),
+            )
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise KinemeError(f"{path}: not a detector that this Kineme wrote ({reason})") from error
+        if found["weights"] not in (None, pretrained.weights):
+            raise KinemeError(
+                f"{path}: was trained on an encoder that the run does not hold any more; run "
+                "`kineme evaluate detect` again"
+            )
+        return detector
+
+
+def classify(features: Array, offsets: Array, classifier: FrameClassifier) -> Array:
+    """(F, D) features of recordings one after another → (F, K) float16 probabilities."""
+    parts = [classifier.probabilities(features[first:end]) for first, end in pairwise(offsets.tolist())]
+    return np.concatenate(parts)
+
+
+def propose(probabilities: Array, offsets: Array, rule: str) -> tuple[Array, Array]:
+    """(F, K) probabilities → (m, 4) recording, class, start, end, in order of start, and (m,) scores."""
+    segments, scores = [np.zeros((0, 4), dtype=np.int64)], [np.zeros(0)]
+    for recording, (first, end) in enumerate(pairwise(offsets.tolist())):
+        found, score = RULES[rule](probabilities[first:end])
+        order = np.lexsort((found[:, 0], found[:, 1]))
+        segments.append(np.insert(found[order], 0, recording, axis=1))
+        scores.append(score[order])
+    return np.concatenate(segments), np.concatenate(scores)

@@ -1,0 +1,108 @@
+"""Features of all frames of a store's recordings, computed once and kept in a file."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from rich.progress import Progress, TimeRemainingColumn
+from torch import Tensor
+
+from kineme.checkpoints import Pretrained
+from kineme.clips.batches import resident
+from kineme.clips.store import ClipStore
+from kineme.encoders.base import COORDINATES, Encoder, Features
+from kineme.encoders.base import ClipShape as Shape
+from kineme.errors import KinemeError
+from kineme.evaluation.detection.frames import Windows, frame_features
+from kineme.evaluation.features import cache_key
+from kineme.files import written_aside
+
+Array = npt.NDArray[Any]
+
+HALF = np.dtype(np.float16)
+PROGRESS_FROM = 20_000  # frames; fewer are done before anyone wonders
+RAW_FRAMES = 16  # of a window of raw coordinates
+
+
+class RawCoordinates(Encoder):
+    """A window itself as its feature, first body's origin subtracted: what an encoder has to beat."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = Shape(shape.layout, RAW_FRAMES, shape.bodies)
+        self.dim = COORDINATES * RAW_FRAMES * shape.layout.num_joints * shape.bodies
+
+    def forward(self, clips: Tensor) -> Features:
+        """(N, C, T, V, M) → clip (N, C·T·V·M)."""
+        origin = clips[:, :, :, list(self.shape.layout.origin), :1].mean(dim=3, keepdim=True)
+        present = (clips != 0).any(dim=3, keepdim=True).any(dim=1, keepdim=True)
+        return Features(torch.where(present, clips - origin, 0).flatten(1))
+
+
+def offsets_of(store: ClipStore, rows: Array) -> Array:
+    """(R + 1,) where each recording's frames begin if they stand one after another, and the end."""
+    return np.concatenate([[0], np.cumsum(store.index["frames"][rows], dtype=np.int64)])
+
+
+def store_features(
+    pretrained: Pretrained, store: ClipStore, rows: Array, windows: Windows, folder: Path, *, device: str
+) -> Array:
+    """Features of all frames of some recordings, one after another.
+
+    Args:
+        pretrained: the encoder and the stream it takes.
+        store: where the recordings are.
+        rows: (R,) which of them.
+        windows: how they are cut.
+        folder: where features are kept, under a name made from all they depend on.
+        device: where the encoder runs.
+
+    Returns:
+        (F, D) float16, a memory map.
+
+    Raises:
+        KinemeError: features are not finite, or the disk is full.
+    """
+    kept = folder / f"{cache_key(pretrained, store, rows, 'float16', windows=asdict(windows))}.npy"
+    if not kept.is_file():
+        _write(pretrained, store, rows, windows, kept, device)
+    found: Array = np.load(kept, mmap_mode="r", allow_pickle=False)
+    return found
+
+
+def _write(
+    pretrained: Pretrained, store: ClipStore, rows: Array, windows: Windows, kept: Path, device: str
+) -> None:
+    """Block by block, so that no recording is too long."""
+    encoder = copy.deepcopy(pretrained.encoder).eval().to(device)
+    clips = resident(store, rows, device)
+    total = int(offsets_of(store, rows)[-1])
+    header = {"descr": HALF.str, "fortran_order": False, "shape": (total, encoder.dim)}
+    columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
+    console = Console(stderr=True)
+    with (
+        written_aside(kept) as path,
+        path.open("wb") as file,
+        Progress(*columns, console=console, transient=True, disable=total < PROGRESS_FROM) as bar,
+    ):
+        task = bar.add_task("Encoding frames", total=total)
+        np.lib.format.write_array_header_1_0(file, header)
+        for row in range(len(rows)):
+            recording = clips[row : row + 1]
+            for block in frame_features(encoder, recording, windows, pretrained.stream):
+                half = block.numpy().astype(HALF)
+                if not np.isfinite(half).all():
+                    raise KinemeError(
+                        f"{store.path}: the {pretrained.method} encoder gives features of "
+                        f"{store.names[rows[row]]} that are NaN or infinite; its training diverged: train it "
+                        "again with a smaller learning rate"
+                    )
+                half.tofile(file)
+                bar.advance(task, len(half))

@@ -1,0 +1,165 @@
+"""Fine-tuning for detection: the encoder learns, with a linear layer on its features, to label frames."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+
+import lightning as L
+import numpy as np
+import torch
+import torch.nn.functional as F
+from rich.console import Console
+from torch import Tensor, nn
+from torch.utils.data import Sampler
+
+from kineme.augment import draw_shear, draw_uniform, shear
+from kineme.checkpoints import Pretrained, with_encoder
+from kineme.clips.store import ClipStore
+from kineme.config import TrainConfig
+from kineme.encoders.base import Encoder
+from kineme.errors import check_between
+from kineme.evaluation.detection.extract import Array, offsets_of
+from kineme.evaluation.detection.frames import Windows, as_input, times, tokens
+from kineme.training.module import Training
+from kineme.training.run import fit
+from kineme.training.supervised import EvenBatches
+
+SETTINGS = TrainConfig(
+    epochs=10, batch_size=64, optimizer="adamw", lr=5e-4, weight_decay=1e-2, schedule="cosine", warmup=0.5
+)
+SPEED = 1.25  # windows are played up to so many times faster or slower
+SHEAR = 0.2
+OUTSIDE = -100  # label of a time beyond a recording's ends
+
+
+def settings(epochs: int | None = None, lr: float | None = None) -> TrainConfig:
+    """The settings of fine-tuning, with other epochs or another rate if they are said.
+
+    Raises:
+        KinemeError: one is out of range.
+    """
+    check_between("--epochs", SETTINGS.epochs if epochs is None else epochs, 1)
+    check_between("--lr", SETTINGS.lr if lr is None else lr, 0)
+    return replace(SETTINGS, epochs=epochs or SETTINGS.epochs, lr=SETTINGS.lr if lr is None else lr)
+
+
+class FrameTraining(Training):
+    """Cross-entropy on the frames of random windows: of every token, or of the middle frame.
+
+    Args:
+        encoder: is trained in place.
+        windows: how recordings are cut; in an epoch there is one window for each of their steps, begun and
+            played at random.
+        stream: joint, bone or motion.
+        train: settings.
+        store: where the recordings are.
+        rows: (R,) which of them.
+        labels: (F,) classes of their frames, one recording after another.
+        classes: K.
+    """
+
+    remedy = "pass a smaller --lr"
+    labels: Tensor
+    first: Tensor  # (R,) frame of all, with which each recording begins
+    recording: Tensor  # of each step
+    place: Tensor  # of each step, in its recording
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        windows: Windows,
+        stream: str,
+        train: TrainConfig,
+        store: ClipStore,
+        rows: Array,
+        labels: Array,
+        classes: int,
+    ) -> None:
+        super().__init__(train, store, rows)
+        self.encoder, self.windows, self.stream = encoder, windows, stream
+        self.head = nn.Linear(encoder.dim, classes)
+        offsets = offsets_of(store, rows)
+        lengths = np.diff(offsets)
+        count = -(-lengths // windows.step)
+        recording = np.repeat(np.arange(len(rows)), count)
+        place = (np.arange(len(recording)) - np.repeat(np.cumsum(count) - count, count)) * windows.step
+        for name, values in (
+            ("labels", labels),
+            ("first", offsets[:-1]),
+            ("recording", recording),
+            ("place", place),
+        ):
+            self.register_buffer(name, torch.from_numpy(values.astype(np.int64)), persistent=False)
+
+    def batches(self) -> Sampler[Tensor]:
+        """Every place once an epoch."""
+        return EvenBatches(len(self.place), self.train_config)
+
+    def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Cross-entropy, in float32."""
+        recording, n = self.recording[rows], len(rows)
+        clips, shape, windows = self.clips[recording], self.encoder.shape, self.windows
+        centre = self.place[rows] + windows.step * draw_uniform((n,), -0.5, 0.5, generator)
+        stretch = math.log(SPEED)
+        span = windows.frames * draw_uniform((n,), -stretch, stretch, generator).exp()
+        at = times(centre - (span - 1) / 2, span, shape.frames)
+        joints = shear(clips.sample(at), draw_shear(n, SHEAR, generator))
+        features = self.encoder(as_input(joints, shape, self.stream))
+        seen = tokens(features) if windows.kind == "tokens" else features.clip[:, None]
+        when = (at if windows.kind == "tokens" else centre[:, None]).round().long()
+        inside = (when >= 0) & (when < clips.length[:, None])
+        frame = self.first[recording][:, None] + torch.where(inside, when, 0)
+        labels = torch.where(inside, self.labels[frame], OUTSIDE)
+        return {"loss": F.cross_entropy(self.head(seen).float().flatten(0, 1), labels.flatten())}
+
+
+def finetuned(
+    pretrained: Pretrained,
+    windows: Windows,
+    store: ClipStore,
+    rows: Array,
+    labels: Array,
+    classes: int,
+    settings: TrainConfig,
+) -> Pretrained:
+    """A copy of the encoder, trained on the frames of some recordings.
+
+    Args:
+        pretrained: where training begins.
+        windows: how recordings are cut.
+        store: where they are.
+        rows: (R,) which of them.
+        labels: (F,) classes of their frames.
+        classes: K.
+        settings: of the training; its seed decides all that is drawn.
+
+    Raises:
+        KinemeError: the training diverges.
+    """
+    encoder = copy.deepcopy(pretrained.encoder).train()
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        module = FrameTraining(encoder, windows, pretrained.stream, settings, store, rows, labels, classes)
+        fit(module, [_Epochs()])
+    return with_encoder(pretrained, encoder.cpu())
+
+
+class _Epochs(L.Callback):
+    """Says how far training is, where someone looks on."""
+
+    def __init__(self) -> None:
+        self.status = Console(stderr=True).status("fine-tuning")
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Shows the line."""
+        self.status.start()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Moves it on."""
+        self.status.update(f"fine-tuning: epoch {trainer.current_epoch + 1} of {trainer.max_epochs}")
+
+    def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
+        """Takes it away, also after an error."""
+        self.status.stop()
