@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear, transfer
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
+from kineme.evaluation import finetune
 from kineme.evaluation.metrics import top_k
 from kineme.evaluation.results import RANDOM, RAW, Predictions, Result
 from kineme.layouts import Layout
@@ -255,6 +257,15 @@ def test_transfer_measures_both_on_another_data_set(run, tmp_path):
     assert found.baselines[RAW] == {**alone[0].baselines[RAW], **alone[1].baselines[RAW]}
     predictions = Predictions.load(run / "results" / "transfer-others.npz")
     assert top_k(predictions.scores["last"], predictions.labels) == found.scores["last"].value
+
+
+def test_transfer_fine_tunes_when_asked(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(finetune.SETTINGS, "usdrl", replace(finetune.SETTINGS["usdrl"], epochs=2))
+    transfer(run, store=write_store(tmp_path / "others"), finetune=True, baselines=False)
+    names = {path.name for path in (run / "results").glob("*.json")}
+    assert names == {"transfer-others.json", "finetune-others.json"}
+    tuned = Result.from_json(run / "results" / "finetune-others.json")
+    assert (tuned.protocol, tuned.store, tuned.scores["last"].epoch) == ("finetune", "others", 2)
 
 
 def test_transfer_is_to_another_store(run):

@@ -127,11 +127,11 @@ def transfer(
     map_joints: bool = False,
     joint_map: Path | None = None,
 ) -> None:
-    """Transfer: both on another data set than that of the pre-training, with classes of its own.
+    """Transfer: linear evaluation and retrieval on another data set than that of the pre-training.
 
     Linear probes and nearest neighbours are fitted to the training part of the other store and measured on
-    its test part. Writes RUN/results/transfer-STORE.json; with another split or seed, these are appended. With
-    --finetune also what `kineme evaluate finetune` writes.
+    its test part. Writes RUN/results/transfer-STORE.json (with another split or seed, these are appended), and
+    with --finetune also what `kineme evaluate finetune` writes.
 
     Args:
         run: Run directory, or its model.safetensors.

@@ -225,7 +225,7 @@ def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> tup
 def transfer(
     task: Task, *, seed: int = 0, lr: float | None = None, baselines: bool = True
 ) -> tuple[Result, Predictions]:
-    """Both of these, of one nearest neighbour, on another data set than that of the pre-training.
+    """Linear evaluation and retrieval, by one neighbour, on another data set than that of the pre-training.
 
     Args:
         task: what is measured on which clips.
