@@ -57,6 +57,16 @@ def test_two_people_who_cross_keep_their_places(seed: int) -> None:
     assert same(tracked(detected(both, seed), FPS, 2), both)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_after_they_crossed_they_are_who_they_were_though_joints_shake(seed: int) -> None:
+    both = np.stack([walking(0, 4), walking(241, -4)], axis=1)
+    shaky = both + 2 * np.random.default_rng(seed).standard_normal(both.shape)  # 2 % of their height
+    poses = tracked(detected(shaky, seed), FPS, 2)
+    first, last = poses.points[[0, -1]].mean(axis=2)[..., 0]
+    assert np.sort(first)[0] < 20 < 220 < np.sort(first)[1]
+    np.testing.assert_allclose(last, 241 - first, atol=10)  # each at the other's side
+
+
 def test_who_is_hidden_while_they_cross_goes_on_where_he_was_going() -> None:
     both = np.stack([walking(0, 4), absent(walking(240, -4), 26, 35)], axis=1)
     assert same(tracked(detected(both), FPS, 2), both)

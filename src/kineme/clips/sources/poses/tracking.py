@@ -23,7 +23,7 @@ from kineme.clips.sources.poses.recorded import (
 
 KEPT = 1.0  # seconds for which a lost body is waited for
 REACH = 0.5  # sizes of a body: how far from where it is expected it may be found; twice that after a second
-_STEADY = 0.5  # weight of the velocity so far against that of the last step
+_STEPS = 8  # over which a body's velocity is averaged; fewer are too shaky where two people cross
 _FAR = 1e9  # stands for an assignment that must not be
 
 
@@ -90,13 +90,14 @@ def sizes(points: Array) -> Array:
 
 @dataclass
 class _Body:
-    """Where a body was last found and how it was moving. `points` (V, C), `velocity` (C,) a frame."""
+    """Where a body was last found, `points` (V, C), and its `velocity` (C,) a frame, over `steps` of them."""
 
     number: int
     frame: int
     points: Array
     size: float
     velocity: Any = 0.0
+    steps: int = 0
 
     def expected(self, frame: int) -> Array:
         expected: Array = self.points + self.velocity * (frame - self.frame)
@@ -108,8 +109,8 @@ class _Body:
         known = np.isfinite(step[:, 0])
         if known.any():
             shift = step[known].mean(axis=0) / (frame - self.frame)
-            moving = np.any(self.velocity)
-            self.velocity = _STEADY * self.velocity + (1 - _STEADY) * shift if moving else shift
+            self.steps = min(self.steps + 1, _STEPS)
+            self.velocity = self.velocity + (shift - self.velocity) / self.steps
         self.points = np.where(np.isfinite(points), points, self.expected(frame))
         self.frame, self.size = frame, size
 
