@@ -130,8 +130,8 @@ def transfer(
     """Transfer: linear evaluation and retrieval on another data set than that of the pre-training.
 
     Linear probes and nearest neighbours are fitted to the training part of the other store and measured on
-    its test part. Writes RUN/results/transfer-STORE.json (with another split or seed, these are appended), and
-    with --finetune also what `kineme evaluate finetune` writes.
+    its test part. Writes RUN/results/transfer-STORE.json; with another split or seed, these are appended.
+    With --finetune it also does, and writes, what `kineme evaluate finetune` does.
 
     Args:
         run: Run directory, or its model.safetensors.
