@@ -38,6 +38,10 @@ def damage(raw: Path, name: str) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def entries(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
@@ -111,6 +115,42 @@ def test_after_a_bad_file_the_work_goes_on_without_it(
     assert "store: goes on after the 2 of 5 clips that are done" in capsys.readouterr().err
     assert ClipStore(tmp_path / "store").names.tolist() == [*NAMES[:2], *NAMES[3:]]
     assert entries(tmp_path) == ["raw", "store"]
+
+
+def test_files_that_were_left_out_before_stop_everything_again(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(raw, NAMES[1])
+    monkeypatch.setattr("kineme.clips.writer.StoreWriter._finish", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        prepare("ntu120", raw, tmp_path / "store", skip_bad=True)
+    with pytest.raises(KinemeError, match=f"{NAMES[1]}.skeleton:"):
+        prepare("ntu120", raw, tmp_path / "store")
+
+
+@pytest.mark.parametrize("change", ["recipe", "ignored clips", "a file", "a file's date"])
+def test_other_recordings_or_settings_begin_anew(
+    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    damage(raw, NAMES[2])
+    with pytest.raises(KinemeError):
+        prepare("ntu120", raw, tmp_path / "store")
+    options: dict[str, Any] = {"skip_bad": True}
+    if change == "recipe":
+        options["recipe"] = "crossclr"
+    elif change == "ignored clips":
+        options["ignore"] = tmp_path / "list.txt"
+        options["ignore"].write_text(NAMES[1])
+    elif change == "a file":
+        shutil.copy(raw / f"{NAMES[0]}.skeleton", raw / f"{NAMES[1]}.skeleton")
+    else:
+        os.utime(raw / f"{NAMES[1]}.skeleton", (0, 0))
+    prepare("ntu120", raw, tmp_path / "store", **options)
+    told = capsys.readouterr().err
+    assert "what was begun under this name was of other recordings or settings; begins anew" in told
+    prepare("ntu120", raw, tmp_path / "fresh", **options)
+    one, two = (ClipStore(tmp_path / name).manifest.fingerprint for name in ("store", "fresh"))
+    assert one == two
 
 
 @pytest.mark.parametrize("workers", [1, 2])
