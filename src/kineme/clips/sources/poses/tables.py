@@ -50,7 +50,7 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None) -> Poses:
     rows = _rows(data)
     if all(_is_number(field) for field in rows[0][1]):
         return _bare(rows, scores, layout)
-    header = [name.strip().lstrip("\ufeff") for name in rows[0][1]]
+    header = [name.strip() for name in rows[0][1]]
     lower = [name.lower() for name in header]
     if len(rows) == 1:
         raise ValueError("has a header and no frames")
