@@ -49,7 +49,7 @@ class MappedStore(ClipStore):
         vars(self).update(vars(store))
         weights = correspondence(store.layout, layout, joint_map)
         self.joint_map = {
-            joint: {store.layout.joints[i]: float(row[i]) for i in np.flatnonzero(row)}
+            joint: {store.layout.joints[i]: round(float(row[i]), 6) for i in np.flatnonzero(row)}
             for joint, row in zip(layout.joints, weights, strict=True)
         }
         manifest = store.manifest
