@@ -54,6 +54,8 @@ class TrainConfig:
 
     Args:
         epochs: Passes over the training clips.
+        minutes: Train for about so long instead: as many epochs as fit, by the time of the first steps;
+            milestones and warm-up keep their share of training. Looks at the accuracy are not counted.
         batch_size: Clips a step and device; incomplete batches are left out.
         optimizer: Stochastic gradient descent with momentum, Adam, or Adam with decoupled weight decay.
         lr: Learning rate at the start.
@@ -73,6 +75,7 @@ class TrainConfig:
     """
 
     epochs: int = 300
+    minutes: float | None = None
     batch_size: int = 128
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: float = 0.1
@@ -199,6 +202,10 @@ def _config(settings: Namespace) -> Config:
     ):
         if value < least:
             raise KinemeError(f"{key} is {value}; it must be at least {least}")
+    if config.train.minutes is not None and config.train.minutes <= 0:
+        raise KinemeError(f"train.minutes is {config.train.minutes:g}; it must be over 0")
+    if config.train.minutes is not None and config.train.devices > 1:
+        raise KinemeError("train.minutes is for one device, since several count apart; set train.epochs")
     if config.train.schedule == "cosine" and config.train.milestones:
         raise KinemeError("train.milestones have no effect under a cosine schedule; drop one of the two")
     return config

@@ -14,13 +14,17 @@ import logging
 import shutil
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import lightning as L
+import numpy as np
+import numpy.typing as npt
 import torch
 import yaml
 from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
 
 from kineme.checkpoints import WEIGHTS, build_encoder, build_method
 from kineme.clips.seen import SEEN_CLIPS, Seen
@@ -32,6 +36,7 @@ from kineme.errors import KinemeError
 from kineme.files import written_aside
 from kineme.training.callbacks import STATE, Checkpoints, History, OnlineKNN, ProgressLine
 from kineme.training.module import Pretraining, Training
+from kineme.training.timing import TRIAL_STEPS, Stopwatch, with_epochs
 
 CONFIG = "config.yaml"
 
@@ -60,18 +65,19 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
             f"{config.data.recipe}; prepare it again with --recipe, or set data.recipe={prepared}"
         )
     rows = split_rows(store, config.data.split, "train")
-    torch.manual_seed(config.train.seed)
-    encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
-    method = build_method(config.method, encoder)
     resolve_device(config.train)  # what cannot be trained here leaves no run behind
+    module = _untrained(config, store, rows)
     if is_first_process():
         if resume:
             _check_state(out / STATE)
         else:
             open_run(out, overwrite)
+    if config.train.minutes is not None and not resume:  # config.yaml says how many epochs these were
+        config = _with_fitting_epochs(config, config.train.minutes, store, rows)
+        module = _untrained(config, store, rows)
+    if is_first_process():
         write_config(out, config)
         Seen.of(store, rows).save(out / SEEN_CLIPS)
-    module = Pretraining(method, config, store, rows)
     history = History(out)
     callbacks: list[L.Callback] = [history]
     if (store.labels[rows] >= 0).any() and not config.data.window:  # labels are of whole clips
@@ -81,6 +87,29 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     checkpoints = Checkpoints(out, store.manifest.recipe, config.train.save_every)
     callbacks += [ProgressLine(history), checkpoints]
     fit(module, callbacks, resume=out / STATE if resume else None)
+
+
+def _untrained(config: Config, store: ClipStore, rows: npt.NDArray[np.int64]) -> Pretraining:
+    """The method as its seed makes it."""
+    torch.manual_seed(config.train.seed)
+    encoder = build_encoder(config.encoder, ClipShape(store.layout, config.data.frames, store.bodies))
+    return Pretraining(build_method(config.method, encoder), config, store, rows)
+
+
+def _with_fitting_epochs(
+    config: Config, minutes: float, store: ClipStore, rows: npt.NDArray[np.int64]
+) -> Config:
+    """The settings with as many epochs as fit into the time, by the first steps of a training for trial."""
+    stopwatch = Stopwatch(minutes)
+    trial = replace(config, train=replace(config.train, epochs=max(config.train.epochs, TRIAL_STEPS)))
+    fit(_untrained(trial, store, rows), [stopwatch])
+    epochs = stopwatch.epochs
+    Console(stderr=True).print(
+        f"{stopwatch.step_seconds:.2g} s a step, {stopwatch.epoch_steps} steps an epoch: "
+        f"{epochs} epochs in {minutes:g} minutes",
+        highlight=False,
+    )
+    return replace(config, train=with_epochs(config.train, epochs))
 
 
 def fit(module: Training, callbacks: Sequence[L.Callback], *, resume: Path | None = None) -> None:
