@@ -1,0 +1,270 @@
+"""Fine-tuning, on all labels and on few: settings, draws, what is learned, and that seeds decide all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kineme.checkpoints import build_encoder, build_method, load_pretrained, save_encoder
+from kineme.clips.batches import Clips, resident
+from kineme.clips.store import ClipStore, Recipe
+from kineme.clips.subsets import label_subset
+from kineme.commands import call
+from kineme.commands.evaluate import finetune as finetune_command
+from kineme.commands.evaluate import semi as semi_command
+from kineme.encoders import ClipShape
+from kineme.errors import KinemeError
+from kineme.evaluation import finetune as module
+from kineme.evaluation.classifier import classify
+from kineme.evaluation.finetune import SETTINGS, finetune, semi, settings_for
+from kineme.evaluation.linear import Epoch
+from kineme.evaluation.metrics import top_k
+from kineme.evaluation.recognition import Task, open_task
+from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result
+
+ENCODERS = {
+    "aimclr": {"name": "stgcn", "channels": [8, 16], "strided": [1], "dropout": 0.0},
+    "scdnet": {"name": "disentangled", "hidden": 16, "heads": 2, "stem": [8, 8, 8]},
+    "usdrl": {"name": "sttr", "hidden": 16, "depth": 1},
+}
+QUICK = {"epochs": 12, "lr": 5e-3, "batch_size": 6}
+
+
+def write_run(path: Path, moves: Path, method: str, *, bodies: int = 2) -> Path:
+    """A run whose encoder is as it was drawn."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        encoder = build_encoder(ENCODERS[method], ClipShape(ClipStore(moves).layout, 8, bodies))
+    sizes = {"queue": 8, "projection": 4} if method != "usdrl" else {}
+    config = {
+        "data": {"store": str(moves), "split": "odd-even", "stream": "joint", "frames": 8},
+        "train": {"seed": 0},
+        "method": {"name": method, **sizes},
+        "encoder": ENCODERS[method],
+    }
+    save_encoder(path / "model.safetensors", encoder, Recipe("plain"), config)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path, moves: Path) -> Path:
+    return write_run(tmp_path / "run", moves, "usdrl")
+
+
+@pytest.fixture
+def task(run: Path) -> Task:
+    return open_task(run, device="cpu")
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("method", "optimizer", "lr", "batch", "epochs", "milestones"),
+    [
+        ("aimclr", "sgd", 0.1, 128, 100, (80,)),
+        ("scdnet", "sgd", 0.01, 64, 80, (50, 70)),
+        ("usdrl", "adam", 5e-4, 356, 160, (120, 140)),
+    ],
+)
+def test_many_clips_train_as_the_method_was_published(
+    method: str, optimizer: str, lr: float, batch: int, epochs: int, milestones: tuple[int, ...]
+) -> None:
+    found = settings_for(method, 40_000)
+    assert (found.optimizer, found.lr, found.batch_size) == (optimizer, lr, batch)
+    assert (found.epochs, found.schedule, found.milestones) == (epochs, "step", milestones)
+    assert settings_for("a new one", 40_000) == SETTINGS["aimclr"]
+
+
+@pytest.mark.parametrize(("clips", "batch"), [(1024, 128), (1023, 127), (431, 53), (128, 16), (27, 16)])
+def test_few_clips_get_eight_batches_an_epoch(clips: int, batch: int) -> None:
+    found = settings_for("aimclr", clips)
+    assert found.batch_size == batch
+    assert (found.optimizer, found.lr) == (("sgd", 0.1) if clips >= 1024 else ("adam", 5e-4))
+    assert found.epochs == 100
+
+
+def test_what_is_asked_for_is_taken_and_milestones_move_along() -> None:
+    found = settings_for("scdnet", 40_000, epochs=40, lr=0.5, batch_size=7)
+    assert (found.epochs, found.milestones, found.lr, found.batch_size) == (40, (25, 35), 0.5, 7)
+    with pytest.raises(KinemeError, match=r"--batch-size 0: must be over 0"):
+        settings_for("scdnet", 400, batch_size=0)
+
+
+# Training
+
+
+@pytest.mark.parametrize("method", ["aimclr", "scdnet", "usdrl"])
+def test_what_can_be_told_apart_is_learned(tmp_path: Path, moves: Path, method: str) -> None:
+    task = open_task(write_run(tmp_path / "run", moves, method), device="cpu")
+    settings = replace(settings_for(method, 12, epochs=40, lr=5e-3), seed=0)
+    (last,) = classify(task, task.pretrained, task.train, settings)
+    assert (last.epoch, last.top1) == (40, 100.0)
+    assert top_k(last.scores, task.test_labels) == 100.0
+
+
+def test_the_pre_trained_encoder_itself_stays_as_it_is(task: Task, run: Path) -> None:
+    classify(task, task.pretrained, task.train, settings_for("usdrl", 12, **QUICK))
+    state, before = task.pretrained.encoder.state_dict(), load_pretrained(run).encoder.state_dict()
+    assert all(torch.equal(state[name], before[name]) for name in before)
+    assert not task.pretrained.encoder.training
+
+
+def test_the_seed_decides_all_and_nothing_else_does(task: Task) -> None:
+    settings = settings_for("usdrl", 12, **QUICK)
+    torch.manual_seed(123)
+    state = torch.get_rng_state()
+    first = classify(task, task.pretrained, task.train, settings)[-1].scores
+    assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers are left alone
+    torch.manual_seed(7)
+    again = classify(task, task.pretrained, task.train, settings)[-1].scores
+    other = classify(task, task.pretrained, task.train, replace(settings, seed=1))[-1].scores
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_looking_at_the_test_clips_changes_nothing(task: Task) -> None:
+    settings = settings_for("usdrl", 12, **QUICK)
+    often = classify(task, task.pretrained, task.train, settings, every=5)
+    assert [epoch.epoch for epoch in often] == [5, 10, 12]
+    (last,) = classify(task, task.pretrained, task.train, settings)
+    np.testing.assert_array_equal(often[-1].scores, last.scores)
+
+
+def test_bodies_that_the_store_lacks_are_empty(tmp_path: Path, moves: Path) -> None:
+    task = open_task(write_run(tmp_path / "run", moves, "usdrl", bodies=3), device="cpu")
+    (last,) = classify(task, task.pretrained, task.train, settings_for("usdrl", 12, epochs=1))
+    assert last.scores.shape == (12, 3)
+
+
+# Protocols
+
+
+def test_fine_tuning_stands_beside_training_from_scratch(task: Task) -> None:
+    result, predictions = finetune(task, **QUICK, from_scratch=True)
+    assert list(result.scores) == list(result.baselines[SCRATCH]) == ["last", "best"]
+    assert result.scores["last"].epoch == 12
+    assert result.scores["best"].value >= result.scores["last"].value
+    assert list(predictions.scores) == ["last"]
+    assert top_k(predictions.scores["last"], predictions.labels) == result.scores["last"].value
+    assert (result.settings["epochs"], result.settings["lr"], result.settings["batch_size"]) == (12, 5e-3, 6)
+
+
+def fake_classify(calls: list[tuple[Any, ...]], right: dict[tuple[int, int], int]) -> Any:
+    """Stands for training: notes its arguments, and gets `right[clips, seed]` of the 12 test clips right."""
+
+    def classify(task: Task, pretrained: Any, rows: Any, settings: Any, **_: Any) -> list[Epoch]:
+        calls.append((pretrained.weights, rows.tolist(), settings.seed))
+        guesses = task.test_labels.copy()
+        guesses[right[len(rows), settings.seed] :] += 1
+        scores = np.eye(3)[guesses % 3]
+        return [Epoch(settings.epochs, top_k(scores, task.test_labels), scores)]
+
+    return classify
+
+
+def test_few_labels_are_drawn_class_by_class_and_seed_by_seed(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+    right = {(3, 5): 3, (3, 6): 6, (6, 5): 9, (6, 6): 12}
+    monkeypatch.setattr(module, "classify", fake_classify(calls, right))
+    result = semi(task, fractions=(0.1, 0.5), seeds=2, seed=5, from_scratch=True)
+    drawn = [label_subset(task.train, task.labels, f, s).tolist() for f in (0.1, 0.5) for s in (5, 6)]
+    assert [rows for _, rows, _ in calls] == drawn * 2
+    assert [seed for *_, seed in calls] == [5, 6, 5, 6] * 2
+    beginnings = [weights for weights, *_ in calls]
+    assert set(beginnings[4:]) == {task.pretrained.weights}
+    assert beginnings[0] == beginnings[2] != beginnings[1] == beginnings[3]  # a fresh encoder a seed
+    assert list(result.scores) == ["10 %", "50 %"]
+    few = result.scores["10 %"]
+    assert few.values == (25.0, 50.0)
+    assert few.value == pytest.approx(37.5)
+    assert few.deviation == pytest.approx(25 / np.sqrt(2))
+    assert result.scores["50 %"].value == pytest.approx(87.5)
+    assert result.baselines[SCRATCH] == result.scores
+    assert result.detailed == "50 %"
+    assert np.sum(result.confusion_matrix) == 24  # of both seeds
+    assert np.trace(result.confusion_matrix) == 9 + 12
+    assert result.settings["training"]["10 %"]["clips"] == 3
+
+
+def test_one_seed_has_no_deviation(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "classify", fake_classify([], {(3, 0): 3}))
+    score = semi(task, fractions=(0.01,), seeds=1).scores["1 %"]
+    assert (score.value, score.values, score.deviation) == (25.0, (25.0,), None)
+    with pytest.raises(KinemeError, match="--seeds must be at least 1"):
+        semi(task, seeds=0)
+
+
+# Commands
+
+
+def test_the_same_command_gives_the_same_files(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = []
+    for _ in range(2):
+        words = [str(run), "--from-scratch", "--epochs", "2", "--device", "cpu"]
+        call(finetune_command, "kineme evaluate finetune", words)
+        call(
+            semi_command,
+            "kineme evaluate semi",
+            [*words, "--fractions", "0.25", "1", "--seeds", "2", "--seed", "3"],
+        )
+        found = [run / "results" / name for name in ("finetune.json", "semi-seed3.json")]
+        data = [json.loads(path.read_text()) for path in found]
+        for each in data:
+            del each["time"], each["seconds"], each["commit"]
+        files.append(data)
+    assert files[0] == files[1]
+    result = Result.from_json(run / "results" / "semi-seed3.json")
+    assert list(result.scores) == ["25 %", "100 %"]
+    assert len(result.scores["25 %"].values or ()) == 2
+    assert list(result.baselines) == [SCRATCH]
+    assert Predictions.load(run / "results" / "finetune.npz").scores["last"].shape == (12, 3)
+    shown = capsys.readouterr().out
+    assert "Fine-tuned last" in shown
+    assert PRETRAINED in shown
+    assert "±" in shown
+
+
+# What the classifier is shown
+
+
+def test_aimclrs_view_for_labels_is_its_normal_one(moves: Path) -> None:
+    """Without a shear it is a pad-crop, of which there are three on 8 frames: p = 1 frame at each end."""
+    shape = ClipShape(ClipStore(moves).layout, 8, 2)
+    settings = {"name": "aimclr", "queue": 8, "shear": 0.0}
+    method = build_method(settings, build_encoder(ENCODERS["aimclr"], shape))
+    clips = resident(ClipStore(moves))
+    whole = clips.resize(8)
+    padded = torch.cat([whole[:, :, :1], whole, whole[:, :, -1:]], dim=2)
+    views = method.mild_view(clips, "joint", torch.Generator().manual_seed(0))
+    crops = torch.stack([padded[:, :, start : start + 8] for start in range(3)])
+    fits = (crops - views).abs().amax(dim=(2, 3, 4, 5)) < 1e-6
+    assert fits.any(dim=0).all()
+    assert fits.sum(dim=1).min() > 0  # each of the three is drawn for some clip
+
+
+@pytest.mark.parametrize("method", ["usdrl", "scdnet"])
+def test_the_others_show_a_window_of_the_clip(moves: Path, method: str) -> None:
+    """A clip whose coordinates are its frame's number is a ramp; of half of it or more is left."""
+    store = ClipStore(moves)
+    ramp = torch.arange(40.0)[:, None, None, None].expand(40, 2, 3, 3)
+    clips = Clips(ramp, torch.zeros(64, dtype=torch.int64), torch.full((64,), 40))
+    encoder = build_encoder(ENCODERS[method], ClipShape(store.layout, 8, 2))
+    view = build_method({"name": method, "min_crop": 0.5}, encoder).mild_view(
+        clips, "joint", torch.Generator().manual_seed(0)
+    )
+    assert view.shape == (64, 3, 8, 3, 2)
+    frames = view[:, 0, :, 0, 0]
+    step = frames.diff(dim=1)
+    assert torch.allclose(step, step[:, :1].expand_as(step), atol=1e-4)  # resized linearly
+    length = 8 * step[:, 0]
+    assert 20 - 1e-3 <= length.min() < 22
+    assert 38 < length.max() <= 40 + 1e-3
