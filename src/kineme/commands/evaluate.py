@@ -297,7 +297,7 @@ def detect(
     kind: Literal["auto", "tokens", "centred"] = "auto",
     window: int = 64,
     step: int | None = None,
-    context: int = 2,
+    context: int = 4,
     segments: Literal["A", "B"] = "A",
     finetune: bool = False,
     epochs: int | None = None,

@@ -38,7 +38,7 @@ class Context:
 class ClassifierSettings:
     """How the linear layer is trained: AdamW on standardised features, the rate falling along a cosine."""
 
-    epochs: int = 30
+    epochs: int = 10
     batch_size: int = 256
     lr: float = 1e-3
     weight_decay: float = 0.1

@@ -1,0 +1,79 @@
+"""The classifier of frames learns what can be told linearly, from a frame and from those around it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from kineme.evaluation.detection.classifier import (
+    ClassifierSettings,
+    Context,
+    FrameClassifier,
+    fit,
+    gather,
+)
+
+OFFSETS = np.array([0, 4, 10])
+FEATURES = np.arange(10.0, dtype=np.float16)[:, None]
+
+
+def test_neighbours_stay_in_their_recording() -> None:
+    frames = np.array([0, 3, 4, 7, 9])
+    seen = gather(FEATURES, OFFSETS, frames, Context(1, 2))
+    assert seen.dtype == torch.float32
+    assert seen.tolist() == [[0, 0, 2], [1, 3, 3], [4, 4, 6], [5, 7, 9], [7, 9, 9]]
+
+
+def test_without_neighbours_a_frame_is_read_alone() -> None:
+    assert gather(FEATURES, OFFSETS, np.array([2, 5]), Context()).tolist() == [[2], [5]]
+
+
+def test_probabilities_are_of_the_linear_layer_in_blocks_of_any_length() -> None:
+    generator = torch.Generator().manual_seed(0)
+    classifier = FrameClassifier(
+        torch.randn(3, 6, generator=generator), torch.randn(3, generator=generator), Context(1, 5)
+    )
+    features = torch.randn(9000, 2, generator=generator).numpy()
+    found = classifier.probabilities(features)
+    assert found.dtype == np.float16
+    rows = np.clip(np.arange(9000)[:, None] + [-5, 0, 5], 0, 8999)
+    logits = features[rows].reshape(9000, 6) @ classifier.weight.numpy().T + classifier.bias.numpy()
+    expected = torch.from_numpy(logits).softmax(dim=1).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def learnt(context: Context, shift: int) -> float:
+    """Share of frames that are right where the class is told by the feature so many frames earlier."""
+    generator = np.random.default_rng(0)
+    features = (100 + 5 * generator.standard_normal((3000, 4))).astype(np.float16)
+    labels = np.roll(features[:, 1] > 100, shift).astype(np.int64)
+    offsets = np.array([0, 1500, 3000])
+    classifier = fit(features, offsets, labels, 2, context, ClassifierSettings(epochs=40, lr=0.01))
+    found = np.concatenate([classifier.probabilities(features[a:b]) for a, b in ((0, 1500), (1500, 3000))])
+    return float(np.mean(found.argmax(axis=1) == labels))
+
+
+def test_it_learns_features_of_any_scale() -> None:
+    assert learnt(Context(), 0) > 0.95
+
+
+def test_it_learns_from_neighbours_what_a_frame_does_not_tell() -> None:
+    assert learnt(Context(), 3) < 0.6
+    assert learnt(Context(1, 3), 3) > 0.95
+
+
+def test_the_same_seed_learns_the_same() -> None:
+    labels = (FEATURES[:, 0] > 4).astype(np.int64)
+    first, again, other = (
+        fit(FEATURES, OFFSETS, labels, 2, Context(), ClassifierSettings(epochs=2, batch_size=3), seed=seed)
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(first.weight, again.weight)
+    assert not torch.equal(first.weight, other.weight)
+
+
+def test_a_feature_that_never_changes_does_no_harm() -> None:
+    features = np.stack([FEATURES[:, 0], np.full(10, 7.0)], axis=1)
+    labels = (FEATURES[:, 0] > 4).astype(np.int64)
+    classifier = fit(features, OFFSETS, labels, 2, Context(), ClassifierSettings())
+    assert torch.isfinite(classifier.weight).all()
