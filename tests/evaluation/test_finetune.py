@@ -129,6 +129,11 @@ def test_the_seed_decides_all_and_nothing_else_does(task: Task) -> None:
     assert not np.array_equal(first, other)
 
 
+def test_a_seed_below_zero_is_refused(task: Task) -> None:
+    with pytest.raises(KinemeError, match="--seed"):
+        finetune(task, seed=-1)
+
+
 def test_looking_at_the_test_clips_changes_nothing(task: Task) -> None:
     settings = settings_for("usdrl", 12, **QUICK)
     often = classify(task, task.pretrained, task.train, settings, every=5)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from kineme.checkpoints import Pretrained, build_method
 from kineme.clips.batches import Clips, resident
 from kineme.config import TrainConfig
+from kineme.errors import check_between
 from kineme.evaluation.features import clip_input
 from kineme.evaluation.linear import Epoch
 from kineme.evaluation.metrics import top_k
@@ -51,7 +52,11 @@ def classify(
 
     Returns:
         The epochs at which the test clips were scored; the last one of training is the last.
+
+    Raises:
+        KinemeError: the seed is below 0, or the loss is not finite.
     """
+    check_between("--seed", settings.seed, 0)
     encoder = deepcopy(pretrained.encoder).train()
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
@@ -59,11 +64,16 @@ def classify(
         nn.init.normal_(head.weight, std=INIT_STD)
         nn.init.zeros_(head.bias)
         labels = task.store.index["label"][rows].astype(np.int64)
-        train = replace(settings, device="cuda" if task.device == "cuda" else "cpu")
-        module = Supervised(encoder, head, _mild_view(pretrained), train, task.store, rows, labels)
+        train, view = where_measured(settings, task), _mild_view(pretrained)
+        module = Supervised(encoder, head, view, train, task.store, rows, labels)
         watch = _Watch(task, pretrained, every or settings.epochs, advance)
         fit(module, [watch])
     return watch.epochs
+
+
+def where_measured(settings: TrainConfig, task: Task) -> TrainConfig:
+    """The settings with the task's device."""
+    return replace(settings, device="cuda" if task.device == "cuda" else "cpu")
 
 
 class _Watch(L.Callback):

@@ -23,7 +23,7 @@ from kineme.checkpoints import Pretrained, random_like
 from kineme.clips.subsets import label_subset
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.classifier import classify
+from kineme.evaluation.classifier import classify, where_measured
 from kineme.evaluation.linear import EVALUATE_EVERY, Epoch
 from kineme.evaluation.recognition import Outcome, Task, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
@@ -124,7 +124,7 @@ def finetune(
         task,
         outcomes,
         "finetune",
-        _described(settings),
+        _described(settings, task),
         seed,
         detailed="last",
         seconds=perf_counter() - began,
@@ -184,7 +184,7 @@ def semi(
                     found += classify(task, begin(each), rows, train, advance=advance(name))
                 outcomes[row][_percent(fraction)] = _mean(found, task.test_labels)
     described = {
-        _percent(fraction): {"clips": len(draws[fraction][0]), **_described(train)}
+        _percent(fraction): {"clips": len(draws[fraction][0]), **_described(train, task)}
         for fraction, train in settings.items()
     }
     result, _ = report(
@@ -221,10 +221,10 @@ def _mean(found: Sequence[Epoch], labels: Array) -> Outcome:
     return Outcome(score, predicted)
 
 
-def _described(settings: TrainConfig) -> dict[str, Any]:
+def _described(settings: TrainConfig, task: Task) -> dict[str, Any]:
     """What of the settings decides the result."""
     names = ("epochs", "batch_size", "optimizer", "lr", "weight_decay", "schedule", "milestones")
-    _, precision = resolve_device(settings)
+    _, precision = resolve_device(where_measured(settings, task))
     return {**{name: getattr(settings, name) for name in names}, "precision": precision}
 
 
