@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import STICK, Settings
 
-from kineme.clips.store import Clip, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
 from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear
 from kineme.evaluation.detection.predictions import Detections
+from kineme.evaluation.detection.scores import ACCURACY, score
+from kineme.evaluation.results import Result, per_class, save
 from kineme.training.run import pretrain
 
 HOSTILE = '<script>alert("1")</script> & co'
@@ -70,25 +72,39 @@ def write_recordings(folder: Path) -> Path:
     return folder
 
 
-def write_detections(run: Path) -> None:
-    """Of the two recordings: all true intervals, and proposals that begin five frames late."""
+def write_detections(run: Path, store: Path) -> Result:
+    """Of the two recordings, as `kineme evaluate detect` writes them: proposals begin five frames late."""
     truth = np.array([[r, c, *span] for r in range(2) for c, span in ((1, (10, 40)), (2, (60, 90)))])
+    labels = np.zeros(200, dtype=np.int64)
     probabilities = np.full((200, 3), 0.1)
     probabilities[:, 0] = 0.5
     for recording, label, start, end in truth:
+        labels[100 * recording + start : 100 * recording + end] = label
         probabilities[100 * recording + start + 5 : 100 * recording + end, label] = 0.9
     detections = Detections(
         names=np.array(["recording0", "recording1"]),
         offsets=np.array([0, 100, 200]),
         probabilities=probabilities,
-        labels=np.zeros(200, dtype=np.int64),
+        labels=labels,
         truth=truth,
         segments=truth + np.array([0, 0, 5, 0]),
         segment_scores=np.array([0.9, 0.8, 0.7, 0.1]),
     )
     detections.save(run / "results" / "detect.npz")
-    data = {
-        "class_names": ["background", "wave", HOSTILE],
-        "scores": {"mAP_a": {"value": 61.26, "interval": [50.04, 70.06]}},
-    }
-    (run / "results" / "detect.json").write_text(json.dumps(data))
+    names = ("background", "wave", HOSTILE)
+    result = replace(
+        Result.from_json(run / "results" / "linear.json"),
+        protocol="detect",
+        settings={"segments": "A"},
+        store=store.name,
+        fingerprint=ClipStore(store).manifest.fingerprint,
+        train_clips=2,
+        test_clips=2,
+        scores=score(detections, 3),
+        baselines={},
+        detailed=ACCURACY,
+        class_names=names,
+        **per_class(labels, probabilities.argmax(axis=1), 3),
+    )
+    save(result, run)
+    return result

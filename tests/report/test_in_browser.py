@@ -47,8 +47,9 @@ def page(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def detections(run: Path, tmp_path: Path) -> Path:
-    write_detections(run)
-    report([run], out=tmp_path / "page.html", store=write_recordings(tmp_path / "recordings"), device="cpu")
+    store = write_recordings(tmp_path / "recordings")
+    write_detections(run, store)
+    report([run], out=tmp_path / "page.html", store=[store], device="cpu")
     return tmp_path / "page.html"
 
 

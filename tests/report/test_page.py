@@ -12,13 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kineme.checkpoints import load_pretrained
 from kineme.clips.store import ClipStore
 from kineme.commands.evaluate import knn
 from kineme.commands.report import report
 from kineme.errors import KinemeError
+from kineme.evaluation.features import extract
 from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.results import PRETRAINED, RAW, Result
+from kineme.report.examined import examine
 from kineme.report.html import VOID
+from kineme.report.runs import read_runs
 
 from .conftest import HOSTILE, write_detections, write_recordings
 
@@ -72,7 +76,7 @@ class Reader(HTMLParser):
 
 def made(*runs: Path, store: Path | None = None) -> tuple[str, Reader]:
     out = runs[0].parent / "page.html"
-    report(list(runs), out=out, store=store, device="cpu")
+    report(list(runs), out=out, store=[store] if store else None, device="cpu")
     text = out.read_text(encoding="utf-8")
     return text, Reader(text)
 
@@ -189,13 +193,24 @@ def test_a_store_that_has_moved_is_asked_for_and_found_again(
     assert len(reader.players) == 1 + 12 * 5
 
 
-def test_another_store_than_the_results_is_refused_in_words(
+def test_clips_are_shown_only_of_the_store_that_was_measured(
     run: Path, gestures: Path, tmp_path: Path
 ) -> None:
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace(str(gestures), str(tmp_path / "gone")))
     other = Path(shutil.copytree(gestures, tmp_path / "other"))
     manifest = json.loads((other / "manifest.json").read_text())
     (other / "manifest.json").write_text(json.dumps({**manifest, "fingerprint": "ab" * 32}))
-    assert "is not the store that first was measured on" in made(run, store=other)[0]
+    text, reader = made(run, store=other)
+    assert "the clips of gestures, as they were measured, are not here; pass --store" in text
+    assert reader.players == []
+
+
+def test_recordings_that_are_not_here_are_asked_for(run: Path, tmp_path: Path) -> None:
+    write_detections(run, write_recordings(tmp_path / "recordings"))
+    text, reader = made(run)
+    assert "the clips of recordings, as they were measured, are not here; pass --store" in text
+    assert len(reader.players) == 1 + 12 * 5
 
 
 def test_without_results_the_page_shows_training_and_says_what_makes_them(run: Path) -> None:
@@ -267,11 +282,16 @@ def test_equal_names_are_told_apart_and_a_run_is_given_once(run: Path, finished:
 
 
 def test_detections_are_drawn_over_their_recordings(run: Path, tmp_path: Path) -> None:
-    write_detections(run)
     store = write_recordings(tmp_path / "recordings")
+    result = write_detections(run, store)
     text, reader = made(run, store=store)
-    assert rows(reader, PRETRAINED)[-1][1].split() == ["61.3", "50.0–70.1"]
-    players = [str(each["id"]) for each in reader.players]
+    precision = result.scores["mAP_a@0.5 (PKU-MMD)"]
+    assert precision.interval is not None
+    (table,) = (table for table in reader.tables if "mAP_a@0.5 " in table[0])
+    shown = dict(zip(map(str.strip, table[0]), table[1], strict=True))["mAP_a@0.5"].split()
+    assert shown[0] == f"{precision.value:.1f}"
+    assert shown[1] == "{:.1f}–{:.1f}".format(*precision.interval)
+    players = [str(each["id"]) for each in reader.players if str(each["id"]).startswith("player")]
     assert players == ["player-0-0-0", "player-0-0-1"]
     bands = re.findall(r'data-start="(\d+)" data-end="(\d+)" title="([^,]*),', text)
     hostile = "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; co"
@@ -283,15 +303,9 @@ def test_detections_are_drawn_over_their_recordings(run: Path, tmp_path: Path) -
 
 
 def test_the_nearest_neighbour_of_the_page_is_that_of_the_protocol(finished: Path, gestures: Path) -> None:
-    from kineme.report.examined import examine
-    from kineme.report.runs import read_runs
-
     (run,) = read_runs([finished])
-    seen = examine(run, None, "cpu")
+    seen = examine(run, (), "cpu")
     assert [seen.store.names[row] for row in seen.test] == ClipStore(gestures).names[seen.test].tolist()
-    from kineme.checkpoints import load_pretrained
-    from kineme.evaluation.features import extract
-
     train = extract(load_pretrained(finished), seen.store, seen.train, device="cpu")
     predicted = nearest_label(train, seen.store.labels[seen.train], seen.features)
     np.testing.assert_array_equal(predicted == seen.labels, seen.right)

@@ -10,7 +10,7 @@ def report(
     runs: list[Path],
     *,
     out: Path = Path("report.html"),
-    store: Path | None = None,
+    store: list[Path] | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
     """Show what runs are worth, on one HTML page that needs nothing else.
@@ -23,7 +23,8 @@ def report(
     Args:
         runs: Run directories.
         out: The page; an earlier one is replaced.
-        store: Clip store, where it is not any more where the runs were trained.
+        store: Clip stores that were measured on, where they are not the one that a run was trained on, or
+            where that has moved.
         device: Where features are computed that are not kept yet; auto takes the GPU if there is one.
     """
     from rich.console import Console
@@ -32,5 +33,5 @@ def report(
 
     console = Console(stderr=True, highlight=False)
     with console.status("report") as status:
-        write_report(runs, out, store=store, device=device, say=status.update)
+        write_report(runs, out, stores=store or (), device=device, say=status.update)
     console.print(f"written to {out} ({out.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)

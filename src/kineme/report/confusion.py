@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kineme.evaluation.results import Result
 from kineme.report.html import Html, boxed, tag
 from kineme.report.numbers import TITLES, title_of
-from kineme.report.runs import Run
+from kineme.report.runs import DETECT, Run
 
 Array = npt.NDArray[Any]
 
@@ -39,6 +39,7 @@ def confusion(run: Run) -> list[Html]:
 
 def _detail(result: Result) -> Html:
     matrix = np.array(result.confusion_matrix)
+    counted = "frames" if result.protocol == DETECT else "clips"
     return tag(
         "div",
         tag(
@@ -46,14 +47,14 @@ def _detail(result: Result) -> Html:
             boxed(_matrix(matrix, result.class_names), label="Confusion matrix"),
             tag(
                 "output",
-                "Rows are true classes, columns what was predicted. Point at a cell to read it.",
+                f"Rows are true classes of {counted}, columns predicted ones. Point at a cell to read it.",
                 class_="read",
             ),
             class_="matrix",
         ),
         tag(
             "div",
-            tag("div", tag("h4", "Most confused"), _pairs(matrix, result.class_names)),
+            tag("div", tag("h4", "Most confused"), _pairs(matrix, result.class_names, counted)),
             tag("div", tag("h4", "Accuracy of each class"), _classes(result, matrix)),
             class_="columns",
         ),
@@ -116,7 +117,7 @@ def _matrix(matrix: Array, names: Sequence[str]) -> Html:
     )
 
 
-def _pairs(matrix: Array, names: Sequence[str]) -> Html:
+def _pairs(matrix: Array, names: Sequence[str], counted: str) -> Html:
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
@@ -132,8 +133,8 @@ def _pairs(matrix: Array, names: Sequence[str]) -> Html:
         if wrong[row, column]
     ]
     if not rows:
-        return tag("p", "No clip was taken for another class.")
-    head = tag("tr", [tag("th", text, scope="col") for text in ("true class", "taken for", "clips")])
+        return tag("p", "None was taken for another class.")
+    head = tag("tr", [tag("th", text, scope="col") for text in ("true class", "taken for", counted)])
     return boxed(tag("table", tag("thead", head), tag("tbody", rows)), label="Most confused classes")
 
 
@@ -146,7 +147,7 @@ def _classes(result: Result, matrix: Array) -> Html:
             "li",
             tag("span", result.class_names[i], class_="name", title=result.class_names[i]),
             tag("span", tag("i", style=f"width:{share:.1f}%"), class_="bar", aria_hidden="true"),
-            tag("span", f"{share:.0f} %", class_="figure", title=f"{matrix[i, i]} of {counts[i]} clips"),
+            tag("span", f"{share:.0f} %", class_="figure", title=f"{matrix[i, i]} of {counts[i]}"),
         )
         for share, i in sorted(known)
     ]

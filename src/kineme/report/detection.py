@@ -2,87 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from kineme.clips.recipes import upward
 from kineme.drawing.player import Row, player, timeline
 from kineme.errors import KinemeError
+from kineme.evaluation.detection.predictions import Detections
 from kineme.report.examined import evenly, missing, thinned
-from kineme.report.html import Html, boxed, note, tag
-from kineme.report.runs import Detected, Run, store_of
+from kineme.report.html import Html, boxed, tag
+from kineme.report.runs import Measured, Run, store_measured
 
 FRAMES = 1500  # of a recording: a minute and more at 25 frames a second, thinned where it is longer
 SURE = 0.5  # share of the best score that a proposed segment must have to be drawn
 
 
-def detection(number: int, run: Run, store: Path | None, recordings: int) -> list[Html]:
-    """A part for each detection result: its figures, and some recordings to choose from.
+def detection(number: int, run: Run, stores: Sequence[Path], recordings: int) -> list[Html]:
+    """A part for each detection result: some recordings to choose from.
 
     Args:
         number: of the run on the page.
         run: what was measured.
-        store: clip store, in place of the one that the run was trained on.
+        stores: clip stores, beside the one that the run was trained on.
         recordings: how many are shown.
     """
+    detected = [each for each in run.measured if each.detections is not None]
     return [
         tag(
             "details",
             tag("summary", each.file),
-            _figures(each.data),
-            _timelines(f"{number}-{i}", run, each, store, recordings),
+            _timelines(f"{number}-{i}", run, each, stores, recordings),
             class_="block",
             open=i == 0,
         )
-        for i, each in enumerate(run.detected)
+        for i, each in enumerate(detected)
     ]
 
 
-def _figures(data: Mapping[str, Any]) -> Html:
-    """The scores of the file, whatever they are called, with their intervals."""
-    rows = [("pre-trained encoder", data.get("scores", {}))]
-    rows = [*data.get("baselines", {}).items(), *rows]
-    names = list(dict.fromkeys(name for _, scores in rows for name in scores))
-    if not names:
-        return Html("")
-    body = [
-        tag("tr", tag("th", title, scope="row"), [_figure(scores.get(name)) for name in names])
-        for title, scores in rows
-    ]
-    head = tag("tr", tag("td"), [tag("th", name, scope="col") for name in names])
-    caption = tag("caption", "Per cent, with 95 % bootstrap interval over recordings.")
-    return boxed(
-        tag("table", caption, tag("thead", head), tag("tbody", body), class_="numbers"), label="Detection"
-    )
-
-
-def _figure(score: Any) -> Html:
-    if score is None:
-        return tag("td", "")
-    if not isinstance(score, Mapping):
-        return tag("td", tag("b", f"{score:.1f}"))
-    interval = score.get("interval")
-    span = tag("span", f"{interval[0]:.1f}–{interval[1]:.1f}", class_="interval") if interval else ""
-    return tag("td", tag("b", f"{score['value']:.1f}"), span)
-
-
-def _timelines(name: str, run: Run, detected: Detected, path: Path | None, recordings: int) -> Html:
-    try:
-        store = store_of(run, path)
-        rows = {str(clip): row for row, clip in enumerate(store.names)}
-    except KinemeError as error:
-        return missing("Recordings", error)
+def _timelines(name: str, run: Run, detected: Measured, stores: Sequence[Path], recordings: int) -> Html:
     found = detected.detections
-    known = [i for i, each in enumerate(found.names) if str(each) in rows]
-    if not known:
-        return note(
-            f"{store.path}: has none of the recordings of {detected.file}; pass their store by --store."
-        )
-    chosen = evenly(known, recordings).tolist()
-    classes = [str(each) for each in detected.data.get("class_names", [])]
+    assert found is not None
+    try:
+        store = store_measured(run, detected.result, stores)
+    except KinemeError as error:
+        return missing("Recordings are left out", error)
+    rows = {str(clip): row for row, clip in enumerate(store.names)}
+    chosen = evenly(np.arange(len(found.names)), recordings).tolist()
     options = [tag("option", str(found.names[i]), value=f"recording-{name}-{i}") for i in chosen]
     choice = tag("label", "Recording ", tag("select", options), class_="choice")
     panels = []
@@ -90,8 +57,17 @@ def _timelines(name: str, run: Run, detected: Detected, path: Path | None, recor
         clip, fps = thinned(store.clip(rows[str(found.names[i])]), store.manifest.fps, FRAMES)
         step = round(store.manifest.fps / fps)
         which = f"player-{name}-{i}"
-        moving = player(which, clip, store.layout, fps=fps, up=upward(store.manifest.recipe), autoplay=False)
-        lines = timeline(which, len(clip), list(_rows(detected, i, classes, step)))
+        thin = f"Every {step} frames of the recording." if step > 1 else ""
+        moving = player(
+            which,
+            clip,
+            store.layout,
+            fps=fps,
+            up=upward(store.manifest.recipe),
+            autoplay=False,
+            caption=thin,
+        )
+        lines = timeline(which, len(clip), list(_rows(found, i, detected.result.class_names, step)))
         panels.append(
             tag(
                 "div",
@@ -102,19 +78,20 @@ def _timelines(name: str, run: Run, detected: Detected, path: Path | None, recor
                 class_="recording",
             )
         )
-    several = choice if len(chosen) > 1 else ""
-    return tag("div", several, panels, class_="recordings")
+    explained = tag(
+        "p",
+        "Proposed: segments with at least half the score of the recording's best. Click into a row to go "
+        "there.",
+        class_="faint",
+    )
+    return tag("div", explained, choice if len(chosen) > 1 else "", panels, class_="recordings")
 
 
-def _rows(detected: Detected, recording: int, classes: Sequence[str], step: int) -> Iterator[Row]:
+def _rows(found: Detections, recording: int, classes: Sequence[str], step: int) -> Iterator[Row]:
     """Truth, proposed segments and the likeliest class of each frame, in frames of the thinned recording."""
-    found = detected.detections
-
-    def named(label: int) -> str:
-        return classes[label] if label < len(classes) else f"class {label}"
 
     def band(label: int, start: int, end: int) -> tuple[int, int, str]:
-        return int(start) // step, -(-int(end) // step), named(int(label))
+        return int(start) // step, -(-int(end) // step), classes[int(label)]
 
     yield Row("truth", [band(*each[1:]) for each in found.truth[found.truth[:, 0] == recording]])
     mine = np.flatnonzero(found.segments[:, 0] == recording)

@@ -52,9 +52,9 @@ def embedding(number: int, seen: Examined, playable: int) -> Html:
         "div",
         tag(
             "p",
-            f"{many} test clips: t-SNE of cosine distances on 50 principal components. Hollow marks "
-            "are clips whose nearest training clip is of another class. Point at a mark to read it, click to "
-            f"play it.{few}",
+            f"{many} test clips of {seen.store.path.name}: t-SNE of cosine distances on 50 principal "
+            "components. Hollow marks are clips whose nearest training clip is of another class. Point at a "
+            f"mark to read it, click to play it.{few}",
             class_="faint",
         ),
         tag(

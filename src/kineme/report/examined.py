@@ -18,7 +18,7 @@ from kineme.evaluation.features import extract
 from kineme.evaluation.knn import nearest
 from kineme.evaluation.recognition import open_task
 from kineme.report.html import Html, note, tag
-from kineme.report.runs import Run, store_of
+from kineme.report.runs import DETECT, Run, store_measured, stores_of
 
 Array = npt.NDArray[Any]
 
@@ -68,26 +68,26 @@ class Examined:
         return thinned(self.store.clip(row), self.store.manifest.fps, frames)
 
 
-def examine(run: Run, store: Path | None, device: str) -> Examined:
-    """Features and neighbours of the clips that the run's first result was measured on.
+def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
+    """Features and neighbours of the clips that the run's first recognition result was measured on.
+
+    Args:
+        run: without results, those of its own split are taken.
+        stores: clip stores, beside the one that the run was trained on.
+        device: where features are computed that are not kept yet.
 
     Raises:
         KinemeError: the store is gone, has no labels, does not fit, or its split has no test part.
     """
-    store_of(run, store)  # says what is missing in the words of this command
-    measured = run.measured[0].result if run.measured else None
+    measured = next((each.result for each in run.measured if each.result.protocol != DETECT), None)
+    store = store_measured(run, measured, stores) if measured else stores_of(run, stores)[0]
     task = open_task(
         run.path,
-        store=store,
+        store=store.path,
         split=measured.split if measured else None,
         device=device,
         allow_recipe=measured is not None and measured.recipe != measured.store_recipe,
     )
-    if measured and task.store.manifest.fingerprint != measured.fingerprint:
-        raise KinemeError(
-            f"{task.store.path}: is not the store that {run.name} was measured on; pass the one called "
-            f"{measured.store} by --store, or evaluate again"
-        )
 
     def features(rows: Array) -> Array:
         return extract(

@@ -6,19 +6,25 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from kineme.evaluation.metrics import bootstrap_interval, is_in_top
-from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RAW, Predictions, Result, Score
+from kineme.evaluation.detection.scores import HEADLINE, SHOWN
+from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RAW, Result, Score
 from kineme.report.charts import strip
+from kineme.report.differences import Pair, differences
 from kineme.report.html import Html, boxed, join, note, tag
-from kineme.report.runs import Measured, Run
+from kineme.report.runs import DETECT, Measured, Run
 
-Array = npt.NDArray[Any]
-Pair = tuple[Run, Measured]
+Row = tuple[str, str, Mapping[str, Score]]  # title, which run, scores by probe
 
-TITLES = {"linear": "Linear evaluation", "knn": "Nearest neighbour"}
+TITLES = {
+    "linear": "Linear evaluation",
+    "knn": "Nearest neighbour",
+    "transfer": "Transfer to other data",
+    "finetune": "Fine-tuned",
+    "semi": "Few labels",
+    "fused": "Fused streams",
+    DETECT: "Detection",
+}
+PROBED = ("linear", "knn", "transfer")  # protocols on frozen features, of which these are the probes
 MEANING = {
     "logistic": "logistic regression on standardised features",
     "last": "SGD probe by the method's published protocol, last epoch",
@@ -36,7 +42,7 @@ def numbers(runs: Sequence[Run]) -> Html:
     for run in runs:
         for each in run.measured:
             groups.setdefault(_terms(each.result), []).append((run, each))
-    none = [run for run in runs if not run.measured and not run.detected]
+    none = [run for run in runs if not run.measured]
     return tag(
         "section",
         tag("h2", "Numbers"),
@@ -57,46 +63,76 @@ def numbers(runs: Sequence[Run]) -> Html:
 
 def _terms(result: Result) -> tuple[Any, ...]:
     """What must be equal for figures to be compared. A linear probe's settings belong to its method."""
-    settings = (
-        () if result.protocol == "linear" else tuple(sorted((k, str(v)) for k, v in result.settings.items()))
-    )
-    return result.protocol, result.fingerprint, result.split, result.test_clips, settings
+    neighbours = result.settings.get("k") if result.protocol == "knn" else None
+    return result.protocol, result.fingerprint, result.split, result.test_clips, neighbours
 
 
 def headline(run: Run) -> Html:
     """The first figure of the run and what it is to be held against, in a sentence."""
-    if not run.measured:
+    result = next((each.result for each in run.measured if each.result.protocol in (*PROBED, DETECT)), None)
+    if result is None:
         return Html("")
-    result = run.measured[0].result
-    probe = next(iter(result.scores))
+    if result.protocol == DETECT:
+        probe, what = (
+            HEADLINE,
+            f"mean average precision of detection at an overlap of 0.5, of {_parts(result)}",
+        )
+    else:
+        probe = next(iter(result.scores))
+        manner = MEANING.get(probe, title_of(probe)).partition(",")[0]
+        what = f"of {result.test_clips:,} test clips are recognised from the encoder's features by {manner}"
     score = result.scores[probe]
-    low_high = f" (95 % interval {_interval(score)})" if score.interval else ""
+    low_high = f" (95 % interval {_interval(score)}) " if score.interval else " "
     others = [
         f"{result.baselines[row][probe].value:.1f} % from {words}"
         for row, words in ((RANDOM, "a random encoder"), (RAW, "raw coordinates"))
         if probe in result.baselines.get(row, {})
     ]
     held = f", against {' and '.join(others)}" if others else ""
-    return tag(
-        "p",
-        tag("strong", f"{score.value:.1f} %"),
-        f"{low_high} of {result.test_clips:,} test clips are recognised from the pre-trained encoder's "
-        f"features by {MEANING.get(probe, title_of(probe)).partition(',')[0]}{held}.",
-        class_="headline",
-    )
+    return tag("p", tag("strong", f"{score.value:.1f} %"), f"{low_high}{what}{held}.", class_="headline")
+
+
+def unit(result: Result) -> str:
+    """What is counted in a result's parts."""
+    return "recordings" if result.protocol == DETECT else "clips"
+
+
+def _parts(result: Result) -> str:
+    return f"{result.train_clips:,} training and {result.test_clips:,} test {unit(result)}"
 
 
 def title_of(probe: str) -> str:
     """How a probe is called above a column."""
-    return COLUMNS.get(probe, probe)
+    return COLUMNS.get(probe, SHOWN.get(probe, probe))
 
 
 def _group(pairs: Sequence[Pair], several: bool) -> Html:
+    """Heading, table, differences and sources of results that were measured alike."""
     first = pairs[0][1].result
     rows = list(_rows(pairs, several))
     probes = list(dict.fromkeys(probe for _, _, scores in rows for probe in scores))
-    low, high = _axis([score for _, _, scores in rows for score in scores.values()])
-    head = [tag("th", title_of(probe), scope="col", title=MEANING.get(probe)) for probe in probes]
+    chief = [probe for probe in probes if probe in SHOWN] if first.protocol == DETECT else probes
+    meaning = MEANING if first.protocol in PROBED else {}
+    explained = [f"{title_of(probe)}: {meaning[probe]}" for probe in probes if probe in meaning]
+    said = [f"{_parts(first)}, prepared by {first.store_recipe}", "; ".join(explained)]
+    heading = f"{TITLES.get(first.protocol, first.protocol)}: {first.store}, {first.split}"
+    others = [probe for probe in probes if probe not in chief]
+    summary = tag("summary", "All other figures")
+    more = tag("details", summary, _table(rows, others, "Other figures")) if others else ""
+    return join(
+        tag("h3", heading),
+        tag("p", "".join(f"{each}. " for each in said if each), class_="faint"),
+        _table(rows, chief, heading),
+        more,
+        differences(pairs),
+        [_remark(run, each, several) for run, each in pairs],
+    )
+
+
+def _table(rows: Sequence[Row], probes: Sequence[str], label: str) -> Html:
+    """Baselines and runs by probe, each figure on an axis that all share."""
+    low, high = _axis([scores[probe] for _, _, scores in rows for probe in probes if probe in scores])
+    head = [tag("th", title_of(probe), scope="col") for probe in probes]
     body = [
         tag(
             "tr",
@@ -106,36 +142,24 @@ def _group(pairs: Sequence[Pair], several: bool) -> Html:
         )
         for title, detail, scores in rows
     ]
-    name = TITLES.get(first.protocol, first.protocol)
+    spread = any(score.deviation is not None for _, _, scores in rows for score in scores.values())
+    caption = (
+        f"Per cent, with 95 % bootstrap interval{' or standard deviation over seeds' * spread}. Each strip "
+        f"runs from {low:.0f} to {high:.0f} %."
+    )
     table = tag(
         "table",
-        tag(
-            "caption",
-            f"Per cent, with 95 % bootstrap interval. Each strip runs from {low:.0f} to {high:.0f} %.",
-        ),
+        tag("caption", caption),
         tag("thead", tag("tr", tag("td"), head)),
         tag("tbody", body),
         class_="numbers",
     )
-    explained = [f"{title_of(probe)}: {MEANING[probe]}" for probe in probes if probe in MEANING]
-    heading = f"{name}: {first.store}, {first.split}"
-    return join(
-        tag("h3", heading),
-        tag(
-            "p",
-            f"{first.train_clips:,} training and {first.test_clips:,} test clips, prepared by "
-            f"{first.store_recipe}. " + "; ".join(explained) + "." * bool(explained),
-            class_="faint",
-        ),
-        boxed(table, label=heading),
-        _differences(pairs),
-        [_remark(run, each, several) for run, each in pairs],
-    )
+    return boxed(table, label=label)
 
 
-def _rows(pairs: Sequence[Pair], several: bool) -> Iterator[tuple[str, str, Mapping[str, Score]]]:
-    """(title, which run, scores by probe), baselines first; equal ones of several runs once."""
-    for title in (RAW, RANDOM):
+def _rows(pairs: Sequence[Pair], several: bool) -> Iterator[Row]:
+    """Baselines first; equal ones of several runs once."""
+    for title in dict.fromkeys(title for _, each in pairs for title in each.result.baselines):
         found: list[tuple[Mapping[str, Score], list[str]]] = []
         for run, each in pairs:
             scores = each.result.baselines.get(title)
@@ -201,37 +225,3 @@ def _remark(run: Run, measured: Measured, several: bool) -> Html:
             )
         )
     return join(parts)
-
-
-def _differences(pairs: Sequence[Pair]) -> Html:
-    """How much each run is better than the first, clip by clip, where predictions of both are kept."""
-    (base_run, base), *others = pairs
-    if base.predictions is None:
-        return Html("")
-    said = []
-    for run, each in others:
-        for probe in base.predictions.scores:
-            if each.predictions is None or probe not in each.predictions.scores or run is base_run:
-                continue
-            gains = _gains(base.predictions, each.predictions, probe)
-            if gains is not None:
-                low, high = bootstrap_interval(gains)
-                sure = "" if low > 0 or high < 0 else ": no clear difference"
-                text = f"{gains.mean():+.1f} points ({low:+.1f} to {high:+.1f}){sure}".replace("-", "−")
-                said.append(tag("li", f"{title_of(probe)}, {run.name} against {base_run.name}: {text}"))
-    if not said:
-        return Html("")
-    return join(
-        tag("p", "Difference on the same test clips, with 95 % interval of the paired bootstrap:"),
-        tag("ul", said),
-    )
-
-
-def _gains(base: Predictions, other: Predictions, probe: str) -> Array | None:
-    """(N,) 100 where only the other is right, -100 where only the base; None where the clips differ."""
-    order, their_order = np.argsort(base.names), np.argsort(other.names)
-    if not np.array_equal(base.names[order], other.names[their_order]):
-        return None
-    hits = is_in_top(base.scores[probe], base.labels)[order]
-    theirs = is_in_top(other.scores[probe], other.labels)[their_order]
-    return 100.0 * (theirs.astype(float) - hits)

@@ -30,7 +30,7 @@ def write_report(
     paths: Sequence[Path],
     out: Path,
     *,
-    store: Path | None = None,
+    stores: Sequence[Path] = (),
     device: str = "auto",
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -39,7 +39,7 @@ def write_report(
     Args:
         paths: run directories.
         out: the file.
-        store: clip store, in place of the one that each run was trained on.
+        stores: clip stores, beside those that the runs were trained on.
         device: where features are computed that are not kept yet.
         say: is told what is being done.
 
@@ -49,11 +49,11 @@ def write_report(
     """
     runs = read_runs(paths)
     with written_aside(out) as aside:
-        aside.write_text(page(runs, store=store, device=device, say=say), encoding="utf-8")
+        aside.write_text(page(runs, stores=stores, device=device, say=say), encoding="utf-8")
 
 
 def page(
-    runs: Sequence[Run], *, store: Path | None = None, device: str = "auto", say: Callable[[str], None]
+    runs: Sequence[Run], *, stores: Sequence[Path] = (), device: str = "auto", say: Callable[[str], None]
 ) -> str:
     """The page's text; arguments as of `write_report`."""
     several = len(runs) > 1
@@ -61,7 +61,7 @@ def page(
     parts = [summary(runs), numbers(runs), training(runs)]
     for number, run in enumerate(runs):
         say(f"clips of {run.name}")
-        parts.append(_run(number, run, store, device, len(runs)))
+        parts.append(_run(number, run, stores, device, len(runs)))
     links = [("trained", "What was trained"), ("numbers", "Numbers"), ("training", "Training")]
     links += [(f"run-{i}", run.name if several else "In detail") for i, run in enumerate(runs)]
     heading = f"{len(runs)} runs compared" if several else f"Run {runs[0].name}"
@@ -88,21 +88,21 @@ def page(
     return f"<!doctype html>\n{whole}\n"
 
 
-def _run(number: int, run: Run, store: Path | None, device: str, runs: int) -> Html:
+def _run(number: int, run: Run, stores: Sequence[Path], device: str, runs: int) -> Html:
     """All that is of one run alone."""
     seen: Examined | KinemeError
     try:
         if run.pretrained is None:
             raise KinemeError(f"{run.name} has no weights yet; train it to its first checkpoint")
-        seen = examine(run, store, device)
+        seen = examine(run, stores, device)
     except KinemeError as error:
         seen = error
 
     def parts() -> Iterator[Html]:
         if run.measured:
             yield join(tag("h3", "Classes"), confusion(run))
-        if run.detected:
-            yield join(tag("h3", "Detection"), detection(number, run, store, max(1, RECORDINGS // runs)))
+        if any(each.detections for each in run.measured):
+            yield join(tag("h3", "Detection"), detection(number, run, stores, max(1, RECORDINGS // runs)))
         if isinstance(seen, KinemeError):
             yield missing("Map and nearest neighbours are left out", seen)
         else:

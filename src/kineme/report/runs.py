@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from kineme.checkpoints import WEIGHTS, Pretrained, load_pretrained
 from kineme.clips.store import ClipStore
@@ -20,25 +18,18 @@ from kineme.training.callbacks import HISTORY
 from kineme.training.run import CONFIG, load_run_config
 
 Rows = list[dict[str, float]]
+DETECT = "detect"
 FIRST = ("linear", "knn")  # protocols in the order in which they are shown; others follow by name
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A result file, with the predictions beside it where they can be read."""
+    """A result file, with the predictions or detections beside it where they can be read."""
 
     file: str
     result: Result
-    predictions: Predictions | None
-
-
-@dataclass(frozen=True)
-class Detected:
-    """A detection's figures as they stand in its file, and what was found where."""
-
-    file: str
-    data: Mapping[str, Any]
-    detections: Detections
+    predictions: Predictions | None = None
+    detections: Detections | None = None
 
 
 @dataclass
@@ -52,8 +43,7 @@ class Run:
         pretrained: its encoder; None before the first checkpoint.
         written: when the encoder was written (UTC).
         history: a row an epoch; empty where there is none.
-        measured: recognition results.
-        detected: detection results.
+        measured: its results.
         complaints: what could not be read, and why.
     """
 
@@ -64,7 +54,6 @@ class Run:
     written: str | None = None
     history: Rows = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
-    detected: list[Detected] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
 
@@ -85,17 +74,34 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     ]
 
 
-def store_of(run: Run, store: Path | None) -> ClipStore:
-    """The clips that a run was trained on, or those given in their place.
+def stores_of(run: Run, given: Sequence[Path]) -> list[ClipStore]:
+    """The stores in which the run's clips may be: those given, and the one that it was trained on.
 
     Raises:
-        KinemeError: they are not there any more.
+        KinemeError: there is none, or what was given is no store.
     """
-    trained_on = run.config.data.store
-    if store is None and (trained_on is None or not Path(trained_on).exists()):
-        where = f"{trained_on}, is not there any more" if trained_on else "is not known"
+    own = run.config.data.store
+    found = [ClipStore(path) for path in given]
+    if own is not None and Path(own).exists():
+        found.append(ClipStore(own))
+    if not found:
+        where = f"{own}, is not there any more" if own else "is not known"
         raise KinemeError(f"the clip store of {run.name}, {where}; pass --store to say where it is")
-    return ClipStore(store or str(trained_on))
+    return found
+
+
+def store_measured(run: Run, result: Result, given: Sequence[Path]) -> ClipStore:
+    """The store that a result was measured on, by its fingerprint.
+
+    Raises:
+        KinemeError: it is not among those that are known.
+    """
+    for store in stores_of(run, given):
+        if store.manifest.fingerprint == result.fingerprint:
+            return store
+    raise KinemeError(
+        f"the clips of {result.store}, as they were measured, are not here; pass --store to say where"
+    )
 
 
 def _read(folder: Path, name: str) -> Run:
@@ -144,24 +150,15 @@ def _order(path: Path) -> tuple[int, str]:
 
 
 def _add_result(run: Run, path: Path) -> None:
-    if path.stem.startswith("detect"):
-        run.detected.append(Detected(path.name, _mapping(path), Detections.load(path.with_suffix(".npz"))))
-        return
-    result, predictions = Result.from_json(path), None
+    result = Result.from_json(path)
     beside = path.with_suffix(".npz")
+    predictions, detections = None, None
     if beside.is_file():
         try:
-            predictions = Predictions.load(beside)
+            if result.protocol == DETECT:
+                detections = Detections.load(beside)
+            else:
+                predictions = Predictions.load(beside)
         except KinemeError as error:
             run.complaints.append(str(error))
-    run.measured.append(Measured(path.name, result, predictions))
-
-
-def _mapping(path: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(data, dict):
-            raise ValueError("no mapping")
-    except (OSError, ValueError) as error:
-        raise KinemeError(f"{path}: cannot be read as a result ({error}); evaluate the run again") from error
-    return data
+    run.measured.append(Measured(path.name, result, predictions, detections))
