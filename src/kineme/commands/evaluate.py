@@ -294,7 +294,7 @@ def detect(
     *,
     store: Path | None = None,
     split: str | None = None,
-    kind: Literal["auto", "tokens", "centred"] = "auto",
+    kind: Literal["centred", "tokens"] = "centred",
     window: int = 64,
     step: int | None = None,
     context: int = 4,
@@ -321,10 +321,10 @@ def detect(
         run: Run directory, or its model.safetensors.
         store: Store of untrimmed recordings; by default that of the pre-training.
         split: Division of the store into training and test part; by default that of the pre-training.
-        kind: Features of a frame: `tokens`, those of its time in windows that overlap, or `centred`, the clip
-            feature of the window about it. By default tokens where USDRL trained them, else centred.
+        kind: Features of a frame: `centred`, the clip feature of the window about it, or `tokens`, those of
+            its time in windows that overlap, which USDRL and SCD-Net have.
         window: Frames that a window spans.
-        step: Frames from one window to the next; by default a quarter (tokens) or a sixteenth of a window.
+        step: Frames from one window to the next; by default a sixteenth of a window, a quarter with tokens.
         context: Frames on each side, a quarter of a window apart, whose features the layer reads too; 0, as
             published, for the frame's own.
         segments: Rule by which frames become segments: `A`, runs of frames that show a class with more than
@@ -363,7 +363,7 @@ def detect(
         joint_map=joint_map,
         rows_of=protocol.recorded,
     )
-    windows = windows_for(task.pretrained, None if kind == "auto" else kind, window, step)
+    windows = windows_for(task.pretrained.encoder, kind, window, step)
     result, found, detector = protocol.detect(
         task,
         windows,

@@ -3,6 +3,9 @@
 Two ways. `tokens`: an encoder with temporal and spatial tokens reads windows that overlap, and gives each
 frame the tokens of its time. `centred`: any encoder reads a window centred on a frame, and its clip feature
 is that frame's. One batch of windows is in memory at a time; features come out block by block.
+
+USDRL publishes the first way, with windows of 64 frames. The second does better on recordings that were set
+aside for choosing (docs/results.md), so it is the default.
 """
 
 from __future__ import annotations
@@ -15,14 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineme.checkpoints import Pretrained
 from kineme.clips.batches import Clips
 from kineme.encoders.base import ClipShape, DenseEncoder, Encoder, Features
 from kineme.errors import KinemeError, check_between
 from kineme.streams import to_stream
 
 Kind = Literal["tokens", "centred"]
-STEPS: dict[str, int] = {"tokens": 4, "centred": 16}  # default step: so many to a window
+STEPS: dict[Kind, int] = {"tokens": 4, "centred": 16}  # to a window, by default
 
 
 @dataclass(frozen=True)
@@ -41,22 +43,18 @@ class Windows:
     step: int
 
 
-def windows_for(
-    pretrained: Pretrained, kind: str | None = None, frames: int = 64, step: int | None = None
-) -> Windows:
-    """The windows by which an encoder reads recordings, of the kind that is published for it if none is said.
+def windows_for(encoder: Encoder, kind: Kind, frames: int, step: int | None = None) -> Windows:
+    """Windows of so many frames; by default a step is a quarter (tokens) or a sixteenth (centred) of them.
 
     Raises:
         KinemeError: the encoder has no tokens, or a setting is out of range.
     """
-    encoder = pretrained.encoder
-    kind = kind or ("tokens" if pretrained.method == "usdrl" else "centred")
     if kind == "tokens" and not isinstance(encoder, DenseEncoder):
         raise KinemeError(f"{type(encoder).__name__} has no features of frames; leave out --kind tokens")
     check_between("--window", frames, 2)
     step = max(frames // STEPS[kind], 1) if step is None else step
     check_between("--step", step, 1, frames)
-    return Windows("tokens" if kind == "tokens" else "centred", frames, step)
+    return Windows(kind, frames, step)
 
 
 def times(start: Tensor, span: Tensor, frames: int) -> Tensor:

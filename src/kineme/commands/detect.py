@@ -1,0 +1,48 @@
+"""`kineme detect`: a trained detector → segments of new recordings, as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+
+def detect(
+    run: Path,
+    *,
+    store: Path,
+    out: Path | None = None,
+    detector: Path | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    allow_recipe: bool = False,
+) -> None:
+    """Find what happens when in new recordings, by a detector that `kineme evaluate detect` has trained.
+
+    Writes a CSV table, one segment a line: recording, start and end in seconds, class, score.
+
+    Args:
+        run: Run directory.
+        store: Clip store of the recordings.
+        out: Where the table goes; by default RUN/results/segments-STORE.csv.
+        detector: By default RUN/results/detect.safetensors.
+        device: Where to compute; auto takes the GPU if there is one.
+        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+    """
+    from rich.console import Console
+
+    from kineme.checkpoints import load_pretrained
+    from kineme.clips.store import ClipStore
+    from kineme.evaluation.detection.detector import Detector
+    from kineme.evaluation.detection.found import find, write_table
+    from kineme.evaluation.features import check_compatible
+
+    pretrained, recordings = load_pretrained(run), ClipStore(store)
+    check_compatible(pretrained, recordings, allow_recipe=allow_recipe)
+    trained = Detector.load(detector or run / "results" / "detect.safetensors", pretrained)
+    found = find(trained, recordings, device=device)
+    path = out or run / "results" / f"segments-{recordings.path.resolve().name}.csv"
+    write_table(found, path)
+    Console(stderr=True).print(
+        f"{len(found)} segments in {len(recordings)} recordings, written to {path}",
+        highlight=False,
+        soft_wrap=True,
+    )

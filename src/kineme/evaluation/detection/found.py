@@ -1,0 +1,65 @@
+"""Segments that a detector finds in recordings nobody has labelled, and the table of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+from kineme.evaluation.detection.detector import Detector, propose
+from kineme.evaluation.detection.extract import offsets_of
+from kineme.files import written_aside
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What happens when: the columns of the table. Times are in seconds from the recording's beginning."""
+
+    recording: str
+    start: float
+    end: float
+    action: str
+    score: float
+
+
+def find(detector: Detector, store: ClipStore, *, device: str = "auto") -> list[Segment]:
+    """The segments of all recordings of a store, of each in order of start.
+
+    Args:
+        detector: what finds them.
+        store: the recordings, of the encoder's layout.
+        device: where to compute; `auto` takes the GPU if there is one.
+
+    Raises:
+        KinemeError: a GPU is asked for and there is none.
+    """
+    gpu = torch.cuda.is_available()
+    if device == "cuda" and not gpu:
+        raise KinemeError("--device cuda: PyTorch finds no GPU here; leave it at auto, or pass cpu")
+    device = ("cuda" if gpu else "cpu") if device == "auto" else device
+    rows = np.arange(len(store))
+    with TemporaryDirectory() as folder:
+        probabilities = detector.probabilities(store, rows, Path(folder), device=device)
+    segments, scores = propose(probabilities, offsets_of(store, rows), detector.rule)
+    fps = store.manifest.fps
+    return [
+        Segment(str(store.names[row]), start / fps, end / fps, detector.class_names[label], score)
+        for (row, label, start, end), score in zip(segments.tolist(), scores.tolist(), strict=True)
+    ]
+
+
+def write_table(segments: Sequence[Segment], path: Path) -> None:
+    """Writes segments as CSV, times to the millisecond."""
+    with written_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([field.name for field in fields(Segment)])
+        for segment in segments:
+            recording, start, end, action, score = astuple(segment)
+            writer.writerow([recording, f"{start:.3f}", f"{end:.3f}", action, f"{score:.4f}"])
