@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
+from kineme.clips.sources import Source
 from kineme.clips.splits import split_rows
-from kineme.clips.store import ClipStore
-from kineme.commands.prepare import prepare
+from kineme.clips.store import Clip, ClipStore
+from kineme.commands.prepare import _SOURCES, prepare
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
 
@@ -271,3 +272,43 @@ def test_recorded_motion_is_recognised_by_its_nearest_neighbour(tmp_path: Path) 
     squared = (clips[train] ** 2).sum(axis=1) - 2 * clips[test] @ clips[train].T
     accuracy = (store.labels[train][squared.argmin(axis=1)] == store.labels[test]).mean()
     assert accuracy == pytest.approx(0.816, abs=0.002)
+
+
+def scored(_: Path) -> Source:
+    """Two clips of COCO joints in an image; in the first, of three bodies, the middle one never appears."""
+    layout = LAYOUTS["coco17"]
+    xyz = np.random.default_rng(0).normal(size=(4, 3, 17, 3)).astype(np.float32)
+    xyz[:, 1] = 0
+    sure = np.broadcast_to(np.array([0.25, 0.5, 0.75])[:, None], (4, 3, 17))
+    clips = [Clip("scored", xyz, confidence=sure), Clip("unscored", xyz[:, :1])]
+    return Source(
+        "scored", layout, (), 30.0, 3, ["scored", "unscored"], clips, lambda clip: clip,
+        confidence=True, units="image heights",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def scored_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Takes the place of containers."""
+    monkeypatch.setitem(_SOURCES, "container", (scored, "plain"))
+    (tmp_path / "raw").mkdir()
+    return tmp_path / "raw"
+
+
+def test_confidences_stay_with_their_bodies(scored_source: Path, tmp_path: Path) -> None:
+    prepare("container", scored_source, tmp_path / "store")
+    store = ClipStore(tmp_path / "store")
+    assert store.confidence is not None
+    assert store.confidence[:4, :, 0].tolist() == [[0.25, 0.75]] * 4  # of the first body and the third
+    assert store.confidence[4:, :, 0].tolist() == [[1, 0]] * 4
+    assert store.manifest.units == "image heights"
+
+
+@pytest.mark.parametrize("recipe", ["agcn", "crossclr"])
+def test_recipes_that_move_frames_drop_confidences_and_say_so(
+    scored_source: Path, tmp_path: Path, recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare("container", scored_source, tmp_path / "store", recipe=recipe)
+    assert ClipStore(tmp_path / "store").confidence is None
+    told = capsys.readouterr().err
+    assert told.count(f"recipe {recipe} moves frames, so the store holds no confidences") == 1

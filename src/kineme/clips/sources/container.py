@@ -17,8 +17,8 @@ One body a clip. Joints named as in a built-in layout, in whatever order and spe
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import tokenize
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kineme.clips.sources import Source
+from kineme.clips.sources.raw import BROKEN, one_line
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import match_layout
@@ -46,6 +47,10 @@ _KEYS: dict[str, tuple[str, int]] = {
     "parents": ("iu", 1),
     "fps": ("fiu", 0),
 }
+_DAMAGED = (
+    *BROKEN, TypeError, AttributeError, KeyError, SyntaxError, MemoryError, OverflowError,
+    tokenize.TokenError,
+)  # fmt: skip
 
 
 def open_container(path: Path) -> Source:
@@ -99,7 +104,8 @@ def _load(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise KinemeError(f"{path}: no such file; a container is one .npz file")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as stored:
+            warnings.simplefilter("ignore")  # of a header that Python 2 wrote
             names = [*_KEYS, *(["frame_label"] if "frame_label" in stored else [])]
             if missing := [name for name in names if name not in stored]:
                 raise KinemeError(
@@ -108,22 +114,26 @@ def _load(path: Path) -> dict[str, Array]:
             return {name: _array(path, name, stored) for name in names}
     except KinemeError:
         raise
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        advises = "pickle" in str(error)  # numpy's words are to load it unsafely
-        reason = "" if advises else f" ({' '.join(str(error).split())})"
+    except _DAMAGED as error:
         raise KinemeError(
-            f"{path}: not an .npz container{reason}; it holds arrays without pickles, as numpy.savez writes"
+            f"{path}: not an .npz container{_reason(error)}; it holds arrays without pickles, as numpy.savez "
+            "writes"
         ) from error
 
 
 def _array(path: Path, name: str, stored: Any) -> Array:
     try:
-        array: Array = stored[name]
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise KinemeError(
-            f"{path}: array {name!r} cannot be read ({' '.join(str(error).split())})"
-        ) from error
+        array = stored[name]
+    except _DAMAGED as error:
+        raise KinemeError(f"{path}: array {name!r} cannot be read{_reason(error)}") from error
+    if not isinstance(array, np.ndarray):  # numpy gives the bytes of what is no array
+        raise KinemeError(f"{path}: {name!r} is no array")
     return array
+
+
+def _reason(error: Exception) -> str:
+    """In brackets; nothing where numpy advises to load a stranger's pickle."""
+    return "" if "pickle" in str(error) else f" ({one_line(error)})"
 
 
 def _check(path: Path, arrays: dict[str, Array]) -> None:
