@@ -224,7 +224,10 @@ def test_without_results_the_page_shows_training_and_says_what_makes_them(run: P
 def test_results_that_cannot_be_read_are_named_and_left_out(run: Path) -> None:
     (run / "results" / "linear.json").write_text('{"unit": "per cent"}')
     (run / "results" / "knn.npz").write_bytes(b"no archive")
+    data = json.loads((run / "results" / "knn.json").read_text())
+    (run / "results" / "semi.json").write_text(json.dumps({**data, "class_names": ["rise"]}))
     text, reader = made(run)
+    assert "semi.json: is no whole result (no scores, or no matrix of 1 classes)" in text
     assert "linear.json: cannot be read as a result" in text
     assert "knn.npz: cannot be read as predictions" in text
     assert len(rows(reader, PRETRAINED)) == 1

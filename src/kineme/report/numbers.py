@@ -73,10 +73,8 @@ def headline(run: Run) -> Html:
     if result is None:
         return Html("")
     if result.protocol == DETECT:
-        probe, what = (
-            HEADLINE,
-            f"mean average precision of detection at an overlap of 0.5, of {_parts(result)}",
-        )
+        probe = HEADLINE if HEADLINE in result.scores else next(iter(result.scores))
+        what = f"{probe} of detection, {_parts(result)}"
     else:
         probe = next(iter(result.scores))
         manner = MEANING.get(probe, title_of(probe)).partition(",")[0]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from kineme.checkpoints import WEIGHTS, Pretrained, load_pretrained
 from kineme.clips.store import ClipStore
 from kineme.config import Config
@@ -151,6 +153,9 @@ def _order(path: Path) -> tuple[int, str]:
 
 def _add_result(run: Run, path: Path) -> None:
     result = Result.from_json(path)
+    classes = len(result.class_names)
+    if not result.scores or np.shape(result.confusion_matrix) != (classes, classes):
+        raise KinemeError(f"{path}: is no whole result (no scores, or no matrix of {classes} classes)")
     beside = path.with_suffix(".npz")
     predictions, detections = None, None
     if beside.is_file():
