@@ -61,6 +61,7 @@ def prepare(
     out: Path,
     *,
     recipe: str | None = None,
+    processed: bool = False,
     untrimmed: bool = False,
     ignore: Path | None = None,
     skip_bad: bool = False,
@@ -95,6 +96,9 @@ def prepare(
             the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
             `"plain(facing=True, scale=True)"`. Untrimmed recordings take `plain` alone (PKU-MMD's by default
             `"plain(facing=True)"`): the others move frames.
+        processed: The recordings went through the recipe before, as the arrays have that others pass on:
+            train_position.npy through `crossclr`, train_data_joint.npy through `agcn`. They are stored as
+            they are, and encoders of that recipe take them.
         untrimmed: Whole videos of PKU-MMD with their actions as intervals, for detection, in place of one
             clip an action. A container tells by itself.
         ignore: File of clip names to leave out, one a line, such as the list of NTU RGB+D's incomplete clips.
@@ -121,6 +125,10 @@ def prepare(
         raise KinemeError(f"--untrimmed is for {' and '.join(_UNTRIMMED)}, not for {source}")
     opener, usual = (_UNTRIMMED if untrimmed else _SOURCES)[source]
     preprocessing = parse_recipe(recipe or usual)
+    if processed and recipe is None:
+        raise KinemeError(
+            "--processed: name the recipe that the recordings went through, such as --recipe agcn"
+        )
     if untrimmed:
         preprocessing.check_untrimmed()  # before the folder is gone through
     if workers is not None and workers < 1:
@@ -154,9 +162,10 @@ def prepare(
         min(origin.bodies, MAX_BODIES),
         overwrite=overwrite,
         confidence=confidence,
-        key=_key(raw, manifest, names, given),
+        key=_key(raw, manifest, names, {**given, "processed": processed}),
     ) as writer:
-        _fill(writer, _Work(origin.read, origin.layout, preprocessing, confidence), items, workers, skip_bad)
+        work = _Work(origin.read, origin.layout, None if processed else preprocessing, confidence)
+        _fill(writer, work, items, workers, skip_bad)
     rate = (len(items) - writer.done) / (time.perf_counter() - started)
     _report(ClipStore(out), rate, len(origin.items) - len(items), writer.left_out)
 
@@ -206,7 +215,7 @@ class _Work:
 
     read: Callable[[Any], Clip]
     layout: Layout
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None  # None: went before
     confidence: bool
 
     def __call__(self, item: Any) -> Clip | KinemeError:
@@ -214,6 +223,8 @@ class _Work:
             clip = self.read(item)
         except KinemeError as error:
             return error
+        if self.preprocessing is None:
+            return clip
         try:
             xyz = self.preprocessing(clip.xyz, self.layout)
         except KinemeError as error:

@@ -130,6 +130,19 @@ def test_prepare_from_an_npz_file(tmp_path: Path, compressed: bool, name: str, s
     assert split_rows(store, split, "test").tolist() == [2]
 
 
+def test_arrays_that_went_through_a_recipe_are_stored_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["prepare", "arrays", str(small_set(tmp_path / "xsub")), str(tmp_path / "store"), "--processed"]
+    assert main(words) == 2
+    assert "--processed: name the recipe that the recordings went through" in capsys.readouterr().err
+    assert main([*words, "--recipe", "agcn"]) == 0
+    store = ClipStore(tmp_path / "store")
+    assert store.manifest.recipe.id == "agcn"
+    for row, expected in enumerate(CLIPS):
+        np.testing.assert_array_equal(store.clip(row)[:, : expected.shape[1]], expected)
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_arrays_are_never_held_as_a_whole(tmp_path: Path, compressed: bool) -> None:
     """60 clips of 450 KB each, 27 MB together."""
