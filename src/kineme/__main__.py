@@ -16,8 +16,10 @@ COMMANDS = {
     "info": "tell what is in a clip store",
     "show": "draw a clip: a page that plays, an animation, a strip",
     "pretrain": "train an encoder without labels, by a recipe",
-    "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi",
+    "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
+    "detect": "find what happens when in new recordings",
     "fuse": "add up runs on joints, bones and motion",
+    "reproduce": "work a grid of runs off, published figures beside obtained ones",
     "report": "show what runs are worth, on one page",
     "convert": "turn a published checkpoint into a run directory",
 }

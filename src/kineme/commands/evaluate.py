@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 
 if TYPE_CHECKING:
     from kineme.evaluation.recognition import Task
@@ -352,6 +352,7 @@ def detect(
 
     if not finetune and (epochs is not None or lr is not None):
         raise KinemeError("--epochs and --lr are of fine-tuning; pass --finetune, or leave them out")
+    check_between("--context", context, 0)
     task = recognition.open_task(
         run,
         store=store,

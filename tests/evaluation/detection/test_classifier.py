@@ -48,7 +48,7 @@ def learnt(context: Context, shift: int) -> float:
     features = (100 + 5 * generator.standard_normal((3000, 4))).astype(np.float16)
     labels = np.roll(features[:, 1] > 100, shift).astype(np.int64)
     offsets = np.array([0, 1500, 3000])
-    classifier = fit(features, offsets, labels, 2, context, ClassifierSettings(epochs=40, lr=0.01))
+    classifier = fit(features, offsets, labels, 2, context, ClassifierSettings(lr=0.01))
     found = np.concatenate([classifier.probabilities(features[a:b]) for a, b in ((0, 1500), (1500, 3000))])
     return float(np.mean(found.argmax(axis=1) == labels))
 
@@ -65,7 +65,15 @@ def test_it_learns_from_neighbours_what_a_frame_does_not_tell() -> None:
 def test_the_same_seed_learns_the_same() -> None:
     labels = (FEATURES[:, 0] > 4).astype(np.int64)
     first, again, other = (
-        fit(FEATURES, OFFSETS, labels, 2, Context(), ClassifierSettings(epochs=2, batch_size=3), seed=seed)
+        fit(
+            FEATURES,
+            OFFSETS,
+            labels,
+            2,
+            Context(),
+            ClassifierSettings(batch_size=3, least_steps=8),
+            seed=seed,
+        )
         for seed in (0, 0, 1)
     )
     assert torch.equal(first.weight, again.weight)

@@ -36,9 +36,14 @@ class Context:
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """How the linear layer is trained: AdamW on standardised features, the rate falling along a cosine."""
+    """How the linear layer is trained: AdamW on standardised features, the rate falling along a cosine.
+
+    Epochs are few: a layer that trains on is sure of frames of the training subjects, and wrong on others.
+    But of few recordings there are as many as make up the least number of steps.
+    """
 
     epochs: int = 10
+    least_steps: int = 400
     batch_size: int = 256
     lr: float = 1e-3
     weight_decay: float = 0.1
@@ -116,7 +121,8 @@ def fit(
     optimiser = torch.optim.AdamW([weight, bias], settings.lr, weight_decay=settings.weight_decay)
     generator = np.random.default_rng(seed)
     batches = -(-len(labels) // settings.batch_size)
-    for step in range(settings.epochs * batches):
+    steps = batches * max(settings.epochs, -(-settings.least_steps // batches))
+    for step in range(steps):
         if step % batches == 0:
             order = np.array_split(generator.permutation(len(labels)), batches)
         frames = order[step % batches]
@@ -124,7 +130,7 @@ def fit(
         loss = F.cross_entropy(F.linear(x, weight, bias), torch.from_numpy(labels[frames]).to(device))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        rate = settings.lr * (1 + math.cos(math.pi * step / (settings.epochs * batches))) / 2
+        rate = settings.lr * (1 + math.cos(math.pi * step / steps)) / 2
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()

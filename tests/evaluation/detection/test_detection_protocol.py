@@ -1,0 +1,209 @@
+"""Detection end to end on recordings that are easy to tell apart; features kept, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from evaluation.detection.recordings import CLASSES, write_recordings
+
+from kineme.checkpoints import Pretrained, load_pretrained, save_encoder
+from kineme.clips.store import ClipStore
+from kineme.encoders import STTR, ClipShape
+from kineme.errors import KinemeError
+from kineme.evaluation.detection import extract, protocol
+from kineme.evaluation.detection.classifier import Context
+from kineme.evaluation.detection.detector import Detector
+from kineme.evaluation.detection.extract import store_features
+from kineme.evaluation.detection.finetune import settings
+from kineme.evaluation.detection.found import find, write_table
+from kineme.evaluation.detection.frames import Windows
+from kineme.evaluation.recognition import Task, open_task
+from kineme.evaluation.results import RANDOM, RAW, Result
+
+WINDOWS = Windows("centred", 8, 1)
+ALONE = Context()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
+    return ClipStore(write_recordings(tmp_path_factory.mktemp("stores") / "stick", frames=270))
+
+
+@pytest.fixture(scope="module")
+def run(store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory with an encoder that nobody has trained."""
+    path = tmp_path_factory.mktemp("runs") / "run"
+    path.mkdir()
+    config = {
+        "data": {"store": str(store.path), "split": "odd-even", "stream": "joint", "frames": 8},
+        "method": {"name": "usdrl"},
+        "encoder": {"name": "sttr", "hidden": 16},
+    }
+    torch.manual_seed(0)
+    encoder = STTR(ClipShape(store.layout, 8, 1), hidden=16)
+    save_encoder(path / "model.safetensors", encoder, store.manifest.recipe, config)
+    return path
+
+
+@pytest.fixture
+def task(run: Path) -> Task:
+    return open_task(run, rows_of=protocol.recorded)
+
+
+@pytest.fixture
+def pretrained(run: Path) -> Pretrained:
+    return load_pretrained(run)
+
+
+def test_actions_are_found_and_measured_beside_what_needs_no_training(task: Task) -> None:
+    result, found, _ = protocol.detect(task, WINDOWS, context=ALONE, rule="B")
+    assert result.protocol == "detect"
+    assert result.class_names == ("background", *CLASSES)
+    assert (result.train_clips, result.test_clips) == (4, 4)
+    assert result.scores["frame accuracy"].value > 85
+    assert result.scores["mAP_a@0.5 (PKU-MMD)"].value > 70
+    assert result.baselines.keys() == {RAW, RANDOM}
+    assert all(scores.keys() == result.scores.keys() for scores in result.baselines.values())
+    assert np.sum(result.confusion_matrix) == 4 * 270
+    assert found.names.tolist() == ["recording1", "recording3", "recording5", "recording7"]
+    assert found.offsets.tolist() == [0, 270, 540, 810, 1080]
+    assert len(found.truth) == 16
+    np.testing.assert_allclose(found.probabilities.astype(float).sum(axis=1), 1, atol=2e-3)
+    hits = found.probabilities.argmax(axis=1) == found.labels
+    assert 100 * hits.mean() == pytest.approx(result.scores["frame accuracy"].value)
+
+
+def test_the_encoder_can_learn_the_frames_too(task: Task) -> None:
+    options = {"context": ALONE, "rule": "A", "baselines": False}
+    frozen, _, _ = protocol.detect(task, WINDOWS, **options)
+    tuned, _, detector = protocol.detect(task, WINDOWS, training=settings(epochs=8, lr=3e-3), **options)
+    assert detector.tuned
+    assert tuned.weights == frozen.weights  # what was evaluated is what was pre-trained
+    assert tuned.settings["finetuned"]["epochs"] == 8
+    assert frozen.settings["finetuned"] is None
+    assert tuned.scores["frame accuracy"].value > 90
+
+
+def test_the_same_seed_finds_the_same(task: Task) -> None:
+    options = {"context": ALONE, "rule": "B", "training": settings(epochs=1), "baselines": False}
+    (_, first, _), (_, again, _), (_, other, _) = (
+        protocol.detect(task, Windows("tokens", 8, 4), seed=seed, **options) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first.probabilities, again.probabilities)
+    assert (first.probabilities != other.probabilities).any()
+
+
+def test_features_are_computed_once(
+    task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = store_features(pretrained, store, task.train, WINDOWS, tmp_path, device="cpu")
+    assert features.shape == (1080, 32)
+    assert features.dtype == np.float16
+    monkeypatch.setattr(extract, "frame_features", None)  # computing again would fail
+    again = store_features(pretrained, store, task.train, WINDOWS, tmp_path, device="cpu")
+    np.testing.assert_array_equal(features, again)
+    for windows, rows in ((Windows("centred", 8, 2), task.train), (WINDOWS, task.test)):
+        with pytest.raises(TypeError):
+            store_features(pretrained, store, rows, windows, tmp_path, device="cpu")
+
+
+def test_features_that_are_not_finite_are_refused_by_recording(
+    task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        pretrained.encoder.temporal.embedding[0].weight.fill_(np.nan)
+    with pytest.raises(KinemeError, match=r"usdrl encoder gives features of recording0 .* smaller learning"):
+        store_features(pretrained, store, task.train, WINDOWS, tmp_path, device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_a_detector_that_was_kept_finds_the_same(
+    task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path, tuned: bool
+) -> None:
+    training = settings(epochs=1) if tuned else None
+    _, found, detector = protocol.detect(
+        task, WINDOWS, context=Context(1, 4), rule="A", training=training, baselines=False
+    )
+    detector.save(tmp_path / "detect.safetensors")
+    loaded = Detector.load(tmp_path / "detect.safetensors", pretrained)
+    segments = find(loaded, store, device="cpu")
+    expected = [
+        (str(found.names[row]), start / 10, end / 10, ("background", *CLASSES)[label])
+        for row, label, start, end in found.segments.tolist()
+    ]
+    mine = [each for each in segments if each.recording in found.names]
+    assert [(each.recording, each.start, each.end, each.action) for each in mine] == expected
+    assert [each.score for each in mine] == pytest.approx(found.segment_scores)
+    write_table(mine, tmp_path / "table.csv")
+    first, second = (tmp_path / "table.csv").read_text().splitlines()[:2]
+    assert first == "recording,start,end,action,score"
+    assert second.startswith(f"recording1,{mine[0].start:.3f},{mine[0].end:.3f},{mine[0].action},0.")
+
+
+def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Pretrained, tmp_path: Path) -> None:
+    path = tmp_path / "detect.safetensors"
+    with pytest.raises(KinemeError, match="no such detector; train one"):
+        Detector.load(path, pretrained)
+    path.write_bytes(b"nonsense")
+    with pytest.raises(KinemeError, match="not a detector that this Kineme wrote"):
+        Detector.load(path, pretrained)
+    _, _, detector = protocol.detect(task, WINDOWS, context=ALONE, rule="A", baselines=False)
+    detector.save(path)
+    other = Pretrained(**{**vars(pretrained), "weights": "another"})
+    with pytest.raises(KinemeError, match="an encoder that the run does not hold any more"):
+        Detector.load(path, other)
+
+
+def test_trimmed_clips_and_parts_without_actions_are_refused(run: Path, moves: Path, tmp_path: Path) -> None:
+    with pytest.raises(KinemeError, match=r"moves: its clips have no intervals.*--untrimmed"):
+        protocol.recorded(ClipStore(moves), "odd-even", "train")
+    bare = ClipStore(write_recordings(tmp_path / "bare", intervals=False))
+    with pytest.raises(KinemeError, match="no intervals"):
+        protocol.recorded(bare, "odd-even", "test")
+
+
+HOUR = """
+import json, resource, sys
+from pathlib import Path
+from kineme.checkpoints import load_pretrained
+from kineme.clips.store import ClipStore
+from kineme.evaluation.detection.detector import Detector
+from kineme.evaluation.detection.found import find
+run, store = map(Path, sys.argv[1:])
+detector = Detector.load(run / "detect.safetensors", load_pretrained(run))
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before = peak()
+found = find(detector, ClipStore(store), device="cpu")
+print(json.dumps({"segments": len(found), "end": max(each.end for each in found), "mib": peak() - before}))
+"""
+
+
+@pytest.mark.slow
+def test_an_hour_is_processed_in_bounded_memory(task: Task, run: Path, tmp_path: Path) -> None:
+    """108,000 frames whose windows would fill 1.6 GB and whose features 14 MB, beside 100 MB of overhead."""
+    _, _, detector = protocol.detect(
+        task, Windows("centred", 64, 4), context=ALONE, rule="A", baselines=False
+    )
+    detector.save(run / "detect.safetensors")
+    hour = write_recordings(tmp_path / "hour", recordings=1, frames=108_000)
+    command = [sys.executable, "-c", HOUR, str(run), str(hour)]
+    said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert said["segments"] > 0
+    assert said["end"] > 0.8 * 10_800
+    assert said["mib"] < 200
+
+
+def test_the_result_can_be_written_and_read(task: Task, tmp_path: Path) -> None:
+    result, _, _ = protocol.detect(task, WINDOWS, context=ALONE, rule="B", baselines=False)
+    (tmp_path / "detect.json").write_text(result.to_json())
+    read = Result.from_json(tmp_path / "detect.json")
+    assert read.scores == result.scores
+    assert read.settings["windows"] == {"kind": "centred", "frames": 8, "step": 1}
