@@ -100,5 +100,6 @@ def test_without_a_detector_nothing_is_found(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pretrain(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), tmp_path / "run")
+    capsys.readouterr()  # what training said
     error = refused(capsys, "detect", str(tmp_path / "run"), "--store", str(store))
     assert "detect.safetensors: no such detector; train one with `kineme evaluate detect RUN`" in error

@@ -21,7 +21,7 @@ from kineme.evaluation.detection.metrics import (
 )
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.metrics import bootstrap_interval
-from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, Score, cell
+from kineme.evaluation.results import PRETRAINED, Result, Score
 
 Array = npt.NDArray[Any]
 
@@ -30,16 +30,17 @@ THRESHOLDS = (0.1, 0.3, 0.5)
 RANGE = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))  # ActivityNet's 0.5:0.05:0.95
 SEGMENTAL = (0.1, 0.25, 0.5)
 RESAMPLES = 200  # of test recordings, where lists have to be made anew for each
-SHOWN = {
-    ACCURACY: "frames",
-    "edit score": "edit",
-    "F1@50 (segmentation)": "F1@50",
-    "mAP_a@0.1 (PKU-MMD)": "mAP_a@0.1",
-    "mAP_a@0.3 (PKU-MMD)": "mAP_a@0.3",
-    HEADLINE: "mAP_a@0.5",
-    "mAP_v@0.5 (PKU-MMD)": "mAP_v@0.5",
-    "mAP@0.5 (ActivityNet)": "ActivityNet@0.5",
-}
+SHOWN = (
+    ACCURACY,
+    "edit score",
+    "F1@50 (segmentation)",
+    "mAP_a@0.1 (PKU-MMD)",
+    "mAP_a@0.3 (PKU-MMD)",
+    HEADLINE,
+    "mAP_v@0.5 (PKU-MMD)",
+    "mAP@0.5 (Pascal VOC)",
+    "mAP@0.5 (ActivityNet)",
+)
 
 
 def score(found: Detections, classes: int) -> dict[str, Score]:
@@ -119,15 +120,21 @@ def table(result: Result) -> Table:
     title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: detection, per cent"
     caption = (
         f"{result.train_clips} training and {result.test_clips} test recordings, seed {result.seed}; "
-        "mAP_a, mAP_v: PKU-MMD's; below: 95 % bootstrap interval"
+        "in brackets: 95 % bootstrap interval"
     )
     shown = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    columns = {**result.baselines, PRETRAINED: result.scores}
     shown.add_column("")
-    for heading in SHOWN.values():
-        shown.add_column(heading, justify="right")
-    for row in (RAW, RANDOM, PRETRAINED):
-        scores = result.scores if row == PRETRAINED else result.baselines.get(row, {})
-        if scores:
-            cells = [cell(scores.get(name), row == PRETRAINED) for name in SHOWN]
-            shown.add_row(row, *cells, style="bold" if row == PRETRAINED else "")
+    for name in columns:
+        shown.add_column(name, justify="right", style="bold" if name == PRETRAINED else "")
+    for name in SHOWN:
+        shown.add_row(
+            name, *(_cell(scores[name], full=scores is result.scores) for scores in columns.values())
+        )
     return shown
+
+
+def _cell(score: Score, *, full: bool) -> str:
+    if not full or score.interval is None:
+        return f"{score.value:.1f}"
+    return f"{score.value:.1f} ({score.interval[0]:.1f}–{score.interval[1]:.1f})"
