@@ -39,7 +39,7 @@ def compare(store: ClipStore) -> list[str]:
     if counts is None:
         return []
     complete = counts.total - counts.incomplete
-    found = len(store) if counts.what == "clips" else _videos(store)
+    found = _count(store, counts)
     if counts.incomplete and found == counts.total:
         lines = [f"{found:,} clips: as published, the {counts.incomplete} incomplete ones among them"]
     else:
@@ -50,6 +50,16 @@ def compare(store: ClipStore) -> list[str]:
         told = [f"{found:,} {part} ({_difference(found, there)})" for part, found, there in parts]
         lines.append(f"split {name}: {', '.join(told)}")
     return lines
+
+
+def is_complete(store: ClipStore) -> bool:
+    """Whether a store has all clips of a published data set, but for those listed as incomplete."""
+    counts = _PUBLISHED.get(store.manifest.source)
+    return counts is not None and counts.total - counts.incomplete <= _count(store, counts) <= counts.total
+
+
+def _count(store: ClipStore, counts: _Counts) -> int:
+    return len(store) if counts.what == "clips" else _videos(store)
 
 
 def _difference(found: int, published: int) -> str:

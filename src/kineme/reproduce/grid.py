@@ -1,0 +1,276 @@
+"""A grid: which recipes are trained on which clips and streams, and how they are measured.
+
+    epochs: 60                    # the same for all (or minutes); without either, as long as each recipe says
+    baselines: true               # a random encoder beside each one
+    stores:                       # name: the command that makes it
+      mine: kineme generate stores/mine
+    runs:                         # every combination of an entry's lists is a cell
+      - recipes: [usdrl-small, aimclr-small]
+        stores: [mine]
+        split: odd-even           # of the clips; without it, the recipe's
+        streams: [joint, bone, motion]
+        protocols: [linear, knn, {transfer: other, split: odd-even}]
+
+A list of one may be written without brackets. Where joint, bone and motion of a recipe are all measured by
+`linear`, their fusion is a row of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from yaml.constructor import SafeConstructor
+
+from kineme.arguments import did_you_mean
+from kineme.errors import KinemeError
+from kineme.packaged import find_recipe
+
+Stream = Literal["joint", "bone", "motion"]
+STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")
+FUSED = "joint+bone+motion"
+PROTOCOLS = ("linear", "knn", "finetune", "semi", "transfer")
+_ELSEWHERE = ("transfer",)  # protocols that are measured on another store
+_GRID = ("epochs", "minutes", "baselines", "stores", "runs")
+_ENTRY = ("recipes", "stores", "split", "streams", "protocols")
+_LISTS = ("recipes", "stores", "streams", "protocols")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A protocol, and the clips that it measures on.
+
+    Attributes:
+        protocol: one of `PROTOCOLS`.
+        store: its name in the grid; None: the clips of the pre-training.
+        split: of that store; None: the pre-training's.
+    """
+
+    protocol: str
+    store: str | None = None
+    split: str | None = None
+
+    def __str__(self) -> str:
+        where = f" to {self.store}" if self.store else ""
+        return self.protocol + where + (f" ({self.split})" if self.split else "")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One pre-training and what is measured of it.
+
+    Attributes:
+        recipe: its file.
+        store: name of its clips in the grid.
+        command: that makes these clips.
+        split: whose training part is trained on; None: the recipe's.
+        stream: joint, bone or motion.
+        measurements: how the encoder is measured.
+    """
+
+    recipe: Path
+    store: str
+    command: str
+    split: str | None
+    stream: Stream
+    measurements: tuple[Measurement, ...]
+
+    @property
+    def kin(self) -> str:
+        """The name without the stream: what cells have in common that can be fused."""
+        parts = [self.recipe.stem, self.store, *([self.split] if self.split else [])]
+        return re.sub(r"[^\w.+-]+", "-", "-".join(parts))
+
+    @property
+    def name(self) -> str:
+        """Of the cell in messages, and of its run directory."""
+        return f"{self.kin}-{self.stream}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a grid's file says.
+
+    Attributes:
+        name: of the file.
+        stores: name of a clip store → the command that makes it.
+        cells: in the order of the file.
+        epochs, minutes: of every pre-training; None: as long as its recipe says.
+        baselines: measure a random encoder and raw coordinates beside each encoder.
+    """
+
+    name: str
+    stores: Mapping[str, str]
+    cells: tuple[Cell, ...]
+    epochs: int | None = None
+    minutes: float | None = None
+    baselines: bool = False
+
+    @property
+    def fusions(self) -> list[tuple[Cell, ...]]:
+        """The cells of joint, bone and motion, in this order, of each recipe that has all three."""
+        found = []
+        for _, kin in groupby(sorted(self.cells, key=_kin), key=_kin):
+            linear = {cell.stream: cell for cell in kin if Measurement("linear") in cell.measurements}
+            if set(STREAMS) <= set(linear):
+                found.append(tuple(linear[stream] for stream in STREAMS))
+        return sorted(found, key=lambda cells: max(map(self.cells.index, cells)))
+
+
+def _kin(cell: Cell) -> str:
+    return cell.kin
+
+
+def load_grid(path: Path) -> Grid:
+    """Reads a grid's file.
+
+    Raises:
+        KinemeError: it is missing or no YAML, a key or name is unknown (the nearest is named), or a value is
+            of another type; the line is named.
+    """
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise KinemeError(f"{path}: cannot be read as a grid ({reason})") from error
+    if root is None:
+        raise KinemeError(f"{path}: is empty; a grid has the keys {', '.join(_GRID)}")
+    return _Reader(path).grid(root)
+
+
+@dataclass
+class _Reader:
+    """Turns the nodes of a grid's YAML into a grid, and knows the line of whatever is wrong."""
+
+    path: Path
+    commands: dict[str, str] = field(default_factory=dict)
+
+    def grid(self, root: yaml.Node) -> Grid:
+        given = self.mapping(root, _GRID, "a grid")
+        for key in ("stores", "runs"):
+            if key not in given:
+                raise self.error(root, f"has no {key}")
+        if "epochs" in given and "minutes" in given:
+            raise self.error(given["minutes"], "epochs and minutes exclude each other; drop one of the two")
+        self.commands = {
+            name: self.text(node, f"stores.{name}") for name, node in self.mapping(given["stores"]).items()
+        }
+        cells: dict[str, Cell] = {}
+        for entry in self.sequence(given["runs"], "runs"):
+            for cell in self.cells(entry):
+                if cell.name in cells:
+                    raise self.error(entry, f"{cell.name} is in the grid twice")
+                cells[cell.name] = cell
+        return Grid(
+            name=self.path.stem,
+            stores=self.commands,
+            cells=tuple(cells.values()),
+            epochs=int(self.number(given["epochs"], "epochs", whole=True)) if "epochs" in given else None,
+            minutes=float(self.number(given["minutes"], "minutes")) if "minutes" in given else None,
+            baselines=self.truth(given["baselines"], "baselines") if "baselines" in given else False,
+        )
+
+    def cells(self, entry: yaml.Node) -> list[Cell]:
+        """Every combination of an entry's lists."""
+        given = self.mapping(entry, _ENTRY, "an entry of runs")
+        for key in ("recipes", "stores", "protocols"):
+            if key not in given:
+                raise self.error(entry, f"this entry of runs has no {key}")
+        lists = {key: self.sequence(given[key], key) for key in _LISTS if key in given}
+        recipes = [self.recipe(node) for node in lists["recipes"]]
+        stores = [self.known(node, self.commands, "store") for node in lists["stores"]]
+        words = [self.known(node, STREAMS, "stream") for node in lists.get("streams", [])] or ["joint"]
+        measurements = tuple(self.measurement(node) for node in lists["protocols"])
+        split = self.text(given["split"], "split") if "split" in given else None
+        return [
+            Cell(recipe, store, self.commands[store], split, stream, measurements)
+            for recipe in recipes
+            for store in stores
+            for stream in STREAMS
+            if stream in words
+        ]
+
+    def recipe(self, node: yaml.Node) -> Path:
+        """A recipe beside the grid's file, or one that comes with Kineme."""
+        name = self.text(node, "recipes")
+        beside = self.path.parent / name
+        try:
+            found = beside if beside.is_file() else find_recipe(name)
+        except KinemeError as error:
+            raise self.error(node, str(error)) from error
+        if not found.is_file():
+            raise self.error(node, f"{name}: no such recipe, neither here nor beside the grid")
+        return found
+
+    def measurement(self, node: yaml.Node) -> Measurement:
+        """`knn`, or `{transfer: STORE, split: SPLIT}`."""
+        if isinstance(node, yaml.ScalarNode):
+            protocol = self.known(node, PROTOCOLS, "protocol")
+            if protocol in _ELSEWHERE:
+                raise self.error(
+                    node, f"{protocol} is to another store; write {{{protocol}: STORE, split: ...}}"
+                )
+            return Measurement(protocol)
+        given = self.mapping(node, (*_ELSEWHERE, "split"), "a protocol")
+        if len(given) - ("split" in given) != 1:
+            raise self.error(node, "name a protocol, such as knn or {transfer: STORE, split: ...}")
+        protocol = next(key for key in given if key != "split")
+        split = self.text(given["split"], "split") if "split" in given else None
+        return Measurement(protocol, self.known(given[protocol], self.commands, "store"), split)
+
+    def mapping(self, node: yaml.Node, known: Sequence[str] = (), what: str = "") -> dict[str, yaml.Node]:
+        """Keys and nodes of a mapping; of these keys only, where they are given."""
+        if not isinstance(node, yaml.MappingNode):
+            raise self.error(node, f"{what or 'this'} must be a mapping, with `key: value`")
+        found: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if known and name not in known:
+                hint = did_you_mean(name, known) or f"; {what} has {', '.join(known)}"
+                raise self.error(key, f"unknown key {name!r}{hint}")
+            if name in found:
+                raise self.error(key, f"{name!r} is there twice")
+            found[name] = value
+        return found
+
+    def sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
+        """The nodes of a list; a single word is a list of one."""
+        if isinstance(node, yaml.ScalarNode) and what in _LISTS:
+            return [node]
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            raise self.error(node, f"{what} must be a list, and not an empty one")
+        return list(node.value)
+
+    def known(self, node: yaml.Node, names: Sequence[str] | Mapping[str, Any], what: str) -> str:
+        """One of these names."""
+        word = self.text(node, what)
+        if word not in names:
+            hint = did_you_mean(word, names) or f"; there are {', '.join(names)}"
+            raise self.error(node, f"no {what} is called {word!r}{hint}")
+        return word
+
+    def text(self, node: yaml.Node, what: str) -> str:
+        if not isinstance(node, yaml.ScalarNode) or not node.value:
+            raise self.error(node, f"{what} must be text")
+        return str(node.value)
+
+    def number(self, node: yaml.Node, what: str, whole: bool = False) -> int | float:
+        value = SafeConstructor().construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value <= 0:
+            kind = "a whole number" if whole else "a number"
+            raise self.error(node, f"{what} must be {kind} over 0")
+        return value
+
+    def truth(self, node: yaml.Node, what: str) -> bool:
+        value = SafeConstructor().construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+        if not isinstance(value, bool):
+            raise self.error(node, f"{what} must be true or false")
+        return value
+
+    def error(self, node: yaml.Node, reason: str) -> KinemeError:
+        return KinemeError(f"{self.path}, line {node.start_mark.line + 1}: {reason}")

@@ -1,0 +1,73 @@
+"""Published figures, each with its source, for the recipes that train as published.
+
+A figure belongs to one cell: the recipe that comes with Kineme under that name, on the data set that it
+names, by the published split, and on these streams. It stands beside nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kineme.clips.published import is_complete
+from kineme.clips.store import ClipStore
+from kineme.packaged import recipes
+from kineme.reproduce.grid import FUSED, Cell
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure in per cent, and where it stands."""
+
+    value: float
+    source: str
+
+
+_CELLS = ("ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset", "pkummd1-xsub", "pkummd2-xsub")
+_AIMCLR = "AimCLR's repository; USDRL (arXiv 2412.09220), table 1"
+_RELEASED = "AimCLR's repository, released models"
+_SCDNET = "SCD-Net (arXiv 2309.05834)"
+_USDRL = "USDRL (arXiv 2412.09220), table 1"
+# Top-1 of linear evaluation by recipe, stream and cell.
+_LINEAR: tuple[tuple[str, str, tuple[float | None, ...], str], ...] = (
+    ("aimclr", "joint", (74.3, 79.7, 63.4, 63.4, 83.4, 38.5), _AIMCLR),
+    ("aimclr", FUSED, (79.2, 84.0, None, None, 87.8, None), _RELEASED),
+    ("scdnet", "joint", (86.6, 91.7, 76.9, 80.1, 91.9, 54.0), _SCDNET),
+    ("usdrl-sttr", "joint", (84.2, 90.8, 76.0, 76.9, None, 51.8), _USDRL),
+    ("usdrl-dste", "joint", (85.2, 91.7, 76.6, 78.1, None, 54.4), _USDRL),
+    ("usdrl-dste", FUSED, (87.1, 93.2, 79.3, 80.6, None, 59.7), _USDRL),
+)
+# (recipe, stream, protocol) → figure
+_FIGURES: dict[tuple[str, str, str], Published] = {
+    (f"{method}-{cell}", stream, "fused" if stream == FUSED else "linear"): Published(value, source)
+    for method, stream, values, source in _LINEAR
+    for cell, value in zip(_CELLS, values, strict=True)
+    if value is not None
+} | {("scdnet-ntu60-xsub", "joint", "knn"): Published(76.2, "SCD-Net's log")}
+# The scores of a protocol that are measured as the papers do. They report the best epoch of the probe.
+_PROBES = {"linear": ("last", "best"), "fused": ("last",), "knn": ("knn",)}
+
+
+def published(
+    cell: Cell, stream: str, protocol: str, probe: str, store: ClipStore | None
+) -> Published | None:
+    """The published figure of a cell, if that very cell was published.
+
+    Args:
+        cell: what was trained on which data.
+        stream: its stream, or `FUSED`.
+        protocol: such as `linear`.
+        probe: the score of that protocol.
+        store: its clips; where they are not there, the command that would make them says what they are.
+    """
+    name = cell.recipe.stem
+    figure = _FIGURES.get((name, stream, protocol))
+    if figure is None or probe not in _PROBES[protocol] or recipes().get(name) != cell.recipe or cell.split:
+        return None
+    return figure if _is_of(store, cell, name.split("-")[-2]) else None
+
+
+def _is_of(store: ClipStore | None, cell: Cell, data: str) -> bool:
+    """Whether the clips are a data set, all of it."""
+    if store is None:
+        return cell.command.split()[:3] == ["kineme", "prepare", data]
+    return store.manifest.source == data and is_complete(store)
