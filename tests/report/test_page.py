@@ -124,8 +124,8 @@ def test_the_header_says_the_first_figure_and_what_it_is_held_against(
     text, _ = whole
     result = Result.from_json(finished / "results" / "linear.json")
     header = text.partition("<header>")[2].partition("</header>")[0]
-    assert f"<strong>{result.scores['logistic'].value:.1f} %</strong>" in header
-    assert f"{result.baselines[RAW]['logistic'].value:.1f} % from raw coordinates" in header
+    assert f"<strong>{result.scores['logistic'].value:.1f}\u00a0%</strong>" in header
+    assert f"{result.baselines[RAW]['logistic'].value:.1f}\u00a0% from raw coordinates" in header
 
 
 def test_confused_classes_are_those_of_the_matrix(whole: tuple[str, Reader], finished: Path) -> None:
@@ -290,8 +290,8 @@ def test_detections_are_drawn_over_their_recordings(run: Path, tmp_path: Path) -
     text, reader = made(run, store=store)
     precision = result.scores["mAP_a@0.5 (PKU-MMD)"]
     assert precision.interval is not None
-    (table,) = (table for table in reader.tables if "mAP_a@0.5 " in table[0])
-    shown = dict(zip(map(str.strip, table[0]), table[1], strict=True))["mAP_a@0.5"].split()
+    (table,) = (table for table in reader.tables if "mAP_a@0.5 (PKU-MMD) " in table[0])
+    shown = dict(zip(map(str.strip, table[0]), table[1], strict=True))["mAP_a@0.5 (PKU-MMD)"].split()
     assert shown[0] == f"{precision.value:.1f}"
     assert shown[1] == "{:.1f}–{:.1f}".format(*precision.interval)
     players = [str(each["id"]) for each in reader.players if str(each["id"]).startswith("player")]

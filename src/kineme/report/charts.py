@@ -160,7 +160,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 def number(value: float) -> str:
     """Four significant digits, as people write them."""
-    if value != 0 and not 1e-3 <= abs(value) < 1e6:
+    if value != 0 and not 1e-4 <= abs(value) < 1e6:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
     digits = f"{value:.4g}"

@@ -27,7 +27,7 @@ def confusion(run: Run) -> list[Html]:
             tag(
                 "summary",
                 f"{TITLES.get(each.result.protocol, each.result.protocol)} ({each.file}), "
-                f"{title_of(each.result.detailed)}",
+                f"{title_of(each.result, each.result.detailed)}",
             ),
             _detail(each.result),
             class_="block",

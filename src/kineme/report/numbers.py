@@ -77,17 +77,17 @@ def headline(run: Run) -> Html:
         what = f"{probe} of detection, {_parts(result)}"
     else:
         probe = next(iter(result.scores))
-        manner = MEANING.get(probe, title_of(probe)).partition(",")[0]
+        manner = MEANING.get(probe, title_of(result, probe)).partition(",")[0]
         what = f"of {result.test_clips:,} test clips are recognised from the encoder's features by {manner}"
     score = result.scores[probe]
     low_high = f" (95 % interval {_interval(score)}) " if score.interval else " "
     others = [
-        f"{result.baselines[row][probe].value:.1f} % from {words}"
+        f"{result.baselines[row][probe].value:.1f}\u00a0% from {words}"
         for row, words in ((RANDOM, "a random encoder"), (RAW, "raw coordinates"))
         if probe in result.baselines.get(row, {})
     ]
     held = f", against {' and '.join(others)}" if others else ""
-    return tag("p", tag("strong", f"{score.value:.1f} %"), f"{low_high}{what}{held}.", class_="headline")
+    return tag("p", tag("strong", f"{score.value:.1f}\u00a0%"), f"{low_high}{what}{held}.", class_="headline")
 
 
 def unit(result: Result) -> str:
@@ -99,9 +99,9 @@ def _parts(result: Result) -> str:
     return f"{result.train_clips:,} training and {result.test_clips:,} test {unit(result)}"
 
 
-def title_of(probe: str) -> str:
-    """How a probe is called above a column."""
-    return COLUMNS.get(probe, SHOWN.get(probe, probe))
+def title_of(result: Result, probe: str) -> str:
+    """How a probe of a protocol is called above a column."""
+    return COLUMNS.get(f"{result.protocol} {probe}", COLUMNS.get(probe, probe))
 
 
 def _group(pairs: Sequence[Pair], several: bool) -> Html:
@@ -111,26 +111,27 @@ def _group(pairs: Sequence[Pair], several: bool) -> Html:
     probes = list(dict.fromkeys(probe for _, _, scores in rows for probe in scores))
     chief = [probe for probe in probes if probe in SHOWN] if first.protocol == DETECT else probes
     meaning = MEANING if first.protocol in PROBED else {}
-    explained = [f"{title_of(probe)}: {meaning[probe]}" for probe in probes if probe in meaning]
+    explained = [f"{title_of(first, probe)}: {meaning[probe]}" for probe in probes if probe in meaning]
     said = [f"{_parts(first)}, prepared by {first.store_recipe}", "; ".join(explained)]
     heading = f"{TITLES.get(first.protocol, first.protocol)}: {first.store}, {first.split}"
-    others = [probe for probe in probes if probe not in chief]
+    titles = {probe: title_of(first, probe) for probe in probes}
+    others = {probe: title for probe, title in titles.items() if probe not in chief}
     summary = tag("summary", "All other figures")
     more = tag("details", summary, _table(rows, others, "Other figures")) if others else ""
     return join(
         tag("h3", heading),
         tag("p", "".join(f"{each}. " for each in said if each), class_="faint"),
-        _table(rows, chief, heading),
+        _table(rows, {probe: titles[probe] for probe in chief}, heading),
         more,
         differences(pairs),
         [_remark(run, each, several) for run, each in pairs],
     )
 
 
-def _table(rows: Sequence[Row], probes: Sequence[str], label: str) -> Html:
-    """Baselines and runs by probe, each figure on an axis that all share."""
+def _table(rows: Sequence[Row], probes: Mapping[str, str], label: str) -> Html:
+    """Baselines and runs by probe (with its title), each figure on an axis that all share."""
     low, high = _axis([scores[probe] for _, _, scores in rows for probe in probes if probe in scores])
-    head = [tag("th", title_of(probe), scope="col") for probe in probes]
+    head = [tag("th", title, scope="col") for title in probes.values()]
     body = [
         tag(
             "tr",
