@@ -11,8 +11,9 @@
         streams: [joint, bone, motion]
         protocols: [linear, knn, {transfer: other, split: odd-even}]
 
-A list of one may be written without brackets. Where joint, bone and motion of a recipe are all measured by
-`linear`, their fusion is a row of its own.
+Protocols are linear, knn, finetune and semi, and on other clips transfer and detect. A recipe is a file
+beside the grid, or one that comes with Kineme. A list of one may be written without brackets. Where joint,
+bone and motion of a recipe are all measured by `linear`, their fusion is a row of its own.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from kineme.packaged import find_recipe
 Stream = Literal["joint", "bone", "motion"]
 STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")
 FUSED = "joint+bone+motion"
-PROTOCOLS = ("linear", "knn", "finetune", "semi", "transfer")
-_ELSEWHERE = ("transfer",)  # protocols that are measured on another store
+PROTOCOLS = ("linear", "knn", "finetune", "semi", "transfer", "detect")
+_ELSEWHERE = ("transfer", "detect")  # protocols that are measured on another store
 _GRID = ("epochs", "minutes", "baselines", "stores", "runs")
 _ENTRY = ("recipes", "stores", "split", "streams", "protocols")
 _LISTS = ("recipes", "stores", "streams", "protocols")
@@ -56,7 +57,7 @@ class Measurement:
     split: str | None = None
 
     def __str__(self) -> str:
-        where = f" to {self.store}" if self.store else ""
+        where = {"transfer": " to ", "detect": " in "}.get(self.protocol, "") + (self.store or "")
         return self.protocol + where + (f" ({self.split})" if self.split else "")
 
 
@@ -208,12 +209,12 @@ class _Reader:
         return found
 
     def measurement(self, node: yaml.Node) -> Measurement:
-        """`knn`, or `{transfer: STORE, split: SPLIT}`."""
+        """`knn`, or `{transfer: STORE, split: SPLIT}`; so is `detect`, whose recordings are untrimmed."""
         if isinstance(node, yaml.ScalarNode):
             protocol = self.known(node, PROTOCOLS, "protocol")
             if protocol in _ELSEWHERE:
                 raise self.error(
-                    node, f"{protocol} is to another store; write {{{protocol}: STORE, split: ...}}"
+                    node, f"{protocol} is on another store; write {{{protocol}: STORE, split: ...}}"
                 )
             return Measurement(protocol)
         given = self.mapping(node, (*_ELSEWHERE, "split"), "a protocol")

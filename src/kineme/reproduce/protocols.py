@@ -5,15 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+from typing import Protocol as Interface
 
+import numpy.typing as npt
+
+from kineme.clips.store import ClipStore
 from kineme.evaluation import finetune, linear, recognition
-from kineme.evaluation.recognition import Task
-from kineme.evaluation.results import Predictions, Result
+from kineme.evaluation.detection import protocol as detection
+from kineme.evaluation.detection.classifier import ClassifierSettings, Context
+from kineme.evaluation.detection.frames import Kind, windows_for
+from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
+from kineme.evaluation.recognition import Part, Task
+from kineme.evaluation.results import Result
 
 SEEDS = 3  # draws of few labels
+# Detection as `kineme evaluate detect` does it when nothing is said.
+KIND: Kind = "centred"
+WINDOW, CONTEXT, RULE = 64, Context(4, 16), "A"
 
-Found = tuple[Result, Predictions | None]
+
+class Kept(Interface):
+    """What can be written beside a result."""
+
+    def save(self, path: Path) -> None:
+        """Writes it into a file."""
+
+
+Found = tuple[Result, Mapping[str, Kept]]  # and by suffix what lies beside the result
 
 
 @dataclass(frozen=True)
@@ -21,40 +41,65 @@ class Protocol:
     """How a cell is measured.
 
     Attributes:
-        measure: (task, seed, with baselines) → the result and the predictions it is of.
+        measure: (task, seed, with baselines) → the result, and what is kept beside it.
         settings: the settings that this result would have if it were measured now.
-        scores: those of its scores that the table tells, the first of them for want of a result; none: all.
+        scores: those of its scores that the table tells; none: all.
+        rows_of: the clips that can be measured on, as `open_task` asks.
     """
 
     measure: Callable[[Task, int, bool], Found]
     settings: Callable[[Result], Any]
     scores: tuple[str, ...] = ()
+    rows_of: Callable[[ClipStore, str, Part], npt.NDArray[Any]] = recognition.labelled
 
     def settled(self, result: Result) -> bool:
         """Whether a result has the settings that it would have now."""
         return bool(json.loads(json.dumps(self.settings(result))) == result.settings)
 
 
-def _linear(result: Result) -> Any:
+def _linear(task: Task, seed: int, baselines: bool) -> Found:
+    result, predictions = recognition.linear(task, seed=seed, baselines=baselines)
+    return result, {".npz": predictions}
+
+
+def _linear_settings(result: Result) -> Any:
     return asdict(linear.settings_for(result.method))
 
 
-def _neighbour(result: Result) -> Any:
+def _knn(task: Task, seed: int, baselines: bool) -> Found:
+    result, predictions = recognition.knn(task, seed=seed, baselines=baselines)
+    return result, {".npz": predictions}
+
+
+def _knn_settings(result: Result) -> Any:
     return {"k": 1}
 
 
-def _both(result: Result) -> Any:
-    return {"linear": _linear(result), "knn": _neighbour(result)}
+def _transfer(task: Task, seed: int, baselines: bool) -> Found:
+    result, predictions = recognition.transfer(task, seed=seed, baselines=baselines)
+    return result, {".npz": predictions}
 
 
-def _tuned(result: Result) -> Any:
+def _transfer_settings(result: Result) -> Any:
+    return {"linear": _linear_settings(result), "knn": _knn_settings(result)}
+
+
+def _finetune(task: Task, seed: int, baselines: bool) -> Found:
+    result, predictions = finetune.finetune(task, seed=seed, from_scratch=baselines)
+    return result, {".npz": predictions}
+
+
+def _finetune_settings(result: Result) -> Any:
     return _on_labels(result.method, result.train_clips, result.settings)
 
 
-def _few(result: Result) -> Any:
+def _semi(task: Task, seed: int, baselines: bool) -> Found:
+    return finetune.semi(task, seeds=SEEDS, seed=seed, from_scratch=baselines), {}
+
+
+def _semi_settings(result: Result) -> Any:
     training = result.settings["training"]
-    shares = {f"{100 * fraction:g} %" for fraction in finetune.FRACTIONS}
-    if set(training) != shares:
+    if set(training) != {f"{100 * fraction:g} %" for fraction in finetune.FRACTIONS}:
         return None
     now = {share: _on_labels(result.method, kept["clips"], kept) for share, kept in training.items()}
     return {"seeds": SEEDS, "training": now}
@@ -66,32 +111,30 @@ def _on_labels(method: str, clips: int, kept: Mapping[str, Any]) -> dict[str, An
     return {key: value if key == "precision" else now.get(key, value) for key, value in kept.items()}
 
 
+def _detect(task: Task, seed: int, baselines: bool) -> Found:
+    windows = windows_for(task.pretrained.encoder, KIND, WINDOW)
+    result, found, detector = detection.detect(
+        task, windows, context=CONTEXT, rule=RULE, seed=seed, baselines=baselines
+    )
+    return result, {".npz": found, ".safetensors": detector}
+
+
+def _detect_settings(result: Result) -> Any:
+    asked = {"kind": KIND, "frames": WINDOW, "step": result.settings["windows"]["step"]}
+    now = {"windows": asked, "context": asdict(CONTEXT), "segments": RULE, "finetuned": None}
+    return {**now, "classifier": asdict(ClassifierSettings())}
+
+
 PROTOCOLS = {
-    "linear": Protocol(
-        lambda task, seed, baselines: recognition.linear(task, seed=seed, baselines=baselines),
-        _linear,
-        ("last", "best", "logistic"),
-    ),
-    "knn": Protocol(
-        lambda task, seed, baselines: recognition.knn(task, seed=seed, baselines=baselines),
-        _neighbour,
-        ("knn",),
-    ),
-    "finetune": Protocol(
-        lambda task, seed, baselines: finetune.finetune(task, seed=seed, from_scratch=baselines),
-        _tuned,
-        ("last", "best"),
-    ),
-    "semi": Protocol(
-        lambda task, seed, baselines: (
-            finetune.semi(task, seeds=SEEDS, seed=seed, from_scratch=baselines),
-            None,
-        ),
-        _few,
-    ),
-    "transfer": Protocol(
-        lambda task, seed, baselines: recognition.transfer(task, seed=seed, baselines=baselines),
-        _both,
-        ("last", "best", "logistic", "knn"),
+    "linear": Protocol(_linear, _linear_settings, ("last", "best", "logistic")),
+    "knn": Protocol(_knn, _knn_settings, ("knn",)),
+    "finetune": Protocol(_finetune, _finetune_settings, ("last", "best")),
+    "semi": Protocol(_semi, _semi_settings),
+    "transfer": Protocol(_transfer, _transfer_settings, ("last", "best", "logistic", "knn")),
+    "detect": Protocol(
+        _detect,
+        _detect_settings,
+        (HEADLINE, HEADLINE.replace("mAP_a", "mAP_v"), ACCURACY),
+        rows_of=detection.recorded,
     ),
 }

@@ -237,7 +237,10 @@ def shown(plan: Plan, found: Sequence[Row]) -> Table:
     """For the terminal: a section for each cell."""
     columns = [name for name in _TERMINAL if any(_SHOWN[name](row) for row in found)]
     table = Table(
-        title=f"{plan.grid.name}: top-1 %, {terms(plan)}", title_justify="left", min_width=60, box=SIMPLE_HEAD
+        title=f"{plan.grid.name}: per cent, {terms(plan)}",
+        title_justify="left",
+        min_width=60,
+        box=SIMPLE_HEAD,
     )
     table.add_column("")
     for name in columns:
@@ -291,7 +294,7 @@ def markdown(plan: Plan, found: Sequence[Row]) -> str:
     lines = [
         f"# {plan.grid.name}",
         "",
-        f"Top-1 in per cent; {terms(plan)}.",
+        f"Top-1, or what the protocol names, in per cent; {terms(plan)}.",
         "",
         f"| {' | '.join(columns)} |",
         f"|{'---|' * len(columns)}",

@@ -107,11 +107,15 @@ def train(plan: Plan, cell: Cell, say: Callable[[str], None]) -> None:
 def measure(plan: Plan, cell: Cell, measurement: Measurement) -> None:
     """Measures a cell that is trained; the result lies where `kineme evaluate` would write it."""
     store = plan.stores[measurement.store or cell.store]
-    task = recognition.open_task(plan.run(cell), store=store.path, split=measurement.split)
-    protocol = PROTOCOLS[measurement.protocol]
-    result, predictions = protocol.measure(task, plan.seed, plan.grid.baselines)
-    path = save(result, task.run, *task.qualifiers, *_seeded(plan), predictions=predictions)
-    assert path == plan.result_path(cell, measurement), path
+    protocol, path = PROTOCOLS[measurement.protocol], plan.result_path(cell, measurement)
+    task = recognition.open_task(
+        plan.run(cell), store=store.path, split=measurement.split, rows_of=protocol.rows_of
+    )
+    result, beside = protocol.measure(task, plan.seed, plan.grid.baselines)
+    for suffix, kept in beside.items():  # first, so that where there is a result, all of it is there
+        kept.save(path.with_suffix(suffix))
+    written = save(result, task.run, *task.qualifiers, *_seeded(plan))
+    assert written == path, (written, path)
     assert plan.result(cell, measurement) is not None, path  # or it would be measured for ever
 
 

@@ -1,0 +1,140 @@
+"""Grids as they are written: every combination is a cell, and a mistake is told by its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kineme.errors import KinemeError
+from kineme.packaged import find_grid, grids, recipes
+from kineme.reproduce.grid import Measurement, load_grid
+
+GRID = """\
+epochs: 2
+stores:
+  mine: kineme generate stores/mine
+  other: kineme prepare ntu60 RAW stores/other
+runs:
+  - recipes: [usdrl-small, own.yaml]
+    stores: mine
+    split: subjects:1,3
+    streams: [motion, joint, bone]
+    protocols: [linear, {transfer: other, split: xsub}]
+  - recipes: usdrl-small
+    stores: [mine, other]
+    protocols: knn
+"""
+
+
+def write(folder: Path, text: str = GRID) -> Path:
+    (folder / "own.yaml").write_text(recipes()["aimclr-small"].read_text())
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_every_combination_is_a_cell(tmp_path: Path) -> None:
+    grid = load_grid(write(tmp_path))
+    assert (grid.name, grid.epochs, grid.minutes, grid.baselines) == ("mine", 2, None, False)
+    assert [cell.name for cell in grid.cells] == [
+        "usdrl-small-mine-subjects-1-3-joint",
+        "usdrl-small-mine-subjects-1-3-bone",
+        "usdrl-small-mine-subjects-1-3-motion",
+        "own-mine-subjects-1-3-joint",
+        "own-mine-subjects-1-3-bone",
+        "own-mine-subjects-1-3-motion",
+        "usdrl-small-mine-joint",
+        "usdrl-small-other-joint",
+    ]
+    first, own, last = grid.cells[0], grid.cells[3], grid.cells[-1]
+    assert (first.recipe, own.recipe) == (recipes()["usdrl-small"], tmp_path / "own.yaml")
+    assert first.measurements == (Measurement("linear"), Measurement("transfer", "other", "xsub"))
+    assert [str(each) for each in first.measurements] == ["linear", "transfer to other (xsub)"]
+    assert (last.command, last.split) == ("kineme prepare ntu60 RAW stores/other", None)
+
+
+def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
+    found = load_grid(write(tmp_path)).fusions
+    assert [[cell.stream for cell in cells] for cells in found] == [["joint", "bone", "motion"]] * 2
+    assert [cells[0].kin for cells in found] == ["usdrl-small-mine-subjects-1-3", "own-mine-subjects-1-3"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("epochs: 2", "epoch: 2"), "line 1: unknown key 'epoch'; did you mean epochs?"),
+        (("epochs: 2", "epochs: 2.5"), "line 1: epochs must be a whole number over 0"),
+        (("epochs: 2", "minutes: soon"), "line 1: minutes must be a number over 0"),
+        (("epochs: 2", "baselines: maybe"), "line 1: baselines must be true or false"),
+        (("epochs: 2", "epochs: 2\nminutes: 3"), "line 2: epochs and minutes exclude each other"),
+        (("epochs: 2", "stores: {}"), "line 2: 'stores' is there twice"),
+        (
+            ("recipes: [usdrl-small,", "recipes: [usdrl-smal,"),
+            "line 6: usdrl-smal: no such recipe; did you mean",
+        ),
+        (("own.yaml]", "its.yaml]"), "line 6: its.yaml: no such recipe, neither here nor beside the grid"),
+        (("stores: mine", "stores: mind"), "line 7: no store is called 'mind'; did you mean mine?"),
+        (
+            ("streams: [motion", "streams: [motions"),
+            "line 9: no stream is called 'motions'; did you mean motion?",
+        ),
+        (("[linear,", "[liner,"), "line 10: no protocol is called 'liner'; did you mean linear?"),
+        (
+            ("[linear,", "[transfer,"),
+            "line 10: transfer is on another store; write {transfer: STORE, split: ...}",
+        ),
+        (
+            ("transfer: other", "transfer: others"),
+            "line 10: no store is called 'others'; did you mean other?",
+        ),
+        (("{transfer: other, split", "{split"), "line 10: name a protocol, such as knn"),
+        (("    streams:", "    stream:"), "line 9: unknown key 'stream'; did you mean streams?"),
+        (("    protocols: knn\n", ""), "line 11: this entry of runs has no protocols"),
+        (("[mine, other]", "[mine, mine]"), "line 11: usdrl-small-mine-joint is in the grid twice"),
+        (("[mine, other]", "[]"), "line 12: stores must be a list, and not an empty one"),
+        (("runs:", "run:"), "line 5: unknown key 'run'; did you mean runs?"),
+        ((GRID, "- a\n"), "line 1: a grid must be a mapping, with `key: value`"),
+        ((GRID, ""), "is empty; a grid has the keys epochs, minutes, baselines, stores, runs"),
+        ((GRID, "epochs: 3\n"), "line 1: has no stores"),
+        ((GRID, "stores: ["), "cannot be read as a grid (while parsing"),
+    ],
+)
+def test_a_mistake_is_told_by_its_line(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in GRID
+    path = write(tmp_path, GRID.replace(*change, 1))
+    with pytest.raises(KinemeError) as caught:
+        load_grid(path)
+    assert str(caught.value).startswith(str(path))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_grid_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KinemeError, match=r"publish: no such grid; did you mean published\?"):
+        find_grid("publish")
+    with pytest.raises(
+        KinemeError, match="xyz: no such grid; there are published, small, or name a YAML file"
+    ):
+        find_grid("xyz")
+    with pytest.raises(KinemeError, match=r"no.yaml: cannot be read as a grid \(No such file or directory\)"):
+        load_grid(tmp_path / "no.yaml")
+
+
+def test_the_published_grid_has_every_published_recipe() -> None:
+    grid = load_grid(grids()["published"])
+    published = {name for name in recipes() if not name.endswith("small") and name != "demo"}
+    assert {cell.recipe.stem for cell in grid.cells} == published
+    for cell in grid.cells:  # a recipe names its data, and its store is made of them
+        data = cell.recipe.stem.split("-")[-2]
+        recipe = " --recipe crossclr" if cell.recipe.stem.startswith("aimclr") else ""
+        assert cell.command == f"kineme prepare {data} RAW stores/{cell.store}{recipe}"
+
+
+def test_the_small_grid_trains_three_systems_on_equal_terms() -> None:
+    grid = load_grid(grids()["small"])
+    assert {cell.recipe.stem for cell in grid.cells} == {
+        "usdrl-small", "usdrl-dste-small", "scdnet-small", "aimclr-small",
+    }  # fmt: skip
+    assert {(cell.store, cell.split, cell.stream) for cell in grid.cells} == {("data", None, "joint")}
+    assert grid.epochs == 60
