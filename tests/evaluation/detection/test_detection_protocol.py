@@ -113,6 +113,16 @@ def test_features_are_computed_once(
             store_features(pretrained, store, rows, windows, tmp_path, device="cpu")
 
 
+def test_damaged_features_are_computed_again(
+    task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path
+) -> None:
+    features = np.array(store_features(pretrained, store, task.test, WINDOWS, tmp_path, device="cpu"))
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(kept.read_bytes()[:1000])
+    again = store_features(pretrained, store, task.test, WINDOWS, tmp_path, device="cpu")
+    np.testing.assert_array_equal(again, features)
+
+
 def test_features_that_are_not_finite_are_refused_by_recording(
     task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from rich.console import Console
-from rich.progress import Progress, TimeRemainingColumn
+from rich.progress import Progress
 from torch import Tensor
 
 from kineme.checkpoints import Pretrained
 from kineme.clips.batches import resident
 from kineme.clips.store import ClipStore
-from kineme.encoders.base import COORDINATES, Encoder, Features
-from kineme.encoders.base import ClipShape as Shape
+from kineme.encoders.base import COORDINATES, ClipShape, Encoder, Features
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.frames import Windows, frame_features
 from kineme.evaluation.features import cache_key
@@ -34,9 +34,9 @@ RAW_FRAMES = 16  # of a window of raw coordinates
 class RawCoordinates(Encoder):
     """A window itself as its feature, first body's origin subtracted: what an encoder has to beat."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: ClipShape) -> None:
         super().__init__()
-        self.shape = Shape(shape.layout, RAW_FRAMES, shape.bodies)
+        self.shape = ClipShape(shape.layout, RAW_FRAMES, shape.bodies)
         self.dim = COORDINATES * RAW_FRAMES * shape.layout.num_joints * shape.bodies
 
     def forward(self, clips: Tensor) -> Features:
@@ -71,9 +71,15 @@ def store_features(
         KinemeError: features are not finite, or the disk is full.
     """
     kept = folder / f"{cache_key(pretrained, store, rows, 'float16', windows=asdict(windows))}.npy"
-    if not kept.is_file():
-        _write(pretrained, store, rows, windows, kept, device)
-    found: Array = np.load(kept, mmap_mode="r", allow_pickle=False)
+    if kept.is_file():
+        with suppress(OSError, ValueError, EOFError):  # damaged: it is computed and written again
+            return _mapped(kept)
+    _write(pretrained, store, rows, windows, kept, device)
+    return _mapped(kept)
+
+
+def _mapped(path: Path) -> Array:
+    found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     return found
 
 
@@ -85,12 +91,11 @@ def _write(
     clips = resident(store, rows, device)
     total = int(offsets_of(store, rows)[-1])
     header = {"descr": HALF.str, "fortran_order": False, "shape": (total, encoder.dim)}
-    columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
     console = Console(stderr=True)
     with (
         written_aside(kept) as path,
         path.open("wb") as file,
-        Progress(*columns, console=console, transient=True, disable=total < PROGRESS_FROM) as bar,
+        Progress(console=console, transient=True, disable=total < PROGRESS_FROM) as bar,
     ):
         task = bar.add_task("Encoding frames", total=total)
         np.lib.format.write_array_header_1_0(file, header)

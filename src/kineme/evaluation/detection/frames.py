@@ -59,7 +59,7 @@ def windows_for(encoder: Encoder, kind: Kind, frames: int, step: int | None = No
 
 def times(start: Tensor, span: Tensor, frames: int) -> Tensor:
     """(N,) first frames and lengths of windows → (N, T) times of the T frames that they are resized to."""
-    return start[:, None] + (torch.arange(frames) + 0.5) * (span[:, None] / frames) - 0.5
+    return start[:, None] + (torch.arange(frames, device=start.device) + 0.5) * (span[:, None] / frames) - 0.5
 
 
 def as_input(joints: Tensor, shape: ClipShape, stream: str) -> Tensor:
