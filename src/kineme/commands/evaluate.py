@@ -315,7 +315,7 @@ def detect(
     A linear layer learns the class of every frame, or the background, from the frozen encoder's features;
     runs of frames become segments. Writes RUN/results/detect.json with all metrics by name, detect.npz with
     what was found where, and detect.safetensors, the detector, for `kineme detect`; with another store, split
-    or seed, or fine-tuned, these are appended to the name.
+    or seed, with tokens, rule B or fine-tuning, these are appended to the name.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -374,7 +374,12 @@ def detect(
         seed=seed,
         baselines=baselines,
     )
-    qualifiers = [*(["finetune"] if finetune else []), *([f"seed{seed}"] if seed else [])]
+    qualifiers = [
+        *(["tokens"] if kind == "tokens" else []),
+        *(["B"] if segments == "B" else []),
+        *(["finetune"] if finetune else []),
+        *([f"seed{seed}"] if seed else []),
+    ]
     path = save(result, task.run, *task.qualifiers, *qualifiers)
     found.save(path.with_suffix(".npz"))
     detector.save(path.with_suffix(".safetensors"))
