@@ -22,6 +22,7 @@ from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.results import PRETRAINED, RAW, Result
 from kineme.report.examined import examine
 from kineme.report.html import VOID
+from kineme.report.numbers import _worded
 from kineme.report.runs import read_runs
 
 from .conftest import HOSTILE, write_detections, write_recordings
@@ -126,6 +127,11 @@ def test_the_header_says_the_first_figure_and_what_it_is_held_against(
     header = text.partition("<header>")[2].partition("</header>")[0]
     assert f"<strong>{result.scores['logistic'].value:.1f}\u00a0%</strong>" in header
     assert f"{result.baselines[RAW]['logistic'].value:.1f}\u00a0% from raw coordinates" in header
+
+
+def test_settings_are_told_in_words() -> None:
+    settings = {"lr": 3.0, "init_std": None, "windows": {"kind": "tokens", "frames": 64}}
+    assert _worded(settings) == "lr 3.0, windows (kind tokens, frames 64)"
 
 
 def test_confused_classes_are_those_of_the_matrix(whole: tuple[str, Reader], finished: Path) -> None:

@@ -35,6 +35,8 @@ MEANING = {
     "mAP": "mean average precision of the ranking of all training clips",
 }
 
+MANNER = {"logistic": "logistic regression", "knn": "the nearest training clips", "last": "an SGD probe"}
+
 
 def numbers(runs: Sequence[Run]) -> Html:
     """All recognition results, those that were measured alike in one table."""
@@ -77,7 +79,7 @@ def headline(run: Run) -> Html:
         what = f"{probe} of detection, {_parts(result)}"
     else:
         probe = next(iter(result.scores))
-        manner = MEANING.get(probe, title_of(result, probe)).partition(",")[0]
+        manner = MANNER.get(probe, title_of(result, probe))
         what = f"of {result.test_clips:,} test clips are recognised from the encoder's features by {manner}"
     score = result.scores[probe]
     low_high = f" (95 % interval {_interval(score)}) " if score.interval else " "
@@ -202,10 +204,19 @@ def _interval(score: Score) -> str:
     return f"{score.interval[0]:.1f}–{score.interval[1]:.1f}" if score.interval else ""
 
 
+def _worded(settings: Mapping[str, Any]) -> str:
+    """Settings as words: `lr 3, windows (kind tokens, frames 64)`."""
+    return ", ".join(
+        f"{key} ({_worded(value)})" if isinstance(value, Mapping) else f"{key} {value}"
+        for key, value in settings.items()
+        if value is not None
+    ).replace("_", " ")
+
+
 def _remark(run: Run, measured: Measured, several: bool) -> Html:
     """Where the figures come from; a warning where the run has other weights now."""
     result = measured.result
-    settings = ", ".join(f"{key} {value}" for key, value in result.settings.items() if value is not None)
+    settings = _worded(result.settings)
     when = result.time.replace("T", " ").replace("+00:00", " UTC")
     where = f"{run.name}, {measured.file}" if several else measured.file
     text = f"{where}: {settings}; seed {result.seed}; measured {when}"
