@@ -30,7 +30,7 @@ _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _JOINTS = 25
 _BODY_NUMBERS = 10  # on a body's line of tracking state
 _JOINT_NUMBERS = 12
-_BLOCK = _BODY_NUMBERS + 1 + _JOINTS * _JOINT_NUMBERS  # numbers of one body in one frame
+_BODY_LINES = 2 + _JOINTS  # of one body in one frame
 _MAX_BODIES = 6  # that a Kinect v2 tracks at once
 _MAX_FRAMES = 100_000  # the longest clip has 300; a file that claims an hour is damaged
 _MAX_METRES = 1e4
@@ -96,50 +96,59 @@ def _numbers(file: RawFile) -> tuple[int, ...]:
 def read_skeleton(file: RawFile) -> Array:
     """(T, M, 25, 3) float32: the bodies of each frame in file order, zero where a frame has fewer than M.
 
-    A file is taken as one run of numbers, of which only counts and coordinates are looked at; if they do not
-    fit, it is gone through line by line to say where. Memory is asked for what the file holds, not for what
-    it claims.
+    Only counts and coordinates are looked at; if they do not fit, the file is gone through line by line to
+    say where. Memory is asked for what the file holds, not for what it claims.
 
     Raises:
         KinemeError: the file is missing, empty, binary, cut off, has another number of joints, or holds
             something that is no finite number; the message names the line.
     """
     data = file.read(_MAX_BYTES)
+    with contextlib.suppress(ValueError, IndexError):
+        return _parse(data)
     try:
-        return _parse(data.split())
+        return _parse(b"\n".join(b" ".join(line.split()) for line in data.splitlines() if line.strip()))
     except (ValueError, IndexError):
         _explain(file, data)
         raise
 
 
-def _parse(tokens: list[bytes]) -> Array:
-    """The numbers of a file → (T, M, 25, 3); ValueError or IndexError where they do not fit together."""
-    frames = int(tokens[0])
+def _parse(data: bytes) -> Array:
+    """A file without blank lines, single blanks between its numbers, → (T, M, 25, 3).
+
+    ValueError or IndexError where its numbers do not fit together.
+    """
+    lines = data.rstrip().decode("latin-1").split("\n")
+    frames = int(lines[0])
     at = 1
     rows: list[int] = []
     slots: list[int] = []
-    coordinates: list[bytes] = []
+    joints: list[str] = []
     for frame in range(frames):
-        bodies = int(tokens[at])
+        bodies = int(lines[at])
         at += 1
         if not 0 <= bodies <= _MAX_BODIES:
             raise ValueError
         for slot in range(bodies):
-            if int(tokens[at + _BODY_NUMBERS]) != _JOINTS:
+            if lines[at].count(" ") != _BODY_NUMBERS - 1 or int(lines[at + 1]) != _JOINTS:
                 raise ValueError
-            joints = tokens[at + _BODY_NUMBERS + 1 : at + _BLOCK]
-            for axis in range(3):
-                coordinates += joints[axis::_JOINT_NUMBERS]
+            joints += lines[at + 2 : at + _BODY_LINES]
             rows.append(frame)
             slots.append(slot)
-            at += _BLOCK
-    if at != len(tokens) or not 0 < frames <= _MAX_FRAMES:
-        raise ValueError
-    values = np.array([float(number) for number in coordinates])
-    if not (np.abs(values) < _MAX_METRES).all():  # NaN is not smaller either
+            at += _BODY_LINES
+    if at != len(lines) or not 0 < frames <= _MAX_FRAMES:
         raise ValueError
     xyz = np.zeros((frames, max(slots, default=-1) + 1, _JOINTS, 3), dtype=np.float32)
-    xyz[rows, slots] = values.reshape(-1, 3, _JOINTS).transpose(0, 2, 1)
+    if joints:
+        # A joint's line has all its numbers if it has the last one, and none has more if all together do not.
+        blanks = np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == ord(" "))
+        if blanks != len(rows) * (_BODY_NUMBERS - 1) + len(joints) * (_JOINT_NUMBERS - 1):
+            raise ValueError
+        wanted = (0, 1, 2, _JOINT_NUMBERS - 1)
+        values = np.loadtxt(joints, usecols=wanted, delimiter=" ", comments=None, ndmin=2)[:, :3]
+        if not (np.abs(values) < _MAX_METRES).all():  # NaN is not smaller either
+            raise ValueError
+        xyz[rows, slots] = values.reshape(-1, _JOINTS, 3)
     return xyz
 
 
@@ -170,7 +179,10 @@ def _explain(file: RawFile, data: bytes) -> None:
         return int(fields[0])
 
     def is_joint(fields: list[bytes]) -> bool:
-        return len(fields) == _JOINT_NUMBERS and all(abs(float(field)) < _MAX_METRES for field in fields[:3])
+        if len(fields) != _JOINT_NUMBERS or any(b"_" in fields[i] for i in (0, 1, 2, -1)):
+            return False
+        float(fields[-1])
+        return all(abs(float(field)) < _MAX_METRES for field in fields[:3])
 
     frames = count("the number of frames", 1, _MAX_FRAMES)
     for frame in range(1, frames + 1):
