@@ -6,6 +6,10 @@ is that frame's. One batch of windows is in memory at a time; features come out 
 
 USDRL publishes the first way, with windows of 64 frames. The second does better on recordings that were set
 aside for choosing (docs/results.md), so it is the default.
+
+Deviation: where windows overlap their tokens are averaged, so that no frame is read at a window's edge alone.
+Deviation: a centred window is resized to the frames that its encoder was trained on, all of them read; the
+reference evaluation reads every fourth.
 """
 
 from __future__ import annotations
