@@ -1,51 +1,80 @@
-"""Reading raw recordings: Kineme's parser of NTU text files beside a plain one, and the `agcn` recipe."""
+"""From raw recordings to a store: `kineme prepare` beside what one writes first, and its two parts."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
 
+from benchmarks.plain import agcn_frame_by_frame, read_line_by_line
 from benchmarks.timing import Part, interleaved, products
 from kineme.clips.generate import generate_clips
 from kineme.clips.recipes import get_recipe
 from kineme.clips.sources.ntu import read_skeleton
 from kineme.clips.sources.raw import RawFile
-from kineme.clips.store import Array
+from kineme.clips.store import Array, ClipStore
+from kineme.commands.prepare import prepare
 from kineme.layouts import get_layout
 
-CLIPS = 40
-LINES = ("Kineme's parser", "line by line", "agcn recipe")
+CLIPS = 200
 
 
-def measure_reading(threads: int, repeats: int, clock: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Median seconds a clip of `LINES`, one thread each, and of the calibration products.
+def measure_reading(
+    threads: int, repeats: int, clock: str
+) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
+    """Part → median seconds a clip of Kineme and of the plain program, in one process; calibration products.
 
-    The clips are generated ones, written as NTU text files; both parsers have to read the same from them.
+    The clips are generated ones, written as NTU text files; both programs have to make the same of them.
     """
     layout, agcn = get_layout("ntu25"), get_recipe("agcn")
-    drawn = generate_clips(subjects=2, repetitions=1, cameras=(1,), seed=0)
-    clips = [clip.xyz for clip, _ in zip(drawn, range(CLIPS), strict=False)]
+    drawn = generate_clips(subjects=4, repetitions=1, cameras=(1, 2), seed=0)
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{i}.skeleton" for i in range(len(clips))]
-        for path, xyz in zip(paths, clips, strict=True):
-            path.write_text(as_text(xyz), encoding="ascii")
-        assert all(
-            np.array_equal(read_skeleton(RawFile(PurePosixPath(path.name), path)), read_line_by_line(path))
-            for path in paths
-        )
+        raw, out = Path(folder) / "raw", Path(folder) / "store"
+        raw.mkdir()
+        for i, (clip, _) in enumerate(zip(drawn, range(CLIPS), strict=False)):
+            (raw / f"S001C001P001R{1 + i // 60:03}A{1 + i % 60:03}.skeleton").write_text(as_text(clip.xyz))
+        paths = sorted(raw.iterdir())
+        files = [RawFile(PurePosixPath(path.name), path) for path in paths]
+        clips = [read_skeleton(file) for file in files]
+        plain = [read_line_by_line(path) for path in paths]
+        assert all(map(np.array_equal, clips, plain))
+
+        def make_store() -> None:
+            shutil.rmtree(out, ignore_errors=True)
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                prepare("ntu60", raw, out, workers=1)
+
+        def make_array() -> None:
+            clips = [agcn_frame_by_frame(read_line_by_line(path)) for path in paths]
+            np.save(Path(folder) / "array.npy", np.concatenate(clips).astype(np.float32))
+
+        make_store()
+        make_array()
+        array = np.load(Path(folder) / "array.npy")
+        assert np.allclose(ClipStore(out).frames, array, atol=1e-5)
         parts = {
-            LINES[0]: Part(
-                lambda: [read_skeleton(RawFile(PurePosixPath(path.name), path)) for path in paths], 1
+            "kineme prepare": (make_store, make_array),
+            "reading": (
+                lambda: [read_skeleton(file) for file in files],
+                lambda: [read_line_by_line(path) for path in paths],
             ),
-            LINES[1]: Part(lambda: [read_line_by_line(path) for path in paths], 1),
-            LINES[2]: Part(lambda: [agcn(xyz, layout) for xyz in clips], 1),
+            "agcn": (
+                lambda: [agcn(xyz, layout) for xyz in clips],
+                lambda: [agcn_frame_by_frame(xyz) for xyz in clips],
+            ),
+        }
+        runs = {
+            f"{name}/{which}": Part(run, 1) for name, pair in parts.items() for which, run in enumerate(pair)
         }
         device = torch.device("cpu")
-        taken, product = interleaved(parts, products(device, threads), repeats, device, clock)
-    return {name: seconds / len(clips) for name, seconds in taken.items()}, product
+        taken, product = interleaved(runs, products(device, threads), repeats, device, clock)
+    seconds = {name: (taken[f"{name}/0"] / len(files), taken[f"{name}/1"] / len(files)) for name in parts}
+    return seconds, product
 
 
 def as_text(xyz: Array) -> str:
@@ -62,23 +91,3 @@ def as_text(xyz: Array) -> str:
                 for x, y, z in body
             ]
     return "\n".join(lines) + "\n"
-
-
-def read_line_by_line(path: Path) -> Array:
-    """What one writes first: a loop over lines, a float for every field that is looked at."""
-    with path.open(encoding="ascii") as file:
-        frames = []
-        for _ in range(int(file.readline())):
-            bodies = []
-            for _ in range(int(file.readline())):
-                file.readline()
-                joints = int(file.readline())
-                bodies.append(
-                    [[float(field) for field in file.readline().split()[:3]] for _ in range(joints)]
-                )
-            frames.append(bodies)
-    xyz = np.zeros((len(frames), max(map(len, frames)), 25, 3), dtype=np.float32)
-    for t, bodies in enumerate(frames):
-        for m, body in enumerate(bodies):
-            xyz[t, m] = body
-    return xyz
