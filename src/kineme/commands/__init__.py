@@ -79,32 +79,36 @@ def spelt_out(function: Function, words: Sequence[str]) -> Iterator[str]:
     """Words as people write them → options with one value each.
 
     A lone switch means yes: `--overwrite` becomes `--overwrite=true`. What follows a list's option, up to the
-    next one, is its list: `--actions wave "sit down"` becomes `--actions=["wave", "sit down"]`. Where a list
-    goes without an option, as the runs of `kineme report`, it is of all words that belong to none.
+    next one, is its list: `--actions wave "sit down"` becomes `--actions=["wave", "sit down"]`, and so does
+    `--actions wave --actions "sit down"`. Where a list goes without an option, as the runs of
+    `kineme report`, it is of all words that belong to none.
     """
     parameters = inspect.signature(function, eval_str=True).parameters
     kinds = {_option(name): parameter.annotation for name, parameter in parameters.items()}
     gathers = any(map(_is_bare_list, parameters.values()))
     gathered: list[str] = []
+    lists: dict[str, list[str]] = {}
     rest = list(words)
     while rest:
         word = rest.pop(0)
         option, equals, value = word.partition("=")
         if kinds.get(option) is bool and not equals and (not rest or rest[0].lower() not in TRUTH):
             yield f"{option}=true"
-        elif (entry := _entry_of(kinds.get(option))) is not None:
+        elif _entry_of(kinds.get(option)) is not None:
             values = [value] if equals else []
             while not equals and rest and not rest[0].startswith("--"):
                 values.append(rest.pop(0))
             if not values:
                 raise KinemeError(f"{option} needs a value")
-            yield f"{option}={_listed(values, quoted=entry is str)}"
+            lists.setdefault(option, []).extend(values)
         elif gathers and not word.startswith("-"):
             gathered.append(word)
         else:
             yield word
             if option in kinds and not equals and rest:
                 yield rest.pop(0)
+    for option, values in lists.items():
+        yield f"{option}={_listed(values, quoted=_entry_of(kinds[option]) is str)}"
     if gathered:
         yield _listed(gathered, quoted=True)
 

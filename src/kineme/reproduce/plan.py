@@ -36,6 +36,7 @@ from kineme.training.run import CONFIG
 from kineme.training.timing import with_epochs
 
 STORES = "stores.json"
+_LOOKING_ON = ("knn_every", "save_every", "device")  # settings that do not say what is learned
 Progress = Literal["to do", "interrupted", "trained"]
 
 
@@ -47,6 +48,7 @@ class Plan:
         grid: what is to be done.
         out: where.
         stores: name in the grid → the store, of those that are there.
+        recipes: file → its settings.
         epochs, minutes: of every pre-training; None: as long as its recipe says.
         seed: of all that is drawn.
     """
@@ -54,6 +56,7 @@ class Plan:
     grid: Grid
     out: Path
     stores: Mapping[str, ClipStore]
+    recipes: Mapping[Path, Config]
     epochs: int | None = None
     minutes: float | None = None
     seed: int = 0
@@ -64,7 +67,7 @@ class Plan:
 
     def config(self, cell: Cell) -> Config:
         """The settings of a cell whose clips are there, on this grid's terms."""
-        config = deepcopy(_recipe(cell.recipe))
+        config = deepcopy(self.recipes[cell.recipe])
         data, train = config.data, config.train
         data.store, data.stream = str(self.stores[cell.store].path.resolve()), cell.stream
         data.split = cell.split or data.split
@@ -73,10 +76,6 @@ class Plan:
         if self.minutes is not None:  # and none of them for looking at the accuracy
             train = replace(train, minutes=self.minutes, knn_every=0)
         return replace(config, train=replace(train, seed=self.seed))
-
-    def recipe_epochs(self, cell: Cell) -> int:
-        """For how many epochs the recipe by itself trains."""
-        return _recipe(cell.recipe).train.epochs
 
     def progress(self, cell: Cell) -> Progress:
         """How far the pre-training of a cell has come."""
@@ -151,7 +150,8 @@ def make_plan(
         seed: of all that is drawn.
 
     Raises:
-        KinemeError: a name is not the grid's, a path is no store, or `out` holds runs on other terms.
+        KinemeError: a name is not the grid's, a path is no store, a recipe is wrong, or `out` holds runs on
+            other terms.
     """
     for name in given:
         if name not in grid.stores:
@@ -166,7 +166,8 @@ def make_plan(
         epochs, minutes = grid.epochs, grid.minutes
     places = {name: given.get(name, Path("stores") / name) for name in grid.stores}
     stores = {name: ClipStore(path) for name, path in places.items() if name in given or path.exists()}
-    plan = Plan(grid, out, stores, epochs, minutes, seed)
+    recipes = {path: load_config(path) for path in dict.fromkeys(cell.recipe for cell in grid.cells)}
+    plan = Plan(grid, out, stores, recipes, epochs, minutes, seed)
     _check_clips(plan)
     for cell in grid.cells:
         _check_settings(plan, cell)
@@ -217,17 +218,18 @@ def _check_clips(plan: Plan) -> None:
 
 def _check_settings(plan: Plan, cell: Cell) -> None:
     """Refuses a run that is there on other terms. Keys that it does not have are younger than it."""
-    if (devices := _recipe(cell.recipe).train.devices) > 1:
+    if (devices := plan.recipes[cell.recipe].train.devices) > 1:
         raise KinemeError(f"{cell.recipe}: train.devices is {devices}; a grid trains on one device")
     run = plan.run(cell)
     if cell.store not in plan.stores or not (run / CONFIG).is_file():
         return
     kept, asked = kept_settings(run), plan.config(cell).to_dict()
     counted = ("epochs", "milestones", "warmup") if plan.minutes is not None else ()  # by the run itself
+    free = {f"train.{key}" for key in (*counted, *_LOOKING_ON)}
     for section, settings in asked.items():
         for key, value in settings.items():
             there = kept[section].get(key, value)
-            if there != value and not (section == "train" and key in counted):
+            if there != value and f"{section}.{key}" not in free:
                 raise KinemeError(
                     f"{run}: was trained with {section}.{key}={there}, and now it is {value}; "
                     "choose another --out, or the same terms"
@@ -254,11 +256,6 @@ def _read(path: Path) -> Result | None:
         return Result.from_json(path) if path.is_file() else None
     except KinemeError:
         return None
-
-
-@cache
-def _recipe(path: Path) -> Config:
-    return load_config(path)
 
 
 @cache

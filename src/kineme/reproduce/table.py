@@ -149,7 +149,7 @@ class _About:
             pretraining_seconds=self._pretraining() if result else None,
             evaluation_seconds=result.seconds if result else None,
             epochs=result.pretrained_epochs if result else None,
-            recipe_epochs=plan.recipe_epochs(cell),
+            recipe_epochs=plan.recipes[cell.recipe].train.epochs,
             probe_epoch=found.epoch,
             commit=result.commit if result else None,
         )
