@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,7 @@ from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
+from kineme.training.module import Pretraining
 from kineme.training.run import load_run_config, pretrain
 
 FILES = {"clips.npz", "config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
@@ -116,6 +118,15 @@ def test_streams_train_on_their_own_data(tmp_path: Path, settings: Settings, str
         pretrain(settings(data_stream=each, train_epochs=1), tmp_path / each)
     losses = [float(history(tmp_path / each)[0]["loss"]) for each in ("joint", stream)]
     assert losses[0] != losses[1]
+
+
+def test_one_process_trains_again_and_again_in_the_memory_of_one_training(
+    tmp_path: Path, settings: Settings
+) -> None:
+    for i in range(4):
+        pretrain(settings(train_epochs=1), tmp_path / str(i))
+        left = sum(type(each) is Pretraining for each in gc.get_objects())
+        assert left == 1, i  # the one that has just ended
 
 
 def test_skeletonclr_trains(tmp_path: Path, settings: Settings) -> None:

@@ -10,6 +10,7 @@ results/            what `kineme evaluate` found
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import warnings
@@ -123,6 +124,10 @@ def fit(module: Training, callbacks: Sequence[L.Callback], *, resume: Path | Non
     Raises:
         KinemeError: a GPU is asked for and there is none, a batch cannot be filled, or a loss is not finite.
     """
+    # Where one process trains several times, earlier trainers and modules hold each other, their weights and
+    # their clips, until they are collected.
+    gc.collect()
+    torch.cuda.empty_cache()  # does nothing where CUDA was not used
     train = module.train_config
     accelerator, precision = resolve_device(train)
     _quieten()
