@@ -107,7 +107,7 @@ def _with_fitting_epochs(
     epochs = stopwatch.epochs
     Console(stderr=True).print(
         f"{stopwatch.step_seconds:.2g} s a step, {stopwatch.epoch_steps} steps an epoch: "
-        f"{epochs} epochs in {minutes:g} minutes",
+        f"{epochs} epochs in {minutes:g} min",
         highlight=False,
     )
     return replace(config, train=with_epochs(config.train, epochs))
