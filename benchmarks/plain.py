@@ -32,7 +32,7 @@ def read_line_by_line(path: Path) -> Array:
 
 
 def agcn_frame_by_frame(xyz: Array) -> Array:
-    """(T, M, V, C) → (T, 2, V, C): a loop over bodies and frames; what it computes, see `recipes.py`."""
+    """(T, M, V, C) → (T, 2, V, C), as in `recipes.py`, in loops over bodies, frames, and to centre joints."""
     frames = len(xyz)
     bodies = []
     for m in range(min(xyz.shape[1], 4)):
