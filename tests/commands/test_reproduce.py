@@ -249,6 +249,43 @@ def test_another_data_set_is_transferred_to(here: Path, capsys: pytest.CaptureFi
     assert found["knn"]["protocol"] == "transfer to other (subjects:1,2)"
 
 
+def test_actions_are_detected_in_recordings(here: Path) -> None:
+    few = ["--subjects", "4", "--repetitions", "1", "--cameras", "1", "--actions", "wave", "bow", "sit down"]
+    assert main(["generate", "stores/short", *few]) == 0
+    assert main(["generate", "stores/long", "--untrimmed", "--seconds", "15", *few]) == 0
+    grid = "stores: {short: kineme generate stores/short, long: kineme generate stores/long}\nruns:\n"
+    cell = "  - {recipes: usdrl.yaml, stores: short, protocols: [{detect: long}]}\n"
+    (here / "usdrl.yaml").write_text(USDRL.replace("batch_size: 8", "batch_size: 6"))
+    (here / "grid.yaml").write_text(grid + cell)
+    assert main(["reproduce", "grid.yaml"]) == 0
+    results = here / "reproduced" / "grid" / "runs" / "usdrl-short-joint" / "results"
+    scores = Result.from_json(results / "detect-long.json").scores
+    names = ["mAP_a@0.5 (PKU-MMD)", "mAP_v@0.5 (PKU-MMD)", "frame accuracy"]
+    assert [(row["protocol"], row["score"], row["obtained"]) for row in rows()] == [
+        ("detect in long", name, scores[name].value) for name in names
+    ]
+    assert {path.suffix for path in results.iterdir()} == {".json", ".npz", ".safetensors"}
+
+
+@pytest.mark.slow
+def test_encoders_are_fine_tuned(here: Path) -> None:
+    grid = GRID.replace("[linear, knn]", "[finetune, semi]").replace(
+        "[aimclr.yaml, usdrl.yaml]", "usdrl.yaml"
+    )
+    (here / "grid.yaml").write_text(grid.replace("baselines: true\n", ""))
+    assert main(["reproduce", "grid.yaml", "--only", "usdrl-moves"]) == 0
+    found = {f"{row['protocol']} {row['score']}": row for row in rows()[:-1]}
+    shares = ["semi 1 %", "semi 5 %", "semi 10 %", "semi 20 %"]
+    assert [*found] == ["finetune last", "finetune best", *shares]
+    semi = Result.from_json(here / "reproduced/grid/runs/usdrl-moves-joint/results/semi.json")
+    for share in shares:
+        score = semi.scores[share.removeprefix("semi ")]
+        assert (found[share]["obtained"], found[share]["deviation"]) == (score.value, score.deviation)
+    before = times(here)
+    assert main(["reproduce", "grid.yaml", "--only", "usdrl-moves"]) == 0
+    assert times(here) == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -277,7 +314,11 @@ def test_mistakes_earn_one_line(
 
 
 @pytest.mark.parametrize(
-    "moment", ["runs/aimclr-moves-joint/state.ckpt", "runs/usdrl-moves-joint/config.yaml"]
+    "moment",
+    [
+        "runs/aimclr-moves-joint/state.ckpt",
+        pytest.param("runs/usdrl-moves-joint/config.yaml", marks=pytest.mark.slow),
+    ],
 )
 def test_a_grid_that_was_killed_goes_on(here: Path, moment: str) -> None:
     """Killed while the first cell trains, or as the second begins; it ends as if nothing had been."""

@@ -180,7 +180,7 @@ _SHOWN: dict[str, Callable[[Row], str]] = {
     "recipe": lambda row: row.recipe,
     "data": lambda row: f"{row.store}, {row.split}" if row.split else row.store,
     "stream": lambda row: row.stream,
-    "protocol": lambda row: f"{row.protocol}: {label(row)}" if label(row) else row.protocol,
+    "protocol": lambda row: measured_as(row),
     "published": lambda row: _figure(row.published),
     OBTAINED: lambda row: obtained(row),
     "difference": lambda row: "" if row.difference is None else f"{row.difference:+.1f}",
@@ -193,18 +193,21 @@ _SHOWN: dict[str, Callable[[Row], str]] = {
 _TERMINAL = ("published", OBTAINED, "difference", "random", "pre-training", "evaluation", "epochs")
 
 
-def label(row: Row) -> str:
-    """A score by its column in other tables; none where there is one only, or nothing yet."""
-    return "" if row.score == row.protocol or row.obtained is None else COLUMNS.get(row.score, row.score)
+def measured_as(row: Row) -> str:
+    """A protocol and its score, called as in other tables; without the score where there is no other."""
+    if row.score == row.protocol or row.obtained is None:
+        return row.protocol
+    qualified = f"{row.protocol} {row.score}"
+    return COLUMNS.get(qualified, f"{row.protocol}: {COLUMNS.get(row.score, row.score)}")
 
 
 def obtained(row: Row) -> str:
-    """A figure with its interval or deviation, or why there is none."""
+    """A figure with its interval, and its deviation over seeds, or why there is none."""
     if row.obtained is None:
         return f"{row.state}: {row.note}" if row.note else row.state
-    if row.deviation is not None:
-        return f"{row.obtained:.1f} ± {row.deviation:.1f}"
-    return f"{row.obtained:.1f}" + (f" [{row.low:.1f}–{row.high:.1f}]" if row.low is not None else "")
+    deviation = "" if row.deviation is None else f" ± {row.deviation:.1f}"
+    interval = "" if row.low is None else f" [{row.low:.1f}–{row.high:.1f}]"
+    return f"{row.obtained:.1f}{deviation}{interval}"
 
 
 def epochs(row: Row) -> str:
