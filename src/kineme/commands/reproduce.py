@@ -52,6 +52,7 @@ def reproduce(
     from kineme.reproduce import table
     from kineme.reproduce.grid import load_grid
     from kineme.reproduce.plan import make_plan
+    from kineme.reproduce.rows import rows
     from kineme.reproduce.work import Failures, chosen, work_off
 
     found = load_grid(find_grid(grid))
@@ -68,13 +69,13 @@ def reproduce(
         return
 
     def tell(failures: Failures) -> None:
-        table.write(plan, table.rows(plan, failures))
+        table.write(plan, rows(plan, failures))
 
     failures = work_off(plan, only=only or [], tell=tell)
-    rows = table.rows(plan, failures)
-    table.write(plan, rows)
-    console.print(table.shown(plan, rows))
-    for note in table.notes(rows):
+    done = rows(plan, failures)
+    table.write(plan, done)
+    console.print(table.shown(plan, done))
+    for note in table.notes(done):
         console.print(note, markup=False, highlight=False)
     Console(stderr=True).print(
         f"written to {out / 'table.md'}, .csv and .json", highlight=False, soft_wrap=True

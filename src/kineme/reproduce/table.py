@@ -1,178 +1,22 @@
-"""What came of a grid: published beside obtained, for the terminal and as table.md, table.csv, table.json."""
+"""Rows of a grid for the terminal, and as table.md, table.csv and table.json."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from kineme import __version__
-from kineme.evaluation.results import COLUMNS, RANDOM, SCRATCH, Result, Score, source_commit
+from kineme.evaluation.results import COLUMNS, source_commit
 from kineme.files import written_aside
-from kineme.reproduce.grid import FUSED, Cell, Measurement
 from kineme.reproduce.plan import Plan
-from kineme.reproduce.protocols import PROTOCOLS
-from kineme.reproduce.published import published
-from kineme.reproduce.work import duration, fused, measured
-from kineme.training.callbacks import HISTORY
-
-State = Literal["done", "to do", "interrupted", "failed", "no data"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure of one cell, or what became of it.
-
-    Attributes:
-        recipe, store, split, stream: the cell; `store` by its name in the grid.
-        protocol, score: what was measured.
-        published, source: the published figure of this very cell, in per cent, and where it stands.
-        obtained, low, high, deviation: the figure, its 95 % bootstrap interval, its standard deviation over
-            seeds where it is a mean over them.
-        difference: obtained - published.
-        baseline: the same figure of a random encoder, or of one trained from scratch.
-        pretraining_seconds, evaluation_seconds: how long that took; the latter is of the protocol as a whole.
-        epochs: of pre-training; `recipe_epochs` are those that the recipe has by itself.
-        probe_epoch: of the probe's training.
-        commit: of Kineme as it was measured.
-        state, note: whether it is done, and why not.
-    """
-
-    recipe: str
-    store: str
-    split: str
-    stream: str
-    protocol: str
-    score: str
-    state: State
-    note: str = ""
-    published: float | None = None
-    source: str | None = None
-    obtained: float | None = None
-    low: float | None = None
-    high: float | None = None
-    deviation: float | None = None
-    difference: float | None = None
-    baseline: float | None = None
-    pretraining_seconds: float | None = None
-    evaluation_seconds: float | None = None
-    epochs: int | None = None
-    recipe_epochs: int | None = None
-    probe_epoch: int | None = None
-    commit: str | None = None
-
-
-def rows(plan: Plan, failures: Mapping[str, str]) -> list[Row]:
-    """Every cell of a grid, protocol by protocol; the fusion of streams stands below them."""
-    found: list[Row] = []
-    fusions = {max(cells, key=plan.grid.cells.index).name: cells for cells in plan.grid.fusions}
-    for cell in plan.grid.cells:
-        for measurement in cell.measurements:
-            failure = failures.get(measured(cell, measurement), failures.get(cell.name))
-            found += _measured(plan, cell, measurement, failure)
-        if cell.name in fusions:
-            found += _fused(plan, fusions[cell.name], failures.get(fused(fusions[cell.name])))
-    return found
-
-
-def _measured(plan: Plan, cell: Cell, measurement: Measurement, failure: str | None) -> list[Row]:
-    protocol = PROTOCOLS[measurement.protocol]
-    result = plan.result(cell, measurement)
-    about = _About(plan, cell, cell.stream, str(measurement), measurement.protocol)
-    if result is not None:
-        return [about.row(name, result) for name in protocol.scores or result.scores]
-    if missing := plan.missing(cell, measurement):
-        state: State = "no data"
-        note = f"{missing} ({plan.grid.stores[missing]})"
-    elif failure is not None:
-        state, note = "failed", failure
-    else:
-        state, note = "interrupted" if plan.progress(cell) == "interrupted" else "to do", ""
-    return [about.row(next(iter(protocol.scores), ""), state=state, note=note)]
-
-
-def _fused(plan: Plan, cells: tuple[Cell, ...], failure: str | None) -> list[Row]:
-    first = cells[0]
-    about = _About(plan, first, FUSED, "fused", "fused")
-    result = plan.fused(cells)
-    if result is not None:
-        return [about.row(name, result) for name in ("last", "logistic")]
-    if plan.missing(first):
-        return [about.row("last", state="no data", note=f"{first.store} ({first.command})")]
-    return [about.row("last", state="failed" if failure else "to do", note=failure or "")]
-
-
-@dataclass(frozen=True)
-class _About:
-    """What the rows of one measurement have in common."""
-
-    plan: Plan
-    cell: Cell
-    stream: str
-    title: str
-    protocol: str
-
-    def row(self, score: str, result: Result | None = None, *, state: State = "done", note: str = "") -> Row:
-        plan, cell = self.plan, self.cell
-        figure = published(cell, self.stream, self.protocol, score, plan.stores.get(cell.store))
-        found = result.scores[score] if result else Score(0.0)
-        low, high = found.interval or (None, None)
-        baselines = (
-            [result.baselines[each] for each in (RANDOM, SCRATCH) if each in result.baselines]
-            if result
-            else []
-        )
-        beside = next((each[score].value for each in baselines if score in each), None)
-        return Row(
-            recipe=cell.recipe.stem,
-            store=cell.store,
-            split=result.split if result else cell.split or "",
-            stream=self.stream,
-            protocol=self.title,
-            score=score,
-            state=state,
-            note=note,
-            published=figure.value if figure else None,
-            source=figure.source if figure else None,
-            obtained=found.value if result else None,
-            low=low,
-            high=high,
-            deviation=found.deviation,
-            difference=found.value - figure.value if figure and result else None,
-            baseline=beside,
-            pretraining_seconds=self._pretraining() if result else None,
-            evaluation_seconds=result.seconds if result else None,
-            epochs=result.pretrained_epochs if result else None,
-            recipe_epochs=plan.recipes[cell.recipe].train.epochs,
-            probe_epoch=found.epoch,
-            commit=result.commit if result else None,
-        )
-
-    def _pretraining(self) -> float | None:
-        """Seconds of pre-training, of all streams that are fused."""
-        streams = (
-            [cell for cell in self.plan.grid.cells if cell.kin == self.cell.kin]
-            if self.stream == FUSED
-            else []
-        )
-        seconds = [_seconds(self.plan.run(cell) / HISTORY) for cell in streams or [self.cell]]
-        return sum(each for each in seconds if each is not None) if None not in seconds else None
-
-
-def _seconds(history: Path) -> float | None:
-    """What history.csv says that a pre-training has taken."""
-    if not history.is_file():
-        return None
-    with history.open(newline="") as file:
-        taken = [row["seconds"] for row in csv.DictReader(file)]
-    return float(taken[-1]) if taken else None
-
+from kineme.reproduce.rows import Row
+from kineme.reproduce.work import duration
 
 OBTAINED = "obtained [95 % interval]"
 # Column → what stands in it.
@@ -230,7 +74,7 @@ def terms(plan: Plan) -> str:
     if plan.epochs is not None:
         length = f"{plan.epochs} epochs each"
     elif plan.minutes is not None:
-        length = f"{plan.minutes:g} minutes of pre-training each"
+        length = f"{plan.minutes:g} min of pre-training each"
     else:
         length = "as long as each recipe says"
     return f"{length}, seed {plan.seed}"
