@@ -25,8 +25,8 @@ from kineme.evaluation.classifier import classify
 from kineme.evaluation.finetune import SETTINGS, finetune, semi, settings_for
 from kineme.evaluation.linear import Epoch
 from kineme.evaluation.metrics import top_k
-from kineme.evaluation.recognition import Task, open_task
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result
+from kineme.evaluation.task import Task, open_task
 
 ENCODERS = {
     "aimclr": {"name": "stgcn", "channels": [8, 16], "strided": [1], "dropout": 0.0},

@@ -9,8 +9,8 @@ from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
     from kineme.clips.store import ClipStore
-    from kineme.evaluation.recognition import Task
     from kineme.evaluation.results import Result
+    from kineme.evaluation.task import Task
 
 GENERATED_SPLIT = "odd-even+cameras:2,3"  # test: people and a camera that training has not seen
 SHOWN = 6  # clips drawn as strips of skeletons
@@ -46,6 +46,7 @@ def demo(
     from kineme.config import load_config
     from kineme.evaluation import figures, recognition
     from kineme.evaluation.results import save, table
+    from kineme.evaluation.task import open_task
     from kineme.packaged import find_recipe
     from kineme.training.callbacks import HISTORY
     from kineme.training.run import pretrain
@@ -65,7 +66,7 @@ def demo(
     pretrain(config, run, overwrite=True)
     if measured:
         say("[bold]3/4[/] evaluation")
-        task = recognition.open_task(run)
+        task = open_task(run)
         found = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
         results = [result for result, _ in found]
         for result, predictions in found:

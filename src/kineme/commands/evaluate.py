@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kineme.errors import KinemeError, check_between
+from kineme.evaluation.detection.defaults import KIND, NEIGHBOURS, RULE, WINDOW, Kind, Rule
 
 if TYPE_CHECKING:
-    from kineme.evaluation.recognition import Task
     from kineme.evaluation.results import Predictions, Result
+    from kineme.evaluation.task import Task
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -49,8 +50,9 @@ def linear(
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
     """
     from kineme.evaluation import recognition
+    from kineme.evaluation.task import open_task
 
-    task = recognition.open_task(
+    task = open_task(
         run,
         store=store,
         split=split,
@@ -97,8 +99,9 @@ def knn(
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
     """
     from kineme.evaluation import recognition
+    from kineme.evaluation.task import open_task
 
-    task = recognition.open_task(
+    task = open_task(
         run,
         store=store,
         split=split,
@@ -149,10 +152,11 @@ def transfer(
     """
     from kineme.evaluation import finetune as tuning
     from kineme.evaluation import recognition
+    from kineme.evaluation.task import open_task
 
     if store is None:
         raise KinemeError("transfer is to another data set than that of the pre-training; pass --store")
-    task = recognition.open_task(
+    task = open_task(
         run,
         store=store,
         split=split,
@@ -204,9 +208,9 @@ def finetune(
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
     """
     from kineme.evaluation import finetune as tuning
-    from kineme.evaluation import recognition
+    from kineme.evaluation.task import open_task
 
-    task = recognition.open_task(
+    task = open_task(
         run,
         store=store,
         split=split,
@@ -264,9 +268,9 @@ def semi(
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
     """
     from kineme.evaluation import finetune as tuning
-    from kineme.evaluation import recognition
+    from kineme.evaluation.task import open_task
 
-    task = recognition.open_task(
+    task = open_task(
         run,
         store=store,
         split=split,
@@ -294,11 +298,11 @@ def detect(
     *,
     store: Path | None = None,
     split: str | None = None,
-    kind: Literal["centred", "tokens"] = "centred",
-    window: int = 64,
+    kind: Kind = KIND,
+    window: int = WINDOW,
     step: int | None = None,
-    context: int = 4,
-    segments: Literal["A", "B"] = "A",
+    context: int = NEIGHBOURS,
+    segments: Rule = RULE,
     finetune: bool = False,
     epochs: int | None = None,
     lr: float | None = None,
@@ -342,18 +346,18 @@ def detect(
     """
     from rich.console import Console
 
-    from kineme.evaluation import recognition
     from kineme.evaluation.detection import finetune as tuning
     from kineme.evaluation.detection import protocol
     from kineme.evaluation.detection.classifier import Context
     from kineme.evaluation.detection.frames import windows_for
     from kineme.evaluation.detection.scores import table
     from kineme.evaluation.results import save
+    from kineme.evaluation.task import open_task
 
     if not finetune and (epochs is not None or lr is not None):
         raise KinemeError("--epochs and --lr are of fine-tuning; pass --finetune, or leave them out")
     check_between("--context", context, 0)
-    task = recognition.open_task(
+    task = open_task(
         run,
         store=store,
         split=split,

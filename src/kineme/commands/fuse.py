@@ -51,8 +51,8 @@ def fuse(
 
     from kineme.errors import KinemeError
     from kineme.evaluation import fusion
-    from kineme.evaluation.recognition import open_task
     from kineme.evaluation.results import save
+    from kineme.evaluation.task import open_task
 
     if search and weights:
         raise KinemeError("--search finds the weights; leave out --weights")

@@ -21,7 +21,7 @@ from kineme.errors import check_between
 from kineme.evaluation.features import clip_input
 from kineme.evaluation.linear import Epoch
 from kineme.evaluation.metrics import top_k
-from kineme.evaluation.recognition import Task
+from kineme.evaluation.task import Task
 from kineme.training.run import fit
 from kineme.training.supervised import Supervised, View
 

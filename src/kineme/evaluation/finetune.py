@@ -25,8 +25,9 @@ from kineme.config import TrainConfig
 from kineme.errors import KinemeError
 from kineme.evaluation.classifier import classify, where_measured
 from kineme.evaluation.linear import EVALUATE_EVERY, Epoch
-from kineme.evaluation.recognition import Outcome, Task, report
+from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
+from kineme.evaluation.task import Task
 from kineme.training.run import resolve_device
 
 Array = npt.NDArray[Any]

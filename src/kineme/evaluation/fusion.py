@@ -25,7 +25,6 @@ from kineme.errors import KinemeError
 from kineme.evaluation.features import extract
 from kineme.evaluation.linear import SGDSettings, logistic, sgd
 from kineme.evaluation.metrics import top_k
-from kineme.evaluation.recognition import Task
 from kineme.evaluation.results import (
     Predictions,
     Result,
@@ -34,6 +33,7 @@ from kineme.evaluation.results import (
     result_path,
     source_commit,
 )
+from kineme.evaluation.task import Task
 
 Array = npt.NDArray[Any]
 

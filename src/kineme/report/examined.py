@@ -16,7 +16,7 @@ from kineme.drawing.posture import present
 from kineme.errors import KinemeError
 from kineme.evaluation.features import extract
 from kineme.evaluation.knn import nearest
-from kineme.evaluation.recognition import open_task
+from kineme.evaluation.task import open_task
 from kineme.report.html import Html, note, tag
 from kineme.report.runs import DETECT, Run, store_measured, stores_of
 

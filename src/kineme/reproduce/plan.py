@@ -107,7 +107,7 @@ class Plan:
         return result if found == wanted and protocol.settled(result) else None
 
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
-        """Where `kineme evaluate` writes this measurement, see `recognition.Task.qualifiers`."""
+        """Where `kineme evaluate` writes this measurement, see `task.Task.qualifiers`."""
         data = self.config(cell).data
         assert data.store is not None
         store = self.stores[measurement.store or cell.store].path.resolve()

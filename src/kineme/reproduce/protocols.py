@@ -15,15 +15,13 @@ from kineme.clips.store import ClipStore
 from kineme.evaluation import finetune, linear, recognition
 from kineme.evaluation.detection import protocol as detection
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context
-from kineme.evaluation.detection.frames import Kind, windows_for
+from kineme.evaluation.detection.defaults import KIND, NEIGHBOURS, RULE, WINDOW
+from kineme.evaluation.detection.frames import windows_for
 from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
-from kineme.evaluation.recognition import Part, Task
 from kineme.evaluation.results import Result
+from kineme.evaluation.task import Part, Task, labelled
 
 SEEDS = 3  # draws of few labels
-# Detection as `kineme evaluate detect` does it when nothing is said.
-KIND: Kind = "centred"
-WINDOW, CONTEXT, RULE = 64, Context(4, 16), "A"
 
 
 class Kept(Interface):
@@ -50,7 +48,7 @@ class Protocol:
     measure: Callable[[Task, int, bool], Found]
     settings: Callable[[Result], Any]
     scores: tuple[str, ...] = ()
-    rows_of: Callable[[ClipStore, str, Part], npt.NDArray[Any]] = recognition.labelled
+    rows_of: Callable[[ClipStore, str, Part], npt.NDArray[Any]] = labelled
 
     def settled(self, result: Result) -> bool:
         """Whether a result has the settings that it would have now."""
@@ -114,14 +112,14 @@ def _on_labels(method: str, clips: int, kept: Mapping[str, Any]) -> dict[str, An
 def _detect(task: Task, seed: int, baselines: bool) -> Found:
     windows = windows_for(task.pretrained.encoder, KIND, WINDOW)
     result, found, detector = detection.detect(
-        task, windows, context=CONTEXT, rule=RULE, seed=seed, baselines=baselines
+        task, windows, context=Context(NEIGHBOURS), rule=RULE, seed=seed, baselines=baselines
     )
     return result, {".npz": found, ".safetensors": detector}
 
 
 def _detect_settings(result: Result) -> Any:
     asked = {"kind": KIND, "frames": WINDOW, "step": result.settings["windows"]["step"]}
-    now = {"windows": asked, "context": asdict(CONTEXT), "segments": RULE, "finetuned": None}
+    now = {"windows": asked, "context": asdict(Context(NEIGHBOURS)), "segments": RULE, "finetuned": None}
     return {**now, "classifier": asdict(ClassifierSettings())}
 
 

@@ -11,8 +11,9 @@ from time import perf_counter
 from rich.console import Console
 
 from kineme.errors import KinemeError
-from kineme.evaluation import fusion, recognition
+from kineme.evaluation import fusion
 from kineme.evaluation.results import save
+from kineme.evaluation.task import open_task
 from kineme.reproduce.grid import Cell, Measurement
 from kineme.reproduce.plan import Plan, keep_fingerprints
 from kineme.reproduce.protocols import PROTOCOLS
@@ -108,9 +109,7 @@ def measure(plan: Plan, cell: Cell, measurement: Measurement) -> None:
     """Measures a cell that is trained; the result lies where `kineme evaluate` would write it."""
     store = plan.stores[measurement.store or cell.store]
     protocol, path = PROTOCOLS[measurement.protocol], plan.result_path(cell, measurement)
-    task = recognition.open_task(
-        plan.run(cell), store=store.path, split=measurement.split, rows_of=protocol.rows_of
-    )
+    task = open_task(plan.run(cell), store=store.path, split=measurement.split, rows_of=protocol.rows_of)
     result, beside = protocol.measure(task, plan.seed, plan.grid.baselines)
     for suffix, kept in beside.items():  # first, so that where there is a result, all of it is there
         kept.save(path.with_suffix(suffix))
@@ -121,7 +120,7 @@ def measure(plan: Plan, cell: Cell, measurement: Measurement) -> None:
 
 def fuse(plan: Plan, cells: Sequence[Cell]) -> None:
     """Adds up three streams that are measured; the result lies where `kineme fuse` would write it."""
-    tasks = [recognition.open_task(plan.run(cell)) for cell in cells]
+    tasks = [open_task(plan.run(cell)) for cell in cells]
     streams = [fusion.open_stream(task, seed=plan.seed) for task in tasks]
     result, predictions = fusion.fuse(streams, seed=plan.seed)
     save(result, tasks[0].run, *tasks[0].qualifiers, *_seeded(plan), predictions=predictions)

@@ -23,8 +23,8 @@ from kineme.evaluation.detection.extract import store_features
 from kineme.evaluation.detection.finetune import settings
 from kineme.evaluation.detection.found import find, write_table
 from kineme.evaluation.detection.frames import Windows
-from kineme.evaluation.recognition import Task, open_task
 from kineme.evaluation.results import RANDOM, RAW, Result
+from kineme.evaluation.task import Task, open_task
 
 WINDOWS = Windows("centred", 8, 1)
 ALONE = Context()

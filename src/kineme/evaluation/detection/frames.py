@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,9 +24,9 @@ from torch import Tensor
 from kineme.clips.batches import Clips
 from kineme.encoders.base import ClipShape, DenseEncoder, Encoder, Features
 from kineme.errors import KinemeError, check_between
+from kineme.evaluation.detection.defaults import Kind
 from kineme.streams import to_stream
 
-Kind = Literal["tokens", "centred"]
 STEPS: dict[Kind, int] = {"tokens": 4, "centred": 16}  # to a window, by default
 
 

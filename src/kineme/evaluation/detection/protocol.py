@@ -27,8 +27,8 @@ from kineme.evaluation.detection.finetune import finetuned
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
-from kineme.evaluation.recognition import Part, Task
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, per_class, source_commit
+from kineme.evaluation.task import Part, Task
 
 Array = npt.NDArray[Any]
 
