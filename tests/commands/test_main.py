@@ -200,3 +200,17 @@ def test_lists_reach_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["generate", str(tmp_path / "toy"), *words.split()]) == USAGE_ERROR  # is there already
     assert main(["generate", str(tmp_path / "toy"), *words.split(), "--overwrite"]) == 0
     assert ClipStore(tmp_path / "toy").manifest.class_names == ("bow",)
+
+
+def test_help_shows_what_says_something(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["evaluate", "detect", "--help"])
+    shown = capsys.readouterr().out
+    assert "--finetune  " in shown  # a switch has no value
+    assert "--baselines {true,false}" in shown
+    assert "Seed of all that is drawn. (default: 0)" in shown
+    assert "null" not in shown
+    assert "untrimmed recordings.\n\nA linear" in shown  # paragraphs stay apart
+    with pytest.raises(SystemExit, match="0"):
+        main(["prepare", "--help"])
+    assert "--axes {y-up,y-down,z-up}" in capsys.readouterr().out

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from argparse import SUPPRESS, Action
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from kineme.arguments import did_you_mean, explain
 from kineme.errors import KinemeError
@@ -125,6 +126,11 @@ def _entry_of(kind: Any) -> Any:
     return get_args(kind)[0] if get_origin(kind) in (list, tuple, Sequence) else None
 
 
+def _choices_of(kind: Any) -> tuple[str, ...]:
+    """What a choice that may be None is of."""
+    return next((get_args(each) for each in get_args(kind) if get_origin(each) is Literal), ())
+
+
 def _listed(values: Sequence[str], quoted: bool) -> str:
     if len(values) == 1 and values[0].startswith("["):
         return values[0]
@@ -143,10 +149,38 @@ def _hyphened(name: str) -> str:
     return name.replace("_", "-")
 
 
+class _Help(DefaultHelpFormatter):
+    """Help for people: paragraphs stay apart, a switch shows no value, and only what says something is shown.
+
+    The library's own tells the type and the default of everything, `null` too.
+    """
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return "\n\n".join(fill(paragraph, width, indent) for paragraph in text.split("\n\n"))
+
+    def _format_args(self, action: Action, default_metavar: str) -> str:
+        if getattr(action, "_typehint", None) is bool and not action.default:
+            return ""
+        return super()._format_args(action, default_metavar)
+
+    def _get_help_string(self, action: Action) -> str:
+        text = action.help or ""
+        silent = any(action.default is nothing for nothing in (None, False, SUPPRESS))
+        if silent or not action.option_strings or "default" in text.lower():
+            return text
+        default = str(action.default).lower() if isinstance(action.default, bool) else action.default
+        return f"{text} (default: {default})"
+
+
 def _parser(function: Function, program: str) -> ArgumentParser:
     """Arguments from the function's signature and docstring, options spelt with hyphens."""
     parser = ArgumentParser(
-        prog=program, description=_description(function), default_env=False, exit_on_error=False
+        prog=program,
+        description=_description(function),
+        default_env=False,
+        exit_on_error=False,
+        formatter_class=_Help,
     )
     parser.add_function_arguments(function, as_group=False, as_positional=True)
     for action in parser._actions:
@@ -155,7 +189,8 @@ def _parser(function: Function, program: str) -> ArgumentParser:
             known[_hyphened(option)] = known.pop(option)
         action.option_strings = [_hyphened(option) for option in action.option_strings]
         if action.option_strings and action.metavar is None:
-            action.metavar = _hyphened(action.dest).upper()
+            choices = _choices_of(getattr(action, "_typehint", None))
+            action.metavar = f"{{{','.join(choices)}}}" if choices else _hyphened(action.dest).upper()
     for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
         if _is_bare_list(parameter):
             next(each for each in parser._actions if each.dest == name).metavar = f"{name.upper()} ..."
