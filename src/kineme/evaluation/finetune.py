@@ -44,9 +44,10 @@ SETTINGS = {
         epochs=160, batch_size=356, optimizer="adam", lr=5e-4, weight_decay=1e-5, milestones=(120, 140)
     ),
 }
-# Few clips make few steps, in which rates of SGD that were found on large data get nowhere or diverge. Where
-# an epoch has fewer batches than these, it gets as many smaller ones, and Adam at USDRL's rate, whose steps
-# do not depend on the gradients' scale. (Chosen on UTD-MHAD's training subjects, one of them held out.)
+# Few clips make few steps, too few for SGD at rates that were found on large data. Where an epoch has fewer
+# batches than these, it gets as many smaller ones, and Adam at USDRL's rate, whose steps do not depend on the
+# gradients' scale. On a fifth of the labels of three of UTD-MHAD's training subjects, tested on the fourth,
+# 30 epochs give SCD-Net 51.9 instead of 37.0 % and AimCLR 50.0 instead of 44.4 %, USDRL 75.9 instead of 80.6 %.
 LEAST_BATCHES, LEAST_BATCH = 8, 16
 
 
