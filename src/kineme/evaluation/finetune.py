@@ -46,8 +46,8 @@ SETTINGS = {
 }
 # Few clips make few steps, too few for SGD at rates that were found on large data. Where an epoch has fewer
 # batches than these, it gets as many smaller ones, and Adam at USDRL's rate, whose steps do not depend on the
-# gradients' scale. On a fifth of the labels of three of UTD-MHAD's training subjects, tested on the fourth,
-# 30 epochs give SCD-Net 51.9 instead of 37.0 % and AimCLR 50.0 instead of 44.4 %, USDRL 75.9 instead of 80.6 %.
+# gradients' scale. With a fifth of the labels of three of UTD-MHAD's training subjects, tested on the fourth,
+# 30 epochs give SCD-Net 51.9 instead of 37.0 %, AimCLR 50.0 instead of 44.4, USDRL 75.9 instead of 80.6.
 LEAST_BATCHES, LEAST_BATCH = 8, 16
 
 
