@@ -58,7 +58,7 @@ class CTRGCN(nn.Module):
         """Bodies share the batch axis from the input norm on."""
         n, c, t, v, m = clips.shape
         x: Tensor = self.input_norm(clips.permute(0, 4, 3, 1, 2).reshape(n, m * v * c, t))
-        x = x.view(n * m, v, c, t).transpose(1, 2).contiguous(memory_format=torch.channels_last)
+        x = x.reshape(n * m, v, c, t).transpose(1, 2).contiguous(memory_format=torch.channels_last)
         for unit in self.units:
             x = unit(x)
         return x.permute(0, 2, 3, 1).reshape(n, m, v, t, -1)
