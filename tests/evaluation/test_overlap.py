@@ -36,7 +36,8 @@ def test_training_on_all_clips_has_seen_every_test_clip(
 ) -> None:
     store = ClipStore(moves)
     test = split_rows(store, "odd-even", "test")
-    kept = unseen_test_clips(tmp_path, trained_on(moves, "all"), store, test, leave_out=False)
+    kept, count = unseen_test_clips(tmp_path, trained_on(moves, "all"), store, test, leave_out=False)
+    assert count == 12
     assert kept.tolist() == test.tolist()
     message = capsys.readouterr().err
     assert (
@@ -50,8 +51,9 @@ def test_training_on_all_clips_has_seen_every_test_clip(
 def test_what_was_seen_is_left_out(tmp_path: Path, moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = ClipStore(moves)
     test = split_rows(store, "subjects:1,2", "test")  # 3 and 4, of whom 3 was trained on
-    kept = unseen_test_clips(tmp_path, trained_on(moves), store, test, leave_out=True)
+    kept, count = unseen_test_clips(tmp_path, trained_on(moves), store, test, leave_out=True)
     assert set(store.index["subject"][kept].tolist()) == {"4"}
+    assert count == 0
     assert "6 of 12 test clips were seen in pre-training and are left out" in capsys.readouterr().err
 
 
@@ -69,9 +71,6 @@ def test_a_run_that_does_not_say_is_said_not_to(
     pretrained = trained_on(store and tmp_path / store)
     test = np.arange(3)
     assert seen_in_pretraining(tmp_path, pretrained, ClipStore(moves), test) is None
-    assert unseen_test_clips(tmp_path, pretrained, ClipStore(moves), test, leave_out=True).tolist() == [
-        0,
-        1,
-        2,
-    ]
+    kept, count = unseen_test_clips(tmp_path, pretrained, ClipStore(moves), test, leave_out=True)
+    assert (kept.tolist(), count) == ([0, 1, 2], None)
     assert "does not say which clips it was trained on" in capsys.readouterr().err

@@ -136,6 +136,12 @@ def test_several_seeds_are_shown_with_their_deviation():
     assert "71.0 ± 1.3" in console.export_text()
 
 
+def test_the_table_says_how_many_test_clips_were_seen():
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(table(result(seen_clips=3)))
+    assert "3 of the test clips were seen in pre-training" in console.export_text()
+
+
 def test_predictions_are_read_as_they_were_written(tmp_path):
     scores = {"last": np.array([[0.1, 0.9], [0.7, 0.3]])}
     Predictions(np.array(["a", "b"]), np.array([1, 0]), scores).save(tmp_path / "linear.npz")

@@ -54,8 +54,11 @@ def _from_store(pretrained: Pretrained) -> Seen | None:
 
 def unseen_test_clips(
     run: Path, pretrained: Pretrained, store: ClipStore, test: Array, *, leave_out: bool
-) -> Array:
+) -> tuple[Array, int | None]:
     """The test clips to measure on: says on standard error how many were seen, and leaves them out if asked.
+
+    Returns:
+        rows, and how many of these were seen; None where nobody knows.
 
     Raises:
         KinemeError: nothing is left.
@@ -64,14 +67,14 @@ def unseen_test_clips(
     say = partial(Console(stderr=True).print, highlight=False, soft_wrap=True, markup=False)
     if seen is None:
         say(f"{run}: does not say which clips it was trained on; nobody knows whether it saw test clips")
-        return test
+        return test, None
     if len(seen) == 0:
-        return test
+        return test, 0
     share = f"{len(seen)} of {len(test)} test clips were seen in pre-training"
     if not leave_out:
         say(f"warning: {share}; --leave-out-overlap leaves them out", style="yellow")
-        return test
+        return test, len(seen)
     if len(seen) == len(test):
         raise KinemeError(f"{store.path}: all {len(test)} test clips were seen in pre-training; none is left")
     say(f"{share} and are left out")
-    return np.setdiff1d(test, seen, assume_unique=True)
+    return np.setdiff1d(test, seen, assume_unique=True), 0

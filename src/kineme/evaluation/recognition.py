@@ -257,6 +257,7 @@ def report(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(seconds, 1),
         joint_map=task.store.joint_map if isinstance(task.store, MappedStore) else None,
+        seen_clips=task.seen,
     )
     return result, predictions
 

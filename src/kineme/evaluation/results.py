@@ -137,6 +137,7 @@ class Result:
         time: when it was measured (UTC), and `seconds` how long that took.
         joint_map: of a store of another layout than the encoder's: joint of the encoder → joints of the store
             and the weights with which they make it up.
+        seen_clips: test clips among those of the pre-training; None where nobody knows.
     """
 
     protocol: str
@@ -166,6 +167,7 @@ class Result:
     time: str
     seconds: float
     joint_map: Mapping[str, Mapping[str, float]] | None = None
+    seen_clips: int | None = None
 
     def to_json(self) -> str:
         """Indented JSON, with lists of numbers on one line each."""
@@ -247,12 +249,14 @@ def table(*results: Result) -> Table:
     caption = f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}; " + (
         "±: standard deviation over seeds" if several else "below: 95 % bootstrap interval"
     )
+    if first.seen_clips:
+        caption += f"\n{first.seen_clips} of the test clips were seen in pre-training"
     shown = Table(
         title=title,
         caption=caption,
         title_justify="left",
         caption_justify="left",
-        min_width=max(len(title), len(caption)),
+        min_width=max(map(len, (title, *caption.splitlines()))),
     )
     shown.add_column("")
     for name in names:

@@ -39,6 +39,7 @@ class Task:
     test_labels: Array
     device: str
     allow_recipe: bool
+    seen: int | None  # test clips that pre-training saw; None where nobody knows
     qualifiers: tuple[str, ...]  # what differs from the pre-training, for the result's name
 
 
@@ -120,7 +121,7 @@ def open_task(
         )
     labels = opened.index["label"]
     folder = run if run.is_dir() else run.parent
-    test = unseen_test_clips(folder, pretrained, opened, test, leave_out=leave_out_overlap)
+    test, seen = unseen_test_clips(folder, pretrained, opened, test, leave_out=leave_out_overlap)
     other_store = own["store"] is None or opened.path.resolve() != Path(own["store"]).resolve()
     return Task(
         pretrained=pretrained,
@@ -133,6 +134,7 @@ def open_task(
         test_labels=labels[test],
         device=("cuda" if gpu else "cpu") if device == "auto" else device,
         allow_recipe=allow_recipe,
+        seen=seen,
         qualifiers=(
             *([opened.path.resolve().name] if other_store else []),
             *([split] if split != own["split"] else []),

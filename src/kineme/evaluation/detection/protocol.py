@@ -15,6 +15,7 @@ from rich.console import Console
 
 from kineme import __version__
 from kineme.checkpoints import Pretrained, random_like, with_encoder
+from kineme.clips.mapped import MappedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
@@ -141,6 +142,8 @@ def detect(
         **per_class(test_labels, found.probabilities.argmax(axis=1), len(class_names)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
+        joint_map=store.joint_map if isinstance(store, MappedStore) else None,
+        seen_clips=task.seen,
     )
     return result, found, detector
 
