@@ -167,8 +167,8 @@ def test_known_joints_are_brought_into_a_built_in_layout(
 
 
 def test_other_joints_make_a_layout_of_their_own() -> None:
-    """Names as in motion capture files: sides by a first letter, shoulders called humerus."""
-    joints = ["root", "thorax", "lhumerus", "rhumerus", "lhand", "rhand"]
+    """Names as in motion capture files: sides by a first letter, shoulders where collar bones end."""
+    joints = ["root", "thorax", "lclavicle", "rclavicle", "lhumerus", "rhumerus"]
     layout, order = match_layout(joints, [-1, 0, 1, 1, 2, 3], "mocap6")
     assert (layout.name, layout.joints, layout.mirrored) == ("mocap6", tuple(joints), ((2, 3), (4, 5)))
     assert layout.facing == (2, 3)

@@ -245,7 +245,8 @@ def _mirrored_by_name(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
 
 
 def _facing_by_name(joints: tuple[str, ...], mirrored: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
-    for part in ("shoulder", "humerus", "hip", "femur"):
+    # In motion capture a joint is the end of the bone that names it: a collar bone ends in the shoulder.
+    for part in ("shoulder", "clavicle", "humerus", "hip", "femur"):
         for left, right in mirrored:
             if part in joints[left].lower():
                 return left, right
