@@ -256,3 +256,8 @@ def test_no_joint_lies_at_an_origin_between_joints() -> None:
     coco = get_layout("coco17")
     assert [joint_at_zero(parse_recipe(line).recipe, coco) for line in ("plain", "agcn")] == [None, None]
     assert joint_at_zero(parse_recipe("crossclr").recipe, coco) == coco.centre
+
+
+def test_scaled_clips_are_in_mean_bones() -> None:
+    assert get_recipe("plain", scale=True).units("metres") == "5 mean bones"
+    assert get_recipe("plain", facing=True).units("metres") == "metres"

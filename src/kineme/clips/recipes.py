@@ -44,6 +44,10 @@ class Preprocessing:
         """Whether every frame stays in its place: `crossclr` resizes in time, `agcn` shifts and fills."""
         return self.recipe.name == "plain"
 
+    def units(self, raw: str) -> str:
+        """Units of what it gives, from those of what it takes."""
+        return f"{1 / _MEAN_BONE:g} mean bones" if self.recipe.parameters.get("scale") else raw
+
     def check_untrimmed(self) -> None:
         """Refuses recipes after which a frame may stand elsewhere than before, so that intervals would lie.
 

@@ -150,7 +150,7 @@ def prepare(
         source=origin.name,
         class_names=origin.class_names,
         fps=origin.fps,
-        units=origin.units,
+        units=preprocessing.units(origin.units),
     )
     confidence = origin.confidence and preprocessing.keeps_frames
     if origin.confidence and not confidence:

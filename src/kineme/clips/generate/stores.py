@@ -68,6 +68,7 @@ def generate_store(
         source="generated",
         class_names=tuple(action.name for action in chosen),
         fps=FPS,
+        units=preprocess.units("metres"),
     )
     with StoreWriter(path, manifest, BODIES, overwrite=overwrite) as writer:
         for done, clip in enumerate(clips, start=1):
