@@ -32,10 +32,10 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -m "not slow"
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -m "not slow"
 
 test-slow: $(INSTALLED)
-	$(BIN)/pytest -m slow
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -m slow
 
 benchmark: $(INSTALLED)
 	$(BIN)/python -m benchmarks
