@@ -238,7 +238,7 @@ def test_from_files_to_a_store_and_a_trained_encoder(
     assert "12 clips, 108 frames, 2 classes, 3 subjects\nlayout coco17" in capsys.readouterr().out
     prepared = ClipStore(store)
     manifest = prepared.manifest
-    assert (manifest.units, manifest.fps, manifest.class_names) == ("body sizes", 25, ("run", "walk"))
+    assert (manifest.units, manifest.fps, manifest.class_names) == ("5 mean bones", 25, ("run", "walk"))
     assert prepared.labels.tolist()[:4] == [1, 0, 1, 0]
     assert prepared.confidence is not None
     np.testing.assert_allclose(prepared.confidence[:12], people(joints=17)[..., 2], atol=1e-3)  # float16
