@@ -10,7 +10,7 @@ from typing import Any
 from kineme.clips.sources.raw import RawFile, find_files
 from kineme.errors import KinemeError
 
-_NTU = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
+NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _MAX_CLASSES = 10_000  # a file that counts more is damaged or hostile: each gets a name
 
 
@@ -38,7 +38,7 @@ def numbered_files(
 
 def ntu_columns(name: str) -> dict[str, Any]:
     """What a name such as S001C002P003R002A013 says, as keywords of `Clip`; nothing where it is none."""
-    match = _NTU.fullmatch(name)
+    match = NTU_NAME.fullmatch(name)
     if match is None:
         return {}
     setup, camera, performer, replication, _ = map(int, match.groups())
@@ -56,7 +56,7 @@ def name_classes(names: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]
     for name, label in zip(names, labels, strict=True):
         if not -1 <= label < _MAX_CLASSES:
             raise ValueError(f"the label of {name!r} is {label}; expected a class number, counted from 0")
-    matches = [_NTU.fullmatch(name) for name in names]
+    matches = [NTU_NAME.fullmatch(name) for name in names]
     actions = [int(match[5]) for match in matches if match]
     if actions == [label + 1 for label in labels] and max(actions) <= 120:
         return tuple(f"A{action:03}" for action in range(1, (60 if max(actions) <= 60 else 120) + 1))

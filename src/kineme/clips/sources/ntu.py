@@ -9,7 +9,6 @@ here, and the joint's tracking state.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kineme.clips.sources import Source
+from kineme.clips.sources.metres import MAX_METRES
+from kineme.clips.sources.names import NTU_NAME
 from kineme.clips.sources.raw import RawFile, find_files
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
@@ -26,14 +27,12 @@ from kineme.layouts import get_layout
 
 Array = npt.NDArray[Any]
 
-_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _JOINTS = 25
 _BODY_NUMBERS = 10  # on a body's line of tracking state
 _JOINT_NUMBERS = 12
 _BODY_LINES = 2 + _JOINTS  # of one body in one frame
 _MAX_BODIES = 6  # that a Kinect v2 tracks at once
 _MAX_FRAMES = 100_000  # the longest clip has 300; a file that claims an hour is damaged
-_MAX_METRES = 1e4
 _MAX_BYTES = 1 << 26
 _REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 
@@ -85,7 +84,7 @@ def read_clip(file: RawFile) -> Clip:
 
 
 def _numbers(file: RawFile) -> tuple[int, ...]:
-    match = _NAME.fullmatch(file.stem)
+    match = NTU_NAME.fullmatch(file.stem)
     if match is None:
         raise KinemeError(
             f"{file}: an NTU RGB+D file is called like S001C002P003R002A013.skeleton; remove this one"
@@ -146,7 +145,7 @@ def _parse(data: bytes) -> Array:
             raise ValueError
         wanted = (0, 1, 2, _JOINT_NUMBERS - 1)
         values = np.loadtxt(joints, usecols=wanted, delimiter=" ", comments=None, ndmin=2)[:, :3]
-        if not (np.abs(values) < _MAX_METRES).all():  # NaN is not smaller either
+        if not (np.abs(values) < MAX_METRES).all():  # NaN is not smaller either
             raise ValueError
         xyz[rows, slots] = values.reshape(-1, _JOINTS, 3)
     return xyz
@@ -182,7 +181,7 @@ def _explain(file: RawFile, data: bytes) -> None:
         if len(fields) != _JOINT_NUMBERS or any(b"_" in fields[i] for i in (0, 1, 2, -1)):
             return False
         float(fields[-1])
-        return all(abs(float(field)) < _MAX_METRES for field in fields[:3])
+        return all(abs(float(field)) < MAX_METRES for field in fields[:3])
 
     frames = count("the number of frames", 1, _MAX_FRAMES)
     for frame in range(1, frames + 1):

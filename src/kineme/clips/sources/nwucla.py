@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kineme.clips.sources import Source
+from kineme.clips.sources.metres import check_metres
 from kineme.clips.sources.names import numbered_files
 from kineme.clips.sources.raw import RawFile, one_line
 from kineme.clips.store import Clip
@@ -43,7 +44,6 @@ ACTIONS = {
 _NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
 _TRAINS = {1: True, 2: True, 3: False}  # by view
 _JOINTS = 20
-_MAX_METRES = 1e4
 _MAX_BYTES = 1 << 23  # the longest clip has some 200 frames, 300 KB
 _REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 
@@ -122,12 +122,7 @@ def _coordinates(file: RawFile, skeletons: Any) -> Array:
         raise KinemeError(
             f"{file}: 'skeletons' is not {_JOINTS} joints of three numbers in every frame; {_REMEDY}"
         )
-    fits = (np.abs(values) < _MAX_METRES).all(axis=(1, 2))  # NaN is not smaller either
-    if not fits.all():
-        raise KinemeError(
-            f"{file}: frame {int(np.flatnonzero(~fits)[0])} of 'skeletons' holds what is no coordinate in "
-            f"metres; {_REMEDY}"
-        )
+    check_metres(file, "skeletons", values, _REMEDY)
     return values.astype(np.float32)
 
 

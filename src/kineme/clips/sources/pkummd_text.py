@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kineme.clips.sources.metres import MAX_METRES
 from kineme.clips.sources.raw import RawFile
 from kineme.errors import KinemeError
 
@@ -25,7 +26,6 @@ _JOINTS = 25
 _NUMBERS = BODIES * _JOINTS * 3  # on a line
 _MAX_LINE = 40 * _NUMBERS  # bytes; a number takes at most 25
 _MAX_FRAMES = 100_000  # the longest videos have some 10,000
-_MAX_METRES = 1e4
 _MAX_BYTES = 1 << 26
 _MAX_TEXT_BYTES = 1 << 20  # of labels and splits
 
@@ -79,7 +79,7 @@ def _parse(lines: list[bytes]) -> Array:
     if max(map(len, lines)) > _MAX_LINE:
         raise ValueError
     values = np.loadtxt(lines, dtype=np.float64, comments=None, ndmin=2)
-    if values.shape != (len(lines), _NUMBERS) or not (np.abs(values) < _MAX_METRES).all():
+    if values.shape != (len(lines), _NUMBERS) or not (np.abs(values) < MAX_METRES).all():
         raise ValueError  # a blank line is passed over; NaN is not smaller either
     return values.astype(np.float32).reshape(-1, BODIES, _JOINTS, 3)
 
@@ -107,7 +107,7 @@ def _explain(file: RawFile, first: int, lines: list[bytes]) -> None:
 
 def _is_coordinate(field: bytes) -> bool:
     try:
-        return b"_" not in field and abs(float(field)) < _MAX_METRES
+        return b"_" not in field and abs(float(field)) < MAX_METRES
     except ValueError:
         return False
 

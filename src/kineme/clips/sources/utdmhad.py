@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from kineme.clips.sources import Source
 from kineme.clips.sources.mat5 import read_mat5
+from kineme.clips.sources.metres import check_metres
 from kineme.clips.sources.names import numbered_files
 from kineme.clips.sources.raw import RawFile
 from kineme.clips.store import Clip
@@ -38,7 +39,6 @@ _JOINTS = (
 ).split()
 _ORDER = [_JOINTS.index(joint) for joint in get_layout("kinect20").joints]
 _NAME = re.compile(r"a(\d{1,2})_s(\d{1,2})_t(\d{1,2})_skeleton", re.ASCII)
-_MAX_METRES = 1e4
 _MAX_BYTES = 1 << 23  # the longest clip has 125 frames, 60 KB
 _REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 
@@ -86,15 +86,11 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
         raise KinemeError(
             f"{file}: 'd_skel' has shape {values.shape}; expected ({len(_JOINTS)}, 3, frames); {_REMEDY}"
         )
-    fits = (np.abs(values) < _MAX_METRES).all(axis=(0, 1))  # NaN is not smaller either
-    if not fits.all():
-        raise KinemeError(
-            f"{file}: frame {int(np.flatnonzero(~fits)[0])} of 'd_skel' holds what is no coordinate in "
-            f"metres; {_REMEDY}"
-        )
+    xyz = values.transpose(2, 0, 1)
+    check_metres(file, "d_skel", xyz, _REMEDY)
     return Clip(
         name=_clip_name(file),
-        xyz=values.transpose(2, 0, 1)[:, None, _ORDER].astype(np.float32),
+        xyz=xyz[:, None, _ORDER].astype(np.float32),
         label=action - 1,
         subject=str(subject),
         replication=repetition,
