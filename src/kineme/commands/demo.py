@@ -70,7 +70,7 @@ def demo(
         found = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
         results = [result for result, _ in found]
         for result, predictions in found:
-            save(result, run, predictions=predictions)
+            save(result, run, beside={".npz": predictions})
     else:
         say("[bold]3/4[/] no evaluation: it needs clips with labels, of several people")
     say("[bold]4/4[/] figures")

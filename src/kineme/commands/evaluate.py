@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +10,9 @@ from kineme.errors import KinemeError, check_between
 from kineme.evaluation.detection.defaults import KIND, NEIGHBOURS, RULE, WINDOW, Kind, Rule
 
 if TYPE_CHECKING:
-    from kineme.evaluation.results import Predictions, Result
+    from rich.table import Table
+
+    from kineme.evaluation.results import Kept, Predictions, Result
     from kineme.evaluation.task import Task
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -344,14 +346,11 @@ def detect(
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
     """
-    from rich.console import Console
-
     from kineme.evaluation.detection import finetune as tuning
     from kineme.evaluation.detection import protocol
     from kineme.evaluation.detection.classifier import Context
     from kineme.evaluation.detection.frames import windows_for
     from kineme.evaluation.detection.scores import table
-    from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
 
     if not finetune and (epochs is not None or lr is not None):
@@ -382,24 +381,32 @@ def detect(
         *(["tokens"] if kind == "tokens" else []),
         *(["B"] if segments == "B" else []),
         *(["finetune"] if finetune else []),
-        *([f"seed{seed}"] if seed else []),
     ]
-    path = save(result, task.run, *task.qualifiers, *qualifiers)
-    found.save(path.with_suffix(".npz"))
-    detector.save(path.with_suffix(".safetensors"))
-    Console().print(table(result))
-    Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+    path = _save(task, result, {".npz": found, ".safetensors": detector}, seed, *qualifiers)
+    _show(table(result), path)
 
 
 def _report(task: Task, result: Result, predictions: Predictions | None, seed: int, *qualifiers: str) -> None:
     """Writes a result, and the predictions it is of, beside the run, and prints it."""
-    from rich.console import Console
+    from kineme.evaluation.results import table
 
-    from kineme.evaluation.results import save, table
+    beside = {".npz": predictions} if predictions is not None else {}
+    _show(table(result), _save(task, result, beside, seed, *qualifiers))
+
+
+def _save(task: Task, result: Result, beside: Mapping[str, Kept], seed: int, *qualifiers: str) -> Path:
+    """Writes a result beside the run, under a name that tells what differs from the usual."""
+    from kineme.evaluation.results import save
 
     different_seed = [f"seed{seed}"] if seed else []
-    path = save(result, task.run, *task.qualifiers, *qualifiers, *different_seed, predictions=predictions)
-    Console().print(table(result))
+    return save(result, task.run, *task.qualifiers, *qualifiers, *different_seed, beside=beside)
+
+
+def _show(table: Table, path: Path) -> None:
+    """Prints a result, and where it lies."""
+    from rich.console import Console
+
+    Console().print(table)
     Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
 
 

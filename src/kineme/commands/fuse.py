@@ -72,7 +72,7 @@ def fuse(
     streams = [fusion.open_stream(task, seed=seed) for task in tasks]
     result, predictions = fusion.fuse(streams, weights=weights, search=search, seed=seed)
     qualifiers = [*tasks[0].qualifiers, *(["searched"] if search else []), *([f"seed{seed}"] if seed else [])]
-    path = save(result, out or tasks[0].run, *qualifiers, predictions=predictions)
+    path = save(result, out or tasks[0].run, *qualifiers, beside={".npz": predictions})
     Console().print(_table(result))
     if held_out := result.settings["held_out"]:
         figures = ", ".join(

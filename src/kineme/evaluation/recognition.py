@@ -16,9 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from kineme import __version__
 from kineme.checkpoints import Pretrained, random_like
-from kineme.clips.mapped import MappedStore
 from kineme.evaluation.features import extract, raw_coordinates
 from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.linear import SGDSettings, logistic, settings_for, sgd
@@ -32,7 +30,6 @@ from kineme.evaluation.results import (
     Result,
     Score,
     per_class,
-    source_commit,
 )
 from kineme.evaluation.task import Task
 
@@ -232,23 +229,10 @@ def report(
     )
     result = Result(
         protocol=protocol,
-        method=pretrained.method,
-        encoder=type(pretrained.encoder).__name__,
-        stream=pretrained.stream,
-        weights=pretrained.weights,
-        pretrained_epochs=pretrained.epochs,
-        recipe=pretrained.recipe.id,
+        **task.described(),
         crop=pretrained.crop,
         settings=settings,
         seed=seed,
-        version=__version__,
-        commit=source_commit(),
-        store=task.store.path.resolve().name,
-        fingerprint=manifest.fingerprint,
-        store_recipe=manifest.recipe.id,
-        split=task.split,
-        train_clips=len(task.train),
-        test_clips=len(task.test),
         scores=scores.pop(PRETRAINED),
         baselines=scores,
         detailed=detailed,
@@ -256,8 +240,6 @@ def report(
         **per_class(labels.ravel(), predicted.ravel(), len(manifest.class_names)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(seconds, 1),
-        joint_map=task.store.joint_map if isinstance(task.store, MappedStore) else None,
-        seen_clips=task.seen,
     )
     return result, predictions
 

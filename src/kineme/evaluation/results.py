@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -220,14 +220,22 @@ def result_path(run: Path, protocol: str, *qualifiers: str) -> Path:
     return run / "results" / f"{name}.json"
 
 
-def save(result: Result, run: Path, *qualifiers: str, predictions: Predictions | None = None) -> Path:
-    """Writes a result to RUN/results/PROTOCOL.json, and predictions beside it under the same name, as .npz.
+class Kept(Protocol):
+    """What can be written beside a result."""
 
-    Qualifiers are appended to the name with hyphens.
+    def save(self, path: Path) -> None:
+        """Writes it into a file."""
+
+
+def save(result: Result, run: Path, *qualifiers: str, beside: Mapping[str, Kept] | None = None) -> Path:
+    """Writes a result to RUN/results/PROTOCOL.json; qualifiers are appended to the name with hyphens.
+
+    What is kept beside it, by suffix and under the same name, is written first: where there is a result, all
+    of it is there.
     """
     path = result_path(run, result.protocol, *qualifiers)
-    if predictions is not None:
-        predictions.save(path.with_suffix(".npz"))
+    for suffix, kept in (beside or {}).items():
+        kept.save(path.with_suffix(suffix))
     with written_aside(path) as aside:
         aside.write_text(result.to_json(), encoding="utf-8")
     return path

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from kineme import __version__
 from kineme.checkpoints import Pretrained, load_pretrained
 from kineme.clips.mapped import MappedStore
 from kineme.clips.splits import split_rows
@@ -19,6 +20,7 @@ from kineme.correspondence import read_joint_map
 from kineme.errors import KinemeError
 from kineme.evaluation.features import check_compatible
 from kineme.evaluation.overlap import unseen_test_clips
+from kineme.evaluation.results import source_commit
 
 Array = npt.NDArray[Any]
 
@@ -41,6 +43,28 @@ class Task:
     allow_recipe: bool
     seen: int | None  # test clips that pre-training saw; None where nobody knows
     qualifiers: tuple[str, ...]  # what differs from the pre-training, for the result's name
+
+    def described(self) -> dict[str, Any]:
+        """The fields of a `Result` that say what is measured on which clips, by which code."""
+        pretrained, store = self.pretrained, self.store
+        return {
+            "method": pretrained.method,
+            "encoder": type(pretrained.encoder).__name__,
+            "stream": pretrained.stream,
+            "weights": pretrained.weights,
+            "pretrained_epochs": pretrained.epochs,
+            "recipe": pretrained.recipe.id,
+            "version": __version__,
+            "commit": source_commit(),
+            "store": store.path.resolve().name,
+            "fingerprint": store.manifest.fingerprint,
+            "store_recipe": store.manifest.recipe.id,
+            "split": self.split,
+            "train_clips": len(self.train),
+            "test_clips": len(self.test),
+            "joint_map": store.joint_map if isinstance(store, MappedStore) else None,
+            "seen_clips": self.seen,
+        }
 
 
 def labelled(store: ClipStore, split: str, part: Part) -> Array:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
-from typing import Protocol as Interface
 
 import numpy.typing as npt
 
@@ -18,17 +16,10 @@ from kineme.evaluation.detection.classifier import ClassifierSettings, Context
 from kineme.evaluation.detection.defaults import KIND, NEIGHBOURS, RULE, WINDOW
 from kineme.evaluation.detection.frames import windows_for
 from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
-from kineme.evaluation.results import Result
+from kineme.evaluation.results import Kept, Result
 from kineme.evaluation.task import Part, Task, labelled
 
 SEEDS = 3  # draws of few labels
-
-
-class Kept(Interface):
-    """What can be written beside a result."""
-
-    def save(self, path: Path) -> None:
-        """Writes it into a file."""
 
 
 Found = tuple[Result, Mapping[str, Kept]]  # and by suffix what lies beside the result

@@ -111,9 +111,7 @@ def measure(plan: Plan, cell: Cell, measurement: Measurement) -> None:
     protocol, path = PROTOCOLS[measurement.protocol], plan.result_path(cell, measurement)
     task = open_task(plan.run(cell), store=store.path, split=measurement.split, rows_of=protocol.rows_of)
     result, beside = protocol.measure(task, plan.seed, plan.grid.baselines)
-    for suffix, kept in beside.items():  # first, so that where there is a result, all of it is there
-        kept.save(path.with_suffix(suffix))
-    written = save(result, task.run, *task.qualifiers, *_seeded(plan))
+    written = save(result, task.run, *task.qualifiers, *_seeded(plan), beside=beside)
     assert written == path, (written, path)
     assert plan.result(cell, measurement) is not None, path  # or it would be measured for ever
 
@@ -123,7 +121,7 @@ def fuse(plan: Plan, cells: Sequence[Cell]) -> None:
     tasks = [open_task(plan.run(cell)) for cell in cells]
     streams = [fusion.open_stream(task, seed=plan.seed) for task in tasks]
     result, predictions = fusion.fuse(streams, seed=plan.seed)
-    save(result, tasks[0].run, *tasks[0].qualifiers, *_seeded(plan), predictions=predictions)
+    save(result, tasks[0].run, *tasks[0].qualifiers, *_seeded(plan), beside={".npz": predictions})
 
 
 class Steps:

@@ -13,9 +13,7 @@ from typing import Any
 import numpy.typing as npt
 from rich.console import Console
 
-from kineme import __version__
 from kineme.checkpoints import Pretrained, random_like, with_encoder
-from kineme.clips.mapped import MappedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
@@ -28,7 +26,7 @@ from kineme.evaluation.detection.finetune import finetuned
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
-from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, per_class, source_commit
+from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, per_class
 from kineme.evaluation.task import Part, Task
 
 Array = npt.NDArray[Any]
@@ -76,7 +74,7 @@ def detect(
     """
     began = perf_counter()
     notes = Console(stderr=True)
-    store, manifest, pretrained = task.store, task.store.manifest, task.pretrained
+    store, pretrained = task.store, task.pretrained
     class_names = detection_classes(store)
     offsets, test_offsets = offsets_of(store, task.train), offsets_of(store, task.test)
     labels = frame_labels(true_intervals(store, task.train), offsets)
@@ -112,12 +110,7 @@ def detect(
             found, detector = measured(tuned, windows, Path(folder))
     result = Result(
         protocol="detect",
-        method=pretrained.method,
-        encoder=type(pretrained.encoder).__name__,
-        stream=pretrained.stream,
-        weights=pretrained.weights,
-        pretrained_epochs=pretrained.epochs,
-        recipe=pretrained.recipe.id,
+        **task.described(),
         crop=1.0,
         settings={
             "windows": asdict(windows),
@@ -127,14 +120,6 @@ def detect(
             "finetuned": _described(training),
         },
         seed=seed,
-        version=__version__,
-        commit=source_commit(),
-        store=store.path.resolve().name,
-        fingerprint=manifest.fingerprint,
-        store_recipe=manifest.recipe.id,
-        split=task.split,
-        train_clips=len(task.train),
-        test_clips=len(task.test),
         scores=score(found, len(class_names)),
         baselines=scores,
         detailed=ACCURACY,
@@ -142,8 +127,6 @@ def detect(
         **per_class(test_labels, found.probabilities.argmax(axis=1), len(class_names)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
-        joint_map=store.joint_map if isinstance(store, MappedStore) else None,
-        seen_clips=task.seen,
     )
     return result, found, detector
 
