@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kineme.clips.store import Array
+from kineme.typing import Array
 
 LOWER_SPINE, UPPER_SPINE, LEFT_SHOULDER, RIGHT_SHOULDER = 0, 1, 4, 8  # of NTU's 25 joints
 

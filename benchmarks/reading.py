@@ -13,13 +13,14 @@ import torch
 
 from benchmarks.plain import agcn_frame_by_frame, read_line_by_line
 from benchmarks.timing import Part, interleaved, products
-from kineme.clips.generate import generate_clips
-from kineme.clips.recipes import get_recipe
-from kineme.clips.sources.ntu import read_skeleton
-from kineme.clips.sources.raw import RawFile
-from kineme.clips.store import Array, ClipStore
+from kineme.clips.store import ClipStore
 from kineme.commands.prepare import prepare
+from kineme.generate import generate_clips
 from kineme.layouts import get_layout
+from kineme.preprocessing import get_preprocessing
+from kineme.sources.ntu import read_skeleton
+from kineme.sources.raw import RawFile
+from kineme.typing import Array
 
 CLIPS = 200
 
@@ -31,7 +32,7 @@ def measure_reading(
 
     The clips are generated ones, written as NTU text files; both programs have to make the same of them.
     """
-    layout, agcn = get_layout("ntu25"), get_recipe("agcn")
+    layout, agcn = get_layout("ntu25"), get_preprocessing("agcn")
     drawn = generate_clips(subjects=4, repetitions=1, cameras=(1, 2), seed=0)
     with tempfile.TemporaryDirectory() as folder:
         raw, out = Path(folder) / "raw", Path(folder) / "store"

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from benchmarks.cases import Case
 from kineme.clips.batches import Clips
-from kineme.clips.generate import generate_clips
-from kineme.clips.recipes import get_recipe
 from kineme.encoders import ENCODERS, ClipShape, Features
+from kineme.generate import generate_clips
 from kineme.layouts import get_layout
 from kineme.methods import METHODS
+from kineme.preprocessing import get_preprocessing
 
 LAYOUT = get_layout("ntu25")
 BODIES = 2
@@ -26,7 +26,7 @@ def is_registered(case: Case) -> bool:
 
 def generated_clips(device: torch.device) -> Clips:
     """Some hundred clips of the built-in generator, resident on the device; the same ones every time."""
-    plain = get_recipe("plain")
+    plain = get_preprocessing("plain")
     drawn = generate_clips(subjects=4, repetitions=1, cameras=(1,), seed=0)
     clips = [plain(clip.xyz, LAYOUT) for clip in drawn]
     # The recipe drops slots that are empty throughout; a store fills them up again, and so does this.

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.clips.store import Clip, Manifest, Recipe
+from kineme.clips.store import Clip, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.config import Config, config_from_dict
 from kineme.layouts import Layout
+from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 
@@ -42,7 +43,9 @@ def write_store(path: Path, *, labelled: bool = True) -> Path:
     """24 clips of two bodies with three joints, of four subjects; each of three classes moves its own way."""
     rng = np.random.default_rng(0)
     ways = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]])
-    with StoreWriter(path, Manifest(STICK, Recipe("plain"), "test", ("rise", "swing", "push")), 2) as writer:
+    with StoreWriter(
+        path, Manifest(STICK, get_preprocessing("plain"), "test", ("rise", "swing", "push")), 2
+    ) as writer:
         for i in range(24):
             frames = 9 + i % 5
             xyz = np.tile([[0, 0, 0], [0, 1, 0], [0.3, 1, 0]], (frames, 2, 1, 1))

@@ -21,15 +21,15 @@ from kineme.checkpoints import (
     random_like,
     save_encoder,
 )
-from kineme.clips.store import Recipe
 from kineme.encoders import STGCN, ClipShape, Encoder
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.methods import AimCLR
+from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick3", ["hip", "neck", "head"], [None, "hip", "neck"])
 SHAPE = ClipShape(STICK, 8, 2)
-RECIPE = Recipe("plain", {"facing": True})
+PREPROCESSING = get_preprocessing("plain", facing=True)
 CONFIG: dict[str, Any] = {
     "data": {"store": "moves", "split": "all", "stream": "bone", "frames": 8},
     "train": {"seed": 3},
@@ -48,7 +48,7 @@ def clips() -> torch.Tensor:
 
 
 def save(path: Path, **changes: Any) -> Path:
-    save_encoder(path, encoder(), RECIPE, CONFIG | changes)
+    save_encoder(path, encoder(), PREPROCESSING, CONFIG | changes)
     return path
 
 
@@ -66,12 +66,17 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     original = encoder()
     original.train()(clips())  # batch statistics of their own
     path = tmp_path / "run" / "model.safetensors"
-    save_encoder(path, original, RECIPE, CONFIG)
+    save_encoder(path, original, PREPROCESSING, CONFIG)
     for place in (path, path.parent, str(path.parent)):
         found = load_pretrained(place)
         assert not found.encoder.training
         assert torch.equal(found.encoder(clips()).clip, original.eval()(clips()).clip)
-        assert (found.method, found.stream, found.recipe, found.crop) == ("aimclr", "bone", RECIPE, 1.0)
+        assert (found.method, found.stream, found.preprocessing, found.crop) == (
+            "aimclr",
+            "bone",
+            PREPROCESSING,
+            1.0,
+        )
         assert found.config == CONFIG
         assert found.encoder.shape == SHAPE
 
@@ -79,7 +84,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
 def test_the_file_is_plain_safetensors_with_a_readable_header(tmp_path: Path) -> None:
     with safe_open(save(tmp_path / "model.safetensors"), framework="pt") as opened:
         header = json.loads(opened.metadata()["kineme"])
-        assert header["recipe"] == {"name": "plain", "parameters": {"facing": True}}
+        assert header["preprocessing"] == {"name": "plain", "parameters": {"facing": True}}
         assert header["layout"]["joints"] == ["hip", "neck", "head"]
         assert header["config"] == CONFIG
         assert set(opened.keys()) == set(encoder().state_dict())
@@ -89,7 +94,7 @@ def test_the_same_weights_make_the_same_file_and_fingerprint(tmp_path: Path) -> 
     first, second = (save(tmp_path / name) for name in ("a.safetensors", "b.safetensors"))
     assert first.read_bytes() == second.read_bytes()
     other = tmp_path / "c.safetensors"
-    save_encoder(other, encoder(1), RECIPE, CONFIG)
+    save_encoder(other, encoder(1), PREPROCESSING, CONFIG)
     assert load_pretrained(first).weights == load_pretrained(second).weights != load_pretrained(other).weights
 
 
@@ -102,7 +107,11 @@ def test_a_random_encoder_is_like_the_trained_one_but_for_its_weights(tmp_path: 
     assert torch.equal(torch.get_rng_state(), before)
     assert len({trained.weights, first.weights, other.weights}) == 3
     assert first.weights == again.weights
-    assert (first.config, first.recipe, first.stream) == (trained.config, trained.recipe, trained.stream)
+    assert (first.config, first.preprocessing, first.stream) == (
+        trained.config,
+        trained.preprocessing,
+        trained.stream,
+    )
     assert first.encoder.shape == SHAPE
     assert not first.encoder.training
 

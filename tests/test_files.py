@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from kineme.errors import KinemeError
-from kineme.files import written_aside
+from kineme.files import atomic_write
 
 
 def test_a_file_appears_when_it_is_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
     path = tmp_path / "new" / "table.csv"
     for text in ("first", "second"):
-        with written_aside(path) as aside:
+        with atomic_write(path) as aside:
             aside.write_text(text)
             assert aside.suffix == ".csv"
             assert not path.exists() or path.read_text() != text
@@ -23,7 +23,7 @@ def test_a_file_appears_when_it_is_whole_and_replaces_the_earlier_one(tmp_path: 
 
 
 def write(path: Path, text: str, error: BaseException) -> None:
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(text)
         raise error
 
@@ -48,5 +48,5 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "table.csv"
-    with pytest.raises(KinemeError, match=r"file/table\.csv: cannot be written"), written_aside(path):
+    with pytest.raises(KinemeError, match=r"file/table\.csv: cannot be written"), atomic_write(path):
         pass

@@ -1,7 +1,7 @@
 """Weights in and out: our safetensors files, and the published programs' checkpoints.
 
 A `model.safetensors` holds an encoder; its header says all that is needed to build and feed it: the run's
-configuration, the layout, the number of bodies, and the recipe of the clips it was trained on.
+configuration, the layout, the number of bodies, and the preprocessing of the clips it was trained on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from safetensors.torch import save
 
 from kineme.authors import SYSTEMS
 from kineme.authors.state import read_state
-from kineme.clips.store import Recipe
 from kineme.encoders import ENCODERS, ClipShape, Encoder
 from kineme.errors import KinemeError
-from kineme.files import written_aside
+from kineme.files import atomic_write
 from kineme.layouts import Layout
 from kineme.methods import METHODS, Method
+from kineme.preprocessing import Preprocessing, stored_preprocessing
 
 WEIGHTS = "model.safetensors"
 
@@ -37,7 +37,7 @@ class Pretrained:
     Attributes:
         encoder: in evaluation mode, float32, on the CPU.
         method: name of the method that trained it.
-        recipe: preprocessing of the clips it was trained on.
+        preprocessing: of the clips it was trained on.
         stream: joint, bone or motion.
         config: the run's complete configuration.
         weights: SHA-256 of the encoder's weights.
@@ -46,7 +46,7 @@ class Pretrained:
 
     encoder: Encoder
     method: str
-    recipe: Recipe
+    preprocessing: Preprocessing
     stream: str
     config: Mapping[str, Any]
     weights: str
@@ -88,14 +88,18 @@ def trainable_by(method: str) -> type[Encoder]:
 
 
 def save_encoder(
-    path: Path, encoder: Encoder, recipe: Recipe, config: Mapping[str, Any], epochs: int | None = None
+    path: Path,
+    encoder: Encoder,
+    preprocessing: Preprocessing,
+    config: Mapping[str, Any],
+    epochs: int | None = None,
 ) -> None:
     """Writes an encoder's weights and description; the file appears when it is whole.
 
     Args:
         path: the safetensors file.
         encoder: its state is saved as it is.
-        recipe: preprocessing of the clips it was trained on.
+        preprocessing: of the clips it was trained on.
         config: the run's complete configuration.
         epochs: it has been trained for so many.
 
@@ -103,14 +107,14 @@ def save_encoder(
         KinemeError: the file cannot be written.
     """
     description = {
-        "recipe": asdict(recipe),
+        "preprocessing": preprocessing.to_dict(),
         "layout": encoder.shape.layout.to_dict(),
         "bodies": encoder.shape.bodies,
         "config": config,
         "epochs": epochs,
     }
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         # One entry only: the library writes several in a random order, and equal runs make equal files.
         aside.write_bytes(save(state, metadata={"kineme": json.dumps(description)}))
 
@@ -134,7 +138,7 @@ def load_pretrained(path: str | Path) -> Pretrained:
         shape = ClipShape(layout, config["data"]["frames"], description["bodies"])
         encoder = build_encoder(config["encoder"], shape)
         encoder.load_state_dict(state)
-        recipe = Recipe(**description["recipe"])
+        preprocessing = stored_preprocessing(description.get("preprocessing") or description["recipe"])
         method, stream = config["method"]["name"], config["data"]["stream"]
         if method not in METHODS:
             raise ValueError(f"no method is called {method!r}")
@@ -144,7 +148,7 @@ def load_pretrained(path: str | Path) -> Pretrained:
     return Pretrained(
         encoder=encoder.eval(),
         method=method,
-        recipe=recipe,
+        preprocessing=preprocessing,
         stream=stream,
         config=config,
         weights=_fingerprint(encoder),

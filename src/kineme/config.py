@@ -31,7 +31,7 @@ class DataConfig:
 
     Args:
         store: Path of the clip store.
-        recipe: Preprocessing that the store must have, such as `agcn`; left out, any will do.
+        preprocessing: That the store must have, such as `agcn`; left out, any will do.
         split: Published split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`;
             `all` takes every clip.
         stream: What of the skeleton: joints, bones or their motion.
@@ -41,7 +41,7 @@ class DataConfig:
     """
 
     store: str | None = None
-    recipe: str | None = None
+    preprocessing: str | None = None
     split: str = "all"
     stream: Literal["joint", "bone", "motion"] = "joint"
     frames: int = 64
@@ -145,12 +145,20 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
 
 def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
     """The inverse of `Config.to_dict`; `where` names the file in errors."""
-    given = _mapping(data, where)
+    given = _upgraded(_mapping(data, where))
     parser = make_parser(*(_name(given, room, where) for room in SECTIONS[2:]))
     try:
         return _config(parser.parse_object(dict(given), defaults=True))
     except Exception as error:
         raise KinemeError(f"{where}: {explain(error)}") from error
+
+
+def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
+    """Settings as runs of version 0.1 wrote them, under today's keys."""
+    data = dict(given.get("data", {}))
+    if "recipe" in data:
+        data["preprocessing"] = data.pop("recipe")
+    return {**given, "data": data}
 
 
 def make_parser(method: str, encoder: str) -> ArgumentParser:

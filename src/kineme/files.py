@@ -13,7 +13,7 @@ from kineme.errors import KinemeError
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a name beside `path` to write to, with its suffix, and moves that file into place at the end.
 
     Leaving the block by an exception removes what was written and leaves an earlier file as it was.

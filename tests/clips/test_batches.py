@@ -12,9 +12,10 @@ from torch import Tensor
 
 from kineme.augment import centre_window
 from kineme.clips.batches import Clips, resident
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.layouts import LAYOUTS
+from kineme.preprocessing import get_preprocessing
 
 GOLDEN = {name: torch.from_numpy(np.asarray(a)) for name, a in load_golden("augment_crop_resize.npz").items()}
 
@@ -98,7 +99,7 @@ def test_an_index_repeats_and_reorders_clips_without_copying_frames() -> None:
 
 def test_resident_clips_are_the_rows_of_the_store(tmp_path: Path) -> None:
     layout = LAYOUTS["ntu25"]
-    manifest = Manifest(layout, Recipe("plain"), source="test")
+    manifest = Manifest(layout, get_preprocessing("plain"), source="test")
     clips = [clip_of(frames, seed) for seed, frames in enumerate((4, 6, 9))]
     with StoreWriter(tmp_path / "store", manifest, bodies=2) as writer:
         for i, clip in enumerate(clips):

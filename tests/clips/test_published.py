@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from kineme.clips.published import compare
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.layouts import Layout
+from kineme.preprocessing import get_preprocessing
 
 DOT = Layout.from_names("dot", ["hip", "neck"], [None, "hip"])
 
 
 def store(path: Path, source: str, clips: Iterable[Clip]) -> ClipStore:
-    with StoreWriter(path / "store", Manifest(DOT, Recipe("plain"), source), 1) as writer:
+    with StoreWriter(path / "store", Manifest(DOT, get_preprocessing("plain"), source), 1) as writer:
         for clip in clips:
             writer.add(clip)
     return ClipStore(path / "store")
@@ -57,7 +58,7 @@ class Counted(ClipStore):
 
     def __init__(self, source: str, count: int) -> None:
         self.path = Path("counted")
-        self.manifest = Manifest(DOT, Recipe("plain"), source)
+        self.manifest = Manifest(DOT, get_preprocessing("plain"), source)
         self.index = {"name": np.array([f"clip{i}" for i in range(count)])}
         self.index |= {name: np.full(count, -1) for name in ("camera", "setup")}
         self.index["subject"] = np.full(count, "")

@@ -8,20 +8,23 @@ import numpy as np
 import pytest
 
 from kineme.clips.seen import Seen
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
+from kineme.preprocessing import stored_preprocessing
 
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 NTU_NAMES = ["S001C001P001R001A001", "S001C002P003R001A002", "S018C003P044R001A103"]
 
 
 def store_of(
-    path: Path, names: list[str], source: str, *, seed: int = 0, recipe: str = "plain", bodies: int = 1
+    path: Path, names: list[str], source: str, *, seed: int = 0, preprocessing: str = "plain", bodies: int = 1
 ) -> ClipStore:
     """One clip a name; its motion follows from the seed and its place among the names."""
-    with StoreWriter(path, Manifest(STICK, Recipe(recipe), source), bodies) as writer:
+    with StoreWriter(
+        path, Manifest(STICK, stored_preprocessing({"name": preprocessing}), source), bodies
+    ) as writer:
         for i, name in enumerate(names):
             xyz = np.random.default_rng((seed, i)).standard_normal((4 + i, 1, 3, 3)).astype(np.float32)
             writer.add(Clip(name, xyz))
@@ -32,8 +35,8 @@ def every(store: ClipStore) -> np.ndarray:
     return np.arange(len(store))
 
 
-def test_ntu_clips_are_known_by_name_across_sources_and_recipes(tmp_path: Path) -> None:
-    seen = Seen.of(store_of(tmp_path / "a", NTU_NAMES, "ntu120", recipe="agcn"), np.array([0, 2]))
+def test_ntu_clips_are_known_by_name_across_sources_and_preprocessings(tmp_path: Path) -> None:
+    seen = Seen.of(store_of(tmp_path / "a", NTU_NAMES, "ntu120", preprocessing="agcn"), np.array([0, 2]))
     for name, source in (("b", "ntu60"), ("c", "downloaded")):
         store = store_of(tmp_path / name, NTU_NAMES[::-1], source, seed=1)
         assert seen.among(store, every(store)).tolist() == [0, 2]
@@ -70,11 +73,11 @@ def test_generated_motion_of_another_seed_is_another_s_though_its_names_are_ntu_
         assert seen.among(store, every(store)).tolist() == expected
 
 
-def test_where_recipes_differ_source_and_name_decide(tmp_path: Path) -> None:
+def test_where_preprocessings_differ_source_and_name_decide(tmp_path: Path) -> None:
     seen = Seen.of(store_of(tmp_path / "a", ["x", "y"], "mine"), np.array([1]))
-    turned = store_of(tmp_path / "b", ["x", "y"], "mine", recipe="turned")
+    turned = store_of(tmp_path / "b", ["x", "y"], "mine", preprocessing="turned")
     assert seen.among(turned, every(turned)).tolist() == [1]
-    other = store_of(tmp_path / "c", ["x", "y"], "other", recipe="turned")
+    other = store_of(tmp_path / "c", ["x", "y"], "other", preprocessing="turned")
     assert seen.among(other, every(other)).tolist() == []
 
 
@@ -86,7 +89,7 @@ def test_what_was_saved_is_loaded_and_equal_runs_save_equal_files(tmp_path: Path
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     loaded = Seen.load(tmp_path / "one.npz")
     assert loaded.names.tolist() == ["x", "größe"]
-    assert (loaded.source, loaded.recipe) == ("mine", "plain")
+    assert (loaded.source, loaded.preprocessing) == ("mine", "plain")
     np.testing.assert_array_equal(loaded.digests, seen.digests)
 
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from kineme.clips.splits import published_splits, split_rows
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
+from kineme.preprocessing import get_preprocessing
 
 Part = Literal["train", "test"]
 
 
 def store_of(path: Path, rows: list[dict[str, Any]], source: str = "handmade") -> ClipStore:
-    manifest = Manifest(layout=LAYOUTS["kinect20"], recipe=Recipe("plain"), source=source)
+    manifest = Manifest(layout=LAYOUTS["kinect20"], preprocessing=get_preprocessing("plain"), source=source)
     with StoreWriter(path / "store", manifest, 1) as writer:
         for i, row in enumerate(rows):
             writer.add(Clip(f"clip{i}", np.ones((1, 1, 20, 3), np.float32), **row))

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
+from kineme.preprocessing import get_preprocessing
 
 MANIFEST = Manifest(
     layout=LAYOUTS["kinect20"],
-    recipe=Recipe("plain", {"facing": True}),
+    preprocessing=get_preprocessing("plain", facing=True),
     source="handmade",
     class_names=("background", "wave", "kick"),
     fps=25.0,
@@ -63,13 +64,13 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert store.clip_intervals(0) == []
     assert store.clip_intervals(1) == [(0, 4, 2), (6, 9, 1)]
     manifest = store.manifest
-    assert (manifest.layout, manifest.recipe, manifest.source) == (
+    assert (manifest.layout, manifest.preprocessing, manifest.source) == (
         MANIFEST.layout,
-        MANIFEST.recipe,
+        MANIFEST.preprocessing,
         "handmade",
     )
     assert (manifest.class_names, manifest.fps, manifest.units) == (MANIFEST.class_names, 25.0, "metres")
-    assert manifest.recipe.id == "plain(facing=True)"
+    assert manifest.preprocessing.id == "plain(facing=True)"
 
 
 def test_published_lists_travel_with_the_clips(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from kineme.clips import summary
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.summary import summarise
 from kineme.clips.writer import StoreWriter
 from kineme.layouts import Layout
+from kineme.preprocessing import stored_preprocessing
 
 STICK = Layout.from_names("stick", ["hip", "neck", "left_hand"], [None, "hip", "neck"])
 
@@ -25,9 +26,9 @@ def bodies(frames: int, many: int = 1) -> Any:
 
 
 def store_of(
-    path: Path, clips: list[Clip], *, recipe: str = "handmade", classes: tuple[str, ...] = ()
+    path: Path, clips: list[Clip], *, preprocessing: str = "handmade", classes: tuple[str, ...] = ()
 ) -> ClipStore:
-    manifest = Manifest(STICK, Recipe(recipe), "mine", classes, fps=20)
+    manifest = Manifest(STICK, stored_preprocessing({"name": preprocessing}), "mine", classes, fps=20)
     told = clips[0].confidence is not None
     with StoreWriter(path, manifest, 2, confidence=told) as writer:
         for clip in clips:
@@ -58,7 +59,7 @@ def test_what_is_known_goes_to_programs_as_it_is(tmp_path: Path) -> None:
     assert data["classes"] == {"wave": 1}
     assert data["layout"] == {"name": "stick", "joints": ["hip", "neck", "left_hand"]}
     assert data["lengths"] == {"shortest": 4, "median": 4.0, "longest": 4}
-    assert (data["fingerprint"], data["recipe"]) == (store.manifest.fingerprint, "handmade")
+    assert (data["fingerprint"], data["preprocessing"]) == (store.manifest.fingerprint, "handmade")
     assert data["intervals"] is None
     assert data["missing"]["told_by"] == "zeros"
 
@@ -67,17 +68,17 @@ def test_joints_at_zero_are_missing_of_bodies_that_are_there(tmp_path: Path) -> 
     """100 frames of one body: 20 hands are missing; the absent second body is not."""
     xyz = bodies(100)
     xyz[40:60, 0, 2] = 0
-    missing = summarise(store_of(tmp_path / "s", [Clip("a", xyz)], recipe="handmade")).missing
+    missing = summarise(store_of(tmp_path / "s", [Clip("a", xyz)], preprocessing="handmade")).missing
     assert missing.by_joint.tolist() == [0, 0, 0.2]
     assert missing.share == 20 / 300
     assert (missing.by_confidence, missing.at_least) == (False, True)
 
 
-def test_the_joint_that_the_recipe_brings_to_the_origin_is_not_missing(tmp_path: Path) -> None:
+def test_the_joint_that_the_preprocessing_brings_to_the_origin_is_not_missing(tmp_path: Path) -> None:
     xyz = bodies(10)
     xyz[:, :, 0] = 0
     xyz[:5, 0, 2] = 0
-    missing = summarise(store_of(tmp_path / "s", [Clip("a", xyz)], recipe="plain")).missing
+    missing = summarise(store_of(tmp_path / "s", [Clip("a", xyz)], preprocessing="plain")).missing
     np.testing.assert_array_equal(missing.by_joint, [np.nan, 0, 0.5])
     assert (missing.share, missing.at_least) == (5 / 20, True)
 
@@ -86,7 +87,7 @@ def test_where_there_is_confidence_it_tells(tmp_path: Path) -> None:
     confidence = np.zeros((10, 2, 3), dtype=np.float32)
     confidence[:, 0] = 0.5
     confidence[:4, 0, 0] = 0
-    store = store_of(tmp_path / "s", [Clip("a", bodies(10), confidence=confidence)], recipe="plain")
+    store = store_of(tmp_path / "s", [Clip("a", bodies(10), confidence=confidence)], preprocessing="plain")
     missing = summarise(store).missing
     np.testing.assert_allclose(missing.by_joint, [0.4, 0, 0])
     assert (missing.by_confidence, missing.at_least) == (True, False)

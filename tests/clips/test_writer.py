@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from kineme.clips import writer as module
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
+from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
-MANIFEST = Manifest(STICK, Recipe("plain"), "handmade", ("wave", "kick"))
+MANIFEST = Manifest(STICK, get_preprocessing("plain"), "handmade", ("wave", "kick"))
 
 
 def clip(number: int, **rest: Any) -> Clip:

@@ -12,7 +12,7 @@ from golden_fill import load_filled
 
 from kineme.__main__ import main
 from kineme.checkpoints import from_authors, load_pretrained
-from kineme.clips.generate import generate_store
+from kineme.generate import generate_store
 from kineme.training.run import load_run_config
 
 PUBLISHED = {  # golden weights → what the run's settings must say of their sizes
@@ -35,12 +35,12 @@ def holds(settings: dict[str, Any], expected: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_converted_checkpoint_gives_the_published_features(name: str, tmp_path: Path) -> None:
-    system, encoder, method, frames, recipe = PUBLISHED[name]
+    system, encoder, method, frames, preprocessing = PUBLISHED[name]
     path, run = checkpoint(tmp_path, name), tmp_path / "run"
     assert main(["convert", system, str(path), str(run), "--stream", "bone"]) == 0
     assert {each.name for each in run.iterdir()} == {"config.yaml", "model.safetensors"}
     found = load_pretrained(run)
-    assert (found.method, found.stream, found.recipe.id) == (system, "bone", recipe)
+    assert (found.method, found.stream, found.preprocessing.id) == (system, "bone", preprocessing)
     config = load_run_config(run)
     assert found.config == config.to_dict()
     assert holds(config.encoder, encoder)
@@ -54,13 +54,15 @@ def test_a_converted_checkpoint_gives_the_published_features(name: str, tmp_path
 
 def test_a_converted_checkpoint_can_be_evaluated(tmp_path: Path) -> None:
     store = tmp_path / "toy"
-    generate_store(store, subjects=4, repetitions=1, cameras=[1], actions=["wave", "bow"], recipe="crossclr")
+    generate_store(
+        store, subjects=4, repetitions=1, cameras=[1], actions=["wave", "bow"], preprocessing="crossclr"
+    )
     run = tmp_path / "run"
     assert main(["convert", "aimclr", str(checkpoint(tmp_path)), str(run), "--split", "odd-even"]) == 0
     words = ["evaluate", "knn", str(run), "--store", str(store), "--baselines", "false", "--device", "cpu"]
     assert main(words) == 0
     (result,) = (run / "results").glob("*.json")
-    assert json.loads(result.read_text())["recipe"] == "crossclr"
+    assert json.loads(result.read_text())["preprocessing"] == "crossclr"
 
 
 def test_an_existing_run_is_replaced_only_when_asked(

@@ -10,17 +10,18 @@ import pytest
 import torch
 
 from kineme.checkpoints import load_pretrained, save_encoder
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear, transfer
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation import finetune
-from kineme.evaluation.metrics import top_k
 from kineme.evaluation.results import RANDOM, RAW, Predictions, Result
 from kineme.layouts import Layout
+from kineme.metrics.accuracy import top_k
+from kineme.preprocessing import Preprocessing, get_preprocessing
 
-PLAIN = Recipe("plain")
+PLAIN = get_preprocessing("plain")
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 CLASSES = ("rise", "fall", "swing", "push", "rest", "turn")
 
@@ -29,14 +30,14 @@ def write_store(
     path: Path,
     *,
     labelled: bool = True,
-    recipe: Recipe = PLAIN,
+    preprocessing: Preprocessing = PLAIN,
     label: Callable[[int], int] = lambda i: i % 6,
     centred: bool = False,
 ) -> Path:
     """Clips of four subjects; in each class the hand moves another way, so that all can be told apart."""
     ways = np.array([[0, 1, 0], [0, -1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0], [-1, 0, 1]])
     rng = np.random.default_rng(0)
-    manifest = Manifest(STICK, recipe, "test", CLASSES)
+    manifest = Manifest(STICK, preprocessing, "test", CLASSES)
     with StoreWriter(path, manifest, bodies=1) as writer:
         for i in range(48):
             subject, frames = str(1 + i // 12), 10 + i % 5
@@ -48,7 +49,9 @@ def write_store(
     return path
 
 
-def write_run(path: Path, store: Path, *, split: str = "odd-even", recipe: Recipe = PLAIN) -> Path:
+def write_run(
+    path: Path, store: Path, *, split: str = "odd-even", preprocessing: Preprocessing = PLAIN
+) -> Path:
     path.mkdir()
     settings = {"name": "sttr", "hidden": 8, "depth": 1}
     config = {
@@ -60,7 +63,7 @@ def write_run(path: Path, store: Path, *, split: str = "odd-even", recipe: Recip
     with torch.random.fork_rng():
         torch.manual_seed(1)
         encoder = STTR(ClipShape(STICK, 8, 1), hidden=8, depth=1)
-    save_encoder(path / "model.safetensors", encoder, recipe, config)
+    save_encoder(path / "model.safetensors", encoder, preprocessing, config)
     return path
 
 
@@ -219,15 +222,15 @@ def test_a_split_without_a_test_part_is_refused(tmp_path):
     knn(run, split="odd-even", baselines=False)
 
 
-def test_a_store_of_another_recipe_is_refused_unless_allowed(run, tmp_path):
-    store = write_store(tmp_path / "turned", recipe=Recipe("plain", {"facing": True}))
+def test_a_store_of_another_preprocessing_is_refused_unless_allowed(run, tmp_path):
+    store = write_store(tmp_path / "turned", preprocessing=get_preprocessing("plain", facing=True))
     with pytest.raises(
         KinemeError, match=r"prepared by plain\(facing=True\), the encoder was trained on plain;"
     ):
         knn(run, store=store)
-    knn(run, store=store, allow_recipe=True, baselines=False)
+    knn(run, store=store, allow_preprocessing=True, baselines=False)
     result = Result.from_json(run / "results" / "knn-turned.json")
-    assert (result.recipe, result.store_recipe) == ("plain", "plain(facing=True)")
+    assert (result.preprocessing, result.store_preprocessing) == ("plain", "plain(facing=True)")
 
 
 def test_a_store_that_is_gone_is_named(run, tmp_path):

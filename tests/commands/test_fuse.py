@@ -9,10 +9,10 @@ from conftest import STICK
 
 from kineme.__main__ import main
 from kineme.checkpoints import save_encoder
-from kineme.clips.store import Recipe
 from kineme.encoders import STTR, ClipShape
-from kineme.evaluation.metrics import top_k
 from kineme.evaluation.results import Predictions, Result
+from kineme.metrics.accuracy import top_k
+from kineme.preprocessing import get_preprocessing
 
 
 def write_run(path: Path, store: Path, stream: str, seed: int) -> Path:
@@ -26,7 +26,7 @@ def write_run(path: Path, store: Path, stream: str, seed: int) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         encoder = STTR(ClipShape(STICK, 8, 2), hidden=8, depth=1)
-    save_encoder(path / "model.safetensors", encoder, Recipe("plain"), config)
+    save_encoder(path / "model.safetensors", encoder, get_preprocessing("plain"), config)
     return path
 
 

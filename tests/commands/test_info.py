@@ -15,7 +15,7 @@ def test_a_store_is_told_of_on_standard_output(moves: Path, capsys: pytest.Captu
     assert main(["info", str(moves)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     for words in (
-        "recipe plain",
+        "preprocessing plain",
         "clips 24",
         "9 frames (0.3 s) to 13 frames (0.4 s), median 11 frames (0.4 s)",
         "3 of 3 classes; clips of each: 8",

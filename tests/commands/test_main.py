@@ -85,7 +85,7 @@ def test_recipes_are_listed_without_torch() -> None:
         (["evaluate", "knn", "run", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),
         (
             ["evaluate", "knn", "run", "--alow-recipe"],
-            "unknown option --alow-recipe; did you mean --allow-recipe?",
+            "unknown option --alow-recipe; did you mean --allow-preprocessing?",
         ),
         (["evaluate", "knn", "/nowhere"], "/nowhere: no such weights"),
         (["report"], "missing: RUNS; see kineme report --help"),
@@ -102,7 +102,7 @@ def test_a_command_s_help_is_its_docstring(words: list[str], capsys: pytest.Capt
         main(words)
     shown = capsys.readouterr().out
     assert f"usage: kineme {' '.join(words[:-1])}" in shown
-    assert "--allow-recipe" in shown or "--repetitions" in shown
+    assert "--allow-preprocessing" in shown or "--repetitions" in shown
     assert "_" not in shown.partition("\n\n")[0]
     assert "Raises" not in shown
 

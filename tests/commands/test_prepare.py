@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
-from kineme.clips.sources import Source
 from kineme.clips.splits import split_rows
 from kineme.clips.store import Clip, ClipStore
 from kineme.commands.prepare import _SOURCES, prepare
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
+from kineme.sources import Source
 
 NAMES = [
     "S001C001P001R001A001",
@@ -58,22 +58,27 @@ def check_agcn(store: ClipStore) -> None:
         np.testing.assert_allclose(store.clip(row), expected, rtol=0, atol=1e-5)
 
 
-def test_ntu_by_the_default_recipe(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ntu_by_the_default_preprocessing(
+    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     prepare("ntu120", raw, tmp_path / "store")
     store = ClipStore(tmp_path / "store")
     assert store.names.tolist() == NAMES
     check_agcn(store)
-    assert store.manifest.recipe.id == "agcn"
+    assert store.manifest.preprocessing.id == "agcn"
     assert (store.manifest.source, store.layout) == ("ntu120", LAYOUTS["ntu25"])
     assert store.labels.tolist() == [0, 49, 54, 59, 102]
     assert store.index["bodies"].tolist() == [1, 2, 2, 1, 1]
     assert split_rows(store, "xsub", "test").tolist() == [2, 4]
     printed = capsys.readouterr().out
-    assert "5 clips, 222 frames, 5 classes, 5 subjects\nlayout ntu25, recipe agcn, source ntu120\n" in printed
+    assert (
+        "5 clips, 222 frames, 5 classes, 5 subjects\nlayout ntu25, preprocessing agcn, source ntu120\n"
+        in printed
+    )
 
 
 def test_ntu_60_leaves_later_actions_out(raw: Path, tmp_path: Path) -> None:
-    prepare("ntu60", raw, tmp_path / "store", recipe="crossclr")
+    prepare("ntu60", raw, tmp_path / "store", preprocessing="crossclr")
     store = ClipStore(tmp_path / "store")
     assert store.names.tolist() == NAMES[:4]
     expected = golden("position_50").transpose(0, 2, 4, 3, 1)
@@ -129,7 +134,7 @@ def test_files_that_were_left_out_before_stop_everything_again(
         prepare("ntu120", raw, tmp_path / "store")
 
 
-@pytest.mark.parametrize("change", ["recipe", "ignored clips", "a file", "a file's date"])
+@pytest.mark.parametrize("change", ["preprocessing", "ignored clips", "a file", "a file's date"])
 def test_other_recordings_or_settings_begin_anew(
     raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
 ) -> None:
@@ -137,8 +142,8 @@ def test_other_recordings_or_settings_begin_anew(
     with pytest.raises(KinemeError):
         prepare("ntu120", raw, tmp_path / "store")
     options: dict[str, Any] = {"skip_bad": True}
-    if change == "recipe":
-        options["recipe"] = "crossclr"
+    if change == "preprocessing":
+        options["preprocessing"] = "crossclr"
     elif change == "ignored clips":
         options["ignore"] = tmp_path / "list.txt"
         options["ignore"].write_text(NAMES[1])
@@ -196,20 +201,22 @@ def container(path: Path, **more: Any) -> Path:
     return path
 
 
-def test_a_container_by_the_default_recipe(tmp_path: Path) -> None:
+def test_a_container_by_the_default_preprocessing(tmp_path: Path) -> None:
     raw = container(tmp_path / "clips.npz")
     prepare("container", raw, tmp_path / "store")
     store = ClipStore(tmp_path / "store")
     with np.load(raw) as stored:
         xyz = stored["xyz"]
     np.testing.assert_allclose(store.frames[:, 0], xyz - xyz[:, :1], atol=1e-6)
-    assert (store.manifest.recipe.id, store.manifest.source, store.bodies) == ("plain", "clips", 1)
+    assert (store.manifest.preprocessing.id, store.manifest.source, store.bodies) == ("plain", "clips", 1)
     assert store.labels.tolist() == [1, 0]
 
 
-def test_recipe_parameters_reach_the_manifest(tmp_path: Path) -> None:
-    prepare("container", container(tmp_path / "clips.npz"), tmp_path / "store", recipe="plain(facing=True)")
-    assert ClipStore(tmp_path / "store").manifest.recipe.parameters == {"facing": True}
+def test_preprocessing_parameters_reach_the_manifest(tmp_path: Path) -> None:
+    prepare(
+        "container", container(tmp_path / "clips.npz"), tmp_path / "store", preprocessing="plain(facing=True)"
+    )
+    assert ClipStore(tmp_path / "store").manifest.preprocessing.parameters == {"facing": True}
 
 
 def test_untrimmed_recordings_keep_their_frames(tmp_path: Path) -> None:
@@ -218,23 +225,23 @@ def test_untrimmed_recordings_keep_their_frames(tmp_path: Path) -> None:
     prepare("container", raw, tmp_path / "store")
     store = ClipStore(tmp_path / "store")
     assert [store.clip_intervals(row) for row in range(2)] == [[(1, 3, 1)], [(0, 3, 1)]]
-    for recipe in ("crossclr", "agcn"):
-        with pytest.raises(KinemeError, match=f"recipe {recipe} moves frames"):
-            prepare("container", raw, tmp_path / "other", recipe=recipe)
+    for preprocessing in ("crossclr", "agcn"):
+        with pytest.raises(KinemeError, match=f"preprocessing {preprocessing} moves frames"):
+            prepare("container", raw, tmp_path / "other", preprocessing=preprocessing)
 
 
 def test_a_store_is_replaced_only_when_told(raw: Path, tmp_path: Path) -> None:
     prepare("ntu120", raw, tmp_path / "store")
     with pytest.raises(KinemeError, match="exists already"):
-        prepare("ntu120", raw, tmp_path / "store", recipe="crossclr")
-    prepare("ntu120", raw, tmp_path / "store", recipe="crossclr", overwrite=True)
-    assert ClipStore(tmp_path / "store").manifest.recipe.id == "crossclr"
+        prepare("ntu120", raw, tmp_path / "store", preprocessing="crossclr")
+    prepare("ntu120", raw, tmp_path / "store", preprocessing="crossclr", overwrite=True)
+    assert ClipStore(tmp_path / "store").manifest.preprocessing.id == "crossclr"
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"recipe": "agnc"}, "no recipe is called 'agnc'; did you mean 'agcn'"),
+        ({"preprocessing": "agnc"}, "unknown preprocessing 'agnc'; did you mean agcn?"),
         ({"raw": Path("nowhere")}, "nowhere: no such folder"),
         ({"ignore": Path("nolist.txt")}, "nolist.txt: cannot be read as a list of clip names"),
         ({"workers": 0}, "at least one process"),
@@ -304,11 +311,11 @@ def test_confidences_stay_with_their_bodies(scored_source: Path, tmp_path: Path)
     assert store.manifest.units == "image heights"
 
 
-@pytest.mark.parametrize("recipe", ["agcn", "crossclr"])
-def test_recipes_that_move_frames_drop_confidences_and_say_so(
-    scored_source: Path, tmp_path: Path, recipe: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("preprocessing", ["agcn", "crossclr"])
+def test_preprocessings_that_move_frames_drop_confidences_and_say_so(
+    scored_source: Path, tmp_path: Path, preprocessing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prepare("container", scored_source, tmp_path / "store", recipe=recipe)
+    prepare("container", scored_source, tmp_path / "store", preprocessing=preprocessing)
     assert ClipStore(tmp_path / "store").confidence is None
     told = capsys.readouterr().err
-    assert told.count(f"recipe {recipe} moves frames, so the store holds no confidences") == 1
+    assert told.count(f"preprocessing {preprocessing} moves frames, so the store holds no confidences") == 1

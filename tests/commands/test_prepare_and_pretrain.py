@@ -43,7 +43,7 @@ def trains(recipe: str, store: Path, run: Path, *settings: str) -> None:
 @pytest.mark.parametrize("preprocessing", ["agcn", "crossclr"])
 def test_raw_files_of_ntu(recipe: str, preprocessing: str, tmp_path: Path) -> None:
     raw, store = GOLDEN / "ntu_raw", tmp_path / "store"
-    assert main(["prepare", "ntu60", str(raw), str(store), "--recipe", preprocessing]) == 0
+    assert main(["prepare", "ntu60", str(raw), str(store), "--preprocessing", preprocessing]) == 0
     trains(recipe, store, tmp_path / "run")
 
 

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from kineme.__main__ import USAGE_ERROR, main
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.commands.show import find_clip, frame_range
 from kineme.drawing.player import UNSEEN
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
+from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 
@@ -24,7 +25,7 @@ STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     """One recording of 60 frames with two actions, whose first ten hands were not seen."""
-    manifest = Manifest(STICK, Recipe("plain"), "mine", ("wave", "b<w"))
+    manifest = Manifest(STICK, get_preprocessing("plain"), "mine", ("wave", "b<w"))
     with StoreWriter(tmp_path / "store", manifest, 1, confidence=True) as writer:
         xyz = np.tile(np.array([[0, 0.1, 0], [0, 1, 0], [0.5, 1, 0]], np.float32), (60, 1, 1, 1))
         confidence = np.ones((60, 1, 3))
@@ -94,7 +95,7 @@ def test_long_recordings_are_cut_unless_asked_for(
 
 def test_clips_of_agcn_stand_upright(tmp_path: Path) -> None:
     """Its spine lies along z: a body of 1 m has no height at all where y is taken for up."""
-    with StoreWriter(tmp_path / "s", Manifest(STICK, Recipe("agcn"), "mine"), 1) as writer:
+    with StoreWriter(tmp_path / "s", Manifest(STICK, get_preprocessing("agcn"), "mine"), 1) as writer:
         writer.add(
             Clip("a", np.tile(np.array([[0, 0, -1], [0, 0, 0], [0.5, 0, 0]], np.float32), (3, 1, 1, 1)))
         )
@@ -103,7 +104,7 @@ def test_clips_of_agcn_stand_upright(tmp_path: Path) -> None:
 
 
 def test_a_clip_is_found_by_name_before_its_row(tmp_path: Path) -> None:
-    with StoreWriter(tmp_path / "s", Manifest(STICK, Recipe("plain"), "mine"), 1) as writer:
+    with StoreWriter(tmp_path / "s", Manifest(STICK, get_preprocessing("plain"), "mine"), 1) as writer:
         for name in ("1", "0", "x"):
             writer.add(Clip(name, np.ones((2, 1, 3, 3), np.float32)))
     store = ClipStore(tmp_path / "s")

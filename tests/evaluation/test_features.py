@@ -10,18 +10,19 @@ import torch
 
 from kineme.checkpoints import Pretrained
 from kineme.clips.splits import split_rows
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.encoders.base import ClipShape, Encoder, Features
 from kineme.errors import KinemeError
 from kineme.evaluation.features import extract, raw_coordinates
-from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.linear import logistic
-from kineme.evaluation.metrics import top_k
 from kineme.layouts import LAYOUTS, Layout, match_layout
 from kineme.methods import METHODS
+from kineme.metrics.accuracy import top_k
+from kineme.metrics.neighbours import nearest_label
+from kineme.preprocessing import get_preprocessing
 
-PLAIN = Recipe("plain", {"facing": True})
+PLAIN = get_preprocessing("plain", facing=True)
 STICK = Layout.from_names("stick", ["hip", "neck", "head"], [None, "hip", "neck"])
 
 
@@ -49,7 +50,7 @@ def pretrained(frames: int = 4, bodies: int = 1, **changes) -> Pretrained:
     values = {
         "encoder": encoder,
         "method": "aimclr",  # whole clips
-        "recipe": PLAIN,
+        "preprocessing": PLAIN,
         "stream": "joint",
         "config": {"encoder": {}},
         "weights": "0" * 64,
@@ -61,7 +62,7 @@ def pretrained(frames: int = 4, bodies: int = 1, **changes) -> Pretrained:
 @pytest.fixture
 def store(tmp_path):
     """Clip i has 8 + 4·i frames of one body; joint v of frame t is at (t, 10·v, i)."""
-    manifest = Manifest(layout=STICK, recipe=PLAIN, source="test", class_names=("a", "b"))
+    manifest = Manifest(layout=STICK, preprocessing=PLAIN, source="test", class_names=("a", "b"))
     with StoreWriter(tmp_path / "store", manifest, bodies=1) as writer:
         for i in range(5):
             xyz = np.zeros((8 + 4 * i, 1, 3, 3))
@@ -159,11 +160,11 @@ def test_a_damaged_cache_is_written_anew(store, tmp_path):
     np.testing.assert_array_equal(np.load(kept), first)
 
 
-def test_another_recipe_is_refused_unless_allowed(store):
-    other = pretrained(recipe=Recipe("agcn"))
+def test_another_preprocessing_is_refused_unless_allowed(store):
+    other = pretrained(preprocessing=get_preprocessing("agcn"))
     with pytest.raises(KinemeError, match=r"prepared by plain\(facing=True\), .* trained on agcn"):
         extract(other, store, np.array([0]))
-    assert extract(other, store, np.array([0]), allow_recipe=True).shape == (1, 36)
+    assert extract(other, store, np.array([0]), allow_preprocessing=True).shape == (1, 36)
 
 
 def test_another_layout_is_refused(store):

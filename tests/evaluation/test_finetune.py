@@ -13,7 +13,7 @@ import torch
 
 from kineme.checkpoints import build_encoder, build_method, load_pretrained, save_encoder
 from kineme.clips.batches import Clips, resident
-from kineme.clips.store import ClipStore, Recipe
+from kineme.clips.store import ClipStore
 from kineme.clips.subsets import label_subset
 from kineme.commands import call
 from kineme.commands.evaluate import finetune as finetune_command
@@ -24,9 +24,10 @@ from kineme.evaluation import finetune as module
 from kineme.evaluation.classifier import classify
 from kineme.evaluation.finetune import SETTINGS, finetune, semi, settings_for
 from kineme.evaluation.linear import Epoch
-from kineme.evaluation.metrics import top_k
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result
 from kineme.evaluation.task import Task, open_task
+from kineme.metrics.accuracy import top_k
+from kineme.preprocessing import get_preprocessing
 
 ENCODERS = {
     "aimclr": {"name": "stgcn", "channels": [8, 16], "strided": [1], "dropout": 0.0},
@@ -48,7 +49,7 @@ def write_run(path: Path, moves: Path, method: str, *, bodies: int = 2) -> Path:
         "method": {"name": method, **sizes},
         "encoder": ENCODERS[method],
     }
-    save_encoder(path / "model.safetensors", encoder, Recipe("plain"), config)
+    save_encoder(path / "model.safetensors", encoder, get_preprocessing("plain"), config)
     return path
 
 
@@ -249,7 +250,7 @@ def test_aimclrs_view_for_labels_is_its_normal_one(moves: Path) -> None:
     clips = resident(ClipStore(moves))
     whole = clips.resize(8)
     padded = torch.cat([whole[:, :, :1], whole, whole[:, :, -1:]], dim=2)
-    views = method.mild_view(clips, "joint", torch.Generator().manual_seed(0))
+    views = method.weak_view(clips, "joint", torch.Generator().manual_seed(0))
     crops = torch.stack([padded[:, :, start : start + 8] for start in range(3)])
     fits = (crops - views).abs().amax(dim=(2, 3, 4, 5)) < 1e-6
     assert fits.any(dim=0).all()
@@ -263,7 +264,7 @@ def test_the_others_show_a_window_of_the_clip(moves: Path, method: str) -> None:
     ramp = torch.arange(40.0)[:, None, None, None].expand(40, 2, 3, 3)
     clips = Clips(ramp, torch.zeros(64, dtype=torch.int64), torch.full((64,), 40))
     encoder = build_encoder(ENCODERS[method], ClipShape(store.layout, 8, 2))
-    view = build_method({"name": method, "min_crop": 0.5}, encoder).mild_view(
+    view = build_method({"name": method, "min_crop": 0.5}, encoder).weak_view(
         clips, "joint", torch.Generator().manual_seed(0)
     )
     assert view.shape == (64, 3, 8, 3, 2)

@@ -23,8 +23,8 @@ def stream(name: str, scores: np.ndarray, *, method: str = "usdrl", names: list[
     labels = np.array(LABELS)[order]
     result = Result(
         protocol="linear", method=method, encoder="STTR", stream=name, weights=name * 8,
-        pretrained_epochs=3, recipe="plain", crop=1.0, settings={}, seed=0, version="0", commit=None,
-        store="moves", fingerprint="f" * 64, store_recipe="plain", split="odd-even", train_clips=3,
+        pretrained_epochs=3, preprocessing="plain", crop=1.0, settings={}, seed=0, version="0", commit=None,
+        store="moves", fingerprint="f" * 64, store_preprocessing="plain", split="odd-even", train_clips=3,
         test_clips=3, scores={"logistic": Score(50.0), "last": Score(60.0, epoch=4)}, baselines={},
         detailed="last", class_names=("x", "y", "z"), **per_class(labels, labels, 3), time="", seconds=0.0,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from kineme.evaluation.linear import SETTINGS, SGDSettings, logistic, settings_for, sgd
-from kineme.evaluation.metrics import top_k
+from kineme.metrics.accuracy import top_k
 
 
 def _blobs(clips: int, classes: int, dim: int, spread: float, seed: int):

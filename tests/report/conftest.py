@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from conftest import STICK, Settings
 
-from kineme.clips.store import Clip, ClipStore, Manifest, Recipe
+from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
 from kineme.evaluation.results import Result, per_class, save
+from kineme.preprocessing import get_preprocessing
 from kineme.training.run import pretrain
 
 HOSTILE = '<script>alert("1")</script> & co'
@@ -25,7 +26,7 @@ def write_gestures(path: Path) -> Path:
     """48 clips of four subjects, in which a hand moves one of three ways, hard to tell apart."""
     rng = np.random.default_rng(0)
     ways = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]])
-    manifest = Manifest(STICK, Recipe("plain"), "test", ("rise", HOSTILE, "push"))
+    manifest = Manifest(STICK, get_preprocessing("plain"), "test", ("rise", HOSTILE, "push"))
     with StoreWriter(path, manifest, 2) as writer:
         for i in range(48):
             frames = 9 + i % 5
@@ -62,7 +63,7 @@ def run(finished: Path, tmp_path: Path) -> Path:
 
 def write_recordings(folder: Path) -> Path:
     """Two untrimmed recordings of 100 frames, in which a body with three joints moves its hand."""
-    manifest = Manifest(STICK, Recipe("plain"), "test", ("wave", HOSTILE))
+    manifest = Manifest(STICK, get_preprocessing("plain"), "test", ("wave", HOSTILE))
     with StoreWriter(folder, manifest, 1) as writer:
         for i in range(2):
             xyz = np.tile([[0, 0, 0], [0, 1, 0], [0.3, 1, 0]], (100, 1, 1, 1)).astype(np.float32)

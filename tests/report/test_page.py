@@ -18,8 +18,8 @@ from kineme.commands.evaluate import knn
 from kineme.commands.report import report
 from kineme.errors import KinemeError
 from kineme.evaluation.features import extract
-from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.results import PRETRAINED, RAW, Result
+from kineme.metrics.neighbours import nearest_label
 from kineme.report.examined import examine
 from kineme.report.html import VOID
 from kineme.report.numbers import _worded

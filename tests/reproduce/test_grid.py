@@ -127,7 +127,7 @@ def test_the_published_grid_has_every_published_recipe() -> None:
     assert {cell.recipe.stem for cell in grid.cells} == published
     for cell in grid.cells:  # a recipe names its data, and its store is made of them
         data = cell.recipe.stem.split("-")[-2]
-        recipe = " --recipe crossclr" if cell.recipe.stem.startswith("aimclr") else ""
+        recipe = " --preprocessing crossclr" if cell.recipe.stem.startswith("aimclr") else ""
         assert cell.command == f"kineme prepare {data} RAW stores/{cell.store}{recipe}"
 
 

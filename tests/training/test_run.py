@@ -97,7 +97,7 @@ def test_the_saved_encoder_is_the_one_that_was_trained(tmp_path: Path, settings:
     trained = torch.load(tmp_path / "run" / "state.ckpt", weights_only=True)["state_dict"]
     for name, tensor in found.encoder.state_dict().items():
         assert torch.equal(tensor, trained[f"method.encoder.{name}"]), name
-    assert (found.method, found.stream, found.recipe.id) == ("aimclr", "bone", "plain")
+    assert (found.method, found.stream, found.preprocessing.id) == ("aimclr", "bone", "plain")
     shape = found.encoder.shape
     assert (shape.layout.joints, shape.frames, shape.bodies) == (("hip", "neck", "hand"), 8, 2)
     torch.manual_seed(0)
@@ -306,7 +306,7 @@ def test_an_empty_directory_is_used(tmp_path: Path, settings: Settings) -> None:
         ({"data_split": "xsab"}, "xsab"),
         ({"train_batch_size": 25}, "24 training clips do not fill one batch of 25"),
         ({"method_queue": 12}, "queue of 12 entries is no multiple of the batch of 8 clips"),
-        ({"data_recipe": "agcn"}, "was prepared by recipe plain, and data.recipe asks for agcn"),
+        ({"data_preprocessing": "agcn"}, "was prepared by plain, and data.preprocessing asks for agcn"),
     ],
 )
 def test_settings_that_do_not_fit_the_clips_are_refused(

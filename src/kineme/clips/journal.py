@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kineme.errors import KinemeError
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 _CHUNK = 1 << 24  # bytes that are read again at a time
 

@@ -3,7 +3,7 @@
 Clips of NTU RGB+D and PKU-MMD are recognised by their names, which no two recordings share: NTU-120's
 training clips include test clips of NTU-60, and a PKU-MMD recording includes the actions cut from it. Names
 of other data sets may recur in another one, so their clips are recognised by what is in the frames, or, where
-two recipes have made that incomparable, by source and name.
+two preprocessings have made that incomparable, by source and name.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
-from kineme.files import written_aside
-
-Array = npt.NDArray[Any]
+from kineme.files import atomic_write
+from kineme.typing import Array
 
 SEEN_CLIPS = "clips.npz"  # in a run directory
 
@@ -38,19 +35,19 @@ class Seen:
         names: (n,) their names.
         digests: (n,) uint64, of the clip's length and its first, middle and last frame.
         source: where they come from, as the manifest of their store says.
-        recipe: how they were prepared.
+        preprocessing: how they were prepared.
     """
 
     names: Array
     digests: Array
     source: str
-    recipe: str
+    preprocessing: str
 
     @classmethod
     def of(cls, store: ClipStore, rows: Array) -> Seen:
         """The given rows of a store."""
         manifest = store.manifest
-        return cls(store.names[rows], _digests(store, rows), manifest.source, manifest.recipe.id)
+        return cls(store.names[rows], _digests(store, rows), manifest.source, manifest.preprocessing.id)
 
     def save(self, path: Path) -> None:
         """Writes them to an .npz file.
@@ -58,7 +55,7 @@ class Seen:
         Raises:
             KinemeError: it cannot be written.
         """
-        with written_aside(path) as aside:
+        with atomic_write(path) as aside:
             np.savez_compressed(aside, **vars(self))
 
     @classmethod
@@ -70,7 +67,8 @@ class Seen:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return cls(stored["names"], stored["digests"], str(stored["source"]), str(stored["recipe"]))
+                key = "preprocessing" if "preprocessing" in stored else "recipe"  # before version 0.2
+                return cls(stored["names"], stored["digests"], str(stored["source"]), str(stored[key]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             reason = " ".join(str(error).split())
             raise KinemeError(
@@ -80,7 +78,7 @@ class Seen:
 
     def among(self, store: ClipStore, rows: Array) -> Array:
         """Those of the given rows of a store whose clips are among these, in the given order."""
-        source, recipe = store.manifest.source, store.manifest.recipe.id
+        source, preprocessing = store.manifest.source, store.manifest.preprocessing.id
         names = store.names[rows].tolist()
         known = {key for name in self.names.tolist() if (key := _published(name, self.source))}
         whole = {_recording(key) for key in known}
@@ -89,7 +87,7 @@ class Seen:
             [key in known or _recording(key) in known or key in whole for key in keys], dtype=bool
         )
         own = np.array([not key for key in keys])
-        if own.any() and recipe == self.recipe:
+        if own.any() and preprocessing == self.preprocessing:
             found[own] = np.isin(_digests(store, rows[own]), self.digests)
         elif own.any() and source == self.source:
             found[own] = np.isin(store.names[rows[own]], self.names)

@@ -5,7 +5,7 @@
                     of untrimmed recordings, one row an interval: clip, label, start, end; and one column for
                     each split that the data set publishes as a list, `split_xsub` and such
     confidence.npy  (F, M, V) float16, 0 to 1, how sure the pose estimator was, where the source tells
-    manifest.json   format version, layout, units, fps, source, recipe, class names, fingerprint
+    manifest.json   format version, layout, units, fps, source, preprocessing, class names, fingerprint
 
 A store appears under its final name when it is whole and not before: `writer.py` works beside it and moves it
 into place.
@@ -17,19 +17,18 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
+from kineme.preprocessing import Preprocessing, stored_preprocessing
+from kineme.typing import Array
 
-Array = npt.NDArray[Any]
-
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 called the preprocessing a recipe
 UNLABELLED = -1
 CLIP_COLUMNS = ("name", "offset", "frames", "bodies", "label", "subject", "camera", "setup", "replication")
 INTERVAL_COLUMNS = ("clip", "label", "start", "end")
@@ -37,30 +36,21 @@ TRAINS, TESTS, NEITHER = 1, 0, -1  # in the column of a split
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A named preprocessing and its parameters. Two stores of equal recipes hold comparable clips."""
-
-    name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """One line that travels into every checkpoint and result, such as `plain(facing=True)`."""
-        inside = ", ".join(f"{key}={value}" for key, value in sorted(self.parameters.items()))
-        return f"{self.name}({inside})" if inside else self.name
-
-
-@dataclass(frozen=True)
 class Manifest:
     """What a store says of itself. `fingerprint` is the SHA-256 of its frames, confidences and index."""
 
     layout: Layout
-    recipe: Recipe
+    preprocessing: Preprocessing
     source: str
     class_names: tuple[str, ...] = ()
     fps: float = 30.0
     units: str = "metres"
     fingerprint: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, as they stand in manifest.json."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**own, "layout": self.layout.to_dict(), "preprocessing": self.preprocessing.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -128,7 +118,9 @@ class ClipStore:
                 )
             self.manifest = Manifest(
                 layout=Layout.from_dict(data["layout"], where=f"{path}/manifest.json"),
-                recipe=Recipe(**data["recipe"]),
+                preprocessing=stored_preprocessing(
+                    data["recipe" if data["format_version"] == 1 else "preprocessing"]
+                ),
                 source=data["source"],
                 class_names=tuple(data["class_names"]),
                 fps=float(data["fps"]),

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kineme.clips.recipes import joint_at_zero, keeps_zeros
 from kineme.clips.splits import published_splits
 from kineme.clips.store import ClipStore, Manifest
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 PIECE = 1 << 25  # coordinates looked at at a time: 128 MiB
 
@@ -35,7 +32,7 @@ class Missing:
         share: of all joints of present bodies in all frames.
         by_joint: (V,) the same of each joint; NaN where it cannot be told.
         by_confidence: told by a confidence of 0, instead of by coordinates that are all zero.
-        at_least: there may be more, since the recipe has moved zeros along with the body.
+        at_least: there may be more, since the preprocessing has moved zeros along with the body.
     """
 
     share: float
@@ -94,7 +91,7 @@ class Summary:
         manifest, missing = self.manifest, self.missing
         return {
             "source": manifest.source,
-            "recipe": manifest.recipe.id,
+            "preprocessing": manifest.preprocessing.id,
             "fingerprint": manifest.fingerprint,
             "layout": {"name": manifest.layout.name, "joints": list(manifest.layout.joints)},
             "units": manifest.units,
@@ -173,7 +170,7 @@ def _labelled_share(store: ClipStore) -> float:
 def _missing(store: ClipStore, progress: Callable[[int, int], None] | None) -> Missing:
     """Joints of present bodies with a confidence of 0, where the store has one, else with zero coordinates.
 
-    A joint that the recipe brings to the origin is zero wherever it was seen, so zeros tell nothing of it.
+    A joint that the preprocessing brings to the origin is zero wherever it was seen: zeros tell nothing.
     """
     frames, confidence = store.frames, store.confidence
     joints = store.layout.num_joints
@@ -190,13 +187,13 @@ def _missing(store: ClipStore, progress: Callable[[int, int], None] | None) -> M
         if progress is not None:
             progress(min(start + step, len(frames)), len(frames))
     told = np.ones(joints, dtype=bool)
-    recipe = store.manifest.recipe
-    centred = joint_at_zero(recipe, store.layout)
+    preprocessing = store.manifest.preprocessing
+    centred = preprocessing.joint_at_zero(store.layout)
     if confidence is None and centred is not None:
         told[centred] = False
     return Missing(
         share=float(gone[told].sum() / max(bodies * told.sum(), 1)),
         by_joint=np.where(told, gone / max(bodies, 1), np.nan),
         by_confidence=confidence is not None,
-        at_least=confidence is None and not keeps_zeros(recipe),
+        at_least=confidence is None and not preprocessing.keeps_zeros,
     )

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,9 +21,10 @@ import numpy as np
 
 from kineme.clips.index import Row, index_columns
 from kineme.clips.journal import GrowingArray, Journal
-from kineme.clips.store import FORMAT_VERSION, UNLABELLED, Array, Clip, Manifest
+from kineme.clips.store import FORMAT_VERSION, UNLABELLED, Clip, Manifest
 from kineme.errors import KinemeError
 from kineme.files import replace_directory, synchronise, unwritable
+from kineme.typing import Array
 
 COMMIT_SECONDS = 5.0  # of work are lost at most
 
@@ -260,7 +261,7 @@ class StoreWriter:
             digest.update(columns[name].tobytes())
         np.savez(self._store / "index.npz", **columns)
         manifest = replace(self.manifest, fingerprint=digest.hexdigest())
-        data = {"format_version": FORMAT_VERSION, **asdict(manifest), "layout": manifest.layout.to_dict()}
+        data = {"format_version": FORMAT_VERSION, **manifest.to_dict()}
         (self._store / "manifest.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         for path in (self._store / "index.npz", self._store / "manifest.json", self._store):
             synchronise(path)

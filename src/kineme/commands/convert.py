@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from kineme.encoders import Encoder
     from kineme.methods import Method
 
-RECIPES = {"aimclr": "crossclr", "scdnet": "agcn", "usdrl": "agcn"}  # their authors' preprocessings
+PREPROCESSINGS = {"aimclr": "crossclr", "scdnet": "agcn", "usdrl": "agcn"}  # their authors' preprocessings
 
 
 def convert(
@@ -25,8 +25,8 @@ def convert(
     """Turns a checkpoint of a published program into a run directory, to evaluate it like one's own.
 
     The sizes of the networks are read off the weights. What leaves no trace there is taken as published: the
-    attention heads, the recipe of the clips (`crossclr` for AimCLR, `agcn` for the others), the settings of
-    the method. Nothing in the file is executed.
+    attention heads, the preprocessing (`crossclr` for AimCLR, `agcn` for the others), the settings of the
+    method. Nothing in the file is executed.
 
     Args:
         system: The program that wrote the checkpoint.
@@ -41,22 +41,27 @@ def convert(
         KinemeError: the file is no checkpoint of this system or `out` is in the way.
     """
     from kineme.checkpoints import WEIGHTS, from_authors, save_encoder
-    from kineme.clips.recipes import parse_recipe
     from kineme.config import config_from_dict
     from kineme.layouts import get_layout
+    from kineme.preprocessing import parse_preprocessing
     from kineme.training.run import open_run, write_config
 
     method = from_authors(system, checkpoint, get_layout(layout) if layout else None)
     encoder = method.encoder
     sections = {
-        "data": {"split": split, "stream": stream, "frames": encoder.shape.frames, "recipe": RECIPES[system]},
+        "data": {
+            "split": split,
+            "stream": stream,
+            "frames": encoder.shape.frames,
+            "preprocessing": PREPROCESSINGS[system],
+        },
         "method": {"name": system, **_method_sizes(method)},
         "encoder": _encoder_sizes(encoder),
     }
     config = config_from_dict(sections, where=str(checkpoint))
     open_run(out, overwrite)
     write_config(out, config)
-    save_encoder(out / WEIGHTS, encoder, parse_recipe(RECIPES[system]).recipe, config.to_dict())
+    save_encoder(out / WEIGHTS, encoder, parse_preprocessing(PREPROCESSINGS[system]), config.to_dict())
     print(f"the run is in {out}; measure it with: kineme evaluate linear {out} --store STORE")
 
 

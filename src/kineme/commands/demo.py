@@ -93,9 +93,9 @@ def _usual_split(store: ClipStore) -> str:
 
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
     """The user's store; or a container, or generated motion, made into one."""
-    from kineme.clips.generate import generate_store
     from kineme.clips.store import ClipStore
     from kineme.commands.prepare import prepare
+    from kineme.generate import generate_store
 
     if out.exists() and any(out.iterdir()) and not ((out / "clips").is_dir() or (out / "run").is_dir()):
         raise KinemeError(f"{out}: exists and is no demo's folder; choose another")
@@ -103,7 +103,7 @@ def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
         return generate_store(out / "clips", seed=seed, overwrite=True)
     if data.is_dir():
         return ClipStore(data)
-    prepare("container", data, out / "clips", recipe="plain(facing=True)", overwrite=True)
+    prepare("container", data, out / "clips", preprocessing="plain(facing=True)", overwrite=True)
     return ClipStore(out / "clips")
 
 
@@ -111,7 +111,6 @@ def _draw_skeletons(store: ClipStore, path: Path) -> None:
     """Clips of some classes, or some clips where there are none, as strips of skeletons."""
     import numpy as np
 
-    from kineme.clips.recipes import upward
     from kineme.drawing.skeletons import Scene, skeleton_strip
 
     names = store.manifest.class_names
@@ -123,7 +122,7 @@ def _draw_skeletons(store: ClipStore, path: Path) -> None:
         for row in rows
     ]
     scenes = [Scene(store.clip(row), title) for row, title in zip(rows, titles, strict=True)]
-    skeleton_strip(scenes, store.layout, path, up=upward(store.manifest.recipe))
+    skeleton_strip(scenes, store.layout, path, up=store.manifest.preprocessing.up)
 
 
 def _draw_features(task: Task, result: Result, folder: Path) -> None:

@@ -13,7 +13,7 @@ def detect(
     out: Path | None = None,
     detector: Path | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
 ) -> None:
     """Find what happens when in new recordings, by a detector that `kineme evaluate detect` has trained.
 
@@ -25,7 +25,7 @@ def detect(
         out: Where the table goes; by default RUN/results/segments-STORE.csv.
         detector: By default RUN/results/detect.safetensors.
         device: Where to compute; auto takes the GPU if there is one.
-        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
     """
     from rich.console import Console
 
@@ -36,7 +36,7 @@ def detect(
     from kineme.evaluation.features import check_compatible
 
     pretrained, recordings = load_pretrained(run), ClipStore(store)
-    check_compatible(pretrained, recordings, allow_recipe=allow_recipe)
+    check_compatible(pretrained, recordings, allow_preprocessing=allow_preprocessing)
     trained = Detector.load(detector or run / "results" / "detect.safetensors", pretrained)
     found = find(trained, recordings, device=device)
     path = out or run / "results" / f"segments-{recordings.path.resolve().name}.csv"

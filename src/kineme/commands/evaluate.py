@@ -27,7 +27,7 @@ def linear(
     lr: float | None = None,
     baselines: bool = True,
     device: Device = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
@@ -46,7 +46,7 @@ def linear(
         lr: Learning rate of the SGD probe, instead of the method's published one.
         baselines: Measure a random encoder and raw coordinates beside it.
         device: Where to compute; auto takes the GPU if there is one.
-        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
@@ -59,7 +59,7 @@ def linear(
         store=store,
         split=split,
         device=device,
-        allow_recipe=allow_recipe,
+        allow_preprocessing=allow_preprocessing,
         leave_out_overlap=leave_out_overlap,
         map_joints=map_joints,
         joint_map=joint_map,
@@ -76,7 +76,7 @@ def knn(
     seed: int = 0,
     baselines: bool = True,
     device: Device = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
@@ -95,7 +95,7 @@ def knn(
         seed: Seed of the random encoder.
         baselines: Measure a random encoder and raw coordinates beside it.
         device: Where to compute; auto takes the GPU if there is one.
-        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
@@ -108,7 +108,7 @@ def knn(
         store=store,
         split=split,
         device=device,
-        allow_recipe=allow_recipe,
+        allow_preprocessing=allow_preprocessing,
         leave_out_overlap=leave_out_overlap,
         map_joints=map_joints,
         joint_map=joint_map,
@@ -127,7 +127,7 @@ def transfer(
     finetune: bool = False,
     baselines: bool = True,
     device: Device = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
@@ -147,7 +147,7 @@ def transfer(
         finetune: Fine-tune on the other store too, as a third measure.
         baselines: Measure a random encoder and raw coordinates beside it.
         device: Where to compute; auto takes the GPU if there is one.
-        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
@@ -163,7 +163,7 @@ def transfer(
         store=store,
         split=split,
         device=device,
-        allow_recipe=allow_recipe,
+        allow_preprocessing=allow_preprocessing,
         leave_out_overlap=leave_out_overlap,
         map_joints=map_joints,
         joint_map=joint_map,
@@ -184,7 +184,7 @@ def finetune(
     batch_size: int | None = None,
     seed: int = 0,
     device: Device = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
@@ -204,7 +204,7 @@ def finetune(
         batch_size: Clips a step, instead of the method's.
         seed: Seed of all that is drawn.
         device: Where to compute; auto takes the GPU if there is one.
-        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
@@ -217,7 +217,7 @@ def finetune(
         store=store,
         split=split,
         device=device,
-        allow_recipe=allow_recipe,
+        allow_preprocessing=allow_preprocessing,
         leave_out_overlap=leave_out_overlap,
         map_joints=map_joints,
         joint_map=joint_map,
@@ -241,7 +241,7 @@ def semi(
     batch_size: int | None = None,
     seed: int = 0,
     device: Device = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
@@ -264,7 +264,7 @@ def semi(
         batch_size: Clips a step, instead of the method's.
         seed: The first of the seeds; the others follow it.
         device: Where to compute; auto takes the GPU if there is one.
-        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
@@ -277,7 +277,7 @@ def semi(
         store=store,
         split=split,
         device=device,
-        allow_recipe=allow_recipe,
+        allow_preprocessing=allow_preprocessing,
         leave_out_overlap=leave_out_overlap,
         map_joints=map_joints,
         joint_map=joint_map,
@@ -311,7 +311,7 @@ def detect(
     seed: int = 0,
     baselines: bool = True,
     device: Device = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
@@ -341,7 +341,7 @@ def detect(
         seed: Seed of all that is drawn.
         baselines: Measure a random encoder and raw coordinates beside it.
         device: Where to compute; auto takes the GPU if there is one.
-        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test recordings that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
@@ -361,7 +361,7 @@ def detect(
         store=store,
         split=split,
         device=device,
-        allow_recipe=allow_recipe,
+        allow_preprocessing=allow_preprocessing,
         leave_out_overlap=leave_out_overlap,
         map_joints=map_joints,
         joint_map=joint_map,

@@ -21,7 +21,7 @@ def fuse(
     split: str | None = None,
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
@@ -42,7 +42,7 @@ def fuse(
         split: Its division into training and test part; by default that of the pre-training.
         seed: Seed of that evaluation, and of what --search draws.
         device: Where to compute; auto takes the GPU if there is one.
-        allow_recipe: Accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
         joint_map: YAML file that names a joint's sources where names do not tell.
@@ -62,7 +62,7 @@ def fuse(
             store=store,
             split=split,
             device=device,
-            allow_recipe=allow_recipe,
+            allow_preprocessing=allow_preprocessing,
             leave_out_overlap=leave_out_overlap,
             map_joints=map_joints,
             joint_map=joint_map,

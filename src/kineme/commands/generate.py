@@ -14,7 +14,7 @@ def generate(
     actions: list[str] | None = None,
     untrimmed: bool = False,
     seconds: float = 60.0,
-    recipe: str = "plain",
+    preprocessing: str = "plain",
     seed: int = 0,
     overwrite: bool = False,
 ) -> None:
@@ -28,14 +28,14 @@ def generate(
         actions: names of the actions, such as `[wave, sit down]`. Default: all.
         untrimmed: long recordings with labelled intervals, for detection, in place of one clip an action.
         seconds: length of an untrimmed recording.
-        recipe: preprocessing, such as `plain` or `plain(facing=True)`.
+        preprocessing: what is done to the clips, such as `plain` or `plain(facing=True)`.
         seed: the same seed makes the same store.
         overwrite: replace a store that is there already.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from kineme.clips.generate import generate_store
+    from kineme.generate import generate_store
 
     columns = (TextColumn("generating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -48,10 +48,10 @@ def generate(
             actions=actions,
             untrimmed=untrimmed,
             seconds=seconds,
-            recipe=recipe,
+            preprocessing=preprocessing,
             seed=seed,
             overwrite=overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     counts = f"{len(store)} clips, {len(store.frames)} frames, {len(store.manifest.class_names)} classes"
-    print(f"{out}: {counts}, recipe {store.manifest.recipe.id}")
+    print(f"{out}: {counts}, preprocessing {store.manifest.preprocessing.id}")

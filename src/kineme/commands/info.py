@@ -56,7 +56,7 @@ def overview(store: ClipStore, summary: Summary) -> Table:
     fps = manifest.fps
     rows = {
         "source": manifest.source,
-        "recipe": manifest.recipe.id,
+        "preprocessing": manifest.preprocessing.id,
         "clips": f"{summary.clips:,}",
         "frames": f"{summary.frames:,} at {fps:g} a second: {_duration(summary.frames / fps)}",
         "clip lengths": f"{_frames(lengths.shortest, fps)} to {_frames(lengths.longest, fps)}, "
@@ -123,7 +123,7 @@ def _intervals(summary: Summary) -> str:
 
 def _missing(missing: Missing, joints: tuple[str, ...]) -> str:
     if missing.at_least and missing.share == 0:
-        return "not known: the recipe moves them with the body, and the source gives no confidence"
+        return "not known: the preprocessing moves them with the body, and the source gives no confidence"
     by_joint = zip(missing.by_joint.tolist(), joints, strict=True)
     worst = sorted((each for each in by_joint if each[0] > 0), key=lambda each: -each[0])[:WORST]
     names = f"; most of all {', '.join(f'{name} {share:.1%}' for share, name in worst)}" if worst else ""

@@ -9,30 +9,30 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from kineme import __version__
 from kineme.clips import published
-from kineme.clips.recipes import MAX_BODIES, Preprocessing, first_bodies, parse_recipe
-from kineme.clips.sources import Source
-from kineme.clips.sources.arrays import open_arrays
-from kineme.clips.sources.container import open_container
-from kineme.clips.sources.ntu import open_ntu
-from kineme.clips.sources.nwucla import open_nwucla
-from kineme.clips.sources.pkummd import open_pkummd
-from kineme.clips.sources.poses import open_poses
-from kineme.clips.sources.pyskl import open_pyskl
-from kineme.clips.sources.utdmhad import open_utdmhad
 from kineme.clips.store import TESTS, TRAINS, UNLABELLED, Clip, ClipStore, Manifest
-from kineme.clips.workers import in_order
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
+from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_preprocessing
+from kineme.sources import Source
+from kineme.sources.arrays import open_arrays
+from kineme.sources.container import open_container
+from kineme.sources.ntu import open_ntu
+from kineme.sources.nwucla import open_nwucla
+from kineme.sources.pkummd import open_pkummd
+from kineme.sources.poses import open_poses
+from kineme.sources.pyskl import open_pyskl
+from kineme.sources.utdmhad import open_utdmhad
+from kineme.sources.workers import in_order
 
-# source → (how it is opened, the recipe it gets where none is named)
+# source → (how it is opened, the preprocessing it gets where none is named)
 _SOURCES: dict[str, tuple[Callable[..., Source], str]] = {
     "ntu60": (partial(open_ntu, actions=60), "agcn"),
     "ntu120": (partial(open_ntu, actions=120), "agcn"),
@@ -60,7 +60,7 @@ def prepare(
     raw: Path,
     out: Path,
     *,
-    recipe: str | None = None,
+    preprocessing: str | None = None,
     processed: bool = False,
     untrimmed: bool = False,
     ignore: Path | None = None,
@@ -76,7 +76,7 @@ def prepare(
 ) -> None:
     """Turn raw recordings into a clip store, by a named preprocessing.
 
-    The store appears under its name when it is whole. Its recipe travels into every checkpoint and result.
+    The store appears under its name when it is whole. Its preprocessing travels into checkpoints and results.
     After an interruption of whatever kind the same command goes on where it was.
 
     `poses` takes your own recordings: a folder (or zip) of .npy, .npz, CSV or JSON files, one a clip, and of
@@ -92,13 +92,13 @@ def prepare(
             `poses`, your own.
         raw: Where they lie: a folder, a zip as it was downloaded, or a folder of zips.
         out: The store to write.
-        recipe: Preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
+        preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
             the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
             `"plain(facing=True, scale=True)"`. Untrimmed recordings take `plain` alone (PKU-MMD's by default
             `"plain(facing=True)"`): the others move frames.
-        processed: The recordings went through the recipe before, as the arrays have that others pass on:
+        processed: The recordings went through it before, as the arrays have that others pass on:
             train_position.npy through `crossclr`, train_data_joint.npy through `agcn`. They are stored as
-            they are, and encoders of that recipe take them.
+            they are, and encoders of that preprocessing take them.
         untrimmed: Whole videos of PKU-MMD with their actions as intervals, for detection, in place of one
             clip an action. A container tells by itself.
         ignore: File of clip names to leave out, one a line, such as the list of NTU RGB+D's incomplete clips.
@@ -118,19 +118,17 @@ def prepare(
             without a header.
 
     Raises:
-        KinemeError: the recordings, the list or the recipe are no such thing; a clip is damaged and
+        KinemeError: the recordings, the list or the preprocessing are no such thing; a clip is damaged and
             `skip_bad` is not set; or the store cannot be written.
     """
     if untrimmed and source not in _UNTRIMMED:
         raise KinemeError(f"--untrimmed is for {' and '.join(_UNTRIMMED)}, not for {source}")
     opener, usual = (_UNTRIMMED if untrimmed else _SOURCES)[source]
-    preprocessing = parse_recipe(recipe or usual)
-    if processed and recipe is None:
-        raise KinemeError(
-            "--processed: name the recipe that the recordings went through, such as --recipe agcn"
-        )
+    prepared = parse_preprocessing(preprocessing or usual)
+    if processed and preprocessing is None:
+        raise KinemeError("--processed: name what the recordings went through, such as --preprocessing agcn")
     if untrimmed:
-        preprocessing.check_untrimmed()  # before the folder is gone through
+        prepared.check_keeps_frames()  # before the folder is gone through
     if workers is not None and workers < 1:
         raise KinemeError(f"--workers {workers}: at least one process has to read")
     options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image, "scores": scores}
@@ -139,22 +137,22 @@ def prepare(
         raise KinemeError(f"--{next(iter(given))} is for poses, not for {source}")
     origin = opener(raw, **given)
     if origin.untrimmed:
-        preprocessing.check_untrimmed()
+        prepared.check_keeps_frames()
     names, items = _kept(origin, _names(ignore) if ignore else frozenset())
     if workers is None:
         pays = origin.costly and len(items) >= _POOL_FROM
         workers = min(os.cpu_count() or 1, _MAX_WORKERS) if pays else 1
     manifest = Manifest(
         layout=origin.layout,
-        recipe=preprocessing.recipe,
+        preprocessing=prepared,
         source=origin.name,
         class_names=origin.class_names,
         fps=origin.fps,
-        units=preprocessing.units(origin.units),
+        units=prepared.units(origin.units),
     )
-    confidence = origin.confidence and preprocessing.keeps_frames
+    confidence = origin.confidence and prepared.keeps_frames
     if origin.confidence and not confidence:
-        _note(f"recipe {preprocessing.recipe.id} moves frames, so the store holds no confidences")
+        _note(f"preprocessing {prepared.id} moves frames, so the store holds no confidences")
     started = time.perf_counter()
     with StoreWriter(
         out,
@@ -164,7 +162,7 @@ def prepare(
         confidence=confidence,
         key=_key(raw, manifest, names, {**given, "processed": processed}),
     ) as writer:
-        work = _Work(origin.read, origin.layout, None if processed else preprocessing, confidence)
+        work = _Work(origin.read, origin.layout, None if processed else prepared, confidence)
         _fill(writer, work, items, workers, skip_bad)
     rate = (len(items) - writer.done) / (time.perf_counter() - started)
     _report(ClipStore(out), rate, len(origin.items) - len(items), writer.left_out)
@@ -245,11 +243,11 @@ def _kept(origin: Source, ignored: frozenset[str]) -> tuple[list[str], list[Any]
 
 
 def _key(raw: Path, manifest: Manifest, names: Sequence[str], options: Mapping[str, Any]) -> str:
-    """Of all that a store follows from: the raw files as they are, clips, recipe, options and this program.
+    """Of all that a store follows from: the raw files, clips, preprocessing, options and this program.
 
     Files count by name, size and time of change; hidden ones, such as unfinished stores, do not.
     """
-    made = {"kineme": __version__, **asdict(manifest), "layout": manifest.layout.to_dict(), "names": names}
+    made = {"kineme": __version__, **manifest.to_dict(), "names": names}
     made["options"] = options
     digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode())
     for path in [raw] if raw.is_file() else sorted(_files(raw)):
@@ -284,7 +282,8 @@ def _report(store: ClipStore, rate: float, left_out: int, bad: Sequence[str]) ->
     print(
         f"{store.path}: {len(store):,} clips, {len(store.frames):,} frames, {len(classes)} classes, "
         f"{len(subjects)} subjects\n"
-        f"layout {store.layout.name}, recipe {store.manifest.recipe.id}, source {store.manifest.source}\n"
+        f"layout {store.layout.name}, preprocessing {store.manifest.preprocessing.id}, "
+        f"source {store.manifest.source}\n"
         f"{size / 1e6:,.1f} MB, at {rate:,.0f} clips/s",
         *published.compare(store),
         sep="\n",

@@ -110,19 +110,18 @@ def _page(scene: Scene, manifest: Manifest, path: Path) -> None:
     """A page on which the clip plays."""
     from html import escape
 
-    from kineme.clips.recipes import upward
     from kineme.drawing.player import Row, legend, page, player, timeline
     from kineme.drawing.posture import present
-    from kineme.files import written_aside
+    from kineme.files import atomic_write
 
     clip, first = scene.clip, scene.first
     parts = [
         f"<h1>{escape(scene.title)}</h1>\n<p>{escape(scene.subtitle)}</p>\n",
-        player("clip", clip, manifest.layout, fps=manifest.fps, up=upward(manifest.recipe), first=first),
+        player("clip", clip, manifest.layout, fps=manifest.fps, up=manifest.preprocessing.up, first=first),
         timeline("clip", len(clip), [Row("actions", scene.bands)], first=first) if scene.bands else "",
         legend(int(present(clip).any(axis=0).sum())),
     ]
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(page(scene.title, "".join(parts)), encoding="utf-8")
 
 
@@ -131,7 +130,6 @@ def _gif(scene: Scene, manifest: Manifest, path: Path) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from kineme.clips.recipes import upward
     from kineme.drawing.skeletons import animation
 
     columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -142,17 +140,16 @@ def _gif(scene: Scene, manifest: Manifest, path: Path) -> None:
             manifest.layout,
             path,
             fps=manifest.fps,
-            up=upward(manifest.recipe),
+            up=manifest.preprocessing.up,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
 
 def _strip(scene: Scene, manifest: Manifest, path: Path) -> None:
     """Poses over time, side by side."""
-    from kineme.clips.recipes import upward
     from kineme.drawing.skeletons import skeleton_strip
 
-    skeleton_strip([scene], manifest.layout, path, up=upward(manifest.recipe))
+    skeleton_strip([scene], manifest.layout, path, up=manifest.preprocessing.up)
 
 
 DRAWINGS = {".html": _page, ".gif": _gif, ".png": _strip, ".svg": _strip}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kineme.drawing.style import GRID, HUES, INK, new_figure, plain, save, short
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 
 def distributions(

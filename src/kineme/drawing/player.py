@@ -30,15 +30,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kineme.drawing.posture import Y_UP, onlooker, present
 from kineme.layouts import Layout
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 UNSEEN = -32768  # in place of a coordinate; player.js knows it too
 HUES = 8  # of bands: --kineme-hue-0 and on in player.css
@@ -79,7 +76,7 @@ def player(
         layout: its joints.
         fps: frames a second.
         caption: a line of text below.
-        up: unit vector of the clip's axis that points up (of a store: `upward(recipe)` in clips.recipes).
+        up: unit vector of the clip's axis that points up (of a store: `manifest.preprocessing.up`).
         first: number of the first frame, where the clip is part of a recording.
         controls: with a button, a scrubber and the frame's number.
         autoplay: plays as soon as it is in view.

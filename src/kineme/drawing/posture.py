@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kineme.layouts import Layout
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 Y_UP = (0.0, 1.0, 0.0)
 ASIDE = 35.0  # degrees from the front, towards the body's right

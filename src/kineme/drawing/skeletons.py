@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
@@ -33,10 +31,9 @@ from kineme.drawing.style import (
     save,
     short,
 )
-from kineme.files import written_aside
+from kineme.files import atomic_write
 from kineme.layouts import Layout
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 GIF_STEP = 7  # hundredths of a second, in which GIFs count, that a picture stays at least
 COLOURS = 64  # of a GIF
@@ -168,7 +165,7 @@ def animation(
         pictures.append(picture.quantize(palette=palette, dither=Image.Dither.NONE))
         if progress is not None:
             progress(done, len(chosen))
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         pictures[0].save(aside, save_all=True, append_images=pictures[1:], duration=10 * step, loop=0)
 
 

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from kineme.files import written_aside
+from kineme.files import atomic_write
 
 INK, FAINT, GRID = "#2b2f36", "#8a929e", "#e6e8eb"
 # A body's left side, right side and spine; of the first body and of the second. As in player.css.
@@ -60,5 +60,5 @@ def save(figure: Figure, path: Path) -> None:
         KinemeError: it cannot be written.
     """
     undated = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
-    with written_aside(path) as aside, rc_context({"svg.hashsalt": "kineme"}):
+    with atomic_write(path) as aside, rc_context({"svg.hashsalt": "kineme"}):
         figure.savefig(aside, dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=undated)

@@ -20,7 +20,8 @@ from torch.utils.checkpoint import checkpoint
 
 from kineme.encoders.base import COORDINATES, ClipShape
 from kineme.errors import KinemeError
-from kineme.layouts import Array, Layout
+from kineme.layouts import Layout
+from kineme.typing import Array
 
 SUBSETS = 3
 BRANCHES = 4

@@ -9,7 +9,6 @@ from typing import Any
 
 import lightning as L
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,12 +19,11 @@ from kineme.config import TrainConfig
 from kineme.errors import check_between
 from kineme.evaluation.features import clip_input
 from kineme.evaluation.linear import Epoch
-from kineme.evaluation.metrics import top_k
 from kineme.evaluation.task import Task
+from kineme.metrics.accuracy import top_k
 from kineme.training.run import fit
 from kineme.training.supervised import Supervised, View
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 INIT_STD = 0.01  # of the linear layer's weights, as in the linear protocols
 TEST_BATCH = 256
@@ -64,7 +62,7 @@ def classify(
         nn.init.normal_(head.weight, std=INIT_STD)
         nn.init.zeros_(head.bias)
         labels = task.store.index["label"][rows].astype(np.int64)
-        train, view = where_measured(settings, task), _mild_view(pretrained)
+        train, view = where_measured(settings, task), _weak_view(pretrained)
         module = Supervised(encoder, head, view, train, task.store, rows, labels)
         watch = _Watch(task, pretrained, every or settings.epochs, advance)
         fit(module, [watch])
@@ -112,13 +110,13 @@ class _Watch(L.Callback):
         self.epochs.append(Epoch(epoch, top_k(scores, self.task.test_labels), scores))
 
 
-def _mild_view(pretrained: Pretrained) -> View:
+def _weak_view(pretrained: Pretrained) -> View:
     """The method's augmentation for training with labels; bodies that the clips lack are zero."""
     with torch.random.fork_rng(devices=[]):
         method = build_method(pretrained.config["method"], pretrained.encoder)
 
     def view(clips: Clips, generator: torch.Generator) -> Tensor:
-        seen = method.mild_view(clips, pretrained.stream, generator)
+        seen = method.weak_view(clips, pretrained.stream, generator)
         return F.pad(seen, (0, pretrained.encoder.shape.bodies - clips.bodies))
 
     return view

@@ -27,10 +27,9 @@ from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.encoders.base import ClipShape
 from kineme.errors import KinemeError
-from kineme.files import written_aside
+from kineme.files import atomic_write
 from kineme.streams import to_stream
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 PROGRESS_FROM = 20  # batches; fewer are done before anyone wonders
@@ -44,7 +43,7 @@ def extract(
     batch_size: int = 256,
     device: torch.device | str | None = None,
     precision: str = "float32",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     cache: Path | None = None,
 ) -> Array:
     """Clip features of a frozen encoder: the centre of each clip, resized, its stream taken, no augmentation.
@@ -56,17 +55,17 @@ def extract(
         batch_size: clips that pass the encoder together.
         device: where the encoder runs; by default an accelerator if there is one.
         precision: of the encoder's arithmetic, `float32` or `bfloat16`.
-        allow_recipe: accept a store that was prepared by another recipe than the encoder's.
+        allow_preprocessing: accept a store that was prepared by another preprocessing than the encoder's.
         cache: directory in which features are kept, under a name made from all they depend on; None: nowhere.
 
     Returns:
         (N, D) float32.
 
     Raises:
-        KinemeError: the store's recipe, layout or bodies do not fit the encoder, or the encoder gives
+        KinemeError: the store's preprocessing, layout or bodies do not fit the encoder, or the encoder gives
             features that are not finite.
     """
-    check_compatible(pretrained, store, allow_recipe=allow_recipe)
+    check_compatible(pretrained, store, allow_preprocessing=allow_preprocessing)
     kept = None if cache is None else cache / f"{cache_key(pretrained, store, rows, precision)}.npy"
     if kept is not None and kept.is_file():
         try:
@@ -97,7 +96,7 @@ def extract(
             "training diverged: train it again with a smaller learning rate"
         )
     if kept is not None:
-        with written_aside(kept) as path:
+        with atomic_write(kept) as path:
             np.save(path, features)
     return features
 
@@ -112,11 +111,11 @@ def clip_input(clips: Clips, shape: ClipShape, stream: str, crop: float) -> Tens
     return to_stream(joints, stream, shape.layout)
 
 
-def check_compatible(pretrained: Pretrained, store: ClipStore, *, allow_recipe: bool = False) -> None:
+def check_compatible(pretrained: Pretrained, store: ClipStore, *, allow_preprocessing: bool = False) -> None:
     """Refuses a store whose clips are not what the encoder was trained on.
 
     Raises:
-        KinemeError: another layout, more bodies, or, unless allowed, another recipe.
+        KinemeError: another layout, more bodies, or, unless allowed, another preprocessing.
     """
     shape = pretrained.encoder.shape
     if store.layout != shape.layout:
@@ -132,10 +131,10 @@ def check_compatible(pretrained: Pretrained, store: ClipStore, *, allow_recipe: 
             f"{store.path}: holds {store.bodies} bodies a frame, the encoder reads {shape.bodies}; prepare "
             "the store again with fewer bodies"
         )
-    if store.manifest.recipe != pretrained.recipe and not allow_recipe:
+    if store.manifest.preprocessing != pretrained.preprocessing and not allow_preprocessing:
         raise KinemeError(
-            f"{store.path}: was prepared by {store.manifest.recipe.id}, the encoder was trained on "
-            f"{pretrained.recipe.id}; prepare it by that recipe, or pass --allow-recipe to go on"
+            f"{store.path}: was prepared by {store.manifest.preprocessing.id}, the encoder was trained on "
+            f"{pretrained.preprocessing.id}; prepare it alike, or pass --allow-preprocessing to go on"
         )
 
 

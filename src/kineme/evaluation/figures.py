@@ -5,19 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from kineme.drawing.style import GRID, HUES, INK, MARKERS, new_figure, plain, save, short
 from kineme.errors import KinemeError
-from kineme.evaluation.metrics import per_class_accuracy
 from kineme.evaluation.projection import tsne
-
-Array = npt.NDArray[Any]
+from kineme.metrics.accuracy import per_class_accuracy
+from kineme.typing import Array
 
 SPREAD = ("effective_rank", "embedding_std")  # columns that watch for collapse
 MAX_POINTS = 1500  # of a scatter: more only cover each other, and t-SNE takes minutes

@@ -15,7 +15,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
@@ -29,8 +28,7 @@ from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
 from kineme.evaluation.task import Task
 from kineme.training.run import resolve_device
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.2)
 

@@ -16,7 +16,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 
 from kineme import __version__
@@ -24,7 +23,6 @@ from kineme.clips.subsets import label_subset
 from kineme.errors import KinemeError
 from kineme.evaluation.features import extract
 from kineme.evaluation.linear import SGDSettings, logistic, sgd
-from kineme.evaluation.metrics import top_k
 from kineme.evaluation.results import (
     Predictions,
     Result,
@@ -34,8 +32,8 @@ from kineme.evaluation.results import (
     source_commit,
 )
 from kineme.evaluation.task import Task
-
-Array = npt.NDArray[Any]
+from kineme.metrics.accuracy import top_k
+from kineme.typing import Array
 
 PUBLISHED = {"aimclr": {"joint": 0.6, "bone": 0.6, "motion": 0.4}}
 PROBES = ("logistic", "last")
@@ -260,7 +258,7 @@ def _held_out_scores(stream: Stream, fitted: Array, held: Array, seed: int) -> d
         task.store,
         task.train,
         device=task.device,
-        allow_recipe=task.allow_recipe,
+        allow_preprocessing=task.allow_preprocessing,
         cache=task.run / "features",
     )
     x, y, x_held, y_held = features[fitted], task.labels[fitted], features[held], task.labels[held]

@@ -9,16 +9,13 @@ encoder and a pre-trained one are compared.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from kineme.evaluation.metrics import top_k
-
-Array = npt.NDArray[Any]
+from kineme.metrics.accuracy import top_k
+from kineme.typing import Array
 
 EVALUATE_EVERY = 5  # epochs, in all three papers
 MOMENTUM = 0.9

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 
 from kineme.checkpoints import Pretrained
@@ -15,8 +13,7 @@ from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 
 def seen_in_pretraining(run: Path, pretrained: Pretrained, store: ClipStore, rows: Array) -> Array | None:

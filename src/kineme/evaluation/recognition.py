@@ -13,15 +13,11 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 
 from kineme.checkpoints import Pretrained, random_like
 from kineme.evaluation.features import extract, raw_coordinates
-from kineme.evaluation.knn import nearest_label
 from kineme.evaluation.linear import SGDSettings, logistic, settings_for, sgd
-from kineme.evaluation.metrics import bootstrap_interval
-from kineme.evaluation.ranking import Ranking, rank
 from kineme.evaluation.results import (
     PRETRAINED,
     RANDOM,
@@ -32,8 +28,10 @@ from kineme.evaluation.results import (
     per_class,
 )
 from kineme.evaluation.task import Task
-
-Array = npt.NDArray[Any]
+from kineme.metrics.accuracy import bootstrap_interval
+from kineme.metrics.neighbours import nearest_label
+from kineme.metrics.ranking import Ranking, rank
+from kineme.typing import Array
 
 RECALL_AT = (5, 10)  # recall@1 is the figure of one neighbour
 
@@ -253,7 +251,7 @@ def _representations(task: Task, seed: int, baselines: bool) -> Iterator[tuple[s
             task.store,
             rows,
             device=task.device,
-            allow_recipe=task.allow_recipe,
+            allow_preprocessing=task.allow_preprocessing,
             cache=task.run / "features",
         )
 

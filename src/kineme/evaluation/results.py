@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from rich.table import Table
 
 import kineme
 from kineme.errors import KinemeError
-from kineme.evaluation import metrics
-from kineme.files import written_aside
-
-Array = npt.NDArray[Any]
+from kineme.files import atomic_write
+from kineme.metrics import accuracy as metrics
+from kineme.typing import Array
 
 PRETRAINED, RANDOM, RAW = "pre-trained encoder", "random encoder", "raw coordinates"
 SCRATCH = "trained from scratch"
@@ -87,7 +85,7 @@ class Predictions:
     def save(self, path: Path) -> None:
         """Writes them as arrays of one .npz file."""
         arrays: dict[str, Any] = {f"scores_{probe}": scores for probe, scores in self.scores.items()}
-        with written_aside(path) as aside:
+        with atomic_write(path) as aside:
             np.savez(aside, names=self.names, labels=self.labels, **arrays)
 
     @classmethod
@@ -118,12 +116,12 @@ class Result:
         method, encoder, stream: what was evaluated.
         weights: SHA-256 of the encoder's weights.
         pretrained_epochs: of its pre-training, the last of which is evaluated; None where that is not known.
-        recipe: the preprocessing of the store it was trained on, in one line.
+        preprocessing: of the store it was trained on, in one line.
         crop: share of each clip, about its centre, that was looked at.
         settings: the protocol's.
         seed: of the probe and of the random encoder.
         version, commit: of Kineme; the commit is None where it does not run from its git checkout.
-        store, fingerprint, store_recipe: the data set that was measured on.
+        store, fingerprint, store_preprocessing: the data set that was measured on.
         split: its division into training and test part.
         train_clips, test_clips: their sizes.
         scores: of the pre-trained encoder, by probe: `logistic`, `last`, `best`, `knn`; of retrieval also
@@ -146,7 +144,7 @@ class Result:
     stream: str
     weights: str
     pretrained_epochs: int | None
-    recipe: str
+    preprocessing: str
     crop: float
     settings: Mapping[str, Any]
     seed: int
@@ -154,7 +152,7 @@ class Result:
     commit: str | None
     store: str
     fingerprint: str
-    store_recipe: str
+    store_preprocessing: str
     split: str
     train_clips: int
     test_clips: int
@@ -186,6 +184,9 @@ class Result:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             data.pop("unit")
+            for old, new in (("recipe", "preprocessing"), ("store_recipe", "store_preprocessing")):
+                if old in data:  # written before version 0.2
+                    data[new] = data.pop(old)
             data["scores"] = _scores(data["scores"])
             data["baselines"] = {row: _scores(scores) for row, scores in data["baselines"].items()}
             return cls(**data)
@@ -236,7 +237,7 @@ def save(result: Result, run: Path, *qualifiers: str, beside: Mapping[str, Kept]
     path = result_path(run, result.protocol, *qualifiers)
     for suffix, kept in (beside or {}).items():
         kept.save(path.with_suffix(suffix))
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(result.to_json(), encoding="utf-8")
     return path
 

@@ -8,21 +8,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from kineme import __version__
 from kineme.checkpoints import Pretrained, load_pretrained
-from kineme.clips.mapped import MappedStore
+from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
-from kineme.correspondence import read_joint_map
 from kineme.errors import KinemeError
 from kineme.evaluation.features import check_compatible
 from kineme.evaluation.overlap import unseen_test_clips
 from kineme.evaluation.results import source_commit
-
-Array = npt.NDArray[Any]
+from kineme.layouts.correspondence import read_joint_map
+from kineme.typing import Array
 
 Part = Literal["train", "test"]
 
@@ -40,7 +38,7 @@ class Task:
     labels: Array  # classes of `train`; -1 of untrimmed recordings
     test_labels: Array
     device: str
-    allow_recipe: bool
+    allow_preprocessing: bool
     seen: int | None  # test clips that pre-training saw; None where nobody knows
     qualifiers: tuple[str, ...]  # what differs from the pre-training, for the result's name
 
@@ -53,16 +51,16 @@ class Task:
             "stream": pretrained.stream,
             "weights": pretrained.weights,
             "pretrained_epochs": pretrained.epochs,
-            "recipe": pretrained.recipe.id,
+            "preprocessing": pretrained.preprocessing.id,
             "version": __version__,
             "commit": source_commit(),
             "store": store.path.resolve().name,
             "fingerprint": store.manifest.fingerprint,
-            "store_recipe": store.manifest.recipe.id,
+            "store_preprocessing": store.manifest.preprocessing.id,
             "split": self.split,
             "train_clips": len(self.train),
             "test_clips": len(self.test),
-            "joint_map": store.joint_map if isinstance(store, MappedStore) else None,
+            "joint_map": store.joint_map if isinstance(store, RetargetedStore) else None,
             "seen_clips": self.seen,
         }
 
@@ -99,7 +97,7 @@ def open_task(
     store: Path | None = None,
     split: str | None = None,
     device: str = "auto",
-    allow_recipe: bool = False,
+    allow_preprocessing: bool = False,
     leave_out_overlap: bool = False,
     map_joints: bool = False,
     joint_map: Path | None = None,
@@ -112,7 +110,7 @@ def open_task(
         store: clip store; by default that of the pre-training.
         split: its division into training and test part; by default that of the pre-training.
         device: where to compute; `auto` takes the GPU if there is one.
-        allow_recipe: accept a store prepared by another recipe than the encoder's.
+        allow_preprocessing: accept a store prepared by another preprocessing than the encoder's.
         leave_out_overlap: leave out test clips that the encoder was pre-trained on, instead of a warning.
         map_joints: give clips of another layout the encoder's joints, by their names.
         joint_map: file that says which joints these are, where names do not; it stands for `map_joints` too.
@@ -135,7 +133,7 @@ def open_task(
         )
     opened = ClipStore(store or own["store"])
     clips = _with_joints(pretrained, opened, joint_map) if map_joints or joint_map else opened
-    check_compatible(pretrained, clips, allow_recipe=allow_recipe)
+    check_compatible(pretrained, clips, allow_preprocessing=allow_preprocessing)
     split = split or own["split"]
     train, test = rows_of(opened, split, "train"), rows_of(opened, split, "test")
     if len(np.intersect1d(train, test)):
@@ -157,7 +155,7 @@ def open_task(
         labels=labels[train],
         test_labels=labels[test],
         device=("cuda" if gpu else "cpu") if device == "auto" else device,
-        allow_recipe=allow_recipe,
+        allow_preprocessing=allow_preprocessing,
         seen=seen,
         qualifiers=(
             *([opened.path.resolve().name] if other_store else []),
@@ -173,4 +171,4 @@ def _with_joints(pretrained: Pretrained, store: ClipStore, joint_map: Path | Non
     layout = pretrained.encoder.shape.layout
     if store.layout == layout:
         return store
-    return MappedStore(store, layout, read_joint_map(joint_map) if joint_map else None)
+    return RetargetedStore(store, layout, read_joint_map(joint_map) if joint_map else None)

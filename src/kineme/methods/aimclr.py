@@ -99,7 +99,7 @@ class AimCLR(Method):
         ]
         return tuple(to_stream(view, stream, self.encoder.shape.layout) for view in joints)
 
-    def mild_view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
+    def weak_view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
         """The normal view, pad-crop and shear, as in the published fine-tuning."""
         frames = self.encoder.shape.frames
         window = augment.draw_window(clips.length, frames, (self.min_crop, 1.0), generator)

@@ -33,7 +33,7 @@ class Method(nn.Module, ABC):
     def loss(self, views: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """Named scalars; the one called `loss` is minimised."""
 
-    def mild_view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
+    def weak_view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
         """One view (N, C, T, V, M) for training with labels: a random window of each clip, resized.
 
         A method whose fine-tuning is published with other augmentations has its own.

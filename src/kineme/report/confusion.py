@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kineme.evaluation.results import Result
 from kineme.report.html import Html, boxed, tag
 from kineme.report.numbers import TITLES, title_of
 from kineme.report.runs import DETECT, Run
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 PAIRS = 12  # of classes that are confused most
 LETTER = 0.56  # width of a letter, of the font's size

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kineme.clips.recipes import upward
 from kineme.drawing.player import Row, player, timeline
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.predictions import Detections
@@ -63,7 +62,7 @@ def _timelines(name: str, run: Run, detected: Measured, stores: Sequence[Path], 
             clip,
             store.layout,
             fps=fps,
-            up=upward(store.manifest.recipe),
+            up=store.manifest.preprocessing.up,
             autoplay=False,
             caption=thin,
         )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kineme.evaluation.metrics import bootstrap_interval, is_in_top
 from kineme.evaluation.results import COLUMNS, Predictions
+from kineme.metrics.accuracy import bootstrap_interval, is_in_top
 from kineme.report.html import Html, join, tag
 from kineme.report.runs import Measured, Run
+from kineme.typing import Array
 
-Array = npt.NDArray[Any]
 Pair = tuple[Run, Measured]
 
 

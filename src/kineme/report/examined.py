@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kineme.clips.recipes import upward
 from kineme.clips.store import ClipStore
 from kineme.drawing.posture import present
 from kineme.errors import KinemeError
 from kineme.evaluation.features import extract
-from kineme.evaluation.knn import nearest
 from kineme.evaluation.task import open_task
+from kineme.metrics.neighbours import nearest
 from kineme.report.html import Html, note, tag
 from kineme.report.runs import DETECT, Run, store_measured, stores_of
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 NEIGHBOURS = 4
 
@@ -61,7 +57,7 @@ class Examined:
     @property
     def up(self) -> tuple[float, float, float]:
         """The axis that points up in these clips."""
-        return upward(self.store.manifest.recipe)
+        return self.store.manifest.preprocessing.up
 
     def thinned(self, row: int, frames: int) -> tuple[Array, float]:
         """A clip of the store as `thinned` below gives it."""
@@ -86,7 +82,7 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
         store=store.path,
         split=measured.split if measured else None,
         device=device,
-        allow_recipe=measured is not None and measured.recipe != measured.store_recipe,
+        allow_preprocessing=measured is not None and measured.preprocessing != measured.store_preprocessing,
     )
 
     def features(rows: Array) -> Array:
@@ -95,7 +91,7 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
             task.store,
             rows,
             device=task.device,
-            allow_recipe=task.allow_recipe,
+            allow_preprocessing=task.allow_preprocessing,
             cache=run.path / "features",
         )
 

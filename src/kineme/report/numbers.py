@@ -114,7 +114,7 @@ def _group(pairs: Sequence[Pair], several: bool) -> Html:
     chief = [probe for probe in probes if probe in SHOWN] if first.protocol == DETECT else probes
     meaning = MEANING if first.protocol in PROBED else {}
     explained = [f"{title_of(first, probe)}: {meaning[probe]}" for probe in probes if probe in meaning]
-    said = [f"{_parts(first)}, prepared by {first.store_recipe}", "; ".join(explained)]
+    said = [f"{_parts(first)}, prepared by {first.store_preprocessing}", "; ".join(explained)]
     heading = f"{TITLES.get(first.protocol, first.protocol)}: {first.store}, {first.split}"
     titles = {probe: title_of(first, probe) for probe in probes}
     others = {probe: title for probe, title in titles.items() if probe not in chief}
@@ -227,11 +227,11 @@ def _remark(run: Run, measured: Measured, several: bool) -> Html:
                 f"{measured.file} was measured on other weights than {run.name} holds now; evaluate it again."
             )
         )
-    if result.recipe != result.store_recipe:
+    if result.preprocessing != result.store_preprocessing:
         parts.append(
             note(
-                f"{measured.file}: the encoder was trained on clips prepared by {result.recipe} and "
-                f"measured on clips prepared by {result.store_recipe}."
+                f"{measured.file}: the encoder was trained on clips prepared by {result.preprocessing} and "
+                f"measured on clips prepared by {result.store_preprocessing}."
             )
         )
     return join(parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from kineme import __version__
 from kineme.drawing.player import head
 from kineme.errors import KinemeError
-from kineme.files import written_aside
+from kineme.files import atomic_write
 from kineme.report.confusion import confusion
 from kineme.report.detection import detection
 from kineme.report.embedding import embedding
@@ -48,7 +48,7 @@ def write_report(
             is named on the page instead.
     """
     runs = read_runs(paths)
-    with written_aside(out) as aside:
+    with atomic_write(out) as aside:
         aside.write_text(page(runs, stores=stores, device=device, say=say), encoding="utf-8")
 
 

@@ -97,7 +97,7 @@ def _measured_on(run: Run) -> str:
 
 
 def _preprocessing(run: Run) -> str:
-    return run.pretrained.recipe.id if run.pretrained else run.config.data.recipe or ""
+    return run.pretrained.preprocessing.id if run.pretrained else run.config.data.preprocessing or ""
 
 
 def _layout(run: Run) -> str:

@@ -28,7 +28,7 @@ from kineme.clips.store import ClipStore
 from kineme.config import SECTIONS, Config, load_config
 from kineme.errors import KinemeError
 from kineme.evaluation.results import Result, result_path
-from kineme.files import written_aside
+from kineme.files import atomic_write
 from kineme.reproduce.grid import Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.training.callbacks import STATE
@@ -176,7 +176,7 @@ def make_plan(
 
 def keep_fingerprints(plan: Plan) -> None:
     """Writes which clips each name stands for, so that no other ones can be taken for them later."""
-    with written_aside(plan.out / STORES) as aside:
+    with atomic_write(plan.out / STORES) as aside:
         aside.write_text(json.dumps(_fingerprints(plan), indent=1) + "\n", encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from kineme import __version__
 from kineme.evaluation.results import COLUMNS, source_commit
-from kineme.files import written_aside
+from kineme.files import atomic_write
 from kineme.reproduce.plan import Plan
 from kineme.reproduce.rows import Row
 from kineme.reproduce.work import duration
@@ -111,10 +111,10 @@ def notes(found: Sequence[Row]) -> list[str]:
 
 def write(plan: Plan, found: Sequence[Row]) -> None:
     """Writes table.md, table.csv and table.json into the grid's folder."""
-    with written_aside(plan.out / "table.md") as aside:
+    with atomic_write(plan.out / "table.md") as aside:
         aside.write_text(markdown(plan, found), encoding="utf-8")
     with (
-        written_aside(plan.out / "table.csv") as aside,
+        atomic_write(plan.out / "table.csv") as aside,
         aside.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(file, [each.name for each in fields(Row)])
@@ -131,7 +131,7 @@ def write(plan: Plan, found: Sequence[Row]) -> None:
         "commit": source_commit(),
         "rows": [asdict(row) for row in found],
     }
-    with written_aside(plan.out / "table.json") as aside:
+    with atomic_write(plan.out / "table.json") as aside:
         aside.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingC
 from torch import Tensor
 
 from kineme.checkpoints import WEIGHTS, save_encoder
-from kineme.clips.store import Recipe
-from kineme.files import written_aside
+from kineme.files import atomic_write
+from kineme.preprocessing import Preprocessing
 from kineme.streams import to_stream
 from kineme.training.module import Pretraining
 
@@ -79,7 +79,7 @@ class History(L.Callback):
         if not trainer.is_global_zero:
             return
         columns = list(dict.fromkeys(name for each in self.rows for name in each))
-        with written_aside(self.run / HISTORY) as aside, aside.open("w", newline="") as file:
+        with atomic_write(self.run / HISTORY) as aside, aside.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self.rows)
@@ -140,8 +140,8 @@ class OnlineKNN(L.Callback):
 class Checkpoints(L.Callback):
     """Saves the encoder and the training state every few epochs; each file is replaced when it is whole."""
 
-    def __init__(self, run: Path, recipe: Recipe, every: int) -> None:
-        self.run, self.recipe, self.every = run, recipe, every
+    def __init__(self, run: Path, preprocessing: Preprocessing, every: int) -> None:
+        self.run, self.preprocessing, self.every = run, preprocessing, every
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Saves after every few epochs, and after the last."""
@@ -155,8 +155,8 @@ class Checkpoints(L.Callback):
             trainer.save_checkpoint(self.run / STATE)  # writes nothing, but all processes must meet here
             return
         config, epochs = module.config.to_dict(), trainer.current_epoch + 1
-        save_encoder(self.run / WEIGHTS, module.method.encoder, self.recipe, config, epochs)
-        with written_aside(self.run / STATE) as aside:
+        save_encoder(self.run / WEIGHTS, module.method.encoder, self.preprocessing, config, epochs)
+        with atomic_write(self.run / STATE) as aside:
             trainer.save_checkpoint(aside)
 
 

@@ -34,7 +34,7 @@ from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig, config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
-from kineme.files import written_aside
+from kineme.files import atomic_write
 from kineme.training.callbacks import STATE, Checkpoints, History, OnlineKNN, ProgressLine
 from kineme.training.module import Pretraining, Training
 from kineme.training.timing import TRIAL_STEPS, Stopwatch, with_epochs
@@ -59,11 +59,11 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
     if config.data.store is None:
         raise KinemeError("no clips to learn from; set data.store to a clip store")
     store = ClipStore(config.data.store)
-    prepared = store.manifest.recipe.id
-    if config.data.recipe not in (None, prepared):
+    prepared = store.manifest.preprocessing.id
+    if config.data.preprocessing not in (None, prepared):
         raise KinemeError(
-            f"{store.path}: was prepared by recipe {prepared}, and data.recipe asks for "
-            f"{config.data.recipe}; prepare it again with --recipe, or set data.recipe={prepared}"
+            f"{store.path}: was prepared by {prepared}, and data.preprocessing asks for "
+            f"{config.data.preprocessing}; prepare it again, or set data.preprocessing={prepared}"
         )
     rows = split_rows(store, config.data.split, "train")
     resolve_device(config.train)  # what cannot be trained here leaves no run behind
@@ -85,7 +85,7 @@ def pretrain(config: Config, out: Path, *, resume: bool = False, overwrite: bool
         every = config.train.knn_every
         watched = store.labels[rows], store.index["subject"][rows]
         callbacks.insert(0, OnlineKNN(history, *watched, every=every, seed=config.train.seed))
-    checkpoints = Checkpoints(out, store.manifest.recipe, config.train.save_every)
+    checkpoints = Checkpoints(out, store.manifest.preprocessing, config.train.save_every)
     callbacks += [ProgressLine(history), checkpoints]
     fit(module, callbacks, resume=out / STATE if resume else None)
 
@@ -210,7 +210,7 @@ def open_run(out: Path, overwrite: bool) -> None:
 
 def write_config(out: Path, config: Config) -> None:
     """Writes a run's settings, complete."""
-    with written_aside(out / CONFIG) as aside:
+    with atomic_write(out / CONFIG) as aside:
         aside.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kineme.clips.store import Clip, Manifest, Recipe
+from kineme.clips.store import Clip, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.layouts import Layout
+from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 CLASSES = ("rise", "swing")
@@ -29,7 +30,7 @@ def write_recordings(
     """
     generator = np.random.default_rng(0)
     names = ("Background", *CLASSES) if background else CLASSES
-    with StoreWriter(path, Manifest(STICK, Recipe("plain"), "test", names, fps=10.0), 1) as writer:
+    with StoreWriter(path, Manifest(STICK, get_preprocessing("plain"), "test", names, fps=10.0), 1) as writer:
         for i in range(recordings):
             xyz = np.tile([[0, 0, 0], [0, 1, 0], [0.3, 1, 0]], (frames, 1, 1, 1)).astype(float)
             actions = []

@@ -47,7 +47,7 @@ def run(store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     torch.manual_seed(0)
     encoder = STTR(ClipShape(store.layout, 8, 1), hidden=16)
-    save_encoder(path / "model.safetensors", encoder, store.manifest.recipe, config)
+    save_encoder(path / "model.safetensors", encoder, store.manifest.preprocessing, config)
     return path
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kineme.evaluation.detection.framewise import label_segments
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import HEADLINE, score
+from kineme.metrics.framewise import label_segments
 
 OFFSETS = np.array([0, 40, 80, 120])
 LABELS = np.tile(np.repeat([0, 1, 0, 2], 10), 3)

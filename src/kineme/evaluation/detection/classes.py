@@ -6,14 +6,10 @@ others do not (PKU-MMD). In detection it is class 0 of both.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from kineme.clips.store import ClipStore
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 BACKGROUND = "background"
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 BLOCK = 4096  # frames that are in memory together
 

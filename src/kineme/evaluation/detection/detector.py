@@ -9,10 +9,8 @@ import json
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -23,9 +21,8 @@ from kineme.evaluation.detection.classifier import Context, FrameClassifier
 from kineme.evaluation.detection.extract import offsets_of, store_features
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.segments import RULES
-from kineme.files import written_aside
-
-Array = npt.NDArray[Any]
+from kineme.files import atomic_write
+from kineme.typing import Array
 
 ENCODER = "encoder."  # of tensors of an encoder that was fine-tuned
 
@@ -69,7 +66,7 @@ class Detector:
             "weights": None if self.tuned else self.pretrained.weights,
         }
         stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        with written_aside(path) as aside:
+        with atomic_write(path) as aside:
             save_file(stored, aside, metadata={"kineme": json.dumps(description)})
 
     @classmethod

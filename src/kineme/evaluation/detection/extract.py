@@ -6,10 +6,8 @@ import copy
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.progress import Progress
@@ -22,9 +20,8 @@ from kineme.encoders.base import COORDINATES, ClipShape, Encoder, Features
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.frames import Windows, frame_features
 from kineme.evaluation.features import cache_key
-from kineme.files import written_aside
-
-Array = npt.NDArray[Any]
+from kineme.files import atomic_write
+from kineme.typing import Array
 
 HALF = np.dtype(np.float16)
 PROGRESS_FROM = 20_000  # frames; fewer are done before anyone wonders
@@ -93,7 +90,7 @@ def _write(
     header = {"descr": HALF.str, "fortran_order": False, "shape": (total, encoder.dim)}
     console = Console(stderr=True)
     with (
-        written_aside(kept) as path,
+        atomic_write(kept) as path,
         path.open("wb") as file,
         Progress(console=console, transient=True, disable=total < PROGRESS_FROM) as bar,
     ):

@@ -20,11 +20,12 @@ from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.encoders.base import Encoder
 from kineme.errors import check_between
-from kineme.evaluation.detection.extract import Array, offsets_of
+from kineme.evaluation.detection.extract import offsets_of
 from kineme.evaluation.detection.frames import Windows, as_input, times, tokens
 from kineme.training.module import Training
 from kineme.training.run import fit
 from kineme.training.supervised import EvenBatches
+from kineme.typing import Array
 
 SETTINGS = TrainConfig(
     epochs=10, batch_size=64, optimizer="adamw", lr=5e-4, weight_decay=1e-2, schedule="cosine", warmup=0.5

@@ -15,7 +15,7 @@ from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.detector import Detector, propose
 from kineme.evaluation.detection.extract import offsets_of
-from kineme.files import written_aside
+from kineme.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def find(detector: Detector, store: ClipStore, *, device: str = "auto") -> list[
 
 def write_table(segments: Sequence[Segment], path: Path) -> None:
     """Writes segments as CSV, times to the millisecond."""
-    with written_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(Segment)])
         for segment in segments:

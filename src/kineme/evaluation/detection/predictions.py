@@ -21,12 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kineme.errors import KinemeError
-from kineme.files import written_aside
-
-Array = npt.NDArray[Any]
+from kineme.files import atomic_write
+from kineme.typing import Array
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Detections:
         """Writes them as arrays of one .npz file."""
         arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         arrays["probabilities"] = self.probabilities.astype(np.float16)
-        with written_aside(path) as aside:
+        with atomic_write(path) as aside:
             np.savez(aside, **arrays)
 
     @classmethod

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-import numpy.typing as npt
 from rich.console import Console
 
 from kineme.checkpoints import Pretrained, random_like, with_encoder
@@ -28,8 +27,7 @@ from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, per_class
 from kineme.evaluation.task import Part, Task
-
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 
 def recorded(store: ClipStore, split: str, part: Part) -> Array:

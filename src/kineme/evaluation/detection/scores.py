@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.table import Table
 
-from kineme.evaluation.detection.framewise import edit_scores, f1_at
-from kineme.evaluation.detection.metrics import (
+from kineme.evaluation.detection.predictions import Detections
+from kineme.evaluation.results import PRETRAINED, Result, Score
+from kineme.metrics.accuracy import bootstrap_interval
+from kineme.metrics.detection import (
     Ranking,
     activitynet,
     list_precision,
@@ -19,11 +19,8 @@ from kineme.evaluation.detection.metrics import (
     precisions,
     rows_of,
 )
-from kineme.evaluation.detection.predictions import Detections
-from kineme.evaluation.metrics import bootstrap_interval
-from kineme.evaluation.results import PRETRAINED, Result, Score
-
-Array = npt.NDArray[Any]
+from kineme.metrics.framewise import edit_scores, f1_at
+from kineme.typing import Array
 
 ACCURACY, HEADLINE = "frame accuracy", "mAP_a@0.5 (PKU-MMD)"
 THRESHOLDS = (0.1, 0.3, 0.5)

@@ -6,12 +6,10 @@ Frames count from 0, ends are exclusive, class 0 is the background.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from kineme.typing import Array
 
 LEAST_PROBABILITY = 0.02  # of a class in rule A
 LEAST_ACTIVITY = 0.4  # 1 - background in rule B

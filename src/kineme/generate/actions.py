@@ -1,0 +1,88 @@
+"""The catalogue: what can be performed, by how many, and from which situation into which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kineme.errors import KinemeError
+from kineme.generate import pairs, solo
+from kineme.generate.performer import Performer
+
+
+@dataclass(frozen=True)
+class Action:
+    """One class of the generated data.
+
+    Attributes:
+        name: its class name.
+        number: 1-based, the A of clip names; part of every clip's seed, so it never changes.
+        perform: tells one or two performers what to do.
+        bodies: 1 or 2.
+        before: the situations it can begin in: standing, seated; near, far.
+        after: the situation it ends in; None where in the same.
+    """
+
+    name: str
+    number: int
+    perform: Callable[..., None]
+    bodies: int
+    before: tuple[str, ...]
+    after: str | None
+
+
+def _catalogue() -> tuple[Action, ...]:
+    anywhere = ("standing", "seated")
+    alone: list[tuple[str, Callable[[Performer], None], tuple[str, ...], str | None]] = [
+        ("wave", solo.wave, anywhere, None),
+        ("clap", solo.clap, anywhere, None),
+        ("drink", solo.drink, anywhere, None),
+        ("sit down", solo.sit_down, ("standing",), "seated"),
+        ("stand up", solo.stand_up, ("seated",), "standing"),
+        ("squat", solo.squat, ("standing",), None),
+        ("jump up", solo.jump_up, ("standing",), None),
+        ("kick", solo.kick, ("standing",), None),
+        ("punch", solo.punch, ("standing",), None),
+        ("throw", solo.throw, ("standing",), None),
+        ("bow", solo.bow, ("standing",), None),
+        ("stretch", solo.stretch, anywhere, None),
+        ("walk in place", solo.walk_in_place, ("standing",), None),
+        ("turn around", solo.turn_around, ("standing",), None),
+        ("pick up", solo.pick_up, ("standing",), None),
+        ("touch head", solo.touch_head, anywhere, None),
+        ("check watch", solo.check_watch, anywhere, None),
+        ("jumping jack", solo.jumping_jack, ("standing",), None),
+    ]
+    together: list[tuple[str, Callable[[Performer, Performer], None], tuple[str, ...], str | None]] = [
+        ("shake hands", pairs.shake_hands, ("near",), None),
+        ("hug", pairs.hug, ("near",), None),
+        ("push", pairs.push, ("near",), None),
+        ("kick other", pairs.kick_other, ("near",), None),
+        ("walk towards", pairs.walk_towards, ("far",), "near"),
+        ("walk apart", pairs.walk_apart, ("near",), "far"),
+    ]
+    performances: list[tuple[str, Callable[..., None], tuple[str, ...], str | None]] = [*alone, *together]
+    return tuple(
+        Action(name, number, perform, 1 if number <= len(alone) else 2, before, after)
+        for number, (name, perform, before, after) in enumerate(performances, start=1)
+    )
+
+
+ACTIONS = _catalogue()
+
+
+def choose_actions(names: Sequence[str] | None) -> tuple[Action, ...]:
+    """The actions of these names in this order, all where None.
+
+    Raises:
+        KinemeError: a name that is no action, or stands twice.
+    """
+    if names is None:
+        return ACTIONS
+    known = {action.name: action for action in ACTIONS}
+    for name in names:
+        if name not in known:
+            raise KinemeError(f"actions: {name!r} is not one of them; there are {', '.join(known)}")
+    if len(set(names)) != len(names) or not names:
+        raise KinemeError("actions: give at least one, and each only once")
+    return tuple(known[name] for name in names)

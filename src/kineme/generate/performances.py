@@ -1,0 +1,276 @@
+"""Performances in front of cameras: trimmed clips, and untrimmed recordings with labelled intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from kineme.clips.store import Clip
+from kineme.errors import KinemeError
+from kineme.generate.actions import Action, choose_actions
+from kineme.generate.anatomy import FPS
+from kineme.generate.pairs import FAR, NEAR
+from kineme.generate.people import Person, draw_person
+from kineme.generate.performer import Performer
+from kineme.generate.sensor import get_camera, sense, view
+from kineme.typing import Array
+
+BODIES = 2
+SETUP = 1
+SHORTEST_RECORDING = 15.0  # seconds: room for a few actions
+_LONGEST_ACTION = 8.0
+
+# What a random stream is for: the number after the user's in its seed. Never renumber: clips would change.
+_PERSON, _HABITS, _EXECUTION, _PROGRAMME, _PLACE, _SITUATION, _GAP, _SENSOR = range(8)
+_RECORDING = 1000  # in place of an action's number in a recording's seeds
+
+
+def generate_clips(
+    *,
+    subjects: int,
+    repetitions: int,
+    cameras: Sequence[int] = (1, 2, 3),
+    actions: Sequence[str] | None = None,
+    seed: int,
+) -> Iterator[Clip]:
+    """Trimmed clips of every subject, action, repetition and camera, in the order of their names' parts.
+
+    Clips are named as in NTU RGB+D, `S001C002P003R001A004`: camera 2, subject 3, repetition 1, action 4
+    (1-based; the number an action has in `ACTIONS`). Each subject has a partner of its own for two-person
+    actions.
+
+    Args:
+        subjects: number of people.
+        repetitions: performances of each action by each subject.
+        cameras: 1-based ids of the cameras that film them, of 1, 2, 3.
+        actions: names of the actions, in the order of their labels. Default: all of `ACTIONS`.
+        seed: of everything random; a clip depends on it and its own name only.
+
+    Yields:
+        Clips of (T, 2, 25, 3) frames in the camera's frame, metres, layout ntu25, 30 frames a second; the
+        second body is zero where one person acts.
+
+    Raises:
+        KinemeError: a number out of range, an unknown action or camera.
+    """
+    chosen = choose_actions(actions)
+    _check(subjects, repetitions, cameras, seed)
+    return _clips(subjects, repetitions, cameras, chosen, seed)
+
+
+def _clips(
+    subjects: int, repetitions: int, cameras: Sequence[int], actions: tuple[Action, ...], seed: int
+) -> Iterator[Clip]:
+    people = _people(subjects, seed)
+    for subject in range(1, subjects + 1):
+        for label, action in enumerate(actions):
+            for repetition in range(1, repetitions + 1):
+                key = (subject, action.number, repetition)
+                cast = people[subject][: action.bodies]
+                performers, gap = _enter(cast, _situation(action, seed, key), seed, key)
+                seconds = _perform(action, performers, seed, key)
+                room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
+                for camera in cameras:
+                    name = f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{repetition:03d}A{action.number:03d}"
+                    yield Clip(
+                        name=name,
+                        xyz=_film(room, camera, _random(seed, _SENSOR, *key, camera)),
+                        label=label,
+                        subject=str(subject),
+                        camera=camera,
+                        setup=SETUP,
+                        replication=repetition,
+                    )
+
+
+def generate_recordings(
+    *,
+    subjects: int,
+    recordings: int,
+    seconds: float = 60.0,
+    cameras: Sequence[int] = (1, 2, 3),
+    actions: Sequence[str] | None = None,
+    seed: int,
+) -> Iterator[Clip]:
+    """Untrimmed recordings: actions one after another with idling in between, each with its interval.
+
+    Every third recording of a subject is one with a partner, where `actions` has actions for two.
+
+    Args:
+        subjects, cameras, actions, seed: as for `generate_clips`.
+        recordings: recordings of each subject.
+        seconds: length of each recording, at least 15.
+
+    Yields:
+        Clips without a label whose `intervals` name the actions; otherwise as `generate_clips`. They are
+        named `S001C002P003R001`.
+
+    Raises:
+        KinemeError: as `generate_clips`, or `seconds` is too short.
+    """
+    chosen = choose_actions(actions)
+    _check(subjects, recordings, cameras, seed)
+    if seconds < SHORTEST_RECORDING:
+        raise KinemeError(
+            f"seconds: {seconds:g} is too short for a recording; at least {SHORTEST_RECORDING:g}"
+        )
+    return _recordings(subjects, recordings, seconds, cameras, chosen, seed)
+
+
+def _recordings(
+    subjects: int,
+    recordings: int,
+    seconds: float,
+    cameras: Sequence[int],
+    actions: tuple[Action, ...],
+    seed: int,
+) -> Iterator[Clip]:
+    people = _people(subjects, seed)
+    labels = {action.number: label for label, action in enumerate(actions)}
+    kinds = [kind for kind in (1, 1, 2) if any(action.bodies == kind for action in actions)]
+    for subject in range(1, subjects + 1):
+        for recording in range(1, recordings + 1):
+            key = (subject, _RECORDING, recording)
+            bodies = kinds[(subject + recording) % len(kinds)]
+            pool = [action for action in actions if action.bodies == bodies]
+            situation = pool[0].before[0]
+            performers, gap = _enter(people[subject][:bodies], situation, seed, key)
+            done = _programme(pool, situation, performers, seconds, seed, key)
+            room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
+            intervals = tuple((start, end, labels[action.number]) for start, end, action in done)
+            for camera in cameras:
+                yield Clip(
+                    name=f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{recording:03d}",
+                    xyz=_film(room, camera, _random(seed, _SENSOR, *key, camera)),
+                    subject=str(subject),
+                    camera=camera,
+                    setup=SETUP,
+                    replication=recording,
+                    intervals=intervals,
+                )
+
+
+def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -> None:
+    for name, value in (("subjects", subjects), ("repetitions", repetitions)):
+        if not 1 <= value <= 999:
+            raise KinemeError(f"{name}: {value} is out of range; between 1 and 999 are possible")
+    if seed < 0:
+        raise KinemeError(f"seed: {seed} is negative; choose 0 or more")
+    if not cameras or len(set(cameras)) != len(cameras):
+        raise KinemeError("cameras: give at least one, and each only once")
+    for camera in cameras:
+        get_camera(camera)
+
+
+def _random(seed: int, *key: int) -> np.random.Generator:
+    return np.random.default_rng([seed, *key])
+
+
+def _people(subjects: int, seed: int) -> dict[int, list[Person]]:
+    """Subjects by number, each with a partner, who is nobody else's: splits by subject stay clean."""
+    return {
+        number: [draw_person(_random(seed, _PERSON, number, role)) for role in range(BODIES)]
+        for number in range(1, subjects + 1)
+    }
+
+
+def _situation(action: Action, seed: int, key: tuple[int, int, int]) -> str:
+    """What a trimmed clip begins in: mostly an action's first choice, in three of ten clips another."""
+    usual, *others = action.before
+    generator = _random(seed, _SITUATION, *key)
+    return others[int(generator.integers(len(others)))] if others and generator.random() < 0.3 else usual
+
+
+def _enter(
+    cast: list[Person], situation: str, seed: int, key: tuple[int, int, int]
+) -> tuple[list[Performer], float]:
+    """Performers in a situation that an action begins in, and the metres between them (0 for one)."""
+    gap = 0.0
+    if len(cast) == 2:
+        gap = float(_random(seed, _GAP, *key).uniform(*(FAR if situation == "far" else NEAR)))
+    performers = [
+        Performer(person, _random(seed, _EXECUTION, *key, role), gap) for role, person in enumerate(cast)
+    ]
+    if situation == "seated":
+        performers[0].begin(situation)
+    return performers, gap
+
+
+def _act(action: Action, performers: list[Performer], seed: int, subject: int, time: float) -> float:
+    """Has an action performed from `time` seconds on, by everyone's own habits. Returns when it ends."""
+    for role, p in enumerate(performers):
+        p.habits = _random(seed, _HABITS, subject, action.number, role)
+        p.time = time
+    action.perform(*performers)
+    return max(p.time for p in performers)
+
+
+def _perform(action: Action, performers: list[Performer], seed: int, key: tuple[int, int, int]) -> float:
+    """One action between two moments of idling, cut as people cut clips. Returns the seconds it takes."""
+    generator = _random(seed, _PROGRAMME, *key)
+    for p in performers:
+        p.fidget()
+    end = _act(action, performers, seed, key[0], float(generator.uniform(0.05, 1.3)))
+    return end + float(generator.uniform(-0.15, 1.3))
+
+
+def _programme(
+    pool: list[Action],
+    situation: str,
+    performers: list[Performer],
+    seconds: float,
+    seed: int,
+    key: tuple[int, int, int],
+) -> list[tuple[int, int, Action]]:
+    """Fills a recording with actions, each of which the one before leaves possible. Frames, end exclusive."""
+    generator = _random(seed, _PROGRAMME, *key)
+    done: list[tuple[int, int, Action]] = []
+    end = 0.0
+    while True:
+        for p in performers:
+            p.time = end
+            p.fidget()
+        start = end + float(generator.uniform(0.6, 3.0))
+        possible = [action for action in pool if situation in action.before]
+        if not possible or start + _LONGEST_ACTION > seconds:
+            return done
+        action = possible[int(generator.integers(len(possible)))]
+        end = _act(action, performers, seed, key[0], start)
+        situation = action.after or situation
+        done.append((round(start * FPS), min(round(end * FPS), round(seconds * FPS)), action))
+
+
+def _on_stage(performers: list[Performer], gap: float, frames: int, generator: np.random.Generator) -> Array:
+    """(T, m, V, 3) the performance somewhere in the room, facing about -z.
+
+    The origin is on the floor in the room's middle. Pairs stand on a line across the view, face to face.
+    """
+    heading = np.radians(generator.uniform(-25, 25))
+    middle = np.array([generator.uniform(-0.5, 0.5), 0.0, generator.uniform(-0.4, 0.4)])
+    if len(performers) == 2:
+        heading += np.pi * generator.integers(2)
+        facing = [heading - np.pi / 2, heading + np.pi / 2]
+    else:
+        facing = [heading]
+    bodies = []
+    for p, yaw in zip(performers, facing, strict=True):
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+        place = middle + turn @ np.array([0, 0, 0.5 * gap])  # half the gap behind the middle
+        bodies.append(p.render(frames) @ turn.T + place)
+    return np.stack(bodies, axis=1)
+
+
+def _film(room: Array, number: int, generator: np.random.Generator) -> Array:
+    """(T, BODIES, V, 3) float32: what a camera's tracker reports, either body first."""
+    tracked = sense(view(room, get_camera(number)), generator)
+    if room.shape[1] == BODIES:
+        if generator.random() < 0.5:
+            tracked = tracked[:, ::-1]
+        if generator.random() < 0.05:  # tracking was lost and taken up again the other way round
+            frame = int(generator.integers(len(tracked)))
+            tracked = np.concatenate([tracked[:frame], tracked[frame:, ::-1]])
+    film = np.zeros((len(room), BODIES, *room.shape[2:]), dtype=np.float32)
+    film[:, : room.shape[1]] = tracked
+    return film

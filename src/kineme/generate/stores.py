@@ -1,0 +1,78 @@
+"""From the generator into a clip store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kineme.clips.store import ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
+from kineme.generate.actions import choose_actions
+from kineme.generate.anatomy import FPS, LAYOUT
+from kineme.generate.performances import BODIES, generate_clips, generate_recordings
+from kineme.preprocessing import parse_preprocessing
+
+
+def generate_store(
+    path: str | Path,
+    *,
+    subjects: int = 12,
+    repetitions: int = 2,
+    cameras: Sequence[int] = (1, 2, 3),
+    actions: Sequence[str] | None = None,
+    untrimmed: bool = False,
+    seconds: float = 60.0,
+    preprocessing: str = "plain",
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ClipStore:
+    """Generates clips, or untrimmed recordings, preprocesses them and stores them.
+
+    Args:
+        path: directory of the new store.
+        subjects, cameras, actions, seed: see `generate_clips`.
+        repetitions: performances of each action by each subject; where untrimmed, recordings of each subject.
+        untrimmed: recordings of `seconds` seconds with labelled intervals, in place of one clip an action.
+        preprocessing: such as `plain` or `plain(facing=True)`; where untrimmed one that keeps
+            frames in their places.
+        overwrite: replace a store that is there already.
+        progress: called with the clips done and the clips in all, after each clip.
+
+    Raises:
+        KinemeError: see `generate_clips` and `StoreWriter`; or the preprocessing is unknown, or moves the
+            frames of a recording.
+    """
+    chosen = choose_actions(actions)
+    preprocess = parse_preprocessing(preprocessing)
+    if untrimmed:
+        preprocess.check_keeps_frames()
+        clips = generate_recordings(
+            subjects=subjects,
+            recordings=repetitions,
+            seconds=seconds,
+            cameras=cameras,
+            actions=actions,
+            seed=seed,
+        )
+        total = subjects * repetitions * len(cameras)
+    else:
+        clips = generate_clips(
+            subjects=subjects, repetitions=repetitions, cameras=cameras, actions=actions, seed=seed
+        )
+        total = subjects * repetitions * len(cameras) * len(chosen)
+    manifest = Manifest(
+        layout=LAYOUT,
+        preprocessing=preprocess,
+        source="generated",
+        class_names=tuple(action.name for action in chosen),
+        fps=FPS,
+        units=preprocess.units("metres"),
+    )
+    with StoreWriter(path, manifest, BODIES, overwrite=overwrite) as writer:
+        for done, clip in enumerate(clips, start=1):
+            writer.add(replace(clip, xyz=preprocess(clip.xyz, LAYOUT)))
+            if progress is not None:
+                progress(done, total)
+    return ClipStore(path)

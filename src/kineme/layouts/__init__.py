@@ -1,0 +1,356 @@
+"""Joint layouts as data: which joints a skeleton has, how they hang together, which mirror each other.
+
+Nothing else in the code knows that there are 25 joints, or that joint 20 is the centre. Built-in layouts
+are `ntu25` (Kinect v2), `kinect20` (Kinect v1), `coco17`, `openpose25` and `mediapipe33`; a user's own
+comes from a small YAML or JSON file:
+
+    name: stick5
+    joints:  [hip, neck, head, left_hand, right_hand]
+    parents: [null, hip, neck, neck, neck]      # by name, or by index with -1 for the root
+    mirrored: [[left_hand, right_hand]]         # optional: pairs called left.../right... are found
+    centre: neck                                # optional: default the root
+    origin: [hip]                               # optional: default the root
+    facing: [left_hand, right_hand]             # optional: left and right end of the shoulder or hip line
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from kineme.errors import KinemeError
+from kineme.typing import Array
+
+MAX_JOINTS = 1024  # a file that claims more is damaged or hostile, and V × V arrays are made from it
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A tree of named joints.
+
+    Attributes:
+        name: how stores and checkpoints call it.
+        joints: joint names, in the order of the V axis.
+        parents: index of each joint's parent, -1 for the root.
+        mirrored: (left, right) pairs of joint indices.
+        centre: the joint from which the graph's hop distances are counted.
+        origin: joints whose mean is the body's origin (the pelvis, where the layout has one).
+        facing: (left, right) joints of the shoulder line; None where a layout has no such pair.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    mirrored: tuple[tuple[int, int], ...]
+    centre: int
+    origin: tuple[int, ...]
+    facing: tuple[int, int] | None
+
+    def __post_init__(self) -> None:
+        count = len(self.joints)
+        where = f"layout {self.name!r}"
+        if not 2 <= count <= MAX_JOINTS:
+            raise KinemeError(f"{where}: has {count} joints; between 2 and {MAX_JOINTS} are possible")
+        if len(set(self.joints)) != count:
+            twice = sorted({j for j in self.joints if self.joints.count(j) > 1})
+            raise KinemeError(f"{where}: joint names occur twice: {', '.join(twice)}")
+        if len(self.parents) != count:
+            raise KinemeError(
+                f"{where}: {count} joints but {len(self.parents)} parents; give one parent a joint"
+            )
+        if sum(p == -1 for p in self.parents) != 1:
+            raise KinemeError(f"{where}: exactly one joint must be the root (parent null or -1)")
+        self._check_indices("parents", [p for p in self.parents if p != -1])
+        self._check_indices("mirrored", [j for pair in self.mirrored for j in pair])
+        self._check_indices("centre, origin, facing", [self.centre, *self.origin, *(self.facing or ())])
+        paired = [j for pair in self.mirrored for j in pair]
+        if len(set(paired)) != len(paired):
+            raise KinemeError(f"{where}: a joint stands in two mirrored pairs")
+        if not self.origin:
+            raise KinemeError(f"{where}: 'origin' names no joint")
+        for joint in range(count):
+            steps, at = 0, joint
+            while at != -1:
+                at, steps = self.parents[at], steps + 1
+                if steps > count:
+                    raise KinemeError(f"{where}: the parents of {self.joints[joint]!r} form a circle")
+
+    def _check_indices(self, what: str, indices: Sequence[int]) -> None:
+        for index in indices:
+            if not 0 <= index < len(self.joints):
+                raise KinemeError(
+                    f"layout {self.name!r}: {what} name joint {index}, there are {len(self.joints)}"
+                )
+
+    @property
+    def num_joints(self) -> int:
+        """V, the number of joints."""
+        return len(self.joints)
+
+    @property
+    def root(self) -> int:
+        """Index of the joint without a parent."""
+        return self.parents.index(-1)
+
+    @property
+    def bones(self) -> list[tuple[int, int]]:
+        """(child, parent) pairs, in joint order."""
+        return [(child, parent) for child, parent in enumerate(self.parents) if parent != -1]
+
+    @cached_property
+    def mirror(self) -> Array:
+        """(V,) permutation that swaps left and right joints."""
+        order = np.arange(self.num_joints)
+        for left, right in self.mirrored:
+            order[left], order[right] = right, left
+        return order
+
+    @cached_property
+    def topological(self) -> tuple[int, ...]:
+        """Joint indices with every parent before its children."""
+        order = [self.root]
+        for joint in order:
+            order.extend(child for child, parent in self.bones if parent == joint)
+        return tuple(order)
+
+    @classmethod
+    def from_names(
+        cls,
+        name: str,
+        joints: Sequence[str],
+        parents: Sequence[str | int | None],
+        *,
+        mirrored: Sequence[Sequence[str | int]] | None = None,
+        centre: str | int | None = None,
+        origin: Sequence[str | int] | None = None,
+        facing: Sequence[str | int] | None = None,
+    ) -> Layout:
+        """A layout from joint names and parents; all else can be left to its default.
+
+        Mirrored pairs are found from names that differ only in left/right (`left_knee`, `KneeRight`,
+        `l_knee`, `lknee`), and the facing pair from shoulders, else hips, among them.
+
+        Raises:
+            KinemeError: a name that is no joint, no or several roots, a circle.
+        """
+        joints = tuple(str(j) for j in joints)
+
+        def index(joint: str | int | None) -> int:
+            if joint is None:
+                return -1
+            if isinstance(joint, str):
+                if joint not in joints:
+                    raise KinemeError(f"layout {name!r}: {joint!r} is not one of its joints")
+                return joints.index(joint)
+            return int(joint)
+
+        resolved = tuple(index(parent) for parent in parents)
+        if any(len(pair) != 2 for pair in mirrored or ()):
+            raise KinemeError(f"layout {name!r}: 'mirrored' is a list of [left, right] pairs")
+        pairs = (
+            tuple((index(left), index(right)) for left, right in mirrored)
+            if mirrored is not None
+            else _mirrored_by_name(joints)
+        )
+        if facing is not None and len(facing) != 2:
+            raise KinemeError(f"layout {name!r}: 'facing' is one [left, right] pair")
+        root = resolved.index(-1) if -1 in resolved else 0
+        return cls(
+            name=name,
+            joints=joints,
+            parents=resolved,
+            mirrored=pairs,
+            centre=root if centre is None else index(centre),
+            origin=(root,) if origin is None else tuple(index(j) for j in origin),
+            facing=_facing_by_name(joints, pairs) if facing is None else (index(facing[0]), index(facing[1])),
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str = "layout") -> Layout:
+        """The inverse of `to_dict`; also what a layout file holds. `where` names the file in errors."""
+        known = {"name", "joints", "parents", "mirrored", "centre", "origin", "facing"}
+        if not isinstance(data, Mapping) or not {"name", "joints", "parents"} <= set(data):
+            raise KinemeError(f"{where}: a layout needs 'name', 'joints' and 'parents'")
+        if unknown := set(data) - known:
+            raise KinemeError(f"{where}: unknown keys {sorted(unknown)}; a layout has {sorted(known)}")
+        rest = {key: data[key] for key in known - {"name", "joints", "parents"} if key in data}
+        try:
+            return cls.from_names(str(data["name"]), data["joints"], data["parents"], **rest)
+        except TypeError as error:
+            raise KinemeError(f"{where}: malformed layout ({error})") from error
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Layout:
+        """Reads a layout file (YAML or JSON; see the module's head).
+
+        Raises:
+            KinemeError: the file is missing, is no YAML, or describes no tree.
+        """
+        try:
+            data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise KinemeError(
+                f"{path}: cannot be read as a layout: {' '.join(str(error).split())}"
+            ) from error
+        return cls.from_dict(data, where=str(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, by index: what manifests and checkpoints carry."""
+        return {
+            "name": self.name,
+            "joints": list(self.joints),
+            "parents": list(self.parents),
+            "mirrored": [list(pair) for pair in self.mirrored],
+            "centre": self.centre,
+            "origin": list(self.origin),
+            "facing": list(self.facing) if self.facing else None,
+        }
+
+
+def joint_words(joint: str) -> list[str]:
+    """'ShoulderLeft', 'left_shoulder' and 'l_shoulder' → their lower-case words, sides spelt out."""
+    words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", joint)]
+    sides = {"l": "left", "r": "right"}
+    return [sides.get(word, word) for word in words]
+
+
+def canonical_joint(joint: str) -> frozenset[str]:
+    """A spelling-independent key: the joint's set of words ('ShoulderLeft' equals 'left_shoulder')."""
+    return frozenset(joint_words(joint))
+
+
+def _mirrored_by_name(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    by_words = {canonical_joint(joint): i for i, joint in enumerate(joints)}
+    pairs = []
+    for i, joint in enumerate(joints):
+        words = canonical_joint(joint)
+        if "left" in words:
+            twin = by_words.get((words - {"left"}) | {"right"})
+        elif joint.startswith("l") and "r" + joint[1:] in joints:  # 'lfemur', 'rfemur'
+            twin = joints.index("r" + joint[1:])
+        else:
+            twin = None
+        if twin is not None:
+            pairs.append((i, twin))
+    return tuple(pairs)
+
+
+def _facing_by_name(joints: tuple[str, ...], mirrored: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    # In motion capture a joint is the end of the bone that names it: a collar bone ends in the shoulder.
+    for part in ("shoulder", "clavicle", "humerus", "hip", "femur"):
+        for left, right in mirrored:
+            if part in joints[left].lower():
+                return left, right
+    return None
+
+
+def spatial_partitions(layout: Layout) -> Array:
+    """The (3, V, V) adjacency of ST-GCN's spatial configuration, as AimCLR's program builds it.
+
+    Â is the adjacency with self-loops divided by its column sums. Subset 0 is its diagonal; of the bones,
+    subset 2 holds those that lead away from the centre, dist(v) < dist(w), subset 1 the others. Distances are
+    known up to one hop only (0, 1, infinite), so beyond the centre's neighbours every bone is in subset 1.
+    (Yan et al., AAAI 2018, section 3.3.)
+    """
+    count = layout.num_joints
+    linked = np.eye(count)
+    for child, parent in layout.bones:
+        linked[child, parent] = linked[parent, child] = 1
+    normalised = linked / linked.sum(axis=0, keepdims=True)
+    distance = np.where(linked[layout.centre] > 0, 1.0, np.inf)
+    distance[layout.centre] = 0
+    outward = distance[:, None] < distance[None, :]
+    own = np.eye(count, dtype=bool)
+    subsets = (own, ~own & ~outward, ~own & outward)
+    return np.stack([np.where(subset, normalised, 0) for subset in subsets]).astype(np.float32)
+
+
+def _builtin() -> dict[str, Layout]:
+    ntu = (
+        "spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand right_shoulder "
+        "right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee "
+        "right_ankle right_foot spine_shoulder left_hand_tip left_thumb right_hand_tip right_thumb"
+    ).split()
+    # NTU RGB+D's bones hang from the spine at the shoulders; a hand tip hangs from its thumb.
+    ntu_parents = [1, 20, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, -1, 22, 7, 24, 11]
+    kinect = (
+        "hip_center spine shoulder_center head left_shoulder left_elbow left_wrist left_hand right_shoulder "
+        "right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee "
+        "right_ankle right_foot"
+    ).split()
+    kinect_parents = [-1, 0, 1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18]
+    coco = (
+        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
+        "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
+    ).split()
+    coco_parents = [-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14]
+    openpose = (
+        "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
+        "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
+        "left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+    ).split()
+    openpose_parents = [
+        1, -1, 1, 2, 3, 1, 5, 6, 1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11,
+    ]  # fmt: skip
+    mediapipe = (
+        "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear "
+        "right_ear mouth_left mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist "
+        "right_wrist left_pinky right_pinky left_index right_index left_thumb right_thumb left_hip right_hip "
+        "left_knee right_knee left_ankle right_ankle left_heel right_heel left_foot_index right_foot_index"
+    ).split()
+    mediapipe_parents = [
+        -1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, 11, 12, 13, 14, 15, 16, 15, 16, 15, 16, 11, 12, 23, 24, 25,
+        26, 27, 28, 29, 30,
+    ]  # fmt: skip
+    hips = ("left_hip", "right_hip")
+    layouts = (
+        Layout.from_names("ntu25", ntu, ntu_parents, centre="spine_shoulder", origin=["spine_base"]),
+        Layout.from_names(
+            "kinect20", kinect, kinect_parents, centre="shoulder_center", origin=["hip_center"]
+        ),
+        Layout.from_names("coco17", coco, coco_parents, origin=hips),
+        Layout.from_names("openpose25", openpose, openpose_parents, origin=["mid_hip"]),
+        Layout.from_names("mediapipe33", mediapipe, mediapipe_parents, origin=hips),
+    )
+    return {layout.name: layout for layout in layouts}
+
+
+LAYOUTS: Mapping[str, Layout] = _builtin()
+
+
+def get_layout(name_or_path: str | Path) -> Layout:
+    """A built-in layout by name, or a user's own by the path of its file.
+
+    Raises:
+        KinemeError: neither a built-in name nor a readable layout file.
+    """
+    if str(name_or_path) in LAYOUTS:
+        return LAYOUTS[str(name_or_path)]
+    if Path(name_or_path).is_file():
+        return Layout.from_file(name_or_path)
+    raise KinemeError(
+        f"{name_or_path}: no such layout; built in are {', '.join(LAYOUTS)}; or give a layout file"
+    )
+
+
+def match_layout(joints: Sequence[str], parents: Sequence[int], name: str) -> tuple[Layout, Array]:
+    """The layout of named joints and the order that brings them into it.
+
+    Where the names are those of a built-in layout in any order and spelling ('ShoulderLeft',
+    'left_shoulder'), that layout is taken and `order` re-orders the V axis: `xyz[..., order, :]`. Otherwise a
+    layout called `name` is made from them as they stand.
+    """
+    given = [canonical_joint(joint) for joint in joints]
+    for layout in LAYOUTS.values():
+        wanted = [canonical_joint(joint) for joint in layout.joints]
+        if set(given) == set(wanted) and len(given) == len(wanted):
+            return layout, np.array([given.index(joint) for joint in wanted])
+    return Layout.from_names(name, joints, [int(p) for p in parents]), np.arange(len(joints))

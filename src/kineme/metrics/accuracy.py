@@ -1,0 +1,61 @@
+"""Metrics of recognition. Accuracies are percentages, 0 to 100, as the field prints them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kineme.typing import Array
+
+
+def top_k(scores: Array, labels: Array, k: int = 1) -> float:
+    """Share of clips whose class is among the k highest scores, in per cent."""
+    return float(100 * np.mean(is_in_top(scores, labels, k)))
+
+
+def is_in_top(scores: Array, labels: Array, k: int = 1) -> Array:
+    """(N,) whether each clip's class is among its k highest scores; of equal scores the lower class is first.
+
+    Args:
+        scores: (N, classes), greater is likelier.
+        labels: (N,) true classes.
+        k: how many guesses count.
+    """
+    own = np.take_along_axis(scores, labels[:, None], axis=1)
+    earlier = np.arange(scores.shape[1]) < labels[:, None]
+    rank = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
+    hit: Array = rank < k
+    return hit
+
+
+def confusion_matrix(labels: Array, predicted: Array, classes: int) -> Array:
+    """(classes, classes) counts; entry [i, j] is how many clips of class i were taken for class j."""
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def per_class_accuracy(confusion: Array) -> Array:
+    """(classes,) share of each class's clips that are recognised; NaN for a class without clips."""
+    clips = confusion.sum(axis=1)
+    share = np.full(len(clips), np.nan)
+    np.divide(100.0 * np.diag(confusion), clips, out=share, where=clips > 0)
+    return share
+
+
+def bootstrap_interval(values: Array, *, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the mean of a figure that every clip has: its percentiles over resampled test sets.
+
+    Args:
+        values: (N,) the figure of each clip, such as 100 where it is recognised and 0 where not.
+        resamples: test sets of N clips drawn from these with replacement.
+        seed: of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= 2:  # then a resampled mean is a binomial count
+        hits = generator.binomial(len(values), counts[-1] / len(values), resamples)
+        means = distinct[0] + (distinct[-1] - distinct[0]) * hits / len(values)
+    else:
+        means = np.array(
+            [values[generator.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
+        )
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,73 @@
+"""Retrieval: a test clip takes the label of its nearest training clips, by cosine similarity."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from kineme.errors import KinemeError
+from kineme.typing import Array
+
+CHUNK = 1 << 26  # similarities held at a time: 256 MB of float32
+
+
+def nearest_label(
+    train: Array, labels: Array, test: Array, *, k: int = 1, device: torch.device | str = "cpu"
+) -> Array:
+    """Class of each test clip: the majority among its k nearest training clips.
+
+    Of classes with equally many votes the one of the larger summed similarity is taken.
+
+    Args:
+        train: (N, D) features of the training clips.
+        labels: (N,) their classes, 0 or more.
+        test: (N', D) features of the test clips.
+        k: neighbours that vote; 1 is the published protocol.
+        device: where the similarities are computed.
+
+    Returns:
+        (N',) int64.
+
+    Raises:
+        KinemeError: k is below 1 or above the number of training clips.
+    """
+    rows, similarity = nearest(train, test, k=k, device=device)
+    votes = torch.from_numpy(labels[rows])
+    return _vote(votes, torch.from_numpy(similarity), int(labels.max()) + 1).numpy()
+
+
+def nearest(
+    train: Array, test: Array, *, k: int = 1, device: torch.device | str = "cpu"
+) -> tuple[Array, Array]:
+    """The k training clips nearest to each test clip, the nearest first.
+
+    Args:
+        train: (N, D) features of the training clips.
+        test: (N', D) features of the test clips.
+        k: how many.
+        device: where the similarities are computed.
+
+    Returns:
+        (N', k) int64 rows of `train`, and (N', k) float32 their cosine similarity.
+
+    Raises:
+        KinemeError: k is below 1 or above the number of training clips.
+    """
+    if not 1 <= k <= len(train):
+        raise KinemeError(f"k = {k} neighbours of {len(train)} training clips; choose 1 to {len(train)}")
+    index = F.normalize(torch.from_numpy(train).to(device), dim=1).T
+    rows, similarities = [], []
+    for queries in torch.split(torch.from_numpy(test), max(1, CHUNK // len(train))):
+        similarity, neighbours = (F.normalize(queries.to(device), dim=1) @ index).topk(k, dim=1)
+        rows.append(neighbours.cpu())
+        similarities.append(similarity.cpu())
+    return torch.cat(rows).numpy(), torch.cat(similarities).numpy()
+
+
+def _vote(labels: torch.Tensor, similarity: torch.Tensor, classes: int) -> torch.Tensor:
+    """(N, k) labels and similarities of the neighbours → (N,) the winning class."""
+    empty = similarity.new_zeros(len(labels), classes)
+    votes = empty.scatter_add(1, labels, torch.ones_like(similarity))
+    support = empty.scatter_add(1, labels, similarity)
+    leading = votes == votes.amax(dim=1, keepdim=True)
+    return support.masked_fill(~leading, -torch.inf).argmax(dim=1)

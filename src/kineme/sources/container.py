@@ -1,0 +1,180 @@
+"""Clips of any data set in one pickle-free .npz file.
+
+    xyz           (F, V, 3) float, all clips' frames one after another, metres, y up
+    offsets       (N + 1,) int: clip i is xyz[offsets[i]:offsets[i + 1]]
+    name          (N,) unique names
+    label         (N,) int: index into label_names, -1 where untrimmed
+    label_names   (classes,)
+    subject       (N,) free text
+    view          (N,) int: the camera
+    joint_names   (V,)
+    parents       (V,) int, -1 for the root
+    fps           number
+    frame_label   (F,) int, only of untrimmed recordings: index into label_names, 0 = background
+
+One body a clip. Joints named as in a built-in layout, in whatever order and spelling, are brought into it.
+"""
+
+from __future__ import annotations
+
+import tokenize
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kineme.clips.store import Clip
+from kineme.errors import KinemeError
+from kineme.layouts import match_layout
+from kineme.sources import Source
+from kineme.sources.raw import BROKEN, one_line
+from kineme.typing import Array
+
+# key → (kind of numbers or text, axes)
+_KEYS: dict[str, tuple[str, int]] = {
+    "xyz": ("f", 3),
+    "offsets": ("iu", 1),
+    "name": ("U", 1),
+    "label": ("iu", 1),
+    "label_names": ("U", 1),
+    "subject": ("U", 1),
+    "view": ("iu", 1),
+    "joint_names": ("U", 1),
+    "parents": ("iu", 1),
+    "fps": ("fiu", 0),
+}
+_DAMAGED = (
+    *BROKEN, TypeError, AttributeError, KeyError, SyntaxError, MemoryError, OverflowError,
+    tokenize.TokenError,
+)  # fmt: skip
+
+
+def open_container(path: Path) -> Source:
+    """The clips of a container.
+
+    Raises:
+        KinemeError: the file is missing or no such container, or an array in it is missing, misshapen or out
+            of range; the message names the array.
+    """
+    arrays = _load(path)
+    _check(path, arrays)
+    try:
+        layout, order = match_layout(arrays["joint_names"].tolist(), arrays["parents"].tolist(), path.stem)
+    except KinemeError as error:
+        raise KinemeError(f"{path}: 'joint_names' and 'parents' are no tree: {error}") from error
+    return Source(
+        name=path.stem,
+        layout=layout,
+        class_names=tuple(arrays["label_names"].tolist()),
+        fps=float(arrays["fps"]),
+        bodies=1,
+        names=arrays["name"].tolist(),
+        items=range(len(arrays["name"])),
+        read=partial(_clip, arrays, order),
+        untrimmed="frame_label" in arrays,
+    )
+
+
+def _clip(arrays: dict[str, Array], order: Array, row: int) -> Clip:
+    start, end = arrays["offsets"][row : row + 2].tolist()
+    labels = arrays["frame_label"][start:end] if "frame_label" in arrays else np.zeros(0, dtype=np.int64)
+    return Clip(
+        name=str(arrays["name"][row]),
+        xyz=arrays["xyz"][start:end, None, order].astype(np.float32),
+        label=int(arrays["label"][row]),
+        subject=str(arrays["subject"][row]),
+        camera=int(arrays["view"][row]),
+        intervals=label_runs(labels),
+    )
+
+
+def label_runs(labels: Array) -> list[tuple[int, int, int]]:
+    """(T,) labels of frames → (start, end, label) of every run of one label other than 0, end exclusive."""
+    change = np.flatnonzero(np.diff(labels)) + 1
+    starts = np.concatenate([[0], change]) if len(labels) else np.zeros(0, dtype=np.int64)
+    ends = np.append(starts[1:], len(labels))
+    return [(int(s), int(e), int(labels[s])) for s, e in zip(starts, ends, strict=False) if labels[s] != 0]
+
+
+def _load(path: Path) -> dict[str, Array]:
+    if not path.is_file():
+        raise KinemeError(f"{path}: no such file; a container is one .npz file")
+    try:
+        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as stored:
+            warnings.simplefilter("ignore")  # of a header that Python 2 wrote
+            names = [*_KEYS, *(["frame_label"] if "frame_label" in stored else [])]
+            if missing := [name for name in names if name not in stored]:
+                raise KinemeError(
+                    f"{path}: lacks the array {missing[0]!r}; a container has {', '.join(_KEYS)}"
+                )
+            return {name: _array(path, name, stored) for name in names}
+    except KinemeError:
+        raise
+    except _DAMAGED as error:
+        raise KinemeError(
+            f"{path}: not an .npz container{_reason(error)}; it holds arrays without pickles, as numpy.savez "
+            "writes"
+        ) from error
+
+
+def _array(path: Path, name: str, stored: Any) -> Array:
+    try:
+        array = stored[name]
+    except _DAMAGED as error:
+        raise KinemeError(f"{path}: array {name!r} cannot be read{_reason(error)}") from error
+    if not isinstance(array, np.ndarray):  # numpy gives the bytes of what is no array
+        raise KinemeError(f"{path}: {name!r} is no array")
+    return array
+
+
+def _reason(error: Exception) -> str:
+    """In brackets; nothing where numpy advises to load a stranger's pickle."""
+    return "" if "pickle" in str(error) else f" ({one_line(error)})"
+
+
+def _check(path: Path, arrays: dict[str, Array]) -> None:
+    kinds = _KEYS | ({"frame_label": ("iu", 1)} if "frame_label" in arrays else {})
+    for name, (kind, axes) in kinds.items():
+        array = arrays[name]
+        if array.ndim != axes or array.dtype.kind not in kind:
+            expected = {"U": "text", "iu": "integers"}.get(kind, "numbers")
+            raise KinemeError(
+                f"{path}: {name!r} is {array.dtype} of shape {array.shape}; expected {expected}, {axes} axes"
+            )
+    xyz, offsets = arrays["xyz"], arrays["offsets"].astype(np.int64)
+    frames, joints, coordinates = xyz.shape
+    clips, classes = len(arrays["name"]), len(arrays["label_names"])
+
+    def refuse(name: str, reason: str) -> None:
+        raise KinemeError(f"{path}: {name!r} {reason}")
+
+    if coordinates != 3:
+        refuse("xyz", f"has shape {xyz.shape}; the last axis holds x, y, z")
+    for name, length in {
+        "offsets": clips + 1, "label": clips, "subject": clips, "view": clips, "joint_names": joints,
+        "parents": joints, "frame_label": frames,
+    }.items():  # fmt: skip
+        if name in arrays and len(arrays[name]) != length:
+            refuse(name, f"has {len(arrays[name])} entries; expected {length}")
+    if clips == 0:
+        refuse("name", "is empty: there are no clips")
+    if offsets[0] != 0 or offsets[-1] != frames or (np.diff(offsets) <= 0).any():
+        refuse("offsets", f"must rise from 0 to {frames}, the frames of 'xyz'")
+    if len(set(arrays["name"].tolist())) != clips:
+        refuse("name", "holds a name twice")
+    for name, lowest in {"label": -1, "frame_label": 0}.items():
+        if name in arrays and ((arrays[name] < lowest) | (arrays[name] >= classes)).any():
+            refuse(name, f"goes beyond {lowest}..{classes - 1}, the classes of 'label_names'")
+    if not 0 < arrays["fps"] < np.inf:
+        refuse("fps", f"is {arrays['fps']}; expected a positive number")
+    bad = ~np.isfinite(xyz).all(axis=(1, 2))
+    if bad.any():
+        frame = int(np.flatnonzero(bad)[0])
+        clip = int(np.searchsorted(offsets, frame, side="right")) - 1
+        name = str(arrays["name"][clip])
+        refuse(
+            "xyz",
+            f"holds NaN or infinite values in clip {name!r}, frame {frame - offsets[clip]}",
+        )

@@ -1,0 +1,196 @@
+"""NTU RGB+D 60 and 120: one text file a clip, as the data set's authors give it out.
+
+`SsssCcccPpppRrrrAaaa.skeleton` (setup, camera, performer, replication, action). A file is the number of
+frames; then for each frame the number of bodies; then for each body a line of tracking state, the number of
+joints and a line a joint: x y z in metres (y up, z away from the camera), eight numbers that are not needed
+here, and the joint's tracking state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from kineme.clips.store import Clip
+from kineme.errors import KinemeError
+from kineme.layouts import get_layout
+from kineme.sources import Source
+from kineme.sources.metres import MAX_METRES
+from kineme.sources.names import NTU_NAME
+from kineme.sources.raw import RawFile, find_files
+from kineme.typing import Array
+
+_JOINTS = 25
+_BODY_NUMBERS = 10  # on a body's line of tracking state
+_JOINT_NUMBERS = 12
+_BODY_LINES = 2 + _JOINTS  # of one body in one frame
+_MAX_BODIES = 6  # that a Kinect v2 tracks at once
+_MAX_FRAMES = 100_000  # the longest clip has 300; a file that claims an hour is damaged
+_MAX_BYTES = 1 << 26
+_REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
+
+
+def open_ntu(raw: Path, actions: int) -> Source:
+    """The clips of a download of .skeleton files, in order of name.
+
+    Args:
+        raw: a folder, the zip as it is downloaded, or a folder of zips (120 comes in two).
+        actions: 60 for NTU RGB+D 60, 120 for NTU RGB+D 120. Files of later actions are not of the data set
+            and are passed over, so that both can be prepared from one folder.
+
+    Raises:
+        KinemeError: there is no such folder or file, it holds no such files, a file's name is not of this
+            form, or a name is there twice.
+    """
+    found = sorted(find_files(raw, ".skeleton"), key=lambda file: file.stem)
+    items = [file for file in found if _numbers(file)[-1] <= actions]
+    if not items:
+        raise KinemeError(f"{raw}: holds no .skeleton files of actions 1 to {actions}, packed or not")
+    for one, other in pairwise(items):
+        if one.stem == other.stem:
+            raise KinemeError(f"{other}: is there twice, see {one}; keep one")
+    return Source(
+        name=f"ntu{actions}",
+        layout=get_layout("ntu25"),
+        class_names=tuple(f"A{action:03}" for action in range(1, actions + 1)),
+        fps=30.0,
+        bodies=_MAX_BODIES,
+        names=[file.stem for file in items],
+        items=items,
+        read=read_clip,
+        costly=True,
+    )
+
+
+def read_clip(file: RawFile) -> Clip:
+    """One file with what its name says; the label is the action less one."""
+    setup, camera, performer, replication, action = _numbers(file)
+    return Clip(
+        name=file.stem,
+        xyz=read_skeleton(file),
+        label=action - 1,
+        subject=str(performer),
+        camera=camera,
+        setup=setup,
+        replication=replication,
+    )
+
+
+def _numbers(file: RawFile) -> tuple[int, ...]:
+    match = NTU_NAME.fullmatch(file.stem)
+    if match is None:
+        raise KinemeError(
+            f"{file}: an NTU RGB+D file is called like S001C002P003R002A013.skeleton; remove this one"
+        )
+    return tuple(map(int, match.groups()))
+
+
+def read_skeleton(file: RawFile) -> Array:
+    """(T, M, 25, 3) float32: the bodies of each frame in file order, zero where a frame has fewer than M.
+
+    Only counts and coordinates are looked at; if they do not fit, the file is gone through line by line to
+    say where. Memory is asked for what the file holds, not for what it claims.
+
+    Raises:
+        KinemeError: the file is missing, empty, binary, cut off, has another number of joints, or holds
+            something that is no finite number; the message names the line.
+    """
+    data = file.read(_MAX_BYTES)
+    with contextlib.suppress(ValueError, IndexError):
+        return _parse(data)
+    try:
+        return _parse(b"\n".join(b" ".join(line.split()) for line in data.splitlines() if line.strip()))
+    except (ValueError, IndexError):
+        _explain(file, data)
+        raise
+
+
+def _parse(data: bytes) -> Array:
+    """A file without blank lines, single blanks between its numbers, → (T, M, 25, 3).
+
+    ValueError or IndexError where its numbers do not fit together.
+    """
+    lines = data.rstrip().decode("latin-1").split("\n")
+    frames = int(lines[0])
+    at = 1
+    rows: list[int] = []
+    slots: list[int] = []
+    joints: list[str] = []
+    for frame in range(frames):
+        bodies = int(lines[at])
+        at += 1
+        if not 0 <= bodies <= _MAX_BODIES:
+            raise ValueError
+        for slot in range(bodies):
+            if lines[at].count(" ") != _BODY_NUMBERS - 1 or int(lines[at + 1]) != _JOINTS:
+                raise ValueError
+            joints += lines[at + 2 : at + _BODY_LINES]
+            rows.append(frame)
+            slots.append(slot)
+            at += _BODY_LINES
+    if at != len(lines) or not 0 < frames <= _MAX_FRAMES:
+        raise ValueError
+    xyz = np.zeros((frames, max(slots, default=-1) + 1, _JOINTS, 3), dtype=np.float32)
+    if joints:
+        # A joint's line has all its numbers if it has the last one, and none has more if all together do not.
+        blanks = np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == ord(" "))
+        if blanks != len(rows) * (_BODY_NUMBERS - 1) + len(joints) * (_JOINT_NUMBERS - 1):
+            raise ValueError
+        wanted = (0, 1, 2, _JOINT_NUMBERS - 1)
+        values = np.loadtxt(joints, usecols=wanted, delimiter=" ", comments=None, ndmin=2)[:, :3]
+        if not (np.abs(values) < MAX_METRES).all():  # NaN is not smaller either
+            raise ValueError
+        xyz[rows, slots] = values.reshape(-1, _JOINTS, 3)
+    return xyz
+
+
+def _explain(file: RawFile, data: bytes) -> None:
+    """Raises what is wrong with a file that could not be parsed, and in which line."""
+    if not data.strip():
+        raise KinemeError(f"{file}: is empty; {_REMEDY}")
+    if b"\0" in data:
+        raise KinemeError(f"{file}: is binary, not an NTU RGB+D text file; {_REMEDY}")
+    numbered = enumerate(data.splitlines(), start=1)
+    lines = iter([(number, line) for number, line in numbered if line.strip()])
+
+    def check(expected: str, fits: Callable[[list[bytes]], bool]) -> list[bytes]:
+        number, line = next(lines, (0, b""))
+        if not number:
+            raise KinemeError(f"{file}: is cut off: it ends before {expected}; {_REMEDY}")
+        with contextlib.suppress(ValueError):
+            if fits(line.split()):
+                return line.split()
+        found = line.decode("ascii", "backslashreplace").strip()
+        found = found if len(found) <= 60 else f"{found[:60]}..."
+        raise KinemeError(f"{file}:{number}: expected {expected}, found {found!r}; {_REMEDY}")
+
+    def count(what: str, low: int, high: int) -> int:
+        fields = check(
+            f"{what} ({low} to {high})", lambda fields: len(fields) == 1 and low <= int(fields[0]) <= high
+        )
+        return int(fields[0])
+
+    def is_joint(fields: list[bytes]) -> bool:
+        if len(fields) != _JOINT_NUMBERS or any(b"_" in fields[i] for i in (0, 1, 2, -1)):
+            return False
+        float(fields[-1])
+        return all(abs(float(field)) < MAX_METRES for field in fields[:3])
+
+    frames = count("the number of frames", 1, _MAX_FRAMES)
+    for frame in range(1, frames + 1):
+        bodies = count(f"the number of bodies in frame {frame} of {frames}", 0, _MAX_BODIES)
+        for body in range(1, bodies + 1):
+            place = f"body {body} in frame {frame} of {frames}"
+            check(f"the {_BODY_NUMBERS} numbers of {place}", lambda fields: len(fields) == _BODY_NUMBERS)
+            check(f"{_JOINTS}, the joints of {place}", lambda fields: [int(f) for f in fields] == [_JOINTS])
+            for joint in range(1, _JOINTS + 1):
+                check(
+                    f"{_JOINT_NUMBERS} numbers of joint {joint} of {place}, x y z in metres first", is_joint
+                )
+    number, _ = next(lines, (0, b""))
+    if number:
+        raise KinemeError(f"{file}:{number}: goes on after the {frames} frames that line 1 counts; {_REMEDY}")

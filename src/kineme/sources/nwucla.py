@@ -1,0 +1,129 @@
+"""Northwestern-UCLA as the field passes it on: one JSON file a clip.
+
+`aAA_sSS_eEE_vVV.json` (action, subject, repetition, view) holds `skeletons`, [T][20][3] in metres as a
+Kinect v1 gives them (y up, joints in the order of Microsoft's SDK), and `label`. The ten actions are numbered
+1 to 6, 8, 9, 11 and 12. The name decides, and `label` has to agree with it: in the files that are passed on
+it counts the ten from 1; the action's own number is taken as well.
+
+The published split `xview` trains on views 1 and 2 and tests on view 3 (Wang et al., CVPR 2014).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kineme.clips.store import Clip
+from kineme.errors import KinemeError
+from kineme.layouts import get_layout
+from kineme.sources import Source
+from kineme.sources.metres import check_metres
+from kineme.sources.names import numbered_files
+from kineme.sources.raw import RawFile, one_line
+from kineme.typing import Array
+
+# number in a file's name → the data set's own name for the action
+ACTIONS = {
+    1: "pick up with one hand",
+    2: "pick up with two hands",
+    3: "drop trash",
+    4: "walk around",
+    5: "sit down",
+    6: "stand up",
+    8: "donning",
+    9: "doffing",
+    11: "throw",
+    12: "carry",
+}
+_NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
+_TRAINS = {1: True, 2: True, 3: False}  # by view
+_JOINTS = 20
+_MAX_BYTES = 1 << 23  # the longest clip has some 200 frames, 300 KB
+_REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
+
+
+def open_nwucla(raw: Path) -> Source:
+    """The clips of a folder or zip of JSON files, in order of name.
+
+    Raises:
+        KinemeError: there are no such files, or a file's name is not of this form or there twice.
+    """
+    files = numbered_files(raw, ".json", _NAME, "a01_s01_e00_v01.json")
+    for file, (action, _, _, view) in files:
+        if action not in ACTIONS or view not in _TRAINS:
+            raise KinemeError(
+                f"{file}: NW-UCLA has the actions {', '.join(map(str, ACTIONS))} and the views "
+                f"{', '.join(map(str, _TRAINS))}; remove this file"
+            )
+    return Source(
+        name="nwucla",
+        layout=get_layout("kinect20"),
+        class_names=tuple(ACTIONS.values()),
+        fps=30.0,
+        bodies=1,
+        names=[file.stem for file, _ in files],
+        items=files,
+        read=read_clip,
+        costly=True,
+    )
+
+
+def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
+    """One file with what its name says.
+
+    Raises:
+        KinemeError: the file is no JSON, lacks its skeletons, or they are not [T][20][3] finite numbers of
+            plausible size; or its label is another action than its name.
+    """
+    file, (action, subject, repetition, view) = item
+    label = list(ACTIONS).index(action)
+    data = _load(file)
+    if data.get("label", action) not in (label + 1, action):
+        raise KinemeError(
+            f"{file}: 'label' is {_shown(data['label'])} and the name says action {action}, which is label "
+            f"{label + 1}; {_REMEDY}"
+        )
+    return Clip(
+        name=file.stem,
+        xyz=_coordinates(file, data.get("skeletons"))[:, None],
+        label=label,
+        subject=str(subject),
+        camera=view,
+        replication=repetition,
+        splits={"xview": _TRAINS[view]},
+    )
+
+
+def _load(file: RawFile) -> dict[str, Any]:
+    try:
+        data = json.loads(file.read(_MAX_BYTES))
+    except KinemeError:
+        raise
+    except (ValueError, RecursionError) as error:  # of which broken JSON and broken UTF-8 are kinds
+        raise KinemeError(f"{file}: cannot be read as JSON ({one_line(error)}); {_REMEDY}") from error
+    if not isinstance(data, dict) or "skeletons" not in data:
+        raise KinemeError(f"{file}: lacks 'skeletons', which holds its joints; {_REMEDY}")
+    return data
+
+
+def _coordinates(file: RawFile, skeletons: Any) -> Array:
+    """(T, 20, 3) float32."""
+    try:
+        values = np.array(skeletons)
+    except (ValueError, OverflowError, RecursionError):  # ragged, or absurd
+        values = np.zeros(0)
+    if values.shape != (len(values) if values.ndim else 0, _JOINTS, 3) or values.dtype.kind not in "fi":
+        raise KinemeError(
+            f"{file}: 'skeletons' is not {_JOINTS} joints of three numbers in every frame; {_REMEDY}"
+        )
+    check_metres(file, "skeletons", values, _REMEDY)
+    return values.astype(np.float32)
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, int | float | str) else f"a {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:60]}..."

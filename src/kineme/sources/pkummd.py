@@ -1,0 +1,201 @@
+"""PKU-MMD I and II: untrimmed videos as text, as the data set's authors give them out.
+
+A folder with, at any depth, packed or not:
+
+    0002-L.txt         skeletons (II: A01N01-L.txt), in a folder without "label" in its name: a line a frame,
+                       150 numbers: two bodies, 25 joints, x y z in metres (y up); an absent body is all zero
+    0002-L.txt         labels, in a folder with "label" in its name, or below one: a line an action,
+                       `class,first,last,confidence`, class 1 to 51, frames from 1, the last one included
+    cross-subject.txt  the split xsub (II: cross_subject_v2.txt): a title, training videos, a title,
+                       validation videos
+    cross-view.txt     the split xview (II: cross_view_v2.txt)
+
+The letter in a video's name is the camera: L, M, R are 1, 2, 3. Who moves is not told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kineme.clips.store import UNLABELLED, Clip
+from kineme.errors import KinemeError
+from kineme.layouts import get_layout
+from kineme.sources import Source
+from kineme.sources.pkummd_text import (
+    BODIES,
+    REMEDY,
+    count_frames,
+    read_action,
+    read_lines,
+    read_skeletons,
+    read_split,
+    shown,
+)
+from kineme.sources.raw import RawFile, find_files
+
+# The data set's own list of actions, in order of their numbers.
+CLASS_NAMES = (
+    "bow", "brushing hair", "brushing teeth", "check time (from watch)", "cheer up", "clapping",
+    "cross hands in front (say stop)", "drink water", "drop", "eat meal/snack", "falling",
+    "giving something to other person", "hand waving", "handshaking", "hopping (one foot jumping)",
+    "hugging other person", "jump up", "kicking other person", "kicking something",
+    "make a phone call/answer phone", "pat on back of other person", "pickup", "playing with phone/tablet",
+    "point finger at the other person", "pointing to something with finger", "punching/slapping other person",
+    "pushing other person", "put on a hat/cap", "put something inside pocket", "reading",
+    "rub two hands together", "salute", "sitting down", "standing up", "take off a hat/cap",
+    "take off glasses", "take off jacket", "take out something from pocket", "taking a selfie",
+    "tear up paper", "throw", "touch back (backache)", "touch chest (stomachache/heart pain)",
+    "touch head (headache)", "touch neck (neckache)", "typing on a keyboard",
+    "use a fan (with hand or paper)/feeling warm", "wear jacket", "wear on glasses", "wipe face", "writing",
+)  # fmt: skip
+_SPLITS = {"xsub": "cross_subject", "xview": "cross_view"}
+_CAMERAS = {"L": 1, "M": 2, "R": 3}
+
+
+@dataclass(frozen=True)
+class _Phase:
+    number: int
+    example: str
+    pattern: re.Pattern[str]
+    suffix: str
+
+    @property
+    def title(self) -> str:
+        return f"PKU-MMD {'I' * self.number}"
+
+
+_PHASES = {
+    1: _Phase(1, "0002-L", re.compile(r"\d{4}-[LMR]"), ""),
+    2: _Phase(2, "A01N01-L", re.compile(r"A\d\dN\d\d-[LMR]"), "_v2"),
+}
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A clip to be read: an action of a video, or the whole of it.
+
+    Attributes:
+        name: of the clip.
+        skeletons, labels: the video's files.
+        actions: the lines of `labels` that are wanted, each with its number.
+        whole: all frames of the video, with the actions as intervals; else those of the one action.
+        splits: as a `Clip` has them.
+    """
+
+    name: str
+    skeletons: RawFile
+    labels: RawFile
+    actions: tuple[tuple[int, str], ...]
+    whole: bool
+    splits: Mapping[str, bool]
+
+
+def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
+    """The actions of a download of PKU-MMD, or its videos, in order of name.
+
+    An action is called as its video and its line in the label file: `0002-L-003`.
+
+    Args:
+        raw: a folder, a zip, or a folder of zips; the files may lie in whatever folders there.
+        phase: 1 or 2. Files of the other one are passed over.
+        untrimmed: whole videos with their actions as intervals, in place of one clip an action.
+
+    Raises:
+        KinemeError: there is no such folder or file; skeletons, a label file or a split are missing, or there
+            twice; a label or split file is empty, binary or far too large, or a split is malformed.
+    """
+    kind = _PHASES[phase]
+    texts = find_files(raw, ".txt")
+    videos = [file for file in texts if kind.pattern.fullmatch(file.stem)]
+    labels = _by_name(file for file in videos if _among_labels(file))
+    skeletons = _by_name(file for file in videos if not _among_labels(file))
+    if not skeletons:
+        raise KinemeError(
+            f"{raw}: holds no skeletons of {kind.title}; looked for files such as {kind.example}.txt in all "
+            "its folders whose names do not contain 'label', packed or not"
+        )
+    splits = {
+        name: read_split(_find_split(raw, texts, name, kind), kind.pattern, kind.example) for name in _SPLITS
+    }
+    items = []
+    for video, file in skeletons.items():
+        if video not in labels:
+            raise KinemeError(
+                f"{file}: has no labels; looked for {file.name} in all folders of {raw} whose names "
+                "contain 'label'; fetch it, or remove the skeletons"
+            )
+        parts = {name: trains[video] for name, trains in splits.items() if video in trains}
+        actions = read_lines(labels[video])
+        chosen = {video: actions} if untrimmed else {f"{video}-{row[0]:03}": (row,) for row in actions}
+        items += [Excerpt(name, file, labels[video], rows, untrimmed, parts) for name, rows in chosen.items()]
+    return Source(
+        name=f"pkummd{phase}",
+        layout=get_layout("ntu25"),
+        class_names=CLASS_NAMES,
+        fps=30.0,
+        bodies=BODIES,
+        names=[item.name for item in items],
+        items=items,
+        read=read_clip,
+        costly=True,
+        untrimmed=untrimmed,
+    )
+
+
+def read_clip(item: Excerpt) -> Clip:
+    """The frames of an action, labelled by its class less one; or of a video, with intervals so labelled.
+
+    Raises:
+        KinemeError: as `read_skeletons`; or a label line is malformed, its class is not 1 to 51, or its
+            frames are not all in the video. The message names file and line.
+    """
+    actions = [read_action(item.labels, number, text) for number, text in item.actions]
+    first, last = (1, None) if item.whole else actions[0][:2]
+    xyz = read_skeletons(item.skeletons, first, last)
+    for (number, text), (_, end, _) in zip(item.actions, actions, strict=True):
+        if end >= first + len(xyz):
+            raise KinemeError(
+                f"{item.labels}:{number}: {shown(text)} goes beyond the {count_frames(item.skeletons)} "
+                f"frames of {item.skeletons}; {REMEDY}"
+            )
+    return Clip(
+        name=item.name,
+        xyz=xyz,
+        label=UNLABELLED if item.whole else actions[0][2],
+        camera=_CAMERAS[item.skeletons.stem[-1]],
+        intervals=[(start - 1, end, label) for start, end, label in actions] if item.whole else (),
+        splits=item.splits,
+    )
+
+
+def _among_labels(file: RawFile) -> bool:
+    return any("label" in folder.lower() for folder in file.place.parts[:-1])
+
+
+def _by_name(files: Iterable[RawFile]) -> dict[str, RawFile]:
+    """Video → file, in order of name."""
+    found: dict[str, RawFile] = {}
+    for file in sorted(files, key=lambda file: file.stem):
+        if file.stem in found:
+            raise KinemeError(
+                f"{file}: is there twice, see {found[file.stem]}; keep one, and labels in a folder whose "
+                "name contains 'label'"
+            )
+        found[file.stem] = file
+    return found
+
+
+def _find_split(raw: Path, texts: Iterable[RawFile], name: str, phase: _Phase) -> RawFile:
+    wanted = _SPLITS[name] + phase.suffix
+    found = [file for file in texts if file.stem.lower().replace("-", "_") == wanted]
+    if len(found) > 1:
+        raise KinemeError(f"{found[1]}: is there twice, see {found[0]}; keep one")
+    if not found:
+        raise KinemeError(
+            f"{raw}: lacks the split {name} of {phase.title}; looked for {wanted}.txt (or with hyphens) in "
+            "all its folders, packed or not"
+        )
+    return found[0]

@@ -1,0 +1,206 @@
+"""Which files make a clip, and what the clip shows.
+
+A clip is a file, named by its place without the suffix (`wave/anna_01`); or the frames that OpenPose wrote,
+`NAME_000000000012_keypoints.json`, of one folder and NAME. Its class is, by the first of these that is
+there:
+
+1. the column `label` of a `labels.csv` (name,label[,subject[,camera]]; a name may be the place, with or
+   without suffix, or its last part where that is one clip's alone; an empty label means unknown);
+2. the `label` inside the files (.npz, JSON);
+3. the folder the clip lies in, where clips lie in several. Frames in a folder called as their NAME, or
+   without NAME, are that folder's clip: a folder a class and in it a folder a video works as well.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kineme.clips.store import UNLABELLED
+from kineme.errors import KinemeError
+from kineme.sources.poses.arrays import MAX_BYTES as MAX_ARRAY_BYTES
+from kineme.sources.poses.arrays import npz_notes
+from kineme.sources.poses.documents import MAX_BYTES, json_notes
+from kineme.sources.raw import RawFile, find_files
+
+SUFFIXES = (".npy", ".npz", ".csv", ".json")
+LABELS = "labels.csv"
+_OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
+_MAX_LABELS_BYTES = 1 << 25
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One clip that is still in its files.
+
+    Attributes:
+        name: unique, see the module's head.
+        files: one, or OpenPose's frames in order.
+        numbers: of OpenPose's frames; empty for a clip in one file.
+        label, subject, camera: as in `Clip`.
+    """
+
+    name: str
+    files: tuple[RawFile, ...]
+    numbers: tuple[int, ...] = ()
+    label: int = UNLABELLED
+    subject: str = ""
+    camera: int = -1
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is said of a clip, by a list or by its file; `label` empty where unknown."""
+
+    label: str = ""
+    subject: str = ""
+    camera: int = -1
+
+
+def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tuple[str, ...], float | None]:
+    """The clips of a folder, zip or file in order of name, the names of their classes, and the fps.
+
+    Args:
+        raw: where the files lie.
+        fps: by default what the files tell, None where they tell nothing.
+
+    Raises:
+        KinemeError: there are none, two have one name, they tell different fps, or the list of labels is no
+            such thing.
+    """
+    files = find_files(raw, *SUFFIXES)
+    lists = [file for file in files if file.name.lower() == LABELS]
+    if len(lists) > 1:
+        raise KinemeError(f"{lists[1]}: is there twice, see {lists[0]}; keep one")
+    recordings = _grouped([file for file in files if file not in lists])
+    if not recordings:
+        raise KinemeError(f"{raw}: holds no poses; expected files {', '.join(SUFFIXES)}, packed or not")
+    notes = [_notes(recording) for recording in recordings]
+    rates = {fps} if fps else {float(each["fps"]) for each in notes if _is_rate(each.get("fps"))}
+    if len(rates) > 1:
+        raise KinemeError(
+            f"{raw}: its files tell {len(rates)} different fps; bring them to one, or say which with --fps"
+        )
+    if lists:
+        told = _listed(lists[0], recordings)
+    elif any(each.get("label") is not None for each in notes):
+        told = [_Told(_text(each.get("label"))) for each in notes]
+    else:
+        folders = [PurePosixPath(recording.name).parent.name for recording in recordings]
+        told = [_Told(folder if len(set(folders)) > 1 else "") for folder in folders]
+    classes = sorted({each.label for each in told} - {""}, key=_natural)
+    at = {name: index for index, name in enumerate(classes)} | {"": UNLABELLED}
+    labelled = [
+        replace(
+            recording,
+            label=at[each.label],
+            subject=each.subject or _text(note.get("subject")),
+            camera=each.camera,
+        )
+        for recording, each, note in zip(recordings, told, notes, strict=True)
+    ]
+    return labelled, tuple(classes), next(iter(rates), None)
+
+
+def _grouped(files: Sequence[RawFile]) -> list[Recording]:
+    found: dict[str, Recording] = {}
+    frames: dict[str, list[tuple[int, RawFile]]] = {}
+    for file in files:
+        match = _OPENPOSE.fullmatch(file.stem) if file.place.suffix.lower() == ".json" else None
+        if match:
+            name = _clip_name(file.place.parent, match[1] or "")
+            frames.setdefault(name, []).append((int(match[2]), file))
+            continue
+        name = file.place.with_suffix("").as_posix()
+        if name in found:
+            raise KinemeError(f"{file}: is the clip {name!r} again, see {found[name].files[0]}; keep one")
+        found[name] = Recording(name, (file,))
+    for name, numbered in frames.items():
+        if name in found:
+            raise KinemeError(
+                f"{numbered[0][1]}: is the clip {name!r} again, see {found[name].files[0]}; keep one"
+            )
+        numbered.sort(key=lambda each: each[0])
+        numbers, ordered = zip(*numbered, strict=True)
+        found[name] = Recording(name, ordered, numbers)
+    return [found[name] for name in sorted(found)]
+
+
+def _clip_name(folder: PurePosixPath, prefix: str) -> str:
+    if prefix in ("", folder.name):
+        return "poses" if folder == PurePosixPath() else folder.as_posix()
+    return (folder / prefix).as_posix()
+
+
+def _notes(recording: Recording) -> Mapping[str, Any]:
+    """What a clip's file tells of itself. Of a damaged one nothing: whoever reads the clip will complain."""
+    file = recording.files[0]
+    suffix = file.place.suffix.lower()
+    try:
+        if suffix == ".npz":
+            return npz_notes(file.read(MAX_ARRAY_BYTES))
+        if suffix == ".json" and not recording.numbers:
+            return json_notes(file.read(MAX_BYTES))
+    except (KinemeError, ValueError):
+        pass
+    return {}
+
+
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < 1e4
+
+
+def _text(value: Any) -> str:
+    """A label or subject as text; what is neither text nor a whole number is none."""
+    return str(value).strip() if isinstance(value, str | int) and len(str(value)) <= 200 else ""
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorts 9 before 10."""
+    parts = re.findall(r"([0-9]{1,18})|([^0-9]+)", name)
+    return [(int(number), "") if number else (sys.maxsize, text) for number, text in parts]
+
+
+def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
+    """What the list says of each clip; nothing of those it does not name."""
+    try:
+        lines = file.read(_MAX_LABELS_BYTES).decode("utf-8-sig").splitlines()
+        rows = [[field.strip() for field in row] for row in csv.reader(lines)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise KinemeError(f"{file}: is no CSV file in UTF-8") from error
+    header = [name.lower() for name in rows[0]] if rows else []
+    if header[:2] != ["name", "label"] or header[2:] not in ([], ["subject"], ["subject", "camera"]):
+        raise KinemeError(f"{file}:1: expected the header name,label or name,label,subject,camera")
+    listed: dict[str, _Told] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if not any(row):
+            continue
+        if len(row) != len(header):
+            raise KinemeError(f"{file}:{number}: has {len(row)} fields, the header {len(header)}")
+        name, label, subject, camera = (*row, "", "")[:4]
+        if not re.fullmatch(r"-?[0-9]{1,9}|", camera):
+            raise KinemeError(f"{file}:{number}: camera {camera[:60]!r} is no whole number")
+        if name in listed:
+            raise KinemeError(f"{file}:{number}: names {name[:60]!r} for the second time; keep one")
+        listed[name] = _Told(label, subject, int(camera or -1))
+    below = file.place.parent
+    last = Counter(PurePosixPath(recording.name).name for recording in recordings)
+    told = []
+    for recording in recordings:
+        place = PurePosixPath(recording.name)
+        known = [place.relative_to(below).as_posix() if place.is_relative_to(below) else recording.name]
+        known += [place.name] if last[place.name] == 1 else []
+        known += [name + recording.files[0].place.suffix for name in known]
+        told.append(next((listed[name] for name in known if name in listed), None))
+    if not any(told):
+        raise KinemeError(
+            f"{file}: names none of the clips; they are called such as {recordings[0].name!r}, with or "
+            "without suffix"
+        )
+    return [each or _Told() for each in told]

@@ -1,0 +1,232 @@
+"""CSV of one clip, by commas, semicolons or tabs.
+
+Wide, a row a frame:    frame,left_wrist_x,left_wrist_y,left_wrist_z,left_wrist_c,right_wrist_x,...
+                        x0,y0,z0,v0,x1,... (joints by number, in the order of the layout)
+                        or no header: V times 2, 3 or 4 numbers
+Long, a row a joint:    frame,joint,x,y,z,c (joints by name or by number)
+
+`z` and the confidence are optional; the confidence may be called c, v, conf, confidence, score, visibility or
+likelihood, a joint in the long form also landmark or keypoint. A column `body` (or person) tells people
+apart; the wide form then needs `frame`. Frames that are not there are gaps; an empty field is a joint that
+was not found. Other columns are passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from kineme.layouts import Layout
+from kineme.sources.poses.recorded import Poses, apart, check_size, renumbered, shown
+from kineme.typing import Array
+
+MAX_BYTES = 1 << 26
+_AXES = {"x": 0, "y": 1, "z": 2} | dict.fromkeys(
+    ("c", "v", "conf", "confidence", "score", "visibility", "likelihood"), 3
+)
+_AXIS = "|".join(sorted(_AXES, key=len, reverse=True))
+_AFTER = re.compile(rf"(.+?)(?:[ _.:-]({_AXIS})|(?<=\d)({_AXIS}))", re.IGNORECASE)  # left_wrist_x, 0_x, 12x
+_BEFORE = re.compile(rf"({_AXIS})[ _.:-]?(\d+)", re.IGNORECASE)  # x0, v_12
+_FRAME = ("frame", "frame_index", "frame_id", "frame_number")
+_BODY = ("body", "person", "body_id", "person_id", "track", "track_id")
+_JOINT = ("joint", "landmark", "keypoint", "joint_name", "joint_id", "landmark_id", "landmark_name")
+
+Row = list[str]
+
+
+def csv_poses(data: bytes, scores: bool, layout: Layout | None) -> Poses:
+    """The bytes of a CSV file → its clip.
+
+    Args:
+        data: the file.
+        scores: where there is no header, the last of three numbers is a confidence.
+        layout: needed where there is no header, to tell joints from coordinates.
+
+    Raises:
+        ValueError: what is wrong, with the line where there is one.
+    """
+    rows = _rows(data)
+    if all(_is_number(field) for field in rows[0][1]):
+        return _bare(rows, scores, layout)
+    header = [name.strip() for name in rows[0][1]]
+    lower = [name.lower() for name in header]
+    if len(rows) == 1:
+        raise ValueError("has a header and no frames")
+    frame = _column(lower, _FRAME)
+    body = _column(lower, _BODY)
+    joint = _column(lower, _JOINT)
+    for number, row in rows[1:]:
+        if len(row) != len(header):
+            raise ValueError(f"line {number} has {len(row)} fields, the header {len(header)}")
+    if joint is not None and "x" in lower and "y" in lower:
+        if frame is None:
+            raise ValueError("has a row a joint and no column 'frame'")
+        return _long(rows[1:], lower, frame, body, joint)
+    return _wide(rows[1:], header, frame, body)
+
+
+def _rows(data: bytes) -> list[tuple[int, Row]]:
+    """Rows that are not blank, with their lines."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("is no text in UTF-8") from error
+    if "\0" in text:
+        raise ValueError("is binary, not a CSV file")
+    lines = text.splitlines()
+    first = next((line for line in lines if line.strip()), None)
+    if first is None:
+        raise ValueError("is empty")
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        return [(reader.line_num, row) for row in reader if any(row)]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: {error}") from error
+
+
+def _bare(rows: list[tuple[int, Row]], scores: bool, layout: Layout | None) -> Poses:
+    numbers = len(rows[0][1])
+    joints = layout.num_joints if layout else _GUESSES.get((numbers, scores))
+    if joints is None:
+        raise ValueError(f"has {numbers} numbers a row and no header; say the joints with --layout")
+    columns, rest = divmod(numbers, joints)
+    if rest or not 2 <= columns <= 4:
+        raise ValueError(
+            f"has {numbers} numbers a row; expected 2, 3 or 4 for each of {joints} joints, or a header"
+        )
+    check_size(len(rows), 1, joints, columns)
+    for number, row in rows:
+        if len(row) != numbers:
+            raise ValueError(f"line {number} has {len(row)} numbers, the first {numbers}")
+    values = _floats(rows, range(numbers)).reshape(len(rows), 1, joints, columns)
+    points, confidence = apart(values, scores)
+    return Poses(points, confidence)
+
+
+# (numbers a row, whether the last of three is a confidence) → joints, where they can be nothing else
+_GUESSES = {
+    **{(17 * 2, scores): 17 for scores in (False, True)},
+    (17 * 3, True): 17,
+    **{(33 * columns, scores): 33 for columns in (2, 3, 4) for scores in (False, True)},
+}
+
+
+def _wide(rows: list[tuple[int, Row]], header: Row, frame: int | None, body: int | None) -> Poses:
+    if body is not None and frame is None:
+        raise ValueError("has a column of people and none called 'frame'")
+    found: dict[str, dict[int, int]] = {}
+    for column, name in enumerate(header):
+        match = _BEFORE.fullmatch(name)
+        joint, axis = (match[2], match[1]) if match else ("", "")
+        if column not in (frame, body) and not match and (match := _AFTER.fullmatch(name)):
+            joint, axis = match[1], match[2] or match[3]
+        if axis:
+            columns = found.setdefault(joint, {})
+            if _AXES[axis.lower()] in columns:
+                raise ValueError(f"line 1 tells {axis} of joint {shown(joint)} twice")
+            columns[_AXES[axis.lower()]] = column
+    found = {joint: columns for joint, columns in found.items() if {0, 1} <= set(columns)}
+    if not found:
+        raise ValueError("line 1 names no joints; expected columns such as left_wrist_x, left_wrist_y")
+    axes = sorted(next(iter(found.values())))
+    for joint, columns in found.items():
+        if sorted(columns) != axes:
+            raise ValueError(
+                f"line 1: joint {shown(joint)} has other columns than {shown(next(iter(found)))}"
+            )
+    names, order = _in_order(list(found))
+    places = [found[name][axis] for name in order for axis in axes]
+    values = _floats(rows, places).reshape(len(rows), len(order), len(axes))
+    frames = list(range(len(rows))) if frame is None else _integers(rows, frame)
+    bodies = [row[body] for _, row in rows] if body is not None else [""] * len(rows)
+    joints = np.broadcast_to(np.arange(len(order)), values.shape[:2])
+    return _placed(rows, frames, bodies, joints, values, axes, names)
+
+
+def _long(rows: list[tuple[int, Row]], header: Row, frame: int, body: int | None, joint: int) -> Poses:
+    places: dict[int, int] = {}
+    for column, name in enumerate(header):
+        if name in _AXES and column not in (frame, body, joint):
+            places.setdefault(_AXES[name], column)
+    axes = sorted(places)
+    given = [row[joint].strip() for _, row in rows]
+    names, order = _in_order(list(dict.fromkeys(given)))
+    at = {name: index for index, name in enumerate(order)}
+    joints = np.array([at[name] for name in given])[:, None]
+    values = _floats(rows, [places[axis] for axis in axes])[:, None]
+    bodies = [row[body] for _, row in rows] if body is not None else [""] * len(rows)
+    return _placed(rows, _integers(rows, frame), bodies, joints, values, axes, names)
+
+
+def _placed(
+    rows: list[tuple[int, Row]], numbers: list[int], bodies: list[str], joints: Array, values: Array,
+    axes: list[int], names: tuple[str, ...],
+) -> Poses:  # fmt: skip
+    """(R, k, axes) values of joints (R, k), each row in a frame and of a body → the clip."""
+    frame, frames = renumbered(numbers)
+    slots = {name: slot for slot, name in enumerate(dict.fromkeys(bodies))}
+    slot = np.array([slots[name] for name in bodies])
+    count = int(joints.max()) + 1
+    check_size(frames, len(slots), count, len(axes))
+    place = ((frame * len(slots) + slot)[:, None] * count + joints).ravel()
+    if len(np.unique(place)) < place.size:
+        order = np.argsort(place, kind="stable")
+        again = order[np.flatnonzero(np.diff(place[order]) == 0)[0] + 1] // joints.shape[1]
+        raise ValueError(f"line {rows[again][0]} tells a joint of a frame for the second time")
+    full = np.full((frames * len(slots) * count, len(axes)), np.nan)
+    full[place] = values.reshape(-1, len(axes))
+    points, confidence = apart(full.reshape(frames, len(slots), count, len(axes)), scores=3 in axes)
+    return Poses(points, confidence, names)
+
+
+def _in_order(joints: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Joints by name stay in their order; joints by number come in that of their numbers, without names."""
+    numbers = [re.fullmatch(r"([A-Za-z]*[ _]?)(\d{1,6})", joint) for joint in joints]
+    if not all(numbers) or len({match[1] for match in numbers if match}) > 1:
+        return tuple(joints), joints
+    ordered = sorted((int(match[2]), joint) for match, joint in zip(numbers, joints, strict=True) if match)
+    first = ordered[0][0]
+    if [number for number, _ in ordered] != list(range(first, first + len(ordered))) or first > 1:
+        raise ValueError("leaves out joints between the first and the last number")
+    return (), [joint for _, joint in ordered]
+
+
+def _floats(rows: list[tuple[int, Row]], columns: Sequence[int]) -> Array:
+    """(R, columns) numbers; an empty field is NaN."""
+    try:
+        return np.array([[float(row[column] or "nan") for column in columns] for _, row in rows])
+    except ValueError:
+        for number, row in rows:
+            for column in columns:
+                if row[column].strip() and not _is_number(row[column]):
+                    raise ValueError(f"line {number}: {shown(row[column])} is no number") from None
+        return np.array([[float(row[column].strip() or "nan") for column in columns] for _, row in rows])
+
+
+def _integers(rows: list[tuple[int, Row]], column: int) -> list[int]:
+    numbers = []
+    for number, row in rows:
+        try:
+            value = float(row[column])
+            numbers.append(int(value))
+            if value != numbers[-1]:
+                raise ValueError
+        except (ValueError, OverflowError):
+            raise ValueError(f"line {number}: {shown(row[column])} is no number of a frame") from None
+    return numbers
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field or "nan")
+    except ValueError:
+        return not field.strip()
+    return True
+
+
+def _column(header: Row, names: Sequence[str]) -> int | None:
+    return next((header.index(name) for name in names if name in header), None)

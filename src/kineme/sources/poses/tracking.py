@@ -1,0 +1,183 @@
+"""Who is who from frame to frame: detections → bodies that keep their places.
+
+Where no frame has more than one person there is nothing to ask. Otherwise each body expects to go on as it
+went, and a frame's people are given to the bodies so that the sum of distances is least (the assignment
+problem). A body that is not found keeps its place for a second; who appears beyond its reach, or later, is
+another body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from kineme.sources.poses.recorded import MAX_PEOPLE, Detections, Poses, check_size
+from kineme.typing import Array
+
+KEPT = 1.0  # seconds for which a lost body is waited for
+REACH = 0.5  # sizes of a body: how far from where it is expected it may be found; twice that after a second
+_STEPS = 8  # over which a body's velocity is averaged; fewer are too shaky where two people cross
+_FAR = 1e9  # stands for an assignment that must not be
+
+
+def tracked(found: Detections, fps: float, bodies: int) -> Poses:
+    """The bodies that are seen most and move most, at most `bodies`, the foremost first.
+
+    They are ranked by presence (confidence summed over frames and joints) times energy (standard deviation
+    of the joints' places, in sizes of the body): a poster on the wall is there all the time and does not
+    move, a false detection moves and is hardly there.
+
+    Raises:
+        ValueError: nobody is in any frame, or there are too many frames, people or joints.
+    """
+    someone = np.isfinite(found.points[..., 0]).any(axis=1)
+    if not someone.any():
+        raise ValueError("shows nobody in any frame")
+    if not someone.all():
+        scored = None if found.confidence is None else found.confidence[someone]
+        found = replace(found, frame=found.frame[someone], points=found.points[someone], confidence=scored)
+    joints, coordinates = found.points.shape[1:]
+    crowd = np.bincount(found.frame).max()
+    if crowd > MAX_PEOPLE:
+        raise ValueError(f"has {crowd:,} people in a frame; {MAX_PEOPLE} are possible")
+    body = _bodies(found, fps) if crowd > 1 else np.zeros(len(found.frame), dtype=np.int64)
+    rank = _rank(found, body)
+    order = np.argsort(-rank, kind="stable")[:bodies]
+    slot = np.full(len(rank), -1)
+    slot[order] = np.arange(len(order))
+    slot = slot[body]
+    kept = slot >= 0
+    check_size(found.frames, len(order), joints, coordinates)
+    shape = found.frames, len(order), joints
+    points = np.full((*shape, coordinates), np.nan, dtype=np.float32)
+    points[found.frame[kept], slot[kept]] = found.points[kept]
+    if found.confidence is None:
+        return Poses(points, None, program=found.program)
+    confidence = np.zeros(shape, dtype=np.float32)
+    confidence[found.frame[kept], slot[kept]] = found.confidence[kept]
+    return Poses(points, confidence, program=found.program)
+
+
+def strongest(poses: Poses, bodies: int) -> Poses:
+    """Poses with at most `bodies` bodies: those that `tracked` would keep, in the order of the file."""
+    frames, count, joints, coordinates = poses.points.shape
+    if count <= bodies:
+        return poses
+    points = poses.points.reshape(-1, joints, coordinates)
+    confidence = None if poses.confidence is None else poses.confidence.reshape(-1, joints)
+    body = np.tile(np.arange(count), frames)
+    rank = _rank(Detections(body, points, confidence, frames, ""), body)
+    kept = np.sort(np.argsort(-rank, kind="stable")[:bodies])
+    return replace(
+        poses,
+        points=poses.points[:, kept],
+        confidence=None if poses.confidence is None else poses.confidence[:, kept],
+    )
+
+
+def sizes(points: Array) -> Array:
+    """(..., V, C) → (...) the longest side of the box about a body's joints; NaN where none is found."""
+    longest: Array = np.max(np.fmax.reduce(points, axis=-2) - np.fmin.reduce(points, axis=-2), axis=-1)
+    return longest
+
+
+@dataclass
+class _Body:
+    """Where a body was last found, `points` (V, C), and its `velocity` (C,) a frame, over `steps` of them."""
+
+    number: int
+    frame: int
+    points: Array
+    size: float
+    velocity: Any = 0.0
+    steps: int = 0
+
+    def expected(self, frame: int) -> Array:
+        expected: Array = self.points + self.velocity * (frame - self.frame)
+        return expected
+
+    def found(self, frame: int, points: Array, size: float) -> None:
+        """Takes a new place. A joint that was not found now is remembered where the body carried it."""
+        step = points - self.points
+        known = np.isfinite(step[:, 0])
+        if known.any():
+            shift = step[known].mean(axis=0) / (frame - self.frame)
+            self.steps = min(self.steps + 1, _STEPS)
+            self.velocity = self.velocity + (shift - self.velocity) / self.steps
+        self.points = np.where(np.isfinite(points), points, self.expected(frame))
+        self.frame, self.size = frame, size
+
+
+def _bodies(found: Detections, fps: float) -> Array:
+    """(D,) the body to which each detection belongs, numbered by appearance."""
+    from scipy.optimize import linear_sum_assignment
+
+    body = np.empty(len(found.frame), dtype=np.int64)
+    size = np.nan_to_num(sizes(found.points))
+    kept = max(KEPT * fps, 1)
+    starts = np.flatnonzero(np.diff(found.frame, prepend=-1))
+    open_bodies: list[_Body] = []
+    count = 0
+    for start, end in zip(starts, np.append(starts[1:], len(body)), strict=True):
+        frame = int(found.frame[start])
+        points, mine = found.points[start:end], size[start:end]
+        # The most recent first; in a flicker of false detections the number stays bounded.
+        open_bodies = [each for each in open_bodies if frame - each.frame <= kept][: 2 * MAX_PEOPLE]
+        given: dict[int, _Body] = {}
+        if open_bodies:
+            cost = _costs(open_bodies, frame, points, mine, kept)
+            for row, column in zip(*linear_sum_assignment(cost), strict=True):
+                if cost[row, column] < _FAR:
+                    given[int(column)] = open_bodies[row]
+        for column in range(len(points)):
+            if column in given:
+                given[column].found(frame, points[column], float(mine[column]))
+            else:
+                given[column] = _Body(count, frame, points[column], float(mine[column]))
+                open_bodies.append(given[column])
+                count += 1
+            body[start + column] = given[column].number
+        open_bodies.sort(key=lambda each: -each.frame)
+    return body
+
+
+def _costs(bodies: list[_Body], frame: int, points: Array, size: Array, kept: float) -> Array:
+    """(bodies, people) mean distance of the joints known in both, in sizes of the body; _FAR beyond reach."""
+    expected = np.stack([body.expected(frame) for body in bodies])
+    distance = np.sqrt(np.square(expected[:, None] - points).sum(axis=-1))
+    known = np.isfinite(distance)
+    common = known.sum(axis=-1)
+    mean = np.where(known, distance, 0).sum(axis=-1) / np.maximum(common, 1)
+    scale = np.maximum(np.array([body.size for body in bodies])[:, None], size)
+    waited = np.array([frame - body.frame for body in bodies])[:, None] - 1
+    cost = mean / np.maximum(scale, 1e-9)
+    return np.where((common > 0) & (cost <= REACH * (1 + waited / kept)), cost, _FAR)
+
+
+def _rank(found: Detections, body: Array) -> Array:
+    """(bodies,) presence times energy, see `tracked`."""
+    count = int(body.max()) + 1
+    known = np.isfinite(found.points[..., 0])
+    weight = known if found.confidence is None else np.where(known, found.confidence, 0)
+    presence = np.bincount(body, weight.sum(axis=1), count)
+    # Sums of a joint's coordinates over the frames of its body: (bodies, V) and (bodies, V, C).
+    times = _summed(known.astype(np.float64), body, count)
+    middle = np.median(found.points[known], axis=0) if known.any() else 0.0  # keeps squares small
+    places = np.where(known[..., None], found.points - middle, 0).astype(np.float64)
+    mean = _summed(places, body, count) / np.maximum(times, 1)[..., None]
+    square = _summed(np.square(places), body, count) / np.maximum(times, 1)[..., None]
+    spread = np.sqrt(np.maximum(square - np.square(mean), 0)).sum(axis=-1)
+    spread = np.where(times > 0, spread, 0).sum(axis=1) / np.maximum((times > 0).sum(axis=1), 1)
+    tall = np.bincount(body, np.nan_to_num(sizes(found.points)), count) / np.bincount(body, minlength=count)
+    rank: Array = presence * spread / np.maximum(tall, 1e-9)
+    return rank
+
+
+def _summed(values: Array, body: Array, count: int) -> Array:
+    """(D, ...) → (bodies, ...), by body."""
+    order = np.argsort(body, kind="stable")
+    starts = np.searchsorted(body[order], np.arange(count))
+    summed: Array = np.add.reduceat(values[order], starts, axis=0)
+    return summed

@@ -1,0 +1,97 @@
+"""UTD-MHAD's skeletons as its authors give them out: Skeleton.zip, one MATLAB file a clip.
+
+`aA_sS_tT_skeleton.mat` (action, subject, repetition) holds `d_skel`, (20, 3, T) in metres as a Kinect v1
+gives them (y up), its joints from the head down. Four subjects are women, four are men; the published split
+trains on odd and tests on even subjects: `odd-even` (Chen, Jafari and Kehtarnavaz, ICIP 2015).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from kineme.clips.store import Clip
+from kineme.errors import KinemeError
+from kineme.layouts import get_layout
+from kineme.sources import Source
+from kineme.sources.mat5 import read_mat5
+from kineme.sources.metres import check_metres
+from kineme.sources.names import numbered_files
+from kineme.sources.raw import RawFile
+
+# The data set's own list of actions, in order of their numbers.
+CLASS_NAMES = (
+    "swipe left", "swipe right", "wave", "clap", "throw", "arms cross", "basketball shoot", "draw x",
+    "draw circle clockwise", "draw circle counter-clockwise", "draw triangle", "bowling", "boxing",
+    "baseball swing", "tennis swing", "arm curl", "tennis serve", "push", "knock on door", "catch",
+    "pick up and throw", "jog", "walk", "sit to stand", "stand to sit", "lunge", "squat",
+)  # fmt: skip
+_JOINTS = (
+    "head shoulder_center spine hip_center left_shoulder left_elbow left_wrist left_hand right_shoulder "
+    "right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee "
+    "right_ankle right_foot"
+).split()
+_ORDER = [_JOINTS.index(joint) for joint in get_layout("kinect20").joints]
+_NAME = re.compile(r"a(\d{1,2})_s(\d{1,2})_t(\d{1,2})_skeleton", re.ASCII)
+_MAX_BYTES = 1 << 23  # the longest clip has 125 frames, 60 KB
+_REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
+
+
+def open_utdmhad(raw: Path) -> Source:
+    """The clips of a folder or zip of MATLAB files, in order of action, subject and repetition.
+
+    Raises:
+        KinemeError: there are no such files, or a file's name is not of this form or there twice.
+    """
+    files = numbered_files(raw, ".mat", _NAME, "a1_s1_t1_skeleton.mat")
+    for file, (action, _, _) in files:
+        if not 1 <= action <= len(CLASS_NAMES):
+            raise KinemeError(f"{file}: UTD-MHAD has the actions 1 to {len(CLASS_NAMES)}; remove this file")
+    return Source(
+        name="utdmhad",
+        layout=get_layout("kinect20"),
+        class_names=CLASS_NAMES,
+        fps=30.0,
+        bodies=1,
+        names=[_clip_name(file) for file, _ in files],
+        items=files,
+        read=read_clip,
+        costly=True,
+    )
+
+
+def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
+    """One file with what its name says; the label is the action less one.
+
+    Raises:
+        KinemeError: the file is no MATLAB file, or `d_skel` is not (20, 3, T) finite numbers of plausible
+            size.
+    """
+    file, (action, subject, repetition) = item
+    try:
+        values = read_mat5(file.read(_MAX_BYTES), "d_skel", _MAX_BYTES)
+    except KinemeError:
+        raise
+    except ValueError as error:
+        raise KinemeError(f"{file}: {error}; {_REMEDY}") from error
+    if values.ndim == 2:  # MATLAB drops a last axis of one
+        values = values[:, :, None]
+    if values.ndim != 3 or values.shape[:2] != (len(_JOINTS), 3) or values.shape[2] == 0:
+        raise KinemeError(
+            f"{file}: 'd_skel' has shape {values.shape}; expected ({len(_JOINTS)}, 3, frames); {_REMEDY}"
+        )
+    xyz = values.transpose(2, 0, 1)
+    check_metres(file, "d_skel", xyz, _REMEDY)
+    return Clip(
+        name=_clip_name(file),
+        xyz=xyz[:, None, _ORDER].astype(np.float32),
+        label=action - 1,
+        subject=str(subject),
+        replication=repetition,
+    )
+
+
+def _clip_name(file: RawFile) -> str:
+    return file.stem.removesuffix("_skeleton")

@@ -1,0 +1,210 @@
+"""Joints of one layout found in another: by name, by geometry, by a file."""
+
+import os
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kineme.errors import KinemeError
+from kineme.layouts import LAYOUTS, Layout, match_layout
+from kineme.layouts.correspondence import anatomical_point, correspondence, read_joint_map
+
+KINECT, NTU, COCO = LAYOUTS["kinect20"], LAYOUTS["ntu25"], LAYOUTS["coco17"]
+
+# The skeleton of HDM05 and the CMU motion library; a joint is the end of the bone whose name it has.
+ASF = {
+    "root": None, "lhipjoint": "root", "lfemur": "lhipjoint", "ltibia": "lfemur", "lfoot": "ltibia",
+    "ltoes": "lfoot", "rhipjoint": "root", "rfemur": "rhipjoint", "rtibia": "rfemur", "rfoot": "rtibia",
+    "rtoes": "rfoot", "lowerback": "root", "upperback": "lowerback", "thorax": "upperback",
+    "lowerneck": "thorax", "upperneck": "lowerneck", "head": "upperneck", "lclavicle": "thorax",
+    "lhumerus": "lclavicle", "lradius": "lhumerus", "lwrist": "lradius", "lhand": "lwrist",
+    "lfingers": "lhand", "lthumb": "lwrist", "rclavicle": "thorax", "rhumerus": "rclavicle",
+    "rradius": "rhumerus", "rwrist": "rradius", "rhand": "rwrist", "rfingers": "rhand", "rthumb": "rwrist",
+}  # fmt: skip
+VICON = Layout.from_names("vicon", list(ASF), list(ASF.values()))
+
+
+def sources(source: Layout, target: Layout, **given: list[str]) -> dict[str, dict[str, float]]:
+    """Joint of the target → joints of the source and their weights."""
+    weights = correspondence(source, target, given)
+    return {
+        joint: {source.joints[i]: round(float(row[i]), 3) for i in np.flatnonzero(row)}
+        for joint, row in zip(target.joints, weights, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "point"),
+    [
+        ("left_knee KneeLeft l_knee lknee LeftKnee knee.L lfemur", "left knee"),
+        ("right_hand_tip rfingers HandTipRight", "right hand tip"),
+        ("hip_center spine_base mid_hip root Hips pelvis", "pelvis"),
+        ("shoulder_center spine_shoulder lowerneck", "neck base"),
+        ("lclavicle ShoulderLeft left_shoulder", "left shoulder"),
+        ("rhumerus right_elbow", "right elbow"),
+        ("spine lowerback", "lower spine"),
+        ("nose", "nose"),
+        ("tail blob left_blob lroot", None),
+    ],
+)
+def test_spellings_of_a_point(names, point):
+    assert {anatomical_point(name) for name in names.split()} == {point}
+
+
+def test_all_joints_of_the_built_in_layouts_are_known():
+    for layout in LAYOUTS.values():
+        points = [anatomical_point(joint, layout.name) for joint in layout.joints]
+        assert None not in points
+        assert len(set(points)) == len(points)
+
+
+def test_a_layout_corresponds_to_itself():
+    for layout in (*LAYOUTS.values(), VICON):
+        np.testing.assert_array_equal(correspondence(layout, layout), np.eye(layout.num_joints))
+
+
+def test_vicon_bones_are_taken_by_their_ends():
+    found = sources(VICON, KINECT)
+    assert found == {
+        "hip_center": {"root": 1}, "spine": {"lowerback": 1}, "shoulder_center": {"lowerneck": 1},
+        "head": {"head": 1}, "left_shoulder": {"lclavicle": 1}, "left_elbow": {"lhumerus": 1},
+        "left_wrist": {"lwrist": 1}, "left_hand": {"lhand": 1}, "right_shoulder": {"rclavicle": 1},
+        "right_elbow": {"rhumerus": 1}, "right_wrist": {"rwrist": 1}, "right_hand": {"rhand": 1},
+        "left_hip": {"lhipjoint": 1}, "left_knee": {"lfemur": 1}, "left_ankle": {"ltibia": 1},
+        "left_foot": {"lfoot": 1}, "right_hip": {"rhipjoint": 1}, "right_knee": {"rfemur": 1},
+        "right_ankle": {"rtibia": 1}, "right_foot": {"rfoot": 1},
+    }  # fmt: skip
+
+
+def test_what_a_layout_lacks_is_placed_between_or_beyond_its_joints():
+    found = sources(COCO, NTU)
+    assert found["spine_base"] == {"left_hip": 0.5, "right_hip": 0.5}
+    assert found["spine_shoulder"] == {"left_shoulder": 0.5, "right_shoulder": 0.5}
+    assert found["spine_mid"] == dict.fromkeys(
+        ("left_hip", "right_hip", "left_shoulder", "right_shoulder"), 0.25
+    )
+    assert found["head"] == {"left_ear": 0.5, "right_ear": 0.5}
+    assert found["left_hand"] == {"left_wrist": 1.3, "left_elbow": -0.3}
+    assert found["left_hand_tip"] == {"left_wrist": 1.54, "left_elbow": -0.54}
+    assert sources(NTU, COCO)["right_ear"] == {"head": 1}
+    assert sources(VICON, NTU)["spine_mid"] == {"upperback": 1}
+    assert sources(KINECT, VICON)["thorax"] == {"hip_center": 0.2, "shoulder_center": 0.8}
+
+
+def test_the_neck_of_openpose_lies_between_the_shoulders():
+    assert sources(NTU, LAYOUTS["openpose25"])["neck"] == {"spine_shoulder": 1}
+    assert sources(LAYOUTS["openpose25"], KINECT)["shoulder_center"] == {"neck": 1}
+    assert sources(VICON, NTU)["neck"] == {"upperneck": 1}
+
+
+def test_between_all_pairs_weights_sum_to_1_and_keep_left_and_right():
+    for source, target in product((*LAYOUTS.values(), VICON), repeat=2):
+        weights = correspondence(source, target)
+        assert weights.dtype == np.float32
+        np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+        np.testing.assert_allclose(weights[target.mirror][:, source.mirror], weights, atol=1e-7)
+
+
+def test_a_standing_figure_keeps_its_posture():
+    """From each built-in layout to Kinect v1's: the hands reach beyond the wrists, the head is on top."""
+    standing = {
+        "hip_center": (0, 0), "spine": (0, 0.06), "shoulder_center": (0, 0.4), "head": (0, 0.6),
+        "left_shoulder": (0.2, 0.35), "left_elbow": (0.2, 0.1), "left_wrist": (0.2, -0.15),
+        "left_hand": (0.2, -0.23), "left_hip": (0.1, -0.07), "left_knee": (0.1, -0.5),
+        "left_ankle": (0.1, -0.9), "left_foot": (0.1, -0.97),
+    }  # fmt: skip
+    xyz = np.zeros((20, 3))
+    for joint, (x, y) in standing.items():
+        xyz[KINECT.joints.index(joint), :2] = x, y
+        if joint.startswith("left"):
+            xyz[KINECT.joints.index(joint.replace("left", "right")), :2] = -x, y
+    for other in (*LAYOUTS.values(), VICON):
+        back = correspondence(other, KINECT) @ correspondence(KINECT, other) @ xyz
+        assert np.abs(back - xyz).max() < 0.08, other.name
+
+
+def test_a_joint_map_goes_before_the_names():
+    found = sources(KINECT, COCO, nose=["head", "shoulder_center"], left_ear=["left_hand"])
+    assert found["nose"] == {"head": 0.5, "shoulder_center": 0.5}
+    assert found["left_ear"] == {"left_hand": 1}
+    assert found["right_ear"] == {"head": 1}
+
+
+def test_unknown_names_are_found_by_their_spelling_or_refused():
+    robot = Layout.from_names("robot", ["torso_plate", "left_claw", "head"], [None, 0, 0])
+    camera = Layout.from_names("camera", ["TorsoPlate", "head", "nose"], [None, 0, 1])
+    with pytest.raises(
+        KinemeError, match=r"'camera' has no joints from which these of 'robot' .*: left_claw; .*--joint-map"
+    ):
+        correspondence(camera, robot)
+    found = sources(camera, robot, left_claw=["nose"])
+    assert found == {"torso_plate": {"TorsoPlate": 1}, "left_claw": {"nose": 1}, "head": {"head": 1}}
+
+
+def test_a_point_without_any_neighbours_is_refused():
+    legs = Layout.from_names("legs", ["pelvis", "left_knee", "right_knee"], [None, 0, 0])
+    with pytest.raises(KinemeError, match="shoulder_center, head, left_shoulder"):
+        correspondence(legs, KINECT)
+
+
+def test_a_joint_map_is_read_from_a_file(tmp_path):
+    file = tmp_path / "joints.yaml"
+    file.write_text("nose: head\nleft_ear: [head, left_shoulder]\n")
+    assert read_joint_map(file) == {"nose": ("head",), "left_ear": ("head", "left_shoulder")}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("- head", "a joint map has lines such as"),
+        ("", "a joint map has lines such as"),
+        ("nose: 3", r"nose: is 3; it must be a joint's name"),
+        ("nose: []", r"nose: is \[\]"),
+        ("nose: [head, head]", "nose: names a joint twice"),
+        ("nose: [head", "cannot be read as a joint map"),
+    ],
+)
+def test_what_is_no_joint_map_is_refused(tmp_path, text, reason):
+    (tmp_path / "joints.yaml").write_text(text)
+    with pytest.raises(KinemeError, match=rf"joints\.yaml: .*{reason}"):
+        read_joint_map(tmp_path / "joints.yaml")
+
+
+def test_a_joint_map_that_is_missing_or_names_no_joint_is_refused(tmp_path):
+    with pytest.raises(KinemeError, match=r"none\.yaml: cannot be read"):
+        read_joint_map(tmp_path / "none.yaml")
+    with pytest.raises(KinemeError, match="layout 'coco17' has no joint 'tail'; it has nose"):
+        correspondence(KINECT, COCO, {"tail": ["head"]})
+    with pytest.raises(KinemeError, match="layout 'kinect20' has no joint 'nose'"):
+        correspondence(KINECT, COCO, {"nose": ["nose"]})
+
+
+@pytest.mark.data
+def test_people_keep_their_measures():
+    """Recorded by Vicon and by Kinect, in Kinect's joints: limbs of one length within a fifth, heads up."""
+    folder = os.environ.get("KINEME_DATA")
+    if not folder:
+        pytest.skip("KINEME_DATA names no folder of recordings")
+    limbs = {}
+    for file in ("hdm05_11", "utd_mhad", "precog"):
+        data = np.load(Path(folder) / f"{file}.npz")
+        layout, order = match_layout(list(data["joint_names"]), list(data["parents"]), file)
+        xyz = data["xyz"][::10, order]
+        xyz = correspondence(layout, KINECT) @ xyz[xyz.any(axis=(1, 2))]
+        child, parent = np.array(KINECT.bones).T
+        length = np.median(np.linalg.norm(xyz[:, child] - xyz[:, parent], axis=-1), axis=0)
+        by_name = dict(zip([KINECT.joints[i] for i in child], length, strict=True))
+        limbs[file] = [
+            by_name[f"{side}_{upper}"] + by_name[f"{side}_{lower}"]
+            for side in ("left", "right")
+            for upper, lower in (("elbow", "wrist"), ("knee", "ankle"))
+        ]
+        height = np.median(xyz[..., 1], axis=0)
+        order = [height[KINECT.joints.index(j)] for j in ("head", "shoulder_center", "spine", "hip_center")]
+        order += [height[[KINECT.joints.index(f"{s}_{j}") for s in ("left", "right")]].mean()
+                  for j in ("knee", "ankle", "foot")]  # fmt: skip
+        assert order == sorted(order, reverse=True), file
+    for file in ("utd_mhad", "precog"):
+        np.testing.assert_allclose(limbs["hdm05_11"], limbs[file], rtol=0.2)

@@ -1,0 +1,63 @@
+"""kNN against a loop over clips and classes."""
+
+import numpy as np
+import pytest
+
+from kineme.errors import KinemeError
+from kineme.metrics import neighbours as knn
+from kineme.metrics.neighbours import nearest, nearest_label
+
+
+def _by_hand(train, labels, test, k):
+    predicted = []
+    for query in test:
+        similarity = [query @ clip / np.linalg.norm(query) / np.linalg.norm(clip) for clip in train]
+        near = np.argsort(similarity)[::-1][:k]
+        votes = {}
+        for clip in near:
+            count, support = votes.get(labels[clip], (0, 0.0))
+            votes[labels[clip]] = (count + 1, support + similarity[clip])
+        predicted.append(max(votes, key=lambda label: votes[label]))
+    return np.array(predicted)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 40])
+def test_agrees_with_a_loop(k):
+    rng = np.random.default_rng(3)
+    train, test = rng.standard_normal((40, 6), np.float32), rng.standard_normal((25, 6), np.float32)
+    labels = rng.integers(0, 5, 40)
+    np.testing.assert_array_equal(nearest_label(train, labels, test, k=k), _by_hand(train, labels, test, k))
+
+
+def test_similarity_is_the_cosine_not_the_distance():
+    train = np.array([[10.0, 0.0], [0.0, 1.0]], dtype=np.float32)
+    assert nearest_label(train, np.array([0, 1]), np.array([[1.0, 0.2]], dtype=np.float32)).tolist() == [0]
+
+
+def test_neighbours_come_the_nearest_first_with_their_cosine():
+    train = np.array([[0.0, 2.0], [3.0, 4.0], [5.0, 0.0]], dtype=np.float32)
+    rows, similarity = nearest(train, np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32), k=2)
+    assert rows.tolist() == [[2, 1], [0, 1]]
+    np.testing.assert_allclose(similarity, [[1.0, 0.6], [1.0, 0.8]], rtol=1e-6)
+
+
+def test_of_equally_many_votes_the_nearer_class_wins():
+    train = np.array([[1.0, 0.5], [1.0, -0.5], [1.0, 0.1], [1.0, -0.9]], dtype=np.float32)
+    labels = np.array([0, 0, 1, 1])  # cosines to (1, 0): 0.894, 0.894 against 0.995, 0.743
+    assert nearest_label(train, labels, np.array([[1.0, 0.0]], dtype=np.float32), k=4).tolist() == [0]
+
+
+def test_chunks_do_not_change_the_answer(monkeypatch):
+    rng = np.random.default_rng(0)
+    train, test = rng.standard_normal((30, 4), np.float32), rng.standard_normal((17, 4), np.float32)
+    labels = rng.integers(0, 3, 30)
+    whole = nearest_label(train, labels, test, k=3)
+    monkeypatch.setattr(knn, "CHUNK", 64)
+    np.testing.assert_array_equal(nearest_label(train, labels, test, k=3), whole)
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_more_neighbours_than_clips_are_refused(k):
+    clips = np.eye(2, dtype=np.float32)
+    with pytest.raises(KinemeError, match=f"k = {k} neighbours of 2 training clips"):
+        nearest_label(clips, np.array([0, 1]), clips, k=k)

@@ -1,0 +1,353 @@
+"""Files of poses, by value: NumPy, CSV and JSON, and refusals that say what is wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kineme.layouts import Layout
+from kineme.sources.poses.arrays import npy_poses, npz_notes, npz_poses
+from kineme.sources.poses.documents import json_notes, json_poses, openpose, openpose_frame
+from kineme.sources.poses.recorded import Detections, Poses
+from kineme.sources.poses.tables import csv_poses
+from kineme.typing import Array
+
+PAIR = Layout.from_names("pair", ["hip", "head"], [None, "hip"])
+NAN = float("nan")
+
+
+def npy(array: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def npz(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def counted(*shape: int) -> Array:
+    """1, 2, 3, ... in this shape."""
+    return 1 + np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+
+
+def as_json(content: Any) -> bytes:
+    return json.dumps(content).encode()
+
+
+def people(data: bytes) -> Detections:
+    found = json_poses(data, scores=False)
+    assert isinstance(found, Detections)
+    return found
+
+
+class TestNumPy:
+    def test_a_clip_of_one_body_or_of_several(self) -> None:
+        one = npy_poses(npy(counted(4, 5, 3)), scores=False)
+        assert one.points.dtype == np.float32
+        np.testing.assert_array_equal(one.points, counted(4, 1, 5, 3))
+        assert one.confidence is None
+        several = npy_poses(npy(counted(4, 2, 5, 2).astype(np.int16)), scores=False)
+        np.testing.assert_array_equal(several.points, counted(4, 2, 5, 2))
+
+    def test_fortran_order_is_the_same_clip(self) -> None:
+        poses = npy_poses(npy(np.asfortranarray(counted(4, 5, 3))), scores=False)
+        np.testing.assert_array_equal(poses.points[:, 0], counted(4, 5, 3))
+
+    def test_a_fourth_number_is_a_confidence_and_a_third_where_it_is_said(self) -> None:
+        values = counted(2, 2, 4)
+        values[..., 3] = [[0.25, 1.5], [0, NAN]]
+        poses = npy_poses(npy(values), scores=False)
+        np.testing.assert_array_equal(poses.points[0, 0], values[0, :, :3])
+        assert np.isnan(poses.points[1]).all()  # confidence 0, or none
+        assert poses.confidence is not None
+        assert poses.confidence.tolist() == [[[0.25, 1]], [[0, 0]]]
+        flat = npy_poses(npy(values[..., [0, 1, 3]]), scores=True)
+        np.testing.assert_array_equal(flat.points[0, 0], values[0, :, :2])
+        np.testing.assert_array_equal(flat.confidence, poses.confidence)
+
+    def test_what_counts_as_not_found(self) -> None:
+        flat = counted(2, 2, 2)
+        flat[0, 1] = 0
+        assert np.isnan(npy_poses(npy(flat), scores=False).points).tolist() == [
+            [[[False, False], [True, True]]],
+            [[[False, False], [False, False]]],
+        ]
+        solid = counted(3, 2, 3)
+        solid[0, 1] = 0  # a joint at the origin of its coordinates
+        solid[1] = 0  # nobody
+        solid[2, 0, 2] = NAN
+        missing = np.isnan(npy_poses(npy(solid), scores=False).points[:, 0, :, 0])
+        assert missing.tolist() == [[False, False], [True, True], [True, False]]
+
+    def test_an_npz_with_all_that_is_known(self) -> None:
+        confidence = np.array([[0.5, 1], [0, 0.25]])
+        data = npz(keypoints=counted(2, 2, 2), confidence=confidence, label="wave", subject=7, fps=25.0)
+        poses = npz_poses(data, scores=False)
+        assert poses.confidence is not None
+        np.testing.assert_array_equal(poses.confidence[:, 0], confidence)
+        np.testing.assert_array_equal(poses.points[0, 0], [[1, 2], [3, 4]])
+        assert np.isnan(poses.points[1, 0, 0]).all()
+        assert npz_notes(data) == {"label": "wave", "subject": 7, "fps": 25.0}
+
+    @pytest.mark.parametrize(
+        ("array", "reason"),
+        [
+            (np.ones((4, 5)), r"is float64 of shape \(4, 5\); expected numbers, \(frames, joints"),
+            (np.ones((4, 5, 5)), "has 5 numbers a joint; expected x y, x y z or"),
+            (np.ones((0, 5, 3)), "has 0 frames"),
+            (np.ones((100_001, 2, 2), dtype=np.int8), "has 100,001 frames; between 1 and 100,000"),
+            (np.ones((2, 101, 2, 2)), "has 101 people"),
+            (np.ones((1, 1025, 2)), "has 1,025 joints"),
+            (np.full((2, 2, 3), "1"), "is str32 of shape"),
+            (np.full((2, 2, 3), np.inf), "infinite coordinates"),
+            (np.array([{}]), "holds Python objects, which are never loaded"),
+        ],
+    )
+    def test_what_is_no_clip_is_refused(self, array: Any, reason: str) -> None:
+        with pytest.raises(ValueError, match=reason):
+            npy_poses(npy(array), scores=False)
+
+    def test_a_claim_is_not_believed(self) -> None:
+        # Ten million joints, in a file of 200 bytes: refused by the header, before memory is asked for.
+        claimed = npy(np.ones((2, 3, 3))).replace(b"(2, 3, 3), }       ", b"(9, 10000000, 3), }")
+        with pytest.raises(ValueError, match=r"claims the shape \(9, 10000000, 3\)"):
+            npy_poses(claimed, scores=False)
+        with pytest.raises(ValueError, match="as many numbers; it is cut off"):
+            npy_poses(npy(counted(4, 5, 3))[:-8], scores=False)
+        with pytest.raises(ValueError, match=r"is no \.npy array"):
+            npy_poses(b"PK", scores=False)
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (b"PK\x05\x06", "is a damaged .npz"),
+            (npz(other=[1]), "lacks the array 'xyz'"),
+            (npz(xyz=counted(2, 2, 3), confidence=np.ones(3)), r"'confidence' has shape \(3,\)"),
+            (npz(xyz=counted(2, 2, 3), confidence=np.full((2, 2), "a")), "'confidence' is str32"),
+        ],
+    )
+    def test_what_is_no_npz_is_refused(self, data: bytes, reason: str) -> None:
+        with pytest.raises(ValueError, match=reason):
+            npz_poses(data, scores=False)
+
+
+class TestTables:
+    def read(self, text: str, layout: Layout | None = None, scores: bool = False) -> Poses:
+        return csv_poses(text.encode(), scores, layout)
+
+    def test_a_header_that_names_joints_and_axes(self) -> None:
+        poses = self.read(
+            "time,hip_x,hip_y,hip_z,hip_c,head x,head y,head z,head conf\n0,1,2,3,.5,4,5,6,1\n1,7,8,9,0,,,,\n"
+        )
+        assert poses.joints == ("hip", "head")
+        np.testing.assert_array_equal(poses.points[:, 0], [[[1, 2, 3], [4, 5, 6]], np.full((2, 3), NAN)])
+        assert poses.confidence is not None
+        assert poses.confidence[:, 0].tolist() == [[0.5, 1], [0, 0]]
+
+    @pytest.mark.parametrize(
+        "header", ["x0,y0,x1,y1", "x_1,y_1,x_2,y_2", "0_x,0_y,1_x,1_y", "j1x,j1y,j2x,j2y"]
+    )
+    def test_joints_by_number(self, header: str) -> None:
+        poses = self.read(f"{header}\n1,2,3,4\n")
+        assert poses.joints == ()
+        assert poses.points.tolist() == [[[[1, 2], [3, 4]]]]
+
+    def test_numbers_set_the_order(self) -> None:
+        assert self.read("x2,y2,x10,y10," + ",".join(f"x{i},y{i}" for i in (1, 3, 4, 5, 6, 7, 8, 9)) + "\n"
+                         + ",".join(str(i) for i in range(1, 21)) + "\n").points[0, 0, :3].tolist() == [
+            [5, 6], [1, 2], [7, 8],
+        ]  # fmt: skip
+
+    def test_frames_that_are_not_there_are_gaps(self) -> None:
+        poses = self.read("frame,hip_x,hip_y,head_x,head_y\n10,1,2,3,4\n13,5,6,7,8\n11,9,9,9,9\n")
+        assert poses.points[:, 0, 0, 0].tolist()[:2] == [1, 9]
+        assert np.isnan(poses.points[2]).all()
+        assert poses.points[3, 0].tolist() == [[5, 6], [7, 8]]
+
+    def test_people_by_a_column(self) -> None:
+        poses = self.read(
+            "frame,person,hip_x,hip_y,head_x,head_y\n0,ann,1,2,3,4\n0,bob,5,6,7,8\n1,bob,5,6,7,9\n"
+        )
+        assert poses.points.shape == (2, 2, 2, 2)
+        assert poses.points[0].tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+        assert np.isnan(poses.points[1, 0]).all()
+        assert poses.points[1, 1, 1].tolist() == [7, 9]
+
+    def test_the_long_form_has_a_row_a_joint(self) -> None:
+        poses = self.read("frame;joint;x;y;z\n0;head;1;2;3\n0;hip;4;5;6\n1;hip;7;8;9\n")
+        assert poses.joints == ("head", "hip")
+        assert poses.points[0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+        assert np.isnan(poses.points[1, 0, 0]).all()
+        assert poses.points[1, 0, 1].tolist() == [7, 8, 9]
+        assert poses.confidence is None
+
+    def test_the_long_form_by_number_with_visibility(self) -> None:
+        poses = self.read("frame,landmark,x,y,z,visibility\n5,1,1,2,3,1\n5,0,4,5,6,0.5\n")
+        assert poses.joints == ()
+        assert poses.points.tolist() == [[[[4, 5, 6], [1, 2, 3]]]]
+        assert poses.confidence is not None
+        assert poses.confidence.tolist() == [[[0.5, 1]]]
+
+    def test_no_header_by_the_layout(self) -> None:
+        poses = self.read("1\t2\t3\t4\t5\t6\n7\t8\t9\tnan\t11\t12\n", PAIR)
+        assert poses.points[0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+        assert np.isnan(poses.points[1, 0, 1]).all()
+        flat = self.read("1,2,.5,4,5,.25\n", PAIR, scores=True)
+        assert flat.points.tolist() == [[[[1, 2], [4, 5]]]]
+        assert flat.confidence is not None
+        assert flat.confidence.tolist() == [[[0.5, 0.25]]]
+
+    @pytest.mark.parametrize(("numbers", "shape"), [(34, (17, 2)), (99, (33, 3)), (132, (33, 3))])
+    def test_no_header_and_no_doubt(self, numbers: int, shape: tuple[int, int]) -> None:
+        assert self.read(",".join(["1"] * numbers)).points.shape == (1, 1, *shape)
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("", "is empty"),
+            ("\n \n", "is empty"),
+            ("a\0b", "is binary"),
+            ("1,2,3,4", "has 4 numbers a row and no header; say the joints with --layout"),
+            ("a,b\n1,2", "line 1 names no joints; expected columns such as left_wrist_x"),
+            ("hip_x,hip_y\n", "has a header and no frames"),
+            ("hip_x,hip_y,head_x,head_y\n1,2,3\n", "line 2 has 3 fields, the header 4"),
+            ("hip_x,hip_y,head_x,head_y\n1,2,3,4\n1,2,oops,4\n", "line 3: 'oops' is no number"),
+            ("hip_x,hip_y,head_x,head_y,head_z\n1,2,3,4,5\n", "joint 'head' has other columns than 'hip'"),
+            ("hip_x,hip_y,hip_x\n1,2,3\n", "line 1 tells x of joint 'hip' twice"),
+            ("x0,y0,x2,y2\n1,2,3,4\n", "leaves out joints"),
+            ("frame,hip_x,hip_y,a_x,a_y\nzero,1,2,3,4\n", "line 2: 'zero' is no number of a frame"),
+            ("frame,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n3,1,2,3,4\n", "line 3 tells a joint of a frame for"),
+            ("person,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n", "a column of people and none called 'frame'"),
+            ("joint,x,y\nhip,1,2\n", "a row a joint and no column 'frame'"),
+            ("frame,joint,x,y\n0,a,1,2\n1,b,1,2\n9999999999,a,1,2\n", "numbers its frames far apart"),
+            ("hip_x,hip_y,head_x,head_y\n1,2,3,1e9\n", "beyond 1,000,000"),
+        ],
+    )  # fmt: skip
+    def test_what_is_no_table_is_refused(self, text: str, reason: str) -> None:
+        with pytest.raises(ValueError, match=reason):
+            self.read(text)
+
+    def test_the_layout_says_how_many_numbers_there_are(self) -> None:
+        with pytest.raises(ValueError, match="has 5 numbers a row; expected 2, 3 or 4 for each of 2 joints"):
+            self.read("1,2,3,4,5", PAIR)
+        with pytest.raises(ValueError, match="line 3 has 3 numbers, the first 4"):
+            self.read("1,2,3,4\n1,2,3,4\n1,2,3", PAIR)
+
+
+class TestClipsInJson:
+    def test_nested_lists(self) -> None:
+        poses = json_poses(as_json([[[1, 2], [3, None]]]), scores=False)
+        assert isinstance(poses, Poses)
+        assert poses.points[0, 0, 0].tolist() == [1, 2]
+        assert np.isnan(poses.points[0, 0, 1]).all()
+
+    def test_with_what_else_is_known(self) -> None:
+        data = as_json(
+            {"xyz": counted(2, 1, 3, 3).tolist(), "confidence": [[1, 0.5, 0], [1, 1, 1]], "label": 4}
+        )
+        poses = json_poses(data, scores=False)
+        assert isinstance(poses, Poses)
+        assert poses.confidence is not None
+        assert poses.confidence[:, 0].tolist() == [[1, 0.5, 0], [1, 1, 1]]
+        np.testing.assert_array_equal(poses.points[1, 0], counted(2, 3, 3)[1])
+        assert json_notes(data) == {"label": 4}
+        assert json_notes(b"[[[1, 2]]]") == {}
+
+
+class TestEstimators:
+    def test_openpose_frames(self) -> None:
+        keypoints = [[[1, 2, 0.5, 0, 0, 0], [5, 6, 1, 7, 8, 1]], [], [[9, 9, 1, 9, 9, 0.25], []]]
+        files = [as_json({"people": [{"pose_keypoints_2d": each} for each in frame]}) for frame in keypoints]
+        found = openpose((7, 8, 9), [openpose_frame(file) for file in files])
+        assert (found.frame.tolist(), found.frames, found.program) == ([0, 0, 2], 3, "openpose")
+        assert found.points[1].tolist() == [[5, 6], [7, 8]]
+        assert np.isnan(found.points[0, 1]).all()  # OpenPose's 0, 0, 0
+        assert found.confidence is not None
+        assert found.confidence.tolist() == [[0.5, 0], [1, 1], [1, 0.25]]
+
+    def test_every_tenth_frame_is_a_frame(self) -> None:
+        assert openpose((30, 40, 60), [[], [], [[1, 2, 1, 3, 4, 1]]]).frame.tolist() == [3]
+
+    @pytest.mark.parametrize("names", [[3, 1], ["3.jpg", "1.jpg"], ["walk_03.png", "walk_01.png"]])
+    def test_coco_results(self, names: list[Any]) -> None:
+        entries = [
+            {"image_id": names[0], "category_id": 1, "keypoints": [1, 2, 2, 3, 4, 1], "score": 0.9},
+            {"image_id": names[1], "category_id": 1, "keypoints": [5, 6, 0, 7, 8, 2], "score": 0.9},
+            {"image_id": names[0], "category_id": 1, "keypoints": [9, 9, 2, 9, 9, 2], "score": 0.9},
+        ]
+        found = people(as_json(entries))
+        assert (found.frame.tolist(), found.frames, found.program) == ([0, 1, 1], 2, "coco")
+        assert found.confidence is not None
+        assert found.confidence.tolist() == [[0, 1], [1, 0.5], [1, 1]]  # flags 0, 1, 2
+        assert np.isnan(found.points[0, 0]).all()
+        assert found.points[1].tolist() == [[1, 2], [3, 4]]
+
+    def landmarks(self, *joints: tuple[float, ...]) -> list[dict[str, float]]:
+        return [dict(zip(("x", "y", "z", "visibility"), joint, strict=False)) for joint in joints]
+
+    def test_mediapipe_landmarks(self) -> None:
+        body, other = self.landmarks((1, 2, 3, 0.5), (4, 5, 6, 1)), self.landmarks((7, 7, 7, 1), (8, 8, 8, 1))
+        for content in (
+            [body, None, [body, other]],
+            {"frames": [{"landmarks": body}, {"landmarks": []}, {"landmarks": [body, other]}]},
+            [{"frame": 4, "pose_landmarks": body}, {"frame": 6, "pose_landmarks": [body, other]},
+             {"frame": 5, "pose_landmarks": None}],
+        ):  # fmt: skip
+            found = people(as_json(content))
+            assert (found.frame.tolist(), found.frames, found.program) == ([0, 2, 2], 3, "mediapipe")
+            assert found.points[2].tolist() == [[7, 7, 7], [8, 8, 8]]
+            assert found.confidence is not None
+            assert found.confidence.tolist() == [[0.5, 1], [0.5, 1], [1, 1]]
+
+    def test_world_landmarks_come_first_and_visibility_may_be_missing(self) -> None:
+        world, image = self.landmarks((1, 2, 3), (4, 5, 6)), self.landmarks((7, 7, 7), (8, 8, 8))
+        found = people(as_json([{"pose_landmarks": image, "pose_world_landmarks": world}]))
+        assert found.points.tolist() == [[[1, 2, 3], [4, 5, 6]]]
+        assert found.confidence is None
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            ({}, "it has no 'xyz', 'keypoints' or 'landmarks'"),
+            ([], "it is no list, or an empty one"),
+            ({"people": []}, "is one frame of OpenPose; its files are called NAME_0000"),
+            ([[[1, 2], [3]]], "the clip: lists of unequal length"),
+            ([[["a", 2], [3, 4]]], "something that is no number"),
+            ([{"image_id": 1, "keypoints": 3}], "entry 0 has no list of 'keypoints'"),
+            ([{"image_id": "a.jpg", "keypoints": [1] * 6}], "entry 0 has an 'image_id' without a number"),
+            ([{"image_id": 1, "keypoints": [1] * count} for count in (6, 9)], "have 6 or 9 numbers"),
+            ([{"image_id": 1, "keypoints": [1] * 7}], "have 7 numbers; expected 3 a joint"),
+            ([{"image_id": f"{v}_1.jpg", "keypoints": [1] * 6} for v in "ab"], "several videos"),
+            ([{"image_id": i, "keypoints": [1] * 6} for i in (1, 2, 10**9)], "numbers its frames far apart"),
+            ([[{"x": 1}]], "frame 0 has a landmark without x and y"),
+            ([{"landmarks": [{"x": 1, "y": 2}]}, {"other": 1}], "frame 1 has no 'landmarks'"),
+            ([[[[[1, 2]]]], [[[[1, 2]]]]], r"shape \(2, 1, 1, 1, 2\)"),
+        ],
+    )  # fmt: skip
+    def test_what_is_none_of_these_is_refused(self, content: Any, reason: str) -> None:
+        with pytest.raises(ValueError, match=reason):
+            json_poses(as_json(content), scores=False)
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (b"{", r"is no JSON, or cut off \(line 1\)"),
+            (b"[" * 100_000, "is no JSON"),
+            (b"\xff\xfe\xff", "is no JSON"),
+        ],
+    )
+    def test_what_is_no_json_is_refused(self, data: bytes, reason: str) -> None:
+        with pytest.raises(ValueError, match=reason):
+            json_poses(data, scores=False)
+
+    @pytest.mark.parametrize("content", [[], {"people": 3}, {"people": [3]}, {"people": [{"a": 1}]}])
+    def test_what_is_no_frame_of_openpose_is_refused(self, content: Any) -> None:
+        with pytest.raises(ValueError, match="is no frame of OpenPose"):
+            openpose_frame(as_json(content))

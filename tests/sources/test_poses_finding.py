@@ -1,0 +1,166 @@
+"""Which files make a clip, and what it shows: by a list, by the files themselves, or by their folders."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+from sources.fuzz import mutations, survives
+
+from kineme.errors import KinemeError
+from kineme.sources.poses import finding
+from kineme.sources.poses.finding import Recording, find_recordings
+from kineme.sources.raw import RawFile
+
+
+def files(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("[]")
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    return [recording.name for recording in find_recordings(folder, None)[0]]
+
+
+def shown(folder: Path) -> list[tuple[str, str, str, int]]:
+    """(name, class, subject, camera) of each clip."""
+    recordings, classes, _ = find_recordings(folder, None)
+    return [
+        (each.name, classes[each.label] if each.label >= 0 else "", each.subject, each.camera)
+        for each in recordings
+    ]
+
+
+def test_a_clip_is_a_file(tmp_path: Path) -> None:
+    files(tmp_path, "b/one.npy", "a.json", "b/two.csv", "notes.txt", "labels.CSV.bak")
+    assert names(tmp_path) == ["a", "b/one", "b/two"]
+
+
+def test_openpose_frames_are_clips_by_folder_and_name(tmp_path: Path) -> None:
+    frames = [f"{frame:012}_keypoints.json" for frame in (10, 9, 100)]
+    files(
+        tmp_path, *(f"x/left_cam_{frame}" for frame in frames), *(f"x/right_{frame}" for frame in frames[:2])
+    )
+    files(tmp_path, *(f"walk/{frame}" for frame in frames), *(f"run/run_{frame}" for frame in frames))
+    recordings, _, _ = find_recordings(tmp_path, None)
+    assert [each.name for each in recordings] == ["run", "walk", "x/left_cam", "x/right"]
+    assert [each.numbers for each in recordings] == [(9, 10, 100)] * 3 + [(9, 10)]
+    assert [file.name for file in recordings[3].files] == [f"right_{frame}" for frame in sorted(frames[:2])]
+
+
+def test_frames_beside_each_other_need_no_folder(tmp_path: Path) -> None:
+    assert names(files(tmp_path, "000_keypoints.json", "a_000_keypoints.json")) == ["a", "poses"]
+
+
+def test_a_folder_is_a_class_where_there_are_several(tmp_path: Path) -> None:
+    files(tmp_path, "wave/a.npy", "wave/v1/000_keypoints.json", "10/b.npy", "9/c.npy", "d.npy")
+    assert shown(tmp_path) == [
+        ("10/b", "10", "", -1),
+        ("9/c", "9", "", -1),
+        ("d", "", "", -1),
+        ("wave/a", "wave", "", -1),
+        ("wave/v1", "wave", "", -1),
+    ]
+    assert find_recordings(tmp_path, None)[1] == ("9", "10", "wave")
+
+
+def test_one_folder_is_no_class(tmp_path: Path) -> None:
+    assert shown(files(tmp_path, "mine/a.npy", "mine/b.npy")) == [
+        ("mine/a", "", "", -1),
+        ("mine/b", "", "", -1),
+    ]
+
+
+def test_a_list_tells_label_subject_and_camera(tmp_path: Path) -> None:
+    files(tmp_path, "x/a.npy", "x/b.npy", "y/c.json", "y/d.npy", "y/e.npy")
+    (tmp_path / "labels.csv").write_text(
+        "\ufeffName,Label,subject,camera\nx/a,wave,ann,2\nb.npy,kick,bob,\n\ny/c.json,wave,ann,3\nnobody,x,,\nd,,,\n"
+    )
+    assert shown(tmp_path) == [
+        ("x/a", "wave", "ann", 2),
+        ("x/b", "kick", "bob", -1),
+        ("y/c", "wave", "ann", 3),
+        ("y/d", "", "", -1),
+        ("y/e", "", "", -1),
+    ]
+
+
+def test_names_of_a_list_stand_below_its_folder(tmp_path: Path) -> None:
+    files(tmp_path, "set/x/a.npy", "set/y/a.npy")
+    (tmp_path / "set" / "labels.csv").write_text("name,label\nx/a,wave\na,kick\n")
+    assert shown(tmp_path) == [("set/x/a", "wave", "", -1), ("set/y/a", "", "", -1)]
+
+
+def test_files_tell_their_label_subject_and_fps(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", xyz=np.ones((2, 2, 3)), label="wave", subject="ann", fps=50)
+    (tmp_path / "b.json").write_text('{"xyz": [[[1, 2]]], "label": 7, "fps": 50.0}')
+    files(tmp_path, "folder/c.npy")
+    (tmp_path / "broken.npz").write_text("no zip")
+    assert shown(tmp_path) == [
+        ("a", "wave", "ann", -1),
+        ("b", "7", "", -1),
+        ("broken", "", "", -1),
+        ("folder/c", "", "", -1),
+    ]
+    assert find_recordings(tmp_path, None)[2] == 50
+    assert find_recordings(tmp_path, 25.0)[2] == 25
+
+
+def test_different_fps_are_refused(tmp_path: Path) -> None:
+    for name, fps in (("a", 25), ("b", 30)):
+        np.savez(tmp_path / f"{name}.npz", xyz=np.ones((2, 2, 3)), fps=fps)
+    with pytest.raises(KinemeError, match=r"its files tell 2 different fps; .* say which with --fps"):
+        find_recordings(tmp_path, None)
+    assert find_recordings(tmp_path, 30.0)[2] == 30
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        ([], "holds no poses; expected files .npy, .npz, .csv, .json"),
+        (["a.npy", "a.json"], "a.npy: is the clip 'a' again, see .*a.json; keep one"),
+        (["a/a_1_keypoints.json", "a.npy"], "is the clip 'a' again"),
+        (["a.npy", "labels.csv", "b/labels.csv"], "labels.csv: is there twice"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, found: list[str], reason: str) -> None:
+    with pytest.raises(KinemeError, match=reason):
+        find_recordings(files(tmp_path, *found), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "labels.csv:1: expected the header name,label or"),
+        ("name,class\n", "labels.csv:1: expected the header"),
+        ("name,label\na,wave,3\n", "labels.csv:2: has 3 fields, the header 2"),
+        ("name,label\na,wave\na,kick\n", "labels.csv:3: names 'a' for the second time"),
+        ("name,label,subject,camera\na,wave,1,left\n", "labels.csv:2: camera 'left' is no whole number"),
+        ("name,label\nb,wave\n", "names none of the clips; they are called such as 'a'"),
+        ("name,label\n\xff", "is no CSV file in UTF-8"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    files(tmp_path, "a.npy")
+    (tmp_path / "labels.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(KinemeError, match=reason):
+        find_recordings(tmp_path, None)
+
+
+def test_a_damaged_list_is_refused_or_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [RawFile(PurePosixPath(name), Path(name)) for name in ("a.npy", "labels.csv", "x/b.npy")]
+    monkeypatch.setattr(finding, "find_files", lambda *_: held)
+    read = 0
+    for data in mutations(b'name,label,subject,camera\na,wave,1,2\nx/b,"sit, down",2,3\n', 2000, seed=0):
+        monkeypatch.setattr(RawFile, "read", lambda self, limit, data=data: data)
+        read += survives(lambda: find_recordings(Path(), None))
+    assert 50 < read < 1950
+
+
+def test_recordings_are_small(tmp_path: Path) -> None:
+    """They are sent to other processes."""
+    recordings, _, _ = find_recordings(files(tmp_path, "a.npy"), None)
+    assert recordings == [Recording("a", (RawFile(PurePosixPath("a.npy"), tmp_path / "a.npy"),))]
