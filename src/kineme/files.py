@@ -1,8 +1,9 @@
-"""Files that appear under their final name when they are whole and not before."""
+"""Atomic writes, and locks against a second writer."""
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kineme.errors import KinemeError
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -31,6 +34,65 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # no folder, no file
             aside.unlink()
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Keeps other processes from writing to the same file or directory.
+
+    The lock is an open `.NAME.lock` beside `path`. It ends with the process, however that ends; a file that a
+    killed process leaves behind locks nothing. File systems without locks are not protected.
+
+    Args:
+        path: what is going to be written; it need not exist yet.
+        what: what to call it in the message, such as `this run`.
+
+    Raises:
+        KinemeError: another process holds the lock, or the directory cannot be written.
+    """
+    file = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _lock(file)
+    except BlockingIOError as error:
+        raise KinemeError(
+            f"{path}: {what} is being written by another process{_holder(file)}; wait for it or choose "
+            "another name"
+        ) from error
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.unlink()
+        os.close(descriptor)
+
+
+def _lock(file: Path) -> int:
+    """Opens and locks a file, writes the process id into it; BlockingIOError where it is locked already."""
+    import fcntl  # POSIX only, and only writers need it
+
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError as error:
+            logger.warning("%s: the file system has no locks (%s)", file, error.strerror)
+        if os.fstat(descriptor).st_nlink:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+            return descriptor
+        os.close(descriptor)  # its holder finished and removed it since it was opened
+
+
+def _holder(file: Path) -> str:
+    with suppress(OSError, ValueError):
+        return f" (pid {int(file.read_text())})"
+    return ""
 
 
 def replace_directory(source: Path, target: Path) -> None:
