@@ -82,10 +82,11 @@ def _lock(file: Path) -> int:
             raise
         except OSError as error:
             logger.warning("%s: the file system has no locks (%s)", file, error.strerror)
-        if os.fstat(descriptor).st_nlink:
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
-            return descriptor
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), file.stat()):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+                return descriptor
         os.close(descriptor)  # its holder finished and removed it since it was opened
 
 
