@@ -34,6 +34,16 @@ _MAX_BYTES = 1 << 26
 _REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 
 
+def open_ntu60(raw: Path) -> Source:
+    """NTU RGB+D 60, see `open_ntu`."""
+    return open_ntu(raw, 60)
+
+
+def open_ntu120(raw: Path) -> Source:
+    """NTU RGB+D 120, see `open_ntu`."""
+    return open_ntu(raw, 120)
+
+
 def open_ntu(raw: Path, actions: int) -> Source:
     """The clips of a download of .skeleton files, in order of name.
 
@@ -62,6 +72,7 @@ def open_ntu(raw: Path, actions: int) -> Source:
         names=[file.stem for file in items],
         items=items,
         read=read_clip,
+        preprocessing="agcn",
         costly=True,
     )
 

@@ -93,6 +93,16 @@ class Excerpt:
     splits: Mapping[str, bool]
 
 
+def open_pkummd1(raw: Path, *, untrimmed: bool = False) -> Source:
+    """PKU-MMD I, see `open_pkummd`."""
+    return open_pkummd(raw, 1, untrimmed=untrimmed)
+
+
+def open_pkummd2(raw: Path, *, untrimmed: bool = False) -> Source:
+    """PKU-MMD II, see `open_pkummd`."""
+    return open_pkummd(raw, 2, untrimmed=untrimmed)
+
+
 def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
     """The actions of a download of PKU-MMD, or its videos, in order of name.
 
@@ -140,6 +150,7 @@ def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
         names=[item.name for item in items],
         items=items,
         read=read_clip,
+        preprocessing="plain(facing=True)" if untrimmed else "agcn",
         costly=True,
         untrimmed=untrimmed,
     )
