@@ -135,7 +135,7 @@ def test_arrays_that_went_through_a_preprocessing_are_stored_as_they_are(
 ) -> None:
     words = ["prepare", "arrays", str(small_set(tmp_path / "xsub")), str(tmp_path / "store"), "--processed"]
     assert main(words) == 2
-    assert "--processed: name what the recordings went through" in capsys.readouterr().err
+    assert "processed: name what the recordings went through" in capsys.readouterr().err
     assert main([*words, "--preprocessing", "agcn"]) == 0
     store = ClipStore(tmp_path / "store")
     assert store.manifest.preprocessing.id == "agcn"
@@ -207,7 +207,7 @@ NOT_FINITE[1, 0, 2, 3] = np.inf
         (change("train_label.pkl", (NAMES[:2], [0, 10**9])), f"the label of {NAMES[1]!r} is 1000000000"),
         (change("train_label.pkl", 5), "is no pair of clips' names and their labels"),
         (change("train_label.pkl", ([NAMES[2]] * 2, [0, 1])), f"two clips are called {NAMES[2]!r}"),
-        (change("train_label.pkl", io.StringIO), "holds '_io.StringIO', which is no array"),
+        (change("train_label.pkl", io.StringIO), "contains '_io.StringIO', not only arrays"),
         (change("train_num_frame.npy", np.array([3])), "npy: has shape (1,), and train_data_joint"),
         (change("train_num_frame.npy", np.array([0, 3])), "holds what are no numbers of frames"),
         (change("train_num_frame.npy", np.array([np.nan, 3])), "holds what are no numbers of frames"),

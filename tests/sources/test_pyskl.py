@@ -186,7 +186,7 @@ def test_damaged_annotations_are_refused(tmp_path: Path, annotation: Any, reason
         ({"split": {}}, "holds no list of 'annotations'"),
         ({"annotations": []}, "holds no list of 'annotations', or an empty one"),
         ("text", "holds no list of 'annotations'"),
-        (os.system, "holds 'posix.system', which is no array and no plain container"),
+        (os.system, "contains 'posix.system', not only arrays and plain containers"),
         ({"annotations": TWO, "split": {"train": 5}}, "the split 'train' is no list of clips' names"),
         ({"annotations": TWO, "split": {"a_train": ["x", [1]]}}, "the split 'a_train' is no list"),
         (

@@ -32,15 +32,11 @@ def generate(
         seed: The same seed makes the same store.
         overwrite: Replace an existing store.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from kineme.clips.published import counted
+    from kineme.commands.bar import progress_bar
     from kineme.generate import generate_store
 
-    columns = (TextColumn("generating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("generating", total=None)
+    with progress_bar(f"generating {out.name}") as progress:
         store = generate_store(
             out,
             subjects=subjects,
@@ -52,7 +48,7 @@ def generate(
             preprocessing=preprocessing,
             seed=seed,
             overwrite=overwrite,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     numbers = {"clip": len(store), "frame": len(store.frames), "class": len(store.manifest.class_names)}
     counts = ", ".join(counted(number, noun) for noun, number in numbers.items())

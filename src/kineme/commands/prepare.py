@@ -74,15 +74,11 @@ def prepare(
     Raises:
         KinemeError: see `kineme.preparing.prepare`.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from kineme import preparing
+    from kineme.commands.bar import progress_bar
 
     options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image, "scores": scores}
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"preparing {out.name}", total=None)
+    with progress_bar(f"preparing {out.name}") as progress:
         prepared = preparing.prepare(
             source,
             raw,
@@ -94,7 +90,7 @@ def prepare(
             skip_bad=skip_bad,
             overwrite=overwrite,
             workers=workers,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
             **{name: value for name, value in options.items() if value not in (None, False)},
         )
     _report(prepared)

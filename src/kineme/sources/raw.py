@@ -158,3 +158,9 @@ def one_line(error: BaseException) -> str:
     """What an error says, in few words: zipfile quotes whatever stands where a name is expected."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else f"{text[:120]}..."
+
+
+def shown(value: object) -> str:
+    """What a file holds, as a message quotes it: at most 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
