@@ -7,7 +7,9 @@ trains on odd and tests on even subjects: `odd-even` (Chen, Jafari and Kehtarnav
 
 from __future__ import annotations
 
+import io
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,10 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
-from kineme.sources.mat5 import read_mat5
 from kineme.sources.metres import check_metres
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import RawFile
+from kineme.sources.raw import RawFile, one_line
+from kineme.typing import Array
 
 # The data set's own list of actions, in order of their numbers.
 CLASS_NAMES = (
@@ -70,12 +72,7 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
             size.
     """
     file, (action, subject, repetition) = item
-    try:
-        values = read_mat5(file.read(_MAX_BYTES), "d_skel", _MAX_BYTES)
-    except KinemeError:
-        raise
-    except ValueError as error:
-        raise KinemeError(f"{file}: {error}; {_REMEDY}") from error
+    values = _skeleton(file)
     if values.ndim == 2:  # MATLAB drops a last axis of one
         values = values[:, :, None]
     if values.ndim != 3 or values.shape[:2] != (len(_JOINTS), 3) or values.shape[2] == 0:
@@ -91,6 +88,29 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
         subject=str(subject),
         replication=repetition,
     )
+
+
+def _skeleton(file: RawFile) -> Array:
+    """The real numbers of `d_skel`.
+
+    Compressed files, which MATLAB writes since version 7, have a checksum. In an uncompressed one, a damaged
+    type code can crash SciPy.
+    """
+    from scipy.io import loadmat  # takes a fifth of a second to import
+
+    data = file.read(_MAX_BYTES)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other variables
+            found = loadmat(io.BytesIO(data), variable_names=["d_skel"])
+    except Exception as error:  # whatever a damaged file brings about
+        raise KinemeError(
+            f"{file}: cannot be read as a MATLAB file ({one_line(error)}); {_REMEDY}"
+        ) from error
+    values = found.get("d_skel")
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise KinemeError(f"{file}: has no variable 'd_skel' of real numbers; {_REMEDY}")
+    return values
 
 
 def _clip_name(file: RawFile) -> str:
