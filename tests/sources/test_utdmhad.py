@@ -78,8 +78,8 @@ NOT_FINITE[7, 1, 4] = np.nan
         (SKELETON[:19], "'d_skel' has shape (19, 3, 6); expected (20, 3, frames)"),
         (SKELETON.transpose(2, 0, 1), "'d_skel' has shape (6, 20, 3)"),
         (SKELETON[:, :, :0], "'d_skel' has shape (20, 3, 0)"),
-        (NOT_FINITE, "frame 4 of 'd_skel' holds what is no coordinate in metres"),
-        (SKELETON * 1e5, "frame 0 of 'd_skel' holds what is no coordinate"),
+        (NOT_FINITE, "frame 4 of 'd_skel' contains invalid coordinates in metres"),
+        (SKELETON * 1e5, "frame 0 of 'd_skel' contains invalid coordinates"),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, skeleton: Any, reason: str) -> None:
@@ -88,11 +88,11 @@ def test_a_damaged_file_is_refused(tmp_path: Path, skeleton: Any, reason: str) -
         read(tmp_path)
     assert str(refusal.value).startswith(f"{path}: ")
     assert reason in str(refusal.value)
-    assert str(refusal.value).endswith("fetch the file again, or leave it out (--ignore, --skip-bad)")
+    assert str(refusal.value).endswith("fetch the file again, or leave it out with skip_bad=True")
 
 
 def test_other_files_and_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match=r"holds no \.mat files such as a1_s1_t1_skeleton\.mat"):
+    with pytest.raises(KinemeError, match=r"contains no \.mat files such as a1_s1_t1_skeleton\.mat"):
         open_utdmhad(tmp_path)
     path = write_utdmhad(tmp_path, "a28_s1_t1", SKELETON)
     with pytest.raises(KinemeError, match="UTD-MHAD has the actions 1 to 27; remove this file"):

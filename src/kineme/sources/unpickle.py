@@ -43,7 +43,7 @@ def read_pickle(file: RawFile) -> Any:
         raise
     except _RefusedError as error:
         raise KinemeError(f"{file}: {error}; {_REMEDY}") from error
-    except Exception as error:  # whatever a damaged pickle brings about
+    except Exception as error:  # damaged pickles may raise anything
         raise KinemeError(f"{file}: is not a pickle, or is damaged ({one_line(error)}); {_REMEDY}") from error
 
 
