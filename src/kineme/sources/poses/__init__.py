@@ -233,10 +233,11 @@ def _layout_of(poses: Poses) -> Layout:
                 return layout
     elif name := _LAYOUTS.get((poses.program, joints, columns)):
         return LAYOUTS[name]
+    named = "named " if poses.joints else ""
     fitting = ", ".join(layout.name for layout in LAYOUTS.values() if layout.num_joints == joints)
+    hint = f" (of this size: {fitting})" if fitting else ""
     raise ValueError(
-        f"has {joints} {'named ' if poses.joints else ''}joints of unknown layout; pass layout=... with a name "
-        f"or a layout file{f' (of this size: {fitting})' if fitting else ''}"
+        f"has {joints} {named}joints of unknown layout; pass layout=... with a name or a layout file{hint}"
     )
 
 
