@@ -37,8 +37,8 @@ CONTROL = {name: column for column, name in enumerate(CONTROLS)}
 class Body:
     """Segment lengths in metres.
 
-    `from_height` takes Drillis and Contini's (1964) fractions of stature, with joints placed as by a Kinect v2
-    (hips and shoulders nearer the midline).
+    `from_height` takes Drillis and Contini's (1964) fractions of stature, with joints placed as by a Kinect
+    v2 (hips and shoulders nearer the midline).
     """
 
     height: float

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.generate.actions import Action, choose_actions
 from kineme.generate.anatomy import FPS
 from kineme.generate.pairs import FAR, NEAR
@@ -110,8 +110,7 @@ def generate_recordings(
     """
     chosen = choose_actions(actions)
     _check(subjects, recordings, cameras, seed)
-    if seconds < SHORTEST_RECORDING:
-        raise KinemeError(f"seconds: is {seconds:g}; it must be at least {SHORTEST_RECORDING:g}")
+    check_between("seconds", seconds, SHORTEST_RECORDING)
     return _recordings(subjects, recordings, seconds, cameras, chosen, seed)
 
 
@@ -149,11 +148,9 @@ def _recordings(
 
 
 def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -> None:
-    for name, value in (("subjects", subjects), ("repetitions", repetitions)):
-        if not 1 <= value <= 999:
-            raise KinemeError(f"{name}: is {value}; it must be between 1 and 999")
-    if seed < 0:
-        raise KinemeError(f"seed: is {seed}; it must be at least 0")
+    check_between("subjects", subjects, 1, 999)
+    check_between("repetitions", repetitions, 1, 999)
+    check_between("seed", seed, 0)
     if not cameras or len(set(cameras)) != len(cameras):
         raise KinemeError("cameras: name at least one, and each only once")
     for camera in cameras:

@@ -71,7 +71,7 @@ class Performer:
         return home
 
     def _sit(self) -> Controls:
-        """How it sits: on a chair behind the feet, the hands on the thighs."""
+        """The seated pose: on a chair behind the feet, the hands on the thighs."""
         g = self.execution
         seat = {"drop": g.uniform(0.4, 0.48), "push": g.uniform(-0.4, -0.33), "tilt": g.uniform(-12, -2)}
         hands = (self.hand(side, g.uniform(0.05, 0.18), -0.4, g.uniform(0.2, 0.33)) for side in "rl")
@@ -192,8 +192,8 @@ class Performer:
             ahead=self.now["ahead"] + metres * float(np.cos(heading)),
         )
         if far:
-            # A foot is farthest ahead a quarter of a gait cycle after the other's mid-stance, which for the right
-            # foot is at whole cycles. The opposite arm swings with it.
+            # A foot is farthest ahead a quarter of a gait cycle after the other's mid-stance, which for the
+            # right foot is at whole cycles. The opposite arm swings with it.
             half = 0.5 * self.person.step_seconds
             first, halves = np.ceil(begin / half), np.floor((self.time - begin) / half)
             arms = self.vary(8, 26) * (-1) ** int(first)

@@ -1,7 +1,7 @@
 """Actions of one person, written for right-handers; left-handers are mirrored afterwards.
 
-Lengths are in metres for a person 1.75 m tall in the chest's frame, angles in degrees. `vary(small, large)` is
-this person's value between two, `pick` the same regardless of the person's energy.
+Lengths are in metres for a person 1.75 m tall in the chest's frame, angles in degrees. `vary(small, large)`
+is this person's value between two, `pick` the same regardless of the person's energy.
 """
 
 from __future__ import annotations
