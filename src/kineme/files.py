@@ -1,8 +1,9 @@
-"""Files that appear under their final name when they are whole and not before."""
+"""Atomic writes, and locks."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -49,6 +50,46 @@ def replace_directory(source: Path, target: Path) -> None:
             aside.rename(target)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Holds a lock file, so that two processes do not write the same output. A kill leaves no lock behind.
+
+    Args:
+        path: the lock file; it is removed at the end.
+        what: the output, as the error names it.
+
+    Raises:
+        KinemeError: another process holds the lock, or the file cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+            raise KinemeError(
+                f"{what} is being written by another process{f' ({holder})' if holder else ''}; wait for it, "
+                "or choose another place"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        if os.fstat(descriptor).st_nlink == 0:  # removed by a process that finished just now
+            os.close(descriptor)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def synchronise(path: Path) -> None:

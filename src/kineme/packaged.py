@@ -36,6 +36,13 @@ def find_grid(name: str) -> Path:
     return _find(name, grids(), "grid", f"there are {', '.join(grids())}, or name a YAML file")
 
 
+def published_recipe(method: str, encoder: str) -> Path | None:
+    """The recipe of a published system on NTU-60, cross-subject; None for other methods."""
+    known = recipes()
+    names = (f"{method}-ntu60-xsub", f"{method}-{encoder}-ntu60-xsub")
+    return next((known[name] for name in names if name in known), None)
+
+
 def _find(name: str, known: dict[str, Path], kind: str, otherwise: str) -> Path:
     given = Path(name)
     if given.suffix in (".yaml", ".yml") or given.is_file():

@@ -11,9 +11,10 @@ import torch
 from golden_fill import load_filled
 
 from kineme.__main__ import main
-from kineme.checkpoints import from_authors, load_pretrained
+from kineme.checkpoints import from_authors
+from kineme.model import load_run
 from kineme.generate import generate_store
-from kineme.training.run import load_run_config
+from kineme.training.directory import load_run_config
 
 PUBLISHED = {  # golden weights → what the run's settings must say of their sizes
     "aimclr": ("aimclr", {"name": "stgcn"}, {"queue": 512, "projection": 128}, 50, "crossclr"),
@@ -39,7 +40,7 @@ def test_a_converted_checkpoint_gives_the_published_features(name: str, tmp_path
     path, run = checkpoint(tmp_path, name), tmp_path / "run"
     assert main(["convert", system, str(path), str(run), "--stream", "bone"]) == 0
     assert {each.name for each in run.iterdir()} == {"config.yaml", "model.safetensors"}
-    found = load_pretrained(run)
+    found = load_run(run)
     assert (found.method, found.stream, found.preprocessing.id) == (system, "bone", preprocessing)
     config = load_run_config(run)
     assert found.config == config.to_dict()

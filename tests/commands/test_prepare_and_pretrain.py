@@ -10,7 +10,7 @@ import pytest
 from golden_fill import GOLDEN
 
 from kineme.__main__ import main
-from kineme.checkpoints import load_pretrained
+from kineme.model import load_run
 
 TINY = {
     "aimclr-small": ["method.queue=8", "encoder.channels=[8]", "data.frames=16"],
@@ -36,7 +36,7 @@ def trains(recipe: str, store: Path, run: Path, *settings: str) -> None:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     assert len(losses) == 2
     assert losses[0] != losses[1]
-    assert load_pretrained(run).epochs == 2
+    assert load_run(run).epochs == 2
 
 
 @pytest.mark.parametrize("recipe", TINY)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from kineme.__main__ import INTERRUPTED, USAGE_ERROR, main
-from kineme.checkpoints import load_pretrained
+from kineme.model import load_run
 from kineme.config import load_config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
@@ -81,7 +81,7 @@ def test_a_run_goes_where_it_is_told(
     assert (tmp_path / "runs" / "mine-joint" / "model.safetensors").is_file()
     assert "kineme evaluate linear runs/mine-joint" in capsys.readouterr().out
     assert main(["pretrain", recipe, "--out=here", "--data.stream", "bone", "--train.epochs=1"]) == 0
-    assert load_pretrained(tmp_path / "here").stream == "bone"
+    assert load_run(tmp_path / "here").stream == "bone"
     assert len(history(tmp_path / "here")) == 1
     assert main(["pretrain", recipe, "--out", "here"]) == USAGE_ERROR
     assert "here: holds a run already; pass --resume here, --overwrite or" in capsys.readouterr().err
@@ -166,5 +166,5 @@ def test_two_processes_train_one_model(recipe: str, tmp_path: Path) -> None:
     assert [(row["epoch"], row["step"]) for row in history(run)] == [("1", "3"), ("2", "6")]
     state = torch.load(run / "state.ckpt", weights_only=True)["state_dict"]
     assert state["method.queue.next_row"] == 6 * 8 % 16
-    for name, tensor in load_pretrained(run).encoder.state_dict().items():
+    for name, tensor in load_run(run).encoder.state_dict().items():
         assert torch.equal(tensor, state[f"method.encoder.{name}"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kineme.checkpoints import load_pretrained
+from kineme.model import load_run
 from kineme.clips.store import ClipStore
 from kineme.commands.evaluate import knn
 from kineme.commands.report import report
@@ -315,6 +315,6 @@ def test_the_nearest_neighbour_of_the_page_is_that_of_the_protocol(finished: Pat
     (run,) = read_runs([finished])
     seen = examine(run, (), "cpu")
     assert [seen.store.names[row] for row in seen.test] == ClipStore(gestures).names[seen.test].tolist()
-    train = extract(load_pretrained(finished), seen.store, seen.train, device="cpu")
+    train = extract(load_run(finished), seen.store, seen.train, device="cpu")
     predicted = nearest_label(train, seen.store.labels[seen.train], seen.features)
     np.testing.assert_array_equal(predicted == seen.labels, seen.right)

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from kineme.clips.batches import Clips
 from kineme.encoders import ClipShape, Encoder, Features
-from kineme.training.callbacks import History, OnlineKNN, ProgressLine
+from kineme.commands.bars import ProgressLine
+from kineme.training.callbacks import History, OnlineKNN
 from kineme.training.run import pretrain
 
 

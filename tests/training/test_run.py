@@ -18,13 +18,14 @@ import yaml
 from conftest import Settings
 from torch import Tensor
 
-from kineme.checkpoints import load_pretrained
+from kineme.model import load_run
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
 from kineme.training.module import Pretraining
-from kineme.training.run import load_run_config, pretrain
+from kineme.training.directory import load_run_config
+from kineme.training.run import pretrain
 
 FILES = {"clips.npz", "config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
 
@@ -93,7 +94,7 @@ def test_a_run_lists_the_clips_it_was_trained_on(tmp_path: Path, settings: Setti
 
 def test_the_saved_encoder_is_the_one_that_was_trained(tmp_path: Path, settings: Settings) -> None:
     pretrain(settings(data_stream="bone"), tmp_path / "run")
-    found = load_pretrained(tmp_path / "run")
+    found = load_run(tmp_path / "run")
     trained = torch.load(tmp_path / "run" / "state.ckpt", weights_only=True)["state_dict"]
     for name, tensor in found.encoder.state_dict().items():
         assert torch.equal(tensor, trained[f"method.encoder.{name}"]), name
@@ -140,7 +141,7 @@ def test_mixed_precision_trains(tmp_path: Path, settings: Settings) -> None:
     half, full = (float(history(tmp_path / each)[0]["loss"]) for each in ("half", "full"))
     assert half != full
     assert half == pytest.approx(full, rel=0.05)
-    weights = load_pretrained(tmp_path / "half").encoder.state_dict().values()
+    weights = load_run(tmp_path / "half").encoder.state_dict().values()
     assert not any(weight.dtype == torch.bfloat16 for weight in weights)
 
 
@@ -150,7 +151,7 @@ def test_clips_without_labels_train_and_nothing_is_looked_at(
     pretrain(settings(data_store=str(unlabelled_moves)), tmp_path / "blind")
     pretrain(settings(), tmp_path / "seeing")
     assert "knn" not in history(tmp_path / "blind")[0]
-    blind, seeing = (load_pretrained(tmp_path / each).weights for each in ("blind", "seeing"))
+    blind, seeing = (load_run(tmp_path / each).weights for each in ("blind", "seeing"))
     assert blind == seeing  # labels change nothing
 
 
@@ -258,7 +259,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_whole(
         train_until(4, config, run, lambda: disk.enter_context(file_size_limit(size)))
     assert {path.name for path in run.iterdir()} == FILES
     assert torch.load(run / "state.ckpt", weights_only=True)["global_step"] == 3
-    load_pretrained(run)
+    load_run(run)
     pretrain(config, run, resume=True)
     pretrain(config, tmp_path / "whole")
     assert_same_end(run, tmp_path / "whole")

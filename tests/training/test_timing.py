@@ -12,7 +12,8 @@ from conftest import Settings
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
 from kineme.training import timing
-from kineme.training.run import load_run_config, pretrain
+from kineme.training.directory import load_run_config
+from kineme.training.run import pretrain
 from kineme.training.timing import STEPS, WARM_UP, Stopwatch, with_epochs
 
 

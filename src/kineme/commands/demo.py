@@ -48,8 +48,7 @@ def demo(
     from kineme.evaluation.results import save, table
     from kineme.evaluation.task import open_task
     from kineme.packaged import find_recipe
-    from kineme.training.callbacks import HISTORY
-    from kineme.training.run import pretrain
+    from kineme.training.history import HISTORY
 
     say = Console(stderr=True, highlight=False).print
     say("[bold]1/4[/] clips")
@@ -63,7 +62,7 @@ def demo(
     clips = len(split_rows(store, split, "train"))
     config.train.batch_size = max(2, min(config.train.batch_size, clips))
     run = out / "run"
-    pretrain(config, run, overwrite=True)
+    train(config, run, overwrite=True, callbacks=[ProgressLine()])
     if measured:
         say("[bold]3/4[/] evaluation")
         task = open_task(run)

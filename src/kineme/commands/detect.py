@@ -29,14 +29,13 @@ def detect(
     """
     from rich.console import Console
 
-    from kineme.checkpoints import load_pretrained
     from kineme.clips.store import ClipStore
     from kineme.evaluation.detection.detector import Detector
     from kineme.evaluation.detection.found import find, write_table
-    from kineme.evaluation.features import check_compatible
+    from kineme.model import load_run
 
-    pretrained, recordings = load_pretrained(run), ClipStore(store)
-    check_compatible(pretrained, recordings, allow_preprocessing=allow_preprocessing)
+    pretrained, recordings = load_run(run), ClipStore(store)
+    pretrained.check(recordings, allow_preprocessing=allow_preprocessing)
     trained = Detector.load(detector or run / "results" / "detect.safetensors", pretrained)
     found = find(trained, recordings, device=device)
     path = out or run / "results" / f"segments-{recordings.path.resolve().name}.csv"

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
         print(USAGE.format(recipes="\n".join(f"                     {name}" for name in recipes())))
         return
     from kineme.config import load_config, make_parser
-    from kineme.training.run import load_run_config
+    from kineme.training.directory import load_run_config
 
     rest = list(arguments)
     resume = _take(rest, "--resume")
@@ -61,13 +61,13 @@ def main(arguments: list[str]) -> None:
     _train(config, run, overwrite=overwrite)
 
 
-def _train(config: Config, run: Path, **options: bool) -> None:
-    from kineme.training.callbacks import STATE
-    from kineme.training.run import is_first_process
-    from kineme.training.run import pretrain as train
+def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    from kineme.commands.bars import ProgressLine
+    from kineme.training.directory import STATE
+    from kineme.training.run import is_first_process, train
 
     try:
-        train(config, run, **options)
+        train(config, run, resume=resume, overwrite=overwrite, callbacks=[ProgressLine()])
     except KeyboardInterrupt:
         if (run / STATE).is_file() and is_first_process():
             print(f"\nto continue: kineme pretrain --resume {run}", file=sys.stderr)

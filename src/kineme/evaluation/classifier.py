@@ -10,19 +10,17 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from kineme.checkpoints import Pretrained, build_method
-from kineme.clips.batches import Clips, resident
+from kineme.clips.batches import resident
 from kineme.config import TrainConfig
 from kineme.errors import check_between
-from kineme.evaluation.features import clip_input
 from kineme.evaluation.linear import Epoch
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import top_k
+from kineme.model import Model, clip_input
 from kineme.training.run import fit
-from kineme.training.supervised import Supervised, View
+from kineme.training.supervised import Supervised, weak_view
 from kineme.typing import Array
 
 INIT_STD = 0.01  # of the linear layer's weights, as in the linear protocols
@@ -31,7 +29,7 @@ TEST_BATCH = 256
 
 def classify(
     task: Task,
-    pretrained: Pretrained,
+    pretrained: Model,
     rows: Array,
     settings: TrainConfig,
     *,
@@ -62,7 +60,8 @@ def classify(
         nn.init.normal_(head.weight, std=INIT_STD)
         nn.init.zeros_(head.bias)
         labels = task.store.index["label"][rows].astype(np.int64)
-        train, view = where_measured(settings, task), _weak_view(pretrained)
+        train = where_measured(settings, task)
+        view = weak_view(encoder.shape, pretrained.protocols.finetune)
         module = Supervised(encoder, head, view, train, task.store, rows, labels)
         watch = _Watch(task, pretrained, every or settings.epochs, advance)
         fit(module, [watch])
@@ -77,9 +76,7 @@ def where_measured(settings: TrainConfig, task: Task) -> TrainConfig:
 class _Watch(L.Callback):
     """Scores the test clips every few epochs and after the last; says how far training is."""
 
-    def __init__(
-        self, task: Task, pretrained: Pretrained, every: int, advance: Callable[[int], None]
-    ) -> None:
+    def __init__(self, task: Task, pretrained: Model, every: int, advance: Callable[[int], None]) -> None:
         self.task, self.pretrained = task, pretrained
         self.every, self.advance = every, advance
         self.epochs: list[Epoch] = []
@@ -100,23 +97,11 @@ class _Watch(L.Callback):
         if epoch % self.every and epoch != trainer.max_epochs:
             return
         assert isinstance(module, Supervised)
-        shape, stream, crop = module.encoder.shape, self.pretrained.stream, self.pretrained.crop
+        shape, crop = module.encoder.shape, self.pretrained.crop
         module.eval()
         with torch.inference_mode():
             batches = (self.clips[i : i + TEST_BATCH] for i in range(0, len(self.clips), TEST_BATCH))
-            logits = torch.cat([module(clip_input(clips, shape, stream, crop)) for clips in batches])
+            logits = torch.cat([module(clip_input(clips, shape, crop)) for clips in batches])
         module.train()
         scores = logits.cpu().numpy()
         self.epochs.append(Epoch(epoch, top_k(scores, self.task.test_labels), scores))
-
-
-def _weak_view(pretrained: Pretrained) -> View:
-    """The method's augmentation for training with labels; bodies that the clips lack are zero."""
-    with torch.random.fork_rng(devices=[]):
-        method = build_method(pretrained.config["method"], pretrained.encoder)
-
-    def view(clips: Clips, generator: torch.Generator) -> Tensor:
-        seen = method.weak_view(clips, pretrained.stream, generator)
-        return F.pad(seen, (0, pretrained.encoder.shape.bodies - clips.bodies))
-
-    return view

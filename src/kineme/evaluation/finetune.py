@@ -18,7 +18,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from kineme.checkpoints import Pretrained, random_like
 from kineme.clips.subsets import label_subset
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
@@ -27,6 +26,7 @@ from kineme.evaluation.linear import EVALUATE_EVERY, Epoch
 from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
 from kineme.evaluation.task import Task
+from kineme.model import Model, random_like
 from kineme.training.run import resolve_device
 from kineme.typing import Array
 
@@ -199,7 +199,7 @@ def semi(
     return result
 
 
-def _beginnings(task: Task, from_scratch: bool) -> dict[str, Callable[[int], Pretrained]]:
+def _beginnings(task: Task, from_scratch: bool) -> dict[str, Callable[[int], Model]]:
     """Row of the table → the encoder that training begins with, by seed."""
     scratch = {SCRATCH: partial(random_like, task.pretrained)} if from_scratch else {}
     return {**scratch, PRETRAINED: lambda seed: task.pretrained}

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from kineme.checkpoints import Pretrained
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
+from kineme.model import Model
 from kineme.typing import Array
 
 
-def seen_in_pretraining(run: Path, pretrained: Pretrained, store: ClipStore, rows: Array) -> Array | None:
+def seen_in_pretraining(run: Path, pretrained: Model, store: ClipStore, rows: Array) -> Array | None:
     """Those of the given rows of a store that the encoder was trained on.
 
     The run's list of its clips says so (clips.npz); where there is none, the store and split that it was
@@ -38,7 +38,7 @@ def seen_in_pretraining(run: Path, pretrained: Pretrained, store: ClipStore, row
     return None if seen is None else seen.among(store, rows)
 
 
-def _from_store(pretrained: Pretrained) -> Seen | None:
+def _from_store(pretrained: Model) -> Seen | None:
     data = pretrained.config["data"]
     if data["store"] is None:
         return None
@@ -50,7 +50,7 @@ def _from_store(pretrained: Pretrained) -> Seen | None:
 
 
 def unseen_test_clips(
-    run: Path, pretrained: Pretrained, store: ClipStore, test: Array, *, leave_out: bool
+    run: Path, pretrained: Model, store: ClipStore, test: Array, *, leave_out: bool
 ) -> tuple[Array, int | None]:
     """The test clips to measure on: says on standard error how many were seen, and leaves them out if asked.
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from kineme.checkpoints import Pretrained, random_like
 from kineme.evaluation.features import extract, raw_coordinates
 from kineme.evaluation.linear import SGDSettings, logistic, settings_for, sgd
 from kineme.evaluation.results import (
@@ -31,6 +30,7 @@ from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import bootstrap_interval
 from kineme.metrics.neighbours import nearest_label
 from kineme.metrics.ranking import Ranking, rank
+from kineme.model import Model, random_like
 from kineme.typing import Array
 
 RECALL_AT = (5, 10)  # recall@1 is the figure of one neighbour
@@ -245,7 +245,7 @@ def report(
 def _representations(task: Task, seed: int, baselines: bool) -> Iterator[tuple[str, Array, Array]]:
     """(row of the table, training features, test features), one after another to hold only one in memory."""
 
-    def features(pretrained: Pretrained, rows: Array) -> Array:
+    def features(pretrained: Model, rows: Array) -> Array:
         return extract(
             pretrained,
             task.store,

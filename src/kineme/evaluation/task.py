@@ -11,15 +11,14 @@ import numpy as np
 import torch
 
 from kineme import __version__
-from kineme.checkpoints import Pretrained, load_pretrained
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
-from kineme.evaluation.features import check_compatible
 from kineme.evaluation.overlap import unseen_test_clips
 from kineme.evaluation.results import source_commit
 from kineme.layouts.correspondence import read_joint_map
+from kineme.model import Model, load_run
 from kineme.typing import Array
 
 Part = Literal["train", "test"]
@@ -29,7 +28,7 @@ Part = Literal["train", "test"]
 class Task:
     """A pre-trained encoder and the labelled clips that it is measured on."""
 
-    pretrained: Pretrained
+    pretrained: Model
     run: Path
     store: ClipStore
     split: str
@@ -123,7 +122,7 @@ def open_task(
     gpu = torch.cuda.is_available()
     if device == "cuda" and not gpu:
         raise KinemeError("--device cuda: PyTorch finds no GPU here; leave it at auto, or pass cpu")
-    pretrained = load_pretrained(run)
+    pretrained = load_run(run)
     own = pretrained.config["data"]
     if store is None and own["store"] is None:
         raise KinemeError(f"{run}: does not say which store it was trained on; pass --store")
@@ -133,7 +132,7 @@ def open_task(
         )
     opened = ClipStore(store or own["store"])
     clips = _with_joints(pretrained, opened, joint_map) if map_joints or joint_map else opened
-    check_compatible(pretrained, clips, allow_preprocessing=allow_preprocessing)
+    pretrained.check(clips, allow_preprocessing=allow_preprocessing)
     split = split or own["split"]
     train, test = rows_of(opened, split, "train"), rows_of(opened, split, "test")
     if len(np.intersect1d(train, test)):
@@ -166,7 +165,7 @@ def open_task(
     )
 
 
-def _with_joints(pretrained: Pretrained, store: ClipStore, joint_map: Path | None) -> ClipStore:
+def _with_joints(pretrained: Model, store: ClipStore, joint_map: Path | None) -> ClipStore:
     """The store with the encoder's joints; as it is where it has them already."""
     layout = pretrained.encoder.shape.layout
     if store.layout == layout:

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from kineme.checkpoints import WEIGHTS, Pretrained, load_pretrained
+from kineme.checkpoints import WEIGHTS
 from kineme.clips.store import ClipStore
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.results import Predictions, Result
-from kineme.training.callbacks import HISTORY
-from kineme.training.run import CONFIG, load_run_config
+from kineme.model import Model, load_run
+from kineme.training.directory import CONFIG, load_run_config
+from kineme.training.history import HISTORY
 
 Rows = list[dict[str, float]]
 DETECT = "detect"
@@ -52,7 +53,7 @@ class Run:
     path: Path
     name: str
     config: Config
-    pretrained: Pretrained | None = None
+    pretrained: Model | None = None
     written: str | None = None
     history: Rows = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
@@ -114,7 +115,7 @@ def _read(folder: Path, name: str) -> Run:
     run = Run(folder, name, load_run_config(folder))
     weights = folder / WEIGHTS
     try:
-        run.pretrained = load_pretrained(folder)
+        run.pretrained = load_run(folder)
         run.written = datetime.fromtimestamp(weights.stat().st_mtime, UTC).isoformat(timespec="minutes")
     except KinemeError as error:
         run.complaints.append(str(error))

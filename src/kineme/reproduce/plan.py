@@ -23,16 +23,16 @@ from typing import Any, Literal
 import yaml
 
 from kineme.arguments import did_you_mean
-from kineme.checkpoints import WEIGHTS, load_pretrained
+from kineme.checkpoints import WEIGHTS
 from kineme.clips.store import ClipStore
 from kineme.config import SECTIONS, Config, load_config
 from kineme.errors import KinemeError
 from kineme.evaluation.results import Result, result_path
 from kineme.files import atomic_write
+from kineme.model import load_run
 from kineme.reproduce.grid import Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS
-from kineme.training.callbacks import STATE
-from kineme.training.run import CONFIG
+from kineme.training.directory import CONFIG, STATE
 from kineme.training.timing import with_epochs
 
 STORES = "stores.json"
@@ -260,5 +260,5 @@ def _read(path: Path) -> Result | None:
 
 @cache
 def _weights(file: Path, modified: int) -> tuple[str, int | None]:
-    pretrained = load_pretrained(file)
+    pretrained = load_run(file)
     return pretrained.weights, pretrained.epochs

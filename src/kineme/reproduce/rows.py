@@ -14,7 +14,7 @@ from kineme.reproduce.plan import Plan
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.reproduce.published import published
 from kineme.reproduce.work import fused, measured
-from kineme.training.callbacks import HISTORY
+from kineme.training.history import HISTORY
 
 State = Literal["done", "to do", "interrupted", "failed", "no data"]
 

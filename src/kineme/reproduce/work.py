@@ -17,7 +17,8 @@ from kineme.evaluation.task import open_task
 from kineme.reproduce.grid import Cell, Measurement
 from kineme.reproduce.plan import Plan, keep_fingerprints
 from kineme.reproduce.protocols import PROTOCOLS
-from kineme.training.run import CONFIG, load_run_config, pretrain
+from kineme.training.directory import CONFIG, load_run_config
+from kineme.training.run import train as train_run
 
 Failures = dict[str, str]  # cell, or a measurement of it (see `measured`) → what went wrong
 
@@ -97,12 +98,12 @@ def train(plan: Plan, cell: Cell, say: Callable[[str], None]) -> None:
         for half in run.glob(".*.partial-*"):  # of a process that was killed as it wrote
             half.unlink()
         say("pre-training goes on where it was")
-        pretrain(load_run_config(run), run, resume=True)
+        train_run(load_run_config(run), run, resume=True)
     elif progress == "to do":
         if run.exists() and not (run / CONFIG).is_file():  # killed before it had begun
             shutil.rmtree(run)
         say("pre-training")
-        pretrain(plan.config(cell), run, overwrite=True)
+        train_run(plan.config(cell), run, overwrite=True)
 
 
 def measure(plan: Plan, cell: Cell, measurement: Measurement) -> None:

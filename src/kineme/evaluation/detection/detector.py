@@ -14,7 +14,6 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from kineme.checkpoints import Pretrained, with_encoder
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.classifier import Context, FrameClassifier
@@ -22,6 +21,7 @@ from kineme.evaluation.detection.extract import offsets_of, store_features
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.segments import RULES
 from kineme.files import atomic_write
+from kineme.model import Model, with_encoder
 from kineme.typing import Array
 
 ENCODER = "encoder."  # of tensors of an encoder that was fine-tuned
@@ -40,7 +40,7 @@ class Detector:
         tuned: the encoder is not the run's own any more.
     """
 
-    pretrained: Pretrained
+    pretrained: Model
     windows: Windows
     classifier: FrameClassifier
     rule: str
@@ -70,7 +70,7 @@ class Detector:
             save_file(stored, aside, metadata={"kineme": json.dumps(description)})
 
     @classmethod
-    def load(cls, path: Path, pretrained: Pretrained) -> Detector:
+    def load(cls, path: Path, pretrained: Model) -> Detector:
         """Reads what `save` wrote.
 
         Args:

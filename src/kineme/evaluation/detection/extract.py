@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from kineme.checkpoints import Pretrained
 from kineme.clips.batches import resident
 from kineme.clips.store import ClipStore
 from kineme.encoders.base import COORDINATES, ClipShape, Encoder, Features
@@ -21,6 +20,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation.detection.frames import Windows, frame_features
 from kineme.evaluation.features import cache_key
 from kineme.files import atomic_write
+from kineme.model import Model
 from kineme.typing import Array
 
 HALF = np.dtype(np.float16)
@@ -33,7 +33,7 @@ class RawCoordinates(Encoder):
 
     def __init__(self, shape: ClipShape) -> None:
         super().__init__()
-        self.shape = ClipShape(shape.layout, RAW_FRAMES, shape.bodies)
+        self.shape = ClipShape(shape.layout, RAW_FRAMES, shape.bodies, "joint")
         self.dim = COORDINATES * RAW_FRAMES * shape.layout.num_joints * shape.bodies
 
     def forward(self, clips: Tensor) -> Features:
@@ -49,12 +49,12 @@ def offsets_of(store: ClipStore, rows: Array) -> Array:
 
 
 def store_features(
-    pretrained: Pretrained, store: ClipStore, rows: Array, windows: Windows, folder: Path, *, device: str
+    pretrained: Model, store: ClipStore, rows: Array, windows: Windows, folder: Path, *, device: str
 ) -> Array:
     """Features of all frames of some recordings, one after another.
 
     Args:
-        pretrained: the encoder and the stream it takes.
+        pretrained: the model.
         store: where the recordings are.
         rows: (R,) which of them.
         windows: how they are cut.
@@ -81,7 +81,7 @@ def _mapped(path: Path) -> Array:
 
 
 def _write(
-    pretrained: Pretrained, store: ClipStore, rows: Array, windows: Windows, kept: Path, device: str
+    pretrained: Model, store: ClipStore, rows: Array, windows: Windows, kept: Path, device: str
 ) -> None:
     """Block by block, so that no recording is too long."""
     encoder = copy.deepcopy(pretrained.encoder).eval().to(device)
@@ -98,7 +98,7 @@ def _write(
         np.lib.format.write_array_header_1_0(file, header)
         for row in range(len(rows)):
             recording = clips[row : row + 1]
-            for block in frame_features(encoder, recording, windows, pretrained.stream):
+            for block in frame_features(encoder, recording, windows):
                 half = block.numpy().astype(HALF)
                 if not np.isfinite(half).all():
                     raise KinemeError(

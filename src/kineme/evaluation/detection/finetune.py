@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler
 
 from kineme.augment import draw_shear, draw_uniform, shear
-from kineme.checkpoints import Pretrained, with_encoder
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.encoders.base import Encoder
 from kineme.errors import check_between
 from kineme.evaluation.detection.extract import offsets_of
-from kineme.evaluation.detection.frames import Windows, as_input, times, tokens
+from kineme.evaluation.detection.frames import Windows, times, tokens
+from kineme.model import Model, with_encoder
 from kineme.training.module import Training
 from kineme.training.run import fit
 from kineme.training.supervised import EvenBatches
@@ -53,7 +53,6 @@ class FrameTraining(Training):
         encoder: is trained in place.
         windows: how recordings are cut; in an epoch there is one window for each of their steps, begun and
             played at random.
-        stream: joint, bone or motion.
         train: settings.
         store: where the recordings are.
         rows: (R,) which of them.
@@ -71,7 +70,6 @@ class FrameTraining(Training):
         self,
         encoder: Encoder,
         windows: Windows,
-        stream: str,
         train: TrainConfig,
         store: ClipStore,
         rows: Array,
@@ -79,7 +77,7 @@ class FrameTraining(Training):
         classes: int,
     ) -> None:
         super().__init__(train, store, rows)
-        self.encoder, self.windows, self.stream = encoder, windows, stream
+        self.encoder, self.windows = encoder, windows
         self.head = nn.Linear(encoder.dim, classes)
         offsets = offsets_of(store, rows)
         lengths = np.diff(offsets)
@@ -107,7 +105,7 @@ class FrameTraining(Training):
         span = windows.frames * draw_uniform((n,), -stretch, stretch, generator).exp()
         at = times(centre - (span - 1) / 2, span, shape.frames)
         joints = shear(clips.sample(at), draw_shear(n, SHEAR, generator))
-        features = self.encoder(as_input(joints, shape, self.stream))
+        features = self.encoder(shape.take(joints))
         seen = tokens(features) if windows.kind == "tokens" else features.clip[:, None]
         when = (at if windows.kind == "tokens" else centre[:, None]).round().long()
         inside = (when >= 0) & (when < clips.length[:, None])
@@ -117,14 +115,14 @@ class FrameTraining(Training):
 
 
 def finetuned(
-    pretrained: Pretrained,
+    pretrained: Model,
     windows: Windows,
     store: ClipStore,
     rows: Array,
     labels: Array,
     classes: int,
     settings: TrainConfig,
-) -> Pretrained:
+) -> Model:
     """A copy of the encoder, trained on the frames of some recordings.
 
     Args:
@@ -142,7 +140,7 @@ def finetuned(
     encoder = copy.deepcopy(pretrained.encoder).train()
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        module = FrameTraining(encoder, windows, pretrained.stream, settings, store, rows, labels, classes)
+        module = FrameTraining(encoder, windows, settings, store, rows, labels, classes)
         fit(module, [_Epochs()])
     return with_encoder(pretrained, encoder.cpu())
 

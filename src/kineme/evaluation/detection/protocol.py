@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.console import Console
 
-from kineme.checkpoints import Pretrained, random_like, with_encoder
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
@@ -27,6 +26,7 @@ from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, per_class
 from kineme.evaluation.task import Part, Task
+from kineme.model import Model, random_like, with_encoder
 from kineme.typing import Array
 
 
@@ -80,7 +80,7 @@ def detect(
     test_labels = frame_labels(truth, test_offsets)
     settings = ClassifierSettings()
 
-    def measured(encoder: Pretrained, cut: Windows, folder: Path) -> tuple[Detections, Detector]:
+    def measured(encoder: Model, cut: Windows, folder: Path) -> tuple[Detections, Detector]:
         features = store_features(encoder, store, task.train, cut, folder, device=task.device)
         classifier = fit(
             features, offsets, labels, len(class_names), context, settings, seed=seed, device=task.device
@@ -129,12 +129,10 @@ def detect(
     return result, found, detector
 
 
-def _baselines(
-    pretrained: Pretrained, windows: Windows, seed: int
-) -> Iterator[tuple[str, Pretrained, Windows]]:
+def _baselines(pretrained: Model, windows: Windows, seed: int) -> Iterator[tuple[str, Model, Windows]]:
     """(row of the table, what stands in for the encoder, how it reads recordings)."""
     raw = RawCoordinates(pretrained.encoder.shape)
-    yield RAW, replace(with_encoder(pretrained, raw), stream="joint"), replace(windows, kind="centred")
+    yield RAW, with_encoder(pretrained, raw), replace(windows, kind="centred")
     yield RANDOM, random_like(pretrained, seed), windows
 
 
