@@ -43,6 +43,7 @@ def demo(
     from rich.console import Console
 
     from kineme.clips.splits import split_rows
+    from kineme.commands.bars import ProgressLine
     from kineme.config import load_config
     from kineme.evaluation import figures, recognition
     from kineme.evaluation.results import save, table
@@ -58,6 +59,8 @@ def demo(
     part = "all clips" if split == "all" else f"the training part of {split}"
     say(f"[bold]2/4[/] pre-training on {part}, without labels")
     overrides = [f"--data.store={store.path}", f"--data.split={split}", f"--train.seed={seed}"]
+    from kineme.training.run import train
+
     config = load_config(find_recipe(recipe), [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
     clips = len(split_rows(store, split, "train"))
     config.train.batch_size = max(2, min(config.train.batch_size, clips))

@@ -81,7 +81,7 @@ class Training(L.LightningModule, ABC):
         if not torch.isfinite(losses["loss"]):
             bad = [name for name, value in losses.items() if not torch.isfinite(value) and name != "loss"]
             raise KinemeError(
-                f"step {batch} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite, so "
+                f"step {batch} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite; "
                 f"training stopped; {self.remedy}"
             )
         return losses
