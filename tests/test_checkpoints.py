@@ -14,11 +14,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from kineme.checkpoints import build_encoder, build_method, from_authors, save_encoder
-from kineme.model import load_run, random_like
 from kineme.encoders import STGCN, ClipShape, Encoder
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.methods import AimCLR
+from kineme.model import load_run, random_like
 from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick3", ["hip", "neck", "head"], [None, "hip", "neck"])

@@ -14,8 +14,8 @@ from conftest import STICK, Settings
 from torch import Tensor
 
 from kineme.clips.batches import Clips
-from kineme.encoders import ClipShape, Encoder, Features
 from kineme.commands.bars import ProgressLine
+from kineme.encoders import ClipShape, Encoder, Features
 from kineme.training.callbacks import History, OnlineKNN
 from kineme.training.run import pretrain
 

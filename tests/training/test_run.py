@@ -18,13 +18,13 @@ import yaml
 from conftest import Settings
 from torch import Tensor
 
-from kineme.model import load_run
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
-from kineme.training.module import Pretraining
+from kineme.model import load_run
 from kineme.training.directory import load_run_config
+from kineme.training.module import Pretraining
 from kineme.training.run import pretrain
 
 FILES = {"clips.npz", "config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
