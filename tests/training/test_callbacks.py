@@ -17,7 +17,7 @@ from kineme.clips.batches import Clips
 from kineme.commands.bars import ProgressLine
 from kineme.encoders import ClipShape, Encoder, Features
 from kineme.training.callbacks import History, OnlineKNN
-from kineme.training.run import pretrain
+from kineme.training.run import train
 
 
 class FirstJoint(Encoder):
@@ -63,7 +63,14 @@ def test_clips_without_labels_are_no_neighbours() -> None:
 
 def trainer_at(epoch: int, step: int) -> Any:
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.25}])
-    return SimpleNamespace(current_epoch=epoch, global_step=step, is_global_zero=True, optimizers=[optimizer])
+    return SimpleNamespace(
+        current_epoch=epoch,
+        global_step=step,
+        is_global_zero=True,
+        optimizers=[optimizer],
+        accumulate_grad_batches=1,
+        loggers=[],
+    )
 
 
 def test_the_history_holds_means_over_the_epoch_s_steps(tmp_path: Path) -> None:
@@ -103,7 +110,7 @@ def test_a_resumed_history_continues_after_its_rows(tmp_path: Path) -> None:
 def test_a_log_gets_at_most_twenty_lines(
     tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretrain(settings(train_epochs=2, train_knn_every=0), tmp_path / "run")
+    train(settings(train_epochs=2, train_knn_every=0), tmp_path / "run")
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert all("loss" in line and "left" in line for line in lines)
