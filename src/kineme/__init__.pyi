@@ -1,10 +1,10 @@
-from kineme import augment, losses, metrics, protocols, streams
-from kineme.clips.batches import Clips
-from kineme.clips.splits import split_rows
-from kineme.clips.store import Clip, ClipStore, Manifest, open_store
-from kineme.clips.writer import StoreWriter
-from kineme.config import Config, load_config
-from kineme.encoders import (
+from . import augment, losses, metrics, protocols, streams
+from .clips.batches import Clips
+from .clips.splits import split_rows
+from .clips.store import Clip, ClipStore, Manifest, open_store
+from .clips.writer import StoreWriter
+from .config import Config, load_config
+from .encoders import (
     DSTE,
     ENCODERS,
     STGCN,
@@ -17,14 +17,14 @@ from kineme.encoders import (
     MapEncoder,
     View,
 )
-from kineme.errors import KinemeError
-from kineme.generate import generate_store
-from kineme.layouts import Layout, get_layout
-from kineme.methods import METHODS, USDRL, AimCLR, Method, SCDNet
-from kineme.metrics import METRICS
-from kineme.model import Model, load
-from kineme.preparing import prepare
-from kineme.preprocessing import (
+from .errors import KinemeError
+from .generate import generate_store
+from .layouts import Layout, get_layout
+from .methods import METHODS, USDRL, AimCLR, Method, SCDNet
+from .metrics import METRICS
+from .model import Model, load
+from .preparing import prepare
+from .preprocessing import (
     AGCN,
     PREPROCESSINGS,
     CrossCLR,
@@ -32,8 +32,8 @@ from kineme.preprocessing import (
     Preprocessing,
     parse_preprocessing,
 )
-from kineme.pretraining import pretrain
-from kineme.sources import SOURCES, Source
+from .pretraining import pretrain
+from .sources import SOURCES, Source
 
 __version__: str
 
