@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from kineme.__main__ import INTERRUPTED, USAGE_ERROR, main
-from kineme.model import load_run
 from kineme.config import load_config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
+from kineme.model import load_run
 from kineme.packaged import find_recipe, recipes
 
 RECIPE = """\
