@@ -35,7 +35,7 @@ def pretrain(
 
       kineme pretrain aimclr-small --store stores/mine --train.epochs 100
 
-    `kineme pretrain RECIPE --help` lists the keys of its method and encoder.
+    `kineme pretrain RECIPE --help` lists the keys with the recipe's values.
 
     Args:
         words: The recipe and its keys, which depend on it.
@@ -50,12 +50,12 @@ def pretrain(
             raise KinemeError("`resume` takes the run's own settings; leave out the other arguments")
         _train(_resumed(resume), resume, resume=True)
         return
-    if not words:
+    if not words and (help or not (store or out or overwrite)):
         _print_help()
         return
     from kineme.config import load_config, make_parser
 
-    if words[0].startswith("-"):
+    if not words or words[0].startswith("-"):
         raise KinemeError("name a recipe first: kineme pretrain RECIPE [--SECTION.KEY VALUE ...]")
     for word in words:
         option = word.partition("=")[0]
@@ -65,7 +65,9 @@ def pretrain(
     recipe = find_recipe(words[0])
     config = load_config(recipe, [*words[1:], *([f"--data.store={store}"] if store else [])])
     if help:
-        make_parser(config.method["name"], config.encoder["name"]).print_help(sys.stdout)
+        parser = make_parser(config.method["name"], config.encoder["name"])
+        parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
+        parser.print_help(sys.stdout)
         return
     run = out or Path("runs") / f"{recipe.stem}-{config.data.stream}"
     _train(config, run, overwrite=overwrite)
