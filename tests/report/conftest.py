@@ -19,6 +19,8 @@ from kineme.evaluation.results import Result, per_class, save
 from kineme.preprocessing import get_preprocessing
 from kineme.training.run import pretrain
 
+from .pages import Reader, made
+
 HOSTILE = '<script>alert("1")</script> & co'
 
 
@@ -53,6 +55,12 @@ def finished(gestures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     linear(run, device="cpu")
     knn(run, device="cpu")
     return run
+
+
+@pytest.fixture(scope="session")
+def whole(finished: Path) -> tuple[str, Reader]:
+    """The page of the finished run."""
+    return made(finished)
 
 
 @pytest.fixture
