@@ -30,6 +30,12 @@ def test_an_embedding_shows_every_class_in_its_colour(tmp_path):
     assert len(_inked(tmp_path / "map.png", HUES[3])[0]) == 0
 
 
+@pytest.mark.parametrize(("features", "said"), [(np.ones((6, 4)), True), (np.eye(6), False)])
+def test_a_collapsed_embedding_is_named(tmp_path, features, said):
+    embedding(features, np.arange(6) % 2, ["a", "b"], tmp_path / "map.svg")
+    assert ("the embedding has collapsed" in (tmp_path / "map.svg").read_text()) == said
+
+
 def test_a_confusion_matrix_is_dark_on_the_diagonal_of_a_perfect_classifier(tmp_path):
     """The darkest blue of the map is 100 % of a class, however many clips that are."""
     confusion(np.diag([3, 50, 7]), ["sit", "stand up", "wave"], tmp_path / "c.png")

@@ -15,7 +15,7 @@ from kineme.errors import KinemeError
 from kineme.metrics.accuracy import per_class_accuracy
 from kineme.typing import Array
 
-SPREAD = ("effective_rank", "embedding_std")  # columns that watch for collapse
+SPREAD = ("effective_rank", "embedding_std")  # columns that show a collapse
 MAX_POINTS = 1500  # of a scatter: more only cover each other, and t-SNE takes minutes
 
 

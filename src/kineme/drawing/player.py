@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from kineme.drawing.posture import Y_UP, onlooker, present
+from kineme.drawing.posture import Y_UP, present, view_axes
 from kineme.drawing.templating import Templates
 from kineme.layouts import Layout
 from kineme.typing import Array
@@ -150,9 +150,9 @@ def page(title: str, *fragments: Markup, subtitle: str = "") -> str:
 
 
 def _quantised(clip: Array, layout: Layout, up: Sequence[float]) -> tuple[Array, dict[str, float]]:
-    """(T, M, V, 3) 16-bit points as an onlooker sees them, and the measures of the scene.
+    """(T, M, V, 3) 16-bit points as the viewer sees them, and the measures of the scene.
 
-    The scene's middle is 0; x points right, y up, z towards the onlooker. Measures: `step`, the unit of the
+    The scene's middle is 0; x points right, y up, z towards the viewer. Measures: `step`, the unit of the
     points; `radius` about the vertical axis; `tall`, half the height; `floor`, the height at which feet
     usually are (where each frame is centred they go above and below it).
     """
@@ -160,7 +160,7 @@ def _quantised(clip: Array, layout: Layout, up: Sequence[float]) -> tuple[Array,
     seen = present(clip)[:, :, None] & np.isfinite(clip).all(axis=-1)
     if not seen.any():
         return points, {"step": 1.0, "radius": 1.0, "tall": 1.0, "floor": -1.0}
-    scene = np.asarray(clip, dtype=float) @ onlooker(clip, layout, up).T
+    scene = np.asarray(clip, dtype=float) @ view_axes(clip, layout, up).T
     low, high = scene[seen].min(axis=0), scene[seen].max(axis=0)
     scene -= (low + high) / 2
     there = scene[seen]

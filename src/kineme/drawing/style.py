@@ -1,4 +1,4 @@
-"""What all figures share: colours, a canvas, files that appear whole.
+"""What all figures share: colours, a canvas, atomic writes.
 
 Drawn through matplotlib's Figure objects with the Agg canvas, never through pyplot: no global state, no
 window, no display needed.
@@ -28,7 +28,7 @@ MARKERS = "os^DvPX*<>"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A white page, measured in inches."""
+    """A white figure; width and height in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -54,7 +54,7 @@ def short(name: str, length: int) -> str:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG or an SVG file, as the name says: the same figure, the same bytes.
+    """Writes a PNG or SVG file, by the suffix; equal figures make equal files.
 
     Raises:
         KinemeError: it cannot be written.

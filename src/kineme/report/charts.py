@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from kineme.report.templating import render
 
-WIDTH, HEIGHT = 420, 250
+WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40  # margins
 HUES = 8  # --series-0 and on in report.css
 DASHES = ("", "7 3", "2 3", "9 3 2 3")  # for lines of the same hue, and readers who see no hues
-STRIP = 132  # width of a strip
+STRIP = 112  # width of a strip
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Scale:
-    """Numbers → places on the page, linear or logarithmic."""
+    """Values → coordinates, linear or logarithmic."""
 
     low: float
     high: float
@@ -50,7 +50,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Where a number lies."""
+        """The coordinate of a value."""
         low, high, value = (
             map(math.log10, (self.low, self.high, value)) if self.log else (self.low, self.high, value)
         )
@@ -58,7 +58,7 @@ class Scale:
 
     @property
     def ticks(self) -> list[float]:
-        """Round numbers within it."""
+        """Round numbers in its range."""
         return log_ticks(self.low, self.high) if self.log else ticks(self.low, self.high)
 
 
@@ -124,7 +124,7 @@ def strip(value: float, interval: tuple[float, float] | None, low: float, high: 
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About so many round numbers between two."""
+    """About `count` round numbers between two."""
     if high <= low:
         return [low]
     rough = (high - low) / count
@@ -146,7 +146,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def number(value: float) -> str:
-    """Four significant digits, as people write them."""
+    """Four significant digits, with an exponent only where it is shorter."""
     if value != 0 and not 1e-4 <= abs(value) < 1e6:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
@@ -155,7 +155,7 @@ def number(value: float) -> str:
 
 
 def _padded(low: float, high: float, log: bool) -> Scale:
-    """The vertical axis: a little more than the values need."""
+    """The vertical axis, with some room around the values."""
     if log:
         share = (high / low) ** 0.04 if high > low else 1.1
         return Scale(low / share, high * share, HEIGHT - BOTTOM, TOP, log=True)

@@ -44,7 +44,7 @@ def _result(file: str, result: Result) -> dict[str, object]:
 
 
 def _matrix(matrix: Array, names: Sequence[str]) -> dict[str, object]:
-    """Its geometry, and the cells that are not empty: as dark as their share of the row, with a text each."""
+    """Geometry and the cells that are not empty, as dark as their share of the row, each with its text."""
     classes = len(names)
     cell, size = (20, 12) if classes <= 30 else (15, 11) if classes <= 70 else (12, 10)
     labels = [name if len(name) <= 26 else name[:25] + "…" for name in names]

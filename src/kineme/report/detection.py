@@ -1,4 +1,4 @@
-"""What happens when in untrimmed recordings: truth and proposals as a timeline below the skeleton."""
+"""Temporal action detection: truth and proposals as a timeline below the skeleton."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SURE = 0.5  # share of the best score that a proposed segment must have to be dr
 
 
 def detection(number: int, run: Run, stores: Sequence[Path], recordings: int) -> Markup:
-    """A part for each detection result: some recordings to choose from.
+    """For each detection result, some recordings to choose from.
 
     Args:
         number: of the run on the page.

@@ -15,7 +15,7 @@ Pair = tuple[Run, Measured]
 
 
 def differences(pairs: Sequence[Pair]) -> list[str]:
-    """How much each run is better than the first, a line a probe, where predictions of both are kept."""
+    """How much each run is better than the first, a line per probe, where predictions of both are kept."""
     (base_run, base), *others = pairs
     said = []
     for run, each in others:

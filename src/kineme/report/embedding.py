@@ -31,7 +31,7 @@ def embedding(number: int, seen: Examined, playable: int) -> Markup:
     shown = evenly(np.arange(clips), POINTS)
     places = tsne(seen.features[shown])
     places = (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-9)
-    plays = evenly(shown, playable).tolist()
+    plays = dict.fromkeys(evenly(shown, playable).tolist())
     classes, rank = np.unique(seen.labels[shown], return_inverse=True)
     points = [
         {
@@ -40,7 +40,7 @@ def embedding(number: int, seen: Examined, playable: int) -> Markup:
             "class": int(label),
             "name": str(seen.store.names[seen.test[i]]),
             "near": None if seen.right[i] else seen.class_name(seen.neighbours[i, 0]),
-            "scene": seen.scene(int(seen.test[i]), FRAMES) if i in set(plays) else None,
+            "scene": seen.scene(int(seen.test[i]), FRAMES) if i in plays else None,
         }
         for i, (x, y), label in zip(shown.tolist(), places, rank, strict=True)
     ]
@@ -53,7 +53,7 @@ def embedding(number: int, seen: Examined, playable: int) -> Markup:
         clips=clips,
         shown=len(shown),
         playable=len(plays),
-        player=seen.player(name, int(seen.test[plays[0]]), FRAMES, caption="…", autoplay=False),
+        player=seen.player(name, int(seen.test[next(iter(plays))]), FRAMES, caption="…", autoplay=False),
         classes=[(text, SHAPES[i // HUES % len(SHAPES)], i % HUES) for i, text in enumerate(names)],
         data={"points": points, "classes": names, "hues": HUES},
     )

@@ -1,4 +1,4 @@
-"""Features and nearest neighbours of the test clips by a run's encoder; clips thinned for a page."""
+"""Features and nearest neighbours of the test clips; clips thinned for a page."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class Examined:
         return str(self.store.manifest.class_names[int(self.store.labels[row])])
 
     def player(self, name: str, row: int, frames: int, **options: Any) -> Markup:
-        """A clip of the store as a moving skeleton of at most so many frames."""
+        """A clip of the store as a moving skeleton, thinned to at most `frames` frames."""
         return player(name, layout=self.store.layout, **self._thinned(row, frames), **options)
 
     def scene(self, row: int, frames: int) -> dict[str, str | int]:
-        """A clip of the store for a player to load, without what is the same for all clips."""
+        """A clip of the store for a player to load, without what all clips share."""
         told = scene(layout=self.store.layout, **self._thinned(row, frames))
         return {key: value for key, value in told.items() if key not in ("parents", "sides")}
 
@@ -111,21 +111,21 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
 
 
 def thinned(clip: Array, fps: float, frames: int) -> tuple[Array, float]:
-    """At most so many frames of a clip (T, M, V, C), evenly spaced, without bodies that never appear."""
+    """At most `frames` frames of a clip (T, M, V, C), evenly spaced, without bodies that never appear."""
     bodies = int(np.flatnonzero(present(clip).any(axis=0)).max(initial=0)) + 1
     step = -(-len(clip) // frames)
     return np.asarray(clip[::step, :bodies]), fps / step
 
 
 def evenly(rows: Sequence[int] | Array, count: int) -> Array:
-    """At most so many of some rows, evenly spaced."""
+    """At most `count` of some rows, evenly spaced."""
     rows = np.asarray(rows, dtype=np.int64)
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
     return np.asarray(rows[chosen])
 
 
 def over_classes(rows: Array, labels: Array, count: int) -> Array:
-    """At most so many of some rows, of as many classes as possible.
+    """At most `count` of some rows, of as many classes as possible.
 
     Args:
         rows: (n,) places in `labels`.

@@ -1,4 +1,4 @@
-"""The results: a table for each protocol and data set, baselines first, runs compared on equal terms."""
+"""Results: a table for each protocol and data set, baselines first; runs measured alike share one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MANNER = {"logistic": "logistic regression", "knn": "their nearest training clip
 
 @dataclass(frozen=True)
 class TableRow:
-    """A baseline or a run: its title, which run it is of, its scores by probe."""
+    """A baseline or an encoder: its title, the run it belongs to, its scores by probe."""
 
     title: str
     run: str
@@ -57,12 +57,12 @@ class Table:
 
     @property
     def scores(self) -> list[Score]:
-        """All that it shows."""
+        """All scores in the table."""
         return [row.scores[probe] for row in self.rows for probe in self.probes if probe in row.scores]
 
     @property
     def axis(self) -> tuple[float, float]:
-        """Full tens around all scores and intervals."""
+        """Multiples of ten around all scores and intervals."""
         ends = [end for score in self.scores for end in (*(score.interval or ()), score.value)]
         low, high = 10 * math.floor(min(ends) / 10), 10 * math.ceil(max(ends) / 10)
         return float(low), float(max(high, low + 10))

@@ -1,4 +1,4 @@
-"""The page: its parts in order, in one file without references to any other."""
+"""The page: its parts in order, in one self-contained file."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def write_report(
 def _parts(
     number: int, run: Run, stores: Sequence[Path], device: str, runs: int
 ) -> Iterator[tuple[str, Markup | str]]:
-    """Heading and content of all that is of one run alone; without a heading, what is missing."""
+    """Heading and content of the parts about one run; without a heading, why parts are missing."""
     if run.measured:
         yield "Classes", confusion(run)
     if run.detections:

@@ -13,7 +13,7 @@ FRAMES = 64  # of each clip
 
 
 def retrieval(number: int, seen: Examined, queries: int) -> Markup:
-    """Queries with their nearest training clips, half of them right and half wrong where there are as many.
+    """Queries with their nearest training clips, half of them right and half wrong where possible.
 
     Args:
         number: of the run on the page.

@@ -45,7 +45,7 @@ class Run:
         config: its settings.
         pretrained: its encoder; None before the first checkpoint.
         written: when the encoder was written (UTC).
-        history: a row an epoch; empty where there is none.
+        history: a row per epoch; empty where there is none.
         measured: its results.
         complaints: what could not be read, and why.
     """

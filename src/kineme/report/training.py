@@ -33,7 +33,7 @@ def training(runs: Sequence[Run]) -> Markup:
 
 
 def _charts(runs: Sequence[Run], axis: str, several: bool) -> Iterator[Markup]:
-    """One panel a quantity; losses of different methods are not comparable and get a panel each."""
+    """A panel per quantity; losses of different methods are not comparable and have a panel each."""
     styles = {run.name: i for i, run in enumerate(runs)}
 
     def lines(chosen: Sequence[Run], column: str, scale: float = 1.0) -> list[Series]:

@@ -1,4 +1,4 @@
-"""The training history: history.csv of a run, a row an epoch."""
+"""The training history: history.csv of a run, a row per epoch."""
 
 from __future__ import annotations
 
