@@ -86,16 +86,7 @@ def test_epochs_are_whole_numbers() -> None:
     html = chart("loss", [Series("a", [1, 2, 3], [10, 30, 20])], x_label="epoch")
     assert re.findall(r'text-anchor="middle">([\d.]+)<', html) == ["1", "2", "3"]
     html = chart("loss", [Series("a", [0.5, 1.5], [10, 30])], x_label="minutes")
-    assert re.findall(r'text-anchor="middle">([\d.]+)<', html) == [
-        "0.6",
-        "0.8",
-        "1",
-        "1.2",
-        "1.4",
-        "1.6",
-        "1.8",
-        "2",
-    ]
+    assert re.findall(r'text-anchor="middle">([\d.]+)<', html) == ["0.6", "0.8", "1", "1.2", "1.4"]
 
 
 def test_a_constant_has_few_digits_on_its_axis() -> None:

@@ -65,14 +65,9 @@ def _lines(axes: Axes, x: Array, rows: Sequence[Mapping[str, float]], names: Seq
             continue
         total = name == "loss"
         axes.plot(
-            x[known],
-            y[known],
-            color=INK if total else HUES[i % len(HUES)],
-            linewidth=2.0 if total else 1.3,
-            marker="o" if known.sum() < 30 else None,
-            markersize=3,
-            label=name.replace("_", " "),
-        )
+            x[known], y[known], color=INK if total else HUES[i % len(HUES)], linewidth=2.0 if total else 1.3,
+            marker="o" if known.sum() < 30 else None, markersize=3, label=name.replace("_", " "),
+        )  # fmt: skip
     plain(axes)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     if len(axes.lines) > 1:
@@ -98,17 +93,10 @@ def embedding(
     figure = new_figure(7.6, 5.4)
     axes = figure.subplots()
     for rank, label in enumerate(np.unique(labels)):
-        mine = points[labels == label]
-        axes.scatter(
-            mine[:, 0],
-            mine[:, 1],
-            s=16,
-            color=HUES[rank % len(HUES)],
-            marker=MARKERS[rank // len(HUES) % len(MARKERS)],
-            linewidths=0.3,
-            edgecolors="white",
-            label=short(class_names[int(label)], 24),
-        )
+        x, y = points[labels == label].T
+        hue, marker = HUES[rank % len(HUES)], MARKERS[rank // len(HUES) % len(MARKERS)]
+        name = short(class_names[int(label)], 24)
+        axes.scatter(x, y, s=16, color=hue, marker=marker, linewidths=0.3, edgecolors="white", label=name)
     plain(axes)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -116,14 +104,9 @@ def embedding(
         axes.set_title("all features are the same: the embedding has collapsed", fontsize=10, color=INK)
     classes = len(np.unique(labels))
     axes.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        frameon=False,
-        fontsize=9 if classes <= 24 else 7,
-        ncols=1 + (classes - 1) // 24,
-        handletextpad=0.3,
-        borderaxespad=0.0,
-    )
+        loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9 if classes <= 24 else 7,
+        ncols=1 + (classes - 1) // 24, handletextpad=0.3, borderaxespad=0.0,
+    )  # fmt: skip
     save(figure, path)
 
 

@@ -16,21 +16,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
 from kineme.drawing.posture import Y_UP, present, view_axes
-from kineme.drawing.style import (
-    FAINT,
-    HUES,
-    INK,
-    LEFT,
-    LEFT_2,
-    MIDDLE,
-    MIDDLE_2,
-    RIGHT,
-    RIGHT_2,
-    new_figure,
-    rendered,
-    save,
-    short,
-)
+from kineme.drawing.style import BODIES, FAINT, HUES, INK, LEFT, RIGHT, new_figure, rendered, save, short
 from kineme.files import atomic_write
 from kineme.layouts import Layout
 from kineme.typing import Array
@@ -87,15 +73,8 @@ def skeleton_strip(
             place = number * width
             for body in reversed(range(points.shape[1])):
                 _draw_body(axes, points[number, body] + (place, 0), layout, body)
-            axes.text(
-                place,
-                low[1] - 0.04 * height,
-                str(scene.first + frame),
-                ha="center",
-                va="top",
-                color=FAINT,
-                fontsize=8,
-            )
+            low_edge, text = low[1] - 0.04 * height, str(scene.first + frame)
+            axes.text(place, low_edge, text, ha="center", va="top", color=FAINT, fontsize=8)
         bottom = low[1] + height - 0.14 * height - row
         if scene.bands:
             stretch = width * max(len(frames) - 1, 1) / len(scene.clip)  # a frame's width
@@ -194,7 +173,7 @@ def _bounds(points: Sequence[Array]) -> tuple[Array, Array]:
 
 def _draw_body(axes: Axes, points: Array, layout: Layout, body: int) -> None:
     """One (V, 2) body: bones, joints as dots of the bones' width, sides in their colours."""
-    left, right, middle = ((LEFT, RIGHT, MIDDLE), (LEFT_2, RIGHT_2, MIDDLE_2))[body % 2]
+    left, right, middle = BODIES[body % 2]
     sides = dict.fromkeys(range(layout.num_joints), middle)
     sides |= {
         joint: colour for pair in layout.mirrored for joint, colour in zip(pair, (left, right), strict=True)

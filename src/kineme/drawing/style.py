@@ -22,6 +22,7 @@ INK, FAINT, GRID = "#2b2f36", "#8a929e", "#e6e8eb"
 # A body's left side, right side and spine; of the first body and of the second. As in player.css.
 LEFT, RIGHT, MIDDLE = "#1f6fb4", "#d9601a", "#3c434d"
 LEFT_2, RIGHT_2, MIDDLE_2 = "#12866a", "#a8458a", "#858d99"
+BODIES = ((LEFT, RIGHT, MIDDLE), (LEFT_2, RIGHT_2, MIDDLE_2))
 # Hues that stay apart for colour-blind readers (after Okabe and Ito 2008); markers change where they repeat.
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#4d4d4d")
 MARKERS = "os^DvPX*<>"

@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40  # margins
 HUES = 8  # --series-0 and on in report.css
 DASHES = ("", "7 3", "2 3", "9 3 2 3")  # for lines of the same hue, and readers who see no hues
-STRIP = 112  # width of a strip
+STRIP = 132  # width of a strip
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,7 @@ SURE = 0.5  # share of the best score that a proposed segment must have to be dr
 
 
 def detection(number: int, run: Run, stores: Sequence[Path], recordings: int) -> Markup:
-    """For each detection result, some recordings to choose from.
-
-    Args:
-        number: of the run on the page.
-        run: what was measured.
-        stores: clip stores, beside the one that the run was trained on.
-        recordings: how many are shown.
-    """
+    """For each detection result, at most so many recordings to choose from; `number` is the run's."""
     results = []
     for i, (measured, found) in enumerate(run.detections):
         panels, missing = [], ""
@@ -57,7 +50,7 @@ def _panels(
             fps=fps,
             up=store.manifest.preprocessing.up,
             autoplay=False,
-            caption=f"1 of {step} frames of the recording." if step > 1 else "",
+            caption=f"Shows 1 in {step} frames of the recording." if step > 1 else "",
         )
         lines = list(_rows(found, i, measured.result.class_names, step))
         panels.append(

@@ -17,13 +17,7 @@ FEWEST = 5  # clips that make a map
 
 
 def embedding(number: int, seen: Examined, playable: int) -> Markup:
-    """Canvas, legend and a player for the clips on the map.
-
-    Args:
-        number: of the run on the page.
-        seen: its test clips.
-        playable: how many of them can be played at most.
-    """
+    """The map of a run's test clips with its legend, and a player for at most `playable` of them."""
     clips = len(seen.test)
     collapsed = clips > 1 and has_collapsed(seen.features)
     if clips < FEWEST or collapsed:

@@ -73,10 +73,7 @@ class Examined:
 def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
     """Features and neighbours of the clips that the run's first recognition result was measured on.
 
-    Args:
-        run: without results, those of its own split are taken.
-        stores: clip stores, beside the one that the run was trained on.
-        device: where features are computed that are not kept yet.
+    Without results, those of the run's own split; `stores` are beside the one that it was trained on.
 
     Raises:
         KinemeError: the run has no weights, or its store is gone, has no labels, does not fit, or its split
@@ -125,13 +122,7 @@ def evenly(rows: Sequence[int] | Array, count: int) -> Array:
 
 
 def over_classes(rows: Array, labels: Array, count: int) -> Array:
-    """At most `count` of some rows, of as many classes as possible.
-
-    Args:
-        rows: (n,) places in `labels`.
-        labels: (N,) classes.
-        count: how many.
-    """
+    """At most `count` of some rows, of as many of the classes `labels[rows]` as possible."""
     rows = np.asarray(rows, dtype=np.int64)
     own = labels[rows]
     order = np.argsort(own, kind="stable")

@@ -78,8 +78,10 @@ def numbers(runs: Sequence[Run]) -> Markup:
         "numbers.html",
         groups=[_group(pairs, len(runs) > 1) for pairs in groups.values()],
         unmeasured=[run for run in runs if not run.measured],
+        several=len(runs) > 1,
         own=PRETRAINED,
         strip=strip,
+        worded=_worded,
     )
 
 
@@ -140,18 +142,7 @@ def _group(pairs: Sequence[Pair], several: bool) -> dict[str, object]:
         "table": Table(heading, chief, rows),
         "others": Table(f"Other metrics, {heading}", others, rows) if others else None,
         "differences": differences(pairs),
-        "remarks": [
-            {
-                "where": f"{run.name}, {each.file}" if several else each.file,
-                "run": run,
-                "file": each.file,
-                "result": each.result,
-                "settings": _worded(each.result.settings),
-                "time": each.result.time.replace("T", " ").replace("+00:00", " UTC"),
-                "outdated": run.pretrained is not None and run.pretrained.weights != each.result.weights,
-            }
-            for run, each in pairs
-        ],
+        "pairs": pairs,
     }
 
 

@@ -13,13 +13,7 @@ FRAMES = 64  # of each clip
 
 
 def retrieval(number: int, seen: Examined, queries: int) -> Markup:
-    """Queries with their nearest training clips, half of them right and half wrong where possible.
-
-    Args:
-        number: of the run on the page.
-        seen: its test clips.
-        queries: how many are shown.
-    """
+    """Some queries with their nearest training clips, half of them right and half wrong where possible."""
     right, wrong = np.flatnonzero(seen.right), np.flatnonzero(~seen.right)
     wanted_wrong = min(len(wrong), queries // 2)
     chosen = [
