@@ -1,14 +1,35 @@
-"""Progress of training on the terminal."""
+"""Progress bars on the terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from kineme.progress import Progress as Hook
 from kineme.training.callbacks import History
+
+
+@contextmanager
+def bar(description: str) -> Iterator[Hook]:
+    """A bar for the `progress` of a library function; nothing where the output is not a terminal."""
+    console = Console(stderr=True)
+    columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%")
+    with Progress(
+        *columns,
+        TimeElapsedColumn(),
+        "left",
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as shown:
+        task = shown.add_task(description, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 class ProgressLine(L.Callback):

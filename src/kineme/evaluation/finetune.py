@@ -37,10 +37,9 @@ FRACTIONS = (0.01, 0.05, 0.1, 0.2)
 SEEDS = 3
 # Few clips make few steps, too few for SGD at rates that were found on large data. Where an epoch has fewer
 # batches than these, it gets as many smaller ones, and Adam, whose steps do not depend on the gradients'
-# scale. With a fifth of the labels of three of UTD-MHAD's training subjects, tested on the fourth, 30 epochs give
-# SCD-Net 51.9 instead of 37.0 %, AimCLR 50.0 instead of 44.4, USDRL 75.9 instead of 80.6.
+# scale. With a fifth of the labels of three of UTD-MHAD's training subjects, tested on the fourth, 30 epochs
+# give SCD-Net 51.9 instead of 37.0 %, AimCLR 50.0 instead of 44.4, USDRL 75.9 instead of 80.6.
 LEAST_BATCHES, LEAST_BATCH = 8, 16
-FEW = {"optimizer": "adam", "lr": 5e-4, "weight_decay": 1e-5}
 
 
 def settings_for(
@@ -68,8 +67,8 @@ def settings_for(
     check_positive(epochs=epochs, batch_size=batch_size)
     settings = replace(config, lr=needed_rate("finetune", config.lr, lr, run))
     if clips < LEAST_BATCHES * config.batch_size:
-        smaller = max(LEAST_BATCH, clips // LEAST_BATCHES)
-        settings = replace(settings, batch_size=min(smaller, config.batch_size), **FEW)
+        batch = min(max(LEAST_BATCH, clips // LEAST_BATCHES), config.batch_size)
+        settings = replace(settings, batch_size=batch, optimizer="adam", lr=5e-4, weight_decay=1e-5)
     if epochs is not None:
         moved = tuple(round(milestone * epochs / config.epochs) for milestone in config.milestones)
         settings = replace(settings, epochs=epochs, milestones=moved)
@@ -101,16 +100,10 @@ def finetune(
         KinemeError: no rate is set, a setting has no meaning, or the training diverges.
     """
     began = perf_counter()
-    settings = settings_for(
-        task.model.protocols.finetune,
-        len(task.train_rows),
-        task.run,
-        epochs=epochs,
-        lr=lr,
-        batch_size=batch_size,
-    )
+    config, clips = task.model.protocols.finetune, len(task.train_rows)
+    settings = settings_for(config, clips, task.run, epochs=epochs, lr=lr, batch_size=batch_size)
     beginnings = _beginnings(task, from_scratch)
-    work = settings.epochs * len(task.train_rows)
+    work = settings.epochs * clips
     outcomes = {}
     for number, (row, begin) in enumerate(beginnings.items()):
         found = classify(
@@ -130,7 +123,7 @@ def finetune(
         task,
         outcomes,
         "finetune",
-        described(settings, task),
+        {**described(settings), "precision": _precision(task)},
         seed,
         detailed="last",
         seconds=perf_counter() - began,
@@ -177,9 +170,9 @@ def semi(
         ]
         for fraction in fractions
     }
-    config, overrides = task.model.protocols.finetune, {"epochs": epochs, "lr": lr, "batch_size": batch_size}
+    own = partial(settings_for, task.model.protocols.finetune)
     settings = {
-        fraction: settings_for(config, len(drawn[0]), task.run, **overrides)
+        fraction: own(len(drawn[0]), task.run, epochs=epochs, lr=lr, batch_size=batch_size)
         for fraction, drawn in draws.items()
     }
     beginnings = _beginnings(task, from_scratch)
@@ -202,7 +195,11 @@ def semi(
         {
             "seeds": seeds,
             "training": {
-                percent(fraction): {"clips": len(draws[fraction][0]), **described(each, task)}
+                percent(fraction): {
+                    "clips": len(draws[fraction][0]),
+                    **described(each),
+                    "precision": _precision(task),
+                }
                 for fraction, each in settings.items()
             },
         },
@@ -227,15 +224,18 @@ def training(settings: FinetuneConfig, seed: int) -> TrainConfig:
     )
 
 
-def described(settings: FinetuneConfig, task: Task) -> dict[str, Any]:
-    """What decides the result."""
-    train = on_device_of(task, training(settings, 0))
-    return {**asdict(settings), "schedule": train.schedule, "precision": resolve_device(train)[1]}
+def described(settings: FinetuneConfig) -> dict[str, Any]:
+    """What decides the result, apart from the precision, which follows from the device."""
+    return {**asdict(settings), "schedule": "step"}
 
 
 def percent(fraction: float) -> str:
     """Name of a share of the labels."""
     return f"{100 * fraction:g} %"
+
+
+def _precision(task: Task) -> str:
+    return resolve_device(on_device_of(task, TrainConfig()))[1]
 
 
 def _beginnings(task: Task, from_scratch: bool) -> dict[str, Callable[[int], Model]]:

@@ -1,9 +1,9 @@
 """Linear evaluation: how well one linear layer tells the classes apart from frozen features.
 
 Two probes. `sgd` is the published protocol: a linear layer trained by SGD with momentum 0.9, without weight
-decay, at settings of the recipe that suit the scale of the method's features. `logistic` is a logistic regression on
-standardised features, fitted until it converges: it does not depend on their scale, so it is the fair one for
-comparing raw coordinates, a random encoder and a pre-trained one.
+decay, at settings of the recipe that suit the scale of the method's features. `logistic` is a logistic
+regression on standardised features, fitted until it converges: it does not depend on their scale, so it is
+the fair one for comparing raw coordinates, a random encoder and a pre-trained one.
 """
 
 from __future__ import annotations

@@ -148,16 +148,14 @@ def open_task(
     model = load_run(run)
     own = model.config["data"]
     store = ClipStore(options.store or _own_store(run, own))
-    clips = (
-        _with_joints(model, store, options.joint_map) if options.map_joints or options.joint_map else store
-    )
+    mapped = options.map_joints or options.joint_map is not None
+    clips = _with_joints(model, store, options.joint_map) if mapped else store
     model.check(clips, allow_preprocessing=options.allow_preprocessing)
     split = options.split or own["split"]
     train, test = rows_of(store, split, "train"), rows_of(store, split, "test")
     if len(np.intersect1d(train, test)):
         raise KinemeError(
-            f"{store.path}: split {split!r} has no test part of its own, it tests on clips that it trains on; "
-            "choose another `split`"
+            f"{store.path}: split {split!r} tests on clips that it trains on; choose another `split`"
         )
     folder = run if run.is_dir() else run.parent
     test, seen = unseen_test_clips(folder, model, store, test, leave_out=options.leave_out_overlap)

@@ -38,8 +38,8 @@ METRICS: Registry[Callable[..., Any]] = Registry(
 def measure(**given: Any) -> Figures:
     """Every metric in `METRICS` that can be computed from what is given (see above).
 
-    A figure that is not finite has no meaning here and is left out. A metric that fails is left out with a warning: it must
-    not cost a result that took hours.
+    A figure that is not finite has no meaning here and is left out. So is a metric that fails, with a
+    warning: it must not cost a result that took hours.
     """
     found: Figures = {}
     for name in METRICS:
