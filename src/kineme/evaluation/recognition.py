@@ -187,7 +187,7 @@ def _evaluate(
     began = perf_counter()
     outcomes = {}
     for row, train, test in _representations(task, seed, baselines, progress):
-        logger.info("%s: %s", protocol, row)
+        logger.debug("%s: %s", protocol, row)
         outcomes[row] = measure(train, test)
     return report(task, outcomes, protocol, settings, seed, detailed=detailed, seconds=perf_counter() - began)
 

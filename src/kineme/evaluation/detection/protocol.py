@@ -107,10 +107,10 @@ def detect(
     kept = task.run / "features"
     scores = {}
     for number, (row, baseline, cut) in enumerate(_baselines(model, windows, seed) if baselines else ()):
-        logger.info("detect: %s", row)
+        logger.debug("detect: %s", row)
         found, _ = measured(baseline, cut, kept, number)
         scores[row] = score(found, len(class_names))
-    logger.info("detect: %s", PRETRAINED)
+    logger.debug("detect: %s", PRETRAINED)
     if training is None:
         found, detector = measured(model, windows, kept, len(scores))
     else:
