@@ -14,15 +14,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from kineme.checkpoints import build_encoder, build_method, from_authors, save_encoder
-from kineme.model import load_run, random_like
+from kineme.config import config_from_dict
 from kineme.encoders import STGCN, ClipShape, Encoder
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.methods import AimCLR
+from kineme.model import load_run, random_like
 from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick3", ["hip", "neck", "head"], [None, "hip", "neck"])
-SHAPE = ClipShape(STICK, 8, 2)
+SHAPE = ClipShape(STICK, 8, 2, "bone")
 PREPROCESSING = get_preprocessing("plain", facing=True)
 CONFIG: dict[str, Any] = {
     "data": {"store": "moves", "split": "all", "stream": "bone", "frames": 8},
@@ -71,7 +72,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
             PREPROCESSING,
             1.0,
         )
-        assert found.config == CONFIG
+        assert found.config == config_from_dict(CONFIG, "test").to_dict()
         assert found.encoder.shape == SHAPE
 
 
@@ -135,7 +136,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
     for damaged in (b"", whole[: len(whole) // 2], b"\xff" * 200):
         path.write_bytes(damaged)
         with pytest.raises(
-            KinemeError, match=r"model\.safetensors: not a model that this Kineme wrote"
+            KinemeError, match=r"model\.safetensors: not a model that this Kineme can load"
         ) as caught:
             load_run(path)
         assert "\n" not in str(caught.value)
@@ -144,7 +145,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
 def test_a_stranger_s_safetensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_file({"weight": torch.zeros(3)}, path)
-    with pytest.raises(KinemeError, match="not a model that this Kineme wrote"):
+    with pytest.raises(KinemeError, match="not a model that this Kineme can load"):
         load_run(path)
 
 
@@ -162,7 +163,7 @@ def test_a_stranger_s_safetensors_is_refused(tmp_path: Path) -> None:
 def test_a_description_that_does_not_fit_the_weights_is_refused(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    with pytest.raises(KinemeError, match="not a model that this Kineme wrote"):
+    with pytest.raises(KinemeError, match="not a model that this Kineme can load"):
         load_run(save(tmp_path / "model.safetensors", **changes))
 
 

@@ -318,19 +318,18 @@ def load_run(path: str | Path) -> Model:
         with safe_open(file, framework="pt") as opened:
             description = json.loads((opened.metadata() or {})["kineme"])
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
-        config = config_from_dict(description["config"], where=str(file)).to_dict()
-        layout = Layout.from_dict(description["layout"], where=str(file))
-        data = config["data"]
+        config = config_from_dict(description["config"], where="its settings").to_dict()
+        layout = Layout.from_dict(description["layout"], where="its layout")
+        data = description["config"]["data"]
         encoder = build_encoder(
-            config["encoder"], ClipShape(layout, data["frames"], description["bodies"], data["stream"])
+            config["encoder"],
+            ClipShape(layout, data["frames"], description["bodies"], data["stream"]),
         )
         encoder.load_state_dict(state)
         preprocessing = stored_preprocessing(description.get("preprocessing") or description["recipe"])
-    except KinemeError as error:
-        raise KinemeError(error if str(file) in str(error) else f"{file}: {error}") from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise KinemeError(f"{file}: not a model that this Kineme wrote ({reason})") from error
+        raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
     return Model(
         encoder=encoder.eval(),
         method=config["method"]["name"],

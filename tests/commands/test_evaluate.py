@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from kineme.checkpoints import save_encoder
-from kineme.model import load_run
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear, transfer
@@ -20,6 +19,7 @@ from kineme.evaluation import finetune
 from kineme.evaluation.results import RANDOM, RAW, Predictions, Result
 from kineme.layouts import Layout
 from kineme.metrics.accuracy import top_k
+from kineme.model import load_run
 from kineme.preprocessing import Preprocessing, get_preprocessing
 
 PLAIN = get_preprocessing("plain")

@@ -18,8 +18,8 @@ import pytest
 from conftest import write_store
 
 from kineme.__main__ import USAGE_ERROR, main
-from kineme.model import load_run
 from kineme.evaluation.results import Result
+from kineme.model import load_run
 from kineme.training.directory import load_run_config
 
 AIMCLR = """\

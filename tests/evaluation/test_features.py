@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from kineme.model import Model
 from kineme.clips.splits import split_rows
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
@@ -20,6 +19,7 @@ from kineme.layouts import LAYOUTS, Layout, match_layout
 from kineme.methods import METHODS
 from kineme.metrics.accuracy import top_k
 from kineme.metrics.neighbours import nearest_label
+from kineme.model import Model
 from kineme.preprocessing import get_preprocessing
 
 PLAIN = get_preprocessing("plain", facing=True)

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from kineme.checkpoints import build_encoder, build_method, save_encoder
-from kineme.model import load_run
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.clips.subsets import label_subset
@@ -28,6 +27,7 @@ from kineme.evaluation.linear import Epoch
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result
 from kineme.evaluation.task import Task, open_task
 from kineme.metrics.accuracy import top_k
+from kineme.model import load_run
 from kineme.preprocessing import get_preprocessing
 
 ENCODERS = {

@@ -9,12 +9,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from kineme.model import Model
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.overlap import seen_in_pretraining, unseen_test_clips
+from kineme.model import Model
 
 
 def trained_on(store: Path | None, split: str = "odd-even") -> Model:

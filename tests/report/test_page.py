@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kineme.model import load_run
 from kineme.clips.store import ClipStore
 from kineme.commands.evaluate import knn
 from kineme.commands.report import report
@@ -20,6 +19,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation.features import extract
 from kineme.evaluation.results import PRETRAINED, RAW, Result
 from kineme.metrics.neighbours import nearest_label
+from kineme.model import load_run
 from kineme.report.examined import examine
 from kineme.report.html import VOID
 from kineme.report.numbers import _worded

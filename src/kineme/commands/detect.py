@@ -31,7 +31,7 @@ def detect(
     from rich.console import Console
 
     from kineme.clips.store import ClipStore
-    from kineme.commands.bars import bar
+    from kineme.commands.bar import progress_bar
     from kineme.evaluation.detection.detector import Detector
     from kineme.evaluation.detection.found import find, write_table
     from kineme.model import load_run
@@ -39,7 +39,7 @@ def detect(
     model, recordings = load_run(run), ClipStore(store)
     model.check(recordings, allow_preprocessing=allow_preprocessing)
     trained = Detector.load(detector or run / "results" / "detect.safetensors", model)
-    with bar("detect") as progress:
+    with progress_bar("detect") as progress:
         found = find(trained, recordings, device=device, progress=progress)
     path = out or run / "results" / f"segments-{recordings.path.resolve().name}.csv"
     write_table(found, path)

@@ -35,12 +35,12 @@ def linear(
         lr: Learning rate of the SGD probe, instead of the recipe's.
         baselines: Measure a random encoder and raw coordinates beside it.
     """
-    from kineme.commands.bars import bar
+    from kineme.commands.bar import progress_bar
     from kineme.evaluation import recognition
     from kineme.evaluation.task import open_task
 
     task = open_task(run, options)
-    with bar("linear") as progress:
+    with progress_bar("linear") as progress:
         found = recognition.linear(task, seed=seed, lr=lr, baselines=baselines, progress=progress)
     _report(task, *found)
 
@@ -58,12 +58,12 @@ def knn(run: Path, *, k: int = 1, seed: int = 0, baselines: bool = True, options
         seed: Seed of the random encoder.
         baselines: Measure a random encoder and raw coordinates beside it.
     """
-    from kineme.commands.bars import bar
+    from kineme.commands.bar import progress_bar
     from kineme.evaluation import recognition
     from kineme.evaluation.task import open_task
 
     task = open_task(run, options)
-    with bar("knn") as progress:
+    with progress_bar("knn") as progress:
         found = recognition.knn(task, k=k, seed=seed, baselines=baselines, progress=progress)
     _report(task, *found, *([f"k{k}"] if k != 1 else []))
 
@@ -90,7 +90,7 @@ def transfer(
         finetune: Fine-tune on the other store too, as a third measure.
         baselines: Measure a random encoder and raw coordinates beside it.
     """
-    from kineme.commands.bars import bar
+    from kineme.commands.bar import progress_bar
     from kineme.evaluation import finetune as tuning
     from kineme.evaluation import recognition
     from kineme.evaluation.task import open_task
@@ -98,11 +98,11 @@ def transfer(
     if options.store is None:
         raise KinemeError("transfer is to another data set than that of the pre-training; pass `store`")
     task = open_task(run, options)
-    with bar("transfer") as progress:
+    with progress_bar("transfer") as progress:
         found = recognition.transfer(task, seed=seed, lr=lr, baselines=baselines, progress=progress)
     _report(task, *found)
     if finetune:
-        with bar("finetune") as progress:
+        with progress_bar("finetune") as progress:
             found = tuning.finetune(task, from_scratch=baselines, seed=seed, progress=progress)
         _report(task, *found)
 
@@ -130,12 +130,12 @@ def finetune(
         batch_size: Clips per step, instead of the recipe's.
         seed: Seed of all that is drawn.
     """
-    from kineme.commands.bars import bar
+    from kineme.commands.bar import progress_bar
     from kineme.evaluation import finetune as tuning
     from kineme.evaluation.task import open_task
 
     task = open_task(run, options)
-    with bar("finetune") as progress:
+    with progress_bar("finetune") as progress:
         found = tuning.finetune(
             task,
             epochs=epochs,
@@ -176,12 +176,12 @@ def semi(
         batch_size: Clips per step, instead of the recipe's.
         seed: The first of the seeds; the others follow it.
     """
-    from kineme.commands.bars import bar
+    from kineme.commands.bar import progress_bar
     from kineme.evaluation import finetune as tuning
     from kineme.evaluation.task import open_task
 
     task = open_task(run, options)
-    with bar("semi") as progress:
+    with progress_bar("semi") as progress:
         result = tuning.semi(
             task,
             fractions=fractions or tuning.FRACTIONS,
@@ -235,7 +235,7 @@ def detect(
         baselines: Measure a random encoder and raw coordinates beside it.
     """
     from kineme.commands import tables
-    from kineme.commands.bars import bar
+    from kineme.commands.bar import progress_bar
     from kineme.evaluation.detection import finetune as tuning
     from kineme.evaluation.detection import protocol
     from kineme.evaluation.detection.classifier import Context
@@ -247,7 +247,7 @@ def detect(
         raise KinemeError("`epochs` and `lr` are of fine-tuning; set `finetune`, or leave them out")
     check_between("`context`", context, 0)
     task = open_task(run, options, rows_of=protocol.recorded)
-    with bar("detect") as progress:
+    with progress_bar("detect") as progress:
         result, found, detector = protocol.detect(
             task,
             windows_for(task.model.encoder, kind, window, step),

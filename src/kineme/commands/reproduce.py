@@ -41,7 +41,8 @@ def reproduce(
     from rich.console import Console
 
     from kineme.commands import tables
-    from kineme.commands.bars import ProgressLine, bar
+    from kineme.commands.bar import progress_bar
+    from kineme.commands.bars import ProgressLine
     from kineme.packaged import find_grid
     from kineme.reproduce import table
     from kineme.reproduce.grid import load_grid
@@ -66,7 +67,7 @@ def reproduce(
     def tell(failures: Failures) -> None:
         table.write(plan, rows(plan, failures))
 
-    hooks = Hooks(say=notes.print, tell=tell, bar=bar, callbacks=[ProgressLine()])
+    hooks = Hooks(say=notes.print, tell=tell, bar=progress_bar, callbacks=[ProgressLine()])
     failures = work_through(plan, only=only or [], hooks=hooks)
     done = rows(plan, failures)
     table.write(plan, done)

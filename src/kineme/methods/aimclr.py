@@ -13,15 +13,9 @@ from kineme import augment
 from kineme.clips.batches import Clips
 from kineme.encoders.base import MapEncoder, View
 from kineme.errors import check_between
+from kineme.losses.contrast import contrast_logits, distribution_divergence, info_nce, mined_info_nce
 from kineme.methods.base import Method
-from kineme.methods.contrast import (
-    KeyQueue,
-    check_contrast,
-    contrast_logits,
-    info_nce,
-    momentum_copy,
-    momentum_update,
-)
+from kineme.methods.contrast import KeyQueue, check_contrast, momentum_copy, momentum_update
 
 NOISE = 0.01  # standard deviation of the extreme view's noise, in the clips' units
 
@@ -186,26 +180,3 @@ def energy_attention_drop(feature_map: Tensor, threshold: float = 0.7) -> Tensor
         share = share * (entries.numel() / entries.sum().clamp_min(1))
         kept = entries.mul_(share)
     return feature_map * kept.to(feature_map.dtype)
-
-
-def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
-    """D3M: cross-entropy between the query's distribution over key and queue, held fixed, and another's."""
-    with torch.no_grad():
-        probability = F.softmax(target, dim=1)
-    return -(probability * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
-
-
-def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
-    """NNM: InfoNCE of the first query, its positives widened by the k nearest queue entries of every query.
-
-    Args:
-        logits: one (N, 1 + K) a query, the key first.
-        k: neighbours a query adds; the union with the key makes a row's positives.
-    """
-    with torch.no_grad():
-        positives = torch.zeros_like(logits[0], dtype=torch.bool)
-        positives[:, 0] = True
-        for each in logits:
-            positives.scatter_(1, each[:, 1:].topk(k, dim=1).indices + 1, True)
-    chosen = F.log_softmax(logits[0], dim=1).masked_fill(~positives, 0).sum(dim=1)
-    return -(chosen / positives.sum(dim=1)).mean()

@@ -13,16 +13,9 @@ from kineme import augment
 from kineme.clips.batches import Clips
 from kineme.encoders.base import DenseEncoder, Features, View
 from kineme.errors import check_between
+from kineme.losses.contrast import batch_logits, contrast_logits, info_nce
 from kineme.methods.base import Method
-from kineme.methods.contrast import (
-    KeyQueue,
-    batch_logits,
-    check_contrast,
-    contrast_logits,
-    info_nce,
-    momentum_copy,
-    momentum_update,
-)
+from kineme.methods.contrast import KeyQueue, check_contrast, momentum_copy, momentum_update
 
 CLUES = ("temporal", "spatial", "instance")
 CONTRASTS = (  # query, then the key and queue it is contrasted with: the instance is every clue's anchor

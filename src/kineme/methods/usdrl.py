@@ -26,8 +26,8 @@ from kineme.augment import (
 from kineme.clips.batches import Clips
 from kineme.encoders.base import DenseEncoder, Features, View
 from kineme.errors import KinemeError, check_between
+from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
 from kineme.methods.base import Method
-from kineme.methods.decorrelation import cross_correlation, similarity, spread, variance_covariance
 
 VIEWS = 4
 

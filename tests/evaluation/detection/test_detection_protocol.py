@@ -13,7 +13,6 @@ import torch
 from evaluation.detection.recordings import CLASSES, write_recordings
 
 from kineme.checkpoints import save_encoder
-from kineme.model import Model, load_run
 from kineme.clips.store import ClipStore
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
@@ -26,6 +25,7 @@ from kineme.evaluation.detection.found import find, write_table
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.results import RANDOM, RAW, Result
 from kineme.evaluation.task import Task, open_task
+from kineme.model import Model, load_run
 
 WINDOWS = Windows("centred", 8, 1)
 ALONE = Context()
