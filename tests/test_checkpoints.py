@@ -13,22 +13,17 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from kineme.checkpoints import (
-    build_encoder,
-    build_method,
-    from_authors,
-    load_pretrained,
-    random_like,
-    save_encoder,
-)
+from kineme.checkpoints import build_encoder, build_method, from_authors, save_encoder
+from kineme.config import config_from_dict
 from kineme.encoders import STGCN, ClipShape, Encoder
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.methods import AimCLR
+from kineme.model import load_run, random_like
 from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick3", ["hip", "neck", "head"], [None, "hip", "neck"])
-SHAPE = ClipShape(STICK, 8, 2)
+SHAPE = ClipShape(STICK, 8, 2, "bone")
 PREPROCESSING = get_preprocessing("plain", facing=True)
 CONFIG: dict[str, Any] = {
     "data": {"store": "moves", "split": "all", "stream": "bone", "frames": 8},
@@ -68,7 +63,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "run" / "model.safetensors"
     save_encoder(path, original, PREPROCESSING, CONFIG)
     for place in (path, path.parent, str(path.parent)):
-        found = load_pretrained(place)
+        found = load_run(place)
         assert not found.encoder.training
         assert torch.equal(found.encoder(clips()).clip, original.eval()(clips()).clip)
         assert (found.method, found.stream, found.preprocessing, found.crop) == (
@@ -77,7 +72,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
             PREPROCESSING,
             1.0,
         )
-        assert found.config == CONFIG
+        assert found.config == config_from_dict(CONFIG, "test").to_dict()
         assert found.encoder.shape == SHAPE
 
 
@@ -95,12 +90,12 @@ def test_the_same_weights_make_the_same_file_and_fingerprint(tmp_path: Path) -> 
     assert first.read_bytes() == second.read_bytes()
     other = tmp_path / "c.safetensors"
     save_encoder(other, encoder(1), PREPROCESSING, CONFIG)
-    assert load_pretrained(first).weights == load_pretrained(second).weights != load_pretrained(other).weights
+    assert load_run(first).weights == load_run(second).weights != load_run(other).weights
 
 
 @torch.no_grad()
 def test_a_random_encoder_is_like_the_trained_one_but_for_its_weights(tmp_path: Path) -> None:
-    trained = load_pretrained(save(tmp_path / "model.safetensors"))
+    trained = load_run(save(tmp_path / "model.safetensors"))
     torch.manual_seed(5)
     before = torch.get_rng_state()
     first, again, other = (random_like(trained, seed) for seed in (7, 7, 8))
@@ -130,9 +125,9 @@ def test_a_full_disk_keeps_the_earlier_file(
 
 def test_nothing_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"nothing: no such weights; train with `kineme pretrain`"):
-        load_pretrained(tmp_path / "nothing")
+        load_run(tmp_path / "nothing")
     with pytest.raises(KinemeError, match=r"model\.safetensors: no such weights"):
-        load_pretrained(tmp_path)
+        load_run(tmp_path)
 
 
 def test_damage_is_named(tmp_path: Path) -> None:
@@ -141,17 +136,17 @@ def test_damage_is_named(tmp_path: Path) -> None:
     for damaged in (b"", whole[: len(whole) // 2], b"\xff" * 200):
         path.write_bytes(damaged)
         with pytest.raises(
-            KinemeError, match=r"model\.safetensors: not a model that this Kineme wrote"
+            KinemeError, match=r"model\.safetensors: not a model that this Kineme can load"
         ) as caught:
-            load_pretrained(path)
+            load_run(path)
         assert "\n" not in str(caught.value)
 
 
 def test_a_stranger_s_safetensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_file({"weight": torch.zeros(3)}, path)
-    with pytest.raises(KinemeError, match="not a model that this Kineme wrote"):
-        load_pretrained(path)
+    with pytest.raises(KinemeError, match="not a model that this Kineme can load"):
+        load_run(path)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +163,8 @@ def test_a_stranger_s_safetensors_is_refused(tmp_path: Path) -> None:
 def test_a_description_that_does_not_fit_the_weights_is_refused(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    with pytest.raises(KinemeError, match="not a model that this Kineme wrote"):
-        load_pretrained(save(tmp_path / "model.safetensors", **changes))
+    with pytest.raises(KinemeError, match="not a model that this Kineme can load"):
+        load_run(save(tmp_path / "model.safetensors", **changes))
 
 
 def test_an_unknown_system_is_refused() -> None:

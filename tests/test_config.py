@@ -116,13 +116,16 @@ def test_every_setting_has_a_line_of_help(method: str, encoder: str) -> None:
         (("name: stgcn", "name: stgcn\n  channels: 3"), "line 9: encoder.channels is 3; it must be a list"),
         (("epochs: 2", "epochs: 0"), "train.epochs is 0; it must be at least 1"),
         (("epochs: 2", "seed: -1"), "train.seed is -1; it must be at least 0"),
-        (("aimclr", "aimcrl"), "no method is called 'aimcrl'; did you mean aimclr?"),
-        (("stgcn", "resnet"), "no encoder is called 'resnet'; there are stgcn, "),
+        (("aimclr", "aimcrl"), "unknown method 'aimcrl'; did you mean aimclr?"),
+        (("stgcn", "resnet"), "unknown encoder 'resnet'; there are stgcn, "),
         (
             ("  name: aimclr", "  queue: 3"),
             "mine.yaml: names no method; write `method:` and below it `name: ...`",
         ),
-        (("  frames: 8", ""), "mine.yaml: not a recipe; it has the sections data, train, method, encoder"),
+        (
+            ("  frames: 8", ""),
+            "mine.yaml: not a recipe; it has the sections data, train, method, encoder, evaluate",
+        ),
         (
             ("epochs: 2", "schedule: cosine\n  milestones: [1]"),
             "train.milestones have no effect under a cosine",
@@ -155,7 +158,7 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
         (["--method.extreme", "maybe"], "--method.extreme is maybe; it must be true or false"),
         (["--train.batch_size=1"], "train.batch_size is 1; it must be at least 2"),
         (["--train.epochs"], "--train.epochs needs a value"),
-        (["--method.name=usdlr"], "no method is called 'usdlr'; did you mean usdrl?"),
+        (["--method.name=usdlr"], "unknown method 'usdlr'; did you mean usdrl?"),
         (["--train.schedule=cosine", "--train.milestones=[1]"], "train.milestones have no effect"),
         (["epochs=3"], "epochs=3"),
     ],

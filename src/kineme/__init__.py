@@ -1,3 +1,16 @@
-"""Kineme: self-supervised learning of human motion from skeletons."""
+"""Kineme: self-supervised learning of human motion from skeletons.
 
-__version__ = "0.1.0"
+    import kineme
+
+    kineme.prepare("poses", "recordings", "stores/mine")
+    model = kineme.pretrain("usdrl-small", "runs/mine", store="stores/mine")
+    features = model.embed("recordings/walk.csv")
+
+The public names stand in `__init__.pyi`; each is imported when it is first asked for.
+"""
+
+import lazy_loader
+
+__version__ = "0.2.0.dev0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

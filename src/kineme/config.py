@@ -1,18 +1,19 @@
 """A run's settings: typed, complete, read from a recipe's YAML and overridden on the command line.
 
-    data:     which clips, and what of them               (DataConfig)
-    train:    how long, how fast, on what                 (TrainConfig)
-    method:   name and the keyword arguments of a class in METHODS
-    encoder:  name and the keyword arguments of a class in ENCODERS
+    data:     which clips, and what of them                  (DataConfig)
+    train:    how long, how fast, on what                    (TrainConfig)
+    method:   name and the keyword arguments of a method
+    encoder:  name and the keyword arguments of an encoder
+    evaluate: the settings of the protocols that measure it  (EvaluateConfig)
 
 Every key has a default, a type and a line of help that come from the classes themselves, so a new method or
-encoder is configurable as soon as it is registered.
+encoder is configurable as soon as it is registered, or named by its dotted path.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,24 +21,28 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from kineme.arguments import did_you_mean, explain
+from kineme.encoders import ENCODERS
 from kineme.errors import KinemeError
+from kineme.methods import METHODS
+from kineme.packaged import published_recipe
 
-SECTIONS = ("data", "train", "method", "encoder")
+SECTIONS = ("data", "train", "method", "encoder", "evaluate")
+NAMED = ("method", "encoder")  # sections that name a class
 
 
 @dataclass
 class DataConfig:
-    """Which clips are learned from, and what of them the encoder sees.
+    """Which clips are trained on, and what of them the encoder sees.
 
     Args:
         store: Path of the clip store.
-        preprocessing: That the store must have, such as `agcn`; left out, any will do.
+        preprocessing: Preprocessing that the store must have, such as `agcn`; any if left out.
         split: Published split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`;
             `all` takes every clip.
-        stream: What of the skeleton: joints, bones or their motion.
+        stream: Input modality.
         frames: T, frames that each view is resized to.
-        window: Cut longer recordings into windows of so many frames, each half over the one before, and take
-            each as a clip, as untrimmed recordings need; 0 takes every recording whole.
+        window: Cut recordings into windows of this many frames, with 50 % overlap, and train on each as a
+            clip, as untrimmed recordings need; 0 takes every recording whole.
     """
 
     store: str | None = None
@@ -48,48 +53,139 @@ class DataConfig:
     window: int = 0
 
 
+Optimizer = Literal["sgd", "adam", "adamw"]
+Logger = Literal["csv", "tensorboard", "wandb"]
+
+
 @dataclass
 class TrainConfig:
     """How the method is trained.
 
     Args:
         epochs: Passes over the training clips.
-        minutes: Train for about so long instead: as many epochs as fit, by the time of the first steps;
-            milestones and warm-up keep their share of training. Looks at the accuracy are not counted.
-        batch_size: Clips a step and device; incomplete batches are left out.
+        minutes: Train for about this long instead: as many epochs as fit, by the time of the first steps;
+            milestones and warm-up keep their share of training. Time spent in the online kNN is excluded.
+        batch_size: Clips per step and device; incomplete batches are left out.
+        accumulate: Batches whose gradients are added up before each step of the optimiser.
         optimizer: Stochastic gradient descent with momentum, Adam, or Adam with decoupled weight decay.
-        lr: Learning rate at the start.
-        momentum: Of SGD.
+        lr: Initial learning rate.
+        momentum: Momentum of SGD.
         weight_decay: L2 penalty.
-        schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` lets it fall to zero.
+        clip_gradients: Largest norm of the gradient; unlimited if left out.
+        schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` decays it to zero.
         milestones: Epochs after which a `step` schedule lowers the rate.
-        warmup: Epochs over which the rate rises linearly to its start.
+        warmup: Epochs over which the rate rises linearly to its initial value.
         precision: Arithmetic of the networks; `auto` is bfloat16 where the processor has it. Losses and
-            weights are float32 always.
+            weights are always float32.
         device: `auto`, `cpu` or `cuda`.
-        devices: How many of them; more than one trains with DistributedDataParallel.
-        seed: Of weights, order and views.
-        save_every: Epochs between two checkpoints.
-        knn_every: Epochs between two looks at the nearest-neighbour accuracy, where clips have labels; 0 for
-            never. Labels are used for looking only.
+        devices: Devices per node; more than one trains with DistributedDataParallel.
+        nodes: Machines, started by torchrun or SLURM.
+        seed: Seed of initialisation, shuffling and augmentation.
+        save_every: Save a checkpoint every N epochs.
+        knn_every: Run the online kNN every N epochs, where clips have labels; 0 for never. Labels are used
+            for monitoring only.
+        loggers: Log every epoch to these as well: CSV and TensorBoard files in the run directory, or Weights
+            & Biases.
     """
 
     epochs: int = 300
     minutes: float | None = None
     batch_size: int = 128
-    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    accumulate: int = 1
+    optimizer: Optimizer = "sgd"
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 1e-4
+    clip_gradients: float | None = None
     schedule: Literal["step", "cosine"] = "step"
     milestones: tuple[int, ...] = ()
     warmup: float = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1
+    nodes: int = 1
     seed: int = 0
     save_every: int = 1
     knn_every: int = 5
+    loggers: tuple[Logger, ...] = ()
+
+
+@dataclass
+class LinearConfig:
+    """The published linear probe: a linear layer on frozen features, trained by SGD.
+
+    Args:
+        lr: Learning rate, multiplied by 0.1 after each milestone; needed for `evaluate linear`.
+        batch_size: Clips per step; the last batch of an epoch is smaller.
+        epochs: Passes over the training features.
+        milestones: Epochs after which the rate falls.
+        init_std: Standard deviation of the normal initial weights (biases 0); by default PyTorch's Linear.
+    """
+
+    lr: float | None = None
+    batch_size: int = 128
+    epochs: int = 100
+    milestones: tuple[int, ...] = (80,)
+    init_std: float | None = None
+
+
+@dataclass
+class FinetuneConfig:
+    """Training of the whole encoder with labels.
+
+    Args:
+        lr: Initial learning rate, multiplied by 0.1 after each milestone; needed for `evaluate finetune`.
+        batch_size: Clips per step.
+        epochs: Passes over the labelled clips.
+        milestones: Epochs after which the rate falls.
+        optimizer: As of pre-training.
+        weight_decay: L2 penalty.
+        min_crop: Views are windows of at least this share of a clip's frames.
+        shear: Amplitude of the shear's off-diagonal entries.
+        pad_crop: Mirror frames on at both ends and crop at random, as AimCLR does.
+    """
+
+    lr: float | None = None
+    batch_size: int = 128
+    epochs: int = 100
+    milestones: tuple[int, ...] = (80,)
+    optimizer: Optimizer = "sgd"
+    weight_decay: float = 1e-4
+    min_crop: float = 1.0
+    shear: float = 0.0
+    pad_crop: bool = False
+
+
+@dataclass
+class FusionConfig:
+    """Weights of the streams when their scores are added.
+
+    Args:
+        joint: Weight of the joint stream.
+        bone: Weight of the bone stream.
+        motion: Weight of the motion stream.
+    """
+
+    joint: float = 1.0
+    bone: float = 1.0
+    motion: float = 1.0
+
+
+@dataclass
+class EvaluateConfig:
+    """How the encoder is measured: the settings of the protocols.
+
+    Args:
+        crop: Share of a clip's frames, about its centre, that evaluation looks at.
+        linear: The linear probe.
+        finetune: Fine-tuning, on all labels or few.
+        fusion: Fusion of streams.
+    """
+
+    crop: float = 1.0
+    linear: LinearConfig = field(default_factory=LinearConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
 
 
 @dataclass
@@ -100,6 +196,7 @@ class Config:
     train: TrainConfig
     method: dict[str, Any]
     encoder: dict[str, Any]
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, as they stand in a run's config.yaml."""
@@ -116,14 +213,12 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
     """
     text = _read(recipe)
     given = _mapping(yaml.safe_load(text), recipe)
-    names = {
-        room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in SECTIONS[2:]
-    }
+    names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in NAMED}
     parser = make_parser(names["method"], names["encoder"])
     known = list(_known(parser))
     lines = dict(_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
     for key, line in lines.items():
-        if key not in known and key not in SECTIONS:
+        if key not in known and not any(each.startswith(f"{key}.") for each in known):
             raise KinemeError(f"{recipe}, line {line}: unknown key {key!r}{_nearest(key, known)}")
     for override in overrides:
         key = override.partition("=")[0]
@@ -146,7 +241,7 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
 def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
     """The inverse of `Config.to_dict`; `where` names the file in errors."""
     given = _upgraded(_mapping(data, where))
-    parser = make_parser(*(_name(given, room, where) for room in SECTIONS[2:]))
+    parser = make_parser(*(_name(given, room, where) for room in NAMED))
     try:
         return _config(parser.parse_object(dict(given), defaults=True))
     except Exception as error:
@@ -154,22 +249,28 @@ def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
 
 
 def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
-    """Settings as runs of version 0.1 wrote them, under today's keys."""
+    """Settings as runs of version 0.1 wrote them, under today's keys.
+
+    Those had no `evaluate`: a method's protocols were those of its results on NTU-60, cross-subject.
+    """
     data = dict(given.get("data", {}))
-    if "recipe" in data:
-        data["preprocessing"] = data.pop("recipe")
-    return {**given, "data": data}
+    if "recipe" not in data:
+        return given
+    data["preprocessing"] = data.pop("recipe")
+    method, encoder = (given[section].get("name") for section in NAMED)
+    recipe = published_recipe(method, encoder)
+    if recipe is None or "evaluate" in given:
+        return {**given, "data": data}
+    evaluate = yaml.safe_load(_read(recipe))["evaluate"]
+    min_crop = given["method"].get("min_crop")  # fine-tuning took its views from the method
+    if min_crop is not None:
+        evaluate["finetune"]["min_crop"] = min_crop
+    return {**given, "data": data, "evaluate": evaluate}
 
 
 def make_parser(method: str, encoder: str) -> ArgumentParser:
     """The parser of a recipe's keys, for one method and one encoder."""
-    from kineme.encoders import ENCODERS
-    from kineme.methods import METHODS
-
-    for kind, name, known in (("method", method, METHODS), ("encoder", encoder, ENCODERS)):
-        if name not in known:
-            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-            raise KinemeError(f"no {kind} is called {name!r}{hint}")
+    method_class, encoder_class = METHODS[method], ENCODERS[encoder]
     parser = ArgumentParser(
         prog="kineme pretrain RECIPE",
         exit_on_error=False,
@@ -179,10 +280,11 @@ def make_parser(method: str, encoder: str) -> ArgumentParser:
     )
     parser.add_class_arguments(DataConfig, "data", as_group=True)
     parser.add_class_arguments(TrainConfig, "train", as_group=True)
-    parser.add_argument("--method.name", type=str, default=method, help="Which method trains the encoder.")
-    parser.add_class_arguments(METHODS[method], "method", skip={"encoder"}, as_group=True)
-    parser.add_argument("--encoder.name", type=str, default=encoder, help="Which encoder is trained.")
-    parser.add_class_arguments(ENCODERS[encoder], "encoder", skip={"shape"}, as_group=True)
+    parser.add_argument("--method.name", type=str, default=method, help="Method that trains the encoder.")
+    parser.add_class_arguments(method_class, "method", skip={"encoder"}, as_group=True)
+    parser.add_argument("--encoder.name", type=str, default=encoder, help="Encoder that is trained.")
+    parser.add_class_arguments(encoder_class, "encoder", skip={"shape"}, as_group=True)
+    parser.add_class_arguments(EvaluateConfig, "evaluate", as_group=True)
     return parser
 
 
@@ -193,11 +295,14 @@ def _config(settings: Namespace) -> Config:
         train=TrainConfig(**plain["train"]),
         method=plain["method"],
         encoder=plain["encoder"],
+        evaluate=_evaluate(plain["evaluate"]),
     )
     for key, value, least in (
         ("train.epochs", config.train.epochs, 1),
         ("train.batch_size", config.train.batch_size, 2),
+        ("train.accumulate", config.train.accumulate, 1),
         ("train.devices", config.train.devices, 1),
+        ("train.nodes", config.train.nodes, 1),
         ("train.save_every", config.train.save_every, 1),
         ("train.lr", config.train.lr, 0),
         ("train.momentum", config.train.momentum, 0),
@@ -212,11 +317,29 @@ def _config(settings: Namespace) -> Config:
             raise KinemeError(f"{key} is {value}; it must be at least {least}")
     if config.train.minutes is not None and config.train.minutes <= 0:
         raise KinemeError(f"train.minutes is {config.train.minutes:g}; it must be over 0")
-    if config.train.minutes is not None and config.train.devices > 1:
+    if config.train.minutes is not None and config.train.devices * config.train.nodes > 1:
         raise KinemeError("train.minutes is for one device, since several count apart; set train.epochs")
+    if config.train.clip_gradients is not None and config.train.clip_gradients <= 0:
+        raise KinemeError(f"train.clip_gradients is {config.train.clip_gradients:g}; it must be over 0")
+    if not 0 < config.evaluate.crop <= 1:
+        raise KinemeError(f"evaluate.crop is {config.evaluate.crop:g}; it must be over 0 and at most 1")
     if config.train.schedule == "cosine" and config.train.milestones:
         raise KinemeError("train.milestones have no effect under a cosine schedule; drop one of the two")
     return config
+
+
+def _evaluate(plain: Mapping[str, Any]) -> EvaluateConfig:
+    """From what jsonargparse gives for nested dataclasses."""
+    return EvaluateConfig(
+        crop=plain["crop"],
+        linear=LinearConfig(**_as_dict(plain["linear"])),
+        finetune=FinetuneConfig(**_as_dict(plain["finetune"])),
+        fusion=FusionConfig(**_as_dict(plain["fusion"])),
+    )
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else asdict(value)
 
 
 def _read(path: Path) -> str:
@@ -251,13 +374,13 @@ def _override(overrides: Sequence[str], option: str) -> str | None:
 
 
 def _keys(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, int]]:
-    """Dotted keys of a document's first two levels, with their lines."""
+    """Dotted keys of a document, with their lines; what a class takes as a mapping is not gone into."""
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
         yield f"{prefix}{key.value}", key.start_mark.line + 1
-        if not prefix:
-            yield from _keys(value, f"{key.value}.")
+        if not prefix or prefix == "evaluate.":
+            yield from _keys(value, f"{prefix}{key.value}.")
 
 
 def _known(parser: ArgumentParser) -> Iterator[str]:

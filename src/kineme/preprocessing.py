@@ -363,8 +363,8 @@ def _upwards(layout: Layout, joint: int) -> list[int]:
 def _facing(layout: Layout, preprocessing: str) -> tuple[int, int]:
     if layout.facing is None:
         raise KinemeError(
-            f"preprocessing {preprocessing} turns bodies by their shoulders, and layout {layout.name!r} names "
-            "none; add 'facing' joints to the layout, or use plain"
+            f"preprocessing {preprocessing} turns bodies by their shoulders, and layout {layout.name!r} "
+            "names none; add 'facing' joints to the layout, or use plain"
         )
     return layout.facing
 

@@ -11,9 +11,10 @@ import torch
 from golden_fill import load_filled
 
 from kineme.__main__ import main
-from kineme.checkpoints import from_authors, load_pretrained
+from kineme.checkpoints import from_authors
 from kineme.generate import generate_store
-from kineme.training.run import load_run_config
+from kineme.model import load_run
+from kineme.training.directory import load_run_config
 
 PUBLISHED = {  # golden weights → what the run's settings must say of their sizes
     "aimclr": ("aimclr", {"name": "stgcn"}, {"queue": 512, "projection": 128}, 50, "crossclr"),
@@ -39,7 +40,7 @@ def test_a_converted_checkpoint_gives_the_published_features(name: str, tmp_path
     path, run = checkpoint(tmp_path, name), tmp_path / "run"
     assert main(["convert", system, str(path), str(run), "--stream", "bone"]) == 0
     assert {each.name for each in run.iterdir()} == {"config.yaml", "model.safetensors"}
-    found = load_pretrained(run)
+    found = load_run(run)
     assert (found.method, found.stream, found.preprocessing.id) == (system, "bone", preprocessing)
     config = load_run_config(run)
     assert found.config == config.to_dict()
@@ -59,7 +60,7 @@ def test_a_converted_checkpoint_can_be_evaluated(tmp_path: Path) -> None:
     )
     run = tmp_path / "run"
     assert main(["convert", "aimclr", str(checkpoint(tmp_path)), str(run), "--split", "odd-even"]) == 0
-    words = ["evaluate", "knn", str(run), "--store", str(store), "--baselines", "false", "--device", "cpu"]
+    words = ["evaluate", "knn", str(run), "--store", str(store), "--no-baselines", "--device", "cpu"]
     assert main(words) == 0
     (result,) = (run / "results").glob("*.json")
     assert json.loads(result.read_text())["preprocessing"] == "crossclr"
@@ -71,12 +72,12 @@ def test_an_existing_run_is_replaced_only_when_asked(
     words = ["convert", "usdrl", str(checkpoint(tmp_path, "usdrl_sttr")), str(tmp_path / "run")]
     assert main(words) == 0
     assert main(words) == 2
-    assert "holds a run already; pass --overwrite or another" in capsys.readouterr().err
+    assert "holds a run already; set --overwrite to replace it" in capsys.readouterr().err
     assert main([*words, "--overwrite"]) == 0
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").touch()
     assert main([*words[:3], str(tmp_path / "thesis"), "--overwrite"]) == 2
-    assert "exists and is no run directory" in capsys.readouterr().err
+    assert "holds chapter.tex, which belongs to no run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from kineme.checkpoints import load_pretrained, save_encoder
+from kineme.checkpoints import save_encoder
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear, transfer
@@ -19,6 +19,7 @@ from kineme.evaluation import finetune
 from kineme.evaluation.results import RANDOM, RAW, Predictions, Result
 from kineme.layouts import Layout
 from kineme.metrics.accuracy import top_k
+from kineme.model import load_run
 from kineme.preprocessing import Preprocessing, get_preprocessing
 
 PLAIN = get_preprocessing("plain")
@@ -83,7 +84,7 @@ def test_knn_reports_the_encoder_and_its_baselines(run, capsys):
         24,
     )
     assert result.fingerprint == ClipStore(run.parent / "moves").manifest.fingerprint
-    assert result.weights == load_pretrained(run).weights
+    assert result.weights == load_run(run).weights
     assert result.baselines[RAW]["knn"].value == 100.0  # directions of the hand: nothing to learn
     assert np.trace(result.confusion_matrix) / 24 * 100 == pytest.approx(result.scores["knn"].value)
     shown = capsys.readouterr().out

@@ -12,7 +12,7 @@ import torch
 from golden_fill import GOLDEN
 
 from kineme.__main__ import main
-from kineme.checkpoints import load_pretrained, random_like
+from kineme.model import load_run, random_like
 
 TINY = {
     "aimclr-small": ["method.queue=8", "encoder.channels=[8]", "data.frames=16"],
@@ -38,7 +38,7 @@ def trains(recipe: str, store: Path, run: Path, *settings: str) -> None:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     assert len(losses) == 2
     assert np.isfinite(losses).all()
-    trained = load_pretrained(run)
+    trained = load_run(run)
     assert trained.epochs == 2
     before = dict(random_like(trained, trained.config["train"]["seed"]).encoder.named_parameters())
     still = [

@@ -18,9 +18,9 @@ import pytest
 from conftest import write_store
 
 from kineme.__main__ import USAGE_ERROR, main
-from kineme.checkpoints import load_pretrained
 from kineme.evaluation.results import Result
-from kineme.training.run import load_run_config
+from kineme.model import load_run
+from kineme.training.directory import load_run_config
 
 AIMCLR = """\
 data: {split: odd-even, frames: 8}
@@ -333,14 +333,14 @@ def test_a_grid_that_was_killed_goes_on(here: Path, moment: str) -> None:
     process.send_signal(signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
     if "aimclr" in moment:
-        epochs = load_pretrained(here / "killed" / "runs" / "aimclr-moves-joint").epochs
+        epochs = load_run(here / "killed" / "runs" / "aimclr-moves-joint").epochs
         assert epochs is not None
         assert epochs < 12
     for out in ("killed", "whole"):
         assert main([*words[3:], out]) == 0
     for name in ("aimclr", "usdrl"):
         killed, whole = (here / out / "runs" / f"{name}-moves-joint" for out in ("killed", "whole"))
-        assert load_pretrained(killed).weights == load_pretrained(whole).weights
+        assert load_run(killed).weights == load_run(whole).weights
     same = ("recipe", "score", "state", "obtained", "low", "high", "baseline", "epochs")
     killed_rows, whole_rows = (
         [[row[key] for key in same] for row in rows(here / out)] for out in ("killed", "whole")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from kineme.checkpoints import Pretrained
 from kineme.clips.splits import split_rows
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
@@ -20,6 +19,7 @@ from kineme.layouts import LAYOUTS, Layout, match_layout
 from kineme.methods import METHODS
 from kineme.metrics.accuracy import top_k
 from kineme.metrics.neighbours import nearest_label
+from kineme.model import Model
 from kineme.preprocessing import get_preprocessing
 
 PLAIN = get_preprocessing("plain", facing=True)
@@ -45,7 +45,7 @@ class Flat(Encoder):
         return Features(clip=clips.flatten(1))
 
 
-def pretrained(frames: int = 4, bodies: int = 1, **changes) -> Pretrained:
+def pretrained(frames: int = 4, bodies: int = 1, **changes) -> Model:
     encoder = Flat(ClipShape(STICK, frames, bodies))
     values = {
         "encoder": encoder,
@@ -56,7 +56,7 @@ def pretrained(frames: int = 4, bodies: int = 1, **changes) -> Pretrained:
         "weights": "0" * 64,
         **changes,
     }
-    return Pretrained(**values)
+    return Model(**values)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from kineme.checkpoints import build_encoder, build_method, load_pretrained, save_encoder
+from kineme.checkpoints import build_encoder, build_method, save_encoder
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.clips.subsets import label_subset
@@ -27,6 +27,7 @@ from kineme.evaluation.linear import Epoch
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result
 from kineme.evaluation.task import Task, open_task
 from kineme.metrics.accuracy import top_k
+from kineme.model import load_run
 from kineme.preprocessing import get_preprocessing
 
 ENCODERS = {
@@ -112,7 +113,7 @@ def test_what_can_be_told_apart_is_learned(tmp_path: Path, moves: Path, method: 
 
 def test_the_pre_trained_encoder_itself_stays_as_it_is(task: Task, run: Path) -> None:
     classify(task, task.pretrained, task.train, settings_for("usdrl", 12, **QUICK))
-    state, before = task.pretrained.encoder.state_dict(), load_pretrained(run).encoder.state_dict()
+    state, before = task.pretrained.encoder.state_dict(), load_run(run).encoder.state_dict()
     assert all(torch.equal(state[name], before[name]) for name in before)
     assert not task.pretrained.encoder.training
 

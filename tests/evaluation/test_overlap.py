@@ -9,18 +9,18 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from kineme.checkpoints import Pretrained
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.overlap import seen_in_pretraining, unseen_test_clips
+from kineme.model import Model
 
 
-def trained_on(store: Path | None, split: str = "odd-even") -> Pretrained:
+def trained_on(store: Path | None, split: str = "odd-even") -> Model:
     """All that is asked of an encoder here: its configuration."""
     config = {"data": {"store": None if store is None else str(store), "split": split}}
-    return cast(Pretrained, SimpleNamespace(config=config))
+    return cast(Model, SimpleNamespace(config=config))
 
 
 def test_the_test_part_of_the_pre_training_s_split_is_unseen(tmp_path: Path, moves: Path) -> None:

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import torch
 from golden_fill import GOLDEN, golden_inputs, load_filled, load_golden
+from stepping import drawn, step
 from torch import Tensor
 
 from kineme.authors.aimclr import authors_name
 from kineme.checkpoints import from_authors
 from kineme.clips.batches import Clips
-from kineme.encoders.base import ClipShape
+from kineme.encoders.base import ClipShape, View
 from kineme.encoders.stgcn import STGCN
 from kineme.layouts import LAYOUTS, Layout
-from kineme.methods.aimclr import AimCLR, distribution_divergence, energy_attention_drop, mined_info_nce
-from kineme.methods.contrast import contrast_logits, info_nce
+from kineme.losses.contrast import contrast_logits, distribution_divergence, info_nce, mined_info_nce
+from kineme.methods.aimclr import AimCLR, energy_attention_drop
 from kineme.streams import to_stream
 
 NTU = LAYOUTS["ntu25"]
@@ -104,7 +105,7 @@ def test_the_divergence_holds_its_target_fixed() -> None:
 def test_a_training_step_agrees_with_the_published_program(name: str, mining: int) -> None:
     method, golden = published(), load_golden(f"aimclr_{name}.npz")
     views = golden_inputs(load_golden("aimclr_encoder.npz"), VIEW, VIEW, VIEW)
-    losses = method.loss(tuple(views), mining=mining)
+    losses = step(method, tuple(views), progress=0.9 if mining else 0.0)
     for term in TERMS:
         assert_agrees(losses[term], golden["loss" if term == "loss" else f"loss_{term}"])
     assert_agrees(method.queue.keys[:8].T, golden["queue_after"])
@@ -127,9 +128,9 @@ def test_a_training_step_agrees_with_the_published_program(name: str, mining: in
         assert abs(gradient.sum().item() - total) <= 1e-3 * norm * math.sqrt(gradient.numel()), key
 
 
-def small(**settings: float) -> AimCLR:
+def small(stream: str = "joint", **settings: float) -> AimCLR:
     torch.manual_seed(0)
-    encoder = STGCN(ClipShape(STICK, 8, 1), channels=(4, 8), strided=(1,))
+    encoder = STGCN(ClipShape(STICK, 8, 1, stream), channels=(4, 8), strided=(1,))
     return AimCLR(encoder, **{"queue": 20, "projection": 6} | settings)
 
 
@@ -139,8 +140,8 @@ def clips(count: int = 5) -> Clips:
     return Clips(frames, length.cumsum(0) - length, length)
 
 
-def views(method: AimCLR, stream: str = "joint", seed: int = 0) -> tuple[Tensor, ...]:
-    return method.views(clips(), stream, torch.Generator().manual_seed(seed))
+def views(method: AimCLR, seed: int = 0) -> tuple[Tensor, ...]:
+    return drawn(method, clips(), seed)
 
 
 def test_views_are_an_extreme_and_two_normal_ones_that_repeat_with_the_generator() -> None:
@@ -156,7 +157,7 @@ def test_views_are_an_extreme_and_two_normal_ones_that_repeat_with_the_generator
 def test_only_the_extreme_view_loses_an_axis() -> None:
     point = torch.tensor([1.0, 2.0, 3.0])
     still = Clips(point.expand(9, 1, 3, 3).contiguous(), torch.zeros(200).long(), torch.full((200,), 9))
-    extreme, query, key = small().views(still, "joint", torch.Generator().manual_seed(0))
+    extreme, query, key = drawn(small(), still, 0)
     lost = (extreme.abs().amax(dim=(2, 3, 4)) == 0).sum(1)
     assert set(lost.tolist()) == {0, 1}
     assert 70 < (lost == 1).sum() < 130
@@ -165,29 +166,46 @@ def test_only_the_extreme_view_loses_an_axis() -> None:
 
 
 def test_views_take_the_stream_after_augmentation() -> None:
-    joint, motion = views(small(min_crop=0.5)), views(small(min_crop=0.5), "motion")
+    joint, motion = views(small(min_crop=0.5)), views(small("motion", min_crop=0.5))
     for view, moved in zip(joint, motion, strict=True):
         assert torch.equal(moved, to_stream(view, "motion", STICK))
 
 
 def test_mining_begins_after_its_share_of_training() -> None:
-    method = small(mining=2, mining_from=0.5)
-    assert [method.loss_options(progress)["mining"] for progress in (0, 0.49, 0.5, 0.9)] == [0, 0, 2, 2]
-    assert small(mining=0).loss_options(0.9) == {"mining": 0}
+    method = small(mining=2, mining_from=0.5).eval()
+    batch = [View(view) for view in views(method)]
+    before, at, after = (method.loss(batch, progress)["infonce"] for progress in (0.49, 0.5, 0.9))
+    assert before == small(mining=0).eval().loss(batch, 0.9)["infonce"]
+    assert at == after != before
+
+
+def test_a_loss_changes_nothing_and_the_hooks_do() -> None:
+    method = small(momentum=0.5).eval()
+    with torch.no_grad():
+        for parameter in method.encoder.parameters():
+            parameter.add_(1)
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    outputs = method.loss([View(view) for view in views(method)], 0.0)
+    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
+    method.before_step(0.0)
+    name = "encoder.blocks.0.spatial.weight"
+    torch.testing.assert_close(method.state_dict()[f"key_{name}"], before[f"key_{name}"] + 0.5)
+    method.after_step(outputs, 0.0)
+    torch.testing.assert_close(method.queue.keys[:5], outputs["keys"])
 
 
 def test_without_the_extreme_view_it_is_skeletonclr() -> None:
     method = small(extreme=False)
     pair = views(method)
     assert len(pair) == 2
-    losses = method.loss(pair)
+    losses = step(method, pair)
     assert set(losses) == {"infonce", "loss"}
     assert losses["loss"] is losses["infonce"]
 
 
 def test_only_the_query_side_learns() -> None:
     method = small()
-    method.loss(views(method))["loss"].backward()
+    step(method, views(method))["loss"].backward()
     for name, parameter in method.named_parameters():
         assert (parameter.grad is None) == name.startswith("key_"), name
 
@@ -195,9 +213,9 @@ def test_only_the_query_side_learns() -> None:
 def test_losses_stay_in_float32_under_mixed_precision() -> None:
     method = small().eval()
     batch = views(method)
-    full = small().eval().loss(batch)
+    full = step(small().eval(), batch)
     with torch.autocast("cpu", torch.bfloat16):
-        half = method.loss(batch)
+        half = step(method, batch)
     for term in TERMS:
         assert half[term].dtype == torch.float32
         assert half[term].item() == pytest.approx(full[term].item(), rel=0.05)

@@ -14,15 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.errors import KinemeError
-from kineme.methods.contrast import (
-    KeyQueue,
-    batch_logits,
-    contrast_logits,
-    gather,
-    info_nce,
-    momentum_copy,
-    momentum_update,
-)
+from kineme.losses.contrast import batch_logits, contrast_logits, gather, info_nce
+from kineme.methods.contrast import KeyQueue, momentum_copy, momentum_update
 
 
 def keys(*values: int) -> Tensor:

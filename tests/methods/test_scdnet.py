@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from golden_fill import GOLDEN, golden_inputs, load_filled, load_golden
+from stepping import drawn, step
 from torch import Tensor
 
 from kineme.authors.scdnet import authors_name, from_state, members
@@ -21,7 +22,7 @@ from kineme.encoders.base import ClipShape
 from kineme.encoders.disentangled import Disentangled
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
-from kineme.methods.contrast import info_nce
+from kineme.losses.contrast import info_nce
 from kineme.methods.scdnet import SCDNet
 from kineme.streams import STREAMS, to_stream
 
@@ -49,7 +50,7 @@ def test_agrees_with_the_published_program() -> None:
         assert_agrees(clues[name], golden[name])
     for name, clue in clues.items():
         assert_agrees(method.heads[name](clue), golden[f"z_{name}"])
-    losses = method.loss((query, key))
+    losses = step(method, (query, key))
     assert_agrees(losses["loss"], golden["loss"])
     for name in CONTRASTS:
         assert_agrees(losses[name], golden[f"loss_{name}"])
@@ -60,7 +61,7 @@ def test_agrees_with_the_published_program() -> None:
 
 def test_gradients_agree_with_the_published_program() -> None:
     method = from_state(load_filled("scdnet.keys.json"))
-    method.loss(tuple(golden_inputs(load_golden("scdnet.npz"), VIEW, VIEW)))["loss"].backward()
+    step(method, tuple(golden_inputs(load_golden("scdnet.npz"), VIEW, VIEW)))["loss"].backward()
     expected = json.loads((GOLDEN / "scdnet.grads.json").read_text())
     largest = max(norm for norm, _ in expected.values())
     ours: dict[str, Tensor] = {}
@@ -76,9 +77,12 @@ def test_gradients_agree_with_the_published_program() -> None:
             assert abs(gradient.sum().item() - total) <= 1e-3 * norm * math.sqrt(gradient.numel()), name
 
 
-def small(layout: Layout = COCO, frames: int = 16, bodies: int = 1, **settings: float) -> SCDNet:
+def small(
+    layout: Layout = COCO, frames: int = 16, bodies: int = 1, stream: str = "joint", **settings: float
+) -> SCDNet:
     torch.manual_seed(0)
-    encoder = Disentangled(ClipShape(layout, frames, bodies), hidden=16, heads=2, stem=(8, 16, 8), dropout=0)
+    shape = ClipShape(layout, frames, bodies, stream)
+    encoder = Disentangled(shape, hidden=16, heads=2, stem=(8, 16, 8), dropout=0)
     return SCDNet(encoder, **{"queue": 24, "projection": 8, **settings})
 
 
@@ -92,16 +96,13 @@ def random_clips(layout: Layout, bodies: int) -> Clips:
 @pytest.mark.parametrize(("layout", "bodies"), [(NTU, 2), (COCO, 1)])
 def test_a_step_on_any_layout(layout: Layout, bodies: int) -> None:
     method = small(layout, bodies=bodies).train()
-    first, again, other = (
-        method.views(random_clips(layout, bodies), "joint", torch.Generator().manual_seed(s))
-        for s in (3, 3, 4)
-    )
+    first, again, other = (drawn(method, random_clips(layout, bodies), s) for s in (3, 3, 4))
     assert [tuple(view.shape) for view in first] == [(4, 3, 16, layout.num_joints, bodies)] * 2
     for view, same, different in zip(first, again, other, strict=True):
         assert torch.equal(view, same)
         assert not torch.equal(view, different)
     assert not torch.equal(*first)
-    losses = method.loss(first)
+    losses = step(method, first)
     assert losses.keys() == {"loss", *CONTRASTS}
     assert losses["loss"].item() == pytest.approx(sum(losses[name].item() for name in CONTRASTS), rel=1e-6)
     losses["loss"].backward()
@@ -116,7 +117,7 @@ def still(count: int, layout: Layout, point: Tensor) -> Clips:
 
 
 def test_masks_hide_eight_joints_and_six_segments_of_half_of_the_clips() -> None:
-    view, _ = small(NTU, 64).views(still(400, NTU, torch.ones(3)), "joint", torch.Generator().manual_seed(0))
+    view, _ = drawn(small(NTU, 64), still(400, NTU, torch.ones(3)))
     hidden = (view[..., 0] == 0).all(1)  # (N, T, V)
     joints, frames = hidden.all(1), hidden.all(2)
     assert torch.equal(hidden, joints[:, None, :] | frames[:, :, None])
@@ -133,7 +134,7 @@ def test_masks_hide_eight_joints_and_six_segments_of_half_of_the_clips() -> None
 def test_half_of_the_clips_are_turned_and_half_are_sheared() -> None:
     """A turn keeps a point's distance from the origin, a shear does not."""
     point = torch.tensor([1.0, 2.0, 3.0])
-    view, _ = small(NTU, 64).views(still(400, NTU, point), "joint", torch.Generator().manual_seed(0))
+    view, _ = drawn(small(NTU, 64), still(400, NTU, point), 0)
     moved = view.abs().amax(dim=(2, 3, 4)) * view.sign().sum(dim=(2, 3, 4)).sign()  # (N, C), masks apart
     same = (moved - point).norm(dim=1) < 1e-4
     sheared = (moved.norm(dim=1) - point.norm()).abs() > 1e-4
@@ -147,7 +148,7 @@ def test_half_of_the_clips_have_left_and_right_swapped() -> None:
     frames = torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 3, 1).expand(64, 1, 3, 3).contiguous()
     clips = Clips(frames, torch.zeros(400).long(), torch.full((400,), 64))
     torch.manual_seed(0)
-    view, _ = small(layout, 64, shear=0.0).views(clips, "joint", torch.Generator().manual_seed(0))
+    view, _ = drawn(small(layout, 64, shear=0.0), clips, 0)
     left, right = view.sum(dim=(1, 2, 4))[:, [0, 2]].unbind(
         1
     )  # a turn of 30 degrees keeps the sign of x + y + z
@@ -162,7 +163,7 @@ def test_streams_are_taken_before_the_spatial_augmentations(stream: str) -> None
     """The crop leaves a clip of T frames whole, so that a view is the stream, in part hidden or mapped."""
     clips = random_clips(COCO, 1)
     clips = Clips(clips.frames, torch.arange(200) % 100, torch.full((200,), 16))
-    view, _ = small().views(clips, stream, torch.Generator().manual_seed(0))
+    view, _ = drawn(small(stream=stream), clips)
     expected = to_stream(clips.resize(16), stream, COCO)
     kept = view.abs().sum(1, keepdim=True) > 0
     assert kept.float().mean() < 0.95
@@ -176,7 +177,7 @@ def test_views_are_windows_of_the_clip() -> None:
     frames = torch.zeros(200, 1, 17, 3)
     frames[..., 1] = torch.arange(200).view(-1, 1, 1) + 1
     clips = Clips(frames, torch.zeros(500).long(), torch.full((500,), 200))
-    view, _ = small(min_crop=0.5).views(clips, "joint", torch.Generator().manual_seed(0))
+    view, _ = drawn(small(min_crop=0.5), clips, 0)
     time = view.norm(dim=1).amax(dim=(2, 3))  # (N, T)
     plain = torch.isclose(view[:, 1].amax(dim=(2, 3)), time).all(1) & (time > 0).all(1)  # no map, no segments
     covered = (time[:, -1] - time[:, 0])[plain] * 16 / 15
@@ -197,7 +198,7 @@ def test_contrasts_are_with_the_key_and_queue_of_the_other_kind() -> None:
 
     queries = embed(method.encoder, method.heads, query)
     keys = embed(method.key_encoder, method.key_heads, key)
-    losses = method.loss((query, key))
+    losses = step(method, (query, key))
     for name in CONTRASTS:
         one, other = name.split("_to_")
         own = (queries[one] * keys[other]).sum(1, keepdim=True)
@@ -216,7 +217,7 @@ def test_the_key_network_follows_and_keeps_its_own_statistics() -> None:
             parameter.add_(1)
     views = torch.randn(2, 6, 3, 16, 17, 1)
     views[1] += 3
-    method.loss(tuple(views))
+    step(method, tuple(views))
     for old, new in zip(before, method.key_encoder.parameters(), strict=True):
         torch.testing.assert_close(new, old + 0.1)
         assert not new.requires_grad
@@ -229,9 +230,9 @@ def test_the_key_network_follows_and_keeps_its_own_statistics() -> None:
 
 def test_mixed_precision_changes_the_loss_by_less_than_a_hundredth() -> None:
     views = tuple(torch.randn(2, 6, 3, 16, 17, 1, generator=torch.Generator().manual_seed(0)))
-    full = small().train().loss(views)
+    full = step(small().train(), views)
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = small().train().loss(views)
+        mixed = step(small().train(), views)
     for name, value in mixed.items():
         assert value.dtype == torch.float32
         assert value.item() == pytest.approx(full[name].item(), rel=1e-2)
@@ -239,7 +240,7 @@ def test_mixed_precision_changes_the_loss_by_less_than_a_hundredth() -> None:
 
 def test_a_queue_that_is_no_multiple_of_the_batch_is_refused() -> None:
     with pytest.raises(KinemeError, match="queue of 24 entries is no multiple of the batch of 5"):
-        small().loss(tuple(torch.randn(2, 5, 3, 16, 17, 1)))
+        step(small(), tuple(torch.randn(2, 5, 3, 16, 17, 1)))
 
 
 def test_without_a_queue_two_processes_contrast_with_the_clips_of_both(tmp_path: Path) -> None:
@@ -262,7 +263,7 @@ def test_heads_have_a_batch_norm_on_request() -> None:
 def two_steps(method: SCDNet, views: Tensor) -> dict[str, Tensor]:
     """The losses of two steps, and the queues after them."""
     method.eval()
-    steps = [method.loss(tuple(each)) for each in views]
+    steps = [step(method, tuple(each)) for each in views]
     losses = {f"{name} {i}": step[name].detach() for i, step in enumerate(steps) for name in step}
     return losses | {name: queue.keys for name, queue in method.queues.items()}
 

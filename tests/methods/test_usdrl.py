@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from golden_fill import GOLDEN, golden_inputs, load_filled, load_golden
+from stepping import drawn, step
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -55,7 +56,7 @@ def test_agrees_with_the_published_program(encoder: str, stream: str) -> None:
     assert_agrees(features.clip, golden["feature"])
     for grain, z in method.project(features, 1).items():
         assert_agrees(z[0], golden[f"z_{grain}"])
-    losses = method.loss(views)
+    losses = step(method, views)
     for name in ("similarity", "variance_covariance", "cross_correlation"):
         assert_agrees(losses[name], golden[f"loss_{name}"])
     assert_agrees(losses["loss"], golden["loss"])
@@ -64,7 +65,7 @@ def test_agrees_with_the_published_program(encoder: str, stream: str) -> None:
 @pytest.mark.parametrize("encoder", ["sttr", "dste"])
 def test_gradients_agree_with_the_published_program(encoder: str) -> None:
     method, views, _ = published(encoder, "joint")
-    method.loss(views)["loss"].backward()
+    step(method, views)["loss"].backward()
     expected = json.loads((GOLDEN / f"usdrl_{encoder}.grads.json").read_text())
     ours = {authors_name(name, encoder == "dste"): p.grad for name, p in method.named_parameters()}
     assert ours.keys() == expected.keys()
@@ -77,9 +78,9 @@ def test_gradients_agree_with_the_published_program(encoder: str) -> None:
             assert abs(gradient.sum().item() - total) <= 1e-3 * norm * math.sqrt(gradient.numel()), name
 
 
-def small(encoder: type[STTR] | type[DSTE] = STTR, **settings: float) -> USDRL:
+def small(encoder: type[STTR] | type[DSTE] = STTR, stream: str = "joint", **settings: float) -> USDRL:
     torch.manual_seed(0)
-    return USDRL(encoder(ClipShape(STICK, 8, 1), hidden=8), **settings)
+    return USDRL(encoder(ClipShape(STICK, 8, 1, stream), hidden=8), **settings)
 
 
 def clips(count: int = 5) -> Clips:
@@ -90,9 +91,7 @@ def clips(count: int = 5) -> Clips:
 
 def test_views_are_four_distinct_ones_that_repeat_with_the_generator() -> None:
     method = small()
-    first, again, other = (
-        method.views(clips(), "joint", torch.Generator().manual_seed(s)) for s in (3, 3, 4)
-    )
+    first, again, other = (drawn(method, clips(), s) for s in (3, 3, 4))
     assert [tuple(view.shape) for view in first] == [(5, 3, 8, 3, 1)] * 4
     for view, same, different in zip(first, again, other, strict=True):
         assert torch.equal(view, same)
@@ -104,7 +103,7 @@ def test_views_corrupt_the_same_joints_in_every_frame_or_shear_all() -> None:
     """A clip that stands still at one point: what the augmentations do to that point shows in each joint."""
     point = torch.tensor([1.0, 2.0, 3.0])
     still = Clips(point.expand(9, 1, 3, 3).contiguous(), torch.zeros(200).long(), torch.full((200,), 9))
-    view = small().views(still, "joint", torch.Generator().manual_seed(0))[0]
+    view = drawn(small(), still, 0)[0]
     assert torch.allclose(view, view[:, :, :1])  # nothing moves
     joints = view[:, :, 0, :, 0]  # (N, C, V)
     kept = (joints - point[:, None]).abs().amax(1) < 1e-5
@@ -119,13 +118,13 @@ def test_views_corrupt_the_same_joints_in_every_frame_or_shear_all() -> None:
 
 
 def test_views_take_the_stream_after_augmentation() -> None:
-    joint, motion = (small().views(clips(), s, torch.Generator().manual_seed(0)) for s in ("joint", "motion"))
+    joint, motion = (drawn(small(stream=stream), clips()) for stream in ("joint", "motion"))
     assert torch.equal(motion[2], to_stream(joint[2], "motion", STICK))
 
 
 def test_loss_is_the_weighted_sum_of_its_terms_and_grains() -> None:
     method = small(similarity=2.0, variance=3.0, cross=0.5, grain=0.25)
-    out = method.loss(method.views(clips(), "joint", torch.Generator().manual_seed(0)))
+    out = step(method, drawn(method, clips(), 0))
     weights = {"similarity": 2.0, "variance_covariance": 3.0, "cross_correlation": 0.5}
     assert out["loss"].item() == pytest.approx(sum(w * out[n].item() for n, w in weights.items()), rel=1e-5)
     for name in weights:
@@ -145,10 +144,10 @@ def test_each_view_has_its_own_batch_statistics() -> None:
 
 def test_losses_stay_in_float32_under_mixed_precision() -> None:
     method = small(DSTE)
-    views = method.views(clips(), "joint", torch.Generator().manual_seed(0))
+    views = drawn(method, clips(), 0)
     with torch.autocast("cpu", torch.bfloat16):
-        half = method.eval().loss(views)
-    full = method.loss(views)
+        half = step(method.eval(), views)
+    full = step(method, views)
     assert all(value.dtype == torch.float32 for value in half.values())
     assert half["loss"].item() == pytest.approx(full["loss"].item(), rel=0.02)
 
@@ -156,7 +155,7 @@ def test_losses_stay_in_float32_under_mixed_precision() -> None:
 def test_a_batch_of_one_clip_is_refused() -> None:
     method = small()
     with pytest.raises(KinemeError, match="at least 2 clips"):
-        method.loss(method.views(clips(1), "joint", torch.Generator().manual_seed(0)))
+        step(method, drawn(method, clips(1), 0))
 
 
 class Trained(torch.nn.Module):
@@ -167,10 +166,10 @@ class Trained(torch.nn.Module):
         self.method = method
 
     def forward(self, views: tuple[Tensor, ...]) -> Tensor:
-        return self.method.loss(views)["loss"]
+        return step(self.method, views)["loss"]
 
 
-def step(method: USDRL, wrapped: torch.nn.Module, views: Tensor) -> dict[str, Tensor]:
+def trained(method: USDRL, wrapped: torch.nn.Module, views: Tensor) -> dict[str, Tensor]:
     """Loss, gradients and running statistics of one training step."""
     loss = wrapped.train()(tuple(views))
     loss.backward()
@@ -183,14 +182,14 @@ def half_a_batch(rank: int, port: int, views: Tensor, out: str) -> None:
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     method = small()
     half = views.chunk(2, dim=1)[rank]
-    torch.save(step(method, DistributedDataParallel(Trained(method)), half), f"{out}/{rank}.pt")
+    torch.save(trained(method, DistributedDataParallel(Trained(method)), half), f"{out}/{rank}.pt")
     dist.destroy_process_group()
 
 
 def test_two_processes_train_as_one_with_both_batches(tmp_path: Path) -> None:
     views = torch.randn(4, 6, 3, 8, 3, 1, generator=torch.Generator().manual_seed(0))
     method = small()
-    expected = step(method, Trained(method), views)
+    expected = trained(method, Trained(method), views)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -8,15 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
-from conftest import STICK, Settings
 from torch import Tensor
 
+from conftest import STICK
 from kineme.clips.batches import Clips
 from kineme.encoders import ClipShape, Encoder, Features
-from kineme.training.callbacks import History, OnlineKNN, ProgressLine
-from kineme.training.run import pretrain
+from kineme.training.callbacks import History, OnlineKNN
 
 
 class FirstJoint(Encoder):
@@ -62,7 +60,14 @@ def test_clips_without_labels_are_no_neighbours() -> None:
 
 def trainer_at(epoch: int, step: int) -> Any:
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.25}])
-    return SimpleNamespace(current_epoch=epoch, global_step=step, is_global_zero=True, optimizers=[optimizer])
+    return SimpleNamespace(
+        current_epoch=epoch,
+        global_step=step,
+        is_global_zero=True,
+        optimizers=[optimizer],
+        accumulate_grad_batches=1,
+        loggers=[],
+    )
 
 
 def test_the_history_holds_means_over_the_epoch_s_steps(tmp_path: Path) -> None:
@@ -97,21 +102,3 @@ def test_a_resumed_history_continues_after_its_rows(tmp_path: Path) -> None:
     second.on_train_epoch_end(trainer, module)
     assert [row["epoch"] for row in second.rows] == [1, 2]
     assert 40 <= second.rows[1]["seconds"] < 50
-
-
-def test_a_log_gets_at_most_twenty_lines(
-    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pretrain(settings(train_epochs=2, train_knn_every=0), tmp_path / "run")
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
-    assert all("loss" in line and "left" in line for line in lines)
-    progress = ProgressLine(History(tmp_path))
-    progress.console = SimpleNamespace(print=lambda line, **_: lines.append(line))  # type: ignore[assignment]
-    lines.clear()
-    for epoch in range(1, 101):
-        progress.history.rows = [{"epoch": epoch, "seconds": 2.0 * epoch, "loss": 1.0, "knn": 0.25}]
-        trainer: Any = SimpleNamespace(max_epochs=100, is_global_zero=True)
-        progress.on_train_epoch_end(trainer, None)  # type: ignore[arg-type]
-    assert len(lines) == 20
-    assert lines[0] == "epoch 5/100  loss 1.000  kNN 25.0%  10 s, about 190 s left"

@@ -6,25 +6,29 @@ import csv
 import gc
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 import yaml
-from conftest import Settings
 from torch import Tensor
 
-from kineme.checkpoints import load_pretrained
+from conftest import Settings
+from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
+from kineme.model import load_run
+from kineme.training.directory import load_run_config
 from kineme.training.module import Pretraining
-from kineme.training.run import load_run_config, pretrain
+from kineme.training.run import train
 
 FILES = {"clips.npz", "config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
 
@@ -66,12 +70,12 @@ def train_until(step: int, config: Config, run: Path, happening: Callable[[], ob
 
     with pytest.MonkeyPatch.context() as patch:
         before_loss(patch, step, happening or interrupt)
-        pretrain(config, run)
+        train(config, run)
 
 
 def test_a_run_holds_all_there_is_to_know_of_it(tmp_path: Path, settings: Settings) -> None:
     config, run = settings(), tmp_path / "runs" / "mine"
-    pretrain(config, run)
+    train(config, run)
     assert {path.name for path in run.iterdir()} == FILES
     assert yaml.safe_load((run / "config.yaml").read_text()) == config.to_dict()
     assert load_run_config(run).to_dict() == config.to_dict()
@@ -86,14 +90,14 @@ def test_a_run_holds_all_there_is_to_know_of_it(tmp_path: Path, settings: Settin
 
 
 def test_a_run_lists_the_clips_it_was_trained_on(tmp_path: Path, settings: Settings) -> None:
-    pretrain(settings(data_split="subjects:1,3", train_epochs=1), tmp_path / "run")
+    train(settings(data_split="subjects:1,3", train_epochs=1), tmp_path / "run")
     seen = Seen.load(tmp_path / "run" / SEEN_CLIPS)
     assert seen.names.tolist() == [f"clip{i:02}" for i in (*range(6), *range(12, 18))]
 
 
 def test_the_saved_encoder_is_the_one_that_was_trained(tmp_path: Path, settings: Settings) -> None:
-    pretrain(settings(data_stream="bone"), tmp_path / "run")
-    found = load_pretrained(tmp_path / "run")
+    train(settings(data_stream="bone"), tmp_path / "run")
+    found = load_run(tmp_path / "run")
     trained = torch.load(tmp_path / "run" / "state.ckpt", weights_only=True)["state_dict"]
     for name, tensor in found.encoder.state_dict().items():
         assert torch.equal(tensor, trained[f"method.encoder.{name}"]), name
@@ -107,7 +111,7 @@ def test_the_saved_encoder_is_the_one_that_was_trained(tmp_path: Path, settings:
 
 def test_the_same_seed_trains_the_same_and_another_another(tmp_path: Path, settings: Settings) -> None:
     for name, seed in (("first", 0), ("again", 0), ("other", 1)):
-        pretrain(settings(train_seed=seed), tmp_path / name)
+        train(settings(train_seed=seed), tmp_path / name)
     assert_same_end(tmp_path / "first", tmp_path / "again")
     assert history(tmp_path / "first") != history(tmp_path / "other")
 
@@ -115,7 +119,7 @@ def test_the_same_seed_trains_the_same_and_another_another(tmp_path: Path, setti
 @pytest.mark.parametrize("stream", ["bone", "motion"])
 def test_streams_train_on_their_own_data(tmp_path: Path, settings: Settings, stream: str) -> None:
     for each in ("joint", stream):
-        pretrain(settings(data_stream=each, train_epochs=1), tmp_path / each)
+        train(settings(data_stream=each, train_epochs=1), tmp_path / each)
     losses = [float(history(tmp_path / each)[0]["loss"]) for each in ("joint", stream)]
     assert losses[0] != losses[1]
 
@@ -124,69 +128,69 @@ def test_one_process_trains_again_and_again_in_the_memory_of_one_training(
     tmp_path: Path, settings: Settings
 ) -> None:
     for i in range(4):
-        pretrain(settings(train_epochs=1), tmp_path / str(i))
+        train(settings(train_epochs=1), tmp_path / str(i))
         left = sum(type(each) is Pretraining for each in gc.get_objects())
         assert left == 1, i  # the one that has just ended
 
 
 def test_skeletonclr_trains(tmp_path: Path, settings: Settings) -> None:
-    pretrain(settings(method_extreme=False), tmp_path / "run")
+    train(settings(method_extreme=False), tmp_path / "run")
     assert list(history(tmp_path / "run")[0]) == ["epoch", "step", "lr", "loss", "infonce", "knn"]
 
 
 def test_mixed_precision_trains(tmp_path: Path, settings: Settings) -> None:
-    pretrain(settings(train_precision="bfloat16"), tmp_path / "half")
-    pretrain(settings(train_precision="float32"), tmp_path / "full")
+    train(settings(train_precision="bfloat16"), tmp_path / "half")
+    train(settings(train_precision="float32"), tmp_path / "full")
     half, full = (float(history(tmp_path / each)[0]["loss"]) for each in ("half", "full"))
     assert half != full
     assert half == pytest.approx(full, rel=0.05)
-    weights = load_pretrained(tmp_path / "half").encoder.state_dict().values()
+    weights = load_run(tmp_path / "half").encoder.state_dict().values()
     assert not any(weight.dtype == torch.bfloat16 for weight in weights)
 
 
 def test_clips_without_labels_train_and_nothing_is_looked_at(
     tmp_path: Path, settings: Settings, unlabelled_moves: Path
 ) -> None:
-    pretrain(settings(data_store=str(unlabelled_moves)), tmp_path / "blind")
-    pretrain(settings(), tmp_path / "seeing")
+    train(settings(data_store=str(unlabelled_moves)), tmp_path / "blind")
+    train(settings(), tmp_path / "seeing")
     assert "knn" not in history(tmp_path / "blind")[0]
-    blind, seeing = (load_pretrained(tmp_path / each).weights for each in ("blind", "seeing"))
+    blind, seeing = (load_run(tmp_path / each).weights for each in ("blind", "seeing"))
     assert blind == seeing  # labels change nothing
 
 
 def test_long_recordings_train_by_windows(tmp_path: Path, settings: Settings) -> None:
     """24 clips of 9 to 13 frames have 4 to 6 windows of 4 frames each, 114 in all: 14 batches of 8."""
-    pretrain(settings(data_window=4, train_epochs=1), tmp_path / "run")
+    train(settings(data_window=4, train_epochs=1), tmp_path / "run")
     assert [row["step"] for row in history(tmp_path / "run")] == ["14"]
 
 
 def test_the_accuracy_is_looked_at_every_few_epochs_and_at_the_end(
     tmp_path: Path, settings: Settings
 ) -> None:
-    pretrain(settings(train_epochs=5, train_knn_every=2), tmp_path / "run")
+    train(settings(train_epochs=5, train_knn_every=2), tmp_path / "run")
     assert [bool(row["knn"]) for row in history(tmp_path / "run")] == [False, True, False, True, True]
-    pretrain(settings(train_epochs=2, train_knn_every=0), tmp_path / "never")
+    train(settings(train_epochs=2, train_knn_every=0), tmp_path / "never")
     assert "knn" not in history(tmp_path / "never")[0]
 
 
 @pytest.mark.parametrize("step", [3, 5, 7])
 def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path: Path, settings: Settings, step: int) -> None:
     config = settings(train_epochs=4, train_schedule="cosine", train_warmup=1.0)
-    pretrain(config, tmp_path / "whole")
+    train(config, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train_until(step, config, tmp_path / "stopped")
     assert len(history(tmp_path / "stopped")) == step // 3
-    pretrain(load_run_config(tmp_path / "stopped"), tmp_path / "stopped", resume=True)
+    train(load_run_config(tmp_path / "stopped"), tmp_path / "stopped", resume=True)
     assert_same_end(tmp_path / "whole", tmp_path / "stopped")
 
 
 def test_epochs_after_the_last_checkpoint_are_done_again(tmp_path: Path, settings: Settings) -> None:
     config = settings(train_epochs=4, train_save_every=2)
-    pretrain(config, tmp_path / "whole")
+    train(config, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train_until(10, config, tmp_path / "stopped")  # in the fourth epoch
     assert len(history(tmp_path / "stopped")) == 3
-    pretrain(config, tmp_path / "stopped", resume=True)
+    train(config, tmp_path / "stopped", resume=True)
     assert_same_end(tmp_path / "whole", tmp_path / "stopped")
 
 
@@ -196,21 +200,21 @@ def train_until_killed(step: int, config: Config, run: Path) -> None:
 
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path: Path, settings: Settings) -> None:
     config = settings(train_epochs=3)
-    pretrain(config, tmp_path / "whole")
+    train(config, tmp_path / "whole")
     spawning = multiprocessing.get_context("spawn")
     child = spawning.Process(target=train_until_killed, args=(4, config, tmp_path / "killed"))
     child.start()
     child.join(timeout=120)
     assert child.exitcode == -signal.SIGKILL
     assert len(history(tmp_path / "killed")) == 1
-    pretrain(config, tmp_path / "killed", resume=True)
+    train(config, tmp_path / "killed", resume=True)
     assert_same_end(tmp_path / "whole", tmp_path / "killed")
 
 
 def test_a_finished_run_resumed_stays_as_it_is(tmp_path: Path, settings: Settings) -> None:
-    pretrain(settings(), tmp_path / "run")
+    train(settings(), tmp_path / "run")
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    pretrain(settings(), tmp_path / "run", resume=True)
+    train(settings(), tmp_path / "run", resume=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
@@ -229,19 +233,19 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_checkpoint(
     with monkeypatch.context() as patch:
         patch.setattr(AimCLR, "loss", loss)
         with pytest.raises(
-            KinemeError, match=r"step 4 \(epoch 2\): d3m_dropped is not finite, so training stopped"
+            KinemeError, match=r"step 4 \(epoch 2\): d3m_dropped is not finite; training stopped"
         ):
-            pretrain(config, run)
+            train(config, run)
     assert len(history(run)) == 1
     assert torch.load(run / "state.ckpt", weights_only=True)["global_step"] == 3
-    pretrain(config, run, resume=True)
-    pretrain(config, tmp_path / "whole")
+    train(config, run, resume=True)
+    train(config, tmp_path / "whole")
     assert_same_end(run, tmp_path / "whole")
 
 
 def test_a_rate_that_is_far_too_high_is_the_user_s_to_mend(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(KinemeError, match=r"not finite.*Lower train\.lr"):
-        pretrain(settings(train_lr=1e30), tmp_path / "run")
+        train(settings(train_lr=1e30), tmp_path / "run")
 
 
 @pytest.mark.parametrize(("size", "file"), [(4_000, "model.safetensors"), (25_000, "state.ckpt")])
@@ -258,21 +262,23 @@ def test_a_full_disk_keeps_the_last_checkpoint_whole(
         train_until(4, config, run, lambda: disk.enter_context(file_size_limit(size)))
     assert {path.name for path in run.iterdir()} == FILES
     assert torch.load(run / "state.ckpt", weights_only=True)["global_step"] == 3
-    load_pretrained(run)
-    pretrain(config, run, resume=True)
-    pretrain(config, tmp_path / "whole")
+    load_run(run)
+    train(config, run, resume=True)
+    train(config, tmp_path / "whole")
     assert_same_end(run, tmp_path / "whole")
 
 
 def test_an_existing_run_is_kept_unless_it_may_be_overwritten(tmp_path: Path, settings: Settings) -> None:
     run = tmp_path / "run"
-    pretrain(settings(train_epochs=1), run)
+    train(settings(train_epochs=1), run)
     (run / "results").mkdir()
     before = (run / "model.safetensors").read_bytes()
-    with pytest.raises(KinemeError, match=r"run: holds a run already; pass --resume .*run, --overwrite or"):
-        pretrain(settings(train_seed=1), run)
+    with pytest.raises(
+        KinemeError, match=r"run: holds a run already; set `resume` to continue it, `overwrite` to replace"
+    ):
+        train(settings(train_seed=1), run)
     assert (run / "model.safetensors").read_bytes() == before
-    pretrain(settings(train_seed=1), run, overwrite=True)
+    train(settings(train_seed=1), run, overwrite=True)
     assert (run / "model.safetensors").read_bytes() != before
     assert {path.name for path in run.iterdir()} == FILES  # results of the former run are gone
 
@@ -282,9 +288,9 @@ def test_what_is_no_run_is_never_overwritten(tmp_path: Path, settings: Settings,
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
     (tmp_path / "file").write_text("years of work")
-    for name in ("thesis", "file"):
-        with pytest.raises(KinemeError, match=f"{name}: exists and is no run directory"):
-            pretrain(settings(), tmp_path / name, overwrite=overwrite)
+    for name, reason in (("thesis", "holds chapter.tex, which belongs to no run"), ("file", "is a file")):
+        with pytest.raises(KinemeError, match=f"{name}: {reason}"):
+            train(settings(), tmp_path / name, overwrite=overwrite)
     assert (
         (tmp_path / "thesis" / "chapter.tex").read_text()
         == (tmp_path / "file").read_text()
@@ -292,16 +298,120 @@ def test_what_is_no_run_is_never_overwritten(tmp_path: Path, settings: Settings,
     )
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_with_another_program_s_settings_is_never_overwritten(
+    tmp_path: Path, settings: Settings, overwrite: bool
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "config.yaml").write_text("title: years of work")
+    with pytest.raises(KinemeError, match="site: is no run directory; choose another place"):
+        train(settings(), tmp_path / "site", overwrite=overwrite)
+    assert (tmp_path / "site" / "config.yaml").read_text() == "title: years of work"
+
+
+def test_a_run_with_somebody_s_notes_is_not_overwritten(tmp_path: Path, settings: Settings) -> None:
+    run = tmp_path / "run"
+    train(settings(train_epochs=1), run)
+    (run / "notes.txt").write_text("years of work")
+    with pytest.raises(KinemeError, match=r"run: holds notes\.txt, which belongs to no run"):
+        train(settings(train_epochs=1), run, overwrite=True)
+    assert (run / "notes.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data_store": "/nowhere"},
+        {"train_batch_size": 25},
+        {"method_queue": 12},  # found out in the first step
+        {"train_lr": 1e30},  # and this in the second
+    ],
+)
+def test_settings_that_are_refused_leave_the_old_run_as_it_was(
+    tmp_path: Path, settings: Settings, changes: dict[str, Any]
+) -> None:
+    run = tmp_path / "run"
+    train(settings(), run)
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    with pytest.raises(KinemeError):
+        train(settings(**changes), run, overwrite=True)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert list(tmp_path.iterdir()) == [run]
+
+
+def test_two_trainings_do_not_share_a_directory(tmp_path: Path, settings: Settings) -> None:
+    run = tmp_path / "run"
+
+    def second() -> None:
+        with pytest.raises(
+            KinemeError, match=r"run: this run is being written by another process \(pid \d+\)"
+        ):
+            train(settings(train_seed=1), run, overwrite=True)
+
+    train_until(2, settings(), run, second)
+    train(settings(), tmp_path / "alone")
+    assert_same_end(run, tmp_path / "alone")
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "alone"}  # no lock is left
+
+
+def test_accumulated_batches_make_one_step(tmp_path: Path, settings: Settings) -> None:
+    train(settings(train_accumulate=2, train_batch_size=4, train_knn_every=0), tmp_path / "run")
+    rows = history(tmp_path / "run")
+    assert [row["step"] for row in rows] == ["3", "6"]  # six batches of 4 each
+    terms = [float(rows[0][term]) for term in ("infonce", "d3m_extreme", "d3m_dropped")]
+    assert float(rows[0]["loss"]) == pytest.approx(terms[0] + (terms[1] + terms[2]) / 2, rel=1e-5)
+    state = torch.load(tmp_path / "run" / "state.ckpt", weights_only=True)["state_dict"]
+    assert state["method.queue.next_row"] == 2 * 6 * 4 % 16  # the keys of every batch
+
+
+def test_gradients_are_clipped_to_a_norm(tmp_path: Path, settings: Settings) -> None:
+    """With SGD without momentum a step is the rate times the clipped gradient, 1e-3 long at most."""
+    still = {"train_epochs": 1, "train_momentum": 0.0, "train_weight_decay": 0.0, "train_lr": 1.0}
+    whole = settings(**still, train_batch_size=24, method_queue=24, train_clip_gradients=1e-3)
+    train(whole, tmp_path / "run")
+    trained = torch.load(tmp_path / "run" / "state.ckpt", weights_only=True)["state_dict"]
+    found = load_run(tmp_path / "run")
+    torch.manual_seed(0)
+    before = build_method(whole.method, build_encoder(whole.encoder, found.shape)).state_dict()
+    learning = [name for name in before if name.startswith(("encoder.", "head.")) and "running" not in name]
+    moved = torch.cat(
+        [(trained[f"method.{n}"] - before[n]).flatten().float() for n in learning if "num_batches" not in n]
+    )
+    assert moved.norm().item() == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_loggers_are_lightning_s_own(tmp_path: Path, settings: Settings) -> None:
+    train(settings(train_loggers=["csv"]), tmp_path / "run")
+    logged = list(csv.DictReader((tmp_path / "run" / "logs" / "csv" / "metrics.csv").open()))
+    assert [float(row["loss"]) for row in logged] == pytest.approx(
+        [float(row["loss"]) for row in history(tmp_path / "run")]
+    )
+    with pytest.raises(KinemeError, match=r"train\.loggers: .*tensorboard"):
+        train(settings(train_loggers=["tensorboard"]), tmp_path / "other")
+
+
+def test_callbacks_are_lightning_s(tmp_path: Path, settings: Settings) -> None:
+    class Counting(L.Callback):
+        epochs = 0
+
+        def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+            self.epochs += 1
+
+    counting = Counting()
+    train(settings(train_epochs=3), tmp_path / "run", callbacks=[counting])
+    assert counting.epochs == 3
+
+
 def test_an_empty_directory_is_used(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "run").mkdir()
-    pretrain(settings(train_epochs=1), tmp_path / "run")
+    train(settings(train_epochs=1), tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data_store": None}, "no clips to learn from; set data.store"),
+        ({"data_store": None}, "no clips to train on; set data.store"),
         ({"data_store": "/nowhere/at/all"}, "/nowhere/at/all: no such clip store"),
         ({"data_split": "xsab"}, "xsab"),
         ({"train_batch_size": 25}, "24 training clips do not fill one batch of 25"),
@@ -313,7 +423,7 @@ def test_settings_that_do_not_fit_the_clips_are_refused(
     tmp_path: Path, settings: Settings, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(KinemeError, match=message) as caught:
-        pretrain(settings(**changes), tmp_path / "run")
+        train(settings(**changes), tmp_path / "run")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
@@ -323,7 +433,7 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(
     tmp_path: Path, settings: Settings
 ) -> None:
     with pytest.raises(KinemeError, match="no GPU"):
-        pretrain(settings(train_device="cuda"), tmp_path / "run")
+        train(settings(train_device="cuda"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -331,8 +441,25 @@ def test_only_a_run_with_a_checkpoint_is_resumed(tmp_path: Path, settings: Setti
     with pytest.raises(KinemeError, match=r"config\.yaml: cannot be read; is .*run a run directory"):
         load_run_config(tmp_path / "run")
     with pytest.raises(KinemeError, match="nothing to resume"):
-        pretrain(settings(), tmp_path / "run", resume=True)
-    pretrain(settings(), tmp_path / "run")
+        train(settings(), tmp_path / "run", resume=True)
+    train(settings(), tmp_path / "run")
     (tmp_path / "run" / "state.ckpt").write_bytes(b"damage")
     with pytest.raises(KinemeError, match=r"state\.ckpt: cannot be read"):
-        pretrain(settings(), tmp_path / "run", resume=True)
+        train(settings(), tmp_path / "run", resume=True)
+
+
+OLD = Path(__file__).parents[1] / "golden" / "format1" / "runs"
+
+
+@pytest.mark.parametrize("name", ["aimclr", "usdrl", "dste", "scdnet"])
+def test_a_run_of_version_0_1_resumes_and_ends_with_the_weights_it_would_have_had(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])  # its settings name the store from there
+    run = tmp_path / name
+    shutil.copytree(OLD / name, run)
+    train(load_run_config(run), run, resume=True)
+    assert [row["epoch"] for row in history(run)] == ["1", "2"]
+    ended, expected = (load_run(path).encoder.state_dict() for path in (run, run / "whole.safetensors"))
+    for key, tensor in expected.items():
+        torch.testing.assert_close(ended[key], tensor, rtol=1e-4, atol=1e-5, msg=key)

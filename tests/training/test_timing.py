@@ -12,7 +12,8 @@ from conftest import Settings
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
 from kineme.training import timing
-from kineme.training.run import load_run_config, pretrain
+from kineme.training.directory import load_run_config
+from kineme.training.run import train
 from kineme.training.timing import STEPS, WARM_UP, Stopwatch, with_epochs
 
 
@@ -60,11 +61,11 @@ def test_a_run_of_minutes_is_the_run_of_its_epochs(
 ) -> None:
     """The trial of the first steps leaves no trace in the weights; config.yaml says how many epochs."""
     monkeypatch.setattr(Stopwatch, "epochs", 3)
-    pretrain(settings(train_minutes=0.01, train_milestones=[1]), tmp_path / "minutes")
+    train(settings(train_minutes=0.01, train_milestones=[1]), tmp_path / "minutes")
     config = load_run_config(tmp_path / "minutes")
     assert (config.train.epochs, config.train.minutes) == (3, 0.01)
     assert list(config.train.milestones) == [2]  # round(1 · 3 / 2)
-    pretrain(settings(train_epochs=3, train_milestones=[2]), tmp_path / "epochs")
+    train(settings(train_epochs=3, train_milestones=[2]), tmp_path / "epochs")
     minutes, epochs = (
         [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(path.open())]
         for path in (tmp_path / "minutes" / "history.csv", tmp_path / "epochs" / "history.csv")
@@ -75,7 +76,7 @@ def test_a_run_of_minutes_is_the_run_of_its_epochs(
 
 def test_steps_are_timed_in_the_real_loop(tmp_path: Path, settings: Settings) -> None:
     """24 clips make 3 steps of 8; as many epochs are trained as config.yaml says did fit."""
-    pretrain(settings(train_minutes=0.005), tmp_path / "run")
+    train(settings(train_minutes=0.005), tmp_path / "run")
     rows = list(csv.DictReader((tmp_path / "run" / "history.csv").open()))
     assert len(rows) == load_run_config(tmp_path / "run").train.epochs
     assert int(rows[-1]["step"]) == 3 * len(rows)

@@ -3,15 +3,45 @@
 Each turns a state dict in its authors' layout into one of our methods, its sizes inferred from the tensors.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import Any
 
 from kineme.authors import aimclr, scdnet, usdrl
 from kineme.authors.state import State
+from kineme.encoders import DSTE, STGCN, STTR, Disentangled
 from kineme.layouts import Layout
 from kineme.methods import Method
+from kineme.methods.contrast import KeyQueue
 
 SYSTEMS: dict[str, Callable[[State, Layout | None], Method]] = {
     "aimclr": aimclr.from_state,
     "usdrl": usdrl.from_state,
     "scdnet": scdnet.from_state,
 }
+
+
+def encoder_settings(method: Method) -> dict[str, Any]:
+    """The settings of a published method's encoder that its weights depend on."""
+    encoder = method.encoder
+    own: Any = encoder  # attributes of torch's module lists have no types
+    match encoder:
+        case STGCN():
+            return {"name": "stgcn", "channels": [block.spatial.channels for block in own.blocks]}
+        case STTR() | DSTE():
+            layers = own.temporal.layers
+            sizes = {"hidden": own.hidden, "heads": layers[0].attention.heads, "depth": len(layers)}
+            return {"name": type(own).__name__.lower(), **sizes}
+        case Disentangled():
+            sizes = {"hidden": own.hidden, "heads": own.temporal.layer.attention.heads}
+            stem = [unit.graph_norm.num_features for unit in own.temporal_stem.units]
+            return {"name": "disentangled", **sizes, "stem": stem}
+    raise AssertionError(f"the sizes of {type(own).__name__} are not known here")
+
+
+def method_settings(system: str, method: Method) -> dict[str, Any]:
+    """The settings of a published method that its weights depend on."""
+    queue = next((part for part in method.modules() if isinstance(part, KeyQueue)), None)
+    sizes = {} if queue is None else {"queue": len(queue.keys), "projection": queue.keys.shape[1]}
+    return {"name": system, **sizes}

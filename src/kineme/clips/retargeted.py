@@ -21,9 +21,9 @@ class RetargetedStore(ClipStore):
 
     The store's preprocessing is applied once more, in the new layout: a clip that was centred, turned and
     scaled by the joints that it had is now so by those that it has got. What `plain` gives does not depend
-    on where a clip stood before, how it was turned about the vertical and how large it was, and every joint is a
-    weighted mean of others; so this is what preparing recordings of the new layout would have given. (Scale
-    is the reason: the mean bone of HDM05's 31 joints is 17 cm long, and 25 cm when the same people have
+    on where a clip stood before, how it was turned about the vertical and how large it was, and every joint
+    is a weighted mean of others; so this is what preparing recordings of the new layout would have given.
+    (Scale is the reason: the mean bone of HDM05's 31 joints is 17 cm long, and 25 cm when the people have
     Kinect's 20.) Of `agcn` and `crossclr`, whose turns depend on how a body stood, it is so in all but
     their angles, which are as true to the preprocessing.
 

@@ -193,5 +193,19 @@ class ClipStore:
         return sorted(rows)
 
 
+def open_store(path: str | Path) -> ClipStore:
+    """Opens a clip store for reading.
+
+    >>> import kineme
+    >>> store = kineme.open_store(example_store)
+    >>> len(store), store.layout.name, store.clip(0).shape[1:]
+    (24, 'ntu25', (2, 25, 3))
+
+    Raises:
+        KinemeError: the path is missing, is no store, or was written by a newer Kineme.
+    """
+    return ClipStore(path)
+
+
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,17 +1,30 @@
-"""Encoders: clips (N, C, T, V, M) → features. One file each; `ENCODERS` names them."""
+"""Encoders: clips (N, C, T, V, M) → features. One file each; `ENCODERS` knows them by name."""
 
-from kineme.encoders.base import ClipShape, DenseEncoder, Encoder, Features
+from kineme.encoders.base import (
+    ClipShape,
+    DenseEncoder,
+    Encoder,
+    Features,
+    Kept,
+    MapEncoder,
+    View,
+)
 from kineme.encoders.disentangled import Disentangled
 from kineme.encoders.dste import DSTE
 from kineme.encoders.stgcn import STGCN
 from kineme.encoders.sttr import STTR
+from kineme.registry import Registry
 
-ENCODERS: dict[str, type[Encoder]] = {
-    "stgcn": STGCN,
-    "sttr": STTR,
-    "dste": DSTE,
-    "disentangled": Disentangled,
-}
+ENCODERS: Registry[type[Encoder]] = Registry(
+    "encoder",
+    {
+        "stgcn": "kineme.encoders.stgcn.STGCN",
+        "sttr": "kineme.encoders.sttr.STTR",
+        "dste": "kineme.encoders.dste.DSTE",
+        "disentangled": "kineme.encoders.disentangled.Disentangled",
+    },
+    base=Encoder,
+)
 
 __all__ = [
     "DSTE",
@@ -23,4 +36,7 @@ __all__ = [
     "Disentangled",
     "Encoder",
     "Features",
+    "Kept",
+    "MapEncoder",
+    "View",
 ]

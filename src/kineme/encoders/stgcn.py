@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kineme.encoders.base import ClipShape, Encoder, Features
+from kineme.encoders.base import ClipShape, Features, MapEncoder
 from kineme.encoders.dropout import Dropout, check_dropout
 from kineme.errors import KinemeError, check_between
 from kineme.layouts import spatial_partitions
@@ -21,7 +21,7 @@ CHANNELS = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
 TEMPORAL_KERNEL = 9
 
 
-class STGCN(Encoder):
+class STGCN(MapEncoder):
     """Spatial-temporal graph convolutions over the layout's three-subset graph.
 
     Args:
@@ -75,8 +75,7 @@ class STGCN(Encoder):
             x = block(x, self.graph)
         return x
 
-    @staticmethod
-    def pool(feature_map: Tensor, bodies: int) -> Tensor:
+    def pool(self, feature_map: Tensor, bodies: int) -> Tensor:
         """(N·M, T', V, D) → (N, D)."""
         return feature_map.mean(dim=(1, 2)).view(-1, bodies, feature_map.shape[-1]).mean(dim=1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,6 +23,8 @@ class STTR(TokenEncoder):
     Raises:
         KinemeError: `heads` does not divide `hidden`, or a setting is not positive.
     """
+
+    runs_on_kept_tokens: ClassVar[bool] = True
 
     def __init__(self, shape: ClipShape, *, hidden: int = 1024, heads: int = 1, depth: int = 2):
         super().__init__(

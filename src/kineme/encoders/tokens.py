@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from kineme.encoders.base import COORDINATES, ClipShape, DenseEncoder, Features
+from kineme.encoders.base import COORDINATES, ClipShape, DenseEncoder, Features, Kept
 from kineme.errors import KinemeError, check_between
 
 
@@ -89,11 +89,15 @@ class TokenStream(nn.Module):
         self.layers = layers
         self.position_each_layer = position_each_layer
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(N, L, width) → (N, L, hidden)."""
+    def forward(self, tokens: Tensor, kept: Tensor | None = None) -> Tensor:
+        """(N, L, width) → (N, L, hidden), or of the tokens at `kept` (N, K) alone → (N, K, hidden)."""
+        position: Tensor = self.position
+        if kept is not None:
+            tokens = tokens.gather(1, kept[..., None].expand(-1, -1, tokens.shape[2]))
+            position = position[kept]
         x: Tensor = self.embedding(tokens)
         for depth, layer in enumerate(self.layers):
-            x = layer(x + self.position if depth == 0 or self.position_each_layer else x)
+            x = layer(x + position if depth == 0 or self.position_each_layer else x)
         return x
 
 
@@ -140,14 +144,22 @@ class TokenEncoder(DenseEncoder):
             position_each_layer,
         )
 
-    def forward(self, clips: Tensor) -> Features:
+    def forward(self, clips: Tensor, kept: Kept | None = None) -> Features:
         """(N, C, T, V, M) → clip (N, 2·hidden), temporal (N, T, hidden), spatial (N, M·V, hidden).
 
+        With `kept` there are as many tokens as that names, and the clip's feature is theirs.
+
         Raises:
-            KinemeError: clips of another shape than the encoder was built for.
+            KinemeError: clips of another shape than the encoder was built for, or tokens are to be left out
+                of an encoder that mixes all of them.
         """
         self.check_input(clips)
-        temporal = self.temporal(temporal_tokens(clips))
-        spatial = self.spatial(spatial_tokens(clips))
+        if kept is not None and not self.runs_on_kept_tokens:
+            raise KinemeError(
+                f"{type(self).__name__} cannot run on some of its tokens; choose another encoder"
+            )
+        kept = kept or Kept()
+        temporal = self.temporal(temporal_tokens(clips), kept.temporal)
+        spatial = self.spatial(spatial_tokens(clips), kept.spatial)
         clip = torch.cat((temporal.max(1).values, spatial.max(1).values), dim=1)
         return Features(clip, temporal, spatial)

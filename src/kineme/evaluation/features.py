@@ -1,4 +1,4 @@
-"""What encoders make of clips, computed once and kept.
+"""Clip features of frozen encoders, computed once and kept.
 
 A frozen encoder under a deterministic crop gives the same features every time, so they are stored as arrays
 under the run directory and every protocol reads them from there.
@@ -6,7 +6,6 @@ under the run directory and every protocol reads them from there.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from pathlib import Path
@@ -15,28 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
-from rich.console import Console
-from rich.progress import Progress
-from torch import Tensor
 
 from kineme import __version__
-from kineme.augment import centre_window
-from kineme.checkpoints import Pretrained
-from kineme.clips.batches import Clips, resident
+from kineme.clips.batches import resident
 from kineme.clips.store import ClipStore
-from kineme.encoders.base import ClipShape
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
-from kineme.streams import to_stream
+from kineme.model import Model, default_device
+from kineme.progress import Progress, silent
 from kineme.typing import Array
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-PROGRESS_FROM = 20  # batches; fewer are done before anyone wonders
 
 
 def extract(
-    pretrained: Pretrained,
+    model: Model,
     store: ClipStore,
     rows: npt.NDArray[np.int64],
     *,
@@ -45,18 +35,20 @@ def extract(
     precision: str = "float32",
     allow_preprocessing: bool = False,
     cache: Path | None = None,
+    progress: Progress = silent,
 ) -> Array:
     """Clip features of a frozen encoder: the centre of each clip, resized, its stream taken, no augmentation.
 
     Args:
-        pretrained: the encoder and how clips are shown to it.
+        model: the encoder and how clips are shown to it.
         store: where the clips are.
         rows: (N,) which of them.
         batch_size: clips that pass the encoder together.
         device: where the encoder runs; by default an accelerator if there is one.
         precision: of the encoder's arithmetic, `float32` or `bfloat16`.
-        allow_preprocessing: accept a store that was prepared by another preprocessing than the encoder's.
+        allow_preprocessing: accept a store that was prepared by another preprocessing than the model's.
         cache: directory in which features are kept, under a name made from all they depend on; None: nowhere.
+        progress: called with the clips done and the clips in all.
 
     Returns:
         (N, D) float32.
@@ -65,77 +57,25 @@ def extract(
         KinemeError: the store's preprocessing, layout or bodies do not fit the encoder, or the encoder gives
             features that are not finite.
     """
-    check_compatible(pretrained, store, allow_preprocessing=allow_preprocessing)
-    kept = None if cache is None else cache / f"{cache_key(pretrained, store, rows, precision)}.npy"
+    model.check(store, allow_preprocessing=allow_preprocessing)
+    kept = None if cache is None else cache / f"{cache_key(model, store, rows, precision)}.npy"
     if kept is not None and kept.is_file():
         try:
             return np.asarray(np.load(kept, allow_pickle=False))
         except (OSError, ValueError, EOFError):
             pass  # damaged: it is computed and written again
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    encoder = copy.deepcopy(pretrained.encoder).eval().to(device)
-    clips = resident(store, rows, device)
-    features = np.empty((len(rows), encoder.dim), dtype=np.float32)
-    starts = range(0, len(rows), batch_size)
-    columns = Progress.get_default_columns()
-    with (
-        torch.inference_mode(),
-        torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "float32"),
-        Progress(
-            *columns, console=Console(stderr=True), transient=True, disable=len(starts) < PROGRESS_FROM
-        ) as bar,
-    ):
-        for start in bar.track(starts, description="Encoding clips"):
-            batch = clip_input(
-                clips[start : start + batch_size], encoder.shape, pretrained.stream, pretrained.crop
-            )
-            features[start : start + batch_size] = encoder(batch).clip.float().cpu().numpy()
-    if not np.isfinite(features).all():
-        raise KinemeError(
-            f"{store.path}: the {pretrained.method} encoder gives features that are NaN or infinite; its "
-            "training diverged: train it again with a smaller learning rate"
+    place = device or default_device()
+    clips = resident(store, rows, place)
+    try:
+        features = model.encode(
+            clips, batch_size=batch_size, device=place, precision=precision, progress=progress
         )
+    except KinemeError as error:
+        raise KinemeError(f"{store.path}: {error}") from error
     if kept is not None:
         with atomic_write(kept) as path:
             np.save(path, features)
     return features
-
-
-def clip_input(clips: Clips, shape: ClipShape, stream: str, crop: float) -> Tensor:
-    """The middle `crop` of each clip as an encoder of this shape and stream takes it: (N, C, T, V, M).
-
-    Bodies that the clips lack and the encoder expects are zero.
-    """
-    start, length = centre_window(clips.length, crop)
-    joints = F.pad(clips.resize(shape.frames, start, length), (0, shape.bodies - clips.bodies))
-    return to_stream(joints, stream, shape.layout)
-
-
-def check_compatible(pretrained: Pretrained, store: ClipStore, *, allow_preprocessing: bool = False) -> None:
-    """Refuses a store whose clips are not what the encoder was trained on.
-
-    Raises:
-        KinemeError: another layout, more bodies, or, unless allowed, another preprocessing.
-    """
-    shape = pretrained.encoder.shape
-    if store.layout != shape.layout:
-        same = (
-            " (of the same name, but not the same joints)" if store.layout.name == shape.layout.name else ""
-        )
-        raise KinemeError(
-            f"{store.path}: its layout is {store.layout.name}, the encoder's {shape.layout.name}{same}; "
-            "pass --map-joints to find the encoder's joints among the store's by their names"
-        )
-    if store.bodies > shape.bodies:
-        raise KinemeError(
-            f"{store.path}: holds {store.bodies} bodies a frame, the encoder reads {shape.bodies}; prepare "
-            "the store again with fewer bodies"
-        )
-    if store.manifest.preprocessing != pretrained.preprocessing and not allow_preprocessing:
-        raise KinemeError(
-            f"{store.path}: was prepared by {store.manifest.preprocessing.id}, the encoder was trained on "
-            f"{pretrained.preprocessing.id}; prepare it alike, or pass --allow-preprocessing to go on"
-        )
 
 
 def raw_coordinates(store: ClipStore, rows: npt.NDArray[np.int64], frames: int = 32) -> Array:
@@ -157,7 +97,7 @@ def raw_coordinates(store: ClipStore, rows: npt.NDArray[np.int64], frames: int =
 
 
 def cache_key(
-    pretrained: Pretrained, store: ClipStore, rows: npt.NDArray[np.int64], precision: str, **more: Any
+    model: Model, store: ClipStore, rows: npt.NDArray[np.int64], precision: str, **more: Any
 ) -> str:
     """A file name that changes with everything the features depend on, `more` of it if there is.
 
@@ -166,13 +106,13 @@ def cache_key(
     """
     parts = {
         **more,
-        "weights": pretrained.weights,
-        "method": pretrained.method,
-        "encoder": pretrained.config.get("encoder"),
-        "frames": pretrained.encoder.shape.frames,
-        "bodies": pretrained.encoder.shape.bodies,
-        "stream": pretrained.stream,
-        "crop": pretrained.crop,
+        "weights": model.weights,
+        "method": model.method,
+        "encoder": model.config.get("encoder"),
+        "frames": model.encoder.shape.frames,
+        "bodies": model.encoder.shape.bodies,
+        "stream": model.stream,
+        "crop": model.crop,
         "precision": precision,
         "store": store.manifest.fingerprint,
         "rows": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),

@@ -1,10 +1,19 @@
-"""Methods: how an encoder is trained without labels. One file each; `METHODS` names them."""
+"""Methods: how an encoder is trained without labels. One file each; `METHODS` knows them by name."""
 
 from kineme.methods.aimclr import AimCLR
 from kineme.methods.base import Method
 from kineme.methods.scdnet import SCDNet
 from kineme.methods.usdrl import USDRL
+from kineme.registry import Registry
 
-METHODS: dict[str, type[Method]] = {"aimclr": AimCLR, "usdrl": USDRL, "scdnet": SCDNet}
+METHODS: Registry[type[Method]] = Registry(
+    "method",
+    {
+        "aimclr": "kineme.methods.aimclr.AimCLR",
+        "usdrl": "kineme.methods.usdrl.USDRL",
+        "scdnet": "kineme.methods.scdnet.SCDNet",
+    },
+    base=Method,
+)
 
 __all__ = ["METHODS", "USDRL", "AimCLR", "Method", "SCDNet"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -10,18 +11,11 @@ from torch import Tensor, nn
 
 from kineme import augment
 from kineme.clips.batches import Clips
-from kineme.encoders.stgcn import STGCN
+from kineme.encoders.base import MapEncoder, View
 from kineme.errors import check_between
+from kineme.losses.contrast import contrast_logits, distribution_divergence, info_nce, mined_info_nce
 from kineme.methods.base import Method
-from kineme.methods.contrast import (
-    KeyQueue,
-    check_contrast,
-    contrast_logits,
-    info_nce,
-    momentum_copy,
-    momentum_update,
-)
-from kineme.streams import to_stream
+from kineme.methods.contrast import KeyQueue, check_contrast, momentum_copy, momentum_update
 
 NOISE = 0.01  # standard deviation of the extreme view's noise, in the clips' units
 
@@ -30,7 +24,7 @@ class AimCLR(Method):
     """Momentum contrast of a normal, an extreme and a feature-dropped query with one key.
 
     Args:
-        encoder: the ST-GCN to train.
+        encoder: one with an activation map; published with ST-GCN.
         projection: D of the embeddings that are contrasted.
         queue: K, keys kept as negatives; a multiple of the batch over all devices.
         momentum: m of the key encoder.
@@ -43,12 +37,13 @@ class AimCLR(Method):
         shear: amplitude of the shear's off-diagonal entries.
     """
 
-    encoder: STGCN
+    encoder_type: ClassVar[type] = MapEncoder
+    encoder: MapEncoder
     mirror: Tensor
 
     def __init__(
         self,
-        encoder: STGCN,
+        encoder: MapEncoder,
         *,
         projection: int = 128,
         queue: int = 32768,
@@ -82,7 +77,7 @@ class AimCLR(Method):
         self.min_crop = min_crop
         self.shear = shear
 
-    def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def views(self, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
         """(extreme query, query, key), or (query, key) without the extreme view."""
         frames = self.encoder.shape.frames
         # Without windows all views begin with the same frames, which are resampled once.
@@ -97,14 +92,7 @@ class AimCLR(Method):
         joints = [
             self._view(source(), generator, extreme) for extreme in (True, False, False)[not self.extreme :]
         ]
-        return tuple(to_stream(view, stream, self.encoder.shape.layout) for view in joints)
-
-    def weak_view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
-        """The normal view, pad-crop and shear, as in the published fine-tuning."""
-        frames = self.encoder.shape.frames
-        window = augment.draw_window(clips.length, frames, (self.min_crop, 1.0), generator)
-        view = self._view(clips.resize(frames, *window), generator, extreme=False)
-        return to_stream(view, stream, self.encoder.shape.layout)
+        return tuple(View(self.encoder.shape.take(view)) for view in joints)
 
     def _view(self, x: Tensor, generator: torch.Generator, extreme: bool) -> Tensor:
         """(N, C, T, V, M) joints as resampled → one augmented view of them."""
@@ -124,19 +112,24 @@ class AimCLR(Method):
         x = augment.blur(x, augment.where(coin(), augment.draw_blur(n, generator), 0.0))
         return augment.mask_axis(x, augment.where(coin(), augment.draw_axis(n, generator), -1))
 
-    def loss(self, views: tuple[Tensor, ...], mining: int = 0) -> dict[str, Tensor]:
-        """One training step's losses; moves the key encoder before, and feeds the queue after.
+    def before_step(self, progress: float) -> None:
+        """Moves the key encoder towards the encoder."""
+        momentum_update(self.key_encoder, self.encoder, self.momentum)
+        momentum_update(self.key_head, self.head, self.momentum)
+
+    def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
+        """InfoNCE of the query, with D3M of the extreme queries; neighbours are mined late in training.
 
         Args:
             views: (extreme query, query, key), or (query, key): each (N, C, T, V, M).
-            mining: k of nearest-neighbour mining; 0 for none.
+            progress: share of training that is over.
 
         Returns:
-            `loss` and its parts: `infonce`, and with an extreme query `d3m_extreme`, `d3m_dropped`.
+            `loss` and its parts: `infonce`, and with an extreme query `d3m_extreme`, `d3m_dropped`; and the
+            `keys` (N, D) for the queue.
         """
-        momentum_update(self.key_encoder, self.encoder, self.momentum)
-        momentum_update(self.key_head, self.head, self.momentum)
-        *extreme, query, key = views
+        *extreme, query, key = (view.clips for view in views)
+        mining = self.mining if progress >= self.mining_from else 0
         with torch.no_grad():
             keys = _embed(self.key_head, self.key_encoder(key).clip)
         queries = [_embed(self.head, self.encoder(query).clip)]
@@ -152,12 +145,11 @@ class AimCLR(Method):
             losses["d3m_extreme"] = distribution_divergence(logits[0], logits[1])
             losses["d3m_dropped"] = distribution_divergence(logits[0], logits[2])
             losses["loss"] = losses["infonce"] + (losses["d3m_extreme"] + losses["d3m_dropped"]) / 2
-        self.queue.enqueue(keys)
-        return losses
+        return {**losses, "keys": keys}
 
-    def loss_options(self, progress: float) -> dict[str, Any]:
-        """Nearest-neighbour mining belongs to the last part of training."""
-        return {"mining": self.mining if progress >= self.mining_from else 0}
+    def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
+        """Feeds the queue."""
+        self.queue.enqueue(outputs["keys"])
 
 
 def _embed(head: nn.Module, feature: Tensor) -> Tensor:
@@ -188,26 +180,3 @@ def energy_attention_drop(feature_map: Tensor, threshold: float = 0.7) -> Tensor
         share = share * (entries.numel() / entries.sum().clamp_min(1))
         kept = entries.mul_(share)
     return feature_map * kept.to(feature_map.dtype)
-
-
-def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
-    """D3M: cross-entropy between the query's distribution over key and queue, held fixed, and another's."""
-    with torch.no_grad():
-        probability = F.softmax(target, dim=1)
-    return -(probability * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
-
-
-def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
-    """NNM: InfoNCE of the first query, its positives widened by the k nearest queue entries of every query.
-
-    Args:
-        logits: one (N, 1 + K) a query, the key first.
-        k: neighbours a query adds; the union with the key makes a row's positives.
-    """
-    with torch.no_grad():
-        positives = torch.zeros_like(logits[0], dtype=torch.bool)
-        positives[:, 0] = True
-        for each in logits:
-            positives.scatter_(1, each[:, 1:].topk(k, dim=1).indices + 1, True)
-    chosen = F.log_softmax(logits[0], dim=1).masked_fill(~positives, 0).sum(dim=1)
-    return -(chosen / positives.sum(dim=1)).mean()

@@ -1,17 +1,16 @@
-"""The contract of every method: views of a batch, and a loss of the views."""
+"""The contract of every method: views of a batch, a loss of the views, hooks around the optimiser's step."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from kineme.augment import draw_window
 from kineme.clips.batches import Clips
-from kineme.encoders.base import Encoder
-from kineme.streams import to_stream
+from kineme.encoders.base import Encoder, View
 
 
 class Method(nn.Module, ABC):
@@ -19,29 +18,45 @@ class Method(nn.Module, ABC):
 
     Subclasses take the encoder first and their own settings, with defaults, by keyword: those are the keys
     under `method:` in a recipe, described by the class's docstring.
+
+    A step is: `before_step`, then `views` and `loss` of each batch (several where gradients are accumulated),
+    the optimiser's step, then `after_step` with what each `loss` gave.
+
+    Attributes:
+        encoder: what is trained.
+        encoder_type: what the encoder has to be.
     """
 
+    encoder_type: ClassVar[type] = Encoder
     encoder: Encoder
-    min_crop: float = 1.0  # least share of a clip's frames that a view shows
-    crop: float = 1.0  # share of a clip's frames, about its centre, that evaluation looks at
 
     @abstractmethod
-    def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Augmented views (N, C, T, V, M) of a batch, each clip with its own draws from `generator`."""
+    def views(self, clips: Clips, generator: torch.Generator) -> Sequence[View]:
+        """Augmented views of a batch, each clip with its own draws from `generator`.
 
-    @abstractmethod
-    def loss(self, views: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """Named scalars; the one called `loss` is minimised."""
-
-    def weak_view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
-        """One view (N, C, T, V, M) for training with labels: a random window of each clip, resized.
-
-        A method whose fine-tuning is published with other augmentations has its own.
+        They are of the stream of `encoder.shape`, or of several; they may differ in length and carry masks.
         """
-        shape = self.encoder.shape
-        window = draw_window(clips.length, shape.frames, (self.min_crop, 1.0), generator)
-        return to_stream(clips.resize(shape.frames, *window), stream, shape.layout)
 
-    def loss_options(self, progress: float) -> dict[str, Any]:
-        """Keyword arguments of `loss` after this share (0 to 1) of training, for methods with phases."""
-        return {}
+    @abstractmethod
+    def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
+        """The loss of some views; changes nothing.
+
+        Args:
+            views: what `views` gave.
+            progress: share of training that is over, 0 to 1.
+
+        Returns:
+            by name: `loss`, which is minimised; other scalars, which are logged; and tensors with axes, which
+            `after_step` gets, such as the keys that go into a queue.
+        """
+
+    def before_step(self, progress: float) -> None:
+        """What comes before the losses of a step, such as moving a key encoder."""
+
+    def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
+        """What comes after the optimiser's step, such as filling a queue or moving a teacher.
+
+        Args:
+            outputs: what `loss` gave, detached; called once for each batch of the step.
+            progress: share of training that was over at its beginning.
+        """

@@ -1,4 +1,4 @@
-"""What methods of momentum contrast share: key encoder, queue, InfoNCE (He et al., MoCo, CVPR 2020)."""
+"""What methods of momentum contrast share: key encoder and queue (He et al., MoCo, CVPR 2020)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import copy
 from typing import TypeVar
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.errors import KinemeError, check_between
+from kineme.losses.contrast import gather
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -75,41 +75,3 @@ class KeyQueue(nn.Module):
         rows = self.next_row + torch.arange(len(keys), device=keys.device)
         self.keys[rows] = keys.to(self.keys.dtype)
         self.next_row.copy_((self.next_row + len(keys)) % len(self.keys))
-
-
-def gather(keys: Tensor) -> Tensor:
-    """The keys (N, D) of all processes, (N · processes, D), without gradient."""
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-        return keys
-    everyone = [torch.empty_like(keys) for _ in range(dist.get_world_size())]
-    dist.all_gather(everyone, keys.contiguous())
-    return torch.cat(everyone)
-
-
-def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
-    """Similarities of unit queries (N, D) to their own key and to the queue (K, D): (N, 1 + K) in float32."""
-    with torch.autocast(query.device.type, enabled=False):
-        query, key = query.float(), key.float()
-        own = (query * key).sum(dim=1, keepdim=True)
-        return torch.cat([own, query @ queue.T], dim=1) / temperature
-
-
-def batch_logits(query: Tensor, key: Tensor, temperature: float) -> Tensor:
-    """Similarities of unit queries (N, D) to their own key (N, D) and to the others of the batch, in float32.
-
-    Those of all processes count, so a row of the result has as many entries as the whole batch has clips.
-    """
-    with torch.autocast(query.device.type, enabled=False):
-        query, key = query.float(), key.float()
-        own = (query * key).sum(dim=1, keepdim=True)
-        everyone = gather(key)
-        first = dist.get_rank() * len(key) if len(everyone) > len(key) else 0
-        similarity = query @ everyone.T
-        others = torch.ones_like(similarity, dtype=torch.bool)
-        others[:, first : first + len(key)].fill_diagonal_(False)
-        return torch.cat([own, similarity[others].view(len(query), -1)], dim=1) / temperature
-
-
-def info_nce(logits: Tensor) -> Tensor:
-    """Cross-entropy of the positive, which stands first in each row (N, 1 + K)."""
-    return -F.log_softmax(logits, dim=1)[:, 0].mean()

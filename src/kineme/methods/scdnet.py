@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -10,19 +11,11 @@ from torch import Tensor, nn
 
 from kineme import augment
 from kineme.clips.batches import Clips
-from kineme.encoders.base import DenseEncoder, Features
+from kineme.encoders.base import DenseEncoder, Features, View
 from kineme.errors import check_between
+from kineme.losses.contrast import batch_logits, contrast_logits, info_nce
 from kineme.methods.base import Method
-from kineme.methods.contrast import (
-    KeyQueue,
-    batch_logits,
-    check_contrast,
-    contrast_logits,
-    info_nce,
-    momentum_copy,
-    momentum_update,
-)
-from kineme.streams import to_stream
+from kineme.methods.contrast import KeyQueue, check_contrast, momentum_copy, momentum_update
 
 CLUES = ("temporal", "spatial", "instance")
 CONTRASTS = (  # query, then the key and queue it is contrasted with: the instance is every clue's anchor
@@ -50,8 +43,8 @@ class SCDNet(Method):
         shear: amplitude of the shear's off-diagonal entries.
     """
 
+    encoder_type: ClassVar[type] = DenseEncoder
     encoder: DenseEncoder
-    crop = 0.95
     mirror: Tensor
     walks: Tensor
 
@@ -89,18 +82,18 @@ class SCDNet(Method):
         self.min_crop = min_crop
         self.shear = shear
 
-    def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def views(self, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
         """(query, key)."""
-        return self._view(clips, stream, generator), self._view(clips, stream, generator)
+        return View(self._view(clips, generator)), View(self._view(clips, generator))
 
-    def _view(self, clips: Clips, stream: str, generator: torch.Generator) -> Tensor:
+    def _view(self, clips: Clips, generator: torch.Generator) -> Tensor:
         n, frames = len(clips), self.encoder.shape.frames
 
         def coin() -> Tensor:
             return augment.draw_coin(n, 0.5, generator)
 
         window = augment.draw_window(clips.length, frames, (self.min_crop, 1.0), generator)
-        x = to_stream(clips.resize(frames, *window), stream, self.encoder.shape.layout)
+        x = self.encoder.shape.take(clips.resize(frames, *window))
         # The published order is rotate, flip, shear; a flip only swaps joints, so the two maps can be one.
         turn = augment.where(coin(), augment.draw_rotation(n, generator), 0.0)
         shear = augment.where(coin(), augment.draw_shear(n, self.shear, generator), 0.0)
@@ -111,19 +104,23 @@ class SCDNet(Method):
         segments = augment.draw_segments(n, frames, generator)
         return augment.mask_frames(x, augment.where(coin(), segments, False))
 
-    def loss(self, views: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """One training step's losses; moves the key encoder before, and feeds the queues after.
+    def before_step(self, progress: float) -> None:
+        """Moves the key encoder towards the encoder."""
+        momentum_update(self.key_encoder, self.encoder, self.momentum)
+        momentum_update(self.key_heads, self.heads, self.momentum)
+
+    def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
+        """The sum of four contrasts between clues.
 
         Args:
             views: (query, key), each (N, C, T, V, M).
+            progress: share of training that is over; plays no part.
 
         Returns:
             `loss`, and the four contrasts it is the sum of: `temporal_to_instance`, `spatial_to_instance`,
-            `instance_to_temporal`, `instance_to_spatial`.
+            `instance_to_temporal`, `instance_to_spatial`; and the `keys` (clues, N, D) for the queues.
         """
-        momentum_update(self.key_encoder, self.encoder, self.momentum)
-        momentum_update(self.key_heads, self.heads, self.momentum)
-        query, key = views
+        query, key = (view.clips for view in views)
         with torch.no_grad():
             keys = self._embed(self.key_heads, self.key_encoder(key))
         queries = self._embed(self.heads, self.encoder(query))
@@ -131,9 +128,14 @@ class SCDNet(Method):
             f"{one}_to_{other}": info_nce(self._logits(queries[one], keys[other], other))
             for one, other in CONTRASTS
         }
-        for clue in self.queues:
-            self._queue(clue).enqueue(keys[clue])
-        return {"loss": torch.stack(list(losses.values())).sum(), **losses}
+        kept = torch.stack([keys[clue] for clue in CLUES])
+        return {"loss": torch.stack(list(losses.values())).sum(), **losses, "keys": kept}
+
+    def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
+        """Feeds the queues."""
+        for clue, keys in zip(CLUES, outputs["keys"], strict=True):
+            if self.queues:
+                self._queue(clue).enqueue(keys)
 
     def _logits(self, query: Tensor, key: Tensor, clue: str) -> Tensor:
         """Of queries to their own keys, which are of this clue, and to its negatives."""

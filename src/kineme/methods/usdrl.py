@@ -6,7 +6,8 @@ spatial and instance embeddings are kept alive and decorrelated.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
@@ -23,11 +24,10 @@ from kineme.augment import (
     where,
 )
 from kineme.clips.batches import Clips
-from kineme.encoders.base import DenseEncoder, Features
+from kineme.encoders.base import DenseEncoder, Features, View
 from kineme.errors import KinemeError, check_between
+from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
 from kineme.methods.base import Method
-from kineme.methods.decorrelation import cross_correlation, similarity, spread, variance_covariance
-from kineme.streams import to_stream
 
 VIEWS = 4
 
@@ -47,6 +47,8 @@ class USDRL(Method):
         min_crop: views are windows of at least this share of a clip's frames.
         shear: amplitude of the shear's off-diagonal entries.
     """
+
+    encoder_type: ClassVar[type] = DenseEncoder
 
     def __init__(
         self,
@@ -72,7 +74,7 @@ class USDRL(Method):
         self.spatial_projector = Projector(half, whole, whole)
         self.instance_projector = Projector(whole, whole, 2 * whole)
 
-    def views(self, clips: Clips, stream: str, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def views(self, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
         """Four views (N, C, T, V, M): crop and resize, joint corruption or shear, then the stream."""
         shape = self.encoder.shape
         rows = torch.arange(len(clips), device=clips.start.device).repeat(VIEWS)
@@ -84,9 +86,9 @@ class USDRL(Method):
         sheared = draw_coin(count, 0.5, generator)  # a shear is a matrix for all joints
         joints = where(sheared, torch.ones_like(joints), joints)
         matrix = where(sheared, shear_matrix(draw_shear(count, self.shear, generator)), matrix)
-        return to_stream(corrupt(xyz, joints, matrix), stream, shape.layout).chunk(VIEWS)
+        return tuple(map(View, shape.take(corrupt(xyz, joints, matrix)).chunk(VIEWS)))
 
-    def loss(self, views: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
         """The weighted sum `loss`; for the log its three terms, each also by grain, unweighted and detached.
 
         `effective_rank` and `embedding_std` describe the instance embedding (see `decorrelation.spread`).
@@ -94,8 +96,9 @@ class USDRL(Method):
         Raises:
             KinemeError: a single clip makes up the whole batch.
         """
-        embeddings = self.project(self.encoder(torch.cat(views)), len(views))
-        with torch.autocast(views[0].device.type, enabled=False):
+        clips = torch.cat([view.clips for view in views])
+        embeddings = self.project(self.encoder(clips), len(views))
+        with torch.autocast(clips.device.type, enabled=False):
             embeddings = {name: z.float() for name, z in embeddings.items()}
             return self._terms(embeddings)
 

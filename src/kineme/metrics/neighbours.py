@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -71,3 +72,18 @@ def _vote(labels: torch.Tensor, similarity: torch.Tensor, classes: int) -> torch
     support = empty.scatter_add(1, labels, similarity)
     leading = votes == votes.amax(dim=1, keepdim=True)
     return support.masked_fill(~leading, -torch.inf).argmax(dim=1)
+
+
+def leave_group_out(features: Array, labels: Array, groups: Array) -> float:
+    """Share of clips, 0 to 1, whose nearest clip of another group has their label.
+
+    Args:
+        features: (N, D); cosine similarity.
+        labels: (N,) classes.
+        groups: (N,) such as subjects; where all are of one group, every other clip counts.
+    """
+    unit = F.normalize(torch.from_numpy(features), dim=1)
+    same = groups[:, None] == groups[None, :]
+    apart = same if not same.all() else np.eye(len(same), dtype=bool)
+    nearest = (unit @ unit.T).masked_fill(torch.from_numpy(apart), -2.0).argmax(dim=1).numpy()
+    return float((labels[nearest] == labels).mean())

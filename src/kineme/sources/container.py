@@ -18,6 +18,7 @@ One body per clip. Joints named as in a built-in layout, in any order and spelli
 from __future__ import annotations
 
 import warnings
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,15 @@ def open_container(path: Path) -> Source:
         read=partial(_clip, arrays, order),
         untrimmed="frame_label" in arrays,
     )
+
+
+def is_container(path: Path) -> bool:
+    """Whether a file is an .npz with the arrays of a container."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {f"{key}.npy" for key in ("xyz", "offsets", "joint_names")} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _clip(arrays: dict[str, Array], order: Array, row: int) -> Clip:

@@ -1,8 +1,7 @@
-"""What watches training: history, checkpoints, nearest neighbours, progress. None of it touches the loop."""
+"""Callbacks of training: history, checkpoints, online kNN. None of them changes what is learned."""
 
 from __future__ import annotations
 
-import csv
 import time
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,21 @@ import lightning as L
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
 from kineme.checkpoints import WEIGHTS, save_encoder
+from kineme.clips.store import Manifest
 from kineme.files import atomic_write
-from kineme.preprocessing import Preprocessing
-from kineme.streams import to_stream
+from kineme.metrics.neighbours import leave_group_out
+from kineme.training.history import HISTORY, write_history
 from kineme.training.module import Pretraining
 
-HISTORY, STATE = "history.csv", "state.ckpt"
-WATCHED = 2000  # clips that the online accuracy looks at, at most
+STATE = "state.ckpt"
+WATCHED = 2000  # clips that the online kNN uses, at most
 
 
 class History(L.Callback):
-    """One row an epoch: step, seconds, learning rate, the mean of every loss term, and what others note.
+    """One row per epoch: step, seconds, learning rate, the mean of every loss term, and what others note.
 
     The rows travel in the training state, so that after a resume history.csv holds each epoch once.
     """
@@ -60,9 +58,11 @@ class History(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Adds a step's losses, on the device: nothing waits for it."""
+        """Adds a step's losses, on the device, without waiting for it."""
         for name, value in outputs.items():
-            self._sums[name] = self._sums.get(name, 0) + value.detach()
+            # Lightning divides the loss by the number of batches whose gradients are added up.
+            scale = trainer.accumulate_grad_batches if name == "loss" else 1
+            self._sums[name] = self._sums.get(name, 0) + scale * value.detach()
         self._steps += 1
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -78,15 +78,15 @@ class History(L.Callback):
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
-        columns = list(dict.fromkeys(name for each in self.rows for name in each))
-        with atomic_write(self.run / HISTORY) as aside, aside.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(self.rows)
+        write_history(self.run / HISTORY, self.rows)
+        for each in trainer.loggers:
+            each.log_metrics(
+                {name: value for name, value in row.items() if name != "epoch"}, trainer.global_step
+            )
 
 
 class OnlineKNN(L.Callback):
-    """Accuracy of the nearest training clip of another subject, by the label of each; labels only look on."""
+    """Accuracy of the nearest training clip of another subject; labels are used for monitoring only."""
 
     def __init__(
         self,
@@ -124,24 +124,17 @@ class OnlineKNN(L.Callback):
         for rows in (
             torch.from_numpy(self.rows).to(module.clips.start.device).chunk(-(-len(self.rows) // 256))
         ):
-            clips = to_stream(
-                module.clips[rows].resize(shape.frames), module.config.data.stream, shape.layout
-            )
+            clips = shape.take(module.clips[rows].resize(shape.frames))
             features.append(encoder(clips.to(module.device)).clip.float().cpu())
         encoder.train()
-        unit = torch.nn.functional.normalize(torch.cat(features), dim=1)
-        similarity = unit @ unit.T
-        same = self.groups[:, None] == self.groups[None, :]
-        apart = same if not same.all() else np.eye(len(same), dtype=bool)
-        nearest = similarity.masked_fill(torch.from_numpy(apart), -2.0).argmax(dim=1).numpy()
-        return float((self.labels[nearest] == self.labels).mean())
+        return leave_group_out(torch.cat(features).numpy(), self.labels, self.groups)
 
 
 class Checkpoints(L.Callback):
     """Saves the encoder and the training state every few epochs; each file is replaced when it is whole."""
 
-    def __init__(self, run: Path, preprocessing: Preprocessing, every: int) -> None:
-        self.run, self.preprocessing, self.every = run, preprocessing, every
+    def __init__(self, run: Path, manifest: Manifest, every: int) -> None:
+        self.run, self.manifest, self.every = run, manifest, every
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Saves after every few epochs, and after the last."""
@@ -155,55 +148,9 @@ class Checkpoints(L.Callback):
             trainer.save_checkpoint(self.run / STATE)  # writes nothing, but all processes must meet here
             return
         config, epochs = module.config.to_dict(), trainer.current_epoch + 1
-        save_encoder(self.run / WEIGHTS, module.method.encoder, self.preprocessing, config, epochs)
+        manifest = self.manifest
+        save_encoder(
+            self.run / WEIGHTS, module.method.encoder, manifest.preprocessing, config, epochs, manifest.units
+        )
         with atomic_write(self.run / STATE) as aside:
             trainer.save_checkpoint(aside)
-
-
-class ProgressLine(L.Callback):
-    """One bar over the whole run, with loss, nearest-neighbour accuracy and the time left.
-
-    Where the output is no terminal, a line an epoch instead, at most twenty.
-    """
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self.console = Console(stderr=True)
-        self._bar: Progress | None = None
-
-    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Opens the bar where the run stands."""
-        if not (self.console.is_terminal and trainer.is_global_zero):
-            return
-        columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%", "{task.fields[figures]}")
-        self._bar = Progress(
-            *columns, TimeElapsedColumn(), "left", TimeRemainingColumn(), console=self.console
-        )
-        total = trainer.num_training_batches * (trainer.max_epochs or 0)
-        self._bar.add_task("training", total=total, completed=trainer.global_step, figures="")
-        self._bar.start()
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Moves the bar."""
-        if self._bar is not None:
-            self._bar.advance(self._bar.task_ids[0])
-
-    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Shows the epoch's figures."""
-        row = self.history.rows[-1]
-        epoch, epochs = int(row["epoch"]), int(trainer.max_epochs or 0)
-        knn = next((each["knn"] for each in reversed(self.history.rows) if "knn" in each), None)
-        figures = f"epoch {epoch}/{epochs}  loss {row['loss']:.3f}" + (f"  kNN {knn:.1%}" if knn else "")
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], figures=figures)
-        elif trainer.is_global_zero and (epoch % -(-epochs // 20) == 0 or epoch == epochs):
-            left = row["seconds"] / epoch * (epochs - epoch)
-            self.console.print(f"{figures}  {row['seconds']:.0f} s, about {left:.0f} s left", highlight=False)
-
-    def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
-        """Closes the bar, also after an error."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None

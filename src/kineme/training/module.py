@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import lightning as L
 import numpy as np
@@ -24,7 +24,7 @@ from kineme.methods import Method
 class Training(L.LightningModule, ABC):
     """Steps on clips that stay resident, whatever is learned from them.
 
-    All randomness of a step (order, views, dropout) follows from (seed, epoch, step, rank) alone, so a run
+    All randomness of a step (order, views, dropout) follows from (seed, epoch, batch, rank) alone, so a run
     that is resumed continues exactly as if it had not stopped.
     """
 
@@ -35,10 +35,12 @@ class Training(L.LightningModule, ABC):
         super().__init__()
         self.train_config = train
         self.store, self.rows = store, rows
+        self._outputs: list[dict[str, Tensor]] = []  # of the batches of this optimiser's step
+        self._progress = 0.0
 
     @abstractmethod
     def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named scalars of the clips at `rows`, `loss` among them; all draws come from `generator`."""
+        """Named losses of the clips at `rows`, `loss` among them; tensors with axes go to `after_step`."""
 
     def batches(self) -> Sampler[Tensor]:
         """The rows of each step of an epoch."""
@@ -55,22 +57,42 @@ class Training(L.LightningModule, ABC):
         """Batches of rows; the clips themselves are gathered on the device."""
         return DataLoader(_Rows(), sampler=self.batches(), batch_size=None)
 
-    def training_step(self, rows: Tensor) -> dict[str, Tensor]:
+    def before_step(self, progress: float) -> None:
+        """What comes before the losses of an optimiser's step."""
+
+    def after_step(self, outputs: dict[str, Tensor], progress: float) -> None:
+        """What comes after an optimiser's step, for each of its batches."""
+
+    def training_step(self, rows: Tensor, number: int) -> dict[str, Tensor]:
         """The losses of one batch; raises KinemeError where one is not finite."""
-        train, step = self.train_config, self.global_step
-        seed = step_seed(train.seed, step, self.global_rank)
+        train, batches = self.train_config, int(self.trainer.num_training_batches)
+        batch = self.current_epoch * batches + number
+        self._progress = batch / (batches * train.epochs)
+        seed = step_seed(train.seed, batch, self.global_rank)
         torch.manual_seed(seed)  # dropout
         generator = torch.Generator(self.device).manual_seed(seed)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = learning_rate(train, step, int(self.trainer.num_training_batches))
-        losses = self.losses(rows.to(self.clips.start.device), generator)
+            group["lr"] = learning_rate(train, batch, batches)
+        if not self._outputs:
+            self.before_step(self._progress)
+        outputs = self.losses(rows.to(self.clips.start.device), generator)
+        self._outputs.append({name: value.detach() for name, value in outputs.items() if value.ndim})
+        losses = {name: value for name, value in outputs.items() if not value.ndim}
         if not torch.isfinite(losses["loss"]):
             bad = [name for name, value in losses.items() if not torch.isfinite(value) and name != "loss"]
             raise KinemeError(
-                f"step {step} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite, "
-                f"so training stopped; {self.remedy}"
+                f"step {batch} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite; "
+                f"training stopped; {self.remedy}"
             )
         return losses
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Calls `after_step` where the optimiser has made its step."""
+        last = batch_idx + 1 == self.trainer.num_training_batches
+        if last or (batch_idx + 1) % self.train_config.accumulate == 0:
+            for each in self._outputs:
+                self.after_step(each, self._progress)
+            self._outputs = []
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimiser over whatever is let learn."""
@@ -85,7 +107,7 @@ class Training(L.LightningModule, ABC):
 
 
 class Pretraining(Training):
-    """One method on one set of clips, whose labels it does not see."""
+    """One method on one set of clips, without their labels."""
 
     remedy = "the last checkpoint is kept. Lower train.lr, or set train.precision=float32"
 
@@ -103,9 +125,16 @@ class Pretraining(Training):
     def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """The method's, of its views."""
         with torch.no_grad():
-            views = self.method.views(self.clips[rows], self.config.data.stream, generator)
-        options = self.method.loss_options(self.current_epoch / self.config.train.epochs)
-        return self.method.loss(views, **options)
+            views = self.method.views(self.clips[rows], generator)
+        return self.method.loss(views, self._progress)
+
+    def before_step(self, progress: float) -> None:
+        """The method's."""
+        self.method.before_step(progress)
+
+    def after_step(self, outputs: dict[str, Tensor], progress: float) -> None:
+        """The method's."""
+        self.method.after_step(outputs, progress)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

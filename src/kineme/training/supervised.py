@@ -11,13 +11,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 
+from kineme import augment
 from kineme.clips.batches import Clips
 from kineme.clips.store import ClipStore
-from kineme.config import TrainConfig
-from kineme.encoders import Encoder
+from kineme.config import FinetuneConfig, TrainConfig
+from kineme.encoders import ClipShape, Encoder
 from kineme.training.module import Training, epoch_order
 
-View = Callable[[Clips, torch.Generator], Tensor]
+Augmentation = Callable[[Clips, torch.Generator], Tensor]
+
+
+def weak_view(shape: ClipShape, settings: FinetuneConfig) -> Augmentation:
+    """The augmentation of fine-tuning: a random window of each clip, resized; pad-crop and shear where set.
+
+    Args:
+        shape: of the encoder.
+        settings: the protocol's.
+    """
+
+    def augmented(clips: Clips, generator: torch.Generator) -> Tensor:
+        window = augment.draw_window(clips.length, shape.frames, (settings.min_crop, 1.0), generator)
+        x = clips.resize(shape.frames, *window)
+        if settings.pad_crop:
+            x = augment.pad_crop(x, augment.draw_pad_crop(len(x), shape.frames, generator))
+        if settings.shear:
+            x = augment.shear(x, augment.draw_shear(len(x), settings.shear, generator))
+        return shape.take(x)
+
+    return augmented
 
 
 class Supervised(Training):
@@ -40,7 +61,7 @@ class Supervised(Training):
         self,
         encoder: Encoder,
         head: nn.Linear,
-        view: View,
+        view: Augmentation,
         train: TrainConfig,
         store: ClipStore,
         rows: npt.NDArray[np.int64],

@@ -12,7 +12,7 @@ import pytest
 import torch
 from evaluation.detection.recordings import CLASSES, write_recordings
 
-from kineme.checkpoints import Pretrained, load_pretrained, save_encoder
+from kineme.checkpoints import save_encoder
 from kineme.clips.store import ClipStore
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
@@ -25,6 +25,7 @@ from kineme.evaluation.detection.found import find, write_table
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.results import RANDOM, RAW, Result
 from kineme.evaluation.task import Task, open_task
+from kineme.model import Model, load_run
 
 WINDOWS = Windows("centred", 8, 1)
 ALONE = Context()
@@ -57,8 +58,8 @@ def task(run: Path) -> Task:
 
 
 @pytest.fixture
-def pretrained(run: Path) -> Pretrained:
-    return load_pretrained(run)
+def pretrained(run: Path) -> Model:
+    return load_run(run)
 
 
 def test_actions_are_found_and_measured_beside_what_needs_no_training(task: Task) -> None:
@@ -100,7 +101,7 @@ def test_the_same_seed_finds_the_same(task: Task) -> None:
 
 
 def test_features_are_computed_once(
-    task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features = store_features(pretrained, store, task.train, WINDOWS, tmp_path, device="cpu")
     assert features.shape == (1080, 32)
@@ -114,7 +115,7 @@ def test_features_are_computed_once(
 
 
 def test_damaged_features_are_computed_again(
-    task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path
+    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path
 ) -> None:
     features = np.array(store_features(pretrained, store, task.test, WINDOWS, tmp_path, device="cpu"))
     (kept,) = tmp_path.iterdir()
@@ -124,7 +125,7 @@ def test_damaged_features_are_computed_again(
 
 
 def test_features_that_are_not_finite_are_refused_by_recording(
-    task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path
+    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path
 ) -> None:
     with torch.no_grad():
         pretrained.encoder.temporal.embedding[0].weight.fill_(np.nan)
@@ -135,7 +136,7 @@ def test_features_that_are_not_finite_are_refused_by_recording(
 
 @pytest.mark.parametrize("tuned", [False, True])
 def test_a_detector_that_was_kept_finds_the_same(
-    task: Task, pretrained: Pretrained, store: ClipStore, tmp_path: Path, tuned: bool
+    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path, tuned: bool
 ) -> None:
     training = settings(epochs=1) if tuned else None
     _, found, detector = protocol.detect(
@@ -157,7 +158,7 @@ def test_a_detector_that_was_kept_finds_the_same(
     assert second.startswith(f"recording1,{mine[0].start:.3f},{mine[0].end:.3f},{mine[0].action},0.")
 
 
-def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Pretrained, tmp_path: Path) -> None:
+def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Model, tmp_path: Path) -> None:
     path = tmp_path / "detect.safetensors"
     with pytest.raises(KinemeError, match="no such detector; train one"):
         Detector.load(path, pretrained)
@@ -166,7 +167,7 @@ def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Pretra
         Detector.load(path, pretrained)
     _, _, detector = protocol.detect(task, WINDOWS, context=ALONE, rule="A", baselines=False)
     detector.save(path)
-    other = Pretrained(**{**vars(pretrained), "weights": "another"})
+    other = Model(**{**vars(pretrained), "weights": "another"})
     with pytest.raises(KinemeError, match="an encoder that the run does not hold any more"):
         Detector.load(path, other)
 
@@ -182,12 +183,12 @@ def test_trimmed_clips_and_parts_without_actions_are_refused(run: Path, moves: P
 HOUR = """
 import json, resource, sys
 from pathlib import Path
-from kineme.checkpoints import load_pretrained
+from kineme.model import load_run
 from kineme.clips.store import ClipStore
 from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.detection.found import find
 run, store = map(Path, sys.argv[1:])
-detector = Detector.load(run / "detect.safetensors", load_pretrained(run))
+detector = Detector.load(run / "detect.safetensors", load_run(run))
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before = peak()

@@ -22,10 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kineme.clips.batches import Clips
-from kineme.encoders.base import ClipShape, DenseEncoder, Encoder, Features
+from kineme.encoders.base import DenseEncoder, Encoder, Features
 from kineme.errors import KinemeError, check_between
-from kineme.evaluation.detection.defaults import Kind
-from kineme.streams import to_stream
+from kineme.evaluation.options import Kind
 
 STEPS: dict[Kind, int] = {"tokens": 4, "centred": 16}  # to a window, by default
 
@@ -53,21 +52,16 @@ def windows_for(encoder: Encoder, kind: Kind, frames: int, step: int | None = No
         KinemeError: the encoder has no tokens, or a setting is out of range.
     """
     if kind == "tokens" and not isinstance(encoder, DenseEncoder):
-        raise KinemeError(f"{type(encoder).__name__} has no features of frames; leave out --kind tokens")
-    check_between("--window", frames, 2)
+        raise KinemeError(f"{type(encoder).__name__} has no features of frames; set `kind` to centred")
+    check_between("`window`", frames, 2)
     step = max(frames // STEPS[kind], 1) if step is None else step
-    check_between("--step", step, 1, frames)
+    check_between("`step`", step, 1, frames)
     return Windows(kind, frames, step)
 
 
 def times(start: Tensor, span: Tensor, frames: int) -> Tensor:
     """(N,) first frames and lengths of windows → (N, T) times of the T frames that they are resized to."""
     return start[:, None] + (torch.arange(frames, device=start.device) + 0.5) * (span[:, None] / frames) - 0.5
-
-
-def as_input(joints: Tensor, shape: ClipShape, stream: str) -> Tensor:
-    """Windows (N, C, T, V, M) as an encoder takes them: its bodies (zero where absent), its stream."""
-    return to_stream(F.pad(joints, (0, shape.bodies - joints.shape[-1])), stream, shape.layout)
 
 
 def tokens(features: Features) -> Tensor:
@@ -79,7 +73,7 @@ def tokens(features: Features) -> Tensor:
 
 
 def frame_features(
-    encoder: Encoder, recording: Clips, windows: Windows, stream: str, *, batch_size: int = 64
+    encoder: Encoder, recording: Clips, windows: Windows, *, batch_size: int = 64
 ) -> Iterator[Tensor]:
     """Blocks (n, D) that make up the features of all frames of one recording, in order.
 
@@ -95,7 +89,7 @@ def frame_features(
             span = torch.full((len(batch),), windows.frames, dtype=torch.float64)
             at = times(batch - before, span, encoder.shape.frames).to(recording.start.device)
             joints = recording[torch.zeros_like(batch)].sample(at)
-            features = encoder(as_input(joints, encoder.shape, stream))
+            features = encoder(encoder.shape.take(joints))
             yield batch, (tokens(features) if windows.kind == "tokens" else features.clip).float().cpu()
 
     join = _average if windows.kind == "tokens" else _interpolate

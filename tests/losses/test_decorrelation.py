@@ -8,7 +8,7 @@ import torch
 from golden_fill import load_golden
 from torch import Tensor
 
-from kineme.methods.decorrelation import cross_correlation, similarity, spread, variance_covariance
+from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
 
 FEW_CLIPS, MANY_CLIPS = (4, 6, 20), (4, 20, 6)  # Gram matrices for the one, P × P matrices for the other
 

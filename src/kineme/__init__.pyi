@@ -1,0 +1,89 @@
+from . import augment, losses, metrics, protocols, streams
+from .clips.batches import Clips
+from .clips.splits import split_rows
+from .clips.store import Clip, ClipStore, Manifest, open_store
+from .clips.writer import StoreWriter
+from .config import Config, load_config
+from .encoders import (
+    DSTE,
+    ENCODERS,
+    STGCN,
+    STTR,
+    ClipShape,
+    DenseEncoder,
+    Disentangled,
+    Encoder,
+    Features,
+    MapEncoder,
+    View,
+)
+from .errors import KinemeError
+from .generate import generate_store
+from .layouts import Layout, get_layout
+from .methods import METHODS, USDRL, AimCLR, Method, SCDNet
+from .metrics import METRICS
+from .model import Model, load
+from .preparing import prepare
+from .preprocessing import (
+    AGCN,
+    PREPROCESSINGS,
+    CrossCLR,
+    Plain,
+    Preprocessing,
+    parse_preprocessing,
+)
+from .pretraining import pretrain
+from .sources import SOURCES, Source
+
+__version__: str
+
+__all__ = [
+    "AGCN",
+    "DSTE",
+    "ENCODERS",
+    "METHODS",
+    "METRICS",
+    "PREPROCESSINGS",
+    "SOURCES",
+    "STGCN",
+    "STTR",
+    "USDRL",
+    "AimCLR",
+    "Clip",
+    "ClipShape",
+    "ClipStore",
+    "Clips",
+    "Config",
+    "CrossCLR",
+    "DenseEncoder",
+    "Disentangled",
+    "Encoder",
+    "Features",
+    "KinemeError",
+    "Layout",
+    "Manifest",
+    "MapEncoder",
+    "Method",
+    "Model",
+    "Plain",
+    "Preprocessing",
+    "SCDNet",
+    "Source",
+    "StoreWriter",
+    "View",
+    "__version__",
+    "augment",
+    "generate_store",
+    "get_layout",
+    "load",
+    "load_config",
+    "losses",
+    "metrics",
+    "open_store",
+    "parse_preprocessing",
+    "prepare",
+    "pretrain",
+    "protocols",
+    "split_rows",
+    "streams",
+]

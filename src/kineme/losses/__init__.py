@@ -1,0 +1,22 @@
+"""Losses: pure functions of embeddings, one file a family."""
+
+from kineme.losses.contrast import (
+    batch_logits,
+    contrast_logits,
+    distribution_divergence,
+    info_nce,
+    mined_info_nce,
+)
+from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
+
+__all__ = [
+    "batch_logits",
+    "contrast_logits",
+    "cross_correlation",
+    "distribution_divergence",
+    "info_nce",
+    "mined_info_nce",
+    "similarity",
+    "spread",
+    "variance_covariance",
+]

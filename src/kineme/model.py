@@ -1,0 +1,430 @@
+"""`Model`: a pre-trained encoder with all that it needs to take anybody's recordings.
+
+model = kineme.load("runs/joint")
+features = model.embed([walk, wave])      # arrays (T, V, 3), a store, or a file of poses
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from kineme import checkpoints
+from kineme.augment import centre_window
+from kineme.authors import SYSTEMS, encoder_settings, method_settings
+from kineme.authors.state import read_state
+from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
+from kineme.clips.batches import Clips, resident
+from kineme.clips.retargeted import RetargetedStore
+from kineme.clips.store import ClipStore
+from kineme.config import EvaluateConfig, config_from_dict, load_config
+from kineme.encoders import ClipShape, Encoder
+from kineme.errors import KinemeError
+from kineme.layouts import Layout, get_layout
+from kineme.layouts.correspondence import correspondence
+from kineme.methods import Method
+from kineme.packaged import published_recipe
+from kineme.preprocessing import Preprocessing, parse_preprocessing, stored_preprocessing
+from kineme.progress import Progress, silent
+from kineme.sources import Source
+from kineme.sources.container import is_container, open_container
+from kineme.sources.poses import open_poses
+from kineme.sources.poses.given import given_poses
+from kineme.training.directory import check_room, occupied, replacing, write_config
+from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A pre-trained encoder and what belongs to it; `kineme.load` makes one.
+
+    Attributes:
+        encoder: in evaluation mode, float32, on the CPU.
+        method: name of the method that trained it.
+        preprocessing: of the clips it was trained on.
+        config: the run's complete configuration.
+        weights: SHA-256 of the encoder's weights.
+        epochs: it was trained for; None where that is not known.
+        units: of the clips it was trained on; None where that is not known.
+    """
+
+    encoder: Encoder
+    method: str
+    preprocessing: Preprocessing
+    config: Mapping[str, Any]
+    weights: str
+    epochs: int | None = None
+    units: str | None = None
+
+    @property
+    def shape(self) -> ClipShape:
+        """What clips the encoder takes."""
+        return self.encoder.shape
+
+    @property
+    def stream(self) -> str:
+        """Input modality: joint, bone or motion."""
+        return self.shape.stream
+
+    @property
+    def protocols(self) -> EvaluateConfig:
+        """The settings of the protocols that measure it."""
+        return config_from_dict(self.config, where="the model's configuration").evaluate
+
+    @property
+    def crop(self) -> float:
+        """Share of a clip's frames, about its centre, that is looked at."""
+        return self.protocols.crop
+
+    def embed(
+        self,
+        x: Array | Sequence[Array] | ClipStore | str | Path,
+        *,
+        layout: str | Layout | None = None,
+        fps: float = 30.0,
+        axes: str | None = None,
+        units: str | None = None,
+        image: str | None = None,
+        allow_preprocessing: bool = False,
+        batch_size: int = 256,
+        device: str | None = None,
+        precision: str = "float32",
+        progress: Progress = silent,
+    ) -> Array:
+        """Features of clips, prepared as those of the training were.
+
+        Arrays and files are raw recordings: they go through the model's preprocessing. A store holds clips
+        that went through one, which has to be the model's. Joints of another layout are found by their names.
+
+        Args:
+            x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, with y up and in metres unless told otherwise;
+                a list of such arrays; a clip store or its path; a file or folder of poses (.npy, CSV, JSON)
+                or an .npz container.
+            layout: of the arrays' or files' joints: a name, a layout file or a `Layout`. Default: of arrays
+                the model's, of files what they tell.
+            fps: frames per second of the arrays.
+            axes: `y-up`, `y-down` or `z-up`; default y-up in three dimensions, y-down in two.
+            units: `m`, `cm` or `mm`, in three dimensions; default m.
+            image: size of the image in pixels such as `1920x1080`, in two dimensions.
+            allow_preprocessing: accept a store of another preprocessing than the model's.
+            batch_size: clips that pass the encoder together.
+            device: where the encoder runs; by default a GPU if there is one.
+            precision: of the encoder's arithmetic, `float32` or `bfloat16`.
+            progress: called with the clips done and the clips in all.
+
+        Returns:
+            (N, D) float32; (D,) for a single array.
+
+        Raises:
+            KinemeError: the clips do not fit the model (layout, units, bodies, preprocessing), or a file
+                cannot be read.
+
+        >>> import kineme, numpy
+        >>> model = kineme.load(example_run)
+        >>> one = numpy.random.default_rng(0).normal(size=(40, 25, 3))
+        >>> model.embed(one).shape, model.embed([one, one[:20]]).shape
+        ((64,), (2, 64))
+        """
+        options = {"axes": axes, "units": units, "image": image}
+        single = False
+        if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
+            x = ClipStore(x)
+        if isinstance(x, ClipStore):
+            if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
+                raise KinemeError(f"{given[0]}: a store says itself what its clips are; leave it out")
+            store = self.fitted(x)
+            self.check(store, allow_preprocessing=allow_preprocessing)
+            clips = resident(store, device=device or default_device())
+        elif isinstance(x, str | Path):
+            clips = self._prepared(_opened(Path(x), layout, options))
+        else:
+            single = not isinstance(x, Sequence)
+            arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
+            clips = self._prepared(_given(arrays, layout or self.shape.layout, fps, options))
+        features = self.encode(
+            clips, batch_size=batch_size, device=device, precision=precision, progress=progress
+        )
+        return features[0] if single else features
+
+    def encode(
+        self,
+        clips: Clips,
+        *,
+        batch_size: int = 256,
+        device: torch.device | str | None = None,
+        precision: str = "float32",
+        progress: Progress = silent,
+    ) -> Array:
+        """Features (N, D) of prepared clips in memory: the centre of each, resized, without augmentation.
+
+        Raises:
+            KinemeError: a feature is not finite.
+        """
+        place = torch.device(device or default_device())
+        encoder = copy.deepcopy(self.encoder).eval().to(place)
+        features = np.empty((len(clips), encoder.dim), dtype=np.float32)
+        crop = self.crop
+        with (
+            torch.inference_mode(),
+            torch.autocast(place.type, PRECISIONS[precision], enabled=precision != "float32"),
+        ):
+            for start in range(0, len(clips), batch_size):
+                batch = clip_input(clips[start : start + batch_size], encoder.shape, crop).to(place)
+                features[start : start + batch_size] = encoder(batch).clip.float().cpu().numpy()
+                progress(min(start + batch_size, len(clips)), len(clips))
+        if not np.isfinite(features).all():
+            raise KinemeError(
+                f"the {self.method} encoder gives features that are NaN or infinite; its training diverged: "
+                "train it again with a smaller learning rate"
+            )
+        return features
+
+    def save(self, out: str | Path, *, overwrite: bool = False) -> None:
+        """Writes a run directory that holds the model, without a training of its own.
+
+        Raises:
+            KinemeError: `out` is in the way or cannot be written.
+        """
+        run = Path(out)
+        check_room(run, overwrite)
+        with occupied(run), replacing(run):
+            write_config(run, self.config)
+            save_encoder(
+                run / WEIGHTS, self.encoder, self.preprocessing, self.config, self.epochs, self.units
+            )
+
+    def fitted(self, store: ClipStore) -> ClipStore:
+        """A store with the joints of the model: itself, or retargeted where its layout is another.
+
+        Raises:
+            KinemeError: a joint of the model cannot be placed among those of the store.
+        """
+        if store.layout == self.shape.layout:
+            return store
+        logger.info("%s: joints of %s found among those of %s by their names",
+                    store.path, self.shape.layout.name, store.layout.name)  # fmt: skip
+        return RetargetedStore(store, self.shape.layout)
+
+    def check(self, store: ClipStore, *, allow_preprocessing: bool = False) -> None:
+        """Refuses a store whose clips are not what the encoder was trained on.
+
+        Raises:
+            KinemeError: another layout, more bodies, or, unless allowed, other units or preprocessing.
+        """
+        shape, manifest = self.shape, store.manifest
+        if store.layout != shape.layout:
+            same = (
+                " (of the same name, but with other joints)" if store.layout.name == shape.layout.name else ""
+            )
+            raise KinemeError(
+                f"{store.path}: its layout is {store.layout.name}, the encoder's {shape.layout.name}{same}; "
+                "set map_joints to find the encoder's joints among the store's by their names"
+            )
+        if store.bodies > shape.bodies:
+            raise KinemeError(
+                f"{store.path}: holds {store.bodies} bodies per frame, the encoder reads {shape.bodies}; "
+                "prepare the store again with fewer bodies"
+            )
+        if allow_preprocessing:
+            return
+        if manifest.preprocessing != self.preprocessing:
+            raise KinemeError(
+                f"{store.path}: was prepared by {manifest.preprocessing.id}, the encoder was trained on "
+                f"{self.preprocessing.id}; prepare it alike, or set allow_preprocessing to go on"
+            )
+        if self.units not in (None, manifest.units):
+            raise KinemeError(
+                f"{store.path}: is in {manifest.units}, the encoder was trained on {self.units}; prepare it "
+                "alike, or set allow_preprocessing to go on"
+            )
+
+    def _prepared(self, source: Source) -> Clips:
+        """Raw clips, prepared as those of a store would be and brought into the model's layout."""
+        units = self.preprocessing.units(source.units)
+        if self.units not in (None, units):
+            raise KinemeError(f"{source.name}: is in {units}, and the model was trained on {self.units}")
+        shape, parts = self.shape, []
+        weights = None
+        if source.layout != shape.layout:
+            weights = correspondence(source.layout, shape.layout)
+        for item in source.items:
+            clip = source.read(item)
+            try:
+                xyz = self.preprocessing(clip.xyz, source.layout)
+                if weights is not None:  # as `RetargetedStore` does
+                    xyz = self.preprocessing(weights @ xyz, shape.layout)
+            except KinemeError as error:
+                raise KinemeError(f"{clip.name}: {error}") from error
+            if xyz[:, shape.bodies :].any():
+                raise KinemeError(
+                    f"{clip.name}: shows {xyz.shape[1]} bodies, and the encoder reads {shape.bodies}"
+                )
+            xyz = xyz[:, : shape.bodies]
+            parts.append(np.pad(xyz, ((0, 0), (0, shape.bodies - xyz.shape[1]), (0, 0), (0, 0))))
+        length = torch.tensor([len(part) for part in parts])
+        return Clips(torch.from_numpy(np.concatenate(parts)), length.cumsum(0) - length, length)
+
+
+def load(
+    path: str | Path, *, system: str | None = None, layout: str | Layout | None = None, stream: str = "joint"
+) -> Model:
+    """A pre-trained model: of a run, of its `model.safetensors`, or of a published program's checkpoint.
+
+    Args:
+        path: a run directory, a safetensors file, or an authors' checkpoint as PyTorch saves it.
+        system: `aimclr`, `usdrl` or `scdnet`, of an authors' checkpoint; by default the one it fits.
+        layout: of an authors' checkpoint, where the number of joints does not tell.
+        stream: of an authors' checkpoint; the file does not say.
+
+    Raises:
+        KinemeError: nothing is there, the file is damaged, or it is neither.
+
+    >>> import kineme
+    >>> kineme.load(example_run).method
+    'usdrl'
+    """
+    path = Path(path)
+    if path.suffix in (".pt", ".pth", ".tar") and path.is_file():
+        named = get_layout(layout) if isinstance(layout, str) else layout
+        return from_authors(path, system=system, layout=named, stream=stream)
+    return load_run(path)
+
+
+def load_run(path: str | Path) -> Model:
+    """The model of a run directory, or of one safetensors file.
+
+    Raises:
+        KinemeError: nothing is there, the file is damaged or was not written by Kineme.
+    """
+    path = Path(path)
+    file = path / WEIGHTS if path.is_dir() else path
+    if not file.is_file():
+        raise KinemeError(f"{file}: no such weights; train with `kineme pretrain` or name a run directory")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            description = json.loads((opened.metadata() or {})["kineme"])
+            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        config = config_from_dict(description["config"], where="its settings").to_dict()
+        layout = Layout.from_dict(description["layout"], where="its layout")
+        data = description["config"]["data"]
+        encoder = build_encoder(
+            config["encoder"],
+            ClipShape(layout, data["frames"], description["bodies"], data["stream"]),
+        )
+        encoder.load_state_dict(state)
+        preprocessing = stored_preprocessing(description.get("preprocessing") or description["recipe"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
+    return Model(
+        encoder=encoder.eval(),
+        method=config["method"]["name"],
+        preprocessing=preprocessing,
+        config=config,
+        weights=fingerprint(encoder),
+        epochs=description.get("epochs"),
+        units=description.get("units"),
+    )
+
+
+def from_authors(
+    path: Path,
+    *,
+    system: str | None = None,
+    layout: Layout | None = None,
+    stream: str = "joint",
+    split: str = "xsub",
+) -> Model:
+    """The model of a published program's checkpoint; what leaves no trace in the weights is as published.
+
+    Raises:
+        KinemeError: the file cannot be read, or its keys fit no known system.
+    """
+    state, wrong = read_state(path), []
+    for name in [system] if system else SYSTEMS:
+        try:
+            return _of_method(name, checkpoints.from_authors(name, state, layout), stream, split)
+        except KinemeError as error:
+            wrong.append(error)
+    if system:
+        raise wrong[0]
+    raise KinemeError(f"{path}: its weights are those of none of {', '.join(SYSTEMS)}; name the system")
+
+
+def _of_method(system: str, method: Method, stream: str, split: str) -> Model:
+    """A published method with the protocols and the preprocessing of its recipe."""
+    encoder = method.encoder
+    encoder.shape = replace(encoder.shape, stream=stream)
+    settings = encoder_settings(method)
+    recipe = published_recipe(system, settings["name"])
+    assert recipe is not None, system
+    published = load_config(recipe).to_dict()
+    preprocessing = published["data"]["preprocessing"]
+    data = {"split": split, "stream": stream, "frames": encoder.shape.frames, "preprocessing": preprocessing}
+    sections = {
+        "data": data,
+        "method": method_settings(system, method),
+        "encoder": settings,
+        "evaluate": published["evaluate"],
+    }
+    return Model(
+        encoder=encoder.eval(),
+        method=system,
+        preprocessing=parse_preprocessing(preprocessing),
+        config=config_from_dict(sections, where=system).to_dict(),
+        weights=fingerprint(encoder),
+    )
+
+
+def random_like(model: Model, seed: int) -> Model:
+    """The same encoder as it was before training: freshly initialised from a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = build_encoder(model.config["encoder"], model.shape).eval()
+    return replace(with_encoder(model, encoder), epochs=0)
+
+
+def with_encoder(model: Model, encoder: Encoder) -> Model:
+    """The same with another encoder, in evaluation mode."""
+    return replace(model, encoder=encoder.eval(), weights=fingerprint(encoder))
+
+
+def _given(arrays: Sequence[Array], layout: str | Layout, fps: float, options: Mapping[str, Any]) -> Source:
+    named = get_layout(layout) if isinstance(layout, str) else layout
+    return given_poses(arrays, named, fps=fps, **options)
+
+
+def _opened(path: Path, layout: str | Layout | None, options: Mapping[str, Any]) -> Source:
+    """A file or folder of recordings: an .npz container, or poses."""
+    if path.suffix == ".npz" and is_container(path):
+        if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
+            raise KinemeError(f"{given[0]}: a container says itself what its clips are; leave it out")
+        return open_container(path)
+    if isinstance(layout, Layout):
+        raise KinemeError("layout: of files, name it or pass the path of a layout file")
+    return open_poses(path, layout=layout, **options)
+
+
+def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:
+    """The middle `crop` of each clip as an encoder of this shape takes it: (N, C, T, V, M)."""
+    start, length = centre_window(clips.length, crop)
+    return shape.take(clips.resize(shape.frames, start, length))
+
+
+def default_device() -> str:
+    """A GPU if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

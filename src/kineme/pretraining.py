@@ -1,0 +1,71 @@
+"""Pre-training as a function: a recipe and a store in, a run directory and a `Model` out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kineme.config import Config, load_config
+from kineme.errors import KinemeError
+from kineme.model import Model, load_run
+from kineme.packaged import find_recipe
+from kineme.training.directory import load_run_config
+from kineme.training.run import train
+
+if TYPE_CHECKING:
+    import lightning as L
+    from lightning.pytorch.loggers import Logger
+
+
+def pretrain(
+    config: Config | str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    store: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    callbacks: Sequence[L.Callback] = (),
+    loggers: Sequence[Logger] = (),
+) -> Model:
+    """Trains an encoder without labels, into a run directory.
+
+    Args:
+        config: all settings; or a recipe, as a path or by the name of one that comes with Kineme. Left out
+            where a run is resumed.
+        out: the run directory.
+        store: clip store to train on, in place of the settings' own.
+        overrides: settings that replace those of a recipe, such as `--train.epochs=10`.
+        resume: continue from the last checkpoint; a run that was interrupted ends with the same weights as
+            one that was not.
+        overwrite: replace a run that is there, once the new one has saved a checkpoint.
+        callbacks: Lightning callbacks, beside Kineme's own.
+        loggers: Lightning loggers, beside those of `train.loggers`.
+
+    Returns:
+        the model, as of the last checkpoint.
+
+    Raises:
+        KinemeError: a setting does not fit the clips, `out` is in the way or in use, a loss is not finite, or
+            a disk is full.
+
+    >>> import kineme
+    >>> short = ["--train.epochs=1", "--train.batch_size=4", "--encoder.hidden=16"]
+    >>> model = kineme.pretrain("usdrl-small", example_folder / "run", store=example_store, overrides=short)
+    >>> model.epochs
+    1
+    """
+    if out is None:
+        raise KinemeError("name the run directory: pretrain(config, out)")
+    run = Path(out)
+    if resume and config is None:
+        config = load_run_config(run)
+    if config is None:
+        raise KinemeError("name a recipe, or pass the settings: pretrain(config, out)")
+    settings = config if isinstance(config, Config) else load_config(find_recipe(str(config)), overrides)
+    if store is not None:
+        settings = replace(settings, data=replace(settings.data, store=str(store)))
+    train(settings, run, resume=resume, overwrite=overwrite, callbacks=callbacks, loggers=loggers)
+    return load_run(run)

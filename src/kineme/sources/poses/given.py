@@ -1,0 +1,88 @@
+"""Poses that are in memory already: arrays, as a source of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from kineme.clips.store import Clip
+from kineme.errors import KinemeError
+from kineme.layouts import Layout
+from kineme.preprocessing import MAX_BODIES
+from kineme.sources import Source
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
+from kineme.sources.poses.gaps import filled
+from kineme.sources.poses.recorded import Poses, apart
+from kineme.sources.poses.tracking import strongest
+from kineme.typing import Array
+
+
+def given_poses(
+    arrays: Sequence[Array],
+    layout: Layout,
+    *,
+    fps: float = 30.0,
+    axes: str | None = None,
+    units: str | None = None,
+    image: str | None = None,
+) -> Source:
+    """A source of the clips that are given, read as files of poses are.
+
+    Args:
+        arrays: one a clip, (T, V, C) or (T, M, V, C) with C = 2 or 3; NaN where a joint was not found.
+        layout: the V joints of all of them.
+        fps: frames per second.
+        axes, units, image: as `open_poses`.
+
+    Raises:
+        KinemeError: an array has another shape, or an option makes no sense for these poses.
+    """
+    clips = [_poses(array, f"array {row}", layout) for row, array in enumerate(arrays)]
+    if not clips:
+        raise KinemeError("no arrays are given, so there is nothing to embed")
+    size = image_size(image) if image is not None else None
+    coordinates = coordinates_of(clips[0], layout, axes, units, size)
+    return Source(
+        name="arrays",
+        layout=layout,
+        class_names=(),
+        fps=fps,
+        bodies=MAX_BODIES,
+        names=[f"array {row}" for row in range(len(clips))],
+        items=range(len(clips)),
+        read=partial(_read, clips, layout, fps, coordinates),
+        units=coordinates.units,
+    )
+
+
+def _poses(array: Array, name: str, layout: Layout) -> Poses:
+    values = np.asarray(array)
+    if values.ndim == 3:
+        values = values[:, None]
+    if values.ndim != 4 or values.shape[3] not in (2, 3) or not len(values) or values.dtype.kind not in "fiu":
+        raise KinemeError(
+            f"{name}: is {values.dtype} of shape {np.shape(array)}; expected numbers of shape (frames, "
+            "joints, 2 or 3) or (frames, bodies, joints, 2 or 3)"
+        )
+    if values.shape[2] != layout.num_joints:
+        raise KinemeError(
+            f"{name}: has {values.shape[2]} joints, and layout {layout.name} has {layout.num_joints}; pass "
+            "the layout of the array, such as layout='coco17'"
+        )
+    try:
+        return Poses(*apart(values.astype(np.float32), False))
+    except ValueError as error:
+        raise KinemeError(f"{name}: {error}") from error
+
+
+def _read(clips: Sequence[Poses], layout: Layout, fps: float, coordinates: Coordinates, row: int) -> Clip:
+    name = f"array {row}"
+    try:
+        points, _ = filled(coordinates(strongest(clips[row], MAX_BODIES)), layout, fps)
+    except ValueError as error:
+        raise KinemeError(f"{name}: {error}") from error
+    if not points.any():
+        raise KinemeError(f"{name}: shows nobody in any frame")
+    return Clip(name=name, xyz=points)

@@ -1,0 +1,146 @@
+"""The run directory: one training, and all there is to know of it.
+
+config.yaml         complete, resolved settings
+model.safetensors   the encoder, as of the last checkpoint
+state.ckpt          what a resumed run needs: all weights, optimiser, queue, counters, history
+history.csv         one row per epoch
+clips.npz           which clips it was trained on, see clips/seen.py
+results/            what evaluation found
+features/           a cache of features
+logs/               what Lightning's loggers write, where they are asked for
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from kineme.checkpoints import WEIGHTS
+from kineme.clips.seen import SEEN_CLIPS
+from kineme.config import NAMED, Config, config_from_dict
+from kineme.errors import KinemeError
+from kineme.files import atomic_write, locked
+from kineme.training.history import HISTORY
+
+CONFIG, STATE, LOGS = "config.yaml", "state.ckpt", "logs"
+_OWN = {CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, LOGS, "results", "features"}
+
+
+def check_room(out: Path, overwrite: bool) -> None:
+    """Refuses an output directory in which a run may not be written.
+
+    Raises:
+        KinemeError: there is a run already and it may not be overwritten, or something else.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not out.is_dir():
+        raise KinemeError(f"{out}: is a file; choose another place for the run")
+    foreign = sorted(each.name for each in out.iterdir() if each.name not in _OWN and not _is_half(each))
+    if foreign or (not _is_settings(out / CONFIG) and any(not _is_half(each) for each in out.iterdir())):
+        reason = f"holds {foreign[0]}, which belongs to no run" if foreign else "is no run directory"
+        raise KinemeError(f"{out}: {reason}; choose another place, so that nothing is lost")
+    if (out / WEIGHTS).exists() and not overwrite:
+        resumable = "`resume` to continue it, " if (out / STATE).exists() else ""
+        raise KinemeError(
+            f"{out}: holds a run already; set {resumable}`overwrite` to replace it, or choose another place"
+        )
+
+
+@contextmanager
+def occupied(out: Path) -> Iterator[None]:
+    """Keeps other processes from writing the same run; the lock goes with the process.
+
+    Raises:
+        KinemeError: another process is writing it, or the place cannot be written to.
+    """
+    with locked(out, "this run"):
+        yield
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[None]:
+    """Puts an earlier run aside until the new one has saved a checkpoint; it comes back if none is saved."""
+    aside = out.with_name(f".{out.name}.old")
+    if aside.exists() and not (out / WEIGHTS).exists():  # of a process that was killed before its checkpoint
+        shutil.rmtree(out, ignore_errors=True)
+        aside.rename(out)
+    if out.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        out.rename(aside)
+    try:
+        yield
+    except BaseException:
+        if aside.exists() and not (out / WEIGHTS).exists():
+            shutil.rmtree(out, ignore_errors=True)
+            aside.rename(out)
+        raise
+    finally:
+        if (out / WEIGHTS).exists():
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_config(out: Path, config: Config | Mapping[str, Any]) -> None:
+    """Writes a run's settings, complete."""
+    plain = config.to_dict() if isinstance(config, Config) else dict(config)
+    with atomic_write(out / CONFIG) as aside:
+        aside.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+
+
+def load_run_config(run: Path) -> Config:
+    """The settings of a run directory.
+
+    Raises:
+        KinemeError: it has none, or they are damaged.
+    """
+    path = run / CONFIG
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KinemeError(f"{path}: cannot be read; is {run} a run directory?") from error
+    return config_from_dict(data, where=str(path))
+
+
+def check_state(run: Path) -> None:
+    """Refuses a run that cannot be resumed.
+
+    Raises:
+        KinemeError: its training state is missing or cannot be read.
+    """
+    path = run / STATE
+    if not path.is_file():
+        raise KinemeError(f"{path}: no such checkpoint, so there is nothing to resume; train from the start")
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # torch.load has no narrower promise
+        raise KinemeError(
+            f"{path}: cannot be read, so the run cannot be resumed; train from the start"
+        ) from error
+
+
+def remove_halves(run: Path) -> None:
+    """Removes what processes that were killed have left half written."""
+    for half in run.glob(".*.partial-*"):
+        with suppress(OSError):
+            half.unlink()
+
+
+def _is_half(path: Path) -> bool:
+    return path.name.startswith(".") and ".partial-" in path.name
+
+
+def _is_settings(path: Path) -> bool:
+    """Whether a file holds the settings of a run, readable or of a method that is not installed here."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(data, Mapping) and all(
+        isinstance(data.get(name), Mapping) for name in ("data", "train", *NAMED)
+    )
