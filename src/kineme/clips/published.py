@@ -34,7 +34,7 @@ _PUBLISHED = {
 
 
 def compare(store: ClipStore) -> list[str]:
-    """Lines that compare the number of clips and the splits with what was published; none for other sources."""
+    """Lines that compare the number of clips and the splits with the published; none for other sources."""
     counts = _PUBLISHED.get(store.manifest.source)
     if counts is None:
         return []
