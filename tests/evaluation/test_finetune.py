@@ -11,13 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from kineme.__main__ import main
 from kineme.checkpoints import build_encoder, build_method, save_encoder
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.clips.subsets import label_subset
-from kineme.commands import call
-from kineme.commands.evaluate import finetune as finetune_command
-from kineme.commands.evaluate import semi as semi_command
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation import finetune as module
@@ -217,12 +215,9 @@ def test_the_same_command_gives_the_same_files(run: Path, capsys: pytest.Capture
     files = []
     for _ in range(2):
         words = [str(run), "--from-scratch", "--epochs", "2", "--device", "cpu"]
-        call(finetune_command, "kineme evaluate finetune", words)
-        call(
-            semi_command,
-            "kineme evaluate semi",
-            [*words, "--fractions", "0.25", "1", "--seeds", "2", "--seed", "3"],
-        )
+        assert main(["evaluate", "finetune", *words]) == 0
+        more = ["--fractions", "0.25", "1", "--seeds", "2", "--seed", "3"]
+        assert main(["evaluate", "semi", *words, *more]) == 0
         found = [run / "results" / name for name in ("finetune.json", "semi-seed3.json")]
         data = [json.loads(path.read_text()) for path in found]
         for each in data:

@@ -95,7 +95,7 @@ def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool =
         train(config, run, resume=resume, overwrite=overwrite, callbacks=[ProgressLine()])
     except KeyboardInterrupt:
         if (run / STATE).is_file() and is_first_process():
-            print(f"\nto continue: kineme pretrain --resume {run}", file=sys.stderr)
+            print(f"\nto continue: kineme pretrain --resume {run}", end="", file=sys.stderr)
         raise
     if is_first_process():
         print(f"the run is in {run}; next: {_next_command(config, run)}")
