@@ -45,11 +45,12 @@ def demo(
     from kineme.clips.splits import split_rows
     from kineme.commands.bars import ProgressLine
     from kineme.config import load_config
-    from kineme.evaluation import figures, recognition
+    from kineme.drawing import figures
+    from kineme.evaluation import recognition
     from kineme.evaluation.results import save, table
     from kineme.evaluation.task import open_task
     from kineme.packaged import find_recipe
-    from kineme.training.history import HISTORY
+    from kineme.training.history import HISTORY, read_history
     from kineme.training.run import train
 
     say = Console(stderr=True, highlight=False).print
@@ -75,7 +76,7 @@ def demo(
     else:
         say("[bold]3/4[/] no evaluation: it needs labelled clips of several people")
     say("[bold]4/4[/] figures")
-    figures.training_curves(run / HISTORY, out / "figures" / "training.png")
+    figures.training_curves(read_history(run / HISTORY), out / "figures" / "training.png")
     _draw_skeletons(store, out / "figures" / "skeletons.png")
     if measured:
         _draw_features(task, results[-1], out / "figures")
@@ -133,7 +134,7 @@ def _draw_features(task: Task, result: Result, folder: Path) -> None:
     """A map of the test clips' features, and the confusion matrix."""
     import numpy as np
 
-    from kineme.evaluation import figures
+    from kineme.drawing import figures
     from kineme.evaluation.features import extract
 
     names = task.store.manifest.class_names

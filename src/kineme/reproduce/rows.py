@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from kineme.reproduce.plan import Plan
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.reproduce.published import published
 from kineme.reproduce.work import fused, measured
-from kineme.training.history import HISTORY
+from kineme.training.history import HISTORY, read_history
 
 State = Literal["done", "to do", "interrupted", "failed", "no data"]
 
@@ -161,8 +160,5 @@ class _About:
 
 def _seconds(history: Path) -> float | None:
     """What history.csv says that a pre-training has taken."""
-    if not history.is_file():
-        return None
-    with history.open(newline="") as file:
-        taken = [row["seconds"] for row in csv.DictReader(file)]
-    return float(taken[-1]) if taken else None
+    rows = read_history(history) if history.is_file() else []
+    return rows[-1]["seconds"] if rows else None
