@@ -43,11 +43,12 @@ def demo(
     from rich.console import Console
 
     from kineme.clips.splits import split_rows
+    from kineme.commands import tables
     from kineme.commands.bars import ProgressLine
     from kineme.config import load_config
     from kineme.drawing import figures
     from kineme.evaluation import recognition
-    from kineme.evaluation.results import save, table
+    from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
     from kineme.packaged import find_recipe
     from kineme.training.history import HISTORY, read_history
@@ -72,7 +73,7 @@ def demo(
         found = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
         results = [result for result, _ in found]
         for result, predictions in found:
-            save(result, run, beside={".npz": predictions})
+            save(result, task.result_path(result.protocol), beside={".npz": predictions})
     else:
         say("[bold]3/4[/] no evaluation: it needs labelled clips of several people")
     say("[bold]4/4[/] figures")
@@ -80,7 +81,7 @@ def demo(
     _draw_skeletons(store, out / "figures" / "skeletons.png")
     if measured:
         _draw_features(task, results[-1], out / "figures")
-        Console().print(table(*results))
+        Console().print(tables.recognition(*results))
     numbers = f"numbers in {run / 'results'}, " if measured else ""
     say(f"figures in {out / 'figures'}, {numbers}history in {run / HISTORY}", soft_wrap=True)
 
@@ -135,11 +136,8 @@ def _draw_features(task: Task, result: Result, folder: Path) -> None:
     import numpy as np
 
     from kineme.drawing import figures
-    from kineme.evaluation.features import extract
 
     names = task.store.manifest.class_names
-    features = extract(
-        task.pretrained, task.store, task.test, device=task.device, cache=task.run / "features"
-    )
+    features = task.features(task.model, task.test_rows)
     figures.embedding(features, task.test_labels, names, folder / "embedding.png")
     figures.confusion(np.array(result.confusion_matrix), names, folder / "confusion.png")

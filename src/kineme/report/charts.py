@@ -184,4 +184,4 @@ def _at(place: float) -> str:
 
 
 def _short(value: float) -> float:
-    return float(f"{value:.5g}")
+    return float(f"{value:.8g}")  # the page rounds to four digits, and twice rounded is wrongly rounded

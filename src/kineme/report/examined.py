@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from markupsafe import Markup
@@ -14,7 +14,7 @@ from kineme.clips.store import ClipStore
 from kineme.drawing.player import player, scene
 from kineme.drawing.posture import present
 from kineme.errors import KinemeError
-from kineme.evaluation.features import extract
+from kineme.evaluation.options import Device, TaskOptions
 from kineme.evaluation.task import open_task
 from kineme.metrics.neighbours import nearest
 from kineme.report.runs import DETECT, Run, store_measured, stores_of
@@ -83,28 +83,16 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
         raise KinemeError(f"{run.name} has no weights yet; train it to its first checkpoint")
     measured = next((each.result for each in run.measured if each.result.protocol != DETECT), None)
     store = store_measured(run, measured, stores) if measured else stores_of(run, stores)[0]
+    other = measured is not None and measured.preprocessing != measured.store_preprocessing
+    split = measured.split if measured else None
     task = open_task(
-        run.path,
-        store=store.path,
-        split=measured.split if measured else None,
-        device=device,
-        allow_preprocessing=measured is not None and measured.preprocessing != measured.store_preprocessing,
+        run.path, TaskOptions(store.path, split, cast(Device, device), allow_preprocessing=other)
     )
-
-    def features(rows: Array) -> Array:
-        return extract(
-            task.pretrained,
-            task.store,
-            rows,
-            device=task.device,
-            allow_preprocessing=task.allow_preprocessing,
-            cache=run.path / "features",
-        )
-
-    test = features(task.test)
-    k = min(NEIGHBOURS, len(task.train))
-    found, similarity = nearest(features(task.train), test, k=k, device=task.device)
-    return Examined(task.store, task.test, task.train, test, task.train[found], similarity)
+    train, test = task.train_rows, task.test_rows
+    features = task.features(task.model, test)
+    k = min(NEIGHBOURS, len(train))
+    found, similarity = nearest(task.features(task.model, train), features, k=k, device=task.device)
+    return Examined(task.store, test, train, features, train[found], similarity)
 
 
 def thinned(clip: Array, fps: float, frames: int) -> tuple[Array, float]:
