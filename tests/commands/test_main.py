@@ -103,7 +103,10 @@ def test_recipes_are_listed_without_torch() -> None:
         ),
         (["evaluate", "knn", "/nowhere"], "/nowhere: no such weights"),
         (["report"], "missing: RUNS; see kineme report --help"),
-        (["report", "/nowhere", "--out", "page.html"], "/nowhere: no run directory (it has no config.yaml)"),
+        (
+            ["report", "/nowhere", "--out", "page.html"],
+            "/nowhere: is not a run directory (it has no",
+        ),
     ],
 )
 def test_mistakes_earn_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def test_different_fps_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        ([], "holds no poses; expected files .npy, .npz, .csv, .json"),
+        ([], "contains no poses; expected files .npy, .npz, .csv, .json"),
         (["a.npy", "a.json"], "a.npy: is the clip 'a' again, see .*a.json; keep one"),
         (["a/a_1_keypoints.json", "a.npy"], "is the clip 'a' again"),
         (["a.npy", "labels.csv", "b/labels.csv"], "labels.csv: is there twice"),

@@ -46,11 +46,12 @@ def demo(
     from kineme.commands import tables
     from kineme.commands.bars import ProgressLine
     from kineme.config import load_config
-    from kineme.evaluation import figures, recognition
+    from kineme.drawing import figures
+    from kineme.evaluation import recognition
     from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
     from kineme.packaged import find_recipe
-    from kineme.training.history import HISTORY
+    from kineme.training.history import HISTORY, read_history
     from kineme.training.run import train
 
     say = Console(stderr=True, highlight=False).print
@@ -76,7 +77,7 @@ def demo(
     else:
         say("[bold]3/4[/] no evaluation: it needs labelled clips of several people")
     say("[bold]4/4[/] figures")
-    figures.training_curves(run / HISTORY, out / "figures" / "training.png")
+    figures.training_curves(read_history(run / HISTORY), out / "figures" / "training.png")
     _draw_skeletons(store, out / "figures" / "skeletons.png")
     if measured:
         _draw_features(task, results[-1], out / "figures")
@@ -134,7 +135,7 @@ def _draw_features(task: Task, result: Result, folder: Path) -> None:
     """A map of the test clips' features, and the confusion matrix."""
     import numpy as np
 
-    from kineme.evaluation import figures
+    from kineme.drawing import figures
 
     names = task.store.manifest.class_names
     features = task.features(task.model, task.test_rows)

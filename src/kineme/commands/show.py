@@ -112,21 +112,18 @@ def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
 
 def _page(scene: Scene, manifest: Manifest, path: Path) -> None:
     """A page that plays the clip."""
-    from html import escape
-
-    from kineme.drawing.player import Row, legend, page, player, timeline
+    from kineme.drawing.player import TimelineRow, legend, page, player, timeline
     from kineme.drawing.posture import present
     from kineme.files import atomic_write
 
     clip, first = scene.clip, scene.first
-    parts = [
-        f"<h1>{escape(scene.title)}</h1>\n<p>{escape(scene.subtitle)}</p>\n",
-        player("clip", clip, manifest.layout, fps=manifest.fps, up=manifest.preprocessing.up, first=first),
-        timeline("clip", len(clip), [Row("actions", scene.bands)], first=first) if scene.bands else "",
-        legend(int(present(clip).any(axis=0).sum())),
-    ]
+    moving = player(
+        "clip", clip, manifest.layout, fps=manifest.fps, up=manifest.preprocessing.up, first=first
+    )
+    actions = [timeline("clip", len(clip), [TimelineRow("actions", scene.bands)], first=first)]
+    fragments = [moving, *(actions if scene.bands else []), legend(int(present(clip).any(axis=0).sum()))]
     with atomic_write(path) as aside:
-        aside.write_text(page(scene.title, "".join(parts)), encoding="utf-8")
+        aside.write_text(page(scene.title, *fragments, subtitle=scene.subtitle), encoding="utf-8")
 
 
 def _gif(scene: Scene, manifest: Manifest, path: Path) -> None:
