@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Settings
 from evaluation.detection.recordings import write_recordings
 
+from conftest import Settings
 from kineme.__main__ import main
 from kineme.evaluation.detection.predictions import Detections
 from kineme.training.run import pretrain

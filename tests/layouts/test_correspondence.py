@@ -162,7 +162,7 @@ def test_a_joint_map_is_read_from_a_file(tmp_path):
         ("", "a joint map has lines such as"),
         ("nose: 3", r"nose: is 3; it must be a joint's name"),
         ("nose: []", r"nose: is \[\]"),
-        ("nose: [head, head]", "nose: names a joint twice"),
+        ("nose: [head, head]", "nose: lists a joint twice"),
         ("nose: [head", "cannot be read as a joint map"),
     ],
 )

@@ -116,7 +116,7 @@ class USDRL(Method):
         """
         pooled = gather_batch(features.clip.view(views, -1, self.encoder.dim))
         if self.training and pooled.shape[1] < 2:
-            raise KinemeError("USDRL needs the variance of a batch; set train.batch_size to at least 2")
+            raise KinemeError("USDRL needs at least 2 clips per batch; raise train.batch_size")
         temporal, spatial = pooled.chunk(2, dim=2)
         return {
             "instance": self.instance_projector(pooled),
