@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import STICK
 
+from conftest import STICK
 from kineme.__main__ import main
 from kineme.checkpoints import save_encoder
 from kineme.encoders import STTR, ClipShape
