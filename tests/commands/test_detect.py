@@ -15,7 +15,7 @@ from kineme.__main__ import main
 from kineme.evaluation.detection.predictions import Detections
 from kineme.training.run import train
 
-QUICK = ["--window", "8", "--baselines", "false"]
+QUICK = ["--window", "8", "--no-baselines"]
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import STICK
 
+from conftest import STICK
 from kineme.__main__ import main
 from kineme.checkpoints import save_encoder
 from kineme.encoders import STTR, ClipShape
@@ -38,7 +38,7 @@ def runs(tmp_path, moves) -> list[Path]:
 
 def evaluated(runs: list[Path], *options: str) -> list[str]:
     for run in runs:
-        assert main(["evaluate", "linear", str(run), "--baselines", "false", *options]) == 0
+        assert main(["evaluate", "linear", str(run), "--no-baselines", *options]) == 0
     return [str(run) for run in runs]
 
 

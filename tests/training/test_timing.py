@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Settings
 
+from conftest import Settings
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
 from kineme.training import timing
