@@ -14,3 +14,8 @@ class Progress(Protocol):
 
 def silent(done: int, total: int) -> None:
     """The progress of callers that do not ask."""
+
+
+def within(progress: Progress, before: int, total: int) -> Progress:
+    """The hook for one part of the work: `before` units of the `total` come before it."""
+    return lambda done, _: progress(before + done, total)

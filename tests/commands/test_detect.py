@@ -13,9 +13,9 @@ from evaluation.detection.recordings import write_recordings
 from conftest import Settings
 from kineme.__main__ import main
 from kineme.evaluation.detection.predictions import Detections
-from kineme.training.run import pretrain
+from kineme.training.run import train
 
-QUICK = ["--window", "8", "--baselines", "false"]
+QUICK = ["--window", "8", "--no-baselines"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """AimCLR on windows of the recordings, one epoch."""
     path = tmp_path_factory.mktemp("runs") / "run"
-    pretrain(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), path)
+    train(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), path)
     return path
 
 
@@ -99,7 +99,7 @@ def test_trimmed_clips_have_nothing_to_be_detected(
 def test_without_a_detector_nothing_is_found(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretrain(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), tmp_path / "run")
+    train(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), tmp_path / "run")
     capsys.readouterr()  # what training said
     error = refused(capsys, "detect", str(tmp_path / "run"), "--store", str(store))
     assert "detect.safetensors: no such detector; train one with `kineme evaluate detect RUN`" in error

@@ -38,7 +38,7 @@ def runs(tmp_path, moves) -> list[Path]:
 
 def evaluated(runs: list[Path], *options: str) -> list[str]:
     for run in runs:
-        assert main(["evaluate", "linear", str(run), "--baselines", "false", *options]) == 0
+        assert main(["evaluate", "linear", str(run), "--no-baselines", *options]) == 0
     return [str(run) for run in runs]
 
 

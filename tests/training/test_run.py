@@ -343,7 +343,9 @@ def test_two_trainings_do_not_share_a_directory(tmp_path: Path, settings: Settin
     run = tmp_path / "run"
 
     def second() -> None:
-        with pytest.raises(KinemeError, match=r"run: this run is being written by another process \(\d+\)"):
+        with pytest.raises(
+            KinemeError, match=r"run: this run is being written by another process \(pid \d+\)"
+        ):
             train(settings(train_seed=1), run, overwrite=True)
 
     train_until(2, settings(), run, second)
