@@ -145,7 +145,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         "shows 2 bodies, but the encoder reads 1": lambda: own.embed(arrays),
         "has 17 joints, and layout ntu25 has 25": lambda: own.embed(recordings("coco17", 1)),
         "expected numbers of shape": lambda: own.embed(np.zeros((4, 25))),
-        "shows nobody in any frame": lambda: own.embed(np.zeros((4, 25, 3))),
+        "has nobody in any frame": lambda: own.embed(np.zeros((4, 25, 3))),
         "no arrays are given": lambda: own.embed([]),
         "is in body sizes, but the model was trained on metres": lambda: own.embed(
             recordings("ntu25", 1, columns=2)

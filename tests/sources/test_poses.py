@@ -135,7 +135,7 @@ def test_joints_beyond_the_layout_are_passed_over(tmp_path: Path) -> None:
     )
     clip = only(tmp_path, layout=str(tmp_path / "pair.yaml"))
     assert clip.xyz.tolist() == [[[[7, 8, 9], [1, 2, 3]]]]
-    with pytest.raises(KinemeError, match="has 3 named joints of unknown layout; pass layout="):
+    with pytest.raises(KinemeError, match="has 3 named joints of unknown layout; name it"):
         open_poses(tmp_path)
     with pytest.raises(KinemeError, match="lacks the joint 'nose' of layout coco17"):
         open_poses(tmp_path, layout="coco17")
@@ -155,12 +155,12 @@ def test_a_zip_is_as_good_as_its_folder(tmp_path: Path) -> None:
     [
         (
             (4, 25, 3),
-            "of unknown layout; pass layout=.* \\(of this size: ntu25, openpose25\\)",
+            "of unknown layout; name it or a layout file with `layout` \\(of this size: ntu25, openpose25\\)",
         ),
-        ((4, 17, 3), "file \\(of this size: coco17\\); mend"),  # Human3.6M has 17 joints as well
+        ((4, 17, 3), "`layout` \\(of this size: coco17\\); mend"),  # Human3.6M has 17 joints as well
         (
             (4, 7, 2),
-            "anna.npy: has 7 joints of unknown layout; pass layout=... with a name or a layout file; mend",
+            "anna.npy: has 7 joints of unknown layout; name it or a layout file with `layout`; mend",
         ),
     ],
 )
@@ -202,10 +202,10 @@ def test_clips_of_another_kind_and_damaged_ones_are_left_out_by_name(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"fps": 0.0}, "fps: is 0.0; it must be frames per second"),
+        ({"fps": 0.0}, "`fps`: is 0.0; it must be frames per second"),
         ({"layout": "coco18"}, "coco18: no such layout; built in are"),
-        ({"image": "big"}, "image: is big; it must be width and height"),
-        ({"units": "mm"}, "units: these poses are two-dimensional"),
+        ({"image": "big"}, "`image`: is big; it must be width and height"),
+        ({"units": "mm"}, "`units`: these poses are two-dimensional"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[str, Any], reason: str) -> None:
@@ -216,7 +216,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[st
 
 def test_options_of_poses_are_refused_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", "ntu60", str(tmp_path), str(tmp_path / "s"), "--axes", "z-up"]) == USAGE_ERROR
-    assert "axes: source ntu60 has no such option; it takes none" in capsys.readouterr().err
+    assert "source ntu60 has no option --axes; it takes none" in capsys.readouterr().err
 
 
 def test_from_files_to_a_store_and_a_trained_encoder(

@@ -213,7 +213,7 @@ class TestTables:
             ("", "is empty"),
             ("\n \n", "is empty"),
             ("a\0b", "is binary"),
-            ("1,2,3,4", "has 4 numbers per row and no header; name the joints with layout="),
+            ("1,2,3,4", "has 4 numbers per row and no header; name their `layout`"),
             ("a,b\n1,2", "line 1 names no joints; expected columns such as left_wrist_x"),
             ("hip_x,hip_y\n", "has a header but no frames"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3\n", "line 2 has 3 fields, the header 4"),

@@ -102,8 +102,8 @@ def usual_split(store: ClipStore) -> str:
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
     """The user's store, or one made from a container or of generated motion."""
     from kineme.clips.store import ClipStore
-    from kineme.commands.prepare import prepare
     from kineme.generate import generate_store
+    from kineme.preparing import prepare
 
     if out.exists() and any(out.iterdir()) and not ((out / "clips").is_dir() or (out / "run").is_dir()):
         raise KinemeError(f"{out}: exists and does not hold a demo; choose another folder")
@@ -111,8 +111,8 @@ def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
         return generate_store(out / "clips", seed=seed, overwrite=True)
     if data.is_dir():
         return ClipStore(data)
-    prepare("container", data, out / "clips", preprocessing="plain(facing=True)", overwrite=True)
-    return ClipStore(out / "clips")
+    clips, preprocessing = out / "clips", "plain(facing=True)"
+    return prepare("container", data, clips, preprocessing=preprocessing, overwrite=True).store
 
 
 def _draw_skeletons(store: ClipStore, path: Path) -> None:

@@ -56,6 +56,8 @@ def overview(store: ClipStore, summary: Summary) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from kineme.clips.published import counted
+
     manifest, layout, lengths = summary.manifest, summary.manifest.layout, summary.lengths
     fps, intervals = manifest.fps, summary.intervals
     rows = {
@@ -72,7 +74,7 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "subjects": _listed(summary.subjects),
         "cameras": _listed([str(camera) for camera in summary.cameras]),
         "setups": _listed([str(setup) for setup in summary.setups]),
-        "bodies": ", ".join(f"{many} in {_counted(clips, 'clip')}" for many, clips in summary.bodies.items()),
+        "bodies": ", ".join(f"{many} in {counted(clips, 'clip')}" for many, clips in summary.bodies.items()),
         "joints": f"{layout.num_joints} ({layout.name}), in {manifest.units}: {', '.join(layout.joints)}",
         "missing joints": _missing(summary.missing, layout.joints),
         "splits": "\n".join(
@@ -108,12 +110,14 @@ def classes(summary: Summary) -> Table:
 
 
 def _labels(summary: Summary) -> str:
+    from kineme.clips.published import counted
+
     if summary.unlabelled == summary.clips:
         return "none"
     counts = summary.class_clips[summary.class_clips > 0]
     fewest, most = int(counts.min()), int(counts.max())
-    each = f"{f'{fewest:,} to ' if fewest < most else ''}{_counted(most, 'clip')} per class"
-    without = f"; {_counted(summary.unlabelled, 'clip')} without a label" if summary.unlabelled else ""
+    each = f"{f'{fewest:,} to ' if fewest < most else ''}{counted(most, 'clip')} per class"
+    without = f"; {counted(summary.unlabelled, 'clip')} without a label" if summary.unlabelled else ""
     return f"{len(counts)} of {len(summary.class_clips)} classes, {each}{without}"
 
 
@@ -136,10 +140,6 @@ def _duration(seconds: float) -> str:
         ("hours", 3600) if seconds >= 3600 else ("minutes", 60) if seconds >= 60 else ("seconds", 1)
     )
     return f"{seconds / length:.1f} {unit}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _listed(names: list[str]) -> str:

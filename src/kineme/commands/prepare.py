@@ -30,8 +30,7 @@ def prepare(
 ) -> None:
     """Turn raw recordings into a clip store, by a named preprocessing.
 
-    The store appears under its name when it is complete. Its preprocessing is recorded in every checkpoint and
-    result.
+    The store appears under its name when it is complete. Every checkpoint and result records its preprocessing.
 
     `poses` takes your own recordings: a folder (or zip) of .npy, .npz, CSV or JSON files, one per clip, and the
     output of OpenPose, AlphaPose and other COCO-style estimators, or MediaPipe. Labels come from one folder per
@@ -116,8 +115,6 @@ def _report(prepared: Prepared) -> None:
     for name, parts in sorted(store.splits.items()):
         train, test = (int((parts == part).sum()) for part in (TRAINS, TESTS))
         print(f"split {name}: {train:,} train, {test:,} test, {len(store) - train - test:,} in neither")
-    for note in prepared.notes:
-        print(f"note: {note}")
     if prepared.ignored:
         print(f"left out by the ignore list: {prepared.ignored:,}")
     if prepared.damaged:

@@ -18,7 +18,7 @@ from kineme.typing import Array
 
 BODIES = 2
 SETUP = 1
-SHORTEST_RECORDING = 15.0  # seconds, enough for a few actions
+SHORTEST_RECORDING = 15  # seconds, enough for a few actions
 _LONGEST_ACTION = 8.0
 
 # Purpose of a random stream: the number after the user's in its seed. Renumbering would change all clips.
@@ -110,7 +110,7 @@ def generate_recordings(
     """
     chosen = choose_actions(actions)
     _check(subjects, recordings, cameras, seed)
-    check_between("seconds", seconds, SHORTEST_RECORDING)
+    check_between("`seconds`", seconds, SHORTEST_RECORDING)
     return _recordings(subjects, recordings, seconds, cameras, chosen, seed)
 
 
@@ -148,11 +148,11 @@ def _recordings(
 
 
 def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -> None:
-    check_between("subjects", subjects, 1, 999)
-    check_between("repetitions", repetitions, 1, 999)
-    check_between("seed", seed, 0)
+    check_between("`subjects`", subjects, 1, 999)
+    check_between("`repetitions`", repetitions, 1, 999)
+    check_between("`seed`", seed, 0)
     if not cameras or len(set(cameras)) != len(cameras):
-        raise KinemeError("cameras: name at least one, and each only once")
+        raise KinemeError("`cameras`: name at least one, and each only once")
     for camera in cameras:
         get_camera(camera)
 

@@ -68,7 +68,7 @@ def get_camera(number: int) -> Camera:
         KinemeError: there is no such camera.
     """
     if number not in CAMERAS:
-        raise KinemeError(f"cameras: there is no camera {number}; there are {', '.join(map(str, CAMERAS))}")
+        raise KinemeError(f"`cameras`: there is no camera {number}; there are {', '.join(map(str, CAMERAS))}")
     return CAMERAS[number]
 
 

@@ -34,7 +34,7 @@ from kineme.sources.poses.tracking import strongest, tracked
 from kineme.sources.raw import RawFile
 
 _FPS = 30.0  # if neither the user nor a file says
-_REMEDY = "mend the file, or leave it out with skip_bad=True"
+_REMEDY = "mend the file, or set `skip_bad` to leave it out"
 # (program, joints, coordinates) → layout, if unambiguous
 _LAYOUTS = {
     ("openpose", 25, 2): "openpose25",
@@ -74,7 +74,7 @@ def open_poses(
             or makes no sense for these poses.
     """
     if fps is not None and not 0 < fps < 1e4:
-        raise KinemeError(f"fps: is {fps}; it must be frames per second, such as 30")
+        raise KinemeError(f"`fps`: is {fps}; it must be frames per second, such as 30")
     size = image_size(image) if image is not None else None
     named = get_layout(layout) if layout is not None else None
     recordings, classes, rate = find_recordings(raw, fps)
@@ -237,7 +237,7 @@ def _layout_of(poses: Poses) -> Layout:
     fitting = ", ".join(layout.name for layout in LAYOUTS.values() if layout.num_joints == joints)
     hint = f" (of this size: {fitting})" if fitting else ""
     raise ValueError(
-        f"has {joints} {named}joints of unknown layout; pass layout=... with a name or a layout file{hint}"
+        f"has {joints} {named}joints of unknown layout; name it or a layout file with `layout`{hint}"
     )
 
 

@@ -74,7 +74,7 @@ class Coordinates:
         points = points * self.scale
         size = _median_size(points)
         if size > _TALL:
-            raise ValueError(f"has a body {size:,.0f} metres tall; pass units=mm (or cm)")
+            raise ValueError(f"has a body {size:,.0f} metres tall; set `units` to mm (or cm)")
         return points
 
     def _in_image(self, points: Array) -> Array:
@@ -103,16 +103,16 @@ def coordinates_of(
     """
     for option, chosen, allowed in (("axes", axes, AXES), ("units", units, tuple(METRES))):
         if chosen is not None and chosen not in allowed:
-            raise KinemeError(f"{option}: is {chosen}; it must be one of {', '.join(allowed)}")
+            raise KinemeError(f"`{option}`: is {chosen}; it must be one of {', '.join(allowed)}")
     flat = poses.points.shape[-1] == 2
     mediapipe = layout.name == "mediapipe33"
     metric = not flat and (units is not None or not mediapipe or _hips_at_origin(poses.points, layout))
     kind = "three-dimensional" if metric else "two-dimensional"
     for option, given, wanted in (("units", units, True), ("image", image, False)):
         if given is not None and wanted != metric:
-            raise KinemeError(f"{option}: these poses are {kind}; leave it out")
+            raise KinemeError(f"`{option}`: these poses are {kind}; leave it out")
     if flat and axes == "z-up":
-        raise KinemeError("axes: is z-up, but these poses are two-dimensional; use y-up or y-down")
+        raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
     usual = "y-down" if flat or mediapipe else "y-up"
     return Coordinates(axes or usual, metric, METRES[units or "m"], image)
 
@@ -121,7 +121,7 @@ def image_size(text: str) -> tuple[int, int]:
     """`1920x1080` → (1920, 1080); raises KinemeError."""
     match = re.fullmatch(r"\s*([1-9]\d{0,5})\s*[x×]\s*([1-9]\d{0,5})\s*", text)
     if match is None:
-        raise KinemeError(f"image: is {text}; it must be width and height in pixels, such as 1920x1080")
+        raise KinemeError(f"`image`: is {text}; it must be width and height in pixels, such as 1920x1080")
     return int(match[1]), int(match[2])
 
 

@@ -83,7 +83,7 @@ def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tupl
     rates = {fps} if fps else {float(each["fps"]) for each in notes if _is_rate(each.get("fps"))}
     if len(rates) > 1:
         raise KinemeError(
-            f"{raw}: the files have {len(rates)} different frame rates; resample them, or pass fps=..."
+            f"{raw}: the files have {len(rates)} different frame rates; resample them, or set `fps`"
         )
     if lists:
         told = _listed(lists[0], recordings)

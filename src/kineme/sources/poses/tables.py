@@ -93,7 +93,7 @@ def _bare(rows: list[tuple[int, Row]], scores: bool, layout: Layout | None) -> P
     numbers = len(rows[0][1])
     joints = layout.num_joints if layout else _GUESSES.get((numbers, scores))
     if joints is None:
-        raise ValueError(f"has {numbers} numbers per row and no header; name the joints with layout=...")
+        raise ValueError(f"has {numbers} numbers per row and no header; name their `layout`")
     columns, rest = divmod(numbers, joints)
     if rest or not 2 <= columns <= 4:
         raise ValueError(
