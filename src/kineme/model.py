@@ -232,7 +232,7 @@ class Model:
             )
             raise KinemeError(
                 f"{store.path}: its layout is {store.layout.name}, the encoder's {shape.layout.name}{same}; "
-                "set map_joints to find the encoder's joints among the store's by their names"
+                "set `map_joints` to find the encoder's joints among the store's by their names"
             )
         if store.bodies > shape.bodies:
             raise KinemeError(
@@ -244,12 +244,12 @@ class Model:
         if manifest.preprocessing != self.preprocessing:
             raise KinemeError(
                 f"{store.path}: was prepared by {manifest.preprocessing.id}, the encoder was trained on "
-                f"{self.preprocessing.id}; prepare it alike, or set allow_preprocessing to go on"
+                f"{self.preprocessing.id}; prepare it alike, or set `allow_preprocessing` to go on"
             )
         if self.units not in (None, manifest.units):
             raise KinemeError(
                 f"{store.path}: is in {manifest.units}, the encoder was trained on {self.units}; prepare it "
-                "alike, or set allow_preprocessing to go on"
+                "alike, or set `allow_preprocessing` to go on"
             )
 
     def _prepared(self, source: Source) -> Clips:
