@@ -213,10 +213,8 @@ def test_test_clips_seen_in_pre_training_are_told_and_left_out_if_asked(tmp_path
 
 
 def test_the_recipe_of_the_run_sets_the_probe(tmp_path):
-    store = write_store(tmp_path / "moves")
-    run = write_run(
-        tmp_path / "run", store, linear={"lr": 0.5, "batch_size": 7, "epochs": 5, "milestones": [3]}
-    )
+    own = {"lr": 0.5, "batch_size": 7, "epochs": 5, "milestones": [3]}
+    run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), linear=own)
     linear(run, baselines=False)
     result = Result.from_json(run / "results" / "linear.json")
     assert result.settings == {**own, "init_std": None}
