@@ -70,13 +70,13 @@ def test_fine_tuning_has_its_own_file(run: Path) -> None:
 
 def test_tokens_of_an_encoder_without_any_are_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     error = refused(capsys, "evaluate", "detect", str(run), *QUICK, "--kind", "tokens")
-    assert "STGCN has no features of frames; leave out --kind tokens" in error
+    assert "STGCN has no features of frames; set --kind to centred" in error
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--epochs", "3"], "pass --finetune"),
+        (["--epochs", "3"], "set --finetune"),
         (["--window", "1"], "--window: is 1; it must be at least 2"),
         (["--window", "16", "--step", "17"], "--step: is 17; it must be at least 1 and at most 16"),
         (["--context", "-1"], "--context: is -1; it must be at least 0"),

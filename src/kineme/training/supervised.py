@@ -49,7 +49,7 @@ class Supervised(Training):
         labels: (n,) their classes.
     """
 
-    remedy = "lower `lr`"
+    remedy = "set a smaller `lr`"
     labels: Tensor
 
     def __init__(
