@@ -56,7 +56,7 @@ def test_the_decorator_registers_and_returns_the_class(mappings: Mappings) -> No
     assert list(mappings) == ["counter", "own"]
     assert len(mappings) == 2
     assert "own" in mappings
-    mappings.register("own")(Own)  # a module that is imported again registers the same class again
+    mappings.register("own")(Own)  # the same class again changes nothing
 
 
 @pytest.mark.parametrize("name", ["counter", "own"])
