@@ -15,7 +15,7 @@ from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
-from kineme.evaluation.results import Result, per_class, save
+from kineme.evaluation.results import Result, details, result_path, save
 from kineme.preprocessing import get_preprocessing
 from kineme.training.run import train
 
@@ -113,7 +113,7 @@ def write_detections(run: Path, store: Path) -> Result:
         baselines={},
         detailed=ACCURACY,
         class_names=names,
-        **per_class(labels, probabilities.argmax(axis=1), 3),
+        **details(labels, probabilities.argmax(axis=1), 3),
     )
-    save(result, run)
+    save(result, result_path(run, "detect"))
     return result
