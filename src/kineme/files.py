@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Gives a name beside `path` to write to, with its suffix, and moves that file into place at the end.
+    """Yields a temporary path beside `path`, and moves that file into place at the end of the block.
 
-    Leaving the block by an exception removes what was written and leaves an earlier file as it was.
+    After an exception the temporary file is removed, and an earlier file is unchanged.
 
     Raises:
         KinemeError: the file cannot be written (no permission, a full disk).
@@ -44,8 +44,8 @@ def locked(path: Path, what: str) -> Iterator[None]:
     killed process leaves behind locks nothing. File systems without locks are not protected.
 
     Args:
-        path: what is going to be written; it need not exist yet.
-        what: what to call it in the message, such as `this run`.
+        path: the output; it need not exist yet.
+        what: its name in the message, such as `this run`.
 
     Raises:
         KinemeError: another process holds the lock, or the directory cannot be written.
@@ -97,7 +97,7 @@ def _holder(file: Path) -> str:
 
 
 def replace_directory(source: Path, target: Path) -> None:
-    """Moves a finished directory to its final name; one that is there already is put aside, then removed.
+    """Moves a finished directory to its final name, replacing an earlier one.
 
     A process that is killed in between leaves the earlier one beside it, as `.NAME.old`.
     """
@@ -115,7 +115,7 @@ def replace_directory(source: Path, target: Path) -> None:
 
 
 def synchronise(path: Path) -> None:
-    """Comes back when a file, or the names in a directory, are on the disk."""
+    """Flushes a file, or the entries of a directory, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -124,7 +124,7 @@ def synchronise(path: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> KinemeError:
-    """What is said of an output that the system refuses."""
+    """The error for an output that the system refuses."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return KinemeError(f"{path}: the disk is full; free some space or choose another place")
     return KinemeError(f"{path}: cannot be written ({' '.join(str(error).split()) or type(error).__name__})")

@@ -36,14 +36,12 @@ class Prepared:
         ignored: clips that the `ignore` list left out.
         damaged: why each of the damaged clips was left out.
         seconds: time spent on reading, preprocessing and writing.
-        notes: what else the user should know.
     """
 
     store: ClipStore
     ignored: int
     damaged: tuple[str, ...]
     seconds: float
-    notes: tuple[str, ...]
 
     @property
     def clips_per_second(self) -> float:
@@ -89,9 +87,11 @@ def prepare(
     open_source = SOURCES[source]
     chosen = None if preprocessing is None else parse_preprocessing(preprocessing)
     if processed and chosen is None:
-        raise KinemeError("processed: name what the recordings went through, such as preprocessing=agcn")
+        raise KinemeError(
+            "`processed`: set `preprocessing` to what the recordings went through, such as agcn"
+        )
     if workers is not None:
-        check_between("workers", workers, 1)
+        check_between("`workers`", workers, 1)
     options |= {"untrimmed": True} if untrimmed else {}
     _check_options(source, open_source, options)
     origin = open_source(Path(raw), **options)
@@ -103,10 +103,8 @@ def prepare(
         pays = origin.costly and len(items) >= _POOL_FROM
         workers = min(os.cpu_count() or 1, _MAX_WORKERS) if pays else 1
     confidence = origin.confidence and chosen.keeps_frames
-    notes = []
     if origin.confidence and not confidence:
-        notes.append(f"preprocessing {chosen.id} moves frames, so the store has no confidences")
-        logger.info(notes[-1])
+        logger.warning("preprocessing %s moves frames, so the store has no confidences", chosen.id)
     manifest = Manifest(
         layout=origin.layout,
         preprocessing=chosen,
@@ -115,7 +113,6 @@ def prepare(
         fps=origin.fps,
         units=chosen.units(origin.units),
     )
-    logger.info("%s: %s clips, %s processes", out, f"{len(items):,}", workers)
     work = _Work(origin.read, origin.layout, None if processed else chosen, confidence)
     damaged: list[str] = []
     bodies = min(origin.bodies, MAX_BODIES)
@@ -135,7 +132,7 @@ def prepare(
         if len(damaged) == len(items):
             raise KinemeError(damaged[0])
     seconds = time.perf_counter() - started
-    return Prepared(ClipStore(out), len(origin.items) - len(items), tuple(damaged), seconds, tuple(notes))
+    return Prepared(ClipStore(out), len(origin.items) - len(items), tuple(damaged), seconds)
 
 
 @dataclass(frozen=True)
@@ -167,13 +164,11 @@ class _Work:
 def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> None:
     """Refuses options that are not among the keyword arguments of the source's function."""
     parameters = inspect.signature(open_source).parameters.values()
-    takes = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
-    if any(each.kind is each.VAR_KEYWORD for each in parameters):
-        return
+    takes = [f"`{each.name}`" for each in parameters if each.kind is each.KEYWORD_ONLY]
     for name in options:
-        if name not in takes:
+        if f"`{name}`" not in takes:
             known = f"it takes {', '.join(takes)}" if takes else "it takes none"
-            raise KinemeError(f"{name}: source {source} has no such option; {known}")
+            raise KinemeError(f"source {source} has no option `{name}`; {known}")
 
 
 def _kept(origin: Source, ignored: frozenset[str]) -> list[Any]:
@@ -181,7 +176,7 @@ def _kept(origin: Source, ignored: frozenset[str]) -> list[Any]:
     pairs = zip(origin.names, origin.items, strict=True)
     kept = [item for name, item in pairs if name not in ignored]
     if not kept:
-        raise KinemeError(f"ignore: the list names every clip of {origin.name}; nothing is left to prepare")
+        raise KinemeError(f"`ignore`: the list names every clip of {origin.name}; nothing is left to prepare")
     return kept
 
 

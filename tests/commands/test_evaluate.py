@@ -346,7 +346,7 @@ def test_a_store_of_another_layout_is_mapped_when_asked(run, tmp_path):
     store = write_store_of_a_camera(tmp_path / "camera")
     with pytest.raises(KinemeError, match=r"its layout is camera, the encoder's stick; set `map_joints`"):
         knn(run, options=TaskOptions(store))
-    with pytest.raises(KinemeError, match="no joints from which these of 'stick' could be placed: hand;"):
+    with pytest.raises(KinemeError, match="no joints to place these of 'stick': hand;"):
         knn(
             run, options=TaskOptions(store, map_joints=True)
         )  # whose hand that is, the encoder's layout does not say

@@ -243,9 +243,8 @@ def test_the_same_command_gives_the_same_files(run: Path, capsys: pytest.Capture
     for _ in range(2):
         words = [str(run), "--from-scratch", "--epochs", "2", "--device", "cpu"]
         assert main(["evaluate", "finetune", *words]) == 0
-        assert (
-            main(["evaluate", "semi", *words, "--fractions", "0.25", "1", "--seeds", "2", "--seed", "3"]) == 0
-        )
+        more = ["--fractions", "0.25", "1", "--seeds", "2", "--seed", "3"]
+        assert main(["evaluate", "semi", *words, *more]) == 0
         found = [run / "results" / name for name in ("finetune.json", "semi-seed3.json")]
         data = [json.loads(path.read_text()) for path in found]
         for each in data:

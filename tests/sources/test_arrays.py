@@ -135,7 +135,7 @@ def test_arrays_that_went_through_a_preprocessing_are_stored_as_they_are(
 ) -> None:
     words = ["prepare", "arrays", str(small_set(tmp_path / "xsub")), str(tmp_path / "store"), "--processed"]
     assert main(words) == 2
-    assert "processed: name what the recordings went through" in capsys.readouterr().err
+    assert "--processed: set --preprocessing to what the recordings went through" in capsys.readouterr().err
     assert main([*words, "--preprocessing", "agcn"]) == 0
     store = ClipStore(tmp_path / "store")
     assert store.manifest.preprocessing.id == "agcn"

@@ -190,7 +190,7 @@ def test_a_damaged_file_is_refused_with_its_line(
     assert reason in message
     assert "\n" not in message
     assert len(message) < len(str(path)) + 300
-    assert message.endswith("fetch the file again, or leave it out with skip_bad=True")
+    assert message.endswith("fetch the file again, or set `skip_bad` to leave it out")
 
 
 def test_a_binary_file_is_called_binary(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from kineme.clips.store import ClipStore
 
 @dataclass(frozen=True)
 class _Counts:
-    """Of a data set: what is counted, how many there are, and how many of them its authors list as incomplete.
+    """Of a data set: what is counted, how many there are, and how many its authors list as incomplete.
 
     Splits are (train, test) without the incomplete ones.
     """
@@ -34,7 +34,7 @@ _PUBLISHED = {
 
 
 def compare(store: ClipStore) -> list[str]:
-    """A line on the number of clips and one for each split, against what was published; none for other sources."""
+    """Lines that compare the number of clips and the splits with the published; none for other sources."""
     counts = _PUBLISHED.get(store.manifest.source)
     if counts is None:
         return []

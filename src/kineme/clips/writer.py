@@ -88,7 +88,9 @@ class StoreWriter:
     def _check_free(self) -> None:
         if self.path.exists():
             if not self._overwrite:
-                raise KinemeError(f"{self.path}: exists already; choose another name or pass overwrite=True")
+                raise KinemeError(
+                    f"{self.path}: exists already; set `overwrite` to replace it, or choose another name"
+                )
             if not (self.path / "manifest.json").is_file():
                 raise KinemeError(f"{self.path}: exists and is not a clip store, so it is not overwritten")
 

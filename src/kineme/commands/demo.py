@@ -9,8 +9,6 @@ from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
     from kineme.clips.store import ClipStore
-    from kineme.evaluation.results import Result
-    from kineme.evaluation.task import Task
 
 GENERATED_SPLIT = "odd-even+cameras:2,3"  # tests on people and a camera unseen in training
 SHOWN = 6  # clips drawn as strips
@@ -40,6 +38,7 @@ def demo(
         epochs: Passes over the training clips, instead of the recipe's number.
         seed: Seed of generation and training.
     """
+    import numpy as np
     from rich.console import Console
 
     from kineme.clips.splits import split_rows
@@ -69,21 +68,24 @@ def demo(
     train(config, run, overwrite=True, callbacks=[ProgressLine()])
     if measured:
         say("[bold]3/4[/] evaluation")
-        task = open_task(run)
-        found = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
-        results = [result for result, _ in found]
-        for result, predictions in found:
+        task, results = open_task(run), []
+        for protocol in (recognition.knn, recognition.linear):
+            result, predictions = protocol(task, seed=seed)
             save(result, task.result_path(result.protocol), beside={".npz": predictions})
+            results.append(result)
     else:
         say("[bold]3/4[/] no evaluation: it needs labelled clips of several people")
     say("[bold]4/4[/] figures")
-    figures.training_curves(read_history(run / HISTORY), out / "figures" / "training.png")
-    _draw_skeletons(store, out / "figures" / "skeletons.png")
+    folder, numbers = out / "figures", ""
+    figures.training_curves(read_history(run / HISTORY), folder / "training.png")
+    _draw_skeletons(store, folder / "skeletons.png")
     if measured:
-        _draw_features(task, results[-1], out / "figures")
+        names, features = store.manifest.class_names, task.features(task.model, task.test_rows)
+        figures.embedding(features, task.test_labels, names, folder / "embedding.png")
+        figures.confusion(np.array(results[-1].confusion_matrix), names, folder / "confusion.png")
         Console().print(tables.recognition(*results))
-    numbers = f"numbers in {run / 'results'}, " if measured else ""
-    say(f"figures in {out / 'figures'}, {numbers}history in {run / HISTORY}", soft_wrap=True)
+        numbers = f"numbers in {run / 'results'}, "
+    say(f"figures in {folder}, {numbers}history in {run / HISTORY}", soft_wrap=True)
 
 
 def usual_split(store: ClipStore) -> str:
@@ -100,8 +102,8 @@ def usual_split(store: ClipStore) -> str:
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
     """The user's store, or one made from a container or of generated motion."""
     from kineme.clips.store import ClipStore
-    from kineme.commands.prepare import prepare
     from kineme.generate import generate_store
+    from kineme.preparing import prepare
 
     if out.exists() and any(out.iterdir()) and not ((out / "clips").is_dir() or (out / "run").is_dir()):
         raise KinemeError(f"{out}: exists and does not hold a demo; choose another folder")
@@ -109,8 +111,8 @@ def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
         return generate_store(out / "clips", seed=seed, overwrite=True)
     if data.is_dir():
         return ClipStore(data)
-    prepare("container", data, out / "clips", preprocessing="plain(facing=True)", overwrite=True)
-    return ClipStore(out / "clips")
+    clips, preprocessing = out / "clips", "plain(facing=True)"
+    return prepare("container", data, clips, preprocessing=preprocessing, overwrite=True).store
 
 
 def _draw_skeletons(store: ClipStore, path: Path) -> None:
@@ -129,15 +131,3 @@ def _draw_skeletons(store: ClipStore, path: Path) -> None:
     ]
     scenes = [Scene(store.clip(row), title) for row, title in zip(rows, titles, strict=True)]
     skeleton_strip(scenes, store.layout, path, up=store.manifest.preprocessing.up)
-
-
-def _draw_features(task: Task, result: Result, folder: Path) -> None:
-    """A map of the test clips' features, and the confusion matrix."""
-    import numpy as np
-
-    from kineme.drawing import figures
-
-    names = task.store.manifest.class_names
-    features = task.features(task.model, task.test_rows)
-    figures.embedding(features, task.test_labels, names, folder / "embedding.png")
-    figures.confusion(np.array(result.confusion_matrix), names, folder / "confusion.png")

@@ -30,20 +30,19 @@ def prepare(
 ) -> None:
     """Turn raw recordings into a clip store, by a named preprocessing.
 
-    The store appears under its name when it is complete. Its preprocessing is recorded in every checkpoint and
-    result.
+    The store appears under its name when it is complete. Checkpoints and results record its preprocessing.
 
-    `poses` takes your own recordings: a folder (or zip) of .npy, .npz, CSV or JSON files, one per clip, and the
-    output of OpenPose, AlphaPose and other COCO-style estimators, or MediaPipe. Labels come from one folder per
-    class, or from a file `labels.csv` with the header name,label,subject,camera. People are tracked from frame
-    to frame, gaps of up to half a second filled; see docs/data.md.
+    `poses` takes your own recordings: a folder (or zip) of .npy, .npz, CSV or JSON files, one per clip, and
+    the output of OpenPose, AlphaPose and other COCO-style estimators, or MediaPipe. Labels come from one
+    folder per class, or from a file `labels.csv` with the header name,label,subject,camera. People are
+    tracked from frame to frame, gaps of up to half a second filled; see docs/data.md.
 
     Args:
         source: Format of the recordings: `ntu60` or `ntu120`, .skeleton files; `pkummd1` or `pkummd2`,
             PKU-MMD's skeletons, labels and splits; `nwucla`, one JSON file per clip; `utdmhad`, MATLAB files;
             `pyskl`, an annotation pickle of pyskl or MMAction2; `arrays`, padded arrays processed by others
-            (train_data_joint.npy, train_position.npy, NTU60_CS.npz); `container`, one .npz file; `poses`, your
-            own; or the name or dotted path of a source that another package provides.
+            (train_data_joint.npy, train_position.npy, NTU60_CS.npz); `container`, one .npz file; `poses`,
+            your own; or the name or dotted path of a source from another package.
         raw: The recordings: a folder, a zip as downloaded, or a folder of zips.
         out: The store to write.
         preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
@@ -68,8 +67,8 @@ def prepare(
         units: Of `poses` in three dimensions: the unit of the coordinates; default m.
         image: Of `poses` in an image: its size, such as 1920x1080; coordinates are then in image heights. By
             default they are in body sizes, so that the distance to the camera does not matter.
-        scores: Of `poses`: the last of three numbers per joint is a confidence and not z, in arrays and in CSV
-            without a header.
+        scores: Of `poses`: the last of three numbers per joint is a confidence and not z, in arrays and in
+            CSV without a header.
 
     Raises:
         KinemeError: see `kineme.preparing.prepare`.
@@ -116,8 +115,6 @@ def _report(prepared: Prepared) -> None:
     for name, parts in sorted(store.splits.items()):
         train, test = (int((parts == part).sum()) for part in (TRAINS, TESTS))
         print(f"split {name}: {train:,} train, {test:,} test, {len(store) - train - test:,} in neither")
-    for note in prepared.notes:
-        print(f"note: {note}")
     if prepared.ignored:
         print(f"left out by the ignore list: {prepared.ignored:,}")
     if prepared.damaged:

@@ -20,7 +20,7 @@ from kineme.errors import KinemeError
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a file or an archive may raise."""
 FETCH = "fetch the file again"
-SKIP = f"{FETCH}, or leave it out with skip_bad=True"
+SKIP = f"{FETCH}, or set `skip_bad` to leave it out"
 
 
 @dataclass(frozen=True)

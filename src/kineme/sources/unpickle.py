@@ -1,13 +1,13 @@
-"""Pickles of strangers: arrays and plain containers are read, everything else is refused.
+"""Untrusted pickles: arrays and plain containers are read, everything else is refused.
 
-Python's own unpickler, with an allow-list: every global that a file names becomes one of the constructors
-below, or is refused by its name. No code of the file runs, and no function of its choice. An array must have
-as many bytes as its shape claims, and all that the constructors make has at most twice the bytes of the file.
+Python's own unpickler with an allow-list: every global that a file names becomes one of the constructors
+below, or is refused by name, so no code of the file runs and no function of its choice. An array must have as
+many bytes as its shape claims, and everything the constructors make has at most twice the bytes of the file.
 
 Protocols 0 to 5 are read, with old and new module paths of NumPy; text of Python 2 as latin-1.
 
-Not guarded against: a file made to harm can exhaust Python's own unpickler, by tuples nested deeply in a key
-or a huge index of its memo, and so end the process.
+Not guarded against: a malicious file can exhaust Python's own unpickler, by tuples nested deeply in a key or
+a huge index of its memo, and so end the process.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read_pickle(file: RawFile) -> Any:
 
 
 class _RefusedError(Exception):
-    """The reason in words for users."""
+    """A reason in words for users."""
 
 
 class _Unpickler(pickle.Unpickler):

@@ -46,7 +46,7 @@ def in_order(
             while pending:
                 yield from pending.popleft().result()
         except BrokenProcessPool as error:
-            raise KinemeError("a reading process was killed (out of memory?); pass fewer workers") from error
+            raise KinemeError("a reading process was killed (out of memory?); use fewer `workers`") from error
         finally:
             pool.shutdown(cancel_futures=True)
 
