@@ -15,6 +15,7 @@ from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
+from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import Result, details, result_path, save
 from kineme.preprocessing import get_preprocessing
 from kineme.training.run import train
@@ -52,8 +53,8 @@ def finished(gestures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "first"
     settings = Settings(gestures)
     train(settings(data_split="odd-even", train_epochs=3), run)
-    linear(run, device="cpu")
-    knn(run, device="cpu")
+    linear(run, lr=3.0, options=TaskOptions(device="cpu"))
+    knn(run, options=TaskOptions(device="cpu"))
     return run
 
 
