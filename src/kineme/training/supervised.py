@@ -49,7 +49,7 @@ class Supervised(Training):
         labels: (n,) their classes.
     """
 
-    remedy = "set a smaller `lr`"
+    remedy = "lower `lr`"
     labels: Tensor
 
     def __init__(
