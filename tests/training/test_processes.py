@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Settings
 from torch import Tensor
 
+from conftest import Settings
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR
