@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.cases import Case
 from kineme.clips.batches import Clips
-from kineme.encoders import ENCODERS, ClipShape, Features
+from kineme.encoders import ENCODERS, ClipShape, Features, View
 from kineme.generate import generate_clips
 from kineme.layouts import get_layout
 from kineme.methods import METHODS
@@ -16,7 +18,6 @@ from kineme.preprocessing import get_preprocessing
 
 LAYOUT = get_layout("ntu25")
 BODIES = 2
-STREAM = "joint"
 
 
 def is_registered(case: Case) -> bool:
@@ -68,21 +69,24 @@ class Workload:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     @torch.no_grad()
-    def augment(self) -> tuple[Tensor, ...]:
+    def augment(self) -> Sequence[View]:
         """The views of one batch; a batch is the next clips, over and over."""
         self.generator.manual_seed(self.steps)
         rows = (torch.arange(self.batch, device=self.device) + self.steps * self.batch) % len(self.clips)
-        return self.method.views(self.clips[rows], STREAM, self.generator)
+        return self.method.views(self.clips[rows], self.generator)
 
     def step(self) -> Tensor:
         """Forward of all views, loss, backward, optimiser, on the views drawn last; gives the loss."""
         self.method.train()
         torch.manual_seed(self.steps)  # dropout
         with self.autocast():
-            loss = self.method.loss(self.views, **self.method.loss_options(0.0))["loss"]
+            self.method.before_step(0.0)
+            outputs = self.method.loss(self.views, 0.0)
+        loss = outputs["loss"]
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
+        self.method.after_step(outputs, 0.0)
         self.steps += 1
         return loss.detach()
 
@@ -91,5 +95,5 @@ class Workload:
         """The features of one view of the batch, as evaluation computes them."""
         self.method.eval()
         with self.autocast():
-            features: Features = self.method.encoder(self.views[0])
+            features: Features = self.method.encoder(self.views[0].clips)
             return features.clip

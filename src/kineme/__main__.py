@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -11,68 +13,93 @@ from kineme.errors import KinemeError
 
 COMMANDS = {
     "demo": "generate motion, pre-train, evaluate and draw, in minutes",
-    "generate": "make a clip store of built-in motion",
-    "prepare": "make a clip store of raw recordings",
-    "info": "tell what is in a clip store",
-    "show": "draw a clip: a page that plays, an animation, a strip",
+    "generate": "make a clip store of generated motion",
+    "prepare": "make a clip store from raw recordings",
+    "info": "describe a clip store",
+    "show": "draw a clip: a page that plays it, an animation or a strip of poses",
     "pretrain": "train an encoder without labels, by a recipe",
     "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
-    "detect": "find what happens when in new recordings",
-    "fuse": "add up runs on joints, bones and motion",
-    "reproduce": "work a grid of runs off, published figures beside obtained ones",
-    "report": "show what runs are worth, on one page",
+    "detect": "find actions in new recordings with a trained detector",
+    "fuse": "ensemble joint, bone and motion runs",
+    "reproduce": "run an experiment grid",
+    "report": "HTML report of runs",
     "convert": "turn a published checkpoint into a run directory",
 }
+CLOSED_PIPE = 1
 USAGE_ERROR = 2
 INTERRUPTED = 130
+MENDABLE = {  # failures of the system that users can do something about
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EACCES: "permission denied; choose another place",
+    errno.EROFS: "the file system is read-only; choose another place",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit status: 0, 2 for a user's mistake, 130 where it was interrupted."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(overview())
-        return 0
-    if arguments[0] == "--version":
-        print(f"kineme {__version__}")
-        return 0
-    command, *rest = arguments
+    """Runs one command.
+
+    Returns:
+        the exit status: 0; 2 for a user's mistake; 130 if interrupted by Ctrl-C or SIGTERM; 1 if the output
+        is closed, as by `| head`.
+    """
+    if argv is None:  # this process is the command's own
+        argv = sys.argv[1:]
+        # `python -m` finds modules in the current directory and a console script does not; recipes name one's
+        # own methods and encoders there. At the end, so that no file there hides an installed module.
+        sys.path.append("")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up and say so, as on Ctrl-C
+    command, *words = argv or ["--help"]
     try:
-        if command not in COMMANDS:
-            import difflib
-
-            close = difflib.get_close_matches(command, COMMANDS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(COMMANDS)}"
-            raise KinemeError(f"no command is called {command!r}; {hint}")
-        from kineme.commands import run
-
-        run(command, rest)
+        if command in ("-h", "--help", "help"):
+            print(overview())
+        elif command == "--version":
+            print(f"kineme {__version__}")
+        else:
+            _run(command, words)
+        sys.stdout.flush()
     except KinemeError as error:
-        print(f"kineme {command}: error: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        return _refused(command, str(error))
+    except BrokenPipeError:
+        # Python flushes once more at exit, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            print(f"kineme {command}: error: {error.filename or 'output'}: the disk is full; free some space",
-                  file=sys.stderr)  # fmt: skip
-            return USAGE_ERROR
-        raise
+        if error.errno not in MENDABLE:
+            raise
+        return _refused(command, f"{error.filename or 'output'}: {MENDABLE[error.errno]}")
     except KeyboardInterrupt:
         print(f"\nkineme {command}: interrupted; finished outputs are kept", file=sys.stderr)
         return INTERRUPTED
     return 0
 
 
+def _run(command: str, words: Sequence[str]) -> None:
+    if command not in COMMANDS:
+        from kineme.arguments import did_you_mean
+
+        hint = did_you_mean(command, COMMANDS) or f"; there are {', '.join(COMMANDS)}"
+        raise KinemeError(f"unknown command {command!r}{hint}")
+    from kineme.commands import run
+
+    run(command, words)
+
+
+def _refused(command: str, reason: str) -> int:
+    print(f"kineme {command}: error: {reason}", file=sys.stderr)
+    return USAGE_ERROR
+
+
 def overview() -> str:
     """What `kineme --help` prints."""
     lines = [
-        "usage: kineme COMMAND [ARGUMENTS]",
+        "usage: kineme COMMAND [OPTIONS]",
         "",
         "Self-supervised learning of human motion from skeletons.",
         "",
         "commands:",
         *(f"  {name:10} {summary}" for name, summary in COMMANDS.items()),
         "",
-        "`kineme COMMAND --help` tells all of one command. To begin with: kineme demo",
+        "`kineme COMMAND --help` explains a command. To begin with: kineme demo",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""What the command line and the recipes share: complaints in one line, with the nearest thing that exists."""
+"""What the command line and recipes share: errors in one line, with the nearest name that exists."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ KINDS = {
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """`; did you mean ...?` with the nearest known word, or nothing where none is near."""
+    """`; did you mean ...?` with the nearest known word, or nothing if none is near."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def explain(error: Exception, spell: Callable[[str], str] = str) -> str:
-    """A complaint of the argument parser in one line: what was given, and what it must be.
+    """An error of jsonargparse in one line: what was given, and what it must be.
 
     Args:
         error: what jsonargparse raised.

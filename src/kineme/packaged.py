@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
+from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
 
 
@@ -19,19 +19,19 @@ def grids() -> dict[str, Path]:
 
 
 def find_recipe(name: str) -> Path:
-    """The path of a recipe, given as such or by the name of one that comes with Kineme.
+    """The file of a recipe, given by its path or by the name of one that comes with Kineme.
 
     Raises:
-        KinemeError: there is none.
+        KinemeError: no recipe has that name.
     """
-    return _find(name, recipes(), "recipe", "`kineme pretrain --help` lists those that are built in")
+    return _find(name, recipes(), "recipe", "`kineme pretrain --help` lists those that come with Kineme")
 
 
 def find_grid(name: str) -> Path:
-    """The path of a grid, given as such or by the name of one that comes with Kineme.
+    """The file of a grid, given by its path or by the name of one that comes with Kineme.
 
     Raises:
-        KinemeError: there is none.
+        KinemeError: no grid has that name.
     """
     return _find(name, grids(), "grid", f"there are {', '.join(grids())}, or name a YAML file")
 
@@ -48,8 +48,7 @@ def _find(name: str, known: dict[str, Path], kind: str, otherwise: str) -> Path:
     if given.suffix in (".yaml", ".yml") or given.is_file():
         return given
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        raise KinemeError(f"{name}: no such {kind}; {f'did you mean {close[0]}?' if close else otherwise}")
+        raise KinemeError(f"{name}: no such {kind}{did_you_mean(name, known) or f'; {otherwise}'}")
     return known[name]
 
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Settings
 
+from conftest import Settings
 from kineme.commands.bars import ProgressLine
 from kineme.training.callbacks import History
 from kineme.training.run import train

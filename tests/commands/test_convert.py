@@ -60,7 +60,7 @@ def test_a_converted_checkpoint_can_be_evaluated(tmp_path: Path) -> None:
     )
     run = tmp_path / "run"
     assert main(["convert", "aimclr", str(checkpoint(tmp_path)), str(run), "--split", "odd-even"]) == 0
-    words = ["evaluate", "knn", str(run), "--store", str(store), "--baselines", "false", "--device", "cpu"]
+    words = ["evaluate", "knn", str(run), "--store", str(store), "--no-baselines", "--device", "cpu"]
     assert main(words) == 0
     (result,) = (run / "results").glob("*.json")
     assert json.loads(result.read_text())["preprocessing"] == "crossclr"
@@ -72,12 +72,12 @@ def test_an_existing_run_is_replaced_only_when_asked(
     words = ["convert", "usdrl", str(checkpoint(tmp_path, "usdrl_sttr")), str(tmp_path / "run")]
     assert main(words) == 0
     assert main(words) == 2
-    assert "holds a run already; pass --overwrite or another" in capsys.readouterr().err
+    assert "holds a run already; set --overwrite to replace it" in capsys.readouterr().err
     assert main([*words, "--overwrite"]) == 0
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").touch()
     assert main([*words[:3], str(tmp_path / "thesis"), "--overwrite"]) == 2
-    assert "exists and is no run directory" in capsys.readouterr().err
+    assert "holds chapter.tex, which belongs to no run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kineme.__main__ import USAGE_ERROR, main
-from kineme.clips.store import ClipStore
+from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
+from kineme.layouts import Layout
+from kineme.preprocessing import get_preprocessing
+
+STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 
 
-def test_a_store_is_told_of_on_standard_output(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_is_described(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(moves)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     for words in (
         "preprocessing plain",
         "clips 24",
         "9 frames (0.3 s) to 13 frames (0.4 s), median 11 frames (0.4 s)",
-        "3 of 3 classes; clips of each: 8",
-        "262 at 30 a second: 8.7 seconds",
+        "3 of 3 classes, 8 clips per class",
+        "262 at 30 fps: 8.7 seconds",
         "subjects 4: 1, 2, 3, 4",
         "2 in 24 clips",
-        "3, stick, in metres: hip, neck, hand",
+        "3 (stick), in metres: hip, neck, hand",
         "odd-even: 12 train, 12 test",
         f"fingerprint {ClipStore(moves).manifest.fingerprint}",
         "1 swing 8",
@@ -41,15 +47,17 @@ def test_clips_without_labels_have_no_table_of_classes(
     assert "swing" not in shown
 
 
-def test_programs_get_json_and_nothing_else(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_printed_alone(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(moves), "--json"]) == 0
-    data = json.loads(capsys.readouterr().out)
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    data = json.loads(captured.out)
     assert (data["clips"], data["frames"]) == (24, sum(9 + i % 5 for i in range(24)))
     assert data["classes"] == {"rise": 8, "swing": 8, "push": 8}
     assert data["splits"]["odd-even"] == {"train": 12, "test": 12}
 
 
-def test_recordings_are_told_of_by_their_intervals(
+def test_recordings_are_described_by_their_intervals(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = "--subjects 1 --repetitions 1 --cameras 1 --untrimmed --seconds 20"
@@ -58,16 +66,28 @@ def test_recordings_are_told_of_by_their_intervals(
     capsys.readouterr()
     assert main(["info", str(tmp_path / "long"), "--figure", str(tmp_path / "f.svg")]) == 0
     captured = capsys.readouterr()
-    assert f"intervals       {count}, on " in captured.out
-    assert "f.svg" in captured.err
+    assert f"intervals       {count}, covering " in captured.out
+    assert captured.err == f"written to {tmp_path / 'f.svg'}\n"
     assert (tmp_path / "f.svg").read_text().startswith("<?xml")
+
+
+def test_one_is_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = Manifest(STICK, get_preprocessing("plain"), "mine", ("wave",))
+    with StoreWriter(tmp_path / "one", manifest, 1) as writer:
+        writer.add(Clip("a", np.ones((1, 1, 3, 3), np.float32), label=0))
+        writer.add(Clip("b", np.ones((2, 1, 3, 3), np.float32)))
+    assert main(["info", str(tmp_path / "one")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 of 1 classes, 1 clip per class; 1 clip without a label" in shown
+    assert "1 frame (0.0 s) to 2 frames (0.1 s)" in shown
+    assert "bodies 1 in 2 clips" in shown
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (["/nowhere"], "/nowhere: no such clip store"),
-        (["MOVES", "--figure", "f.jpeg"], "--figure f.jpeg: ends in neither .png nor .svg"),
+        (["MOVES", "--figure", "f.jpeg"], "--figure f.jpeg: must end in .png or .svg"),
         ([], "missing: STORE"),
     ],
 )

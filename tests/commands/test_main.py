@@ -1,18 +1,27 @@
-"""The command line: quick help, plain words to users, no traceback for their mistakes."""
+"""The command line: fast help, options from signatures, one line for a user's mistake."""
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal
 
 import pytest
+from cyclopts import Parameter
 
 from kineme import __version__, commands
-from kineme.__main__ import COMMANDS, INTERRUPTED, USAGE_ERROR, main, overview
+from kineme.__main__ import CLOSED_PIPE, COMMANDS, INTERRUPTED, USAGE_ERROR, main, overview
 from kineme.clips.store import ClipStore
-from kineme.commands import spelt_out
+from kineme.errors import KinemeError
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -44,7 +53,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, kineme, kineme.__main__ as m; m.overview(); "
-        "print({'torch', 'lightning', 'numpy', 'jsonargparse', 'yaml', 'rich', 'sklearn'} & set(sys.modules))"
+        "print({'torch', 'numpy', 'cyclopts', 'jsonargparse', 'yaml', 'rich', 'logging'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"
@@ -63,8 +72,8 @@ def test_recipes_are_listed_without_torch() -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["genrate"], "kineme genrate: error: no command is called 'genrate'; did you mean generate?"),
-        (["xyz"], f"kineme xyz: error: no command is called 'xyz'; there are {', '.join(COMMANDS)}"),
+        (["genrate"], "kineme genrate: error: unknown command 'genrate'; did you mean generate?"),
+        (["xyz"], f"kineme xyz: error: unknown command 'xyz'; there are {', '.join(COMMANDS)}"),
         (["generate", "o", "--subjcts", "3"], "unknown option --subjcts; did you mean --subjects?"),
         (
             ["generate", "o", "--subjects", "some"],
@@ -75,12 +84,17 @@ def test_recipes_are_listed_without_torch() -> None:
         (["generate", "o", "--seconds"], "--seconds needs a value; see kineme generate --help"),
         (["generate", "o", "--actions", "--seed=3"], "--actions needs a value"),
         (["generate"], "missing: OUT; see kineme generate --help"),
-        (["generate", "a", "b"], "there is nothing that 'b' could be; see kineme generate --help"),
+        (["generate", "a", "b"], "unexpected argument 'b'; see kineme generate --help"),
         (["prepare", "ntu", "raw", "out"], "SOURCE is ntu; it must be one of ntu60, ntu120, "),
-        (["prepare", "ntu60"], "missing: RAW OUT"),
+        (["generate", "o", "--seed", "1", "--seed=2"], "--seed is given twice; see kineme generate --help"),
+        (["prepare", "ntu60"], "missing: RAW; see kineme prepare --help"),
+        (["detect", "run"], "missing: --store; see kineme detect --help"),
         (["prepare", "ntu60", "/nowhere", "out"], "/nowhere"),
-        (["evaluate"], "kineme evaluate: error: name a protocol; there are "),
-        (["evaluate", "liner", "run"], "no protocol is called 'liner'; did you mean linear?"),
+        (["evaluate", "liner", "run"], "unknown protocol 'liner'; did you mean linear?"),
+        (
+            ["evaluate", "x", "run"],
+            "unknown protocol 'x'; there are linear, knn, transfer, finetune, semi, detect",
+        ),
         (["evaluate", "knn"], "missing: RUN; see kineme evaluate knn --help"),
         (["evaluate", "knn", "run", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),
         (
@@ -96,102 +110,166 @@ def test_mistakes_earn_one_line(words: list[str], line: str, capsys: pytest.Capt
     assert line in refusal(capsys, *words)
 
 
-@pytest.mark.parametrize("words", [["generate", "--help"], ["evaluate", "knn", "--help"]])
-def test_a_command_s_help_is_its_docstring(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main(words)
+@pytest.mark.parametrize("words", [["evaluate"], ["evaluate", "--help"], ["evaluate", "-h"]])
+def test_evaluate_lists_its_protocols(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
     shown = capsys.readouterr().out
-    assert f"usage: kineme {' '.join(words[:-1])}" in shown
-    assert "--allow-preprocessing" in shown or "--repetitions" in shown
+    assert shown.startswith("usage: kineme evaluate PROTOCOL [OPTIONS] ...\n")
+    assert shown.index("\n  linear  ") < shown.index("\n  knn  ") < shown.index("\n  transfer  ")
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Options that several commands share.
+
+    Args:
+        store: Clip store.
+        map_joints: Give clips the encoder's joints.
+    """
+
+    store: Path | None = None
+    map_joints: bool = False
+
+
+def example(
+    runs: list[Path],
+    *,
+    out: Path = Path("page.html"),
+    device: Literal["auto", "cpu"] = "auto",
+    cameras: list[int] | None = None,
+    actions: list[str] | None = None,
+    lr: float | None = None,
+    baselines: bool = True,
+    overwrite: bool = False,
+    clips: Annotated[Clips, Parameter(name="*")] = Clips(),
+) -> None:
+    """Show what a command may be
+    made of.
+
+    A second paragraph, of which the help makes
+    one line where there is room.
+
+      kineme example RUN
+
+    Args:
+        runs: Run directories.
+        out: File to write.
+        device: Where to
+            compute.
+        cameras: Cameras.
+        actions: Names; all by default.
+        lr: Learning rate.
+        baselines: Measure them.
+        overwrite: Replace the file.
+
+    Raises:
+        KinemeError: it is asked to.
+    """
+    CALLS.append(locals())
+
+
+CALLS: list[dict[str, Any]] = []
+DEFAULTS = {
+    "out": Path("page.html"),
+    "device": "auto",
+    "cameras": None,
+    "actions": None,
+    "lr": None,
+    "baselines": True,
+    "overwrite": False,
+    "clips": Clips(),
+}
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], None]:
+    """Makes a function the command `kineme example`."""
+
+    def add(function: Callable[..., None]) -> None:
+        module = ModuleType("kineme.commands.example")
+        module.example = function  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(COMMANDS, "example", "an example")
+
+    CALLS.clear()
+    add(example)
+    return add
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        ("a", {}),
+        ("a b/c --out d", {"runs": [Path("a"), Path("b/c")], "out": Path("d")}),
+        ("--out d a --overwrite b", {"runs": [Path("a"), Path("b")], "out": Path("d"), "overwrite": True}),
+        ("a --device=cpu --lr 1e-3", {"device": "cpu", "lr": 0.001}),
+        ("a --cameras 1 -2 --overwrite", {"cameras": [1, -2], "overwrite": True}),
+        ("a --cameras 1 2 --lr=3 --cameras=3", {"cameras": [1, 2, 3], "lr": 3.0}),
+        ("a --actions wave no 3", {"actions": ["wave", "no", "3"]}),
+        ("a --actions x=y --store=a=b", {"actions": ["x=y"], "clips": Clips(store=Path("a=b"))}),
+        ("a --no-baselines", {"baselines": False}),
+        ("a --baselines=false --overwrite=false", {"baselines": False}),
+        ("a --store s --map-joints", {"clips": Clips(Path("s"), map_joints=True)}),
+    ],
+)
+@pytest.mark.usefixtures("command")
+def test_signatures_are_the_options(words: str, given: dict[str, Any]) -> None:
+    assert main(["example", *words.split()]) == 0
+    (call,) = CALLS
+    assert call == {"runs": [Path("a")], **DEFAULTS, **given}
+
+
+@pytest.mark.usefixtures("command")
+def test_words_with_blanks_and_quotes_stay_whole() -> None:
+    names = ["sit down", 'say "hi", then', "größe"]
+    assert main(["example", "a", "--actions", *names]) == 0
+    assert CALLS[0]["actions"] == names
+
+
+@pytest.mark.usefixtures("command")
+def test_docstrings_are_the_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["example", "--help"]) == 0
+    assert (
+        capsys.readouterr().out
+        == """\
+usage: kineme example [OPTIONS] RUNS
+
+Show what a command may be made of.
+
+A second paragraph, of which the help makes one line where there is room.
+
+  kineme example RUN
+
+  RUNS ...                    Run directories.
+  --out PATH                  File to write. (default: page.html)
+  --device {auto,cpu}         Where to compute. (default: auto)
+  --cameras INT...            Cameras.
+  --actions STR...            Names; all by default.
+  --lr FLOAT                  Learning rate.
+  --baselines/--no-baselines  Measure them. (default: on)
+  --overwrite                 Replace the file.
+  --store PATH                Clip store.
+  --map-joints                Give clips the encoder's joints.
+"""
+    )
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+@pytest.mark.parametrize("name", [*COMMANDS, "evaluate linear", "evaluate detect"])
+def test_every_command_s_help_fits_the_terminal(
+    name: str, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main([*name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: kineme {name}")
+    assert max(map(len, shown.splitlines())) <= min(int(columns), 100)
     assert "_" not in shown.partition("\n\n")[0]
     assert "Raises" not in shown
 
 
-def test_evaluate_lists_its_protocols(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "--help"]) == 0
-    shown = capsys.readouterr().out
-    assert "\n  linear  " in shown
-    assert "\n  knn  " in shown
-
-
-def test_an_interrupt_and_a_full_disk_are_no_tracebacks(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(error: BaseException) -> None:
-        def run(command: str, arguments: object) -> None:
-            raise error
-
-        monkeypatch.setattr(commands, "run", run)
-
-    stop(KeyboardInterrupt())
-    assert main(["demo"]) == INTERRUPTED
-    assert "kineme demo: interrupted; finished outputs are kept" in capsys.readouterr().err
-    stop(OSError(28, "No space left on device", "stores/mine"))
-    assert refusal(capsys, "demo") == ("kineme demo: error: stores/mine: the disk is full; free some space")
-    stop(OSError(5, "Input/output error"))
-    with pytest.raises(OSError, match="Input/output"):
-        main(["demo"])
-
-
-def example(
-    out: Path,
-    *,
-    overwrite: bool = False,
-    cameras: list[int] | None = None,
-    names: list[str] | None = None,
-    seed: int = 0,
-) -> None:
-    """Nothing."""
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("out --overwrite", ["out", "--overwrite=true"]),
-        ("out --overwrite --seed 3", ["out", "--overwrite=true", "--seed", "3"]),
-        ("out --overwrite false --seed=3", ["out", "--overwrite", "false", "--seed=3"]),
-        ("out --overwrite=false", ["out", "--overwrite=false"]),
-        ("out --cameras 1 2 3", ["out", "--cameras=[1, 2, 3]"]),
-        ("out --cameras 1", ["out", "--cameras=[1]"]),
-        ("out --cameras=1 --seed 3", ["out", "--seed", "3", "--cameras=[1]"]),
-        ("out --cameras [1,3]", ["out", "--cameras=[1,3]"]),
-        ("out --cameras=[1,3]", ["out", "--cameras=[1,3]"]),
-        ("out --cameras 1 -2 --overwrite", ["out", "--overwrite=true", "--cameras=[1, -2]"]),
-        ("out --cameras 1 2 --seed=3 --cameras=3", ["out", "--seed=3", "--cameras=[1, 2, 3]"]),
-        ("out --names wave no 3", ["out", '--names=["wave", "no", "3"]']),
-        ("", []),
-    ],
-)
-def test_words_are_spelt_out(words: str, expected: list[str]) -> None:
-    assert list(spelt_out(example, words.split())) == expected
-
-
-def test_words_with_blanks_and_quotes_stay_whole() -> None:
-    (option,) = spelt_out(example, ["--names", "sit down", 'say "hi", then', "größe"])
-    assert option == '--names=["sit down", "say \\"hi\\", then", "größe"]'
-
-
-def several(runs: list[Path], *, out: Path = Path("x"), overwrite: bool = False) -> None:
-    """Nothing."""
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("a", ['["a"]']),
-        ("a b/c --out page", ["--out", "page", '["a", "b/c"]']),
-        ("--out page a --overwrite b", ["--out", "page", "--overwrite=true", '["a", "b"]']),
-        ("--overwrite false a --out=page b", ["--overwrite", "false", "--out=page", '["a", "b"]']),
-        ("--out page", ["--out", "page"]),
-    ],
-)
-def test_a_list_without_an_option_is_of_all_words_that_belong_to_none(
-    words: str, expected: list[str]
-) -> None:
-    assert list(spelt_out(several, words.split())) == expected
-
-
-def test_lists_reach_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lists_reach_the_command(tmp_path: Path) -> None:
     words = "--subjects 1 --repetitions 1 --cameras 1 3 --actions bow"
     assert main(["generate", str(tmp_path / "toy"), *words.split(), "sit down"]) == 0
     store = ClipStore(tmp_path / "toy")
@@ -202,15 +280,102 @@ def test_lists_reach_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert ClipStore(tmp_path / "toy").manifest.class_names == ("bow",)
 
 
-def test_help_shows_what_says_something(capsys):
-    with pytest.raises(SystemExit, match="0"):
-        main(["evaluate", "detect", "--help"])
-    shown = capsys.readouterr().out
-    assert "--finetune  " in shown  # a switch has no value
-    assert "--baselines {true,false}" in shown
-    assert "Seed of all that is drawn. (default: 0)" in shown
-    assert "null" not in shown
-    assert "untrimmed recordings.\n\nA linear" in shown  # paragraphs stay apart
-    with pytest.raises(SystemExit, match="0"):
-        main(["prepare", "--help"])
-    assert "--axes {y-up,y-down,z-up}" in capsys.readouterr().out
+def test_errors_name_parameters_as_the_command_spells_them(
+    command: Callable[[Callable[..., None]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(run: Path, *, clips: Annotated[Clips, Parameter(name="*")] = Clips()) -> None:
+        raise KinemeError("`run`: set `map_joints`, `joint_map` or `data.store`; see `plain(facing=True)`")
+
+    command(fails)
+    assert refusal(capsys, "example", "a") == (
+        "kineme example: error: RUN: set --map-joints, `joint_map` or `data.store`; see `plain(facing=True)`"
+    )
+
+
+def test_what_the_library_says_goes_to_stderr(
+    command: Callable[[Callable[..., None]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("kineme.somewhere")
+
+    def talks(*, clips: Annotated[Clips, Parameter(name="*")] = Clips()) -> None:
+        logger.debug("hidden")
+        logger.info("%d epochs", 3)
+        logger.warning("3 test clips were seen in training; set `map_joints`")
+        source = Path(commands.__file__).parents[1] / "clips" / "store.py"
+        warnings.warn_explicit("half of the clips are empty", RuntimeWarning, str(source), 1)
+
+    command(talks)
+    assert main(["example"]) == 0
+    assert capsys.readouterr() == (
+        "",
+        "3 epochs\n"
+        "warning: 3 test clips were seen in training; set --map-joints\n"
+        "warning: half of the clips are empty\n",
+    )
+    logger.info("no longer")
+    assert capsys.readouterr().err == ""
+
+
+def test_interrupts_and_failures_of_the_system_are_no_tracebacks(
+    command: Callable[[Callable[..., None]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(error: BaseException) -> None:
+        def fails() -> None:
+            raise error
+
+        command(fails)
+
+    stop(KeyboardInterrupt())
+    assert main(["example"]) == INTERRUPTED
+    assert capsys.readouterr().err == "\nkineme example: interrupted; finished outputs are kept\n"
+    stop(OSError(28, "No space left on device", "stores/mine"))
+    assert refusal(capsys, "example") == (
+        "kineme example: error: stores/mine: the disk is full; free some space"
+    )
+    stop(PermissionError(13, "Permission denied", "/data/run"))
+    assert refusal(capsys, "example") == (
+        "kineme example: error: /data/run: permission denied; choose another place"
+    )
+    stop(OSError(5, "Input/output error"))
+    with pytest.raises(OSError, match="Input/output"):
+        main(["example"])
+
+
+def test_sigterm_is_an_interrupt() -> None:
+    code = (
+        "import sys, time, kineme.__main__ as m\n"
+        "def run(command, words): print('begun', flush=True); time.sleep(60)\n"
+        "import kineme.commands; kineme.commands.run = run\n"
+        "sys.argv = ['kineme', 'demo']; sys.exit(m.main())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == INTERRUPTED
+    assert said == "\nkineme demo: interrupted; finished outputs are kept\n"
+
+
+@pytest.mark.parametrize("option", ["--json", "--no-json"])
+def test_a_closed_pipe_ends_quietly(option: str, moves: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-m", "kineme", "info", str(moves), option]
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (CLOSED_PIPE, "")
+
+
+def test_the_current_directory_is_searched_last(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    (tmp_path / "json.py").write_text("raise SystemExit('hides the library')")
+    code = (
+        "import sys; sys.path[:] = [each for each in sys.path if each]; from kineme.__main__ import main; "
+        "sys.argv = ['kineme', '--version']; main(); import json, mine; print(mine.__file__)"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == [f"kineme {__version__}", str(tmp_path / "mine.py")], done.stderr

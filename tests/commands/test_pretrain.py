@@ -14,9 +14,11 @@ import torch
 from kineme.__main__ import INTERRUPTED, USAGE_ERROR, main
 from kineme.config import load_config
 from kineme.errors import KinemeError
+from kineme.generate import generate_store
 from kineme.methods import AimCLR
 from kineme.model import load_run
 from kineme.packaged import find_recipe, recipes
+from kineme.training.directory import load_run_config
 
 RECIPE = """\
 data:
@@ -64,10 +66,12 @@ def test_help_lists_recipes_and_a_recipe_s_help_its_keys(capsys: pytest.CaptureF
     assert main(["pretrain"]) == main(["pretrain", "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f" {name}\n" in shown for name in recipes())
-    assert main(["pretrain", "aimclr-small", "--help"]) == 0
-    shown = capsys.readouterr().out
+    assert "\n  --resume PATH " in shown
+    assert main(["pretrain", "aimclr-small", "--train.epochs=7", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
     for key in ("--data.store", "--train.epochs", "--method.queue", "--encoder.channels"):
         assert key in shown
+    assert "Passes over the training clips. (type: int, default: 7)" in shown  # the recipe's own value
     assert "--encoder.hidden" not in shown
     assert main(["pretrain", "usdrl-small", "--help"]) == 0
     assert "--encoder.hidden" in capsys.readouterr().out
@@ -79,14 +83,128 @@ def test_a_run_goes_where_it_is_told(
     monkeypatch.chdir(tmp_path)
     assert main(["pretrain", recipe, "--train.epochs", "1"]) == 0
     assert (tmp_path / "runs" / "mine-joint" / "model.safetensors").is_file()
-    assert "kineme evaluate linear runs/mine-joint" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown == (
+        "the run is in runs/mine-joint; next: kineme evaluate knn runs/mine-joint --split odd-even\n"
+    )
     assert main(["pretrain", recipe, "--out=here", "--data.stream", "bone", "--train.epochs=1"]) == 0
     assert load_run(tmp_path / "here").stream == "bone"
     assert len(history(tmp_path / "here")) == 1
     assert main(["pretrain", recipe, "--out", "here"]) == USAGE_ERROR
-    assert "here: holds a run already; pass --resume here, --overwrite or" in capsys.readouterr().err
+    assert "here: holds a run already; set --resume to continue it, --overwrite to" in capsys.readouterr().err
     assert main(["pretrain", recipe, "--overwrite", "--out", "here"]) == 0
     assert len(history(tmp_path / "here")) == 2
+
+
+def finished(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The command that a finished run names, in words."""
+    return capsys.readouterr().out.partition("next: kineme ")[2].split()
+
+
+def test_the_next_command_works_on_these_clips(
+    recipe: str, unlabelled_moves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, page = tmp_path / "run", tmp_path / "report.html"
+    train = ["pretrain", recipe, "--out", str(run), "--overwrite", "--train.epochs=1"]
+    assert main([*train, "--data.split=odd-even", "--evaluate.linear.lr=0.1"]) == 0
+    assert (words := finished(capsys)) == ["evaluate", "linear", str(run)]
+    assert main([*words, "--no-baselines"]) == 0
+    assert main([*train]) == 0
+    assert (words := finished(capsys)) == ["evaluate", "knn", str(run), "--split", "odd-even"]
+    assert main([*words, "--no-baselines"]) == 0
+    assert main([*train, "--store", str(unlabelled_moves)]) == 0
+    assert (words := finished(capsys)) == ["report", str(run)]
+    assert main([*words, "--out", str(page)]) == 0
+    assert page.is_file()
+
+
+def test_untrimmed_recordings_are_measured_by_detection(
+    tmp_path: Path, recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = generate_store(
+        tmp_path / "long", subjects=2, repetitions=1, cameras=[1], untrimmed=True, seconds=16
+    )
+    words = [
+        "--store",
+        str(store.path),
+        "--out",
+        str(tmp_path / "run"),
+        "--data.window=32",
+        "--train.epochs=1",
+    ]
+    assert main(["pretrain", recipe, *words, "--train.batch_size=4"]) == 0
+    assert finished(capsys)[:2] == ["evaluate", "detect"]
+
+
+MINE = """\
+from torch import nn
+
+from kineme.encoders.base import Encoder, Features, View
+from kineme.methods import Method
+
+
+class Still(Method):
+    '''A clip and its noisy copy have nearby features.
+
+    Args:
+        noise: standard deviation of the noise.
+    '''
+
+    def __init__(self, encoder, noise: float = 0.1):
+        super().__init__()
+        self.encoder = encoder
+        self.noise = noise
+
+    def views(self, clips, generator):
+        shape = self.encoder.shape
+        view = shape.take(clips.resize(shape.frames))
+        return View(view), View(view + self.noise * view.new_empty(view.shape).normal_(generator=generator))
+
+    def loss(self, views, progress):
+        one, other = (self.encoder(view.clips).clip for view in views)
+        return {"loss": (one - other).square().mean()}
+
+
+class Mean(Encoder):
+    '''A linear layer on the mean frame.
+
+    Args:
+        width: D.
+    '''
+
+    def __init__(self, shape, width: int = 4):
+        super().__init__()
+        self.shape, self.dim = shape, width
+        self.linear = nn.Linear(3 * shape.layout.num_joints, width)
+
+    def forward(self, clips):
+        return Features(self.linear(clips.mean((2, 4)).flatten(1)))
+"""
+
+
+def test_methods_and_encoders_of_one_s_own_are_named_by_dotted_path(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine_alone.py").write_text(MINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = Path(recipe).read_text().partition("method:")[0] + (
+        "method:\n  name: mine_alone.Still\n  noise: 0.2\nencoder:\n  name: mine_alone.Mean\n  width: 3\n"
+    )
+    Path(recipe).write_text(text)
+    run = str(tmp_path / "run")
+    assert main(["pretrain", recipe, "--out", run, "--train.epochs=1", "--data.split=odd-even"]) == 0
+    config = load_run_config(Path(run))
+    assert config.method == {"name": "mine_alone.Still", "noise": 0.2}
+    assert config.encoder == {"name": "mine_alone.Mean", "width": 3}
+    assert load_run(run).encoder.dim == 3
+    assert main(["evaluate", "knn", run, "--no-baselines"]) == 0
+    capsys.readouterr()
+    assert main(["pretrain", recipe, "--help"]) == 0
+    assert "--method.noise NOISE  standard deviation of the noise." in capsys.readouterr().out
+    assert main(["pretrain", recipe, "--method.nois=1"]) == USAGE_ERROR
+    assert "unknown setting --method.nois; did you mean --method.noise?" in capsys.readouterr().err
+    assert main(["pretrain", recipe, "--encoder.width=wide"]) == USAGE_ERROR
+    assert "--encoder.width is wide; it must be a whole number" in capsys.readouterr().err
 
 
 def test_an_interrupted_run_says_how_it_is_continued(
@@ -118,16 +236,17 @@ def test_an_interrupted_run_says_how_it_is_continued(
         (["nothing.yaml"], "nothing.yaml: cannot be read as a recipe (No such file or directory)"),
         (["aimclr-small", "--train.epoch=3"], "unknown setting --train.epoch; did you mean --train.epochs?"),
         (["aimclr-small", "--train.epochs=many"], "--train.epochs is many; it must be a whole number"),
-        (["aimclr-small"], "no clips to learn from; set data.store to a clip store"),
+        (["aimclr-small"], "no clips to train on; set data.store to a clip store"),
+        (["aimclr-small", "--overwrit"], "unknown option --overwrit; did you mean --overwrite?"),
         (["aimclr-small", "--data.store", "/nowhere"], "/nowhere: no such clip store"),
         (["--train.epochs=3"], "name a recipe first: kineme pretrain RECIPE"),
         (["--out", "run"], "name a recipe first"),
-        (["aimclr-small", "--out"], "--out needs a path"),
-        (["--resume"], "--resume needs a path"),
+        (["aimclr-small", "--out"], "--out needs a value; see kineme pretrain --help"),
+        (["--resume"], "--resume needs a value"),
         (["--resume", "/nowhere"], "/nowhere/config.yaml: cannot be read; is /nowhere a run directory?"),
         (
             ["--resume", "run", "--train.epochs=3"],
-            "--resume takes the run's own settings; drop --train.epochs=3",
+            "--resume takes the run's own settings; leave out the other arguments",
         ),
     ],
 )

@@ -87,7 +87,7 @@ def test_long_recordings_are_cut_unless_asked_for(
     monkeypatch.setattr("kineme.commands.show.LONGEST", {".html": 50})
     out = tmp_path / "page.html"
     assert main(["show", str(recording), "0", "--out", str(out)]) == 0
-    assert "has 60 frames; the first 50 are drawn, others with --frames A:B" in capsys.readouterr().err
+    assert "has 60 frames; drawing the first 50; choose others with --frames A:B" in capsys.readouterr().err
     assert 'data-frames="50"' in out.read_text()
     assert main(["show", str(recording), "0", "--out", str(out), "--frames", ":"]) == 0
     assert 'data-frames="60"' in out.read_text()
@@ -127,11 +127,11 @@ def test_ranges_without_frames_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["clip7"], "no clip is called 'clip7'; did you mean clip17 or clip07 or clip23?"),
-        (["zzz"], "no clip is called 'zzz'; the first is called clip00"),
-        (["24"], "has no row 24; its clips are rows 0 to 23"),
-        (["0", "--out", "a.mp4"], "--out a.mp4: ends in none of .html, .gif, .png, .svg"),
-        (["0", "--frames", "x"], "--frames x: is no range"),
+        (["clip7"], "has no clip 'clip7'; did you mean clip17 or clip07 or clip23?"),
+        (["zzz"], "has no clip 'zzz'; the first is clip00"),
+        (["24"], "has no row 24; its rows are 0 to 23"),
+        (["0", "--out", "a.mp4"], "--out a.mp4: must end in one of .html, .gif, .png, .svg"),
+        (["0", "--frames", "x"], "--frames x: is not a range"),
     ],
 )
 def test_mistakes_earn_one_line(

@@ -8,15 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
-from conftest import STICK, Settings
 from torch import Tensor
 
+from conftest import STICK
 from kineme.clips.batches import Clips
 from kineme.encoders import ClipShape, Encoder, Features
 from kineme.training.callbacks import History, OnlineKNN
-from kineme.training.run import train
 
 
 class FirstJoint(Encoder):

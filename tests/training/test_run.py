@@ -17,9 +17,9 @@ import lightning as L
 import pytest
 import torch
 import yaml
-from conftest import Settings
 from torch import Tensor
 
+from conftest import Settings
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config

@@ -1,217 +1,171 @@
-"""Commands: typed functions, one file each. Their docstrings are their help."""
+"""Commands: typed functions, one file each. Signatures are their options, docstrings their help."""
 
 from __future__ import annotations
 
-import inspect
-import json
-import re
-from argparse import SUPPRESS, Action
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args
 
-from jsonargparse import ArgumentParser, DefaultHelpFormatter
+from cyclopts import (
+    App,
+    Argument,
+    CoercionError,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    Parameter,
+    RepeatArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
+from cyclopts.help import HelpEntry, HelpPanel, InlineText
+from rich.console import Console, ConsoleOptions
 
-from kineme.arguments import did_you_mean, explain
+from kineme.arguments import KINDS, did_you_mean
+from kineme.commands.messages import on_stderr, spelt
 from kineme.errors import KinemeError
 
-Function = Callable[..., None]
-HELP = ("-h", "--help")
-TRUTH = ("true", "false")
+WIDEST = 100  # columns of help
 
 
-def run(command: str, arguments: Sequence[str]) -> None:
-    """Imports a command's file and runs it.
-
-    A file holds a function of its own name, or several in `COMMANDS` (as `evaluate` does), or a `main` that
-    takes the words as they are (as `pretrain` does, whose keys depend on the recipe).
+def run(command: str, words: Sequence[str]) -> None:
+    """Imports a command's file and calls its function with the arguments on the command line.
 
     Raises:
-        KinemeError: a word is unknown, missing or of another type.
+        KinemeError: an argument is unknown, missing or of another type, or the command fails by a user's
+            mistake. Parameters that its message names are spelt as on the command line.
+    """
+    app = application(command)
+    try:
+        function, bound, _ = app.parse_args(words)
+    except CycloptsError as error:
+        complaint = _complaint(error)
+        program = " ".join((*app.name, *(error.command_chain or ())))
+        hint = "" if complaint.endswith("?") else f"; see {program} --help"
+        raise KinemeError(complaint + hint) from error
+
+    def spell(text: str) -> str:
+        return spelt(text, {each.field_info.name: _spelling(each) for each in _arguments(function)})
+
+    with on_stderr(spell):
+        try:
+            function(*bound.args, **bound.kwargs)
+        except KinemeError as error:
+            raise KinemeError(spell(str(error))) from error
+
+
+def application(command: str) -> App:
+    """The parser of one command.
+
+    Its file holds a function of the command's name, or several in `COMMANDS`, as `evaluate` does.
     """
     module = import_module(f"kineme.commands.{command}")
-    if hasattr(module, "main"):
-        module.main(list(arguments))
-        return
-    functions: Mapping[str, Function] = getattr(module, "COMMANDS", {})
-    if not functions:
-        call(getattr(module, command), f"kineme {command}", arguments)
-        return
-    chosen = next(iter(arguments), "")
-    if chosen in HELP:
-        print(_overview(command, module.__doc__ or "", functions))
-    elif chosen in functions:
-        call(functions[chosen], f"kineme {command} {chosen}", arguments[1:])
-    else:
-        hint = did_you_mean(chosen, functions) or f"; there are {', '.join(functions)}"
-        raise KinemeError(f"no protocol is called {chosen!r}{hint}" if chosen else f"name a protocol{hint}")
-
-
-def call(function: Function, program: str, words: Sequence[str]) -> None:
-    """Calls a function with its arguments as spelt on the command line.
-
-    Raises:
-        KinemeError: a word is unknown, missing or of another type.
-    """
-    parser = _parser(function, program)
-    words = list(spelt_out(function, words))
-    for word in words:
-        option = word.partition("=")[0]
-        if option.startswith("--") and option not in parser._option_string_actions:
-            near = did_you_mean(option, parser._option_string_actions) or f"; see {program} --help"
-            raise KinemeError(f"unknown option {option}{near}")
-    positional = [action.dest for action in parser._actions if not action.option_strings]
-    try:
-        settings = parser.parse_args(words)
-    except Exception as error:  # jsonargparse raises several kinds, all of them the user's
-        reason = explain(error, lambda name: name.upper() if name in positional else _option(name))
-        if missing := [
-            name for name in positional if re.search(rf'required.*\b{name}\b|"{name}" is req', reason)
-        ]:
-            reason = f"missing: {' '.join(name.upper() for name in missing)}"
-        elif extra := re.search(r"unrecognized arguments: (.*)", reason):
-            reason = f"there is nothing that {extra[1]!r} could be"
-        raise KinemeError(f"{reason}; see {program} --help") from error
-    function(**settings.as_dict())
-
-
-def spelt_out(function: Function, words: Sequence[str]) -> Iterator[str]:
-    """Words as people write them → options with one value each.
-
-    A lone switch means yes: `--overwrite` becomes `--overwrite=true`. What follows a list's option, up to the
-    next one, is its list: `--actions wave "sit down"` becomes `--actions=["wave", "sit down"]`, and so does
-    `--actions wave --actions "sit down"`. Where a list goes without an option, as the runs of
-    `kineme report`, it is of all words that belong to none.
-    """
-    parameters = inspect.signature(function, eval_str=True).parameters
-    kinds = {_option(name): parameter.annotation for name, parameter in parameters.items()}
-    gathers = any(map(_is_bare_list, parameters.values()))
-    gathered: list[str] = []
-    lists: dict[str, list[str]] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        option, equals, value = word.partition("=")
-        if kinds.get(option) is bool and not equals and (not rest or rest[0].lower() not in TRUTH):
-            yield f"{option}=true"
-        elif _entry_of(kinds.get(option)) is not None:
-            values = [value] if equals else []
-            while not equals and rest and not rest[0].startswith("--"):
-                values.append(rest.pop(0))
-            if not values:
-                raise KinemeError(f"{option} needs a value")
-            lists.setdefault(option, []).extend(values)
-        elif gathers and not word.startswith("-"):
-            gathered.append(word)
-        else:
-            yield word
-            if option in kinds and not equals and rest:
-                yield rest.pop(0)
-    for option, values in lists.items():
-        yield f"{option}={_listed(values, quoted=_entry_of(kinds[option]) is str)}"
-    if gathered:
-        yield _listed(gathered, quoted=True)
-
-
-def _is_bare_list(parameter: inspect.Parameter) -> bool:
-    """Whether a parameter is a list that is given without an option."""
-    return parameter.kind is not parameter.KEYWORD_ONLY and _entry_of(parameter.annotation) is not None
-
-
-def _entry_of(kind: Any) -> Any:
-    """The type of a list's entries, also where the list may be None; None for what is no list."""
-    if get_origin(kind) in (Union, UnionType):
-        return next(filter(None, map(_entry_of, get_args(kind))), None)
-    return get_args(kind)[0] if get_origin(kind) in (list, tuple, Sequence) else None
-
-
-def _choices_of(kind: Any) -> tuple[str, ...]:
-    """What a choice that may be None is of."""
-    return next((get_args(each) for each in get_args(kind) if get_origin(each) is Literal), ())
-
-
-def _listed(values: Sequence[str], quoted: bool) -> str:
-    if len(values) == 1 and values[0].startswith("["):
-        return values[0]
-    plain = [
-        value if not quoted and re.fullmatch(r"[-+.\w]+", value) else json.dumps(value, ensure_ascii=False)
-        for value in values
-    ]
-    return f"[{', '.join(plain)}]"
-
-
-def _option(name: str) -> str:
-    return f"--{_hyphened(name)}"
-
-
-def _hyphened(name: str) -> str:
-    return name.replace("_", "-")
-
-
-class _Help(DefaultHelpFormatter):
-    """Help for people: paragraphs stay apart, a switch shows no value, and only what says something is shown.
-
-    The library's own tells the type and the default of everything, `null` too.
-    """
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        fill = super()._fill_text
-        return "\n\n".join(fill(paragraph, width, indent) for paragraph in text.split("\n\n"))
-
-    def _format_args(self, action: Action, default_metavar: str) -> str:
-        if getattr(action, "_typehint", None) is bool and not action.default:
-            return ""
-        return super()._format_args(action, default_metavar)
-
-    def _get_help_string(self, action: Action) -> str:
-        text = action.help or ""
-        silent = any(action.default is nothing for nothing in (None, False, SUPPRESS))
-        if silent or not action.option_strings or "default" in text.lower():
-            return text
-        default = str(action.default).lower() if isinstance(action.default, bool) else action.default
-        return f"{text} (default: {default})"
-
-
-def _parser(function: Function, program: str) -> ArgumentParser:
-    """Arguments from the function's signature and docstring, options spelt with hyphens."""
-    parser = ArgumentParser(
-        prog=program,
-        description=_description(function),
-        default_env=False,
+    app = App(
+        name=f"kineme {command}",
+        usage=getattr(module, "USAGE", None),
+        default_parameter=Parameter(consume_multiple=(1, None), negative_iterable=()),
+        group_commands=Group("protocols"),
+        help_format="plaintext",
+        help_formatter=_Help(),
+        version_flags=(),
+        print_error=False,
         exit_on_error=False,
-        formatter_class=_Help,
     )
-    parser.add_function_arguments(function, as_group=False, as_positional=True)
-    for action in parser._actions:
-        for option in action.option_strings:
-            known = parser._option_string_actions
-            known[_hyphened(option)] = known.pop(option)
-        action.option_strings = [_hyphened(option) for option in action.option_strings]
-        if action.option_strings and action.metavar is None:
-            choices = _choices_of(getattr(action, "_typehint", None))
-            action.metavar = f"{{{','.join(choices)}}}" if choices else _hyphened(action.dest).upper()
-    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
-        if _is_bare_list(parameter):
-            next(each for each in parser._actions if each.dest == name).metavar = f"{name.upper()} ..."
-    return parser
+    app["--help"].show = False
+    functions: Mapping[str, Callable[..., None]] = getattr(module, "COMMANDS", {})
+    for place, (name, function) in enumerate(functions.items()):
+        app.command(function, name=name, sort_key=place)
+    if functions:
+        app.help, app.usage = module.__doc__ or "", f"kineme {command} PROTOCOL [OPTIONS] ..."
+    else:
+        app.default(getattr(module, command))
+    return app
 
 
-def _overview(command: str, description: str, functions: Mapping[str, Function]) -> str:
-    summaries = {name: _description(function).splitlines()[0] for name, function in functions.items()}
-    lines = [
-        f"usage: kineme {command} PROTOCOL ...",
-        "",
-        description.strip(),
-        "",
-        "protocols:",
-        *(f"  {name:10} {summary}" for name, summary in summaries.items()),
-        "",
-        f"`kineme {command} PROTOCOL --help` tells all of one.",
-    ]
-    return "\n".join(lines)
+def _arguments(function: Callable[..., Any]) -> Iterable[Argument]:
+    return App(default_command=function).assemble_argument_collection()
 
 
-def _description(function: Function) -> str:
-    """The docstring up to its sections."""
-    return inspect.cleandoc(function.__doc__ or "").partition("\n\nArgs:")[0].partition("\n\nRaises:")[0]
+def _spelling(argument: Argument) -> str:
+    """How users write an argument: `RUN`, `--map-joints`."""
+    return argument.name.lstrip("-").upper() if argument.index is not None else argument.name
+
+
+def _complaint(error: CycloptsError) -> str:
+    """A mistake on the command line in one line: what was given, and what it must be."""
+    name = _spelling(error.argument) if error.argument else ""
+    match error:
+        case UnknownOptionError(token=token):
+            word = token.keyword or token.value
+            known = [name for each in error.argument_collection for name in each.names]
+            return f"unknown option {word}{did_you_mean(word, known)}"
+        case UnknownCommandError(unused_tokens=[word, *_], app=App() as app):
+            known = [name for name in app if not name.startswith("-")]
+            return (
+                f"unknown protocol {word!r}{did_you_mean(word, known) or '; there are ' + ', '.join(known)}"
+            )
+        case UnusedCliTokensError(unused_tokens=[word, *_]):
+            return f"unexpected argument {word!r}"
+        case RepeatArgumentError(token=token):
+            return f"{token.keyword} is given twice"
+        case MissingArgumentError(keyword=option):
+            return f"{option} needs a value" if option else f"missing: {name}"
+        case CoercionError(token=token, target_type=kind) if token and kind:
+            choices = get_args(kind)
+            wanted = f"one of {', '.join(choices)}" if choices else KINDS.get(kind.__name__, kind.__name__)
+            near = did_you_mean(token.value, choices)
+            return f"{token.keyword or name} is {token.value}; it must be {wanted}{near}"
+    return str(error).rstrip(".")
+
+
+class _Help:
+    """Help as plain text: no boxes, and only defaults that say something."""
+
+    def render_usage(self, console: Console, options: ConsoleOptions, usage: object) -> None:
+        print(f"usage: {usage}".rstrip(), end="\n\n")
+
+    def render_description(self, console: Console, options: ConsoleOptions, description: object) -> None:
+        if isinstance(description, InlineText):
+            for paragraph in str(description.primary_renderable).rstrip().split("\n\n"):
+                example = paragraph.startswith(" ")
+                print(paragraph if example else textwrap.fill(paragraph, _width(console)), end="\n\n")
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        if panel.format == "command" and panel.entries:
+            print(f"{panel.title}:")
+        for entry in panel.entries:
+            label, indent = f"  {_label(entry)}", " " * 30
+            apart = len(label) > len(indent) - 2
+            print(f"{label}\n" if apart else "", end="")
+            first = indent if apart else label.ljust(len(indent))
+            text = textwrap.fill(
+                _described(entry),
+                _width(console),
+                initial_indent=first,
+                subsequent_indent=indent,
+                break_on_hyphens=False,
+            )
+            print(text or label)
+
+
+def _width(console: Console) -> int:
+    return min(console.width, WIDEST)
+
+
+def _label(entry: HelpEntry) -> str:
+    """`RUN`, `RUNS ...`, `--seed INT`, `--device {auto,cpu,cuda}`, `--overwrite`, `--probe/--no-probe`."""
+    if entry.positional_label:
+        several = (entry.metavar or "").endswith("...")
+        return entry.positional_label + " ..." * several
+    names = entry.positive_names if entry.default == "False" else entry.names
+    value = f"{{{','.join(entry.choices)}}}" if entry.choices else entry.metavar
+    return " ".join(filter(None, ("/".join(names), value)))
+
+
+def _described(entry: HelpEntry) -> str:
+    text = str(entry.description.primary_renderable)
+    if entry.default in (None, "False") or "default" in text.lower():
+        return text
+    return f"{text} (default: {'on' if entry.default == 'True' else entry.default})"

@@ -1,4 +1,4 @@
-"""Progress of training on the terminal."""
+"""Training progress on the terminal."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kineme.training.callbacks import History
 
 
 class ProgressLine(L.Callback):
-    """One bar over the whole run, with loss, nearest-neighbour accuracy and the time left.
+    """One bar for the whole run, with the loss, the kNN accuracy and the time left.
 
-    Where the output is not a terminal, a line per epoch instead, at most twenty.
+    Without a terminal, one line per epoch instead, at most twenty in all.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class ProgressLine(L.Callback):
         self._bar: Progress | None = None
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Opens the bar where the run stands."""
+        """Opens the bar, at the step where the run starts or resumes."""
         if not (self.console.is_terminal and trainer.is_global_zero):
             return
         columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%", "{task.fields[figures]}")
@@ -36,12 +36,12 @@ class ProgressLine(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves the bar."""
+        """Advances the bar."""
         if self._bar is not None:
             self._bar.advance(self._bar.task_ids[0])
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Shows the epoch's figures."""
+        """Shows the epoch's loss and accuracy."""
         callbacks: list[L.Callback] = vars(trainer)["callbacks"]
         history = next(each for each in callbacks if isinstance(each, History))
         row = history.rows[-1]

@@ -16,21 +16,21 @@ def convert(
     layout: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Turn a checkpoint of a published program into a run directory, to evaluate it like one of your own.
+    """Turn a published checkpoint into a run directory, to evaluate it like a run of your own.
 
-    The sizes of the networks are read from the weights. What leaves no trace there is taken as published: the
-    attention heads, the preprocessing of the clips, the settings of the method and of the protocols. Nothing
-    in the file is executed.
+    Layer sizes are read from the weights. What the weights do not tell is taken from the publication:
+    attention heads, preprocessing, and the settings of the method and of evaluation. Nothing in the file is
+    executed.
 
     Args:
-        system: Program that wrote the checkpoint.
-        checkpoint: Its file, as PyTorch saves it.
+        system: Program that wrote the checkpoint: aimclr, scdnet or usdrl.
+        checkpoint: File saved by PyTorch.
         out: The new run directory.
-        stream: Input modality it was trained on; the file does not say.
-        split: Split it was trained on; the file does not say.
-        layout: Joints it was trained on: the name of a layout, or a layout file. Default: the built-in layout
-            with as many joints.
-        overwrite: Replace a run that is there.
+        stream: Input modality it was trained on, which the file does not say.
+        split: Split it was trained on, which the file does not say.
+        layout: Joint layout it was trained on: a name or a layout file. Default: the built-in layout with the
+            same number of joints.
+        overwrite: Replace an existing run.
     """
     from kineme.layouts import get_layout
     from kineme.model import from_authors
@@ -38,4 +38,4 @@ def convert(
     named = get_layout(layout) if layout else None
     model = from_authors(checkpoint, system=system, layout=named, stream=stream, split=split)
     model.save(out, overwrite=overwrite)
-    print(f"the run is in {out}; measure it with: kineme evaluate linear {out} --store STORE")
+    print(f"the run is in {out}; next: kineme evaluate linear {out} --store STORE")

@@ -1,4 +1,4 @@
-"""`kineme demo`: everything once, in minutes: clips, pre-training, evaluation, figures."""
+"""`kineme demo`: the whole pipeline in minutes: clips, pre-training, evaluation, figures."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from kineme.evaluation.results import Result
     from kineme.evaluation.task import Task
 
-GENERATED_SPLIT = "odd-even+cameras:2,3"  # test: people and a camera that training has not seen
-SHOWN = 6  # clips drawn as strips of skeletons
+GENERATED_SPLIT = "odd-even+cameras:2,3"  # tests on people and a camera unseen in training
+SHOWN = 6  # clips drawn as strips
 
 
 def demo(
@@ -25,20 +25,20 @@ def demo(
     epochs: int | None = None,
     seed: int = 0,
 ) -> None:
-    """Generate motion, pre-train on it without labels, measure what was learned, and draw it.
+    """Generate motion, pre-train on it without labels, evaluate the encoder and draw figures.
 
-    Ends in one table and four figures (loss, embedding, confusion, skeletons) in the output folder. With
-    `--data` the same is done on your own recordings; without labels there is nothing to measure them by, and
-    loss and skeletons are drawn.
+    Prints one table and writes four figures (training loss, embedding, confusion matrix, skeletons) to the
+    output folder. With --data the same is done with your own recordings; if they have no labels, there is no
+    evaluation, and only the loss and the skeletons are drawn.
 
     Args:
-        out: Folder for the clips, the run and the figures; an earlier demo there is replaced.
-        data: Clip store, or .npz container of recordings, instead of generated motion.
-        split: How clips are divided into training and test part; by default every other person trains and
-            the others test, and for generated motion one camera is kept for testing as well.
+        out: Folder for clips, run and figures; an earlier demo there is replaced.
+        data: Clip store, or .npz container of recordings, to use instead of generated motion.
+        split: Division into training and test part. Default: a published split that the clips allow, else
+            every other person trains and the rest test; generated motion also keeps one camera for testing.
         recipe: Recipe to train by: a file, or the name of one that comes with Kineme.
-        epochs: Passes over the training clips, instead of the recipe's.
-        seed: Of generation and training.
+        epochs: Passes over the training clips, instead of the recipe's number.
+        seed: Seed of generation and training.
     """
     from rich.console import Console
 
@@ -50,17 +50,16 @@ def demo(
     from kineme.evaluation.task import open_task
     from kineme.packaged import find_recipe
     from kineme.training.history import HISTORY
+    from kineme.training.run import train
 
     say = Console(stderr=True, highlight=False).print
     say("[bold]1/4[/] clips")
     store = _clips(out, data, seed)
-    split = split or _usual_split(store)
+    split = split or usual_split(store)
     measured = split != "all" and bool((store.labels >= 0).any())
     part = "all clips" if split == "all" else f"the training part of {split}"
     say(f"[bold]2/4[/] pre-training on {part}, without labels")
     overrides = [f"--data.store={store.path}", f"--data.split={split}", f"--train.seed={seed}"]
-    from kineme.training.run import train
-
     config = load_config(find_recipe(recipe), [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
     clips = len(split_rows(store, split, "train"))
     config.train.batch_size = max(2, min(config.train.batch_size, clips))
@@ -74,7 +73,7 @@ def demo(
         for result, predictions in found:
             save(result, run, beside={".npz": predictions})
     else:
-        say("[bold]3/4[/] no evaluation: it needs clips with labels, of several people")
+        say("[bold]3/4[/] no evaluation: it needs labelled clips of several people")
     say("[bold]4/4[/] figures")
     figures.training_curves(run / HISTORY, out / "figures" / "training.png")
     _draw_skeletons(store, out / "figures" / "skeletons.png")
@@ -85,22 +84,25 @@ def demo(
     say(f"figures in {out / 'figures'}, {numbers}history in {run / HISTORY}", soft_wrap=True)
 
 
-def _usual_split(store: ClipStore) -> str:
-    """Unseen people where there are several; `all` where nobody could be left out."""
+def usual_split(store: ClipStore) -> str:
+    """A published split, or one over people; `all` if the clips allow neither."""
+    from kineme.clips.splits import published_splits
+
     if store.manifest.source == "generated":
         return GENERATED_SPLIT
     subjects = sorted({str(subject) for subject in store.index["subject"] if subject})
-    return f"subjects:{','.join(subjects[::2])}" if len(subjects) > 1 else "all"
+    unseen_people = f"subjects:{','.join(subjects[::2])}" if len(subjects) > 1 else "all"
+    return next(iter(published_splits(store)), unseen_people)
 
 
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
-    """The user's store; or a container, or generated motion, made into one."""
+    """The user's store, or one made from a container or of generated motion."""
     from kineme.clips.store import ClipStore
     from kineme.commands.prepare import prepare
     from kineme.generate import generate_store
 
     if out.exists() and any(out.iterdir()) and not ((out / "clips").is_dir() or (out / "run").is_dir()):
-        raise KinemeError(f"{out}: exists and is no demo's folder; choose another")
+        raise KinemeError(f"{out}: exists and does not hold a demo; choose another folder")
     if data is None:
         return generate_store(out / "clips", seed=seed, overwrite=True)
     if data.is_dir():
@@ -110,7 +112,7 @@ def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
 
 
 def _draw_skeletons(store: ClipStore, path: Path) -> None:
-    """Clips of some classes, or some clips where there are none, as strips of skeletons."""
+    """Strips of skeletons: one clip per class, or any clips if they have no labels."""
     import numpy as np
 
     from kineme.drawing.skeletons import Scene, skeleton_strip
@@ -128,7 +130,7 @@ def _draw_skeletons(store: ClipStore, path: Path) -> None:
 
 
 def _draw_features(task: Task, result: Result, folder: Path) -> None:
-    """Where the test clips lie in feature space, and which classes are taken for which."""
+    """A map of the test clips' features, and the confusion matrix."""
     import numpy as np
 
     from kineme.evaluation import figures

@@ -1,9 +1,12 @@
-"""`kineme info`: what is in a clip store."""
+"""`kineme info`: a description of a clip store."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -11,28 +14,29 @@ if TYPE_CHECKING:
     from kineme.clips.store import ClipStore
     from kineme.clips.summary import Missing, Summary
 
-WORST = 5  # joints that are named
-NAMES = 12  # subjects, cameras and setups that are listed before they are only counted
+WORST = 5  # joints listed as missing most often
+NAMES = 12  # subjects, cameras or setups listed in full; of more, the first and the last
 
 
 def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None:
-    """Tells what is in a clip store: clips, people, classes, joints, splits, what is missing.
+    """Describe a clip store: clips, people, classes, joints, splits and missing joints.
 
     Args:
         store: Clip store.
-        json: Print it for programs.
-        figure: Draw classes and lengths to this file, .png or .svg.
+        json: Print JSON instead of tables.
+        figure: Also plot class sizes and clip lengths to this file, .png or .svg.
     """
     from rich.console import Console
-    from rich.progress import Progress
 
     from kineme.clips.store import ClipStore
     from kineme.clips.summary import summarise
+    from kineme.commands.bar import progress_bar
 
+    if figure is not None and figure.suffix.lower() not in (".png", ".svg"):
+        raise KinemeError(f"--figure {figure}: must end in .png or .svg")
     opened = ClipStore(store)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading frames", total=len(opened.frames))
-        summary = summarise(opened, lambda done, _: bar.update(task, completed=done))
+    with progress_bar("reading frames") as progress:
+        summary = summarise(opened, progress)
     if json:
         from json import dumps
 
@@ -44,11 +48,11 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
             console.print("", classes(summary), sep="\n")
     if figure is not None:
         _draw(opened, summary, figure)
-        Console(stderr=True).print(f"written to {figure}", highlight=False, soft_wrap=True, markup=False)
+        print(f"written to {figure}", file=sys.stderr)
 
 
 def overview(store: ClipStore, summary: Summary) -> Table:
-    """All but the classes, a line each."""
+    """Everything but the classes, one row each."""
     from rich.table import Table
     from rich.text import Text
 
@@ -58,7 +62,7 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "source": manifest.source,
         "preprocessing": manifest.preprocessing.id,
         "clips": f"{summary.clips:,}",
-        "frames": f"{summary.frames:,} at {fps:g} a second: {_duration(summary.frames / fps)}",
+        "frames": f"{summary.frames:,} at {fps:g} fps: {_duration(summary.frames / fps)}",
         "clip lengths": f"{_frames(lengths.shortest, fps)} to {_frames(lengths.longest, fps)}, "
         f"median {_frames(lengths.median, fps)}",
         "labels": _labels(summary),
@@ -66,8 +70,8 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "subjects": _listed(summary.subjects),
         "cameras": _listed([str(camera) for camera in summary.cameras]),
         "setups": _listed([str(setup) for setup in summary.setups]),
-        "bodies": ", ".join(f"{many} in {clips:,} clips" for many, clips in summary.bodies.items()),
-        "joints": f"{layout.num_joints}, {layout.name}, in {manifest.units}: {', '.join(layout.joints)}",
+        "bodies": ", ".join(f"{many} in {_counted(clips, 'clip')}" for many, clips in summary.bodies.items()),
+        "joints": f"{layout.num_joints} ({layout.name}), in {manifest.units}: {', '.join(layout.joints)}",
         "missing joints": _missing(summary.missing, layout.joints),
         "splits": "\n".join(
             f"{name}: {train:,} train, {test:,} test" for name, (train, test) in summary.splits.items()
@@ -84,7 +88,7 @@ def overview(store: ClipStore, summary: Summary) -> Table:
 
 
 def classes(summary: Summary) -> Table:
-    """How many clips, or intervals, of each class."""
+    """Clips, or intervals, per class."""
     from rich.table import Table
     from rich.text import Text
 
@@ -110,29 +114,29 @@ def _labels(summary: Summary) -> str:
         return "none"
     counts = summary.class_clips[summary.class_clips > 0]
     fewest, most = int(counts.min()), int(counts.max())
-    each = f"clips of each: {f'{fewest:,} to ' if fewest < most else ''}{most:,}"
-    without = f"; {summary.unlabelled:,} clips without" if summary.unlabelled else ""
-    return f"{len(counts)} of {len(summary.class_clips)} classes; {each}{without}"
+    each = f"{f'{fewest:,} to ' if fewest < most else ''}{_counted(most, 'clip')} per class"
+    without = f"; {_counted(summary.unlabelled, 'clip')} without a label" if summary.unlabelled else ""
+    return f"{len(counts)} of {len(summary.class_clips)} classes, {each}{without}"
 
 
 def _intervals(summary: Summary) -> str:
     if summary.intervals is None:
         return ""
-    return f"{summary.intervals.count:,}, on {summary.intervals.labelled:.1%} of the frames"
+    return f"{summary.intervals.count:,}, covering {summary.intervals.labelled:.1%} of the frames"
 
 
 def _missing(missing: Missing, joints: tuple[str, ...]) -> str:
     if missing.at_least and missing.share == 0:
-        return "not known: the preprocessing moves them with the body, and the source gives no confidence"
+        return "unknown: the preprocessing moves them with the body, and the source gives no confidence"
     by_joint = zip(missing.by_joint.tolist(), joints, strict=True)
     worst = sorted((each for each in by_joint if each[0] > 0), key=lambda each: -each[0])[:WORST]
-    names = f"; most of all {', '.join(f'{name} {share:.1%}' for share, name in worst)}" if worst else ""
-    told = "of confidence 0" if missing.by_confidence else "at zero"
-    return f"{'at least ' if missing.at_least else ''}{missing.share:.2%}, {told}{names}"
+    names = f"; most often {', '.join(f'{name} {share:.1%}' for share, name in worst)}" if worst else ""
+    sign = "confidence 0" if missing.by_confidence else "at the origin"
+    return f"{'at least ' if missing.at_least else ''}{missing.share:.2%} ({sign}){names}"
 
 
 def _frames(count: float, fps: float) -> str:
-    return f"{count:g} frames ({count / fps:.1f} s)"
+    return f"{count:g} {'frame' if count == 1 else 'frames'} ({count / fps:.1f} s)"
 
 
 def _duration(seconds: float) -> str:
@@ -142,8 +146,12 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} seconds"
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _listed(names: list[str]) -> str:
-    """How many, and which if they are few."""
+    """How many there are, and which."""
     if not names:
         return ""
     shown = names if len(names) <= NAMES else [*names[: NAMES - 2], "…", names[-1]]
@@ -152,10 +160,7 @@ def _listed(names: list[str]) -> str:
 
 def _draw(store: ClipStore, summary: Summary, path: Path) -> None:
     from kineme.drawing.distributions import distributions
-    from kineme.errors import KinemeError
 
-    if path.suffix.lower() not in (".png", ".svg"):
-        raise KinemeError(f"--figure {path}: ends in neither .png nor .svg")
     trimmed = summary.intervals is None
     lengths = store.index["frames"] if trimmed else store.intervals["end"] - store.intervals["start"]
     what = "clips" if trimmed else "intervals"

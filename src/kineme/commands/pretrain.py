@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
+
+from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
 from kineme.packaged import find_recipe, recipes
 
@@ -13,52 +16,74 @@ if TYPE_CHECKING:
     from kineme.config import Config
 
 USAGE = """\
-usage: kineme pretrain RECIPE [--out RUN] [--overwrite] [--SECTION.KEY VALUE ...]
-       kineme pretrain --resume RUN
-
-Train an encoder without labels, as a recipe says.
-
-  RECIPE           a YAML file, or the name of one that comes with Kineme:
-{recipes}
-  --out RUN        where the run goes (default: runs/RECIPE-STREAM)
-  --overwrite      replace a run that is there
-  --resume RUN     continue an interrupted run; it ends with the weights it would have had
-
-Every key of a recipe can be set on the command line:
-
-  kineme pretrain aimclr-small --data.store stores/mine --train.epochs 100
-
-`kineme pretrain RECIPE --help` lists the keys of its method and encoder with their defaults."""
+kineme pretrain RECIPE [OPTIONS] [--SECTION.KEY VALUE ...]
+       kineme pretrain --resume RUN"""
 
 
-def main(arguments: list[str]) -> None:
-    """Parses what the recipe does not: the recipe itself, where the run goes, whether it is continued."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE.format(recipes="\n".join(f"                     {name}" for name in recipes())))
+def pretrain(
+    *words: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
+    store: Path | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    resume: Path | None = None,
+    help: Annotated[bool, Parameter(name=("--help", "-h"), show=False)] = False,
+) -> None:
+    """Train an encoder without labels, by a recipe.
+
+    RECIPE is a YAML file, or the name of a recipe that comes with Kineme. Every key of it can be set on the
+    command line:
+
+      kineme pretrain aimclr-small --store stores/mine --train.epochs 100
+
+    `kineme pretrain RECIPE --help` lists the keys with the recipe's values.
+
+    Args:
+        words: The recipe and its keys, which depend on it.
+        store: Clip store to train on; short for --data.store.
+        out: Run directory (default: runs/RECIPE-STREAM).
+        overwrite: Replace an existing run.
+        resume: Continue an interrupted run; it ends with the same weights as one that was not interrupted.
+        help: Show the options, or the keys of a recipe.
+    """
+    if resume is not None and not help:
+        if words or store or out or overwrite:
+            raise KinemeError("`resume` takes the run's own settings; leave out the other arguments")
+        _train(_resumed(resume), resume, resume=True)
+        return
+    if not words and (help or not (store or out or overwrite)):
+        _print_help()
         return
     from kineme.config import load_config, make_parser
+
+    if not words or words[0].startswith("-"):
+        raise KinemeError("name a recipe first: kineme pretrain RECIPE [--SECTION.KEY VALUE ...]")
+    for word in words:
+        option = word.partition("=")[0]
+        if option.startswith("--") and "." not in option:
+            near = did_you_mean(option, ("--store", "--out", "--overwrite", "--resume"))
+            raise KinemeError(f"unknown option {option}{near or '; see kineme pretrain --help'}")
+    recipe = find_recipe(words[0])
+    config = load_config(recipe, [*words[1:], *([f"--data.store={store}"] if store else [])])
+    if help:
+        parser = make_parser(config.method["name"], config.encoder["name"])
+        parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
+        parser.print_help(sys.stdout)
+        return
+    run = out or Path("runs") / f"{recipe.stem}-{config.data.stream}"
+    _train(config, run, overwrite=overwrite)
+
+
+def _print_help() -> None:
+    from kineme.commands import application
+
+    application("pretrain").help_print([])
+    print("\nrecipes:", *recipes(), sep="\n  ")
+
+
+def _resumed(run: Path) -> Config:
     from kineme.training.directory import load_run_config
 
-    rest = list(arguments)
-    resume = _take(rest, "--resume")
-    if resume is not None:
-        if rest:
-            raise KinemeError(f"--resume takes the run's own settings; drop {' '.join(rest)}")
-        _train(load_run_config(Path(resume)), Path(resume), resume=True)
-        return
-    out = _take(rest, "--out")
-    overwrite = "--overwrite" in rest
-    rest = [word for word in rest if word != "--overwrite"]
-    if not rest or rest[0].startswith("-"):
-        raise KinemeError("name a recipe first: kineme pretrain RECIPE [--SECTION.KEY VALUE ...]")
-    recipe, overrides = find_recipe(rest[0]), rest[1:]
-    if {"-h", "--help"} & set(overrides):
-        config = load_config(recipe, [word for word in overrides if word not in ("-h", "--help")])
-        make_parser(config.method["name"], config.encoder["name"]).print_help(sys.stdout)
-        return
-    config = load_config(recipe, overrides)
-    run = Path(out) if out else Path("runs") / f"{recipe.stem}-{config.data.stream}"
-    _train(config, run, overwrite=overwrite)
+    return load_run_config(run)
 
 
 def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -73,17 +98,19 @@ def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool =
             print(f"\nto continue: kineme pretrain --resume {run}", file=sys.stderr)
         raise
     if is_first_process():
-        print(f"the run is in {run}; measure it with: kineme evaluate linear {run}")
+        print(f"the run is in {run}; next: {_next_command(config, run)}")
 
 
-def _take(words: list[str], option: str) -> str | None:
-    """Removes an option and its value from the words; None where it is not there."""
-    for at, word in enumerate(words):
-        key, equals, value = word.partition("=")
-        if key == option:
-            if not equals and at + 1 == len(words):
-                raise KinemeError(f"{option} needs a path")
-            taken = value if equals else words[at + 1]
-            del words[at : at + (1 if equals else 2)]
-            return taken
-    return None
+def _next_command(config: Config, run: Path) -> str:
+    """What measures a run on its own clips; where they have no labels, what shows it."""
+    from kineme.clips.store import ClipStore
+    from kineme.commands.demo import usual_split
+
+    store, trained = ClipStore(str(config.data.store)), config.data.split
+    split = usual_split(store) if trained == "all" else trained
+    untrimmed = len(store.intervals["clip"]) > 0
+    if split == "all" or not (untrimmed or (store.labels >= 0).any()):
+        return f"kineme report {run}"
+    recognition = "knn" if config.evaluate.linear.lr is None else "linear"
+    protocol = "detect" if untrimmed else recognition
+    return f"kineme evaluate {protocol} {run}" + (f" --split {split}" if split != trained else "")

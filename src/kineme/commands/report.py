@@ -1,4 +1,4 @@
-"""`kineme report`: what runs are worth, on one page."""
+"""`kineme report`: an HTML report of runs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ def report(
     store: list[Path] | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
-    """Show what runs are worth, on one HTML page that needs nothing else.
+    """Write an HTML report of one or more runs, in a single file that needs no network.
 
-    Numbers with their intervals, training curves, confused classes, a map of the test clips, and test clips
-    with their nearest training clips as moving skeletons; of detection, truth and prediction over time.
-    Several runs stand side by side where they were measured on the same clips. What a run has no results for
-    is left out, with a word on how to get it.
+    It shows metrics with confidence intervals, training curves, confused classes, a map of the test clips,
+    and animated test clips with their nearest training clips; for detection, true and predicted segments
+    over time. Runs are compared where they were measured on the same clips. For results that a run lacks, the
+    report says how to obtain them.
 
     Args:
         runs: Run directories.
-        out: The page; an earlier one is replaced.
-        store: Clip stores that were measured on, where they are not the one that a run was trained on, or
-            where that has moved.
-        device: Where features are computed that are not kept yet; auto takes the GPU if there is one.
+        out: HTML file to write; an existing one is replaced.
+        store: Clip stores that the runs were measured on, other than the ones they were trained on, or where
+            these have moved to.
+        device: Where to compute features that are not cached; auto takes the GPU if there is one.
     """
     from rich.console import Console
 

@@ -1,8 +1,9 @@
-"""`kineme show`: one clip to look at."""
+"""`kineme show`: a drawing of one clip."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,21 +13,21 @@ if TYPE_CHECKING:
     from kineme.clips.store import ClipStore, Manifest
     from kineme.drawing.skeletons import Scene
 
-LONGEST = {".html": 20_000, ".gif": 1_800}  # frames: a page of 5 MB for two bodies, a GIF of a minute
+LONGEST = {".html": 20_000, ".gif": 1_800}  # frames: a page of 5 MB with two bodies, a GIF of one minute
 
 
 def show(store: Path, clip: str, *, out: Path | None = None, frames: str | None = None) -> None:
-    """Draws a clip: a page on which it plays and can be turned, a GIF, or a strip of poses.
+    """Draw a clip: as a page that plays it in 3D, a GIF, or a strip of poses.
 
-    What is drawn follows from the name of the file: .html for a page that needs no network, .gif for an
-    animation, .png or .svg for a strip. Left limbs are blue, right limbs orange; green and purple on a second
-    body. Labelled intervals of untrimmed recordings are shown over time.
+    The file name's ending chooses: .html for a page that needs no network, .gif for an animation, .png or
+    .svg for a strip. Left limbs are blue and right limbs orange, those of a second body green and purple. The
+    labelled intervals of untrimmed recordings are shown on a timeline.
 
     Args:
         store: Clip store.
         clip: Name of the clip, or its row in the store, counted from 0.
-        out: File to write: .html, .gif, .png or .svg. Default: CLIP.html, in the folder one is in.
-        frames: Part of the clip to draw, such as 300:900; counted from 0, the end is left out.
+        out: File to write: .html, .gif, .png or .svg (default: CLIP.html in the current directory).
+        frames: Part of the clip, such as 300:900, counted from 0; the end is exclusive.
     """
     from kineme.clips.store import ClipStore
 
@@ -36,21 +37,24 @@ def show(store: Path, clip: str, *, out: Path | None = None, frames: str | None 
     path = out or Path(re.sub(r"[^\w.-]+", "-", name) + ".html")
     suffix = path.suffix.lower()
     if suffix not in DRAWINGS:
-        raise KinemeError(f"--out {path}: ends in none of {', '.join(DRAWINGS)}")
+        raise KinemeError(f"--out {path}: must end in one of {', '.join(DRAWINGS)}")
     length = int(opened.index["frames"][row])
     first, end = frame_range(frames, length)
     if frames is None and length > LONGEST.get(suffix, length):
         end = LONGEST[suffix]
-        _say(f"{name} has {length} frames; the first {end} are drawn, others with --frames A:B")
+        print(
+            f"{name} has {length} frames; drawing the first {end}; choose others with --frames A:B",
+            file=sys.stderr,
+        )
     DRAWINGS[suffix](_scene(opened, row, first, end), opened.manifest, path)
-    _say(f"written to {path}")
+    print(f"written to {path}", file=sys.stderr)
 
 
 def find_clip(store: ClipStore, clip: str) -> int:
-    """The row of a clip, given by its name or as the row itself.
+    """The row of a clip, given by name or by row; names come first.
 
     Raises:
-        KinemeError: the store has no such clip; the message says which names are near.
+        KinemeError: the store has no such clip; the message gives similar names.
     """
     import difflib
 
@@ -60,29 +64,29 @@ def find_clip(store: ClipStore, clip: str) -> int:
     if clip.isdecimal():
         if int(clip) < len(names):
             return int(clip)
-        raise KinemeError(f"{store.path}: has no row {clip}; its clips are rows 0 to {len(names) - 1}")
+        raise KinemeError(f"{store.path}: has no row {clip}; its rows are 0 to {len(names) - 1}")
     near = difflib.get_close_matches(clip, names, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"the first is called {names[0]}"
-    raise KinemeError(f"{store.path}: no clip is called {clip!r}; {hint}")
+    hint = f"did you mean {' or '.join(near)}?" if near else f"the first is {names[0]}"
+    raise KinemeError(f"{store.path}: has no clip {clip!r}; {hint}")
 
 
 def frame_range(text: str | None, length: int) -> tuple[int, int]:
-    """`A:B` → (A, B), where either end may be left out.
+    """`A:B` → (A, B); either end may be left out.
 
     Raises:
-        KinemeError: it is no such range, or no frames of the clip lie in it.
+        KinemeError: it is not a range, or the clip has no frames in it.
     """
     found = re.fullmatch(r"(\d*):(\d*)", text or ":")
     if not found:
-        raise KinemeError(f"--frames {text}: is no range; write first and end, such as 300:900")
+        raise KinemeError(f"--frames {text}: is not a range; write first and end, such as 300:900")
     first, end = int(found[1] or 0), min(int(found[2] or length), length)
     if first >= end:
-        raise KinemeError(f"--frames {text}: holds no frames; the clip has frames 0 to {length - 1}")
+        raise KinemeError(f"--frames {text}: contains no frames; the clip has frames 0 to {length - 1}")
     return first, end
 
 
 def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
-    """What is to be drawn: joints of confidence 0 are taken as not seen."""
+    """The frames to draw; joints of confidence 0 are left out."""
     import numpy as np
 
     from kineme.drawing.skeletons import Scene
@@ -107,7 +111,7 @@ def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
 
 
 def _page(scene: Scene, manifest: Manifest, path: Path) -> None:
-    """A page on which the clip plays."""
+    """A page that plays the clip."""
     from html import escape
 
     from kineme.drawing.player import Row, legend, page, player, timeline
@@ -126,23 +130,13 @@ def _page(scene: Scene, manifest: Manifest, path: Path) -> None:
 
 
 def _gif(scene: Scene, manifest: Manifest, path: Path) -> None:
-    """An animation, with a bar that says how long it takes to draw."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """An animation."""
+    from kineme.commands.bar import progress_bar
     from kineme.drawing.skeletons import animation
 
-    columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("drawing", total=None)
-        animation(
-            scene,
-            manifest.layout,
-            path,
-            fps=manifest.fps,
-            up=manifest.preprocessing.up,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    up = manifest.preprocessing.up
+    with progress_bar("drawing") as progress:
+        animation(scene, manifest.layout, path, fps=manifest.fps, up=up, progress=progress)
 
 
 def _strip(scene: Scene, manifest: Manifest, path: Path) -> None:
@@ -153,9 +147,3 @@ def _strip(scene: Scene, manifest: Manifest, path: Path) -> None:
 
 
 DRAWINGS = {".html": _page, ".gif": _gif, ".png": _strip, ".svg": _strip}
-
-
-def _say(line: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True).print(line, highlight=False, soft_wrap=True, markup=False)

@@ -43,6 +43,7 @@ def given_poses(
     if not clips:
         raise KinemeError("no arrays are given, so there is nothing to embed")
     size = image_size(image) if image is not None else None
+    coordinates = coordinates_of(clips[0], layout, axes, units, size)
     return Source(
         name="arrays",
         layout=layout,
@@ -51,8 +52,8 @@ def given_poses(
         bodies=MAX_BODIES,
         names=[f"array {row}" for row in range(len(clips))],
         items=range(len(clips)),
-        read=partial(_read, clips, layout, fps, coordinates_of(clips[0], layout, axes, units, size)),
-        units="metres",
+        read=partial(_read, clips, layout, fps, coordinates),
+        units=coordinates.units,
     )
 
 

@@ -1,0 +1,199 @@
+"""`Model.embed`: whatever it is given, the features are those of the same clips from a store."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from golden_fill import load_filled
+
+import kineme
+from kineme.checkpoints import build_encoder, save_encoder
+from kineme.clips.batches import resident
+from kineme.clips.retargeted import RetargetedStore
+from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
+from kineme.config import config_from_dict
+from kineme.encoders import ClipShape
+from kineme.errors import KinemeError
+from kineme.layouts import get_layout
+from kineme.model import Model, load_run
+from kineme.preprocessing import parse_preprocessing
+from kineme.sources.poses import open_poses
+from kineme.typing import Array
+
+PREPROCESSINGS = ["plain", "plain(centre=clip, facing=True, scale=True)", "crossclr", "agcn"]
+
+
+def recordings(layout: str, bodies: int, columns: int = 3, seed: int = 0) -> list[Array]:
+    """Three recordings of people in metres, or in pixels, who drift and move at random."""
+    rng, joints = np.random.default_rng(seed), get_layout(layout).num_joints
+    found = []
+    for frames in (40, 17, 70):
+        pose = 0.4 * rng.normal(size=(1, bodies, joints, columns)) + np.arange(bodies)[:, None, None]
+        drift = 0.02 * rng.normal(size=(frames, bodies, joints, columns)).cumsum(axis=0)
+        found.append((pose + drift + 2) * (1 if columns == 3 else 100))
+    return found
+
+
+def model(folder: Path, preprocessing: str, layout: str, bodies: int, units: str | None = "metres") -> Model:
+    """An untrained model, through its file."""
+    config = config_from_dict(
+        {
+            "data": {"frames": 16, "stream": "bone"},
+            "method": {"name": "usdrl"},
+            "encoder": {"name": "sttr", "hidden": 16, "depth": 1},
+            "evaluate": {"crop": 0.9},
+        },
+        "test",
+    ).to_dict()
+    torch.manual_seed(0)
+    encoder = build_encoder(config["encoder"], ClipShape(get_layout(layout), 16, bodies, "bone"))
+    prepared = parse_preprocessing(preprocessing)
+    given = None if units is None else prepared.units(units)
+    save_encoder(folder / "model.safetensors", encoder, prepared, config, 1, given)
+    return load_run(folder)
+
+
+def stored(path: Path, arrays: list[Array], preprocessing: str, layout: str, bodies: int) -> ClipStore:
+    """What `prepare poses` makes of the arrays as files."""
+    raw = path.with_name(f"{path.name}-raw")
+    raw.mkdir()
+    for row, array in enumerate(arrays):
+        np.save(raw / f"clip{row}.npy", array.astype(np.float32))
+    source, prepared = open_poses(raw, layout=layout), parse_preprocessing(preprocessing)
+    manifest = Manifest(source.layout, prepared, "poses", units=prepared.units(source.units))
+    with StoreWriter(path, manifest, bodies) as writer:
+        for item in source.items:
+            clip = source.read(item)
+            writer.add(Clip(clip.name, prepared(clip.xyz, source.layout)))
+    return ClipStore(path)
+
+
+@pytest.mark.parametrize("bodies", [1, 2])
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_arrays_give_the_features_of_the_store(tmp_path: Path, preprocessing: str, bodies: int) -> None:
+    arrays = recordings("ntu25", bodies)
+    own = model(tmp_path, preprocessing, "ntu25", bodies)
+    expected = own.embed(stored(tmp_path / "store", arrays, preprocessing, "ntu25", bodies))
+    assert expected.shape == (3, 32)
+    np.testing.assert_allclose(own.embed(arrays), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(own.embed(arrays[1]), expected[1], rtol=0, atol=1e-6)
+    assert np.abs(expected[0] - expected[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("preprocessing", ["plain", "plain(scale=True)", "agcn"])
+def test_poses_in_an_image_give_the_features_of_the_store(tmp_path: Path, preprocessing: str) -> None:
+    arrays = recordings("coco17", 1, columns=2)
+    own = model(tmp_path, preprocessing, "coco17", 1, units="body sizes")
+    expected = own.embed(stored(tmp_path / "store", arrays, preprocessing, "coco17", 1))
+    np.testing.assert_allclose(own.embed(arrays), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(own.embed([array[:, 0] for array in arrays]), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_joints_of_another_layout_are_found_by_name(tmp_path: Path, preprocessing: str) -> None:
+    arrays = recordings("ntu25", 2)
+    own = model(tmp_path, preprocessing, "kinect20", 2)
+    store = stored(tmp_path / "store", arrays, preprocessing, "ntu25", 2)
+    features = own.encode(resident(RetargetedStore(store, get_layout("kinect20"))))
+    np.testing.assert_allclose(own.embed(store), features, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(own.embed(arrays, layout="ntu25"), features, rtol=0, atol=1e-6)
+
+
+def test_files_give_the_features_of_their_arrays(tmp_path: Path) -> None:
+    arrays = recordings("ntu25", 1)
+    own = model(tmp_path, "plain", "ntu25", 1)
+    np.save(tmp_path / "walk.npy", arrays[0].astype(np.float32))
+    found = own.embed(tmp_path / "walk.npy", layout="ntu25")
+    np.testing.assert_allclose(found, own.embed(arrays[0])[None], rtol=0, atol=1e-6)
+
+
+def test_a_store_s_path_will_do(tmp_path: Path, moves: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = config_from_dict(
+        {
+            "data": {"frames": 8},
+            "method": {"name": "usdrl"},
+            "encoder": {"name": "sttr", "hidden": 8},
+        },
+        "test",
+    ).to_dict()
+    encoder = build_encoder(config["encoder"], ClipShape(ClipStore(moves).layout, 8, 2))
+    save_encoder(tmp_path / "model.safetensors", encoder, parse_preprocessing("plain"), config)
+    with caplog.at_level(logging.INFO, "kineme"):
+        assert load_run(tmp_path).embed(str(moves)).shape == (24, 16)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_batches_and_precision_change_little(tmp_path: Path, precision: str) -> None:
+    arrays, own = recordings("ntu25", 1), model(tmp_path, "plain", "ntu25", 1)
+    told: list[tuple[int, int]] = []
+    found = own.embed(
+        arrays, batch_size=2, precision=precision, progress=lambda done, total: told.append((done, total))
+    )
+    np.testing.assert_allclose(found, own.embed(arrays), atol=1e-6 if precision == "float32" else 0.1)
+    assert told == [(2, 3), (3, 3)]
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    arrays, own = recordings("ntu25", 2), model(tmp_path, "plain", "ntu25", 1)
+    refusals = {
+        "shows 2 bodies, and the encoder reads 1": lambda: own.embed(arrays),
+        "has 17 joints, and layout ntu25 has 25": lambda: own.embed(recordings("coco17", 1)),
+        "expected numbers of shape": lambda: own.embed(np.zeros((4, 25))),
+        "shows nobody in any frame": lambda: own.embed(np.zeros((4, 25, 3))),
+        "no arrays are given": lambda: own.embed([]),
+        "is in body sizes, and the model was trained on metres": lambda: own.embed(
+            recordings("ntu25", 1, columns=2)
+        ),
+        "nowhere": lambda: own.embed(tmp_path / "nowhere"),
+        "metres tall": lambda: own.embed([1000 * array[:, :1] for array in arrays]),
+    }
+    for message, attempt in refusals.items():
+        with pytest.raises(KinemeError, match=message) as refusal:
+            attempt()
+        assert "\n" not in str(refusal.value)
+
+
+def test_a_store_of_another_preprocessing_is_refused_unless_allowed(tmp_path: Path) -> None:
+    arrays, own = recordings("ntu25", 1), model(tmp_path, "plain", "ntu25", 1)
+    store = stored(tmp_path / "store", arrays, "agcn", "ntu25", 1)
+    with pytest.raises(KinemeError, match=r"was prepared by agcn, the encoder was trained on plain"):
+        own.embed(store)
+    assert own.embed(store, allow_preprocessing=True).shape == (3, 32)
+
+
+def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    own = model(tmp_path, "plain", "ntu25", 1)
+    with torch.no_grad():
+        next(own.encoder.parameters()).fill_(torch.nan)
+    with pytest.raises(KinemeError, match="NaN or infinite; its training diverged"):
+        own.embed(recordings("ntu25", 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "preprocessing"),
+    [("aimclr", "aimclr", "crossclr"), ("usdrl_sttr", "usdrl", "agcn"), ("scdnet", "scdnet", "agcn")],
+)
+def test_an_authors_checkpoint_is_a_model(name: str, method: str, preprocessing: str, tmp_path: Path) -> None:
+    path = tmp_path / "released.pt"
+    torch.save({"state_dict": load_filled(f"{name}.keys.json")}, path)
+    found = kineme.load(path, stream="motion")
+    assert (found.method, found.preprocessing.id, found.stream) == (method, preprocessing, "motion")
+    assert found.protocols.linear.lr == {"aimclr": 3.0, "usdrl": 0.006, "scdnet": 2.0}[method]
+    features = found.embed(recordings("ntu25", 2))
+    assert features.shape == (3, found.encoder.dim)
+    assert np.isfinite(features).all()
+    found.save(tmp_path / "run")
+    again = kineme.load(tmp_path / "run")
+    assert (again.weights, again.config) == (found.weights, found.config)
+
+
+def test_a_checkpoint_of_nobody_is_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "own.pt")
+    with pytest.raises(KinemeError, match="those of none of aimclr, usdrl, scdnet"):
+        kineme.load(tmp_path / "own.pt")
