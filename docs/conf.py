@@ -1,0 +1,89 @@
+"""Settings of the documentation; `make docs` builds it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+import kineme  # noqa: E402 (from the checkout, whatever is installed)
+
+project = "Kineme"
+author = "The Kineme developers"
+copyright = f"2026, {author}"  # noqa: A001 (Sphinx's name)
+version = release = kineme.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+html_theme = "pydata_sphinx_theme"
+html_title = "Kineme"
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+}
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+highlight_language = "text"
+default_role = "code"  # single backticks in docstrings
+
+autosummary_generate = True
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+python_maximum_signature_line_length = 90
+add_module_names = False
+
+
+def public_names() -> str:
+    """`kineme/__init__.pyi` as tables: a summary of each public name, by the room that it comes from."""
+    stub = ast.parse((ROOT / "src" / "kineme" / "__init__.pyi").read_text(encoding="utf-8"))
+    names = [
+        f"~kineme.{node.module}.{alias.name}" if node.module else f"kineme.{alias.name}"
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    return "\n".join(["```{autosummary}", ":nosignatures:", "", *names, "```"])
+
+
+def keep_listings(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Shows indented paragraphs, tables and aligned columns of a docstring's introduction as they stand."""
+    paragraphs = "\n".join(lines).split("\n\n")
+    for place, paragraph in enumerate(paragraphs):
+        if re.match(r"(Args|Attributes|Raises|Returns|Yields):\n", paragraph):
+            break
+        if paragraph.startswith(("    ", "|")) or re.search(r"\S {3,}\S", paragraph):
+            paragraphs[place] = "::\n\n" + textwrap.indent(paragraph, "    ")
+    lines[:] = "\n\n".join(paragraphs).splitlines()
+
+
+def expand(app: Sphinx, page: str, source: list[str]) -> None:
+    """Puts the public names where docs/api.md asks for them."""
+    source[0] = source[0].replace("<!-- public names -->", public_names())
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", expand)
+    app.connect("autodoc-process-docstring", keep_listings, priority=400)  # before napoleon
