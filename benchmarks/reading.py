@@ -1,9 +1,7 @@
-"""From raw recordings to a store: `kineme prepare` beside what one writes first, and its two parts."""
+"""From raw recordings to a store: `kineme prepare` and its two parts against a straightforward program."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -14,9 +12,9 @@ import torch
 from benchmarks.plain import agcn_frame_by_frame, read_line_by_line
 from benchmarks.timing import Part, interleaved, products
 from kineme.clips.store import ClipStore
-from kineme.commands.prepare import prepare
 from kineme.generate import generate_clips
 from kineme.layouts import get_layout
+from kineme.preparing import prepare
 from kineme.preprocessing import get_preprocessing
 from kineme.sources.ntu import read_skeleton
 from kineme.sources.raw import RawFile
@@ -30,7 +28,7 @@ def measure_reading(
 ) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
     """Part → median seconds a clip of Kineme and of the plain program, in one process; calibration products.
 
-    The clips are generated ones, written as NTU text files; both programs have to make the same of them.
+    The clips are generated and written as NTU text files; both programs must give the same result.
     """
     layout, agcn = get_layout("ntu25"), get_preprocessing("agcn")
     drawn = generate_clips(subjects=4, repetitions=1, cameras=(1, 2), seed=0)
@@ -47,8 +45,7 @@ def measure_reading(
 
         def make_store() -> None:
             shutil.rmtree(out, ignore_errors=True)
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                prepare("ntu60", raw, out, workers=1)
+            prepare("ntu60", raw, out, workers=1)
 
         def make_array() -> None:
             clips = [agcn_frame_by_frame(read_line_by_line(path)) for path in paths]

@@ -168,5 +168,5 @@ def test_a_description_that_does_not_fit_the_weights_is_refused(
 
 
 def test_an_unknown_system_is_refused() -> None:
-    with pytest.raises(KinemeError, match="no published system is called 'moco'; there are aimclr,"):
+    with pytest.raises(KinemeError, match="unknown published system 'moco'; there are aimclr,"):
         from_authors("moco", {})

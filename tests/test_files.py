@@ -1,14 +1,15 @@
-"""Files that are whole or not there."""
+"""Atomic writes and locks."""
 
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from kineme.errors import KinemeError
-from kineme.files import atomic_write
+from kineme.files import atomic_write, locked
 
 
 def test_a_file_appears_when_it_is_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
@@ -50,3 +51,40 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     path = tmp_path / "file" / "table.csv"
     with pytest.raises(KinemeError, match=r"file/table\.csv: cannot be written"), atomic_write(path):
         pass
+
+
+def test_a_second_process_is_refused_until_the_first_has_finished(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "joint"
+    with locked(path, "this run"):
+        reason = rf"joint: this run is being written by another process \(pid {os.getpid()}\); wait for it or"
+        with pytest.raises(KinemeError, match=reason), locked(path, "this run"):
+            pass
+        with locked(path.with_name("bone"), "this run"):
+            pass
+    assert list(path.parent.iterdir()) == []
+    with locked(path, "this run"):
+        pass
+
+
+def test_the_file_of_a_killed_process_locks_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".joint.lock").write_text("1")
+    with locked(tmp_path / "joint", "this run"):
+        assert (tmp_path / ".joint.lock").read_text() == str(os.getpid())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_on_a_file_that_its_holder_removes_is_not_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The holder finishes after this process opened its file and before it locked it."""
+    file, opened = tmp_path / ".joint.lock", os.open
+
+    def open_and_lose(*arguments: object) -> int:
+        monkeypatch.setattr(os, "open", opened)
+        descriptor = opened(*arguments)  # type: ignore[arg-type]
+        file.unlink()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_and_lose)
+    with locked(tmp_path / "joint", "this run"):
+        assert file.read_text() == str(os.getpid())

@@ -142,12 +142,12 @@ def test_batches_and_precision_change_little(tmp_path: Path, precision: str) -> 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     arrays, own = recordings("ntu25", 2), model(tmp_path, "plain", "ntu25", 1)
     refusals = {
-        "shows 2 bodies, and the encoder reads 1": lambda: own.embed(arrays),
+        "shows 2 bodies, but the encoder reads 1": lambda: own.embed(arrays),
         "has 17 joints, and layout ntu25 has 25": lambda: own.embed(recordings("coco17", 1)),
         "expected numbers of shape": lambda: own.embed(np.zeros((4, 25))),
-        "shows nobody in any frame": lambda: own.embed(np.zeros((4, 25, 3))),
+        "has nobody in any frame": lambda: own.embed(np.zeros((4, 25, 3))),
         "no arrays are given": lambda: own.embed([]),
-        "is in body sizes, and the model was trained on metres": lambda: own.embed(
+        "is in body sizes, but the model was trained on metres": lambda: own.embed(
             recordings("ntu25", 1, columns=2)
         ),
         "nowhere": lambda: own.embed(tmp_path / "nowhere"),
@@ -171,7 +171,7 @@ def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     own = model(tmp_path, "plain", "ntu25", 1)
     with torch.no_grad():
         next(own.encoder.parameters()).fill_(torch.nan)
-    with pytest.raises(KinemeError, match="NaN or infinite; its training diverged"):
+    with pytest.raises(KinemeError, match="NaN or infinite because its training diverged"):
         own.embed(recordings("ntu25", 1))
 
 
@@ -195,5 +195,5 @@ def test_an_authors_checkpoint_is_a_model(name: str, method: str, preprocessing:
 
 def test_a_checkpoint_of_nobody_is_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, tmp_path / "own.pt")
-    with pytest.raises(KinemeError, match="those of none of aimclr, usdrl, scdnet"):
+    with pytest.raises(KinemeError, match="weights fit none of aimclr, usdrl, scdnet"):
         kineme.load(tmp_path / "own.pt")

@@ -50,5 +50,5 @@ def test_a_stream_does_not_depend_on_the_order_in_memory(stream: str) -> None:
 
 
 def test_an_unknown_stream_is_named_with_the_known_ones() -> None:
-    with pytest.raises(KinemeError, match="velocity: no such stream; streams are joint, bone, motion"):
+    with pytest.raises(KinemeError, match="velocity: no such stream; choose joint, bone, motion"):
         to_stream(CLIPS, "velocity", STICK)

@@ -25,9 +25,7 @@ COMMANDS = {
     "report": "HTML report of runs",
     "convert": "turn a published checkpoint into a run directory",
 }
-CLOSED_PIPE = 1
-USAGE_ERROR = 2
-INTERRUPTED = 130
+CLOSED_PIPE, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 MENDABLE = {  # failures of the system that users can do something about
     errno.ENOSPC: "the disk is full; free some space",
     errno.EACCES: "permission denied; choose another place",
@@ -57,8 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _run(command, words)
         sys.stdout.flush()
+        return 0
     except KinemeError as error:
-        return _refused(command, str(error))
+        reason = str(error)
     except BrokenPipeError:
         # Python flushes once more at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,11 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in MENDABLE:
             raise
-        return _refused(command, f"{error.filename or 'output'}: {MENDABLE[error.errno]}")
+        reason = f"{error.filename or 'output'}: {MENDABLE[error.errno]}"
     except KeyboardInterrupt:
         print(f"\nkineme {command}: interrupted; finished outputs are kept", file=sys.stderr)
         return INTERRUPTED
-    return 0
+    print(f"kineme {command}: error: {reason}", file=sys.stderr)
+    return USAGE_ERROR
 
 
 def _run(command: str, words: Sequence[str]) -> None:
@@ -84,24 +84,18 @@ def _run(command: str, words: Sequence[str]) -> None:
     run(command, words)
 
 
-def _refused(command: str, reason: str) -> int:
-    print(f"kineme {command}: error: {reason}", file=sys.stderr)
-    return USAGE_ERROR
-
-
 def overview() -> str:
     """What `kineme --help` prints."""
-    lines = [
-        "usage: kineme COMMAND [OPTIONS]",
-        "",
-        "Self-supervised learning of human motion from skeletons.",
-        "",
-        "commands:",
-        *(f"  {name:10} {summary}" for name, summary in COMMANDS.items()),
-        "",
-        "`kineme COMMAND --help` explains a command. To begin with: kineme demo",
-    ]
-    return "\n".join(lines)
+    commands = "\n".join(f"  {name:10} {summary}" for name, summary in COMMANDS.items())
+    return f"""\
+usage: kineme COMMAND [OPTIONS]
+
+Self-supervised learning of human motion from skeletons.
+
+commands:
+{commands}
+
+`kineme COMMAND --help` explains a command. To begin with: kineme demo"""
 
 
 if __name__ == "__main__":

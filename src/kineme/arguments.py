@@ -38,9 +38,7 @@ def explain(error: Exception, spell: Callable[[str], str] = str) -> str:
     value = re.search(r"G(?:ot|iven) value: (.*?)(?: - Expected .*)?$", text)
     if not (key and value):
         return text
-    choices = [
-        each for literal in re.findall(r"Literal\[(.*?)\]", text) for each in re.findall(r"'(.*?)'", literal)
-    ]
+    choices = re.findall(r"'(.*?)'", " ".join(re.findall(r"Literal\[(.*?)\]", text)))
     if choices:
         wanted = f"one of {', '.join(choices)}{did_you_mean(value[1], choices)}"
     else:

@@ -1,7 +1,7 @@
-"""Weights in and out: our safetensors files, and the published programs' checkpoints.
+"""Reads and writes weights: our safetensors files, and the published programs' checkpoints.
 
-A `model.safetensors` holds an encoder; its header says all that is needed to build and feed it: the run's
-configuration, the layout, the number of bodies, and preprocessing and units of the clips it was trained on.
+A `model.safetensors` holds an encoder; its header has what is needed to build and feed it: the run's
+configuration, the layout, the number of bodies, and the preprocessing and units of its training clips.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ WEIGHTS = "model.safetensors"
 
 
 def build_encoder(settings: Mapping[str, Any], shape: ClipShape) -> Encoder:
-    """The encoder of a configuration's `encoder` section."""
+    """Builds the encoder of a configuration's `encoder` section."""
     arguments = {key: value for key, value in settings.items() if key != "name"}
     return ENCODERS[settings["name"]](shape, **arguments)
 
 
 def build_method(settings: Mapping[str, Any], encoder: Encoder) -> Method:
-    """The method of a configuration's `method` section, about an encoder it can train.
+    """Builds the method of a configuration's `method` section.
 
     Raises:
         KinemeError: the method needs another kind of encoder.
@@ -45,10 +45,10 @@ def build_method(settings: Mapping[str, Any], encoder: Encoder) -> Method:
 
 
 def check_trains(method: str, encoder: Encoder) -> None:
-    """Refuses an encoder that a method cannot train.
+    """Checks that a method can train an encoder.
 
     Raises:
-        KinemeError: it is not of the method's `encoder_type`; those that are, are named.
+        KinemeError: it is not of the method's `encoder_type`; names those that are.
     """
     wanted = METHODS[method].encoder_type
     if not isinstance(encoder, wanted):
@@ -66,15 +66,15 @@ def save_encoder(
     epochs: int | None = None,
     units: str | None = None,
 ) -> None:
-    """Writes an encoder's weights and description; the file appears when it is whole.
+    """Writes an encoder's weights and description.
 
     Args:
         path: the safetensors file.
-        encoder: its state is saved as it is.
-        preprocessing: of the clips it was trained on.
+        encoder: the network.
+        preprocessing: of its training clips.
         config: the run's complete configuration.
-        epochs: it has been trained for.
-        units: of the clips it was trained on.
+        epochs: of training so far.
+        units: of its training clips.
 
     Raises:
         KinemeError: the file cannot be written.
@@ -89,7 +89,7 @@ def save_encoder(
     }
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
     with atomic_write(path) as aside:
-        # One entry only: the library writes several in a random order, and equal runs make equal files.
+        # One entry only: safetensors writes several in random order, and equal runs must give equal files.
         aside.write_bytes(save(state, metadata={"kineme": json.dumps(description)}))
 
 
@@ -98,18 +98,18 @@ def from_authors(system: str, source: str | Path | Mapping[str, Any], layout: La
 
     Args:
         system: `aimclr`, `scdnet` or `usdrl`.
-        source: the checkpoint's path, or its state dict, bare or under `state_dict`, with or without
-            `module.`.
-        layout: the joints it was trained on, where their number does not tell.
+        source: the checkpoint's path, or its state dict, bare or under `state_dict`, with or without the
+            prefix `module.`.
+        layout: of its joints, if their number is ambiguous.
 
     Returns:
         the method in evaluation mode; `method.encoder(clips).clip` is the feature.
 
     Raises:
-        KinemeError: no such system, an unreadable file, or keys that do not fit, which it names.
+        KinemeError: no such system, an unreadable file, or keys that do not fit (it names them).
     """
     if system not in SYSTEMS:
-        raise KinemeError(f"no published system is called {system!r}; there are {', '.join(SYSTEMS)}")
+        raise KinemeError(f"unknown published system {system!r}; there are {', '.join(SYSTEMS)}")
     return SYSTEMS[system](read_state(source), layout)
 
 

@@ -1,13 +1,13 @@
-"""A run's settings: typed, complete, read from a recipe's YAML and overridden on the command line.
+"""A run's settings: typed, complete, read from a recipe's YAML, with overrides.
 
-    data:     which clips, and what of them                  (DataConfig)
-    train:    how long, how fast, on what                    (TrainConfig)
-    method:   name and the keyword arguments of a method
-    encoder:  name and the keyword arguments of an encoder
-    evaluate: the settings of the protocols that measure it  (EvaluateConfig)
+    data:     the clips and their streams               (DataConfig)
+    train:    optimisation and hardware                 (TrainConfig)
+    method:   name and keyword arguments of a method
+    encoder:  name and keyword arguments of an encoder
+    evaluate: settings of the protocols that measure it (EvaluateConfig)
 
-Every key has a default, a type and a line of help that come from the classes themselves, so a new method or
-encoder is configurable as soon as it is registered, or named by its dotted path.
+Defaults, types and help come from the classes themselves, so a new method or encoder is configurable as soon
+as it is registered or named by its dotted path.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ NAMED = ("method", "encoder")  # sections that name a class
 
 @dataclass
 class DataConfig:
-    """Which clips are trained on, and what of them the encoder sees.
+    """Training clips, and what the encoder sees of them.
 
     Args:
         store: Path of the clip store.
-        preprocessing: Preprocessing that the store must have, such as `agcn`; any if left out.
-        split: Published split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`;
-            `all` takes every clip.
+        preprocessing: Required preprocessing of the store, such as `agcn`; any if left out.
+        split: Split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`; `all` takes
+            every clip.
         stream: Input modality.
-        frames: T, frames that each view is resized to.
-        window: Cut recordings into windows of this many frames, with 50 % overlap, and train on each as a
-            clip, as untrimmed recordings need; 0 takes every recording whole.
+        frames: Number of frames T that each view is resized to.
+        window: Cut untrimmed recordings into windows of this many frames, with 50 % overlap, and train on
+            each as a clip; 0 to use every recording whole.
     """
 
     store: str | None = None
@@ -59,33 +59,33 @@ Logger = Literal["csv", "tensorboard", "wandb"]
 
 @dataclass
 class TrainConfig:
-    """How the method is trained.
+    """Optimisation and hardware.
 
     Args:
         epochs: Passes over the training clips.
-        minutes: Train for about this long instead: as many epochs as fit, by the time of the first steps;
-            milestones and warm-up keep their share of training. Time spent in the online kNN is excluded.
-        batch_size: Clips per step and device; incomplete batches are left out.
-        accumulate: Batches whose gradients are added up before each step of the optimiser.
-        optimizer: Stochastic gradient descent with momentum, Adam, or Adam with decoupled weight decay.
+        minutes: Train for about this long instead: as many epochs as fit, estimated from the first steps;
+            milestones and warm-up keep their share. Time spent in the online kNN is excluded.
+        batch_size: Clips per batch and device; incomplete batches are dropped.
+        accumulate: Batches whose gradients are averaged for one step of the optimiser.
+        optimizer: SGD with momentum, Adam, or Adam with decoupled weight decay.
         lr: Initial learning rate.
         momentum: Momentum of SGD.
         weight_decay: L2 penalty.
-        clip_gradients: Largest norm of the gradient; unlimited if left out.
+        clip_gradients: Maximum norm of the gradient; unlimited if left out.
         schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` decays it to zero.
         milestones: Epochs after which a `step` schedule lowers the rate.
-        warmup: Epochs over which the rate rises linearly to its initial value.
-        precision: Arithmetic of the networks; `auto` is bfloat16 where the processor has it. Losses and
-            weights are always float32.
+        warmup: Epochs of linear warm-up of the rate.
+        precision: Precision of the networks; `auto` is bfloat16 where the hardware has it. Losses and weights
+            are always float32.
         device: `auto`, `cpu` or `cuda`.
         devices: Devices per node; more than one trains with DistributedDataParallel.
-        nodes: Machines, started by torchrun or SLURM.
+        nodes: Number of nodes, started by torchrun or SLURM.
         seed: Seed of initialisation, shuffling and augmentation.
         save_every: Save a checkpoint every N epochs.
-        knn_every: Run the online kNN every N epochs, where clips have labels; 0 for never. Labels are used
-            for monitoring only.
-        loggers: Log every epoch to these as well: CSV and TensorBoard files in the run directory, or Weights
-            & Biases.
+        knn_every: Run the online kNN every N epochs if clips have labels; 0 for never. Labels are used for
+            monitoring only.
+        loggers: Also log every epoch to these: CSV or TensorBoard files in the run directory, or Weights &
+            Biases.
     """
 
     epochs: int = 300
@@ -115,11 +115,11 @@ class LinearConfig:
     """The published linear probe: a linear layer on frozen features, trained by SGD.
 
     Args:
-        lr: Learning rate, multiplied by 0.1 after each milestone; needed for `evaluate linear`.
-        batch_size: Clips per step; the last batch of an epoch is smaller.
+        lr: Learning rate, multiplied by 0.1 after each milestone; required.
+        batch_size: Clips per step; the last batch of an epoch may be smaller.
         epochs: Passes over the training features.
         milestones: Epochs after which the rate falls.
-        init_std: Standard deviation of the normal initial weights (biases 0); by default PyTorch's Linear.
+        init_std: Standard deviation of normal initial weights, with zero biases; by default those of PyTorch.
     """
 
     lr: float | None = None
@@ -131,18 +131,18 @@ class LinearConfig:
 
 @dataclass
 class FinetuneConfig:
-    """Training of the whole encoder with labels.
+    """Fine-tuning: the whole encoder is trained with labels.
 
     Args:
-        lr: Initial learning rate, multiplied by 0.1 after each milestone; needed for `evaluate finetune`.
+        lr: Initial learning rate, multiplied by 0.1 after each milestone; required.
         batch_size: Clips per step.
         epochs: Passes over the labelled clips.
         milestones: Epochs after which the rate falls.
-        optimizer: As of pre-training.
+        optimizer: As in pre-training.
         weight_decay: L2 penalty.
         min_crop: Views are windows of at least this share of a clip's frames.
         shear: Amplitude of the shear's off-diagonal entries.
-        pad_crop: Mirror frames on at both ends and crop at random, as AimCLR does.
+        pad_crop: Pad both ends by reflection and crop at random, as AimCLR does.
     """
 
     lr: float | None = None
@@ -158,7 +158,7 @@ class FinetuneConfig:
 
 @dataclass
 class FusionConfig:
-    """Weights of the streams when their scores are added.
+    """Weights of the streams when their scores are summed.
 
     Args:
         joint: Weight of the joint stream.
@@ -173,10 +173,10 @@ class FusionConfig:
 
 @dataclass
 class EvaluateConfig:
-    """How the encoder is measured: the settings of the protocols.
+    """Settings of the protocols that measure the encoder.
 
     Args:
-        crop: Share of a clip's frames, about its centre, that evaluation looks at.
+        crop: Share of a clip's frames, around its centre, that evaluation uses.
         linear: The linear probe.
         finetune: Fine-tuning, on all labels or few.
         fusion: Fusion of streams.
@@ -190,7 +190,13 @@ class EvaluateConfig:
 
 @dataclass
 class Config:
-    """All settings of a run. `method` and `encoder` hold `name` and the keyword arguments of that class."""
+    """All settings of a run; `method` and `encoder` are `name` and the keyword arguments of that class.
+
+    >>> import kineme
+    >>> model = kineme.load(example_run)
+    >>> model.config["method"]["name"], model.config["train"]["epochs"], model.protocols.crop
+    ('usdrl', 1, 1.0)
+    """
 
     data: DataConfig
     train: TrainConfig
@@ -199,7 +205,7 @@ class Config:
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers, as they stand in a run's config.yaml."""
+        """Plain containers, as in a run's config.yaml."""
         plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_plain(asdict(self))))
         return plain
 
@@ -208,8 +214,13 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
     """Reads a recipe, applies overrides such as `--train.epochs=10`, checks every key and type.
 
     Raises:
-        KinemeError: the file is missing or no YAML, a key is unknown (the nearest is named) or has a value of
-            another type.
+        KinemeError: the file is missing or not YAML, a key is unknown (the nearest one is suggested), or a
+            value is of the wrong type.
+
+    >>> from kineme.packaged import find_recipe
+    >>> config = load_config(find_recipe("aimclr-ntu60-xsub"), ["--train.epochs=10"])
+    >>> config.train.epochs, config.train.lr, config.method["name"], config.evaluate.linear.lr
+    (10, 0.1, 'aimclr', 3.0)
     """
     text = _read(recipe)
     given = _mapping(yaml.safe_load(text), recipe)
@@ -226,7 +237,7 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
             raise KinemeError(f"unknown setting {key}{_nearest(key[2:], known, '--')}")
     try:
         settings = parser.parse_object(given, defaults=True)
-    except Exception as error:  # jsonargparse raises several kinds, all of them the user's
+    except Exception as error:  # jsonargparse raises several kinds, all caused by the user
         reason = explain(error)
         key = reason.partition(" ")[0]
         place = f"{recipe}, line {lines[key]}" if key in lines else recipe
@@ -249,9 +260,9 @@ def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
 
 
 def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
-    """Settings as runs of version 0.1 wrote them, under today's keys.
+    """Settings written by version 0.1, under today's keys.
 
-    Those had no `evaluate`: a method's protocols were those of its results on NTU-60, cross-subject.
+    They had no `evaluate`: a method's protocols were those of its results on NTU-60, cross-subject.
     """
     data = dict(given.get("data", {}))
     if "recipe" not in data:
@@ -280,9 +291,9 @@ def make_parser(method: str, encoder: str) -> ArgumentParser:
     )
     parser.add_class_arguments(DataConfig, "data", as_group=True)
     parser.add_class_arguments(TrainConfig, "train", as_group=True)
-    parser.add_argument("--method.name", type=str, default=method, help="Method that trains the encoder.")
+    parser.add_argument("--method.name", type=str, default=method, help="Pre-training method.")
     parser.add_class_arguments(method_class, "method", skip={"encoder"}, as_group=True)
-    parser.add_argument("--encoder.name", type=str, default=encoder, help="Encoder that is trained.")
+    parser.add_argument("--encoder.name", type=str, default=encoder, help="Encoder to train.")
     parser.add_class_arguments(encoder_class, "encoder", skip={"shape"}, as_group=True)
     parser.add_class_arguments(EvaluateConfig, "evaluate", as_group=True)
     return parser
@@ -318,7 +329,7 @@ def _config(settings: Namespace) -> Config:
     if config.train.minutes is not None and config.train.minutes <= 0:
         raise KinemeError(f"train.minutes is {config.train.minutes:g}; it must be over 0")
     if config.train.minutes is not None and config.train.devices * config.train.nodes > 1:
-        raise KinemeError("train.minutes is for one device, since several count apart; set train.epochs")
+        raise KinemeError("train.minutes works on one device only; set train.epochs instead")
     if config.train.clip_gradients is not None and config.train.clip_gradients <= 0:
         raise KinemeError(f"train.clip_gradients is {config.train.clip_gradients:g}; it must be over 0")
     if not 0 < config.evaluate.crop <= 1:
@@ -329,7 +340,7 @@ def _config(settings: Namespace) -> Config:
 
 
 def _evaluate(plain: Mapping[str, Any]) -> EvaluateConfig:
-    """From what jsonargparse gives for nested dataclasses."""
+    """From jsonargparse's form of nested dataclasses."""
     return EvaluateConfig(
         crop=plain["crop"],
         linear=LinearConfig(**_as_dict(plain["linear"])),
@@ -374,7 +385,7 @@ def _override(overrides: Sequence[str], option: str) -> str | None:
 
 
 def _keys(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, int]]:
-    """Dotted keys of a document, with their lines; what a class takes as a mapping is not gone into."""
+    """Dotted keys of a document with their lines, but not those inside a class's mapping."""
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
@@ -396,7 +407,7 @@ def _nearest(key: str, known: Sequence[str], dashes: str = "") -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples and paths → lists and strings, which YAML writes without tags."""
+    """Tuples and paths as lists and strings, which YAML writes without tags."""
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

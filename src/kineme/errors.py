@@ -1,17 +1,22 @@
-"""The one error that speaks to users.
+"""The user-facing exception.
 
-Everything a user can cause (a missing file, a malformed line, a mistyped setting) raises `KinemeError`
-with a message that names the place and the remedy; the command line prints it in one line and exits with
-status 2. Mistakes of our own are assertions and show a traceback.
+Whatever a user can cause (a missing file, a malformed line, a mistyped setting) raises `KinemeError`.
+Commands print its one line and exit with status 2. Bugs of our own are assertions and show a traceback.
 """
 
 
 class KinemeError(ValueError):
-    """A problem the user can mend. The message is complete: what, where, and what to do."""
+    """A problem that the user can fix: one line that says what, where, and what to do.
+
+    >>> import kineme
+    >>> kineme.parse_preprocessing("plane")
+    Traceback (most recent call last):
+    kineme.errors.KinemeError: unknown preprocessing 'plane'; did you mean plain?
+    """
 
 
 def check_between(name: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Refuses a setting outside [low, high], by name."""
+    """Raises KinemeError if a setting is outside [low, high]."""
     if not low <= value <= high:
         upper = "" if high == float("inf") else f" and at most {high}"
         raise KinemeError(f"{name}: is {value}; it must be at least {low}{upper}")

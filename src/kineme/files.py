@@ -1,9 +1,9 @@
-"""Atomic writes, and locks."""
+"""Atomic writes, and locks against a second writer."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,12 +12,14 @@ from pathlib import Path
 
 from kineme.errors import KinemeError
 
+logger = logging.getLogger(__name__)
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Gives a name beside `path` to write to, with its suffix, and moves that file into place at the end.
+    """Yields a temporary path beside `path`, and moves that file into place at the end of the block.
 
-    Leaving the block by an exception removes what was written and leaves an earlier file as it was.
+    After an exception the temporary file is removed, and an earlier file is unchanged.
 
     Raises:
         KinemeError: the file cannot be written (no permission, a full disk).
@@ -34,8 +36,68 @@ def atomic_write(path: Path) -> Iterator[Path]:
             aside.unlink()
 
 
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Keeps other processes from writing to the same file or directory.
+
+    The lock is an open `.NAME.lock` beside `path`. It ends with the process, however that ends; a file that a
+    killed process leaves behind locks nothing. File systems without locks are not protected.
+
+    Args:
+        path: the output; it need not exist yet.
+        what: its name in the message, such as `this run`.
+
+    Raises:
+        KinemeError: another process holds the lock, or the directory cannot be written.
+    """
+    file = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _lock(file)
+    except BlockingIOError as error:
+        raise KinemeError(
+            f"{path}: {what} is being written by another process{_holder(file)}; wait for it or choose "
+            "another name"
+        ) from error
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.unlink()
+        os.close(descriptor)
+
+
+def _lock(file: Path) -> int:
+    """Opens and locks a file, writes the process id into it; BlockingIOError where it is locked already."""
+    import fcntl  # POSIX only, and only writers need it
+
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError as error:
+            logger.warning("%s: the file system has no locks (%s)", file, error.strerror)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), file.stat()):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+                return descriptor
+        os.close(descriptor)  # its holder finished and removed it since it was opened
+
+
+def _holder(file: Path) -> str:
+    with suppress(OSError, ValueError):
+        return f" (pid {int(file.read_text())})"
+    return ""
+
+
 def replace_directory(source: Path, target: Path) -> None:
-    """Moves a finished directory to its final name; one that is there already is put aside, then removed.
+    """Moves a finished directory to its final name, replacing an earlier one.
 
     A process that is killed in between leaves the earlier one beside it, as `.NAME.old`.
     """
@@ -52,48 +114,8 @@ def replace_directory(source: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-@contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Holds a lock file, so that two processes do not write the same output. A kill leaves no lock behind.
-
-    Args:
-        path: the lock file; it is removed at the end.
-        what: the output, as the error names it.
-
-    Raises:
-        KinemeError: another process holds the lock, or the file cannot be written.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-            raise KinemeError(
-                f"{what} is being written by another process{f' ({holder})' if holder else ''}; wait for it, "
-                "or choose another place"
-            ) from error
-        except OSError:
-            pass  # a file system without locks
-        if os.fstat(descriptor).st_nlink == 0:  # removed by a process that finished just now
-            os.close(descriptor)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-    finally:
-        os.close(descriptor)
-
-
 def synchronise(path: Path) -> None:
-    """Comes back when a file, or the names in a directory, are on the disk."""
+    """Flushes a file, or the entries of a directory, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -102,7 +124,7 @@ def synchronise(path: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> KinemeError:
-    """What is said of an output that the system refuses."""
+    """The error for an output that the system refuses."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return KinemeError(f"{path}: the disk is full; free some space or choose another place")
     return KinemeError(f"{path}: cannot be written ({' '.join(str(error).split()) or type(error).__name__})")

@@ -1,4 +1,4 @@
-"""`Model`: a pre-trained encoder with all that it needs to take anybody's recordings.
+"""`Model`: a pre-trained encoder with all it needs to embed new recordings.
 
 model = kineme.load("runs/joint")
 features = model.embed([walk, wave])      # arrays (T, V, 3), a store, or a file of poses
@@ -50,16 +50,21 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Model:
-    """A pre-trained encoder and what belongs to it; `kineme.load` makes one.
+    """A pre-trained encoder with its preprocessing and configuration; `kineme.load` makes one.
 
     Attributes:
         encoder: in evaluation mode, float32, on the CPU.
         method: name of the method that trained it.
-        preprocessing: of the clips it was trained on.
+        preprocessing: of its training clips.
         config: the run's complete configuration.
         weights: SHA-256 of the encoder's weights.
-        epochs: it was trained for; None where that is not known.
-        units: of the clips it was trained on; None where that is not known.
+        epochs: of training; None if unknown.
+        units: of its training clips; None if unknown.
+
+    >>> import kineme
+    >>> model = kineme.load(example_run)
+    >>> model.method, model.epochs, model.preprocessing.id, model.stream, model.shape.frames
+    ('usdrl', 1, 'plain', 'joint', 16)
     """
 
     encoder: Encoder
@@ -72,7 +77,7 @@ class Model:
 
     @property
     def shape(self) -> ClipShape:
-        """What clips the encoder takes."""
+        """Shape of the clips that the encoder takes."""
         return self.encoder.shape
 
     @property
@@ -82,12 +87,12 @@ class Model:
 
     @property
     def protocols(self) -> EvaluateConfig:
-        """The settings of the protocols that measure it."""
+        """Settings of the protocols that measure it."""
         return config_from_dict(self.config, where="the model's configuration").evaluate
 
     @property
     def crop(self) -> float:
-        """Share of a clip's frames, about its centre, that is looked at."""
+        """Share of a clip's frames, around its centre, that is encoded."""
         return self.protocols.crop
 
     def embed(
@@ -105,26 +110,27 @@ class Model:
         precision: str = "float32",
         progress: Progress = silent,
     ) -> Array:
-        """Features of clips, prepared as those of the training were.
+        """Features of clips, prepared as the training clips were.
 
-        Arrays and files are raw recordings: they go through the model's preprocessing. A store holds clips
-        that went through one, which has to be the model's. Joints of another layout are found by their names.
+        Arrays and files are raw recordings and go through the model's preprocessing. A store holds clips that
+        are already preprocessed, which must have been done alike. Joints of another layout are matched by
+        name.
 
         Args:
-            x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, with y up and in metres unless told otherwise;
-                a list of such arrays; a clip store or its path; a file or folder of poses (.npy, CSV, JSON)
-                or an .npz container.
-            layout: of the arrays' or files' joints: a name, a layout file or a `Layout`. Default: of arrays
-                the model's, of files what they tell.
+            x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list of such
+                arrays; a clip store or its path; a file or folder of poses (.npy, CSV, JSON) or an .npz
+                container.
+            layout: of the joints in arrays or files: a name, a layout file or a `Layout`. Default: for arrays
+                the model's, for files what they say.
             fps: frames per second of the arrays.
-            axes: `y-up`, `y-down` or `z-up`; default y-up in three dimensions, y-down in two.
-            units: `m`, `cm` or `mm`, in three dimensions; default m.
-            image: size of the image in pixels such as `1920x1080`, in two dimensions.
-            allow_preprocessing: accept a store of another preprocessing than the model's.
-            batch_size: clips that pass the encoder together.
-            device: where the encoder runs; by default a GPU if there is one.
-            precision: of the encoder's arithmetic, `float32` or `bfloat16`.
-            progress: called with the clips done and the clips in all.
+            axes: `y-up`, `y-down` or `z-up`; default y-up in 3D, y-down in 2D.
+            units: `m`, `cm` or `mm`, in 3D; default m.
+            image: image size in pixels, such as `1920x1080`, in 2D.
+            allow_preprocessing: accept a store with another preprocessing or units.
+            batch_size: clips per pass of the encoder.
+            device: of the encoder; default a GPU if there is one.
+            precision: of the encoder, `float32` or `bfloat16`.
+            progress: called with the clips done and in total.
 
         Returns:
             (N, D) float32; (D,) for a single array.
@@ -145,7 +151,7 @@ class Model:
             x = ClipStore(x)
         if isinstance(x, ClipStore):
             if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
-                raise KinemeError(f"{given[0]}: a store says itself what its clips are; leave it out")
+                raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
             store = self.fitted(x)
             self.check(store, allow_preprocessing=allow_preprocessing)
             clips = resident(store, device=device or default_device())
@@ -169,10 +175,15 @@ class Model:
         precision: str = "float32",
         progress: Progress = silent,
     ) -> Array:
-        """Features (N, D) of prepared clips in memory: the centre of each, resized, without augmentation.
+        """Features (N, D) of preprocessed clips in memory, from the centre of each (`crop`).
 
         Raises:
             KinemeError: a feature is not finite.
+
+        >>> import kineme
+        >>> clips = resident(kineme.open_store(example_store))
+        >>> kineme.load(example_run).encode(clips).shape
+        (24, 64)
         """
         place = torch.device(device or default_device())
         encoder = copy.deepcopy(self.encoder).eval().to(place)
@@ -188,16 +199,22 @@ class Model:
                 progress(min(start + batch_size, len(clips)), len(clips))
         if not np.isfinite(features).all():
             raise KinemeError(
-                f"the {self.method} encoder gives features that are NaN or infinite; its training diverged: "
-                "train it again with a smaller learning rate"
+                f"the {self.method} encoder gives features that are NaN or infinite because its training "
+                "diverged; train it again with a smaller learning rate"
             )
         return features
 
     def save(self, out: str | Path, *, overwrite: bool = False) -> None:
-        """Writes a run directory that holds the model, without a training of its own.
+        """Writes the model as a run directory, without training state.
 
         Raises:
-            KinemeError: `out` is in the way or cannot be written.
+            KinemeError: `out` is occupied or cannot be written.
+
+        >>> import kineme
+        >>> model = kineme.load(example_run)
+        >>> model.save(example_folder / "copy")
+        >>> kineme.load(example_folder / "copy").weights == model.weights
+        True
         """
         run = Path(out)
         check_room(run, overwrite)
@@ -208,10 +225,15 @@ class Model:
             )
 
     def fitted(self, store: ClipStore) -> ClipStore:
-        """A store with the joints of the model: itself, or retargeted where its layout is another.
+        """The store in the model's layout: itself, or retargeted.
 
         Raises:
             KinemeError: a joint of the model cannot be placed among those of the store.
+
+        >>> import kineme
+        >>> store = kineme.open_store(example_store)
+        >>> kineme.load(example_run).fitted(store) is store
+        True
         """
         if store.layout == self.shape.layout:
             return store
@@ -220,10 +242,13 @@ class Model:
         return RetargetedStore(store, self.shape.layout)
 
     def check(self, store: ClipStore, *, allow_preprocessing: bool = False) -> None:
-        """Refuses a store whose clips are not what the encoder was trained on.
+        """Checks that a store holds clips like those the encoder was trained on.
 
         Raises:
             KinemeError: another layout, more bodies, or, unless allowed, other units or preprocessing.
+
+        >>> import kineme
+        >>> kineme.load(example_run).check(kineme.open_store(example_store))
         """
         shape, manifest = self.shape, store.manifest
         if store.layout != shape.layout:
@@ -232,7 +257,7 @@ class Model:
             )
             raise KinemeError(
                 f"{store.path}: its layout is {store.layout.name}, the encoder's {shape.layout.name}{same}; "
-                "set map_joints to find the encoder's joints among the store's by their names"
+                "set `map_joints` to find the encoder's joints among the store's by name"
             )
         if store.bodies > shape.bodies:
             raise KinemeError(
@@ -244,19 +269,19 @@ class Model:
         if manifest.preprocessing != self.preprocessing:
             raise KinemeError(
                 f"{store.path}: was prepared by {manifest.preprocessing.id}, the encoder was trained on "
-                f"{self.preprocessing.id}; prepare it alike, or set allow_preprocessing to go on"
+                f"{self.preprocessing.id}; prepare it alike, or set `allow_preprocessing`"
             )
         if self.units not in (None, manifest.units):
             raise KinemeError(
                 f"{store.path}: is in {manifest.units}, the encoder was trained on {self.units}; prepare it "
-                "alike, or set allow_preprocessing to go on"
+                "alike, or set `allow_preprocessing`"
             )
 
     def _prepared(self, source: Source) -> Clips:
-        """Raw clips, prepared as those of a store would be and brought into the model's layout."""
+        """Raw clips, preprocessed and brought into the model's layout."""
         units = self.preprocessing.units(source.units)
         if self.units not in (None, units):
-            raise KinemeError(f"{source.name}: is in {units}, and the model was trained on {self.units}")
+            raise KinemeError(f"{source.name}: is in {units}, but the model was trained on {self.units}")
         shape, parts = self.shape, []
         weights = None
         if source.layout != shape.layout:
@@ -271,7 +296,7 @@ class Model:
                 raise KinemeError(f"{clip.name}: {error}") from error
             if xyz[:, shape.bodies :].any():
                 raise KinemeError(
-                    f"{clip.name}: shows {xyz.shape[1]} bodies, and the encoder reads {shape.bodies}"
+                    f"{clip.name}: shows {xyz.shape[1]} bodies, but the encoder reads {shape.bodies}"
                 )
             xyz = xyz[:, : shape.bodies]
             parts.append(np.pad(xyz, ((0, 0), (0, shape.bodies - xyz.shape[1]), (0, 0), (0, 0))))
@@ -282,16 +307,16 @@ class Model:
 def load(
     path: str | Path, *, system: str | None = None, layout: str | Layout | None = None, stream: str = "joint"
 ) -> Model:
-    """A pre-trained model: of a run, of its `model.safetensors`, or of a published program's checkpoint.
+    """Loads a pre-trained model: a run, its `model.safetensors`, or a published program's checkpoint.
 
     Args:
-        path: a run directory, a safetensors file, or an authors' checkpoint as PyTorch saves it.
-        system: `aimclr`, `usdrl` or `scdnet`, of an authors' checkpoint; by default the one it fits.
-        layout: of an authors' checkpoint, where the number of joints does not tell.
-        stream: of an authors' checkpoint; the file does not say.
+        path: a run directory, a safetensors file, or the authors' checkpoint (.pt, .pth, .tar).
+        system: of an authors' checkpoint: `aimclr`, `usdrl` or `scdnet`; default the one that fits.
+        layout: of an authors' checkpoint, if the number of joints is ambiguous.
+        stream: of an authors' checkpoint, which does not say.
 
     Raises:
-        KinemeError: nothing is there, the file is damaged, or it is neither.
+        KinemeError: the file is missing or damaged, or none of these.
 
     >>> import kineme
     >>> kineme.load(example_run).method
@@ -305,10 +330,10 @@ def load(
 
 
 def load_run(path: str | Path) -> Model:
-    """The model of a run directory, or of one safetensors file.
+    """The model of a run directory or a safetensors file.
 
     Raises:
-        KinemeError: nothing is there, the file is damaged or was not written by Kineme.
+        KinemeError: the file is missing, damaged, or was not written by Kineme.
     """
     path = Path(path)
     file = path / WEIGHTS if path.is_dir() else path
@@ -349,7 +374,7 @@ def from_authors(
     stream: str = "joint",
     split: str = "xsub",
 ) -> Model:
-    """The model of a published program's checkpoint; what leaves no trace in the weights is as published.
+    """The model of a published program's checkpoint; settings that weights do not reveal are as published.
 
     Raises:
         KinemeError: the file cannot be read, or its keys fit no known system.
@@ -362,11 +387,11 @@ def from_authors(
             wrong.append(error)
     if system:
         raise wrong[0]
-    raise KinemeError(f"{path}: its weights are those of none of {', '.join(SYSTEMS)}; name the system")
+    raise KinemeError(f"{path}: its weights fit none of {', '.join(SYSTEMS)}; set `system` to see why")
 
 
 def _of_method(system: str, method: Method, stream: str, split: str) -> Model:
-    """A published method with the protocols and the preprocessing of its recipe."""
+    """A published method with the protocols and preprocessing of its recipe."""
     encoder = method.encoder
     encoder.shape = replace(encoder.shape, stream=stream)
     settings = encoder_settings(method)
@@ -391,7 +416,7 @@ def _of_method(system: str, method: Method, stream: str, split: str) -> Model:
 
 
 def random_like(model: Model, seed: int) -> Model:
-    """The same encoder as it was before training: freshly initialised from a seed."""
+    """The same encoder before training, initialised from a seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = build_encoder(model.config["encoder"], model.shape).eval()
@@ -399,7 +424,7 @@ def random_like(model: Model, seed: int) -> Model:
 
 
 def with_encoder(model: Model, encoder: Encoder) -> Model:
-    """The same with another encoder, in evaluation mode."""
+    """The model with another encoder, in evaluation mode."""
     return replace(model, encoder=encoder.eval(), weights=fingerprint(encoder))
 
 
@@ -412,19 +437,19 @@ def _opened(path: Path, layout: str | Layout | None, options: Mapping[str, Any])
     """A file or folder of recordings: an .npz container, or poses."""
     if path.suffix == ".npz" and is_container(path):
         if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
-            raise KinemeError(f"{given[0]}: a container says itself what its clips are; leave it out")
+            raise KinemeError(f"`{given[0]}` has no effect on a container, which describes itself; drop it")
         return open_container(path)
     if isinstance(layout, Layout):
-        raise KinemeError("layout: of files, name it or pass the path of a layout file")
+        raise KinemeError("`layout`: name it or pass a layout file, for files of poses")
     return open_poses(path, layout=layout, **options)
 
 
 def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:
-    """The middle `crop` of each clip as an encoder of this shape takes it: (N, C, T, V, M)."""
+    """The middle share `crop` of each clip, in an encoder's shape: (N, C, T, V, M)."""
     start, length = centre_window(clips.length, crop)
     return shape.take(clips.resize(shape.frames, start, length))
 
 
 def default_device() -> str:
-    """A GPU if there is one."""
+    """`cuda` if there is a GPU."""
     return "cuda" if torch.cuda.is_available() else "cpu"

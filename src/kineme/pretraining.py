@@ -1,4 +1,4 @@
-"""Pre-training as a function: a recipe and a store in, a run directory and a `Model` out."""
+"""Pre-training as a function: from a recipe and a store to a run directory and a `Model`."""
 
 from __future__ import annotations
 
@@ -33,23 +33,22 @@ def pretrain(
     """Trains an encoder without labels, into a run directory.
 
     Args:
-        config: all settings; or a recipe, as a path or by the name of one that comes with Kineme. Left out
-            where a run is resumed.
+        config: all settings; or a recipe, by path or by the name of a built-in one. None to resume with the
+            run's own.
         out: the run directory.
-        store: clip store to train on, in place of the settings' own.
-        overrides: settings that replace those of a recipe, such as `--train.epochs=10`.
-        resume: continue from the last checkpoint; a run that was interrupted ends with the same weights as
-            one that was not.
-        overwrite: replace a run that is there, once the new one has saved a checkpoint.
-        callbacks: Lightning callbacks, beside Kineme's own.
-        loggers: Lightning loggers, beside those of `train.loggers`.
+        store: clip store to train on; replaces `data.store`.
+        overrides: settings that override those of a recipe, such as `--train.epochs=10`.
+        resume: continue from the last checkpoint; ends with the same weights as an uninterrupted run.
+        overwrite: replace an existing run, as soon as the new one has saved a checkpoint.
+        callbacks: Lightning callbacks, besides Kineme's own.
+        loggers: Lightning loggers, besides those of `train.loggers`.
 
     Returns:
-        the model, as of the last checkpoint.
+        the model at the last checkpoint.
 
     Raises:
-        KinemeError: a setting does not fit the clips, `out` is in the way or in use, a loss is not finite, or
-            a disk is full.
+        KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, or the disk is
+            full.
 
     >>> import kineme
     >>> short = ["--train.epochs=1", "--train.batch_size=4", "--encoder.hidden=16"]
@@ -63,7 +62,7 @@ def pretrain(
     if resume and config is None:
         config = load_run_config(run)
     if config is None:
-        raise KinemeError("name a recipe, or pass the settings: pretrain(config, out)")
+        raise KinemeError("name a recipe or pass a Config: pretrain(config, out)")
     settings = config if isinstance(config, Config) else load_config(find_recipe(str(config)), overrides)
     if store is not None:
         settings = replace(settings, data=replace(settings.data, store=str(store)))

@@ -1,4 +1,4 @@
-"""How library code tells how far it is: a hook that callers may pass, such as a command's progress bar."""
+"""The progress hook of library code, such as a command's progress bar."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called as work goes on, with what is done and what there is in all, in one unit (clips, frames)."""
+    """Called with the work done and in total, in one unit (clips, frames)."""
 
     def __call__(self, done: int, total: int) -> None:
-        """Takes note; must return at once."""
+        """Must return quickly."""
 
 
 def silent(done: int, total: int) -> None:
-    """The progress of callers that do not ask."""
+    """Reports nothing."""
+
+
+def within(progress: Progress, before: int, total: int) -> Progress:
+    """The hook for one part of the work: `before` units of the `total` come before it."""
+    return lambda done, _: progress(before + done, total)

@@ -1,10 +1,10 @@
 """Registries: methods, encoders, preprocessings, metrics and sources by name, open to other packages.
 
-A name is looked up among four, in this order:
+A name is looked up in this order:
 
-1. what `register` was called with in this process,
-2. what Kineme brings, imported when it is asked for,
-3. entry points of installed packages, such as `[project.entry-points."kineme.methods"]`,
+1. registered in this process by `register`,
+2. built in, imported on demand,
+3. an entry point of an installed package, such as `[project.entry-points."kineme.methods"]`,
 4. a dotted path, such as `my_package.my_module.MyMethod`.
 """
 
@@ -24,14 +24,19 @@ Entry = TypeVar("Entry")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Name → class or function of one kind.
-
-    Iterating gives the names that are known without a dotted path.
+    """Name → class or function of one kind. Iterates over the names that need no dotted path.
 
     Args:
-        kind: what it holds, for messages, such as `method`.
-        builtin: name → dotted path of what Kineme brings.
-        base: what every class in it derives from; without it, whatever can be called will do.
+        kind: what it holds, such as `method`; entry points are in the group `kineme.methods`.
+        builtin: name → dotted path.
+        base: base class of its classes; None admits any callable.
+
+    >>> averages = Registry("average", {"median": "statistics.median"})
+    >>> @averages.register("midrange")
+    ... def midrange(values):
+    ...     return (min(values) + max(values)) / 2
+    >>> list(averages), averages["midrange"]([1, 2, 9]), averages["statistics.mean"]([1, 2, 9])
+    (['median', 'midrange'], 5.0, 4)
     """
 
     def __init__(self, kind: str, builtin: Mapping[str, str], base: type | None = None) -> None:
@@ -41,25 +46,25 @@ class Registry(Mapping[str, T], Generic[T]):
         self._registered: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
-        """Decorator that makes a class or function known under a name.
+        """Decorator that registers a class or function under a name.
 
         Raises:
-            KinemeError: the name is taken, or the class derives from something else.
+            KinemeError: the name is taken, or the class has the wrong base.
         """
 
         def add(entry: Entry) -> Entry:
             if self._registered.get(name, entry) is not entry or name in self._builtin:
-                raise KinemeError(f"a {self.kind} called {name!r} is registered already; choose another name")
+                raise KinemeError(f"a {self.kind} called {name!r} is already registered; choose another name")
             self._registered[name] = self._checked(entry, name)
             return entry
 
         return add
 
     def __getitem__(self, name: str) -> T:
-        """What a name or dotted path stands for.
+        """The class or function of a name or dotted path.
 
         Raises:
-            KinemeError: nothing is known by this name (the nearest is named), or it cannot be imported.
+            KinemeError: the name is unknown (the nearest one is suggested), or cannot be imported.
         """
         if name in self._registered:
             return self._registered[name]
@@ -86,7 +91,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(list(iter(self)))
 
     def name_of(self, entry: object) -> str:
-        """The name that gives this class or function back; its dotted path where it has no other."""
+        """The name that finds this class or function; its dotted path if it has no other."""
         path = _path_of(entry)
         named = {**self._builtin, **{name: point.value for name, point in self._entry_points.items()}}
         for name, known in named.items():
@@ -104,13 +109,13 @@ class Registry(Mapping[str, T], Generic[T]):
         except (ImportError, AttributeError, ValueError) as error:
             hint = did_you_mean(path, self)
             raise KinemeError(
-                f"{self.kind} {path}: cannot be imported ({error}); write the dotted path of a class in a "
-                f"module that Python finds{hint}"
+                f"{self.kind} {path}: cannot be imported ({error}); write the dotted path of a class in an "
+                f"importable module{hint}"
             ) from error
 
     def _checked(self, entry: Any, name: str) -> T:
         if self._base is not None and not (isinstance(entry, type) and issubclass(entry, self._base)):
-            raise KinemeError(f"{self.kind} {name}: is no subclass of {_path_of(self._base)}")
+            raise KinemeError(f"{self.kind} {name}: is not a subclass of {_path_of(self._base)}")
         if not callable(entry):
             raise KinemeError(f"{self.kind} {name}: is neither a class nor a function")
         return cast(T, entry)

@@ -1,4 +1,4 @@
-"""Streams: what of a clip a network looks at - its joints, its bones, or their motion."""
+"""Streams, the input modalities: joints, bones, or the motion of joints."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ STREAMS = ("joint", "bone", "motion")
 def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
     """Joint positions (N, C, T, V, M) → a stream of the same shape.
 
-    `joint` is the clip itself; `bone` each joint minus its parent, zero at the root; `motion` each frame's
-    difference to the next, zero in the last.
+    `joint` is the clip itself; `bone` is each joint minus its parent, zero at the root; `motion` is the
+    difference to the next frame, zero in the last.
 
     Raises:
         KinemeError: no such stream.
+
+    >>> hand = Layout.from_names("hand", ["wrist", "tip"], [None, "wrist"])
+    >>> clips = torch.tensor([[0.0, 1.0], [0.5, 3.0]]).view(1, 1, 2, 2, 1)  # two frames of two joints
+    >>> to_stream(clips, "bone", hand).view(2, 2).tolist()
+    [[0.0, 1.0], [0.0, 2.5]]
+    >>> to_stream(clips, "motion", hand).view(2, 2).tolist()
+    [[0.5, 2.0], [0.0, 0.0]]
     """
     if stream == "joint":
         return clips
@@ -30,13 +37,17 @@ def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
         motion = torch.zeros_like(clips)
         torch.sub(clips[:, :, 1:], clips[:, :, :-1], out=motion[:, :, :-1])
         return motion
-    raise KinemeError(f"{stream}: no such stream; streams are {', '.join(STREAMS)}")
+    raise KinemeError(f"{stream}: no such stream; choose {', '.join(STREAMS)}")
 
 
 def take_joints(clips: Tensor, source: Tensor) -> Tensor:
-    """The joints `source` (N, V), or (1, V) for all clips alike, in that order.
+    """The joints `source` of clips (N, C, T, V, M) in that order: (N, V), or (1, V) for all clips.
 
-    Joints and bodies are gathered as one axis: rows of V·M numbers go four times faster than rows of M.
+    Joints and bodies are gathered as one axis: rows of V·M numbers are four times faster than rows of M.
+
+    >>> clips = torch.tensor([10.0, 20.0, 30.0]).view(1, 1, 1, 3, 1)
+    >>> take_joints(clips, torch.tensor([[2, 0, 1]])).flatten()
+    tensor([30., 10., 20.])
     """
     bodies = torch.arange(clips.shape[4], device=source.device)
     places = (source[..., None] * len(bodies) + bodies).flatten(1)

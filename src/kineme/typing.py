@@ -1,4 +1,4 @@
-"""Type aliases that all rooms share."""
+"""Shared type aliases."""
 
 from __future__ import annotations
 

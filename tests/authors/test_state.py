@@ -124,5 +124,5 @@ def test_the_layout_follows_from_the_joints_where_it_can() -> None:
     assert layout_of(3, STICK) is STICK
     with pytest.raises(KinemeError, match="4 joints, layout 'stick3' 3"):
         layout_of(4, STICK)
-    with pytest.raises(KinemeError, match="4 joints; say which layout"):
+    with pytest.raises(KinemeError, match="4 joints; set `layout`"):
         layout_of(4, None)

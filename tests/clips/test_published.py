@@ -69,9 +69,9 @@ class Counted(ClipStore):
     ("source", "count", "told"),
     [
         ("ntu60", 56_578, "56,578 clips: as published"),
-        ("ntu60", 56_880, "56,880 clips: as published, the 302 incomplete ones among them"),
+        ("ntu60", 56_880, "56,880 clips: as published, including the 302 incomplete ones"),
         ("ntu120", 113_945, "113,945 clips: as published"),
-        ("ntu120", 114_480, "114,480 clips: as published, the 535 incomplete ones among them"),
+        ("ntu120", 114_480, "114,480 clips: as published, including the 535 incomplete ones"),
     ],
 )
 def test_the_authors_lists_of_incomplete_clips_are_known(source: str, count: int, told: str) -> None:
@@ -82,6 +82,11 @@ def test_the_authors_lists_of_incomplete_clips_are_known(source: str, count: int
 def test_videos_are_counted_however_they_are_cut(tmp_path: Path, names: list[str]) -> None:
     made = store(tmp_path, "pkummd1", [Clip(name, np.ones((1, 1, 2, 3))) for name in names])
     assert compare(made) == ["2 videos: 1,074 fewer than the published 1,076"]
+
+
+def test_one_video_is_singular(tmp_path: Path) -> None:
+    made = store(tmp_path, "pkummd1", [Clip("0002-L", np.ones((1, 1, 2, 3)))])
+    assert compare(made) == ["1 video: 1,075 fewer than the published 1,076"]
 
 
 def test_of_other_sources_nothing_is_told(tmp_path: Path) -> None:

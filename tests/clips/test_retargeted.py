@@ -114,5 +114,5 @@ def test_bodies_that_a_clip_lacks_stay_zero(tmp_path):
 def test_joints_that_cannot_be_placed_are_named(tmp_path):
     robot = Layout.from_names("robot", ["hip", "claw"], [None, 0])
     store = write(tmp_path / "ntu", NTU, "plain", recordings(NTU))
-    with pytest.raises(KinemeError, match="'robot' could be placed: claw; "):
+    with pytest.raises(KinemeError, match="to place these of 'robot': claw; "):
         RetargetedStore(store, robot)

@@ -144,18 +144,18 @@ def test_lists_that_come_with_the_clips_say_who_trains_and_who_tests(tmp_path: P
 @pytest.mark.parametrize(
     ("name", "part", "reason"),
     [
-        ("xsubject", "train", "no split is called 'xsubject'; there are all, xsub"),
-        ("subjects:", "train", "no split is called 'subjects:'"),
-        ("xsub", "train", "'xsub' is a split of NTU RGB+D and PKU-MMD, and the source is 'handmade'"),
-        ("xset", "train", "not every clip has a setup"),
+        ("xsubject", "train", "unknown split 'xsubject'; there are all, xsub"),
+        ("subjects:", "train", "unknown split 'subjects:'"),
+        ("xsub", "train", "'xsub' is a split of NTU RGB+D and PKU-MMD, but the source is 'handmade'"),
+        ("xset", "train", "some clips have no setup"),
         ("odd-even", "train", "one is called 'mm'"),
-        ("leave:", "train", "no split is called 'leave:'"),
+        ("leave:", "train", "unknown split 'leave:'"),
         ("leave:1,9", "train", "has no subject '9'; there are 1, mm"),
         ("leave:1,mm", "train", "split 'leave:1,mm' leaves no clips to train on"),
         ("subjects:1,9", "train", "has no subject '9'; there are 1, mm"),
         ("cameras:2", "train", "has no camera '2'; there are 1"),
         ("cameras:1", "test", "split 'cameras:1' leaves no clips to test on"),
-        ("all", "validation", "the parts train and test, not 'validation'"),
+        ("all", "validation", "part: is 'validation'; it must be train or test"),
     ],
 )
 def test_splits_that_a_store_cannot_give_are_refused(
@@ -169,5 +169,5 @@ def test_splits_that_a_store_cannot_give_are_refused(
 
 def test_unnamed_subjects_are_refused(tmp_path: Path) -> None:
     store = store_of(tmp_path, [{"subject": "1"}, {}])
-    with pytest.raises(KinemeError, match="not every clip has a subject"):
+    with pytest.raises(KinemeError, match="some clips have no subject"):
         split_rows(store, "odd-even", "train")

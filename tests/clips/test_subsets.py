@@ -65,5 +65,5 @@ def test_clips_without_a_label_are_never_drawn() -> None:
 
 @pytest.mark.parametrize(("fraction", "seed"), [(0.0, 0), (1.1, 0), (float("nan"), 0), (0.1, -1)])
 def test_impossible_shares_and_seeds_are_refused(fraction: float, seed: int) -> None:
-    with pytest.raises(KinemeError, match=r"over 0 and at most 1|0 or more"):
+    with pytest.raises(KinemeError, match=r"above 0 and at most 1|at least 0"):
         label_subset(ROWS, LABELS, fraction, seed)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Settings
 from evaluation.detection.recordings import write_recordings
 
+from conftest import Settings
 from kineme.__main__ import main
 from kineme.evaluation.detection.predictions import Detections
-from kineme.training.run import pretrain
+from kineme.training.run import train
 
-QUICK = ["--window", "8", "--baselines", "false"]
+QUICK = ["--window", "8", "--no-baselines"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """AimCLR on windows of the recordings, one epoch."""
     path = tmp_path_factory.mktemp("runs") / "run"
-    pretrain(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), path)
+    train(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), path)
     return path
 
 
@@ -70,13 +70,13 @@ def test_fine_tuning_has_its_own_file(run: Path) -> None:
 
 def test_tokens_of_an_encoder_without_any_are_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     error = refused(capsys, "evaluate", "detect", str(run), *QUICK, "--kind", "tokens")
-    assert "STGCN has no features of frames; leave out --kind tokens" in error
+    assert "STGCN has no features of frames; set --kind to centred" in error
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--epochs", "3"], "pass --finetune"),
+        (["--epochs", "3"], "set --finetune"),
         (["--window", "1"], "--window: is 1; it must be at least 2"),
         (["--window", "16", "--step", "17"], "--step: is 17; it must be at least 1 and at most 16"),
         (["--context", "-1"], "--context: is -1; it must be at least 0"),
@@ -99,7 +99,7 @@ def test_trimmed_clips_have_nothing_to_be_detected(
 def test_without_a_detector_nothing_is_found(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretrain(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), tmp_path / "run")
+    train(Settings(store)(data_split="odd-even", data_window=16, train_epochs=1), tmp_path / "run")
     capsys.readouterr()  # what training said
     error = refused(capsys, "detect", str(tmp_path / "run"), "--store", str(store))
     assert "detect.safetensors: no such detector; train one with `kineme evaluate detect RUN`" in error

@@ -2,24 +2,28 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from kineme.__main__ import USAGE_ERROR, main
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear, transfer
+from kineme.config import load_config
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
-from kineme.evaluation import finetune
+from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import RANDOM, RAW, Predictions, Result
 from kineme.layouts import Layout
 from kineme.metrics.accuracy import top_k
 from kineme.model import load_run
+from kineme.packaged import find_recipe
 from kineme.preprocessing import Preprocessing, get_preprocessing
 
 PLAIN = get_preprocessing("plain")
@@ -51,7 +55,12 @@ def write_store(
 
 
 def write_run(
-    path: Path, store: Path, *, split: str = "odd-even", preprocessing: Preprocessing = PLAIN
+    path: Path,
+    store: Path,
+    *,
+    split: str = "odd-even",
+    preprocessing: Preprocessing = PLAIN,
+    **protocols: Any,
 ) -> Path:
     path.mkdir()
     settings = {"name": "sttr", "hidden": 8, "depth": 1}
@@ -60,6 +69,7 @@ def write_run(
         "train": {"seed": 0},
         "method": {"name": "usdrl"},
         "encoder": settings,
+        "evaluate": {**asdict(load_config(find_recipe("usdrl-small")).evaluate), **protocols},
     }
     with torch.random.fork_rng():
         torch.manual_seed(1)
@@ -107,14 +117,13 @@ def test_knn_reports_the_ranking(run):
     assert low < scores["mAP"].value < high
 
 
-def test_classes_that_nobody_trains_are_left_out_of_the_ranking(tmp_path, capsys):
+def test_classes_that_nobody_trains_are_left_out_of_the_ranking(tmp_path, caplog):
     def label(i: int) -> int:
         return 5 if i // 12 == 3 and i % 6 == 0 else i % 5  # class 5: in clips 36 and 42, of subject 4
 
     run = write_run(tmp_path / "run", write_store(tmp_path / "moves", label=label))
     knn(run, baselines=False)
-    said = capsys.readouterr().err
-    assert "2 test clips are of classes that no training clip has: recall and mAP are of the other 22" in said
+    assert "no training clip has: recall and mAP are computed on the remaining 22" in caplog.messages[-1]
     result = Result.from_json(run / "results" / "knn.json")
     sought = [label(i) for i in range(48) if i // 12 in (1, 3)]
     assert (len(sought), sought.count(5)) == (24, 2)
@@ -183,23 +192,33 @@ def test_the_weights_file_stands_for_its_run(run):
 
 def test_what_differs_from_the_pre_training_is_in_the_name(run, tmp_path):
     knn(run, baselines=False)
-    knn(run, split="subjects:1,2", k=3, seed=2, baselines=False)
-    knn(run, store=write_store(tmp_path / "others"), baselines=False)
-    knn(run, store=tmp_path / "moves", split="odd-even", baselines=False)  # spelt out, but the same
+    knn(run, k=3, seed=2, baselines=False, options=TaskOptions(split="subjects:1,2"))
+    knn(run, baselines=False, options=TaskOptions(write_store(tmp_path / "others")))
+    spelt_out = TaskOptions(tmp_path / "moves", "odd-even")
+    knn(run, baselines=False, options=spelt_out)
     names = {path.name for path in (run / "results").glob("*.json")}
     assert names == {"knn.json", "knn-subjects-1-2-k3-seed2.json", "knn-others.json"}
 
 
-def test_test_clips_seen_in_pre_training_are_told_and_left_out_if_asked(tmp_path, capsys):
+def test_test_clips_seen_in_pre_training_are_told_and_left_out_if_asked(tmp_path, caplog):
     run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), split="subjects:1,2,3")
     knn(run, baselines=False)
-    assert "warning" not in capsys.readouterr().err
-    knn(run, split="odd-even", baselines=False)  # tests on subjects 2 and 4
-    assert "warning: 12 of 24 test clips were seen in pre-training" in capsys.readouterr().err
-    knn(run, split="odd-even", leave_out_overlap=True, baselines=False)
+    assert not caplog.messages
+    knn(run, baselines=False, options=TaskOptions(split="odd-even"))  # tests on subjects 2 and 4
+    assert "12 of 24 test clips were seen in pre-training" in caplog.text
+    knn(run, baselines=False, options=TaskOptions(split="odd-even", leave_out_overlap=True))
     results = [Result.from_json(run / "results" / f"knn-odd-even{end}.json") for end in ("", "-unseen")]
     assert [result.test_clips for result in results] == [24, 12]
     assert [result.train_clips for result in results] == [24, 24]
+
+
+def test_the_recipe_of_the_run_sets_the_probe(tmp_path):
+    own = {"lr": 0.5, "batch_size": 7, "epochs": 5, "milestones": [3]}
+    run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), linear=own)
+    linear(run, baselines=False)
+    result = Result.from_json(run / "results" / "linear.json")
+    assert result.settings == {**own, "init_std": None}
+    assert result.scores["last"].epoch == 5
 
 
 def test_a_learning_rate_of_ones_own_is_used_and_recorded(run):
@@ -210,17 +229,11 @@ def test_a_learning_rate_of_ones_own_is_used_and_recorded(run):
     assert Result.from_json(run / "results" / "linear.json").scores["last"] != result.scores["last"]
 
 
-def test_a_store_without_labels_is_refused(run, tmp_path):
-    store = write_store(tmp_path / "unlabelled", labelled=False)
-    with pytest.raises(KinemeError, match="unlabelled: its clips have no labels"):
-        knn(run, store=store)
-
-
-def test_a_split_without_a_test_part_is_refused(tmp_path):
+def test_a_split_without_a_test_part_needs_another(tmp_path):
     run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), split="all")
-    with pytest.raises(KinemeError, match=r"'all' has no test part of its own.*pass another --split"):
+    with pytest.raises(KinemeError, match=r"'all' tests on clips that it trains on; choose another `split`"):
         linear(run)
-    knn(run, split="odd-even", baselines=False)
+    knn(run, baselines=False, options=TaskOptions(split="odd-even"))
 
 
 def test_a_store_of_another_preprocessing_is_refused_unless_allowed(run, tmp_path):
@@ -228,34 +241,26 @@ def test_a_store_of_another_preprocessing_is_refused_unless_allowed(run, tmp_pat
     with pytest.raises(
         KinemeError, match=r"prepared by plain\(facing=True\), the encoder was trained on plain;"
     ):
-        knn(run, store=store)
-    knn(run, store=store, allow_preprocessing=True, baselines=False)
+        knn(run, options=TaskOptions(store))
+    knn(run, baselines=False, options=TaskOptions(store, allow_preprocessing=True))
     result = Result.from_json(run / "results" / "knn-turned.json")
     assert (result.preprocessing, result.store_preprocessing) == ("plain", "plain(facing=True)")
 
 
 def test_a_store_that_is_gone_is_named(run, tmp_path):
     (tmp_path / "moves").rename(tmp_path / "moved")
-    with pytest.raises(
-        KinemeError, match="moves, the store of the pre-training, is not there any more; pass --store"
-    ):
+    with pytest.raises(KinemeError, match="moves, the store of its pre-training, is gone; pass `store`"):
         knn(run)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_refused(run):
-    with pytest.raises(KinemeError, match="no GPU"):
-        knn(run, device="cuda")
 
 
 def test_transfer_measures_both_on_another_data_set(run, tmp_path):
     other = write_store(tmp_path / "others", label=lambda i: 5 - i % 6)
-    transfer(run, store=other)
+    transfer(run, options=TaskOptions(other))
     found = Result.from_json(run / "results" / "transfer-others.json")
     assert list(found.scores) == ["logistic", "last", "best", "knn", "recall@5", "recall@10", "mAP"]
     assert (found.store, found.detailed, found.settings["knn"]) == ("others", "last", {"k": 1})
-    linear(run, store=other)
-    knn(run, store=other)
+    linear(run, options=TaskOptions(other))
+    knn(run, options=TaskOptions(other))
     alone = [Result.from_json(run / "results" / f"{name}-others.json") for name in ("linear", "knn")]
     assert found.scores == {**alone[0].scores, **alone[1].scores}
     assert found.baselines[RAW] == {**alone[0].baselines[RAW], **alone[1].baselines[RAW]}
@@ -263,9 +268,13 @@ def test_transfer_measures_both_on_another_data_set(run, tmp_path):
     assert top_k(predictions.scores["last"], predictions.labels) == found.scores["last"].value
 
 
-def test_transfer_fine_tunes_when_asked(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(finetune.SETTINGS, "usdrl", replace(finetune.SETTINGS["usdrl"], epochs=2))
-    transfer(run, store=write_store(tmp_path / "others"), finetune=True, baselines=False)
+def test_transfer_fine_tunes_when_asked(tmp_path):
+    run = write_run(
+        tmp_path / "run",
+        write_store(tmp_path / "moves"),
+        finetune={"lr": 5e-4, "epochs": 2, "milestones": []},
+    )
+    transfer(run, finetune=True, baselines=False, options=TaskOptions(write_store(tmp_path / "others")))
     names = {path.name for path in (run / "results").glob("*.json")}
     assert names == {"transfer-others.json", "finetune-others.json"}
     tuned = Result.from_json(run / "results" / "finetune-others.json")
@@ -273,8 +282,45 @@ def test_transfer_fine_tunes_when_asked(run, tmp_path, monkeypatch):
 
 
 def test_transfer_is_to_another_store(run):
-    with pytest.raises(KinemeError, match=r"another data set than that of the pre-training; pass --store"):
+    with pytest.raises(KinemeError, match=r"another data set than that of the pre-training; pass `store`"):
         transfer(run)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["transfer"], "another data set than that of the pre-training; pass --store"),
+        (["linear", "--lr", "0"], "--lr is 0.0; it must be above 0"),
+        (["knn", "--split", "all"], "choose another --split"),
+        (["knn", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),
+        (["finetune", "--batch-size", "0"], "--batch-size is 0; it must be above 0"),
+        (["finetune", "--seed", "-1"], "--seed: is -1; it must be at least 0"),
+        (["semi", "--seeds", "0"], "set --seeds to at least 1"),
+        (["detect", "--epochs", "3"], "--epochs and --lr are of fine-tuning; set --finetune"),
+    ],
+)
+def test_mistakes_name_the_options_of_the_command_line(run, capsys, words, reason):
+    assert main(["evaluate", words[0], str(run), *words[1:]]) == USAGE_ERROR
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert reason in said
+
+
+def test_options_are_those_of_the_dataclass(run, tmp_path, capsys):
+    others = write_store(tmp_path / "others")
+    words = ["--store", str(others), "--split", "subjects:1,2", "--no-baselines", "--leave-out-overlap"]
+    assert main(["evaluate", "knn", str(run), *words]) == 0
+    assert (run / "results" / "knn-others-subjects-1-2-unseen.json").is_file()
+    capsys.readouterr()
+    assert main(["evaluate", "knn", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for option, told in (
+        ("--store", "Clip store to measure on; by default that of the pre-training."),
+        ("--joint-map", "YAML file with the sources of joints that names do not tell"),
+        ("--k", "Number of neighbours that vote."),
+    ):
+        assert option in shown
+        assert told in shown
 
 
 def write_store_of_a_camera(path: Path) -> Path:
@@ -298,19 +344,21 @@ def write_store_of_a_camera(path: Path) -> Path:
 
 def test_a_store_of_another_layout_is_mapped_when_asked(run, tmp_path):
     store = write_store_of_a_camera(tmp_path / "camera")
-    with pytest.raises(KinemeError, match=r"its layout is camera, the encoder's stick; pass --map-joints"):
-        knn(run, store=store)
-    with pytest.raises(KinemeError, match="no joints from which these of 'stick' could be placed: hand;"):
-        knn(run, store=store, map_joints=True)  # whose hand that is, the encoder's layout does not say
+    with pytest.raises(KinemeError, match=r"its layout is camera, the encoder's stick; set `map_joints`"):
+        knn(run, options=TaskOptions(store))
+    with pytest.raises(KinemeError, match="no joints to place these of 'stick': hand;"):
+        knn(
+            run, options=TaskOptions(store, map_joints=True)
+        )  # whose hand that is, the encoder's layout does not say
     (tmp_path / "hands.yaml").write_text("hand: HandLeft\n")
-    knn(run, store=store, joint_map=tmp_path / "hands.yaml")
+    knn(run, options=TaskOptions(store, joint_map=tmp_path / "hands.yaml"))
     found = Result.from_json(run / "results" / "knn-camera-hands.json")
     assert found.joint_map == {
         "hip": {"LeftHip": 0.5, "RightHip": 0.5},
         "neck": {"Neck": 1.0},
         "hand": {"HandLeft": 1.0},
     }
-    knn(run, store=write_store(tmp_path / "same", centred=True))
+    knn(run, options=TaskOptions(write_store(tmp_path / "same", centred=True)))
     same = Result.from_json(run / "results" / "knn-same.json")
     assert same.joint_map is None
     assert found.fingerprint != same.fingerprint
@@ -319,5 +367,5 @@ def test_a_store_of_another_layout_is_mapped_when_asked(run, tmp_path):
 
 
 def test_mapping_joints_changes_nothing_where_they_are_the_encoders_own(run):
-    knn(run, map_joints=True, baselines=False)
+    knn(run, baselines=False, options=TaskOptions(map_joints=True))
     assert Result.from_json(run / "results" / "knn.json").joint_map is None

@@ -1,17 +1,20 @@
 """`kineme fuse` from run directories to one score."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import STICK
 
+from conftest import STICK
 from kineme.__main__ import main
 from kineme.checkpoints import save_encoder
+from kineme.config import load_config
 from kineme.encoders import STTR, ClipShape
 from kineme.evaluation.results import Predictions, Result
 from kineme.metrics.accuracy import top_k
+from kineme.packaged import find_recipe
 from kineme.preprocessing import get_preprocessing
 
 
@@ -22,6 +25,7 @@ def write_run(path: Path, store: Path, stream: str, seed: int) -> Path:
         "train": {"seed": 0},
         "method": {"name": "usdrl"},
         "encoder": {"name": "sttr", "hidden": 8, "depth": 1},
+        "evaluate": asdict(load_config(find_recipe("usdrl-small")).evaluate),
     }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -38,7 +42,7 @@ def runs(tmp_path, moves) -> list[Path]:
 
 def evaluated(runs: list[Path], *options: str) -> list[str]:
     for run in runs:
-        assert main(["evaluate", "linear", str(run), "--baselines", "false", *options]) == 0
+        assert main(["evaluate", "linear", str(run), "--no-baselines", *options]) == 0
     return [str(run) for run in runs]
 
 

@@ -1,32 +1,37 @@
-"""`kineme generate`."""
+"""`kineme generate` from the command line."""
 
-from jsonargparse import auto_cli
+from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from kineme.__main__ import main
 from kineme.clips.store import ClipStore
-from kineme.commands.generate import generate
 
 
-def run(*arguments):
-    return auto_cli(generate, args=[str(argument) for argument in arguments])
-
-
-def test_command_line_makes_the_store_it_names(tmp_path, capsys):
-    run(
-        tmp_path / "toy",
-        "--subjects=2",
-        "--repetitions=1",
-        "--cameras=[1, 3]",
-        "--actions=[bow, sit down]",
-    )
+def test_the_chosen_cameras_and_actions_are_generated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--subjects", "2", "--repetitions", "1", "--cameras", "1", "3", "--actions", "bow", "sit down"]
+    assert main(["generate", str(tmp_path / "toy"), *words]) == 0
     store = ClipStore(tmp_path / "toy")
     assert len(store) == 2 * 2 * 2
     assert store.manifest.class_names == ("bow", "sit down")
     assert set(store.index["camera"].tolist()) == {1, 3}
-    assert "8 clips" in capsys.readouterr().out
+    counts = f"8 clips, {len(store.frames):,} frames, 2 classes"
+    assert capsys.readouterr().out == f"{tmp_path / 'toy'}: {counts}, preprocessing plain\n"
 
 
-def test_untrimmed_store_from_the_command_line(tmp_path):
-    run(tmp_path / "long", "--subjects=1", "--repetitions=1", "--untrimmed=true", "--seconds=16")
+def test_untrimmed_recordings_of_a_chosen_length(tmp_path: Path) -> None:
+    words = ["--subjects", "1", "--repetitions", "1", "--untrimmed", "--seconds", "16"]
+    assert main(["generate", str(tmp_path / "long"), *words]) == 0
     store = ClipStore(tmp_path / "long")
     assert store.index["frames"].tolist() == [480] * 3
     assert store.labels.tolist() == [-1] * 3
+
+
+def test_an_unknown_action_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", str(tmp_path / "toy"), "--actions", "bows"]) == 2
+    assert "'bows' is not one of them; there are wave, clap," in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -85,7 +85,8 @@ def test_recipes_are_listed_without_torch() -> None:
         (["generate", "o", "--actions", "--seed=3"], "--actions needs a value"),
         (["generate"], "missing: OUT; see kineme generate --help"),
         (["generate", "a", "b"], "unexpected argument 'b'; see kineme generate --help"),
-        (["prepare", "ntu", "raw", "out"], "SOURCE is ntu; it must be one of ntu60, ntu120, "),
+        (["convert", "moco", "a", "out"], "SYSTEM is moco; it must be one of aimclr, scdnet, usdrl"),
+        (["prepare", "ntu", "raw", "out"], "unknown source 'ntu'"),
         (["generate", "o", "--seed", "1", "--seed=2"], "--seed is given twice; see kineme generate --help"),
         (["prepare", "ntu60"], "missing: RAW; see kineme prepare --help"),
         (["detect", "run"], "missing: --store; see kineme detect --help"),
@@ -103,7 +104,10 @@ def test_recipes_are_listed_without_torch() -> None:
         ),
         (["evaluate", "knn", "/nowhere"], "/nowhere: no such weights"),
         (["report"], "missing: RUNS; see kineme report --help"),
-        (["report", "/nowhere", "--out", "page.html"], "/nowhere: no run directory (it has no config.yaml)"),
+        (
+            ["report", "/nowhere", "--out", "page.html"],
+            "/nowhere: is not a run directory (it has no",
+        ),
     ],
 )
 def test_mistakes_earn_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:

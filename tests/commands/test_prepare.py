@@ -1,321 +1,41 @@
-"""`kineme prepare`, from files to a store."""
+"""`kineme prepare` from the command line: options go through, and what came of it is printed."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
-from kineme.clips.splits import split_rows
-from kineme.clips.store import Clip, ClipStore
-from kineme.commands.prepare import _SOURCES, prepare
-from kineme.errors import KinemeError
-from kineme.layouts import LAYOUTS
-from kineme.sources import Source
+from kineme.__main__ import main
+from kineme.clips.store import ClipStore
 
-NAMES = [
-    "S001C001P001R001A001",
-    "S001C002P002R001A050",
-    "S002C003P003R002A055",
-    "S017C001P008R002A060",
-    "S018C003P044R001A103",
-]
+NAMES = sorted(path.stem for path in (GOLDEN / "ntu_raw").iterdir())
 
 
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    folder = tmp_path / "raw"
-    shutil.copytree(GOLDEN / "ntu_raw", folder)
-    return folder
-
-
-def damage(raw: Path, name: str) -> None:
-    path = raw / f"{name}.skeleton"
-    path.write_bytes(path.read_bytes()[:5000])
-
-
-def interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def entries(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir())
-
-
-def golden(name: str) -> Any:
-    with np.load(GOLDEN / "preprocess_ntu.npz") as stored:
-        return stored[name]
-
-
-def check_agcn(store: ClipStore) -> None:
-    for row, frames in enumerate(golden("num_frames")[: len(store)]):
-        expected = golden("prenormalized")[row].transpose(1, 3, 2, 0)[:frames]
-        np.testing.assert_allclose(store.clip(row), expected, rtol=0, atol=1e-5)
-
-
-def test_ntu_by_the_default_preprocessing(
-    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    prepare("ntu120", raw, tmp_path / "store")
+def test_a_store_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(GOLDEN / "ntu_raw", tmp_path / "raw")
+    (tmp_path / "list.txt").write_text(NAMES[0])
+    damaged = tmp_path / "raw" / f"{NAMES[1]}.skeleton"
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    words = ["ntu120", str(tmp_path / "raw"), str(tmp_path / "store"), "--preprocessing", "crossclr"]
+    assert main(["prepare", *words, "--ignore", str(tmp_path / "list.txt"), "--skip-bad"]) == 0
     store = ClipStore(tmp_path / "store")
-    assert store.names.tolist() == NAMES
-    check_agcn(store)
-    assert store.manifest.preprocessing.id == "agcn"
-    assert (store.manifest.source, store.layout) == ("ntu120", LAYOUTS["ntu25"])
-    assert store.labels.tolist() == [0, 49, 54, 59, 102]
-    assert store.index["bodies"].tolist() == [1, 2, 2, 1, 1]
-    assert split_rows(store, "xsub", "test").tolist() == [2, 4]
+    assert store.names.tolist() == NAMES[2:]
     printed = capsys.readouterr().out
-    assert (
-        "5 clips, 222 frames, 5 classes, 5 subjects\nlayout ntu25, preprocessing agcn, source ntu120\n"
-        in printed
-    )
+    first, second, _, published, *_ = printed.splitlines()
+    assert first == f"{store.path}: 3 clips, 150 frames, 3 classes, 3 subjects"
+    assert second == "layout ntu25, preprocessing crossclr, source ntu120"
+    assert published == "3 clips: 113,942 fewer than the published 113,945"
+    assert "left out by the ignore list: 1\n" in printed
+    assert f"left out as damaged: 1\n  {damaged}:" in printed
 
 
-def test_ntu_60_leaves_later_actions_out(raw: Path, tmp_path: Path) -> None:
-    prepare("ntu60", raw, tmp_path / "store", preprocessing="crossclr")
-    store = ClipStore(tmp_path / "store")
-    assert store.names.tolist() == NAMES[:4]
-    expected = golden("position_50").transpose(0, 2, 4, 3, 1)
-    np.testing.assert_allclose(store.frames, np.concatenate(expected[:4]), rtol=0, atol=1e-5)
-
-
-def test_several_processes_write_the_same_store(raw: Path, tmp_path: Path) -> None:
-    prepare("ntu120", raw, tmp_path / "one", workers=1)
-    prepare("ntu120", raw, tmp_path / "two", workers=2)
-    one, two = ClipStore(tmp_path / "one"), ClipStore(tmp_path / "two")
-    assert one.manifest.fingerprint == two.manifest.fingerprint
-
-
-def test_ignored_clips_are_left_out(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    damage(raw, NAMES[0])
-    (tmp_path / "list.txt").write_text(
-        f"Clips with missing skeletons:\n\n{NAMES[0]}\n {NAMES[2]}.skeleton \nS009C009P009R009A009\n"
-    )
-    prepare("ntu120", raw, tmp_path / "store", ignore=tmp_path / "list.txt")
-    assert ClipStore(tmp_path / "store").names.tolist() == [NAMES[1], *NAMES[3:]]
-    assert "left out by the --ignore list: 2\n" in capsys.readouterr().out
-
-
-def test_a_bad_file_stops_everything(raw: Path, tmp_path: Path) -> None:
-    damage(raw, NAMES[2])
-    with pytest.raises(KinemeError, match=rf"{NAMES[2]}.skeleton:\d+: expected 12 numbers of joint"):
-        prepare("ntu120", raw, tmp_path / "store")
-    assert not (tmp_path / "store").exists()
-
-
-def test_after_a_bad_file_the_work_goes_on_without_it(
-    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    damage(raw, NAMES[2])
-    with pytest.raises(KinemeError):
-        prepare("ntu120", raw, tmp_path / "store")
-    told = capsys.readouterr().err
-    assert "store: 2 of 5 clips are done and kept; the same command with --skip-bad goes on" in told
-    prepare("ntu120", raw, tmp_path / "store", skip_bad=True)
-    assert "store: goes on after the 2 of 5 clips that are done" in capsys.readouterr().err
-    assert ClipStore(tmp_path / "store").names.tolist() == [*NAMES[:2], *NAMES[3:]]
-    assert entries(tmp_path) == ["raw", "store"]
-
-
-def test_files_that_were_left_out_before_stop_everything_again(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    damage(raw, NAMES[1])
-    monkeypatch.setattr("kineme.clips.writer.StoreWriter._finish", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        prepare("ntu120", raw, tmp_path / "store", skip_bad=True)
-    with pytest.raises(KinemeError, match=f"{NAMES[1]}.skeleton:"):
-        prepare("ntu120", raw, tmp_path / "store")
-
-
-@pytest.mark.parametrize("change", ["preprocessing", "ignored clips", "a file", "a file's date"])
-def test_other_recordings_or_settings_begin_anew(
-    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
-) -> None:
-    damage(raw, NAMES[2])
-    with pytest.raises(KinemeError):
-        prepare("ntu120", raw, tmp_path / "store")
-    options: dict[str, Any] = {"skip_bad": True}
-    if change == "preprocessing":
-        options["preprocessing"] = "crossclr"
-    elif change == "ignored clips":
-        options["ignore"] = tmp_path / "list.txt"
-        options["ignore"].write_text(NAMES[1])
-    elif change == "a file":
-        shutil.copy(raw / f"{NAMES[0]}.skeleton", raw / f"{NAMES[1]}.skeleton")
-    else:
-        os.utime(raw / f"{NAMES[1]}.skeleton", (0, 0))
-    prepare("ntu120", raw, tmp_path / "store", **options)
-    told = capsys.readouterr().err
-    assert "what was begun under this name was of other recordings or settings; begins anew" in told
-    prepare("ntu120", raw, tmp_path / "fresh", **options)
-    one, two = (ClipStore(tmp_path / name).manifest.fingerprint for name in ("store", "fresh"))
-    assert one == two
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_bad_files_are_skipped_and_listed(
-    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: int
-) -> None:
-    damage(raw, NAMES[1])
-    (raw / f"{NAMES[3]}.skeleton").write_text("2\n0\n0\n")  # well-formed, but nobody is there
-    prepare("ntu120", raw, tmp_path / "store", skip_bad=True, workers=workers)
-    assert ClipStore(tmp_path / "store").names.tolist() == [NAMES[0], NAMES[2], NAMES[4]]
-    printed = capsys.readouterr().out
-    assert "left out as damaged: 2\n" in printed
-    assert f"  {raw / NAMES[1]}.skeleton:" in printed
-    assert f"  {NAMES[3]}: no body is present in any frame" in printed
-
-
-def test_only_bad_files_are_no_store(raw: Path, tmp_path: Path) -> None:
-    for name in NAMES:
-        damage(raw, name)
-    with pytest.raises(KinemeError, match=f"{NAMES[0]}.skeleton:"):
-        prepare("ntu120", raw, tmp_path / "store", skip_bad=True)
-    assert not (tmp_path / "store").exists()
-
-
-def container(path: Path, **more: Any) -> Path:
-    rng = np.random.default_rng(0)
-    layout = LAYOUTS["kinect20"]
-    np.savez(
-        path,
-        xyz=rng.normal(size=(12, 20, 3)) + 3,
-        offsets=[0, 5, 12],
-        name=["a", "b"],
-        label=[1, 0],
-        label_names=["wave", "kick"],
-        subject=["1", "2"],
-        view=[0, 0],
-        joint_names=layout.joints,
-        parents=layout.parents,
-        fps=30.0,
-        **more,
-    )
-    return path
-
-
-def test_a_container_by_the_default_preprocessing(tmp_path: Path) -> None:
-    raw = container(tmp_path / "clips.npz")
-    prepare("container", raw, tmp_path / "store")
-    store = ClipStore(tmp_path / "store")
-    with np.load(raw) as stored:
-        xyz = stored["xyz"]
-    np.testing.assert_allclose(store.frames[:, 0], xyz - xyz[:, :1], atol=1e-6)
-    assert (store.manifest.preprocessing.id, store.manifest.source, store.bodies) == ("plain", "clips", 1)
-    assert store.labels.tolist() == [1, 0]
-
-
-def test_preprocessing_parameters_reach_the_manifest(tmp_path: Path) -> None:
-    prepare(
-        "container", container(tmp_path / "clips.npz"), tmp_path / "store", preprocessing="plain(facing=True)"
-    )
-    assert ClipStore(tmp_path / "store").manifest.preprocessing.parameters == {"facing": True}
-
-
-def test_untrimmed_recordings_keep_their_frames(tmp_path: Path) -> None:
-    labels = np.array([0, 1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0])
-    raw = container(tmp_path / "clips.npz", frame_label=labels)
-    prepare("container", raw, tmp_path / "store")
-    store = ClipStore(tmp_path / "store")
-    assert [store.clip_intervals(row) for row in range(2)] == [[(1, 3, 1)], [(0, 3, 1)]]
-    for preprocessing in ("crossclr", "agcn"):
-        with pytest.raises(KinemeError, match=f"preprocessing {preprocessing} moves frames"):
-            prepare("container", raw, tmp_path / "other", preprocessing=preprocessing)
-
-
-def test_a_store_is_replaced_only_when_told(raw: Path, tmp_path: Path) -> None:
-    prepare("ntu120", raw, tmp_path / "store")
-    with pytest.raises(KinemeError, match="exists already"):
-        prepare("ntu120", raw, tmp_path / "store", preprocessing="crossclr")
-    prepare("ntu120", raw, tmp_path / "store", preprocessing="crossclr", overwrite=True)
-    assert ClipStore(tmp_path / "store").manifest.preprocessing.id == "crossclr"
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"preprocessing": "agnc"}, "unknown preprocessing 'agnc'; did you mean agcn?"),
-        ({"raw": Path("nowhere")}, "nowhere: no such folder"),
-        ({"ignore": Path("nolist.txt")}, "nolist.txt: cannot be read as a list of clip names"),
-        ({"workers": 0}, "at least one process"),
-        ({"untrimmed": True}, "--untrimmed is for pkummd1 and pkummd2, not for ntu120"),
-    ],
-)
-def test_mistakes_are_refused_before_anything_is_written(
-    raw: Path, tmp_path: Path, changes: dict[str, Any], reason: str
-) -> None:
-    arguments = {"source": "ntu120", "raw": raw, "out": tmp_path / "store"} | changes
-    with pytest.raises(KinemeError) as refusal:
-        prepare(**arguments)
-    assert reason in str(refusal.value)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["raw"]
-
-
-def test_a_list_that_names_every_clip_leaves_nothing(raw: Path, tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text("\n".join(NAMES))
-    with pytest.raises(KinemeError, match="nothing is left to prepare"):
-        prepare("ntu120", raw, tmp_path / "store", ignore=tmp_path / "list.txt")
-
-
-@pytest.mark.data
-def test_recorded_motion_is_recognised_by_its_nearest_neighbour(tmp_path: Path) -> None:
-    """The published baseline: root-centred joints at 32 frames, odd subjects → even subjects, 81.6 %."""
-    folder = os.environ.get("KINEME_DATA")
-    if not folder:
-        pytest.skip("KINEME_DATA is not set: it names the folder of the recorded data sets")
-    prepare("container", Path(folder) / "utd_mhad.npz", tmp_path / "store")
-    store = ClipStore(tmp_path / "store")
-    from kineme.clips.batches import resident
-
-    clips = resident(store).resize(32).flatten(1).numpy()
-    train, test = split_rows(store, "odd-even", "train"), split_rows(store, "odd-even", "test")
-    squared = (clips[train] ** 2).sum(axis=1) - 2 * clips[test] @ clips[train].T
-    accuracy = (store.labels[train][squared.argmin(axis=1)] == store.labels[test]).mean()
-    assert accuracy == pytest.approx(0.816, abs=0.002)
-
-
-def scored(_: Path) -> Source:
-    """Two clips of COCO joints in an image; in the first, of three bodies, the middle one never appears."""
-    layout = LAYOUTS["coco17"]
-    xyz = np.random.default_rng(0).normal(size=(4, 3, 17, 3)).astype(np.float32)
-    xyz[:, 1] = 0
-    sure = np.broadcast_to(np.array([0.25, 0.5, 0.75])[:, None], (4, 3, 17))
-    clips = [Clip("scored", xyz, confidence=sure), Clip("unscored", xyz[:, :1])]
-    return Source(
-        "scored", layout, (), 30.0, 3, ["scored", "unscored"], clips, lambda clip: clip,
-        confidence=True, units="image heights",
-    )  # fmt: skip
-
-
-@pytest.fixture
-def scored_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Takes the place of containers."""
-    monkeypatch.setitem(_SOURCES, "container", (scored, "plain"))
-    (tmp_path / "raw").mkdir()
-    return tmp_path / "raw"
-
-
-def test_confidences_stay_with_their_bodies(scored_source: Path, tmp_path: Path) -> None:
-    prepare("container", scored_source, tmp_path / "store")
-    store = ClipStore(tmp_path / "store")
-    assert store.confidence is not None
-    assert store.confidence[:4, :, 0].tolist() == [[0.25, 0.75]] * 4  # of the first body and the third
-    assert store.confidence[4:, :, 0].tolist() == [[1, 0]] * 4
-    assert store.manifest.units == "image heights"
-
-
-@pytest.mark.parametrize("preprocessing", ["agcn", "crossclr"])
-def test_preprocessings_that_move_frames_drop_confidences_and_say_so(
-    scored_source: Path, tmp_path: Path, preprocessing: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    prepare("container", scored_source, tmp_path / "store", preprocessing=preprocessing)
-    assert ClipStore(tmp_path / "store").confidence is None
-    told = capsys.readouterr().err
-    assert told.count(f"preprocessing {preprocessing} moves frames, so the store holds no confidences") == 1
+def test_options_of_a_source_reach_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = str(GOLDEN / "ntu_raw")
+    assert main(["prepare", "ntu60", raw, str(tmp_path / "store"), "--axes", "z-up"]) == 2
+    assert "source ntu60 has no option --axes; it takes none" in capsys.readouterr().err
+    assert main(["prepare", "ntu61", raw, str(tmp_path / "store")]) == 2
+    assert "unknown source 'ntu61'; did you mean ntu60?" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

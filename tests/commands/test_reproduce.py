@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_store
 
+from conftest import write_store
 from kineme.__main__ import USAGE_ERROR, main
 from kineme.evaluation.results import Result
 from kineme.model import load_run

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.drawing.player import UNSEEN, Row, head, legend, page, player, scene, timeline
+from kineme.drawing.player import UNSEEN, TimelineRow, head, legend, page, player, scene, timeline
 from kineme.layouts import Layout
 
 STICK = Layout.from_names(
@@ -104,8 +104,8 @@ def test_small_players_have_no_controls() -> None:
 
 def test_bands_lie_where_their_frames_are_and_equal_texts_look_alike() -> None:
     rows = [
-        Row("truth", [(100, 150, "wave"), (180, 400, "bow")]),
-        Row("found", [(0, 120, "bow"), (0, 90, "x")]),
+        TimelineRow("truth", [(100, 150, "wave"), (180, 400, "bow")]),
+        TimelineRow("found", [(0, 120, "bow"), (0, 90, "x")]),
     ]
     html = timeline("a", 200, rows, first=100)
     bands = re.findall(r'left:([\d.]+)%;width:([\d.]+)%;background:var\(--kineme-hue-(\d)\)"', html)
@@ -124,15 +124,15 @@ def test_bands_lie_where_their_frames_are_and_equal_texts_look_alike() -> None:
 
 def test_names_from_strangers_stay_text() -> None:
     evil = '"><script>alert(1)</script>'
-    html = page(
-        evil, player(evil, standing(), STICK, caption=evil) + timeline(evil, 5, [Row(evil, [(0, 2, evil)])])
-    )
+    moving = player(evil, standing(), STICK, caption=evil)
+    actions = timeline(evil, 5, [TimelineRow(evil, [(0, 2, evil)])])
+    html = page(evil, moving, actions, subtitle=evil)
     assert "<script>alert" not in html
     assert html.count("<script") == 1
 
 
 def test_a_page_holds_all_it_needs() -> None:
-    html = page("two", player("a", standing(), STICK) + player("b", standing(), STICK) + legend(2))
+    html = page("two", player("a", standing(), STICK), player("b", standing(), STICK), legend(2))
     assert html.count("<script>") == html.count("<style>") == 1
     assert head() in html
     assert not re.search(r"https?:|src=|@import|url\(", html)

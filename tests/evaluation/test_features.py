@@ -1,7 +1,6 @@
 """Features: what the encoder is shown, what is refused, and that nothing is computed twice."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from kineme.errors import KinemeError
 from kineme.evaluation.features import extract, raw_coordinates
 from kineme.evaluation.linear import logistic
 from kineme.layouts import LAYOUTS, Layout, match_layout
-from kineme.methods import METHODS
 from kineme.metrics.accuracy import top_k
 from kineme.metrics.neighbours import nearest_label
 from kineme.model import Model
@@ -45,14 +43,18 @@ class Flat(Encoder):
         return Features(clip=clips.flatten(1))
 
 
-def pretrained(frames: int = 4, bodies: int = 1, **changes) -> Model:
-    encoder = Flat(ClipShape(STICK, frames, bodies))
+def config(crop: float = 1.0, **encoder) -> dict:
+    """All that features depend on: the crop, and settings of the encoder that its weights do not show."""
+    named = {"data": {}, "method": {"name": "aimclr"}, "encoder": {"name": "stgcn", **encoder}}
+    return {**named, "evaluate": {"crop": crop}}
+
+
+def pretrained(frames: int = 4, bodies: int = 1, stream: str = "joint", **changes) -> Model:
     values = {
-        "encoder": encoder,
-        "method": "aimclr",  # whole clips
+        "encoder": Flat(ClipShape(STICK, frames, bodies, stream)),
+        "method": "aimclr",
         "preprocessing": PLAIN,
-        "stream": "joint",
-        "config": {"encoder": {}},
+        "config": config(),
         "weights": "0" * 64,
         **changes,
     }
@@ -86,9 +88,8 @@ def test_whole_clips_are_resized(store):
     assert (clips[1, 2] == 2).all()
 
 
-def test_the_crop_takes_the_centre(store, monkeypatch):
-    monkeypatch.setattr(METHODS["aimclr"], "crop", 0.5)
-    clips = shown(extract(pretrained(), store, np.array([0])))
+def test_the_crop_takes_the_centre(store):
+    clips = shown(extract(pretrained(config=config(crop=0.5)), store, np.array([0])))
     np.testing.assert_allclose(clips[0, 0, :, 0, 0], [2, 3, 4, 5])
 
 
@@ -131,24 +132,31 @@ def test_a_second_call_reads_the_cache(store, tmp_path):
     [
         {"weights": "1" * 64},
         {"stream": "bone"},
-        {"config": {"encoder": {"heads": 2}}},
+        {"config": config(dropout=0.1)},
+        {"config": config(crop=0.5)},
     ],
-    ids=["weights", "stream", "settings"],
+    ids=["weights", "stream", "settings", "crop"],
 )
 def test_the_cache_knows_what_features_depend_on(store, tmp_path, change):
-    encoder = pretrained()
-    extract(encoder, store, np.array([0]), cache=tmp_path)
-    extract(replace(encoder, **change), store, np.array([0]), cache=tmp_path)
-    assert encoder.encoder.asked == [1, 1]
+    extract(pretrained(), store, np.array([0]), cache=tmp_path)
+    other = pretrained(**change)
+    extract(other, store, np.array([0]), cache=tmp_path)
+    assert other.encoder.asked == [1]
 
 
-def test_the_cache_knows_the_rows_and_the_crop(store, tmp_path, monkeypatch):
-    encoder = pretrained()
-    first, second = (extract(encoder, store, np.array([row]), cache=tmp_path) for row in (0, 1))
-    monkeypatch.setattr(METHODS["aimclr"], "crop", 0.5)
-    cropped = extract(encoder, store, np.array([1]), cache=tmp_path)
+def test_the_cache_knows_the_rows(store, tmp_path):
+    first, second = (extract(pretrained(), store, np.array([row]), cache=tmp_path) for row in (0, 1))
     assert not np.array_equal(first, second)
-    assert not np.array_equal(second, cropped)
+
+
+def test_progress_is_told_in_clips(store, tmp_path):
+    told = []
+    rows = np.array([4, 0, 3])
+    for _ in range(2):  # what is kept has no progress
+        extract(
+            pretrained(), store, rows, batch_size=2, cache=tmp_path, progress=lambda *done: told.append(done)
+        )
+    assert told == [(2, 3), (3, 3)]
 
 
 def test_a_damaged_cache_is_written_anew(store, tmp_path):
@@ -176,7 +184,7 @@ def test_another_layout_is_refused(store):
 def test_more_bodies_than_the_encoder_reads_are_refused(tmp_path):
     with StoreWriter(tmp_path / "two", Manifest(STICK, PLAIN, "test"), bodies=2) as writer:
         writer.add(Clip("clip", np.ones((6, 2, 3, 3))))
-    with pytest.raises(KinemeError, match="holds 2 bodies a frame, the encoder reads 1"):
+    with pytest.raises(KinemeError, match="holds 2 bodies per frame, the encoder reads 1"):
         extract(pretrained(), ClipStore(tmp_path / "two"), np.array([0]))
 
 

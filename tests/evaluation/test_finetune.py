@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +11,33 @@ import numpy as np
 import pytest
 import torch
 
-from kineme.checkpoints import build_encoder, build_method, save_encoder
+from kineme.__main__ import main
+from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.clips.subsets import label_subset
-from kineme.commands import call
-from kineme.commands.evaluate import finetune as finetune_command
-from kineme.commands.evaluate import semi as semi_command
+from kineme.config import FinetuneConfig, TrainConfig, load_config
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation import finetune as module
 from kineme.evaluation.classifier import classify
-from kineme.evaluation.finetune import SETTINGS, finetune, semi, settings_for
+from kineme.evaluation.finetune import finetune, semi, settings_for, training
 from kineme.evaluation.linear import Epoch
+from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result
 from kineme.evaluation.task import Task, open_task
 from kineme.metrics.accuracy import top_k
 from kineme.model import load_run
+from kineme.packaged import find_recipe, recipes
 from kineme.preprocessing import get_preprocessing
+from kineme.training.supervised import weak_view
 
 ENCODERS = {
     "aimclr": {"name": "stgcn", "channels": [8, 16], "strided": [1], "dropout": 0.0},
     "scdnet": {"name": "disentangled", "hidden": 16, "heads": 2, "stem": [8, 8, 8]},
     "usdrl": {"name": "sttr", "hidden": 16, "depth": 1},
 }
+CPU = TaskOptions(device="cpu")
 QUICK = {"epochs": 12, "lr": 5e-3, "batch_size": 6}
 
 
@@ -49,6 +52,7 @@ def write_run(path: Path, moves: Path, method: str, *, bodies: int = 2) -> Path:
         "train": {"seed": 0},
         "method": {"name": method, **sizes},
         "encoder": ENCODERS[method],
+        "evaluate": asdict(load_config(find_recipe(f"{method}-small")).evaluate),
     }
     save_encoder(path / "model.safetensors", encoder, get_preprocessing("plain"), config)
     return path
@@ -61,96 +65,116 @@ def run(tmp_path: Path, moves: Path) -> Path:
 
 @pytest.fixture
 def task(run: Path) -> Task:
-    return open_task(run, device="cpu")
+    return open_task(run, CPU)
 
 
 # Settings
 
+RUN = Path("runs/x")
+AIMCLR = load_config(find_recipe("aimclr-ntu60-xsub")).evaluate.finetune
 
-@pytest.mark.parametrize(
-    ("method", "optimizer", "lr", "batch", "epochs", "milestones"),
-    [
-        ("aimclr", "sgd", 0.1, 128, 100, (80,)),
-        ("scdnet", "sgd", 0.01, 64, 80, (50, 70)),
-        ("usdrl", "adam", 5e-4, 356, 160, (120, 140)),
-    ],
-)
-def test_many_clips_train_as_the_method_was_published(
-    method: str, optimizer: str, lr: float, batch: int, epochs: int, milestones: tuple[int, ...]
-) -> None:
-    found = settings_for(method, 40_000)
-    assert (found.optimizer, found.lr, found.batch_size) == (optimizer, lr, batch)
-    assert (found.epochs, found.schedule, found.milestones) == (epochs, "step", milestones)
-    assert settings_for("a new one", 40_000) == SETTINGS["aimclr"]
+
+@pytest.mark.parametrize("recipe", [name for name in recipes() if name.endswith(("sub", "view", "set"))])
+def test_the_settings_of_every_published_recipe(recipe: str) -> None:
+    """Of its pre-training (optimiser, rate, batch, decay) and its linear evaluation (epochs, milestones)."""
+    config = load_config(find_recipe(recipe))
+    train, linear, found = config.train, config.evaluate.linear, config.evaluate.finetune
+    assert (found.optimizer, found.weight_decay) == (train.optimizer, train.weight_decay)
+    if "pkummd2" not in recipe or not recipe.startswith("usdrl"):  # there pre-training has larger batches
+        assert (found.lr, found.batch_size) == (train.lr, train.batch_size)
+    assert (found.epochs, found.milestones) == (linear.epochs, linear.milestones)
+    views = {name: value for name, value in config.method.items() if name in ("min_crop", "shear")}
+    assert found.pad_crop == recipe.startswith("aimclr")
+    assert found.min_crop == views.get("min_crop", 1.0)
+    assert found.shear == (views["shear"] if found.pad_crop else 0.0)
 
 
 @pytest.mark.parametrize(("clips", "batch"), [(1024, 128), (1023, 127), (431, 53), (128, 16), (27, 16)])
-def test_few_clips_get_eight_batches_an_epoch(clips: int, batch: int) -> None:
-    found = settings_for("aimclr", clips)
+def test_few_clips_get_eight_batches_an_epoch_and_adam(clips: int, batch: int) -> None:
+    found = settings_for(AIMCLR, clips, RUN)
     assert found.batch_size == batch
     assert (found.optimizer, found.lr) == (("sgd", 0.1) if clips >= 1024 else ("adam", 5e-4))
     assert found.epochs == 100
 
 
 def test_what_is_asked_for_is_taken_and_milestones_move_along() -> None:
-    found = settings_for("scdnet", 40_000, epochs=40, lr=0.5, batch_size=7)
+    config = FinetuneConfig(lr=0.01, batch_size=64, epochs=80, milestones=(50, 70))
+    found = settings_for(config, 40_000, RUN, epochs=40, lr=0.5, batch_size=7)
     assert (found.epochs, found.milestones, found.lr, found.batch_size) == (40, (25, 35), 0.5, 7)
-    with pytest.raises(KinemeError, match=r"--batch-size 0: must be over 0"):
-        settings_for("scdnet", 400, batch_size=0)
+    assert settings_for(config, 12, RUN, lr=0.5).lr == 0.5  # few clips or not
+    with pytest.raises(KinemeError, match=r"`batch_size` is 0; it must be above 0"):
+        settings_for(config, 400, RUN, batch_size=0)
+
+
+def test_a_rate_that_nobody_sets_is_refused() -> None:
+    with pytest.raises(KinemeError) as refused:
+        settings_for(FinetuneConfig(), 40_000, RUN)
+    assert str(refused.value) == "runs/x: the recipe sets no evaluate.finetune.lr; set it there, or pass `lr`"
+    assert settings_for(FinetuneConfig(), 40_000, RUN, lr=0.2).lr == 0.2
 
 
 # Training
 
 
+def few(task: Task, **overrides: Any) -> TrainConfig:
+    """The settings for the task's twelve clips."""
+    return training(settings_for(task.model.protocols.finetune, 12, task.run, **overrides), seed=0)
+
+
 @pytest.mark.parametrize("method", ["aimclr", "scdnet", "usdrl"])
 def test_what_can_be_told_apart_is_learned(tmp_path: Path, moves: Path, method: str) -> None:
-    task = open_task(write_run(tmp_path / "run", moves, method), device="cpu")
-    settings = replace(settings_for(method, 12, epochs=40, lr=5e-3), seed=0)
-    (last,) = classify(task, task.pretrained, task.train, settings)
+    task = open_task(write_run(tmp_path / "run", moves, method), CPU)
+    (last,) = classify(task, task.model, task.train_rows, few(task, epochs=40, lr=5e-3))
     assert (last.epoch, last.top1) == (40, 100.0)
     assert top_k(last.scores, task.test_labels) == 100.0
 
 
 def test_the_pre_trained_encoder_itself_stays_as_it_is(task: Task, run: Path) -> None:
-    classify(task, task.pretrained, task.train, settings_for("usdrl", 12, **QUICK))
-    state, before = task.pretrained.encoder.state_dict(), load_run(run).encoder.state_dict()
+    classify(task, task.model, task.train_rows, few(task, **QUICK))
+    state, before = task.model.encoder.state_dict(), load_run(run).encoder.state_dict()
     assert all(torch.equal(state[name], before[name]) for name in before)
-    assert not task.pretrained.encoder.training
+    assert not task.model.encoder.training
 
 
 def test_the_seed_decides_all_and_nothing_else_does(task: Task) -> None:
-    settings = settings_for("usdrl", 12, **QUICK)
+    settings = few(task, **QUICK)
     torch.manual_seed(123)
     state = torch.get_rng_state()
-    first = classify(task, task.pretrained, task.train, settings)[-1].scores
+    first = classify(task, task.model, task.train_rows, settings)[-1].scores
     assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers are left alone
     torch.manual_seed(7)
-    again = classify(task, task.pretrained, task.train, settings)[-1].scores
-    other = classify(task, task.pretrained, task.train, replace(settings, seed=1))[-1].scores
+    again = classify(task, task.model, task.train_rows, settings)[-1].scores
+    other = classify(task, task.model, task.train_rows, replace(settings, seed=1))[-1].scores
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_a_seed_below_zero_is_refused(task: Task) -> None:
-    with pytest.raises(KinemeError, match="--seed"):
+    with pytest.raises(KinemeError, match="`seed`: is -1; it must be at least 0"):
         finetune(task, seed=-1)
 
 
 def test_looking_at_the_test_clips_changes_nothing(task: Task) -> None:
-    settings = settings_for("usdrl", 12, **QUICK)
-    often = classify(task, task.pretrained, task.train, settings, every=5)
+    settings = few(task, **QUICK)
+    often = classify(task, task.model, task.train_rows, settings, every=5)
     assert [epoch.epoch for epoch in often] == [5, 10, 12]
-    (last,) = classify(task, task.pretrained, task.train, settings)
+    (last,) = classify(task, task.model, task.train_rows, settings)
     np.testing.assert_array_equal(often[-1].scores, last.scores)
 
 
 def test_bodies_that_the_store_lacks_are_empty(tmp_path: Path, moves: Path) -> None:
-    task = open_task(write_run(tmp_path / "run", moves, "usdrl", bodies=3), device="cpu")
-    (last,) = classify(task, task.pretrained, task.train, settings_for("usdrl", 12, epochs=1))
+    task = open_task(write_run(tmp_path / "run", moves, "usdrl", bodies=3), CPU)
+    (last,) = classify(task, task.model, task.train_rows, few(task, epochs=1))
     assert last.scores.shape == (12, 3)
 
 
 # Protocols
+
+
+def test_progress_is_told_in_clips_over_all_epochs(task: Task) -> None:
+    told: list[tuple[int, int]] = []
+    finetune(task, **QUICK, from_scratch=True, progress=lambda *done: told.append(done))
+    assert told == [(6 * step, 2 * 12 * 12) for step in range(1, 49)]  # two networks, 12 epochs, 12 clips
 
 
 def test_fine_tuning_stands_beside_training_from_scratch(task: Task) -> None:
@@ -183,11 +207,12 @@ def test_few_labels_are_drawn_class_by_class_and_seed_by_seed(
     right = {(3, 5): 3, (3, 6): 6, (6, 5): 9, (6, 6): 12}
     monkeypatch.setattr(module, "classify", fake_classify(calls, right))
     result = semi(task, fractions=(0.1, 0.5), seeds=2, seed=5, from_scratch=True)
-    drawn = [label_subset(task.train, task.labels, f, s).tolist() for f in (0.1, 0.5) for s in (5, 6)]
+    rows, labels = task.train_rows, task.train_labels
+    drawn = [label_subset(rows, labels, f, s).tolist() for f in (0.1, 0.5) for s in (5, 6)]
     assert [rows for _, rows, _ in calls] == drawn * 2
     assert [seed for *_, seed in calls] == [5, 6, 5, 6] * 2
     beginnings = [weights for weights, *_ in calls]
-    assert set(beginnings[4:]) == {task.pretrained.weights}
+    assert set(beginnings[4:]) == {task.model.weights}
     assert beginnings[0] == beginnings[2] != beginnings[1] == beginnings[3]  # a fresh encoder a seed
     assert list(result.scores) == ["10 %", "50 %"]
     few = result.scores["10 %"]
@@ -206,7 +231,7 @@ def test_one_seed_has_no_deviation(task: Task, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "classify", fake_classify([], {(3, 0): 3}))
     score = semi(task, fractions=(0.01,), seeds=1).scores["1 %"]
     assert (score.value, score.values, score.deviation) == (25.0, (25.0,), None)
-    with pytest.raises(KinemeError, match="--seeds must be at least 1"):
+    with pytest.raises(KinemeError, match="set `seeds` to at least 1"):
         semi(task, seeds=0)
 
 
@@ -217,12 +242,9 @@ def test_the_same_command_gives_the_same_files(run: Path, capsys: pytest.Capture
     files = []
     for _ in range(2):
         words = [str(run), "--from-scratch", "--epochs", "2", "--device", "cpu"]
-        call(finetune_command, "kineme evaluate finetune", words)
-        call(
-            semi_command,
-            "kineme evaluate semi",
-            [*words, "--fractions", "0.25", "1", "--seeds", "2", "--seed", "3"],
-        )
+        assert main(["evaluate", "finetune", *words]) == 0
+        more = ["--fractions", "0.25", "1", "--seeds", "2", "--seed", "3"]
+        assert main(["evaluate", "semi", *words, *more]) == 0
         found = [run / "results" / name for name in ("finetune.json", "semi-seed3.json")]
         data = [json.loads(path.read_text()) for path in found]
         for each in data:
@@ -243,31 +265,26 @@ def test_the_same_command_gives_the_same_files(run: Path, capsys: pytest.Capture
 # What the classifier is shown
 
 
-def test_aimclrs_view_for_labels_is_its_normal_one(moves: Path) -> None:
-    """Without a shear it is a pad-crop, of which there are three on 8 frames: p = 1 frame at each end."""
-    shape = ClipShape(ClipStore(moves).layout, 8, 2)
-    settings = {"name": "aimclr", "queue": 8, "shear": 0.0}
-    method = build_method(settings, build_encoder(ENCODERS["aimclr"], shape))
-    clips = resident(ClipStore(moves))
+def test_pad_crop_mirrors_a_sixth_of_the_frames_on_and_crops(moves: Path) -> None:
+    """Of 8 frames there are three crops: one frame is mirrored on at each end."""
+    store = ClipStore(moves)
+    clips = resident(store)
     whole = clips.resize(8)
     padded = torch.cat([whole[:, :, :1], whole, whole[:, :, -1:]], dim=2)
-    views = method.weak_view(clips, "joint", torch.Generator().manual_seed(0))
+    view = weak_view(ClipShape(store.layout, 8, 2), FinetuneConfig(pad_crop=True))
+    views = view(clips, torch.Generator().manual_seed(0))
     crops = torch.stack([padded[:, :, start : start + 8] for start in range(3)])
     fits = (crops - views).abs().amax(dim=(2, 3, 4, 5)) < 1e-6
     assert fits.any(dim=0).all()
     assert fits.sum(dim=1).min() > 0  # each of the three is drawn for some clip
 
 
-@pytest.mark.parametrize("method", ["usdrl", "scdnet"])
-def test_the_others_show_a_window_of_the_clip(moves: Path, method: str) -> None:
+def test_min_crop_takes_a_window_of_at_least_that_share(moves: Path) -> None:
     """A clip whose coordinates are its frame's number is a ramp; of half of it or more is left."""
-    store = ClipStore(moves)
     ramp = torch.arange(40.0)[:, None, None, None].expand(40, 2, 3, 3)
     clips = Clips(ramp, torch.zeros(64, dtype=torch.int64), torch.full((64,), 40))
-    encoder = build_encoder(ENCODERS[method], ClipShape(store.layout, 8, 2))
-    view = build_method({"name": method, "min_crop": 0.5}, encoder).weak_view(
-        clips, "joint", torch.Generator().manual_seed(0)
-    )
+    shape = ClipShape(ClipStore(moves).layout, 8, 2)
+    view = weak_view(shape, FinetuneConfig(min_crop=0.5))(clips, torch.Generator().manual_seed(0))
     assert view.shape == (64, 3, 8, 3, 2)
     frames = view[:, 0, :, 0, 0]
     step = frames.diff(dim=1)
@@ -275,3 +292,16 @@ def test_the_others_show_a_window_of_the_clip(moves: Path, method: str) -> None:
     length = 8 * step[:, 0]
     assert 20 - 1e-3 <= length.min() < 22
     assert 38 < length.max() <= 40 + 1e-3
+
+
+def test_shear_mixes_the_coordinates_of_a_clip_by_one_matrix(moves: Path) -> None:
+    store = ClipStore(moves)
+    shape, clips = ClipShape(store.layout, 8, 2), resident(store)
+    plain = weak_view(shape, FinetuneConfig())(clips, torch.Generator().manual_seed(0))
+    sheared = weak_view(shape, FinetuneConfig(shear=0.5))(clips, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(plain, clips.resize(8))
+    for before, after in zip(plain.flatten(2), sheared.flatten(2), strict=True):
+        matrix = torch.linalg.lstsq(before.T, after.T).solution.T
+        torch.testing.assert_close(matrix @ before, after, atol=1e-4, rtol=0)
+        torch.testing.assert_close(matrix.diagonal(), torch.ones(3), atol=1e-4, rtol=0)
+        assert (matrix - torch.eye(3)).abs().max() <= 0.5 + 1e-4

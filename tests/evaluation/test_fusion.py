@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from kineme.config import EvaluateConfig, FusionConfig, load_config
 from kineme.errors import KinemeError
 from kineme.evaluation.fusion import Stream, add, best_weights, check_alike, fuse, given_weights
-from kineme.evaluation.results import Predictions, Result, Score, per_class
+from kineme.evaluation.results import Predictions, Result, Score, details
+from kineme.packaged import recipes
 
 NAMES, LABELS = ["a", "b", "c"], [0, 1, 2]
 JOINT = np.array([[2.0, 1, 0], [0, 1, 2], [0, 0, 3]])  # a and c are right
@@ -17,8 +19,18 @@ BONE = np.array([[0.0, 1, 0], [0, 4, 0], [1, 0, 0]])  # b is right
 MOTION = np.array([[1.0, 0, 0], [0, 0, 1], [0, 5, 0]])  # a is right
 
 
-def stream(name: str, scores: np.ndarray, *, method: str = "usdrl", names: list[str] = NAMES) -> Stream:
-    """What a run on this stream said of the clips, which may lie in any order."""
+EQUAL, AIMCLR = FusionConfig(), FusionConfig(joint=0.6, bone=0.6, motion=0.4)
+
+
+def stream(
+    name: str,
+    scores: np.ndarray,
+    *,
+    method: str = "usdrl",
+    names: list[str] = NAMES,
+    weights: FusionConfig = EQUAL,
+) -> Stream:
+    """A run on this stream and its scores of the clips, which may lie in any order."""
     order = [NAMES.index(each) for each in names]
     labels = np.array(LABELS)[order]
     result = Result(
@@ -26,11 +38,11 @@ def stream(name: str, scores: np.ndarray, *, method: str = "usdrl", names: list[
         pretrained_epochs=3, preprocessing="plain", crop=1.0, settings={}, seed=0, version="0", commit=None,
         store="moves", fingerprint="f" * 64, store_preprocessing="plain", split="odd-even", train_clips=3,
         test_clips=3, scores={"logistic": Score(50.0), "last": Score(60.0, epoch=4)}, baselines={},
-        detailed="last", class_names=("x", "y", "z"), **per_class(labels, labels, 3), time="", seconds=0.0,
+        detailed="last", class_names=("x", "y", "z"), **details(labels, labels, 3), time="", seconds=0.0,
     )  # fmt: skip
     task = SimpleNamespace(
         run=Path(f"runs/{name}"),
-        pretrained=SimpleNamespace(method=method, stream=name),
+        model=SimpleNamespace(method=method, stream=name, protocols=EvaluateConfig(fusion=weights)),
         store=SimpleNamespace(path=Path("stores/moves")),
     )
     predictions = Predictions(np.array(names), labels, {"logistic": scores[order] / 2, "last": scores[order]})
@@ -71,8 +83,8 @@ def test_the_result_tells_the_streams_alone_the_weights_and_the_runs():
     assert result.confusion_matrix == [[0, 1, 0], [0, 1, 0], [1, 0, 0]]
 
 
-def test_weights_are_as_published_or_equal():
-    own = [stream("motion", MOTION, method="aimclr"), stream("joint", JOINT, method="aimclr")]
+def test_weights_are_those_of_the_recipe_unless_given():
+    own = [stream("motion", MOTION, weights=AIMCLR), stream("joint", JOINT, weights=AIMCLR)]
     assert given_weights(own, None) == (0.4, 0.6)
     assert given_weights([stream("motion", MOTION), stream("joint", JOINT)], None) == (1.0, 1.0)
     assert given_weights(own, [0, 2]) == (0, 2)
@@ -83,8 +95,14 @@ def test_weights_are_as_published_or_equal():
     [([1.0], "1 given for 2 runs"), ([1.0, -0.1], "at least 0"), ([0.0, 0.0], "not all of them 0")],
 )
 def test_weights_that_cannot_be_are_refused(weights, reason):
-    with pytest.raises(KinemeError, match=f"--weights: .*{reason}"):
+    with pytest.raises(KinemeError, match=f"`weights`.*{reason}"):
         given_weights([stream("motion", MOTION), stream("joint", JOINT)], weights)
+
+
+def test_the_weights_of_every_published_recipe():
+    for name, path in recipes().items():
+        fusion = load_config(path).evaluate.fusion
+        assert fusion == (AIMCLR if name.startswith("aimclr") else EQUAL), name
 
 
 def test_the_best_weights_are_found():
@@ -107,7 +125,7 @@ def test_a_stream_of_no_use_gets_no_weight():
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (stream("joint", BONE), "both of the stream joint"),
+        (stream("joint", BONE), "both trained on the joint stream"),
         (stream("bone", BONE, method="aimclr"), r"trained by usdrl, runs/bone trained by aimclr"),
         (stream("bone", BONE[:2], names=["a", "b"]), "other test clips"),
     ],

@@ -1,6 +1,7 @@
 """The probes: against torch's own layer and optimiser, on data that can be told apart, and seeded."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from kineme.evaluation.linear import SETTINGS, SGDSettings, logistic, settings_for, sgd
+from kineme.config import LinearConfig, load_config
+from kineme.errors import KinemeError
+from kineme.evaluation.linear import logistic, probe_settings, sgd
 from kineme.metrics.accuracy import top_k
+from kineme.packaged import find_recipe, recipes
 
 
 def _blobs(clips: int, classes: int, dim: int, spread: float, seed: int):
@@ -23,7 +27,7 @@ def _blobs(clips: int, classes: int, dim: int, spread: float, seed: int):
 def test_the_step_is_that_of_torch():
     """Training on the whole batch does not depend on the order of the clips."""
     x, y = _blobs(30, 4, 6, 0.5, seed=0)
-    settings = SGDSettings(lr=0.3, batch_size=30, epochs=12, milestones=(5, 9), init_std=0.01)
+    settings = LinearConfig(lr=0.3, batch_size=30, epochs=12, milestones=(5, 9), init_std=0.01)
     last, _ = sgd(x, y, x, y, 4, settings, seed=5)
     layer = nn.Linear(6, 4)
     with torch.no_grad():
@@ -40,32 +44,76 @@ def test_the_step_is_that_of_torch():
     np.testing.assert_allclose(last.scores, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("method", "lr", "batch", "epochs", "milestones", "std"),
-    [
-        ("aimclr", 3.0, 128, 100, (80,), None),
-        ("scdnet", 2.0, 1024, 80, (50, 70), 0.01),
-        ("usdrl", 0.006, 512, 160, (120, 140), 0.01),
-    ],
-)
-def test_published_settings(method, lr, batch, epochs, milestones, std):
-    assert settings_for(method) == SGDSettings(lr, batch, epochs, milestones, std)
+AIMCLR = (3.0, 128, 100, (80,), None)
+SCDNET = (2.0, 1024, 80, (50, 70), 0.01)
 
 
-@pytest.mark.parametrize("method", sorted(SETTINGS))
-def test_every_protocol_separates_what_is_separable(method):
+def usdrl(lr: float):
+    return (lr, 512, 160, (120, 140), 0.01)
+
+
+PUBLISHED = {  # learning rate, batch, epochs, milestones, standard deviation of the initial weights
+    "aimclr-ntu60-xsub": AIMCLR,
+    "aimclr-ntu60-xview": AIMCLR,
+    "aimclr-ntu120-xsub": AIMCLR,
+    "aimclr-ntu120-xset": AIMCLR,
+    "aimclr-pkummd1-xsub": AIMCLR,
+    "aimclr-pkummd2-xsub": AIMCLR,
+    "scdnet-ntu60-xsub": SCDNET,
+    "scdnet-ntu60-xview": SCDNET,
+    "scdnet-ntu120-xsub": SCDNET,
+    "scdnet-ntu120-xset": SCDNET,
+    "scdnet-pkummd1-xsub": SCDNET,
+    "scdnet-pkummd2-xsub": SCDNET,
+    "usdrl-sttr-ntu60-xsub": usdrl(0.006),
+    "usdrl-sttr-ntu60-xview": usdrl(0.03),
+    "usdrl-sttr-ntu120-xsub": usdrl(0.006),
+    "usdrl-sttr-ntu120-xset": usdrl(0.006),
+    "usdrl-sttr-pkummd2-xsub": usdrl(0.01),
+    "usdrl-dste-ntu60-xsub": usdrl(0.006),
+    "usdrl-dste-ntu60-xview": usdrl(0.03),
+    "usdrl-dste-ntu120-xsub": usdrl(0.006),
+    "usdrl-dste-ntu120-xset": usdrl(0.006),
+    "usdrl-dste-pkummd2-xsub": usdrl(0.01),
+}
+SEPARATING = [LinearConfig(*each) for each in (AIMCLR, SCDNET, usdrl(0.006))]
+
+
+@pytest.mark.parametrize("recipe", PUBLISHED)
+def test_the_probe_of_every_published_recipe(recipe):
+    assert load_config(find_recipe(recipe)).evaluate.linear == LinearConfig(*PUBLISHED[recipe])
+
+
+def test_every_recipe_of_a_published_data_set_is_in_the_table():
+    assert {name for name in recipes() if not name.endswith("small") and name != "demo"} == set(PUBLISHED)
+
+
+@pytest.mark.parametrize("settings", SEPARATING)
+def test_every_protocol_separates_what_is_separable(settings):
     x, y = _blobs(120, 4, 16, 0.1, seed=0)
     x_test, y_test = _blobs(60, 4, 16, 0.1, seed=1)
-    last, best = sgd(x, y, x_test, y_test, 4, SETTINGS[method])
-    assert last.epoch == SETTINGS[method].epochs
+    last, best = sgd(x, y, x_test, y_test, 4, settings)
+    assert last.epoch == settings.epochs
     assert (last.top1, best.top1) == (100.0, 100.0)
+
+
+def test_the_recipe_sets_the_rate_unless_one_is_given():
+    run = Path("runs/x")
+    assert probe_settings(LinearConfig(lr=3.0), None, run) == LinearConfig(lr=3.0)
+    assert probe_settings(LinearConfig(lr=3.0), 0.5, run) == LinearConfig(lr=0.5)
+    assert probe_settings(LinearConfig(), 0.5, run) == LinearConfig(lr=0.5)
+    with pytest.raises(KinemeError) as refused:
+        probe_settings(LinearConfig(), None, run)
+    assert str(refused.value) == "runs/x: the recipe sets no evaluate.linear.lr; set it there, or pass `lr`"
+    with pytest.raises(KinemeError, match=r"`lr` is 0; it must be above 0"):
+        probe_settings(LinearConfig(lr=3.0), 0, run)
 
 
 def test_last_and_best_are_different_things():
     """Noise that cannot be learnt: the best of many epochs is above the last, and is one that was scored."""
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((40, 8), np.float32), rng.integers(0, 4, 40)
-    settings = SGDSettings(lr=1.0, batch_size=8, epochs=33, milestones=())
+    settings = LinearConfig(lr=1.0, batch_size=8, epochs=33, milestones=())
     last, best = sgd(x, y, rng.standard_normal((50, 8), np.float32), rng.integers(0, 4, 50), 4, settings)
     assert last.epoch == 33
     assert best.epoch % 5 == 0
@@ -74,7 +122,7 @@ def test_last_and_best_are_different_things():
 
 def test_first_initial_weights_are_torchs_default():
     """No steps worth mentioning: the logits of a unit basis are the weights, uniform in ±1/√D."""
-    settings = replace(SETTINGS["aimclr"], lr=0.0, epochs=1)
+    settings = replace(LinearConfig(*AIMCLR), lr=0.0, epochs=1)
     basis = np.vstack([np.zeros((1, 100), np.float32), np.eye(100, dtype=np.float32)])
     labels = np.zeros(101, dtype=np.int64)
     logits = sgd(basis, labels, basis, labels, 50, settings)[0].scores
@@ -85,7 +133,7 @@ def test_first_initial_weights_are_torchs_default():
 
 def test_the_seed_decides():
     x, y = _blobs(60, 3, 5, 2.0, seed=0)
-    runs = [sgd(x, y, x, y, 3, SETTINGS["scdnet"], seed=seed)[0].scores for seed in (1, 1, 2)]
+    runs = [sgd(x, y, x, y, 3, LinearConfig(*SCDNET), seed=seed)[0].scores for seed in (1, 1, 2)]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[0], runs[2])
 

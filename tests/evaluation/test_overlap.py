@@ -32,29 +32,28 @@ def test_the_test_part_of_the_pre_training_s_split_is_unseen(tmp_path: Path, mov
 
 
 def test_training_on_all_clips_has_seen_every_test_clip(
-    tmp_path: Path, moves: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, moves: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = ClipStore(moves)
     test = split_rows(store, "odd-even", "test")
     kept, count = unseen_test_clips(tmp_path, trained_on(moves, "all"), store, test, leave_out=False)
     assert count == 12
     assert kept.tolist() == test.tolist()
-    message = capsys.readouterr().err
-    assert (
-        message
-        == "warning: 12 of 12 test clips were seen in pre-training; --leave-out-overlap leaves them out\n"
-    )
+    assert caplog.messages == [
+        "12 of 12 test clips were seen in pre-training; set `leave_out_overlap` to leave them out"
+    ]
     with pytest.raises(KinemeError, match="all 12 test clips were seen in pre-training; none is left"):
         unseen_test_clips(tmp_path, trained_on(moves, "all"), store, test, leave_out=True)
 
 
-def test_what_was_seen_is_left_out(tmp_path: Path, moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_seen_is_left_out(tmp_path: Path, moves: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     store = ClipStore(moves)
     test = split_rows(store, "subjects:1,2", "test")  # 3 and 4, of whom 3 was trained on
     kept, count = unseen_test_clips(tmp_path, trained_on(moves), store, test, leave_out=True)
     assert set(store.index["subject"][kept].tolist()) == {"4"}
     assert count == 0
-    assert "6 of 12 test clips were seen in pre-training and are left out" in capsys.readouterr().err
+    assert caplog.messages == ["6 of 12 test clips were seen in pre-training and are left out"]
 
 
 def test_the_run_s_own_list_counts_though_its_store_is_gone(tmp_path: Path, moves: Path) -> None:
@@ -65,12 +64,14 @@ def test_the_run_s_own_list_counts_though_its_store_is_gone(tmp_path: Path, move
 
 
 @pytest.mark.parametrize("store", [None, "gone"])
-def test_a_run_that_does_not_say_is_said_not_to(
-    tmp_path: Path, moves: Path, store: Any, capsys: pytest.CaptureFixture[str]
+def test_overlap_that_cannot_be_checked_is_warned_of(
+    tmp_path: Path, moves: Path, store: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     pretrained = trained_on(store and tmp_path / store)
     test = np.arange(3)
     assert seen_in_pretraining(tmp_path, pretrained, ClipStore(moves), test) is None
     kept, count = unseen_test_clips(tmp_path, pretrained, ClipStore(moves), test, leave_out=True)
     assert (kept.tolist(), count) == ([0, 1, 2], None)
-    assert "does not say which clips it was trained on" in capsys.readouterr().err
+    assert caplog.messages == [
+        f"{tmp_path}: its training clips are not known; train/test overlap cannot be checked"
+    ]

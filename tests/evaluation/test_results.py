@@ -1,11 +1,11 @@
-"""Result files and the table: what is written can be read, by people and by programs."""
+"""Result files: what is written can be read, by people and by programs."""
 
 import json
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
+from golden_fill import GOLDEN
 
 from kineme.errors import KinemeError
 from kineme.evaluation.results import (
@@ -14,10 +14,10 @@ from kineme.evaluation.results import (
     Predictions,
     Result,
     Score,
-    per_class,
+    details,
+    result_path,
     save,
     source_commit,
-    table,
 )
 
 LABELS, PREDICTED = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
@@ -51,7 +51,7 @@ def result(**changes) -> Result:
         "baselines": {RAW: {"logistic": Score(50.0)}, RANDOM: {"logistic": Score(62.5), "last": Score(60.0)}},
         "detailed": "last",
         "class_names": ("wave [left\n", "sit", "never seen"),
-        **per_class(LABELS, PREDICTED, 3),
+        **details(LABELS, PREDICTED, 3),
         "time": "2026-01-01T00:00:00+00:00",
         "seconds": 1.5,
         **changes,
@@ -70,76 +70,70 @@ def test_with_five_classes_or_fewer_there_is_no_top_5():
 
 
 def test_what_is_saved_can_be_read_again(tmp_path):
-    path = save(result(), tmp_path)
-    assert path == tmp_path / "results" / "linear.json"
+    path = tmp_path / "results" / "linear.json"
+    save(result(), path)
     read = Result.from_json(path)
     assert read.scores == result().scores
     assert read.baselines == result().baselines
     assert read.class_names == ["wave [left\n", "sit", "never seen"]
     assert read.per_class_accuracy == [50.0, 100.0, None]
     assert read.confusion_matrix == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
+    assert read.metrics == result().metrics
     assert json.loads(path.read_text())["unit"] == "per cent"
 
 
+def test_the_metrics_of_the_detailed_probe_are_kept():
+    """Three of four clips are right; class 1 has an F1 of 2·2 / (3 + 2), class 0 of 2·1 / (1 + 2)."""
+    metrics = result().metrics
+    assert metrics["top-1"] == 75.0
+    assert metrics["balanced accuracy"] == 75.0
+    assert metrics["macro-F1"] == pytest.approx(100 * (2 / 3 + 4 / 5) / 2)
+    assert metrics["per-class recall"] == [50.0, 100.0, None]
+    assert "top-5" not in metrics  # there are no scores
+
+
 def test_a_row_of_the_confusion_matrix_is_a_line(tmp_path):
-    lines = save(result(), tmp_path).read_text().splitlines()
-    assert "  [0, 2, 0]," in lines
+    save(result(), tmp_path / "linear.json")
+    assert "  [0, 2, 0]," in (tmp_path / "linear.json").read_text().splitlines()
 
 
-def test_qualifiers_become_part_of_the_name(tmp_path):
-    assert (
-        save(result(), tmp_path, "other", "subjects:1,2", "seed3").name
-        == "linear-other-subjects-1-2-seed3.json"
-    )
+def test_qualifiers_and_a_seed_become_part_of_the_name():
+    run = Path("runs/mine")
+    assert result_path(run, "knn") == run / "results" / "knn.json"
+    path = result_path(run, "linear", "other", "subjects:1,2", seed=3)
+    assert path == run / "results" / "linear-other-subjects-1-2-seed3.json"
 
 
 def test_an_earlier_result_is_replaced_whole(tmp_path):
-    save(result(), tmp_path)
-    path = save(result(seed=4), tmp_path)
+    path = tmp_path / "linear.json"
+    for seed in (0, 4):
+        save(result(seed=seed), path)
     assert Result.from_json(path).seed == 4
     assert [p.name for p in path.parent.iterdir()] == ["linear.json"]
+
+
+def test_what_lies_beside_a_result_is_there_before_it(tmp_path):
+    class Broken:
+        def save(self, path: Path) -> None:
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        save(result(), tmp_path / "linear.json", beside={".npz": Broken()})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "value"), [("linear", 100.0), ("knn", 100 * 11 / 12)])
+def test_results_of_version_0_1_are_read(name, value):
+    read = Result.from_json(GOLDEN / "format1" / "runs" / "usdrl-whole" / "results" / f"{name}.json")
+    assert (read.version, read.preprocessing, read.store_preprocessing) == ("0.1.0", "plain", "plain")
+    assert read.scores[read.detailed].value == pytest.approx(value)
+    assert read.metrics == {}
 
 
 def test_what_is_no_result_is_refused(tmp_path):
     (tmp_path / "x.json").write_text('{"unit": "per cent"}')
     with pytest.raises(KinemeError, match=r"x\.json: cannot be read as a result"):
         Result.from_json(tmp_path / "x.json")
-
-
-def test_the_table_has_baselines_first_and_joins_protocols():
-    knn = result(
-        protocol="knn",
-        scores={"knn": Score(81.25)},
-        baselines={RAW: {"knn": Score(70.0)}, RANDOM: {"knn": Score(71.0)}},
-    )
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(table(result(), knn))
-    text = [line.split("│") for line in console.export_text().splitlines() if "│" in line]
-    cells = [[cell.strip() for cell in line[1:-1]] for line in text]
-    assert cells == [
-        ["raw coordinates", "50.0", "", "", "70.0"],
-        ["random encoder", "62.5", "60.0", "", "71.0"],
-        ["pre-trained encoder", "80.0", "75.0", "77.5", "81.2"],
-        ["", "", "", "60.0–85.2", ""],
-    ]
-
-
-def test_the_title_says_what_the_figures_are():
-    ranking = result(protocol="knn", scores={"knn": Score(81.25), "mAP": Score(70.0)}, baselines={})
-    assert table(ranking).title.endswith("odd-even: top-1, recall and mAP %")
-    assert table(result()).title.endswith("odd-even: top-1 %")
-
-
-def test_several_seeds_are_shown_with_their_deviation():
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(table(result(scores={"last": Score(71.04, deviation=1.26)}, baselines={})))
-    assert "71.0 ± 1.3" in console.export_text()
-
-
-def test_the_table_says_how_many_test_clips_were_seen():
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(table(result(seen_clips=3)))
-    assert "3 of the test clips were seen in pre-training" in console.export_text()
 
 
 def test_predictions_are_read_as_they_were_written(tmp_path):
@@ -151,10 +145,6 @@ def test_predictions_are_read_as_they_were_written(tmp_path):
     (tmp_path / "linear.npz").write_text("no arrays")
     with pytest.raises(KinemeError, match=r"linear\.npz: cannot be read as predictions"):
         Predictions.load(tmp_path / "linear.npz")
-
-
-def test_without_baselines_there_is_one_row():
-    assert table(replace(result(), baselines={})).row_count == 1
 
 
 def test_the_commit_is_a_hash_where_there_is_a_checkout():

@@ -136,7 +136,7 @@ def test_unknown_names_are_found_by_their_spelling_or_refused():
     robot = Layout.from_names("robot", ["torso_plate", "left_claw", "head"], [None, 0, 0])
     camera = Layout.from_names("camera", ["TorsoPlate", "head", "nose"], [None, 0, 1])
     with pytest.raises(
-        KinemeError, match=r"'camera' has no joints from which these of 'robot' .*: left_claw; .*--joint-map"
+        KinemeError, match=r"'camera' has no joints to place these of 'robot': left_claw; .*`joint_map`"
     ):
         correspondence(camera, robot)
     found = sources(camera, robot, left_claw=["nose"])
@@ -162,7 +162,7 @@ def test_a_joint_map_is_read_from_a_file(tmp_path):
         ("", "a joint map has lines such as"),
         ("nose: 3", r"nose: is 3; it must be a joint's name"),
         ("nose: []", r"nose: is \[\]"),
-        ("nose: [head, head]", "nose: names a joint twice"),
+        ("nose: [head, head]", "nose: lists a joint twice"),
         ("nose: [head", "cannot be read as a joint map"),
     ],
 )
@@ -175,7 +175,7 @@ def test_what_is_no_joint_map_is_refused(tmp_path, text, reason):
 def test_a_joint_map_that_is_missing_or_names_no_joint_is_refused(tmp_path):
     with pytest.raises(KinemeError, match=r"none\.yaml: cannot be read"):
         read_joint_map(tmp_path / "none.yaml")
-    with pytest.raises(KinemeError, match="layout 'coco17' has no joint 'tail'; it has nose"):
+    with pytest.raises(KinemeError, match="layout 'coco17' has no joint 'tail'; its joints are nose"):
         correspondence(KINECT, COCO, {"tail": ["head"]})
     with pytest.raises(KinemeError, match="layout 'kinect20' has no joint 'nose'"):
         correspondence(KINECT, COCO, {"nose": ["nose"]})

@@ -93,8 +93,8 @@ def test_a_layout_survives_json() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("[null, hip, neck, neck, neck]", "[null, hip, left_hand, head, neck]"), "form a circle"),
-        (("[null, hip, neck, neck, neck]", "[null, hip, head, neck, neck]"), "form a circle"),
+        (("[null, hip, neck, neck, neck]", "[null, hip, left_hand, head, neck]"), "form a cycle"),
+        (("[null, hip, neck, neck, neck]", "[null, hip, head, neck, neck]"), "form a cycle"),
         (
             ("[null, hip, neck, neck, neck]", "[null, null, neck, neck, neck]"),
             "exactly one joint must be the root",
@@ -106,16 +106,16 @@ def test_a_layout_survives_json() -> None:
         (("[null, hip, neck, neck, neck]", "[null, hip, neck, neck]"), "5 joints but 4 parents"),
         (
             ("[null, hip, neck, neck, neck]", "[null, hip, neck, neck, 7]"),
-            "parents name joint 7, there are 5",
+            "parents: there is no joint 7 among 5",
         ),
         (
             ("[null, hip, neck, neck, neck]", "[null, hip, nekc, neck, neck]"),
             "'nekc' is not one of its joints",
         ),
-        (("head,", "neck,"), "joint names occur twice: neck"),
+        (("head,", "neck,"), "duplicate joint names: neck"),
         (("name: stick5", "nam: stick5"), "a layout needs 'name', 'joints' and 'parents'"),
         (("name: stick5", "name: stick5\nheight: 2"), "unknown keys ['height']"),
-        (("name: stick5", "name: stick5\nmirrored: [[3, 4], [4, 2]]"), "stands in two mirrored pairs"),
+        (("name: stick5", "name: stick5\nmirrored: [[3, 4], [4, 2]]"), "is in two mirrored pairs"),
         (("name: stick5", "name: stick5\nmirrored: [[3]]"), "a list of [left, right] pairs"),
         (("name: stick5", "name: stick5\norigin: []"), "'origin' names no joint"),
         (("name: stick5", "name: stick5\nfacing: [left_hand]"), "'facing' is one [left, right] pair"),

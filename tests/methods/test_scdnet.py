@@ -239,7 +239,7 @@ def test_mixed_precision_changes_the_loss_by_less_than_a_hundredth() -> None:
 
 
 def test_a_queue_that_is_no_multiple_of_the_batch_is_refused() -> None:
-    with pytest.raises(KinemeError, match="queue of 24 entries is no multiple of the batch of 5"):
+    with pytest.raises(KinemeError, match="queue of 24 entries is not a multiple of the batch of 5"):
         step(small(), tuple(torch.randn(2, 5, 3, 16, 17, 1)))
 
 

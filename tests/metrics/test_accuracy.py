@@ -2,8 +2,19 @@
 
 import numpy as np
 import pytest
+import sklearn.metrics
 
-from kineme.metrics.accuracy import bootstrap_interval, confusion_matrix, per_class_accuracy, top_k
+from kineme.metrics.accuracy import (
+    balanced_accuracy,
+    bootstrap_interval,
+    confusion_matrix,
+    macro_f1,
+    per_class_accuracy,
+    per_class_recall,
+    top_1,
+    top_5,
+    top_k,
+)
 
 SCORES = np.array(
     [
@@ -42,6 +53,47 @@ def test_confusion_matrix_has_true_classes_in_rows():
 def test_a_class_without_clips_has_no_accuracy():
     matrix = np.array([[2, 0, 1], [0, 0, 0], [1, 0, 1]])
     np.testing.assert_allclose(per_class_accuracy(matrix), [200 / 3, np.nan, 50.0])
+
+
+# Class 0: 4 clips, 3 right. Class 1: 1 clip, wrong. Class 2: 2 clips, both right. Class 3: no clips.
+TRUE = np.array([0, 0, 0, 0, 1, 2, 2])
+SAID = np.array([0, 0, 0, 2, 0, 2, 2])
+
+
+def test_top_1_of_predictions():
+    assert top_1(SAID, TRUE) == pytest.approx(100 * 5 / 7)
+
+
+def test_top_5_has_a_meaning_with_more_than_five_classes():
+    scores = np.tile(np.arange(6.0), (3, 1))  # classes 5, 4, 3, 2, 1, and last 0
+    assert top_5(scores, np.array([5, 1, 0])) == pytest.approx(100 * 2 / 3)
+    assert np.isnan(top_5(scores[:, :5], np.array([4, 1, 0])))
+
+
+def test_recall_per_class():
+    np.testing.assert_allclose(per_class_recall(SAID, TRUE, 4), [75.0, 0.0, 100.0, np.nan])
+
+
+def test_balanced_accuracy_is_the_mean_recall_of_classes_that_have_clips():
+    assert balanced_accuracy(SAID, TRUE, 4) == pytest.approx((75 + 0 + 100) / 3)
+
+
+def test_macro_f1_is_the_mean_of_classes_that_have_clips_or_are_predicted():
+    """Class 0: precision 3/4, recall 3/4. Class 1: never right. Class 2: precision 2/3, recall 1."""
+    assert macro_f1(SAID, TRUE, 4) == pytest.approx(100 * (0.75 + 0 + 0.8) / 3)
+    said = np.where(SAID == 2, 3, SAID)  # class 3 has no clips, and an F1 of 0
+    assert macro_f1(said, TRUE, 4) == pytest.approx(100 * (0.75 + 0 + 0 + 0) / 4)
+
+
+def test_they_agree_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    labels, predicted = rng.integers(0, 6, 200), rng.integers(0, 6, 200)
+    assert balanced_accuracy(predicted, labels, 6) == pytest.approx(
+        100 * sklearn.metrics.balanced_accuracy_score(labels, predicted)
+    )
+    assert macro_f1(predicted, labels, 6) == pytest.approx(
+        100 * sklearn.metrics.f1_score(labels, predicted, average="macro")
+    )
 
 
 def test_the_interval_of_a_share_is_that_of_the_binomial_distribution():

@@ -10,7 +10,7 @@ import pytest
 from golden_fill import GOLDEN
 
 from kineme.metrics.detection import (
-    Ranking,
+    Proposals,
     activitynet,
     best_match,
     list_precision,
@@ -25,20 +25,20 @@ Segments = list[tuple[int, int, int, int]]
 GIVEN = json.loads((GOLDEN / "detection_metrics.json").read_text())
 
 
-def ranking(truth: Segments, proposals: list[tuple[int, int, int, int, float]]) -> Ranking:
+def ranking(truth: Segments, proposals: list[tuple[int, int, int, int, float]]) -> Proposals:
     """Of intervals (recording, class, start, end) and proposals that have a score besides."""
     rows = np.array(proposals, dtype=float).reshape(-1, 5)
-    return Ranking.of(
+    return Proposals.of(
         np.array(truth, dtype=np.int64).reshape(-1, 4), rows[:, :4].astype(np.int64), rows[:, 4]
     )
 
 
-def golden() -> Ranking:
+def golden() -> Proposals:
     truth, proposals = np.array(GIVEN["ground_truth"]), np.array(GIVEN["proposals"])
-    return Ranking.of(truth[:, [3, 0, 1, 2]], proposals[:, [4, 0, 1, 2]].astype(np.int64), proposals[:, 3])
+    return Proposals.of(truth[:, [3, 0, 1, 2]], proposals[:, [4, 0, 1, 2]].astype(np.int64), proposals[:, 3])
 
 
-def pku(found: Ranking, threshold: float = 0.5) -> dict[str, float]:
+def pku(found: Proposals, threshold: float = 0.5) -> dict[str, float]:
     return pku_mmd(found, threshold, recordings=1, classes=2)
 
 
@@ -178,7 +178,7 @@ def test_a_thousand_videos_of_51_classes_take_seconds() -> None:
 
     truth, proposals = intervals(20_000), intervals(300_000)
     began = time.process_time()
-    found = Ranking.of(truth, proposals, generator.random(300_000))
+    found = Proposals.of(truth, proposals, generator.random(300_000))
     pku_mmd(found, 0.5, recordings=1000, classes=52)
     pascal_voc(found, 0.5)
     activitynet(found, 0.5)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import STICK, Settings
 
+from conftest import STICK, Settings
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear
@@ -17,7 +17,9 @@ from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
 from kineme.evaluation.results import Result, per_class, save
 from kineme.preprocessing import get_preprocessing
-from kineme.training.run import pretrain
+from kineme.training.run import train
+
+from .pages import Reader, made
 
 HOSTILE = '<script>alert("1")</script> & co'
 
@@ -49,10 +51,16 @@ def finished(gestures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on `gestures` with results; not to be changed."""
     run = tmp_path_factory.mktemp("runs") / "first"
     settings = Settings(gestures)
-    pretrain(settings(data_split="odd-even", train_epochs=3), run)
+    train(settings(data_split="odd-even", train_epochs=3), run)
     linear(run, device="cpu")
     knn(run, device="cpu")
     return run
+
+
+@pytest.fixture(scope="session")
+def whole(finished: Path) -> tuple[str, Reader]:
+    """The page of the finished run."""
+    return made(finished)
 
 
 @pytest.fixture

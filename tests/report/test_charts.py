@@ -15,6 +15,7 @@ from kineme.report.charts import (
     HUES,
     LEFT,
     RIGHT,
+    STRIP,
     WIDTH,
     Scale,
     Series,
@@ -81,6 +82,19 @@ def test_a_line_runs_from_edge_to_edge_and_upwards_with_its_values() -> None:
     assert (first - second) / (first - third) == pytest.approx(2, abs=0.02)
 
 
+def test_epochs_are_whole_numbers() -> None:
+    html = chart("loss", [Series("a", [1, 2, 3], [10, 30, 20])], x_label="epoch")
+    assert re.findall(r'text-anchor="middle">([\d.]+)<', html) == ["1", "2", "3"]
+    html = chart("loss", [Series("a", [0.5, 1.5], [10, 30])], x_label="minutes")
+    assert re.findall(r'text-anchor="middle">([\d.]+)<', html) == ["0.6", "0.8", "1", "1.2", "1.4"]
+
+
+def test_a_constant_has_few_digits_on_its_axis() -> None:
+    html = chart("rate", [Series("a", [1, 2], [0.002, 0.002])], x_label="epoch")
+    marks = re.findall(r'text-anchor="end">([\d.]+)<', html)
+    assert marks == ["0.001", "0.0015", "0.002", "0.0025", "0.003"]
+
+
 def test_losses_that_are_not_finite_are_left_out_and_the_rest_is_drawn() -> None:
     html = chart(
         "loss", [Series("a", [1, 2, 3], [1.0, math.nan, math.inf]), Series("b", [1], [math.nan])], x_label="e"
@@ -109,5 +123,5 @@ def test_a_strip_shows_value_and_interval_on_its_axis() -> None:
     middle = float(re.findall(r'cx="([\d.]+)"', html)[0])
     begin, end = map(float, re.findall(r'x1="([\d.]+)" x2="([\d.]+)"[^>]*class="interval"', html)[0])
     assert middle == pytest.approx((begin + end) / 2, abs=0.1)
-    assert (end - begin) == pytest.approx(0.2 * (132 - 8), abs=0.1)
+    assert (end - begin) == pytest.approx(0.2 * (STRIP - 8), abs=0.1)
     assert "interval" not in strip(75.0, None, 50.0, 100.0)

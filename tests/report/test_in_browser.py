@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Browser, find
 
-from kineme.commands.report import report
+from kineme.report.page import write_report
+from kineme.training.history import read_history
 
 from .conftest import write_detections, write_recordings
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find() is None, reason="no Chromium found; install one or name it in CHROME"),
-]
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 
+PROGRAM = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
 EMPTY_CANVASES = """
 [...document.querySelectorAll("canvas")].filter(canvas => {
   if (!canvas.checkVisibility()) return false;
@@ -30,18 +37,50 @@ TOO_WIDE = """
 [...document.querySelectorAll("body *")].filter(element => !element.closest(".scroll, svg, pre")
   && element.getBoundingClientRect().right > innerWidth + 1).map(element => element.outerHTML.slice(0, 80))
 """
+SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+Open = Callable[..., Any]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: install it, or name it in CHROME"),
+]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser() as opened:
-        yield opened
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=PROGRAM, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def show(browser: Any) -> Iterator[Open]:
+    """Opens a file; at the end no console message, no error and no other request may have come of it."""
+    heard: list[str] = []
+    pages = []
+
+    def opened(path: Path, width: int = 1280, **media: str) -> Any:
+        page = browser.new_page(viewport={"width": width, "height": 900}, **media)
+        page.on("console", lambda message: heard.append(message.text))
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.on("request", lambda request: heard.append(request.url) if request.url != address else None)
+        address = path.resolve().as_uri()
+        page.goto(address)
+        page.evaluate(SETTLED)
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert heard == []
 
 
 @pytest.fixture(scope="module")
-def page(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("pages") / "page.html"
-    report([finished], out=out, device="cpu")
+    write_report([finished], out, device="cpu")
     return out
 
 
@@ -49,133 +88,108 @@ def page(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def detections(run: Path, tmp_path: Path) -> Path:
     store = write_recordings(tmp_path / "recordings")
     write_detections(run, store)
-    report([run], out=tmp_path / "page.html", store=[store], device="cpu")
+    write_report([run], tmp_path / "page.html", stores=[store], device="cpu")
     return tmp_path / "page.html"
 
 
-def centre(browser: Browser, element: str, across: float = 0.5) -> tuple[float, float]:
-    """A place in the window upon an element, which is scrolled to."""
-    x, y = browser.run(
-        f"(() => {{ const e = document.querySelector({element!r}); e.scrollIntoView({{block: 'center'}});"
-        f"const box = e.getBoundingClientRect();"
-        f"return [box.left + {across} * box.width, box.top + box.height / 2]; }})()"
-    )
-    return x, y
+def frame(page: Any, name: str) -> int:
+    return int(page.evaluate(f"document.getElementById('{name}').player.frame"))
 
 
-def wait(browser: Browser, milliseconds: int) -> None:
-    browser.run(f"new Promise(done => setTimeout(done, {milliseconds}))")
+def moves(page: Any, name: str, beyond: int = 0) -> None:
+    """Waits until a player has come beyond a frame."""
+    page.wait_for_function(f"document.getElementById('{name}').player.frame > {beyond}")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("dark", [False, True])
-def test_all_is_drawn_within_the_width_without_complaint(
-    browser: Browser, page: Path, width: int, dark: bool
+@pytest.mark.parametrize("width", [1280, 500, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_is_drawn_within_the_width(show: Open, report: Path, width: int, scheme: str) -> None:
+    page = show(report, width, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.locator("canvas").count() == 2 + 12 * 5
+    assert page.evaluate(EMPTY_CANVASES) == 0
+
+
+def test_skeletons_move_when_they_are_in_view_and_stop_together(show: Open, report: Path) -> None:
+    page = show(report)
+    assert frame(page, "near-0-0-0") == 0  # far below
+    page.locator("#near-0-0-0").scroll_into_view_if_needed()
+    moves(page, "near-0-0-0")
+    page.locator(".stop").click()
+    assert page.locator(".stop").inner_text() == "▶ Play all"
+    before = frame(page, "near-0-0-0")
+    page.wait_for_timeout(300)
+    assert frame(page, "near-0-0-0") == before
+
+
+def test_nothing_moves_by_itself_for_readers_who_prefer_that(show: Open, report: Path) -> None:
+    page = show(report, reduced_motion="reduce")
+    page.locator("#near-0-0-0").scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    assert frame(page, "near-0-0-0") == 0
+
+
+def test_a_chart_is_read_off_under_the_pointer(show: Open, report: Path, finished: Path) -> None:
+    page = show(report)
+    chart = page.locator(".chart > svg").first
+    box = chart.bounding_box()
+    chart.hover(position={"x": 0.97 * box["width"], "y": 0.5 * box["height"]})
+    last = read_history(finished / "history.csv")[-1]
+    assert page.locator(".chart output").first.inner_text() == f"epoch 3: loss {last['loss']:.4g}"
+
+
+def test_training_is_shown_over_epochs_or_over_time(show: Open, report: Path) -> None:
+    page = show(report)
+    over = page.locator(".charts")
+    assert [over.nth(i).is_visible() for i in range(2)] == [True, False]
+    page.get_by_role("radio", name="minutes").check()
+    assert [over.nth(i).is_visible() for i in range(2)] == [False, True]
+
+
+def test_a_cell_of_the_confusion_matrix_says_what_it_is(show: Open, report: Path) -> None:
+    page = show(report)
+    cell = page.locator(".matrix rect:has(title)").first
+    cell.hover()
+    assert page.locator(".matrix output").first.inner_text() == cell.locator("title").text_content()
+
+
+def test_the_map_is_read_and_its_clips_play(show: Open, report: Path) -> None:
+    page = show(report, reduced_motion="reduce")
+    plane, read = page.locator(".plane canvas"), page.locator(".plane output")
+    caption = page.locator(".map figcaption")
+    points = page.evaluate("document.querySelector('.map').atlas.points")
+    box = plane.bounding_box()
+    x, y = (14 + points[7][axis] * (box[size] - 28) for axis, size in (("x", "width"), ("y", "height")))
+    plane.click(position={"x": x, "y": y})
+    assert points[7]["name"] in read.inner_text()
+    assert points[7]["name"] in caption.inner_text()
+    moves(page, "map-0")
+    plane.press("ArrowRight")
+    plane.press("Enter")
+    assert points[8]["name"] in caption.inner_text()
+    page.locator('[data-class="1"]').click()
+    plane.press("ArrowRight")
+    assert read.inner_text().startswith("<script>")
+
+
+@pytest.mark.parametrize(("width", "across"), [(1280, 0.75), (390, 0.25)])
+def test_a_timeline_leads_and_follows_its_skeleton(
+    show: Open, detections: Path, width: int, across: float
 ) -> None:
-    browser.open(page, width=width, dark=dark)
-    assert browser.run("document.documentElement.scrollWidth") == width
-    assert browser.run(TOO_WIDE) == []
-    assert browser.run("document.querySelectorAll('canvas').length") == 2 + 12 * 5
-    assert browser.run(EMPTY_CANVASES) == 0
-    assert browser.complaints == []
-    assert browser.requests == [page.resolve().as_uri()]
-
-
-def player(name: str) -> str:
-    return f"document.getElementById('{name}').player"
-
-
-def frame(browser: Browser, name: str) -> Any:
-    return browser.run(f"{player(name)}.frame")
-
-
-def test_skeletons_move_when_they_are_in_view_and_stop_together(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    assert frame(browser, "near-0-0-0") == 0  # far below
-    centre(browser, "#near-0-0-0")
-    assert browser.becomes(f"{player('near-0-0-0')}.frame > 0")
-    browser.click(*centre(browser, ".stop"))
-    assert browser.run("document.querySelector('.stop').textContent") == "▶ Play all"
-    before = frame(browser, "near-0-0-0")
-    wait(browser, 300)
-    assert frame(browser, "near-0-0-0") == before
-
-
-def test_nothing_moves_by_itself_for_readers_who_prefer_that(browser: Browser, page: Path) -> None:
-    browser.open(page, calm=True)
-    centre(browser, "#near-0-0-0")
-    wait(browser, 300)
-    assert frame(browser, "near-0-0-0") == 0
-
-
-def test_a_chart_is_read_off_where_it_is_pointed_at(browser: Browser, page: Path, finished: Path) -> None:
-    browser.open(page)
-    browser.pointer("mouseMoved", *centre(browser, ".chart svg", across=0.97))
-    rows = list(csv.DictReader((finished / "history.csv").open()))
-    said = browser.run("document.querySelector('.chart output').textContent")
-    assert said == f"epoch 3: loss {float(rows[-1]['loss']):.4g}"
-
-
-def test_training_is_shown_over_epochs_or_over_time(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    shown = "[...document.querySelectorAll('.charts')].map(each => each.checkVisibility())"
-    assert browser.run(shown) == [True, False]
-    browser.click(*centre(browser, 'input[value="1"]'))
-    assert browser.run(shown) == [False, True]
-
-
-def test_a_cell_of_the_confusion_matrix_says_what_it_is(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    browser.pointer("mouseMoved", *centre(browser, ".matrix rect:has(title)"))
-    told = browser.run("document.querySelector('.matrix rect title').textContent")
-    assert browser.run("document.querySelector('.matrix output').textContent") == told
-
-
-def test_the_map_is_read_and_its_clips_play(browser: Browser, page: Path) -> None:
-    browser.open(page, calm=True)
-    points = "document.querySelector('.map').atlas.points"
-    centre(browser, ".plane canvas")
-    x, y = browser.run(
-        "(() => { const box = document.querySelector('.plane canvas').getBoundingClientRect();"
-        f"const point = {points}[7];"
-        "return [box.left + 14 + point.x * (box.width - 28),"
-        "box.top + 14 + point.y * (box.height - 28)]; })()"
-    )
-    browser.click(x, y)
-    name = browser.run(f"{points}[7].name")
-    assert name in browser.run("document.querySelector('.plane output').textContent")
-    assert name in browser.run("document.querySelector('.map figcaption').textContent")
-    assert browser.becomes(f"{player('map-0')}.frame > 0")
-    browser.run("document.querySelector('.plane canvas').focus()")
-    for key in ("ArrowRight", "Enter"):
-        browser.call("Input.dispatchKeyEvent", type="keyDown", key=key)
-    assert browser.run(f"{points}[8].name") in browser.run(
-        "document.querySelector('.map figcaption').textContent"
-    )
-    browser.click(*centre(browser, '[data-class="1"]'))
-    browser.run("document.querySelector('.plane canvas').focus()")
-    browser.call("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight")
-    assert browser.run("document.querySelector('.plane output').textContent").startswith("<script>")
-    assert browser.complaints == []
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_timeline_leads_and_follows_its_skeleton(browser: Browser, detections: Path, width: int) -> None:
-    browser.open(detections, width=width)
-    assert browser.run("document.documentElement.scrollWidth") == width
-    browser.click(*centre(browser, "#recording-0-0-0 .kineme-track", across=0.25 if width == 390 else 0.75))
-    wanted = 25 if width == 390 else 75
-    assert abs(frame(browser, "player-0-0-0") - wanted) <= 1
+    page = show(detections, width)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    track = page.locator("#recording-0-0-0 .kineme-track").first
+    track.click(position={"x": across * track.bounding_box()["width"], "y": 8})
+    wanted = 100 * across
+    assert abs(frame(page, "player-0-0-0") - wanted) <= 1
     at = "parseFloat(document.querySelector('.kineme-timeline').style.getPropertyValue('--at'))"
-    assert abs(browser.run(at) - wanted) <= 1.5
-    browser.run(f"{player('player-0-0-0')}.play()")
-    assert browser.becomes(f"{player('player-0-0-0')}.frame > {wanted + 3} && {at} > {wanted + 3}")
-    browser.run(
-        "(() => { const choice = document.querySelector('.recordings select'); choice.selectedIndex = 1;"
-        "choice.dispatchEvent(new Event('change')); })()"
-    )
-    shown = "[...document.querySelectorAll('.recording')].map(each => each.checkVisibility())"
-    browser.settle()
-    assert browser.run(shown) == [False, True]
-    assert browser.run(EMPTY_CANVASES) == 0
-    assert browser.complaints == []
+    assert abs(page.evaluate(at) - wanted) <= 1.5
+    page.evaluate("document.getElementById('player-0-0-0').player.play()")
+    moves(page, "player-0-0-0", int(wanted) + 3)
+    page.wait_for_function(f"{at} > {wanted + 3}")
+    page.locator(".recordings select").select_option(index=1)
+    page.evaluate(SETTLED)
+    shown = page.locator(".recording")
+    assert [shown.nth(i).is_visible() for i in range(2)] == [False, True]
+    assert page.evaluate(EMPTY_CANVASES) == 0

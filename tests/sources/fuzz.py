@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import random
 import re
+import resource
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,6 +81,18 @@ def memory_below(limit: int) -> Iterator[None]:
         assert tracemalloc.get_traced_memory()[1] < limit
     finally:
         tracemalloc.stop()
+
+
+@contextmanager
+def address_space_below(limit: int) -> Iterator[None]:
+    """Makes asking for so many bytes more a MemoryError."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 @dataclass(frozen=True)

@@ -163,23 +163,23 @@ def test_split_names_may_have_underscores_in_phase_1(raw: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "content", "reason"),
     [
-        ("Data", None, "holds no skeletons of PKU-MMD I; looked for files such as 0002-L.txt"),
+        ("Data", None, "contains no skeletons of PKU-MMD I; looked for files such as 0002-L.txt"),
         ("Label", None, "0002-L.txt: has no labels; looked for 0002-L.txt in all folders"),
         ("Label/Train_final/0002-M.txt", None, "0002-M.txt: has no labels; looked for 0002-M.txt"),
         ("Label/Train_final/0003-L.txt", b"\n", "0003-L.txt: is empty"),
         ("Label/Train_final/0003-L.txt", b"\xff\x00", "0003-L.txt: is binary"),
         ("Label/Train_final/0003-L.txt", b"1" * (1 << 21), "0003-L.txt: is far too large for a .txt file"),
-        ("old/0002-R.txt", b"1,3,5,1", "0002-R.txt: is there twice, see"),
+        ("old/0002-R.txt", b"1,3,5,1", "0002-R.txt: duplicates"),
         ("Split/cross-subject.txt", None, "lacks the split xsub of PKU-MMD I; looked for cross_subject.txt"),
         ("Split/cross-view.txt", None, "lacks the split xview of PKU-MMD I; looked for cross_view.txt"),
-        ("cross_view.txt", XVIEW.encode(), "is there twice, see"),
+        ("cross_view.txt", XVIEW.encode(), "duplicates"),
         ("Split/cross-view.txt", b"Training\n0002-L\n", "has 2 lines; expected a title, training videos"),
         (
             "Split/cross-view.txt",
             b"T\n0002-L; 3\nV\n0002-M",
             "cross-view.txt:2: expected names such as 0002-L",
         ),
-        ("Split/cross-view.txt", b"T\n0002-L\nV\n0002-L", "cross-view.txt:4: 0002-L is among the training"),
+        ("Split/cross-view.txt", b"T\n0002-L\nV\n0002-L", "cross-view.txt:4: 0002-L is also a training"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named(raw: Path, path: str, content: bytes | None, reason: str) -> None:
@@ -208,16 +208,14 @@ def test_an_action_beyond_the_video_is_refused_with_its_line(raw: Path, untrimme
     write(raw / "Label/Train_final/0002-M.txt", "1,2,12,1\n\n2,12,13,1\n")
     source = open_pkummd(raw, 1, untrimmed=untrimmed)
     item = source.items[source.names.index("0002-M" if untrimmed else "0002-M-003")]
-    with pytest.raises(
-        KinemeError, match=r"0002-M.txt:3: '2,12,13,1' goes beyond the 12 frames of .*0002-M.txt"
-    ):
+    with pytest.raises(KinemeError, match=r"0002-M.txt:3: '2,12,13,1' exceeds the 12 frames of .*0002-M.txt"):
         read_clip(item)
 
 
 def test_an_action_that_begins_beyond_the_video_is_refused(raw: Path) -> None:
     write(raw / "Label/Train_final/0002-M.txt", "1,40,50,1\n")
     source = open_pkummd(raw, 1)
-    with pytest.raises(KinemeError, match=r"0002-M.txt:1: '1,40,50,1' goes beyond the 12 frames of"):
+    with pytest.raises(KinemeError, match=r"0002-M.txt:1: '1,40,50,1' exceeds the 12 frames of"):
         read_clip(source.items[source.names.index("0002-M-001")])
 
 
@@ -238,8 +236,8 @@ def test_trimmed_from_the_command_line(raw: Path, tmp_path: Path, capsys: pytest
     assert split_rows(store, "xview", "test").tolist() == [0, 1, 2]
     assert split_rows(store, "xsub+cameras:1", "train").tolist() == [0, 1, 2]
     printed = capsys.readouterr().out
-    assert "split xsub: 5 clips train, 1 test, 0 in neither\n" in printed
-    assert "split xview: 2 clips train, 3 test, 1 in neither\n" in printed
+    assert "split xsub: 5 train, 1 test, 0 in neither\n" in printed
+    assert "split xview: 2 train, 3 test, 1 in neither\n" in printed
 
 
 def test_untrimmed_from_the_command_line_keeps_every_frame_in_its_place(raw: Path, tmp_path: Path) -> None:

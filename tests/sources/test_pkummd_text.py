@@ -13,7 +13,7 @@ from kineme.sources.pkummd_text import count_frames, read_action, read_skeletons
 from kineme.sources.raw import RawFile
 
 Lines = list[str]
-REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
+REMEDY = "fetch the file again, or set `skip_bad` to leave it out"
 # Frame t, number i: t + i / 1000.
 GOOD = [" ".join(f"{frame + i / 1000:.3f}" for i in range(150)) for frame in range(5)]
 
@@ -158,9 +158,9 @@ def test_a_label_line_by_value() -> None:
         ("0,2,3,1", "class 0 is not one of 1 to 51"),
         ("52,2,3,1", "class 52 is not one of 1 to 51"),
         ("-1,2,3,1", "class -1 is not one of 1 to 51"),
-        ("1,0,3,1", "'1,0,3,1' names no frames of a video"),
-        ("1,4,3,1", "'1,4,3,1' names no frames of a video"),
-        ("1,4,99999999999999999999,1", "names no frames of a video"),
+        ("1,0,3,1", "'1,0,3,1' is not a range of frames"),
+        ("1,4,3,1", "'1,4,3,1' is not a range of frames"),
+        ("1,4,99999999999999999999,1", "is not a range of frames"),
     ],
 )
 def test_damaged_label_lines_are_refused(line: str, reason: str) -> None:

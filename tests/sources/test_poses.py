@@ -135,9 +135,7 @@ def test_joints_beyond_the_layout_are_passed_over(tmp_path: Path) -> None:
     )
     clip = only(tmp_path, layout=str(tmp_path / "pair.yaml"))
     assert clip.xyz.tolist() == [[[[7, 8, 9], [1, 2, 3]]]]
-    with pytest.raises(
-        KinemeError, match="has 3 named joints and does not tell in which layout; say --layout"
-    ):
+    with pytest.raises(KinemeError, match="has 3 named joints of unknown layout; name it"):
         open_poses(tmp_path)
     with pytest.raises(KinemeError, match="lacks the joint 'nose' of layout coco17"):
         open_poses(tmp_path, layout="coco17")
@@ -157,12 +155,12 @@ def test_a_zip_is_as_good_as_its_folder(tmp_path: Path) -> None:
     [
         (
             (4, 25, 3),
-            "has 25 joints and does not tell in which layout; say --layout with ntu25, openpose25, another",
+            "of unknown layout; name it or a layout file with `layout` \\(of this size: ntu25, openpose25\\)",
         ),
-        ((4, 17, 3), "say --layout with coco17, another"),  # Human3.6M has 17 joints as well
+        ((4, 17, 3), "`layout` \\(of this size: coco17\\); mend"),  # Human3.6M has 17 joints as well
         (
             (4, 7, 2),
-            "anna.npy: has 7 joints and does not tell in which layout; say --layout with another name or",
+            "anna.npy: has 7 joints of unknown layout; name it or a layout file with `layout`; mend",
         ),
     ],
 )
@@ -193,20 +191,21 @@ def test_clips_of_another_kind_and_damaged_ones_are_left_out_by_name(
     printed = capsys.readouterr().out
     assert "left out as damaged: 4\n" in printed
     assert (
-        f"{raw}/wave/anna_000000000005_keypoints.json: is no JSON, or cut off (line 1); mend the" in printed
+        f"{raw}/wave/anna_000000000005_keypoints.json: is not JSON, or is cut off (line 1); mend the"
+        in printed
     )
-    assert f"{raw}/carl.npy: has 24 joints, layout openpose25 25 (see --layout); mend" in printed
-    assert f"{raw}/zora.npy: has 3 coordinates a joint, the first clip 2; they make two stores" in printed
-    assert f"{raw}/empty.npy: shows nobody in any frame" in printed
+    assert f"{raw}/carl.npy: has 24 joints, but layout openpose25 has 25; mend" in printed
+    assert f"{raw}/zora.npy: has 3 coordinates per joint, the first clip 2; make two stores" in printed
+    assert f"{raw}/empty.npy: has nobody in any frame" in printed
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"fps": 0.0}, "--fps 0.0: write frames a second"),
+        ({"fps": 0.0}, "`fps`: is 0.0; it must be frames per second"),
         ({"layout": "coco18"}, "coco18: no such layout; built in are"),
-        ({"image": "big"}, "--image big: write width and height"),
-        ({"units": "mm"}, "--units: these poses are two-dimensional"),
+        ({"image": "big"}, "`image`: is big; it must be width and height"),
+        ({"units": "mm"}, "`units`: these poses are two-dimensional"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[str, Any], reason: str) -> None:
@@ -217,7 +216,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[st
 
 def test_options_of_poses_are_refused_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", "ntu60", str(tmp_path), str(tmp_path / "s"), "--axes", "z-up"]) == USAGE_ERROR
-    assert "--axes is for poses, not for ntu60" in capsys.readouterr().err
+    assert "source ntu60 has no option --axes; it takes none" in capsys.readouterr().err
 
 
 def test_from_files_to_a_store_and_a_trained_encoder(

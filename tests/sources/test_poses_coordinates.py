@@ -9,8 +9,8 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
+from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
-from kineme.sources.poses.recorded import Poses
 
 ANY = Layout.from_names("any", ["a", "b"], [None, "a"])
 MEDIAPIPE = LAYOUTS["mediapipe33"]
@@ -40,7 +40,7 @@ def test_metres_of_millimetres() -> None:
 
 
 def test_giants_are_not_in_metres() -> None:
-    with pytest.raises(ValueError, match="a body 1,700 metres tall; say --units mm"):
+    with pytest.raises(ValueError, match="a body 1,700 metres tall; set `units` to mm"):
         Coordinates("y-up", metric=True)(poses([0, 1700, 0], [0, 0, 0]))
 
 
@@ -93,11 +93,11 @@ def test_world_landmarks_have_the_hips_at_the_origin() -> None:
 
 def test_options_without_sense_are_refused() -> None:
     flat, solid = poses([1, 2], [3, 4]), poses([1, 2, 3], [4, 5, 6])
-    with pytest.raises(KinemeError, match="--units: these poses are two-dimensional"):
+    with pytest.raises(KinemeError, match="`units`: these poses are two-dimensional"):
         coordinates_of(flat, ANY, None, "mm", None)
-    with pytest.raises(KinemeError, match="--axes z-up: these poses are two-dimensional"):
+    with pytest.raises(KinemeError, match="`axes`: is z-up, but these poses are two-dimensional"):
         coordinates_of(flat, ANY, "z-up", None, None)
-    with pytest.raises(KinemeError, match="--image: these poses are three-dimensional"):
+    with pytest.raises(KinemeError, match="`image`: these poses are three-dimensional"):
         coordinates_of(solid, ANY, None, None, (4, 3))
 
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from kineme.layouts import Layout
-from kineme.sources.poses.arrays import npy_poses, npz_notes, npz_poses
+from kineme.sources.poses.arrays import Detections, Poses, npy_poses, npz_notes, npz_poses
 from kineme.sources.poses.documents import json_notes, json_poses, openpose, openpose_frame
-from kineme.sources.poses.recorded import Detections, Poses
 from kineme.sources.poses.tables import csv_poses
 from kineme.typing import Array
 
@@ -100,14 +99,14 @@ class TestNumPy:
         ("array", "reason"),
         [
             (np.ones((4, 5)), r"is float64 of shape \(4, 5\); expected numbers, \(frames, joints"),
-            (np.ones((4, 5, 5)), "has 5 numbers a joint; expected x y, x y z or"),
+            (np.ones((4, 5, 5)), "has 5 numbers per joint; expected x y, x y z or"),
             (np.ones((0, 5, 3)), "has 0 frames"),
-            (np.ones((100_001, 2, 2), dtype=np.int8), "has 100,001 frames; between 1 and 100,000"),
+            (np.ones((100_001, 2, 2), dtype=np.int8), "has 100,001 frames; expected 1 to 100,000"),
             (np.ones((2, 101, 2, 2)), "has 101 people"),
             (np.ones((1, 1025, 2)), "has 1,025 joints"),
             (np.full((2, 2, 3), "1"), "is str32 of shape"),
             (np.full((2, 2, 3), np.inf), "infinite coordinates"),
-            (np.array([{}]), "holds Python objects, which are never loaded"),
+            (np.array([{}]), "contains Python objects, which are never loaded"),
         ],
     )
     def test_what_is_no_clip_is_refused(self, array: Any, reason: str) -> None:
@@ -119,9 +118,9 @@ class TestNumPy:
         claimed = npy(np.ones((2, 3, 3))).replace(b"(2, 3, 3), }       ", b"(9, 10000000, 3), }")
         with pytest.raises(ValueError, match=r"claims the shape \(9, 10000000, 3\)"):
             npy_poses(claimed, scores=False)
-        with pytest.raises(ValueError, match="as many numbers; it is cut off"):
+        with pytest.raises(ValueError, match="has another size; it is cut off"):
             npy_poses(npy(counted(4, 5, 3))[:-8], scores=False)
-        with pytest.raises(ValueError, match=r"is no \.npy array"):
+        with pytest.raises(ValueError, match=r"is not a \.npy array"):
             npy_poses(b"PK", scores=False)
 
     @pytest.mark.parametrize(
@@ -214,19 +213,19 @@ class TestTables:
             ("", "is empty"),
             ("\n \n", "is empty"),
             ("a\0b", "is binary"),
-            ("1,2,3,4", "has 4 numbers a row and no header; say the joints with --layout"),
+            ("1,2,3,4", "has 4 numbers per row and no header; name their `layout`"),
             ("a,b\n1,2", "line 1 names no joints; expected columns such as left_wrist_x"),
-            ("hip_x,hip_y\n", "has a header and no frames"),
+            ("hip_x,hip_y\n", "has a header but no frames"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3\n", "line 2 has 3 fields, the header 4"),
-            ("hip_x,hip_y,head_x,head_y\n1,2,3,4\n1,2,oops,4\n", "line 3: 'oops' is no number"),
+            ("hip_x,hip_y,head_x,head_y\n1,2,3,4\n1,2,oops,4\n", "line 3: 'oops' is not a number"),
             ("hip_x,hip_y,head_x,head_y,head_z\n1,2,3,4,5\n", "joint 'head' has other columns than 'hip'"),
-            ("hip_x,hip_y,hip_x\n1,2,3\n", "line 1 tells x of joint 'hip' twice"),
-            ("x0,y0,x2,y2\n1,2,3,4\n", "leaves out joints"),
-            ("frame,hip_x,hip_y,a_x,a_y\nzero,1,2,3,4\n", "line 2: 'zero' is no number of a frame"),
-            ("frame,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n3,1,2,3,4\n", "line 3 tells a joint of a frame for"),
-            ("person,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n", "a column of people and none called 'frame'"),
-            ("joint,x,y\nhip,1,2\n", "a row a joint and no column 'frame'"),
-            ("frame,joint,x,y\n0,a,1,2\n1,b,1,2\n9999999999,a,1,2\n", "numbers its frames far apart"),
+            ("hip_x,hip_y,hip_x\n1,2,3\n", "line 1 has x of joint 'hip' twice"),
+            ("x0,y0,x2,y2\n1,2,3,4\n", "lacks joints"),
+            ("frame,hip_x,hip_y,a_x,a_y\nzero,1,2,3,4\n", "line 2: 'zero' is not a frame number"),
+            ("frame,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n3,1,2,3,4\n", "line 3 duplicates a joint of a frame"),
+            ("person,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n", "a column of people but no column 'frame'"),
+            ("joint,x,y\nhip,1,2\n", "a row per joint but no column 'frame'"),
+            ("frame,joint,x,y\n0,a,1,2\n1,b,1,2\n9999999999,a,1,2\n", "numbers too far apart"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3,1e9\n", "beyond 1,000,000"),
         ],
     )  # fmt: skip
@@ -235,7 +234,9 @@ class TestTables:
             self.read(text)
 
     def test_the_layout_says_how_many_numbers_there_are(self) -> None:
-        with pytest.raises(ValueError, match="has 5 numbers a row; expected 2, 3 or 4 for each of 2 joints"):
+        with pytest.raises(
+            ValueError, match="has 5 numbers per row; expected 2, 3 or 4 for each of 2 joints"
+        ):
             self.read("1,2,3,4,5", PAIR)
         with pytest.raises(ValueError, match="line 3 has 3 numbers, the first 4"):
             self.read("1,2,3,4\n1,2,3,4\n1,2,3", PAIR)
@@ -316,16 +317,16 @@ class TestEstimators:
         ("content", "reason"),
         [
             ({}, "it has no 'xyz', 'keypoints' or 'landmarks'"),
-            ([], "it is no list, or an empty one"),
-            ({"people": []}, "is one frame of OpenPose; its files are called NAME_0000"),
-            ([[[1, 2], [3]]], "the clip: lists of unequal length"),
-            ([[["a", 2], [3, 4]]], "something that is no number"),
+            ([], "it is not a list, or is empty"),
+            ({"people": []}, "is one frame of OpenPose; its files are named NAME_0000"),
+            ([[[1, 2], [3]]], "the clip: has lists of unequal length"),
+            ([[["a", 2], [3, 4]]], "values that are not numbers"),
             ([{"image_id": 1, "keypoints": 3}], "entry 0 has no list of 'keypoints'"),
-            ([{"image_id": "a.jpg", "keypoints": [1] * 6}], "entry 0 has an 'image_id' without a number"),
+            ([{"image_id": "a.jpg", "keypoints": [1] * 6}], "entry 0 has an 'image_id' without a frame"),
             ([{"image_id": 1, "keypoints": [1] * count} for count in (6, 9)], "have 6 or 9 numbers"),
-            ([{"image_id": 1, "keypoints": [1] * 7}], "have 7 numbers; expected 3 a joint"),
+            ([{"image_id": 1, "keypoints": [1] * 7}], "have 7 numbers; expected 3 per joint"),
             ([{"image_id": f"{v}_1.jpg", "keypoints": [1] * 6} for v in "ab"], "several videos"),
-            ([{"image_id": i, "keypoints": [1] * 6} for i in (1, 2, 10**9)], "numbers its frames far apart"),
+            ([{"image_id": i, "keypoints": [1] * 6} for i in (1, 2, 10**9)], "numbers too far apart"),
             ([[{"x": 1}]], "frame 0 has a landmark without x and y"),
             ([{"landmarks": [{"x": 1, "y": 2}]}, {"other": 1}], "frame 1 has no 'landmarks'"),
             ([[[[[1, 2]]]], [[[[1, 2]]]]], r"shape \(2, 1, 1, 1, 2\)"),
@@ -338,9 +339,9 @@ class TestEstimators:
     @pytest.mark.parametrize(
         ("data", "reason"),
         [
-            (b"{", r"is no JSON, or cut off \(line 1\)"),
-            (b"[" * 100_000, "is no JSON"),
-            (b"\xff\xfe\xff", "is no JSON"),
+            (b"{", r"is not JSON, or is cut off \(line 1\)"),
+            (b"[" * 100_000, "is not JSON"),
+            (b"\xff\xfe\xff", "is not JSON"),
         ],
     )
     def test_what_is_no_json_is_refused(self, data: bytes, reason: str) -> None:
@@ -349,5 +350,5 @@ class TestEstimators:
 
     @pytest.mark.parametrize("content", [[], {"people": 3}, {"people": [3]}, {"people": [{"a": 1}]}])
     def test_what_is_no_frame_of_openpose_is_refused(self, content: Any) -> None:
-        with pytest.raises(ValueError, match="is no frame of OpenPose"):
+        with pytest.raises(ValueError, match="is not a frame of OpenPose"):
             openpose_frame(as_json(content))

@@ -13,7 +13,7 @@ from sources.writers import write_coco, write_mediapipe, write_openpose
 
 from kineme.layouts import LAYOUTS, Layout
 from kineme.sources.poses import open_poses
-from kineme.sources.poses.finding import Recording
+from kineme.sources.poses.recordings import Recording
 from kineme.sources.raw import RawFile
 
 RNG = np.random.default_rng(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kineme.sources.poses.recorded import Detections, Poses
+from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.tracking import sizes, strongest, tracked
 from kineme.typing import Array
 
@@ -125,7 +125,7 @@ def test_nobody_and_crowds_are_refused() -> None:
     with pytest.raises(ValueError, match="shows nobody"):
         tracked(nothing, FPS, 2)
     crowd = np.tile(STICK, (101, 1, 1)) + 1
-    with pytest.raises(ValueError, match="101 people in a frame; 100 are possible"):
+    with pytest.raises(ValueError, match="101 people in a frame; the limit is 100"):
         tracked(Detections(np.zeros(101, dtype=np.int64), crowd, None, 1, ""), FPS, 2)
 
 

@@ -147,9 +147,9 @@ UNSCORED = without(TWO[1], "keypoint_score")
     [
         (7, "annotation 1: lacks 'frame_dir' or 'keypoint'"),
         (without(TWO[1], "keypoint"), "annotation 1: lacks"),
-        (TWO[1] | {"frame_dir": 5}, "annotation 1: 'frame_dir' is no name"),
-        (TWO[1] | {"frame_dir": ""}, "'frame_dir' is no name"),
-        (TWO[1] | {"frame_dir": "a\nb"}, "'frame_dir' is no name"),
+        (TWO[1] | {"frame_dir": 5}, "annotation 1: 'frame_dir' is not a name"),
+        (TWO[1] | {"frame_dir": ""}, "'frame_dir' is not a name"),
+        (TWO[1] | {"frame_dir": "a\nb"}, "'frame_dir' is not a name"),
         (TWO[1] | {"frame_dir": "v_first"}, "two annotations have the 'frame_dir' 'v_first'"),
         (TWO[1] | {"keypoint": [1, 2]}, "'keypoint' is a list; expected numbers (M, T, 25, 3) or (M,"),
         (TWO[1] | {"keypoint": np.zeros((2, 4, 18, 2))}, "'keypoint' is float64 (2, 4, 18, 2)"),
@@ -160,14 +160,14 @@ UNSCORED = without(TWO[1], "keypoint_score")
         (TWO[1] | {"img_shape": None}, "'img_shape' is not the height and width"),
         (TWO[1] | {"img_shape": (1080,)}, "'img_shape' is not"),
         (TWO[1] | {"img_shape": (0, 100)}, "'img_shape' is not"),
-        (TWO[1] | {"label": "walk"}, "'label' is no class number"),
-        (TWO[1] | {"label": [1, 2]}, "'label' is no class number"),
+        (TWO[1] | {"label": "walk"}, "'label' is not a class number"),
+        (TWO[1] | {"label": [1, 2]}, "'label' is not a class number"),
         (TWO[1] | {"label": -2}, "the label of 'v_second' is -2; expected a class number"),
         (TWO[1] | {"label": 2**62}, "the label of 'v_second' is 4611686018427387904"),
         (THREE[0], "mixes skeletons of (17, 2) and (25, 3)"),
-        (TWO[1] | {"total_frames": 5}, "v_second: 'keypoint' has 4 frames, 'total_frames' is another number"),
-        (TWO[1] | {"keypoint": np.full((2, 4, 17, 2), np.nan)}, "v_second: 'keypoint' holds what is no"),
-        (TWO[1] | {"keypoint": np.full((2, 4, 17, 2), 1e9)}, "v_second: 'keypoint' holds what is no"),
+        (TWO[1] | {"total_frames": 5}, "v_second: 'keypoint' has 4 frames, which is not 'total_frames'"),
+        (TWO[1] | {"keypoint": np.full((2, 4, 17, 2), np.nan)}, "v_second: 'keypoint' contains invalid"),
+        (TWO[1] | {"keypoint": np.full((2, 4, 17, 2), 1e9)}, "v_second: 'keypoint' contains invalid"),
         (UNSCORED | {"keypoint": np.zeros((1, 0, 17, 2))}, "v_second: has no frames or no bodies"),
         (UNSCORED | {"keypoint": np.zeros((0, 4, 17, 2))}, "v_second: has no frames or no bodies"),
     ],
@@ -183,15 +183,15 @@ def test_damaged_annotations_are_refused(tmp_path: Path, annotation: Any, reason
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ({"split": {}}, "holds no list of 'annotations'"),
-        ({"annotations": []}, "holds no list of 'annotations', or an empty one"),
-        ("text", "holds no list of 'annotations'"),
-        (os.system, "holds 'posix.system', which is no array and no plain container"),
-        ({"annotations": TWO, "split": {"train": 5}}, "the split 'train' is no list of clips' names"),
-        ({"annotations": TWO, "split": {"a_train": ["x", [1]]}}, "the split 'a_train' is no list"),
+        ({"split": {}}, "has no list of 'annotations'"),
+        ({"annotations": []}, "has no list of 'annotations', or an empty one"),
+        ("text", "has no list of 'annotations'"),
+        (os.system, "contains 'posix.system', not only arrays and plain containers"),
+        ({"annotations": TWO, "split": {"train": 5}}, "the split 'train' is not a list of clips' names"),
+        ({"annotations": TWO, "split": {"a_train": ["x", [1]]}}, "the split 'a_train' is not a list"),
         (
             {"annotations": TWO, "split": {"a_train": ["v_first"], "a_val": ["v_first"]}},
-            "in the split 'a' 'v_first' trains and tests",
+            "'v_first' is in both parts of the split 'a'",
         ),
     ],
 )
@@ -204,11 +204,11 @@ def test_other_pickles_are_refused(tmp_path: Path, content: Any, reason: str) ->
 
 
 def test_a_folder_has_one_pickle(tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match=r"holds no annotation pickle \(\.pkl\)"):
+    with pytest.raises(KinemeError, match=r"contains no annotation pickle \(\.pkl\)"):
         open_pyskl(tmp_path)
     for name in ("one.pkl", "two.pkl"):
         write_pyskl(tmp_path / name, TWO)
-    with pytest.raises(KinemeError, match="holds 2 pickles; name one of them"):
+    with pytest.raises(KinemeError, match="contains 2 pickles; name one of them"):
         open_pyskl(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""A download is read where it lies, packed or not."""
+"""A download is read where it lies, zipped or not."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match="no such folder or file"):
         find_files(tmp_path / "none", ".txt")
     (tmp_path / "no.zip").write_text("no zip")
-    with pytest.raises(KinemeError, match=r"no\.zip: is no zip, or a damaged one"):
+    with pytest.raises(KinemeError, match=r"no\.zip: is not a zip, or is damaged"):
         find_files(tmp_path / "no.zip", ".txt")
     path = zipped(tmp_path / "all.zip", **{"a.txt": "abcdefgh" * 100})
     data = bytearray(path.read_bytes())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
-import struct
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.io
 
 from kineme.typing import Array
 
@@ -84,33 +84,18 @@ def write_nwucla(folder: Path, name: str, xyz: Array, label: int, **changes: Any
     return path
 
 
-def mat5(name: str, array: Array, *, compressed: bool = True, stored: str = "<f8", order: str = "<") -> bytes:
-    """A MATLAB file of one array of doubles, as MATLAB 5 to 7 save it, its numbers stored as some type."""
-
-    def element(kind: int, content: bytes) -> bytes:
-        return struct.pack(order + "II", kind, len(content)) + content + bytes(-len(content) % 8)
-
-    kinds = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 9}
-    dtype = np.dtype(stored).newbyteorder(order)
-    matrix = element(
-        14,
-        element(6, struct.pack(order + "II", 6, 0))
-        + element(5, struct.pack(f"{order}{array.ndim}i", *array.shape))
-        + element(1, name.encode())
-        + element(kinds[dtype.str[1:]], array.astype(dtype).tobytes(order="F")),
-    )
-    if compressed:
-        packed = zlib.compress(matrix)
-        matrix = struct.pack(order + "II", 15, len(packed)) + packed
-    head = b"MATLAB 5.0 MAT-file, written by a test".ljust(124)
-    return head + struct.pack(order + "H", 0x0100) + (b"IM" if order == "<" else b"MI") + matrix
+def mat5(compressed: bool = True, **variables: Any) -> bytes:
+    """A MATLAB file of level 5, as MATLAB 5 to 7 write it."""
+    file = io.BytesIO()
+    scipy.io.savemat(file, variables, do_compression=compressed)
+    return b"MATLAB 5.0 MAT-file, written by a test".ljust(124) + file.getvalue()[124:]  # without a date
 
 
 def write_utdmhad(folder: Path, name: str, skeleton: Array, **options: Any) -> Path:
     """(20, 3, T) → a MATLAB file such as those of UTD-MHAD's Skeleton.zip."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}_skeleton.mat"
-    path.write_bytes(mat5("d_skel", skeleton, **options))
+    path.write_bytes(mat5(d_skel=skeleton, **options))
     return path
 
 

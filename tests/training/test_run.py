@@ -343,7 +343,9 @@ def test_two_trainings_do_not_share_a_directory(tmp_path: Path, settings: Settin
     run = tmp_path / "run"
 
     def second() -> None:
-        with pytest.raises(KinemeError, match=r"run: this run is being written by another process \(\d+\)"):
+        with pytest.raises(
+            KinemeError, match=r"run: this run is being written by another process \(pid \d+\)"
+        ):
             train(settings(train_seed=1), run, overwrite=True)
 
     train_until(2, settings(), run, second)
@@ -413,7 +415,7 @@ def test_an_empty_directory_is_used(tmp_path: Path, settings: Settings) -> None:
         ({"data_store": "/nowhere/at/all"}, "/nowhere/at/all: no such clip store"),
         ({"data_split": "xsab"}, "xsab"),
         ({"train_batch_size": 25}, "24 training clips do not fill one batch of 25"),
-        ({"method_queue": 12}, "queue of 12 entries is no multiple of the batch of 8 clips"),
+        ({"method_queue": 12}, "queue of 12 entries is not a multiple of the batch of 8 clips"),
         ({"data_preprocessing": "agcn"}, "was prepared by plain, and data.preprocessing asks for agcn"),
     ],
 )

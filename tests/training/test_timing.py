@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Settings
 
+from conftest import Settings
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
 from kineme.training import timing
@@ -86,7 +86,7 @@ def test_steps_are_timed_in_the_real_loop(tmp_path: Path, settings: Settings) ->
     ("changes", "message"),
     [
         ({"train_minutes": 0}, "train.minutes is 0; it must be over 0"),
-        ({"train_minutes": 5, "train_devices": 2}, "train.minutes is for one device"),
+        ({"train_minutes": 5, "train_devices": 2}, "train.minutes works on one device only"),
     ],
 )
 def test_minutes_that_mean_nothing_are_refused(

@@ -1,10 +1,10 @@
 """Random transforms of whole batches (N, C, T, V, M).
 
-Each is a plain function of the clips and its drawn parameters, one a clip, beside the function that draws
-them. Every transform has a neutral parameter that leaves a clip as it is, so one that applies with some
-probability is drawn, not branched: `blur(clips, where(draw_coin(n, 0.5, g), draw_blur(n, g), 0.0))`.
+A transform is a plain function of the clips and one parameter per clip; a `draw_` function samples the
+parameters. Every transform has a neutral parameter that leaves a clip unchanged, so applying it with some
+probability takes no branch: `blur(clips, where(draw_coin(n, 0.5, g), draw_blur(n, g), 0.0))`.
 
-Draws come from the caller's generator, on its device; nothing here touches the global one.
+Draws use the caller's generator, on its device, and never the global one.
 """
 
 from kineme.augment.draws import draw_coin, draw_subset, draw_uniform, where

@@ -1,4 +1,4 @@
-"""Transforms of coordinates and joints. Linear maps compose: multiply matrices, then `transform` once."""
+"""Transforms of coordinates and joints. Linear maps compose: multiply the matrices, `transform` once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from torch import Tensor
 from kineme.augment.draws import draw_uniform
 from kineme.streams import take_joints
 
-MAIN_DEGREES, OTHER_DEGREES = 30.0, 1.0  # largest turn about the main axis and about the two others
+MAIN_DEGREES, OTHER_DEGREES = 30.0, 1.0  # largest angle about the main axis and about the two others
 
 
 def transform(clips: Tensor, matrix: Tensor) -> Tensor:
-    """x' = A x for every joint: clips (N, 3, T, V, M), one matrix (N, 3, 3) a clip.
+    """x' = A x for every joint: clips (N, 3, T, V, M), one matrix (N, 3, 3) per clip.
 
-    Sums of products and no matrix product, which mixed precision would round to 8 bits: motion is a
-    difference of neighbouring frames and would drown.
+    Written as sums of products: mixed precision would round a matrix product to 8 bits, and motion, the
+    difference of neighbouring frames, would be lost in that.
+
+    >>> point = torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1, 1)
+    >>> transform(point, 2 * torch.eye(3)[None]).flatten()
+    tensor([2., 4., 6.])
     """
-    clips = clips.contiguous()  # coordinates apart in memory: what `Clips.resize` gives is interleaved
+    clips = clips.contiguous()  # `Clips.resize` interleaves the coordinates
     column = matrix[..., None, None, None].unbind(2)
     moved = column[0] * clips[:, 0:1]
     moved.addcmul_(column[1], clips[:, 1:2])
@@ -25,30 +29,54 @@ def transform(clips: Tensor, matrix: Tensor) -> Tensor:
 
 
 def draw_shear(n: int, amplitude: float, generator: torch.Generator) -> Tensor:
-    """(n, 6) off-diagonal entries, uniform in [-amplitude, amplitude)."""
+    """(n, 6) off-diagonal entries for `shear`, uniform in [-amplitude, amplitude).
+
+    >>> draw_shear(1, 0.5, torch.Generator().manual_seed(0))
+    tensor([[-0.0037,  0.2682, -0.4115, -0.3680, -0.1926,  0.1341]])
+    """
     return draw_uniform((n, 6), -amplitude, amplitude, generator)
 
 
 def shear_matrix(offdiagonal: Tensor) -> Tensor:
-    """(N, 6) entries S01, S10, S20, S02, S12, S21 → (N, 3, 3) with ones on the diagonal."""
+    """(N, 6) entries S01, S10, S20, S02, S12, S21 → (N, 3, 3) with ones on the diagonal.
+
+    >>> shear_matrix(torch.tensor([[1, 2, 3, 4, 5, 6]])).tolist()
+    [[[1, 1, 4], [2, 1, 5], [3, 6, 1]]]
+    """
     s01, s10, s20, s02, s12, s21 = offdiagonal.unbind(1)
     one = torch.ones_like(s01)
     return torch.stack([one, s01, s02, s10, one, s12, s20, s21, one], dim=1).view(-1, 3, 3)
 
 
 def shear(clips: Tensor, offdiagonal: Tensor) -> Tensor:
-    """Shears each clip by its six off-diagonal entries (N, 6). Neutral: zeros."""
+    """Shears each clip by its off-diagonal entries (N, 6), see `shear_matrix`. Neutral: zeros.
+
+    >>> point = torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1, 1)
+    >>> shear(point, torch.tensor([[0.5, 0, 0, 0, 0, 0]])).flatten()  # x' = x + y/2
+    tensor([2., 2., 3.])
+    """
     return transform(clips, shear_matrix(offdiagonal))
 
 
 def draw_rotation(n: int, generator: torch.Generator) -> Tensor:
-    """(n, 3) degrees about x, y, z: uniform in 0..30 about a main axis drawn for each clip, else in 0..1."""
+    """(n, 3) degrees about x, y, z: uniform in 0..30 about each clip's main axis, in 0..1 about the others.
+
+    >>> draw_rotation(2, torch.Generator().manual_seed(0))
+    tensor([[ 0.0885,  0.1320,  9.2227],
+            [19.0224,  0.4901,  0.8964]])
+    """
     main = draw_axis(n, generator)[:, None] == torch.arange(3, device=generator.device)
     return draw_uniform((n, 3), 0.0, 1.0, generator) * torch.where(main, MAIN_DEGREES, OTHER_DEGREES)
 
 
 def rotation_matrix(degrees: Tensor) -> Tensor:
-    """(N, 3) degrees α, β, γ about x, y, z → Rz(-γ) Ry(-β) Rx(-α), (N, 3, 3), multiplied out."""
+    """(N, 3) degrees α, β, γ about x, y, z → Rz(-γ) Ry(-β) Rx(-α), (N, 3, 3).
+
+    >>> rotation_matrix(torch.tensor([[0.0, 0.0, 30.0]]))[0]
+    tensor([[ 0.8660,  0.5000,  0.0000],
+            [-0.5000,  0.8660,  0.0000],
+            [ 0.0000, -0.0000,  1.0000]])
+    """
     radians = -degrees.deg2rad()
     (cx, cy, cz), (sx, sy, sz) = radians.cos().unbind(1), radians.sin().unbind(1)
     rows = [
@@ -60,14 +88,23 @@ def rotation_matrix(degrees: Tensor) -> Tensor:
 
 
 def rotate(clips: Tensor, degrees: Tensor) -> Tensor:
-    """Turns each clip by its (N, 3) degrees about x, then y, then z. Neutral: zeros."""
+    """Rotates each clip by its (N, 3) degrees about x, then y, then z. Neutral: zeros.
+
+    >>> point = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1, 1)
+    >>> rotate(point, torch.tensor([[0.0, 0.0, 60.0]])).flatten()
+    tensor([ 0.5000, -0.8660,  0.0000])
+    """
     return transform(clips, rotation_matrix(degrees))
 
 
 def flip(clips: Tensor, apply: Tensor, mirror: Tensor) -> Tensor:
     """Swaps left and right joints, not coordinates, of the clips where `apply` (N,) is true.
 
-    `mirror` (V,) is the layout's permutation `Layout.mirror`, as a tensor on the clips' device.
+    `mirror` (V,) is `Layout.mirror` as a tensor on the clips' device.
+
+    >>> clips = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 1, 3, 1).expand(2, 3, 1, 3, 1)
+    >>> flip(clips, torch.tensor([True, False]), torch.tensor([0, 2, 1]))[:, 0, 0, :, 0].tolist()
+    [[1.0, 3.0, 2.0], [1.0, 2.0, 3.0]]
     """
     return take_joints(
         clips, torch.where(apply[:, None], mirror, torch.arange(len(mirror), device=mirror.device))
@@ -75,17 +112,29 @@ def flip(clips: Tensor, apply: Tensor, mirror: Tensor) -> Tensor:
 
 
 def noise(clips: Tensor, std: Tensor, generator: torch.Generator) -> Tensor:
-    """Adds Gaussian noise of one standard deviation a clip (N,), in the clips' units. Neutral: zero."""
+    """Adds Gaussian noise, one standard deviation (N,) per clip, in the clips' units. Neutral: zero.
+
+    >>> noise(torch.zeros(1, 3, 1, 1, 1), torch.tensor([0.1]), torch.Generator().manual_seed(0)).flatten()
+    tensor([ 0.1541, -0.0293, -0.2179])
+    """
     drawn = torch.randn(clips.shape, generator=generator, device=clips.device, dtype=clips.dtype)
     return drawn.mul_(std.view(-1, 1, 1, 1, 1)).add_(clips)
 
 
 def draw_axis(n: int, generator: torch.Generator) -> Tensor:
-    """(n,) int64 coordinate axes, each of three equally likely."""
+    """(n,) int64, coordinate axes 0, 1 and 2 with equal probability.
+
+    >>> draw_axis(6, torch.Generator().manual_seed(0)).tolist()
+    [2, 0, 2, 0, 1, 0]
+    """
     return torch.randint(3, (n,), generator=generator, device=generator.device)
 
 
 def mask_axis(clips: Tensor, axis: Tensor) -> Tensor:
-    """Sets one coordinate axis (N,) of each clip to zero. Neutral: -1."""
+    """Zeroes one coordinate axis (N,) of each clip. Neutral: -1.
+
+    >>> mask_axis(torch.ones(2, 3, 1, 1, 1), torch.tensor([1, -1])).flatten(1).tolist()
+    [[1.0, 0.0, 1.0], [1.0, 1.0, 1.0]]
+    """
     kept = axis[:, None] != torch.arange(clips.shape[1], device=axis.device)
     return clips * kept[:, :, None, None, None]

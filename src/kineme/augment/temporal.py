@@ -1,4 +1,4 @@
-"""Transforms along time: which frames a clip keeps, and how neighbours are mixed."""
+"""Transforms along time."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ from torch import Tensor
 
 from kineme.augment.draws import draw_uniform
 
-BLUR_REACH = 7  # frames on each side of a blurred one: a kernel of 15
+BLUR_REACH = 7  # frames on each side: a kernel of 15
 
 
 def pad_length(frames: int) -> int:
-    """p, frames that `pad_crop` mirrors on at each end of a clip of T frames."""
+    """p, the frames that `pad_crop` adds at each end of a clip of T frames."""
     return frames // 6
 
 
 def draw_pad_crop(n: int, frames: int, generator: torch.Generator) -> Tensor:
-    """(n,) int64 starts of a window of T = `frames` in the padded clip, uniform in 0..2p."""
+    """(n,) int64 starts of a window of T = `frames` in the padded clip, uniform in 0..2p, p = T // 6.
+
+    >>> draw_pad_crop(5, 24, torch.Generator().manual_seed(0)).tolist()
+    [8, 0, 2, 6, 7]
+    """
     return torch.randint(2 * pad_length(frames) + 1, (n,), generator=generator, device=generator.device)
 
 
 def pad_crop(clips: Tensor, start: Tensor) -> Tensor:
-    """Mirrors p = T // 6 frames on at each end, then keeps T frames from `start` (N,). Neutral: p."""
+    """Pads p = T // 6 frames at each end by reflection, then keeps T frames from `start` (N,). Neutral: p.
+
+    >>> clip = torch.arange(12).view(1, 1, 12, 1, 1)
+    >>> pad_crop(clip, torch.tensor([0])).flatten().tolist()
+    [1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
     frames = clips.shape[2]
     source = torch.arange(frames, device=start.device) + (start[:, None] - pad_length(frames))
     source = torch.where(source < 0, -1 - source, source)
@@ -30,13 +39,18 @@ def pad_crop(clips: Tensor, start: Tensor) -> Tensor:
 
 
 def reverse_time(clips: Tensor, apply: Tensor) -> Tensor:
-    """Plays the clips backwards where `apply` (N,) is true."""
+    """Plays the clips backwards where `apply` (N,) is true.
+
+    >>> clips = torch.arange(3).view(1, 1, 3, 1, 1).repeat(2, 1, 1, 1, 1)
+    >>> reverse_time(clips, torch.tensor([True, False])).flatten(1).tolist()
+    [[2, 1, 0], [0, 1, 2]]
+    """
     forward = torch.arange(clips.shape[2], device=apply.device)
     return _take_frames(clips, torch.where(apply[:, None], forward.flip(0), forward))
 
 
 def _take_frames(clips: Tensor, source: Tensor) -> Tensor:
-    """The frames `source` (N, T) of each clip, in that order: rows of V·M numbers, gathered whole."""
+    """The frames `source` (N, T) of each clip, in that order, gathered as whole rows of V·M numbers."""
     n, coordinates, frames, joints, bodies = clips.shape
     first = torch.arange(n * coordinates, device=source.device).view(n, coordinates, 1) * frames
     rows = (first + source[:, None]).flatten()
@@ -44,14 +58,22 @@ def _take_frames(clips: Tensor, source: Tensor) -> Tensor:
 
 
 def draw_blur(n: int, generator: torch.Generator) -> Tensor:
-    """(n,) standard deviations in frames, uniform in [0.1, 2)."""
+    """(n,) standard deviations for `blur` in frames, uniform in [0.1, 2).
+
+    >>> draw_blur(3, torch.Generator().manual_seed(0))
+    tensor([1.0429, 1.5596, 0.2681])
+    """
     return draw_uniform((n,), 0.1, 2.0, generator)
 
 
 def blur(clips: Tensor, sigma: Tensor) -> Tensor:
-    """Adds up the 15 frames about each, weighed by exp(-d²/2σ²), σ (N,) in frames. Neutral: zero.
+    """Sums 15 neighbouring frames with weights exp(-d²/2σ²), σ (N,) in frames. Neutral: zero.
 
-    As in AimCLR's program the weights are not divided by their sum, and frames beyond the ends count as zero.
+    As in AimCLR's program, the weights are not normalised, and frames beyond the ends are zero.
+
+    >>> impulse = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0]).view(1, 1, 5, 1, 1)
+    >>> blur(impulse, torch.tensor([1.0])).flatten()
+    tensor([0.1353, 0.6065, 1.0000, 0.6065, 0.1353])
     """
     distance = torch.arange(BLUR_REACH + 1, device=sigma.device)
     weights = torch.exp(-(distance**2) / (2 * sigma[:, None] ** 2).clamp_min(1e-6))
@@ -70,12 +92,16 @@ def draw_window(
 
     Args:
         length: (N,) int64, F, the clips' frames.
-        frames: T, the least length of a window; shorter clips are taken whole.
-        fraction_range: of the share s of a clip that is kept, drawn uniformly.
+        frames: T, the shortest window; shorter clips are taken whole.
+        fraction_range: range of the share s of a clip that is kept, drawn uniformly.
         generator: on the device of `length`.
 
     Returns:
         (start, length), (N,) int64 each: length min(max(floor(s·F), T), F), start uniform in 0..F - length.
+
+    >>> start, length = draw_window(torch.tensor([100, 30]), 64, (0.5, 1.0), torch.Generator().manual_seed(0))
+    >>> start.tolist(), length.tolist()
+    ([2, 0], [74, 30])
     """
     n = len(length)
     share = draw_uniform((n,), *fraction_range, generator)
@@ -85,7 +111,11 @@ def draw_window(
 
 
 def centre_window(length: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
-    """The middle of each clip as (start, length): b = int((1 - fraction)·F/2) frames go at each end."""
-    millionths = round((1 - fraction) * 1_000_000)  # integers, so that every device cuts at the same frame
+    """The middle of each clip as (start, length): int((1 - fraction)·F/2) frames are cut at each end.
+
+    >>> [each.tolist() for each in centre_window(torch.tensor([100, 7]), 0.9)]
+    [[5, 0], [90, 7]]
+    """
+    millionths = round((1 - fraction) * 1_000_000)  # integers: every device cuts at the same frame
     cut = length * millionths // 2_000_000
     return cut, length - 2 * cut

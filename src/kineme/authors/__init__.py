@@ -1,6 +1,6 @@
-"""The published programs' checkpoint layouts, one file a system.
+"""Checkpoints of the published programs, one file per system.
 
-Each turns a state dict in its authors' layout into one of our methods, its sizes inferred from the tensors.
+Each turns the authors' state dict into one of our methods, its sizes inferred from the tensors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SYSTEMS: dict[str, Callable[[State, Layout | None], Method]] = {
 
 
 def encoder_settings(method: Method) -> dict[str, Any]:
-    """The settings of a published method's encoder that its weights depend on."""
+    """The settings of a published method's encoder that determine its weights."""
     encoder = method.encoder
     own: Any = encoder  # attributes of torch's module lists have no types
     match encoder:
@@ -41,7 +41,7 @@ def encoder_settings(method: Method) -> dict[str, Any]:
 
 
 def method_settings(system: str, method: Method) -> dict[str, Any]:
-    """The settings of a published method that its weights depend on."""
+    """The settings of a published method that determine its weights."""
     queue = next((part for part in method.modules() if isinstance(part, KeyQueue)), None)
     sizes = {} if queue is None else {"queue": len(queue.keys), "projection": queue.keys.shape[1]}
     return {"name": system, **sizes}

@@ -33,7 +33,7 @@ def from_state(state: State, layout: Layout | None = None) -> AimCLR:
     layout = layout_of(joints, layout)
     graph = torch.from_numpy(spatial_partitions(layout))
     for side in ("encoder_q", "encoder_k"):
-        stored = state.pop(f"{side}.A", graph)  # computed from the layout; only checked
+        stored = state.pop(f"{side}.A", graph)  # we compute it from the layout; only checked
         if stored.shape != graph.shape or not torch.allclose(stored.float(), graph, atol=1e-5):
             raise KinemeError(f"the checkpoint's graph {side}.A is not that of layout {layout.name!r}")
         for i in range(blocks):

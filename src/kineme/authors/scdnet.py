@@ -1,7 +1,7 @@
 """SCD-Net's checkpoints: `encoder_q.*`, `encoder_k.*`, and the queues `t_queue`, `s_queue`, `i_queue` (D, K).
 
-What its authors keep in several tensors of one role, as the three subsets of a graph convolution or the 1×1
-convolutions of the temporal branches, is one of ours: its name here lists them in braces, as a shell would.
+Tensors that we merge, such as the three subsets of a graph convolution or the 1×1 convolutions of the
+temporal branches, are listed in braces, as in a shell.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ def from_state(state: State, layout: Layout | None = None, *, heads: int = 8) ->
 
     Args:
         state: see `read_state`.
-        layout: of the joints; NTU's where it is not given.
-        heads: attention heads, which leave no trace in the weights.
+        layout: of the joints; default NTU's.
+        heads: attention heads, which the weights do not reveal.
 
     Raises:
-        KinemeError: keys are missing, unexpected or of another shape; they are named.
+        KinemeError: keys are missing, unexpected or of another shape (it names them).
     """
     method = SCDNet(
         _encoder_of(state, layout, heads),
@@ -87,14 +87,14 @@ def authors_name(name: str) -> str:
 
 
 def members(key: str) -> list[str]:
-    """The authors' tensors that one of ours consists of, in order along its first axis."""
+    """The authors' tensors that make up one of ours, in order along its first axis."""
     if not (braces := re.search(r"\{(.+)\}", key)):
         return [key]
     return [key[: braces.start()] + each + key[braces.end() :] for each in braces[1].split(",")]
 
 
 def _joined(key: str, parts: list[Tensor]) -> Tensor:
-    """The authors' tensors as ours: joined, queues a key a row, convolutions along the last axis."""
+    """The authors' tensors as ours: joined, queues with a key per row, convolutions along the last axis."""
     tensor = torch.cat(parts) if parts[0].ndim else parts[0]
     if key.endswith("_queue"):
         return tensor.T
@@ -106,7 +106,7 @@ def _joined(key: str, parts: list[Tensor]) -> Tensor:
 
 
 def _encoder_of(state: State, layout: Layout | None, heads: int) -> Disentangled:
-    """An untrained encoder of the sizes that the weights have."""
+    """An untrained encoder of the weights' sizes."""
     units = len({found[1] for key in state if (found := re.match(rf"{re.escape(STEM)}\.l(\d+)\.", key))})
     stem = [size(state, f"{STEM}.l{unit + 1}.gcn1.bn.weight", 0, SYSTEM) for unit in range(max(units, 1))]
     layout = layout_of(size(state, f"{STEM}.l1.gcn1.PA", 1, SYSTEM), layout)

@@ -1,4 +1,4 @@
-"""What reading any authors' layout needs: unwrapping, renaming, and refusing what does not fit."""
+"""Reads state dicts of published programs: unwraps, renames and checks them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
 
 State = dict[str, Tensor]
-SHOWN = 6  # keys that an error names
+SHOWN = 6  # keys named in an error
 
 
 def read_state(source: str | Path | Mapping[str, Any]) -> State:
-    """A flat state dict from a file or mapping: a bare one, or one under `state_dict`; `module.` is dropped.
+    """A flat state dict from a file or mapping, bare or under `state_dict`; strips the prefix `module.`.
 
     Raises:
-        KinemeError: the file is missing, holds more than tensors, or is no state dict.
+        KinemeError: the file is missing, holds more than tensors, or is not a state dict.
     """
     where = "state dict" if isinstance(source, Mapping) else str(source)
     if not isinstance(source, Mapping):
@@ -28,7 +28,7 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
             raise KinemeError(f"{source}: no such checkpoint file")
         try:
             source = torch.load(source, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch.load has no narrower promise, and would advise to load unsafely
+        except Exception as error:  # torch.load promises nothing narrower, and advises to load unsafely
             raise KinemeError(
                 f"{where}: cannot be read as a checkpoint of tensors; it is damaged, or holds more than "
                 "tensors (code in a checkpoint is not run): save its state dict by itself"
@@ -41,10 +41,10 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
 
 
 def load_renamed(module: nn.Module, state: State, rename: Callable[[str], str], system: str) -> None:
-    """Loads tensors into a module by our own names, `rename(ours)` being the authors' name of each.
+    """Loads the authors' tensors into a module; `rename` maps our names to theirs.
 
     Raises:
-        KinemeError: keys are missing, unexpected, or of another shape; it names them.
+        KinemeError: keys are missing, unexpected or of another shape (it names them).
     """
     own = module.state_dict()
     wanted = {rename(name): tensor for name, tensor in own.items()}
@@ -66,17 +66,17 @@ def load_renamed(module: nn.Module, state: State, rename: Callable[[str], str], 
 
 
 def size(state: State, key: str, axis: int, system: str) -> int:
-    """The length of one axis of a tensor from which a size is inferred."""
+    """The length of one axis of a tensor."""
     if key not in state or state[key].ndim <= axis:
         raise KinemeError(f"not a checkpoint of {system}: missing: {key}")
     return int(state[key].shape[axis])
 
 
 def layout_of(joints: int, layout: Layout | None) -> Layout:
-    """The layout of a checkpoint of V joints: the one given, or the built-in one that has as many.
+    """The layout of a checkpoint with V joints: the given one, or the only built-in one with as many.
 
     Raises:
-        KinemeError: the given one has another number of joints; or no or several built-in ones have V.
+        KinemeError: the given one has another number of joints; or none or several built-in ones have V.
     """
     if layout is not None:
         if layout.num_joints != joints:
@@ -85,10 +85,10 @@ def layout_of(joints: int, layout: Layout | None) -> Layout:
             )
         return layout
     if joints == 25:
-        return LAYOUTS["ntu25"]  # all authors' own; OpenPose's 25 must be asked for
+        return LAYOUTS["ntu25"]  # all authors use it; OpenPose's 25 must be named
     fitting = [each for each in LAYOUTS.values() if each.num_joints == joints]
     if len(fitting) != 1:
-        raise KinemeError(f"the checkpoint has {joints} joints; say which layout it is for (layout=...)")
+        raise KinemeError(f"no single built-in layout has the checkpoint's {joints} joints; set `layout`")
     return fitting[0]
 
 

@@ -12,7 +12,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.methods.usdrl import USDRL
 
-BODIES = 2  # of the authors' own; a layout that is given decides otherwise
+BODIES = 2  # in the authors' checkpoints; inferred where a layout is given
 SYSTEM = "USDRL"
 
 # Our names → theirs: regular expressions, applied from top to bottom.
@@ -47,23 +47,23 @@ DSTE_NAMES = (
 
 
 def from_state(state: State, layout: Layout | None = None, *, heads: int = 1) -> USDRL:
-    """A USDRL with the weights of an authors' state dict; encoder, sizes and depth are read off the tensors.
+    """A USDRL with the weights of an authors' state dict; encoder, sizes and depth follow from the tensors.
 
     Args:
         state: see `read_state`.
-        layout: of the joints; where it is not given, two bodies are assumed.
-        heads: attention heads, which leave no trace in the weights.
+        layout: of the joints; by default the one that fits two bodies.
+        heads: attention heads, which the weights do not reveal.
 
     Raises:
-        KinemeError: keys are missing, unexpected or of another shape (they are named), or the widths of the
-            embeddings fit no whole number of frames, joints and bodies.
+        KinemeError: keys are missing, unexpected or of another shape (it names them), or the widths of the
+            embeddings do not fit a whole number of frames, joints and bodies.
     """
     state = dict(state)
     method = USDRL(_encoder_of(state, layout, heads))
     dste = isinstance(method.encoder, DSTE)
     state.pop("backbone.tpe.pe", None)  # computed
     for key, tensor in list(state.items()):
-        if ".DSA.attn." in key:  # the attention that is shared, listed again
+        if ".DSA.attn." in key:  # the shared attention, listed again
             if not tensor.equal(state.get(key.replace(".DSA.", ".CA."), tensor)):
                 raise KinemeError(
                     f"not a checkpoint of {SYSTEM}: {key} differs from that of CA, which shares it"
@@ -85,7 +85,7 @@ def authors_name(name: str, dste: bool) -> str:
 
 
 def _encoder_of(state: State, layout: Layout | None, heads: int) -> STTR | DSTE:
-    """An untrained encoder of the sizes that the weights have."""
+    """An untrained encoder of the weights' sizes."""
     frame_width, joint_width = (
         size(state, f"backbone.ske_emb.{s}_embedding.0.weight", 1, SYSTEM) for s in "ts"
     )

@@ -1,7 +1,7 @@
-"""Clips in memory → batches of tensors.
+"""Resident clips, and batches of them.
 
-A skeleton data set is small, so it stays resident: on the accelerator if it fits there, else as the store's
-memory map. A batch is then an index; there are no worker processes and no per-clip Python.
+A skeleton data set is small, so it stays in the accelerator's memory if it fits there, else in the store's
+memory map. A batch is an index: no worker processes, no per-clip Python.
 """
 
 from __future__ import annotations
@@ -22,9 +22,17 @@ class Clips:
     """Ragged clips: a data set, or a batch of one.
 
     Attributes:
-        frames: (F, M, V, C) the frames of all clips (shared by every batch, never copied).
+        frames: (F, M, V, C), the frames of all clips (shared by every batch, never copied).
         start: (N,) int64, first frame of each clip.
         length: (N,) int64, frames of each clip.
+
+    >>> frames = torch.arange(6.0).view(6, 1, 1, 1)  # of two clips, 4 and 2 frames long
+    >>> clips = Clips(frames, start=torch.tensor([0, 4]), length=torch.tensor([4, 2]))
+    >>> clips.resize(4).squeeze()
+    tensor([[0.0000, 1.0000, 2.0000, 3.0000],
+            [4.0000, 4.2500, 4.7500, 5.0000]])
+    >>> clips[torch.tensor([1])].resize(2).squeeze()
+    tensor([4., 5.])
     """
 
     frames: Tensor
@@ -35,19 +43,18 @@ class Clips:
         return len(self.start)
 
     def __getitem__(self, rows: Tensor | slice) -> Clips:
-        """The clips of an index (N',) or slice; no frames are copied."""
+        """The clips at an index (N',) or slice; copies no frames."""
         return Clips(self.frames, self.start[rows], self.length[rows])
 
     @property
     def bodies(self) -> int:
-        """M, bodies a frame."""
+        """M, bodies per frame."""
         return int(self.frames.shape[1])
 
     def windows(self, frames: int) -> Clips:
-        """Cuts clips of more than `frames` frames into windows of so many, each half over the one before.
+        """Cuts clips into windows of `frames` frames with 50 % overlap; copies no frames.
 
-        The last window of a clip ends with it, so that every frame is in one. Shorter clips stay whole; no
-        frames are copied.
+        The last window of a clip ends with it, so that every frame is covered. Shorter clips stay whole.
         """
         step = max(frames // 2, 1)
         count = 1 + (self.length - frames).clamp_min(0).add(step - 1) // step
@@ -57,14 +64,14 @@ class Clips:
         return Clips(self.frames, self.start[row] + begin, self.length[row].clamp_max(frames))
 
     def resize(self, frames: int, start: Tensor | None = None, length: Tensor | None = None) -> Tensor:
-        """Resamples each clip, or a window of it, linearly to `frames` frames, in one gather.
+        """Resamples each clip, or a window of it, linearly to `frames` frames.
 
-        Half-pixel centres, edges clamped, no antialias, as bilinear interpolation of images does; a window of
-        `frames` frames comes out as it is.
+        As bilinear interpolation of images: half-pixel centres, clamped edges, no antialiasing. A window of
+        `frames` frames is returned unchanged.
 
         Args:
             frames: T of the result.
-            start: (N,) first frame of each window, counted from its clip's first. Default: the first.
+            start: (N,) first frame of each window, relative to its clip. Default: 0.
             length: (N,) frames of each window. Default: the whole clip.
 
         Returns:
@@ -77,7 +84,7 @@ class Clips:
         return Clips(self.frames, begin, length).sample(centre)
 
     def sample(self, at: Tensor) -> Tensor:
-        """Each clip at (N, T) times, in frames from its first; beyond its ends it stands still.
+        """Each clip at (N, T) times, in frames from its first; clamped at its ends.
 
         Returns:
             (N, C, T, V, M).
@@ -100,13 +107,13 @@ class Clips:
 def resident(
     store: ClipStore, rows: npt.NDArray[np.int64] | None = None, device: torch.device | str = "cpu"
 ) -> Clips:
-    """The clips of a store, or the given rows of them, ready to be batched on `device`.
+    """The clips of a store, or some rows of it, to be batched on `device`.
 
-    Frames go to an accelerator when they fill at most half of its free memory; otherwise they stay mapped and
-    each batch's frames are copied over.
+    Frames go to an accelerator if they fill at most half of its free memory; else they stay memory-mapped,
+    and the frames of each batch are copied.
     """
     device = torch.device(device)
-    with warnings.catch_warnings():  # the map is read-only and nothing writes to it
+    with warnings.catch_warnings():  # the map is read-only, and nothing writes to it
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         frames = torch.from_numpy(store.frames)
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""The index of a clip store: what is known of each clip, as rows and as the columns of `index.npz`."""
+"""The index of a clip store: rows of clips, and the columns of `index.npz`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kineme.clips.store import CLIP_COLUMNS, INTERVAL_COLUMNS, NEITHER
 
 
 class Row(NamedTuple):
-    """What a store says of a clip, in plain numbers and text. Fields as in `Clip`."""
+    """A clip in the index, in plain numbers and text. Fields as in `Clip`."""
 
     name: str
     frames: int

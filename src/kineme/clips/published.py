@@ -1,4 +1,4 @@
-"""How many clips the published data sets have, to tell whether a download is complete."""
+"""Published sizes of the data sets, to tell whether a download is complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kineme.clips.store import ClipStore
 
 @dataclass(frozen=True)
 class _Counts:
-    """Of a data set: what is counted and how many there are; of these, listed as incomplete by its authors.
+    """Of a data set: what is counted, how many there are, and how many its authors list as incomplete.
 
     Splits are (train, test) without the incomplete ones.
     """
@@ -25,25 +25,25 @@ class _Counts:
 # Source → counts. NTU RGB+D: Shahroudy et al., CVPR 2016; Liu et al., TPAMI 2019. PKU-MMD: Liu et al., 2017.
 # UTD-MHAD: Chen et al., ICIP 2015.
 _PUBLISHED = {
-    "ntu60": _Counts("clips", 56_880, 302, {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)}),
-    "ntu120": _Counts("clips", 114_480, 535, {"xsub": (63_026, 50_919), "xset": (54_468, 59_477)}),
-    "pkummd1": _Counts("videos", 1_076),
-    "pkummd2": _Counts("videos", 1_009),
-    "utdmhad": _Counts("clips", 861),
+    "ntu60": _Counts("clip", 56_880, 302, {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)}),
+    "ntu120": _Counts("clip", 114_480, 535, {"xsub": (63_026, 50_919), "xset": (54_468, 59_477)}),
+    "pkummd1": _Counts("video", 1_076),
+    "pkummd2": _Counts("video", 1_009),
+    "utdmhad": _Counts("clip", 861),
 }
 
 
 def compare(store: ClipStore) -> list[str]:
-    """A line on the number of clips, and one a split, beside what was published; none for other sources."""
+    """Lines that compare the number of clips and the splits with the published; none for other sources."""
     counts = _PUBLISHED.get(store.manifest.source)
     if counts is None:
         return []
     complete = counts.total - counts.incomplete
     found = _count(store, counts)
     if counts.incomplete and found == counts.total:
-        lines = [f"{found:,} clips: as published, the {counts.incomplete} incomplete ones among them"]
+        lines = [f"{counted(found, 'clip')}: as published, including the {counts.incomplete} incomplete ones"]
     else:
-        lines = [f"{found:,} {counts.what}: {_difference(found, complete)}"]
+        lines = [f"{counted(found, counts.what)}: {_difference(found, complete)}"]
     sizes = published_splits(store)
     for name in filter(sizes.__contains__, counts.splits):
         parts = zip(("train", "test"), sizes[name], counts.splits[name], strict=True)
@@ -52,14 +52,20 @@ def compare(store: ClipStore) -> list[str]:
     return lines
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 clip`, `2,000 clips`, `3 classes`."""
+    plural = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{plural}"
+
+
 def is_complete(store: ClipStore) -> bool:
-    """Whether a store has all clips of a published data set, but for those listed as incomplete."""
+    """Whether a store has all clips of a published data set, except for those listed as incomplete."""
     counts = _PUBLISHED.get(store.manifest.source)
     return counts is not None and counts.total - counts.incomplete <= _count(store, counts) <= counts.total
 
 
 def _count(store: ClipStore, counts: _Counts) -> int:
-    return len(store) if counts.what == "clips" else _videos(store)
+    return len(store) if counts.what == "clip" else _videos(store)
 
 
 def _difference(found: int, published: int) -> str:
@@ -70,5 +76,5 @@ def _difference(found: int, published: int) -> str:
 
 
 def _videos(store: ClipStore) -> int:
-    """Of PKU-MMD: a clip is called like its video, `0002-L`, or like an action in it, `0002-L-003`."""
+    """Videos of PKU-MMD: a clip is named after its video, `0002-L`, or an action in it, `0002-L-003`."""
     return len({re.sub(r"-\d+$", "", name) for name in store.names.tolist()})

@@ -1,4 +1,4 @@
-"""A clip store seen in another layout, so that an encoder can be measured on joints it was not trained on."""
+"""A clip store in another layout, to measure an encoder on joints it was not trained on."""
 
 from __future__ import annotations
 
@@ -19,32 +19,30 @@ from kineme.layouts.correspondence import JointMap, correspondence
 class RetargetedStore(ClipStore):
     """The clips of a store with the joints of another layout, in memory.
 
-    The store's preprocessing is applied once more, in the new layout: a clip that was centred, turned and
-    scaled by the joints that it had is now so by those that it has got. What `plain` gives does not depend
-    on where a clip stood before, how it was turned about the vertical and how large it was, and every joint
-    is a weighted mean of others; so this is what preparing recordings of the new layout would have given.
-    (Scale is the reason: the mean bone of HDM05's 31 joints is 17 cm long, and 25 cm when the people have
-    Kinect's 20.) Of `agcn` and `crossclr`, whose turns depend on how a body stood, it is so in all but
-    their angles, which are as true to the preprocessing.
+    The store's preprocessing is applied again, in the new layout, so that clips are centred, turned and
+    scaled by their new joints. `plain` undoes position, heading and size, and every joint is a weighted mean
+    of others, so the result is what preparing recordings of the new layout would have given. (Scale makes
+    this necessary: the mean bone of HDM05's 31 joints is 17 cm, and 25 cm with Kinect's 20.) `agcn` and
+    `crossclr` turn a body by its pose, so there the angles differ, though they are as valid.
 
     Attributes:
-        joint_map: joint → joints of the store and their weights, of which it is the sum.
+        joint_map: joint → joints of the store and their weights in its sum.
     """
 
     joint_map: Mapping[str, Mapping[str, float]]
 
     def __init__(self, store: ClipStore, layout: Layout, joint_map: JointMap | None = None) -> None:
-        """Maps all clips of a store; all its columns are shared.
+        """Maps all clips of a store; the columns are shared.
 
         Args:
-            store: the clips there are.
-            layout: the joints that they get.
-            joint_map: joint of `layout` → joints of the store, where their names do not tell.
+            store: the clips.
+            layout: their new joints.
+            joint_map: joint of `layout` → joints of the store; overrides the names.
 
         Raises:
             KinemeError: a joint of the layout cannot be placed.
         """
-        # It has all that a store has; but nothing is opened, so ClipStore's own __init__ is not called.
+        # Nothing is opened, so ClipStore's own __init__ is not called.
         vars(self).update(vars(store))
         weights = correspondence(store.layout, layout, joint_map)
         self.joint_map = {
@@ -56,7 +54,7 @@ class RetargetedStore(ClipStore):
         for row in range(len(store)):
             xyz = manifest.preprocessing(weights @ store.clip(row), layout)
             self.clip(row)[:, : xyz.shape[1]] = xyz
-        self.confidence = None  # of joints that there are no more
+        self.confidence = None  # that of the old joints
         self.manifest = replace(
             manifest, layout=layout, fingerprint=_fingerprint(manifest.fingerprint, layout, weights)
         )

@@ -1,9 +1,8 @@
-"""Which clips an encoder has seen, kept with the run, so that none of them is taken for a test.
+"""The clips an encoder was trained on, kept with the run, so that evaluation can leave them out.
 
-Clips of NTU RGB+D and PKU-MMD are recognised by their names, which no two recordings share: NTU-120's
-training clips include test clips of NTU-60, and a PKU-MMD recording includes the actions cut from it. Names
-of other data sets may recur in another one, so their clips are recognised by what is in the frames, or, where
-two preprocessings have made that incomparable, by source and name.
+Clips of NTU RGB+D and PKU-MMD are recognised by name: NTU-120's training clips include test clips of NTU-60,
+and a PKU-MMD recording includes the actions cut from it. Names in other data sets are not unique, so their
+clips are recognised by their frames or, under different preprocessings, by source and name.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ class Seen:
 
     Attributes:
         names: (n,) their names.
-        digests: (n,) uint64, of the clip's length and its first, middle and last frame.
-        source: where they come from, as the manifest of their store says.
-        preprocessing: how they were prepared.
+        digests: (n,) uint64, hashes of the clip's length and its first, middle and last frame.
+        source: the data set, from the manifest of their store.
+        preprocessing: id of their preprocessing.
     """
 
     names: Array
@@ -50,7 +49,7 @@ class Seen:
         return cls(store.names[rows], _digests(store, rows), manifest.source, manifest.preprocessing.id)
 
     def save(self, path: Path) -> None:
-        """Writes them to an .npz file.
+        """Writes an .npz file.
 
         Raises:
             KinemeError: it cannot be written.
@@ -72,12 +71,12 @@ class Seen:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             reason = " ".join(str(error).split())
             raise KinemeError(
-                f"{path}: cannot be read as the clips of a run ({reason}); remove it, and the store of the "
-                "pre-training is asked instead"
+                f"{path}: cannot be read as the clips of a run ({reason}); remove it to compare with the "
+                "store of the pre-training instead"
             ) from error
 
     def among(self, store: ClipStore, rows: Array) -> Array:
-        """Those of the given rows of a store whose clips are among these, in the given order."""
+        """Those of the given rows of a store that are among these clips, in the given order."""
         source, preprocessing = store.manifest.source, store.manifest.preprocessing.id
         names = store.names[rows].tolist()
         known = {key for name in self.names.tolist() if (key := _published(name, self.source))}
@@ -96,21 +95,21 @@ class Seen:
 
 
 def _published(name: str, source: str) -> str:
-    """A name that says which recording of a published data set this is; empty where it does not."""
+    """The name, if it identifies a recording of a published data set; else empty."""
     if source.startswith("pkummd"):
         return name if _PKU.fullmatch(name) else ""
-    named_as_ntu = _NTU.fullmatch(name) and source != "generated"  # which borrows its form of names
+    named_as_ntu = _NTU.fullmatch(name) and source != "generated"  # generated clips have names of this form
     return name if named_as_ntu else ""
 
 
 def _recording(name: str) -> str:
-    """The recording that a PKU-MMD action was cut from; other names as they are."""
+    """The recording that a PKU-MMD action was cut from; other names unchanged."""
     cut = _PKU.fullmatch(name)
     return cut[1] if cut else name
 
 
 def _digests(store: ClipStore, rows: Array) -> Array:
-    """(n,) uint64, equal for equal clips, however many absent bodies their stores hold room for."""
+    """(n,) uint64, equal for equal clips, whatever the number of absent bodies."""
     digests = np.empty(len(rows), dtype=np.uint64)
     for i, row in enumerate(rows.tolist()):
         clip = store.clip(row)

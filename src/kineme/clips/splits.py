@@ -1,20 +1,19 @@
-"""Published splits by name: which clips of a store train and which test.
+"""Published splits by name: which clips of a store are for training and which for testing.
 
-| name | trains on |
+| name | training part |
 |---|---|
-| `all` | every clip, and tests on every clip |
+| `all` | every clip, also the test part |
 | `xsub60`, `xsub120` | NTU RGB+D's training performers |
-| `xsub` | the one of these that the store's source calls for; PKU-MMD's list |
+| `xsub` | `xsub60` or `xsub120`, by the store's source; PKU-MMD's list |
 | `xview` | cameras 2 and 3; PKU-MMD's list |
 | `xset` | even setups |
 | `odd-even` | odd subjects |
 | `subjects:1,2,5` | these subjects |
-| `leave:3,7` | all subjects but these, who are left out to test on |
+| `leave:3,7` | all subjects but these |
 | `cameras:2,3` | these cameras |
 
-All others test; but lists that come with a data set, as PKU-MMD's, travel in its store and name those that
-train and those that test: a clip in neither list is in no part. Names joined by `+` train on clips that all
-of them train on and test on clips that all of them test on; clips in between are in neither part.
+All other clips are the test part. Splits that a data set publishes as lists, as PKU-MMD does, are columns of
+its store; clips on neither list are in neither part. `a+b` intersects both parts of a and b.
 """
 
 from __future__ import annotations
@@ -42,13 +41,18 @@ _XSUB120 = (
 
 
 def split_rows(store: ClipStore, name: str, part: Literal["train", "test"]) -> npt.NDArray[np.int64]:
-    """Rows of a store's clips that are in one part of a split, in order.
+    """Rows of the clips in one part of a split, in order.
 
     Raises:
-        KinemeError: there is no such split, the store lacks the column it needs, or the part is empty.
+        KinemeError: no such split, the store lacks the column it needs, or the part is empty.
+
+    >>> import kineme
+    >>> store = kineme.open_store(example_store)
+    >>> len(split_rows(store, "leave:1", "train")), len(split_rows(store, "leave:1+cameras:2", "train"))
+    (18, 9)
     """
     if part not in ("train", "test"):
-        raise KinemeError(f"a split has the parts train and test, not {part!r}")
+        raise KinemeError(f"part: is {part!r}; it must be train or test")
     chosen = np.ones(len(store), dtype=bool)
     for single in name.split("+"):
         chosen &= _in_part(store, single.strip(), part)
@@ -58,10 +62,9 @@ def split_rows(store: ClipStore, name: str, part: Literal["train", "test"]) -> n
 
 
 def published_splits(store: ClipStore) -> dict[str, tuple[int, int]]:
-    """Published splits that a store can serve → their numbers of training and test clips.
+    """Published splits that a store supports → numbers of training and test clips; its own lists first.
 
-    Those that came with its clips first; a split is left out where the store lacks what it needs, or has no
-    clips for one of its parts.
+    Splits that need a column the store lacks, or have an empty part, are left out.
     """
     sizes = {}
     for name in dict.fromkeys((*store.splits, *_PUBLISHED)):
@@ -71,7 +74,7 @@ def published_splits(store: ClipStore) -> dict[str, tuple[int, int]]:
 
 
 def _in_part(store: ClipStore, name: str, part: Literal["train", "test"]) -> Mask:
-    """(N,) which clips are in one part of a single split."""
+    """(N,) the clips in one part of a single split."""
     if name in store.splits:
         return np.equal(store.splits[name], TRAINS if part == "train" else TESTS)
     if name == "all":
@@ -81,12 +84,12 @@ def _in_part(store: ClipStore, name: str, part: Literal["train", "test"]) -> Mas
 
 
 def _training(store: ClipStore, name: str) -> Mask:
-    """(N,) which clips train; the others test."""
+    """(N,) the clips of the training part; the others are the test part."""
     kind, _, values = name.partition(":")
     if name == "xsub":
         if store.manifest.source not in ("ntu60", "ntu120"):
             raise KinemeError(
-                f"{store.path}: 'xsub' is a split of NTU RGB+D and PKU-MMD, and the source is "
+                f"{store.path}: 'xsub' is a split of NTU RGB+D and PKU-MMD, but the source is "
                 f"{store.manifest.source!r}; name the subjects to train on, as in subjects:1,2,5"
             )
         return _training(store, store.manifest.source.replace("ntu", "xsub"))
@@ -104,21 +107,21 @@ def _training(store: ClipStore, name: str) -> Mask:
         return ~_among(store, _subjects(store), values, "subject")
     if kind == "cameras" and values:
         return _among(store, _column(store, "camera").astype(str), values, "camera")
-    raise KinemeError(f"no split is called {name!r}; there are {_NAMES}, joined by +")
+    raise KinemeError(f"unknown split {name!r}; there are {_NAMES}, joined by +")
 
 
 def _column(store: ClipStore, column: str) -> npt.NDArray[np.int64]:
     numbers = store.index[column].astype(np.int64)
     if (numbers < 0).any():
-        raise KinemeError(f"{store.path}: not every clip has a {column}, and the split needs one")
+        raise KinemeError(f"{store.path}: some clips have no {column}, which the split needs")
     return numbers
 
 
 def _subjects(store: ClipStore) -> npt.NDArray[np.str_]:
-    """(N,) subjects, numbers without leading zeros ('01' is '1')."""
+    """(N,) subjects; numbers without leading zeros, '01' as '1'."""
     names = store.index["subject"].astype(str)
     if (names == "").any():
-        raise KinemeError(f"{store.path}: not every clip has a subject, and the split needs one")
+        raise KinemeError(f"{store.path}: some clips have no subject, which the split needs")
     return np.array([_plainly(name) for name in names])
 
 
@@ -131,7 +134,7 @@ def _subject_numbers(store: ClipStore) -> npt.NDArray[np.int64]:
     for subject in subjects.tolist():
         if not subject.isdecimal():
             raise KinemeError(
-                f"{store.path}: the split needs subjects' numbers, and one is called {subject!r}; name those "
+                f"{store.path}: the split needs numbered subjects, but one is called {subject!r}; name those "
                 "to train on, as in subjects:a,b"
             )
     return subjects.astype(np.int64)

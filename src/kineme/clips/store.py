@@ -1,14 +1,13 @@
-"""The clip store: a directory of ragged clips that is read by memory map.
+"""The clip store: a directory of ragged, memory-mapped clips.
 
-    frames.npy      (F, M, V, C) float32, all clips' frames one after another, no padding
-    index.npz       one row a clip: name, offset, frames, bodies, label, subject, camera, setup, replication;
-                    of untrimmed recordings, one row an interval: clip, label, start, end; and one column for
-                    each split that the data set publishes as a list, `split_xsub` and such
-    confidence.npy  (F, M, V) float16, 0 to 1, how sure the pose estimator was, where the source tells
+    frames.npy      (F, M, V, C) float32, the frames of all clips one after another, no padding
+    index.npz       a row per clip: name, offset, frames, bodies, label, subject, camera, setup, replication;
+                    for untrimmed recordings, a row per interval: clip, label, start, end; a column per split
+                    that the data set publishes as a list, such as `split_xsub`
+    confidence.npy  (F, M, V) float16, 0 to 1, confidence of the pose estimator, if the source has it
     manifest.json   format version, layout, units, fps, source, preprocessing, class names, fingerprint
 
-A store appears under its final name when it is whole and not before: `writer.py` works beside it and moves it
-into place.
+`writer.py` writes a store aside and moves it into place when complete.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from kineme.layouts import Layout
 from kineme.preprocessing import Preprocessing, stored_preprocessing
 from kineme.typing import Array
 
-FORMAT_VERSION = 2  # 1 called the preprocessing a recipe
+FORMAT_VERSION = 2  # version 1 called the preprocessing a recipe
 UNLABELLED = -1
 CLIP_COLUMNS = ("name", "offset", "frames", "bodies", "label", "subject", "camera", "setup", "replication")
 INTERVAL_COLUMNS = ("clip", "label", "start", "end")
@@ -37,7 +36,13 @@ TRAINS, TESTS, NEITHER = 1, 0, -1  # in the column of a split
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a store says of itself. `fingerprint` is the SHA-256 of its frames, confidences and index."""
+    """The description of a store. `fingerprint` is the SHA-256 of its frames, confidences and index.
+
+    >>> import kineme
+    >>> manifest = kineme.open_store(example_store).manifest
+    >>> manifest.source, manifest.units, manifest.fps, manifest.preprocessing.id
+    ('generated', 'metres', 30.0, 'plain')
+    """
 
     layout: Layout
     preprocessing: Preprocessing
@@ -55,18 +60,22 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip on its way into a store.
+    """One clip to be written to a store.
 
     Attributes:
         name: unique within the store.
         xyz: (T, M, V, C) float32.
-        label: class index, -1 where unknown (or untrimmed).
-        subject: who moves; free text, digits in the published data sets.
-        camera, setup, replication: as in NTU RGB+D's file names, -1 where unknown.
+        label: class index, -1 if unknown or untrimmed.
+        subject: the performer; free text, digits in the published data sets.
+        camera, setup, replication: as in NTU RGB+D's file names, -1 if unknown.
         intervals: (start, end, label) of an untrimmed recording's actions, 0-based frames, end exclusive.
-        splits: name of a split that the data set publishes as a list → whether the clip trains (or tests) in
-            it; without a split that does not list the clip.
-        confidence: (T, M, V), 0 to 1, where the source tells.
+        splits: split that the data set publishes as a list → whether the clip is in its training (else its
+            test) part; splits that do not list the clip are left out.
+        confidence: (T, M, V), 0 to 1; None if the source has none.
+
+    >>> clip = Clip("wave01", np.zeros((40, 1, 25, 3), dtype=np.float32), label=0, subject="anna")
+    >>> clip.xyz.shape, clip.camera
+    ((40, 1, 25, 3), -1)
     """
 
     name: str
@@ -86,19 +95,25 @@ class ClipStore:
 
     Attributes:
         path: its directory.
-        manifest: what it says of itself.
+        manifest: its description.
         frames: (F, M, V, C) float32, memory-mapped.
         index: column name → (N,) array.
         intervals: column name → (number of intervals,) array; empty for trimmed clips.
         splits: name → (N,) array of TRAINS, TESTS or NEITHER, for splits that come with the data set.
-        confidence: (F, M, V) float16, memory-mapped; None where the source tells nothing.
+        confidence: (F, M, V) float16, memory-mapped; None if the source has none.
+
+    >>> store = ClipStore(example_store)
+    >>> len(store), store.bodies, store.manifest.class_names
+    (24, 2, ('wave', 'bow', 'sit down'))
+    >>> print(store.names[0], store.labels[0], store.clip(0).shape)  # (T, M, V, C)
+    S001C002P001R001A001 0 (125, 2, 25, 3)
     """
 
     def __init__(self, path: str | Path) -> None:
         """Opens a store.
 
         Raises:
-            KinemeError: the path is missing, is no store, or was written by a newer Kineme.
+            KinemeError: the path is missing, is not a store, or was written by a newer Kineme.
         """
         self.path = Path(path)
         if not self.path.exists():
@@ -146,7 +161,7 @@ class ClipStore:
             raise KinemeError(f"{path}: damaged clip store ({_line(error)}); prepare it again") from error
 
     def _check(self) -> None:
-        """Raises ValueError where files and index do not fit together."""
+        """Raises ValueError where files and index disagree."""
         frames, offset = self.index["frames"], self.index["offset"]
         if any(column.shape != frames.shape for column in (*self.index.values(), *self.splits.values())):
             raise ValueError("index.npz: columns differ in length")
@@ -163,17 +178,17 @@ class ClipStore:
 
     @property
     def layout(self) -> Layout:
-        """The joint layout of all its clips."""
+        """The joint layout of all clips."""
         return self.manifest.layout
 
     @property
     def bodies(self) -> int:
-        """M, bodies a frame holds at most; absent ones are zero."""
+        """M, bodies per frame; absent ones are zero."""
         return int(self.frames.shape[1])
 
     @property
     def labels(self) -> Array:
-        """(N,) class indices, -1 where unknown."""
+        """(N,) class indices, -1 if unknown."""
         return self.index["label"]
 
     @property
@@ -187,7 +202,7 @@ class ClipStore:
         return self.frames[start : start + int(self.index["frames"][row])]
 
     def clip_intervals(self, row: int) -> list[tuple[int, int, int]]:
-        """(start, end, label) of one recording's actions, in order of start."""
+        """(start, end, label) of the actions in one recording, sorted."""
         mine = np.flatnonzero(self.intervals["clip"] == row)
         rows = zip(*(self.intervals[name][mine].tolist() for name in ("start", "end", "label")), strict=True)
         return sorted(rows)
@@ -196,13 +211,12 @@ class ClipStore:
 def open_store(path: str | Path) -> ClipStore:
     """Opens a clip store for reading.
 
-    >>> import kineme
-    >>> store = kineme.open_store(example_store)
+    Raises:
+        KinemeError: the path is missing, is not a store, or was written by a newer Kineme.
+
+    >>> store = open_store(example_store)
     >>> len(store), store.layout.name, store.clip(0).shape[1:]
     (24, 'ntu25', (2, 25, 3))
-
-    Raises:
-        KinemeError: the path is missing, is no store, or was written by a newer Kineme.
     """
     return ClipStore(path)
 

@@ -1,4 +1,4 @@
-"""Few labels: the share of the training clips whose classes are known in semi-supervised evaluation."""
+"""Few labels: a share of the training clips, for semi-supervised evaluation."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def label_subset(rows: Rows, labels: npt.NDArray[Any], fraction: float, seed: in
     Args:
         rows: (n,) rows of a store, such as the training part of a split.
         labels: (n,) their classes; a row without a label (-1) is never drawn.
-        fraction: over 0 and at most 1.
+        fraction: above 0 and at most 1.
         seed: at least 0.
 
     Returns:
         (k,) the chosen rows, in order.
 
     Raises:
-        KinemeError: the fraction or the seed lies outside.
+        KinemeError: the fraction or the seed is out of range.
     """
     if not 0 < fraction <= 1:
-        raise KinemeError(f"a share of {fraction} of the labels cannot be drawn; it is over 0 and at most 1")
+        raise KinemeError(f"the share of labels is {fraction}; it must be above 0 and at most 1")
     if seed < 0:
-        raise KinemeError(f"a seed is 0 or more, not {seed}")
+        raise KinemeError(f"`seed` is {seed}; it must be at least 0")
     assert rows.shape == labels.shape, (rows.shape, labels.shape)
     chosen = [np.empty(0, dtype=np.int64)]
     for label in np.unique(labels[labels >= 0]).tolist():

@@ -1,4 +1,4 @@
-"""What is in a clip store, in numbers; frames are read in pieces, so that memory does not grow with them."""
+"""What a clip store holds, in numbers; frames are read in pieces, so memory stays bounded."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kineme.clips.splits import published_splits
 from kineme.clips.store import ClipStore, Manifest
 from kineme.typing import Array
 
-PIECE = 1 << 25  # coordinates looked at at a time: 128 MiB
+PIECE = 1 << 25  # coordinates per piece: 128 MiB
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long clips are, in frames."""
+    """Lengths of clips in frames."""
 
     shortest: int
     median: float
@@ -26,13 +26,13 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Missing:
-    """Joints that were not seen, of the bodies that are there.
+    """Missing joints of present bodies.
 
     Attributes:
         share: of all joints of present bodies in all frames.
-        by_joint: (V,) the same of each joint; NaN where it cannot be told.
-        by_confidence: told by a confidence of 0, instead of by coordinates that are all zero.
-        at_least: there may be more, since the preprocessing has moved zeros along with the body.
+        by_joint: (V,) the same for each joint; NaN where it is unknown.
+        by_confidence: missing means a confidence of 0, not zero coordinates.
+        at_least: a lower bound, because the preprocessing has moved zeros along with the body.
     """
 
     share: float
@@ -43,7 +43,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Labelled stretches of untrimmed recordings; `labelled` is the share of all frames inside one."""
+    """Labelled intervals of untrimmed recordings; `labelled` is the share of all frames inside one."""
 
     count: int
     labelled: float
@@ -54,17 +54,17 @@ class Summary:
     """What a store holds.
 
     Attributes:
-        manifest: what it says of itself.
+        manifest: of the store.
         clips, frames: how many.
         lengths: of clips.
-        class_clips: (classes,) clips of each, or intervals where recordings are untrimmed.
+        class_clips: (classes,) clips of each, or intervals for untrimmed recordings.
         unlabelled: clips without a class (untrimmed recordings have none).
-        subjects: names, in order; those without one are not counted.
-        cameras, setups: numbers → clips.
-        bodies: number of bodies that appear in a clip → clips.
-        missing: joints that were not seen.
-        intervals: None where clips are trimmed.
-        splits: published splits that the store can serve → numbers of training and test clips.
+        subjects: names, sorted; unknown ones are left out.
+        cameras, setups: number → clips.
+        bodies: number of bodies in a clip → clips.
+        missing: missing joints.
+        intervals: None for trimmed clips.
+        splits: published splits that the store supports → numbers of training and test clips.
     """
 
     manifest: Manifest
@@ -87,7 +87,7 @@ class Summary:
         return self.frames / self.manifest.fps / 3600
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers, for programs."""
+        """Plain containers, for JSON."""
         manifest, missing = self.manifest, self.missing
         return {
             "source": manifest.source,
@@ -125,7 +125,7 @@ def summarise(store: ClipStore, progress: Callable[[int, int], None] | None = No
 
     Args:
         store: read in pieces.
-        progress: called with the frames done and the frames in all.
+        progress: called with the frames done and in total.
     """
     manifest, index = store.manifest, store.index
     lengths = index["frames"]
@@ -149,18 +149,18 @@ def summarise(store: ClipStore, progress: Callable[[int, int], None] | None = No
 
 
 def _in_order(name: str) -> tuple[int, str]:
-    """Numbers by value, before names."""
+    """Sort key: numbers by value, before names."""
     return (int(name), "") if name.isdecimal() else (1 << 62, name)
 
 
 def _counted(column: Array) -> dict[int, int]:
-    """Number → how often; what is unknown (-1) is not counted."""
+    """Number → count; unknown ones (-1) are left out."""
     numbers, counts = np.unique(column[column >= 0], return_counts=True)
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
 def _labelled_share(store: ClipStore) -> float:
-    """Share of all frames that lie in an interval; where intervals overlap, a frame counts once."""
+    """Share of all frames inside an interval; a frame in several counts once."""
     offset = store.index["offset"][store.intervals["clip"]]
     opened = np.bincount(offset + store.intervals["start"], minlength=len(store.frames) + 1)
     closed = np.bincount(offset + store.intervals["end"], minlength=len(store.frames) + 1)
@@ -168,9 +168,9 @@ def _labelled_share(store: ClipStore) -> float:
 
 
 def _missing(store: ClipStore, progress: Callable[[int, int], None] | None) -> Missing:
-    """Joints of present bodies with a confidence of 0, where the store has one, else with zero coordinates.
+    """Joints of present bodies with a confidence of 0, if the store has any, else with zero coordinates.
 
-    A joint that the preprocessing brings to the origin is zero wherever it was seen: zeros tell nothing.
+    A joint that the preprocessing moves to the origin is always zero, so zeros say nothing about it.
     """
     frames, confidence = store.frames, store.confidence
     joints = store.layout.num_joints

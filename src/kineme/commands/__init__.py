@@ -7,27 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, get_args
 
-from cyclopts import (
-    App,
-    Argument,
-    CoercionError,
-    CycloptsError,
-    Group,
-    MissingArgumentError,
-    Parameter,
-    RepeatArgumentError,
-    UnknownCommandError,
-    UnknownOptionError,
-    UnusedCliTokensError,
-)
+import cyclopts
+from cyclopts import App, Argument, Group, Parameter
 from cyclopts.help import HelpEntry, HelpPanel, InlineText
 from rich.console import Console, ConsoleOptions
 
 from kineme.arguments import KINDS, did_you_mean
-from kineme.commands.messages import on_stderr, spelt
+from kineme.commands.messages import translated
 from kineme.errors import KinemeError
 
-WIDEST = 100  # columns of help
+WIDEST, INDENT = 100, 30  # columns of help, and before the descriptions of options
 
 
 def run(command: str, words: Sequence[str]) -> None:
@@ -40,20 +29,14 @@ def run(command: str, words: Sequence[str]) -> None:
     app = application(command)
     try:
         function, bound, _ = app.parse_args(words)
-    except CycloptsError as error:
+    except cyclopts.CycloptsError as error:
         complaint = _complaint(error)
         program = " ".join((*app.name, *(error.command_chain or ())))
         hint = "" if complaint.endswith("?") else f"; see {program} --help"
         raise KinemeError(complaint + hint) from error
 
-    def spell(text: str) -> str:
-        return spelt(text, {each.field_info.name: _spelling(each) for each in _arguments(function)})
-
-    with on_stderr(spell):
-        try:
-            function(*bound.args, **bound.kwargs)
-        except KinemeError as error:
-            raise KinemeError(spell(str(error))) from error
+    with translated(lambda: {each.field_info.name: _spelling(each) for each in _arguments(function)}):
+        function(*bound.args, **bound.kwargs)
 
 
 def application(command: str) -> App:
@@ -93,26 +76,25 @@ def _spelling(argument: Argument) -> str:
     return argument.name.lstrip("-").upper() if argument.index is not None else argument.name
 
 
-def _complaint(error: CycloptsError) -> str:
+def _complaint(error: cyclopts.CycloptsError) -> str:
     """A mistake on the command line in one line: what was given, and what it must be."""
     name = _spelling(error.argument) if error.argument else ""
     match error:
-        case UnknownOptionError(token=token):
+        case cyclopts.UnknownOptionError(token=token):
             word = token.keyword or token.value
             known = [name for each in error.argument_collection for name in each.names]
             return f"unknown option {word}{did_you_mean(word, known)}"
-        case UnknownCommandError(unused_tokens=[word, *_], app=App() as app):
+        case cyclopts.UnknownCommandError(unused_tokens=[word, *_], app=App() as app):
             known = [name for name in app if not name.startswith("-")]
-            return (
-                f"unknown protocol {word!r}{did_you_mean(word, known) or '; there are ' + ', '.join(known)}"
-            )
-        case UnusedCliTokensError(unused_tokens=[word, *_]):
+            near = did_you_mean(word, known) or f"; there are {', '.join(known)}"
+            return f"unknown protocol {word!r}{near}"
+        case cyclopts.UnusedCliTokensError(unused_tokens=[word, *_]):
             return f"unexpected argument {word!r}"
-        case RepeatArgumentError(token=token):
+        case cyclopts.RepeatArgumentError(token=token):
             return f"{token.keyword} is given twice"
-        case MissingArgumentError(keyword=option):
+        case cyclopts.MissingArgumentError(keyword=option):
             return f"{option} needs a value" if option else f"missing: {name}"
-        case CoercionError(token=token, target_type=kind) if token and kind:
+        case cyclopts.CoercionError(token=token, target_type=kind) if token and kind:
             choices = get_args(kind)
             wanted = f"one of {', '.join(choices)}" if choices else KINDS.get(kind.__name__, kind.__name__)
             near = did_you_mean(token.value, choices)
@@ -130,35 +112,25 @@ class _Help:
         if isinstance(description, InlineText):
             for paragraph in str(description.primary_renderable).rstrip().split("\n\n"):
                 example = paragraph.startswith(" ")
-                print(paragraph if example else textwrap.fill(paragraph, _width(console)), end="\n\n")
+                print(paragraph if example else _filled(paragraph, console), end="\n\n")
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         if panel.format == "command" and panel.entries:
             print(f"{panel.title}:")
         for entry in panel.entries:
-            label, indent = f"  {_label(entry)}", " " * 30
-            apart = len(label) > len(indent) - 2
-            print(f"{label}\n" if apart else "", end="")
-            first = indent if apart else label.ljust(len(indent))
-            text = textwrap.fill(
-                _described(entry),
-                _width(console),
-                initial_indent=first,
-                subsequent_indent=indent,
-                break_on_hyphens=False,
-            )
-            print(text or label)
+            label, text = f"  {_label(entry)}", _filled(_described(entry), console, INDENT)
+            print(f"{label}\n{text}" if len(label) > INDENT - 2 else label + text[len(label) :])
 
 
-def _width(console: Console) -> int:
-    return min(console.width, WIDEST)
+def _filled(text: str, console: Console, indent: int = 0) -> str:
+    blank = " " * indent
+    return textwrap.fill(text, min(console.width, WIDEST), initial_indent=blank, subsequent_indent=blank)
 
 
 def _label(entry: HelpEntry) -> str:
     """`RUN`, `RUNS ...`, `--seed INT`, `--device {auto,cpu,cuda}`, `--overwrite`, `--probe/--no-probe`."""
     if entry.positional_label:
-        several = (entry.metavar or "").endswith("...")
-        return entry.positional_label + " ..." * several
+        return entry.positional_label + " ..." * str(entry.metavar).endswith("...")
     names = entry.positive_names if entry.default == "False" else entry.names
     value = f"{{{','.join(entry.choices)}}}" if entry.choices else entry.metavar
     return " ".join(filter(None, ("/".join(names), value)))

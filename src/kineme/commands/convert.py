@@ -35,7 +35,7 @@ def convert(
     from kineme.layouts import get_layout
     from kineme.model import from_authors
 
-    named = get_layout(layout) if layout else None
-    model = from_authors(checkpoint, system=system, layout=named, stream=stream, split=split)
+    joints = get_layout(layout) if layout else None
+    model = from_authors(checkpoint, system=system, layout=joints, stream=stream, split=split)
     model.save(out, overwrite=overwrite)
     print(f"the run is in {out}; next: kineme evaluate linear {out} --store STORE")

@@ -9,8 +9,6 @@ from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
     from kineme.clips.store import ClipStore
-    from kineme.evaluation.results import Result
-    from kineme.evaluation.task import Task
 
 GENERATED_SPLIT = "odd-even+cameras:2,3"  # tests on people and a camera unseen in training
 SHOWN = 6  # clips drawn as strips
@@ -40,16 +38,19 @@ def demo(
         epochs: Passes over the training clips, instead of the recipe's number.
         seed: Seed of generation and training.
     """
+    import numpy as np
     from rich.console import Console
 
     from kineme.clips.splits import split_rows
+    from kineme.commands import tables
     from kineme.commands.bars import ProgressLine
     from kineme.config import load_config
-    from kineme.evaluation import figures, recognition
-    from kineme.evaluation.results import save, table
+    from kineme.drawing import figures
+    from kineme.evaluation import recognition
+    from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
     from kineme.packaged import find_recipe
-    from kineme.training.history import HISTORY
+    from kineme.training.history import HISTORY, read_history
     from kineme.training.run import train
 
     say = Console(stderr=True, highlight=False).print
@@ -67,21 +68,24 @@ def demo(
     train(config, run, overwrite=True, callbacks=[ProgressLine()])
     if measured:
         say("[bold]3/4[/] evaluation")
-        task = open_task(run)
-        found = [recognition.knn(task, seed=seed), recognition.linear(task, seed=seed)]
-        results = [result for result, _ in found]
-        for result, predictions in found:
-            save(result, run, beside={".npz": predictions})
+        task, results = open_task(run), []
+        for protocol in (recognition.knn, recognition.linear):
+            result, predictions = protocol(task, seed=seed)
+            save(result, task.result_path(result.protocol), beside={".npz": predictions})
+            results.append(result)
     else:
         say("[bold]3/4[/] no evaluation: it needs labelled clips of several people")
     say("[bold]4/4[/] figures")
-    figures.training_curves(run / HISTORY, out / "figures" / "training.png")
-    _draw_skeletons(store, out / "figures" / "skeletons.png")
+    folder, numbers = out / "figures", ""
+    figures.training_curves(read_history(run / HISTORY), folder / "training.png")
+    _draw_skeletons(store, folder / "skeletons.png")
     if measured:
-        _draw_features(task, results[-1], out / "figures")
-        Console().print(table(*results))
-    numbers = f"numbers in {run / 'results'}, " if measured else ""
-    say(f"figures in {out / 'figures'}, {numbers}history in {run / HISTORY}", soft_wrap=True)
+        names, features = store.manifest.class_names, task.features(task.model, task.test_rows)
+        figures.embedding(features, task.test_labels, names, folder / "embedding.png")
+        figures.confusion(np.array(results[-1].confusion_matrix), names, folder / "confusion.png")
+        Console().print(tables.recognition(*results))
+        numbers = f"numbers in {run / 'results'}, "
+    say(f"figures in {folder}, {numbers}history in {run / HISTORY}", soft_wrap=True)
 
 
 def usual_split(store: ClipStore) -> str:
@@ -98,8 +102,8 @@ def usual_split(store: ClipStore) -> str:
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
     """The user's store, or one made from a container or of generated motion."""
     from kineme.clips.store import ClipStore
-    from kineme.commands.prepare import prepare
     from kineme.generate import generate_store
+    from kineme.preparing import prepare
 
     if out.exists() and any(out.iterdir()) and not ((out / "clips").is_dir() or (out / "run").is_dir()):
         raise KinemeError(f"{out}: exists and does not hold a demo; choose another folder")
@@ -107,8 +111,8 @@ def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
         return generate_store(out / "clips", seed=seed, overwrite=True)
     if data.is_dir():
         return ClipStore(data)
-    prepare("container", data, out / "clips", preprocessing="plain(facing=True)", overwrite=True)
-    return ClipStore(out / "clips")
+    clips, preprocessing = out / "clips", "plain(facing=True)"
+    return prepare("container", data, clips, preprocessing=preprocessing, overwrite=True).store
 
 
 def _draw_skeletons(store: ClipStore, path: Path) -> None:
@@ -127,18 +131,3 @@ def _draw_skeletons(store: ClipStore, path: Path) -> None:
     ]
     scenes = [Scene(store.clip(row), title) for row, title in zip(rows, titles, strict=True)]
     skeleton_strip(scenes, store.layout, path, up=store.manifest.preprocessing.up)
-
-
-def _draw_features(task: Task, result: Result, folder: Path) -> None:
-    """A map of the test clips' features, and the confusion matrix."""
-    import numpy as np
-
-    from kineme.evaluation import figures
-    from kineme.evaluation.features import extract
-
-    names = task.store.manifest.class_names
-    features = extract(
-        task.pretrained, task.store, task.test, device=task.device, cache=task.run / "features"
-    )
-    figures.embedding(features, task.test_labels, names, folder / "embedding.png")
-    figures.confusion(np.array(result.confusion_matrix), names, folder / "confusion.png")

@@ -18,28 +18,25 @@ def generate(
     seed: int = 0,
     overwrite: bool = False,
 ) -> None:
-    """Makes a clip store of generated motion: people wave, sit down, shake hands before three cameras.
+    """Make a clip store of generated motion: people wave, sit down, shake hands in front of three cameras.
 
     Args:
-        out: directory of the new store.
-        subjects: number of people.
-        repetitions: performances of each action by each person; where untrimmed, recordings of each person.
-        cameras: ids of the cameras that film, such as `[1, 3]`. Default: all three, 1 to 3.
-        actions: names of the actions, such as `[wave, sit down]`. Default: all.
-        untrimmed: long recordings with labelled intervals, for detection, in place of one clip an action.
-        seconds: length of an untrimmed recording.
-        preprocessing: what is done to the clips, such as `plain` or `plain(facing=True)`.
-        seed: the same seed makes the same store.
-        overwrite: replace a store that is there already.
+        out: Directory of the new store.
+        subjects: Number of people.
+        repetitions: Performances of each action by each person; if untrimmed, recordings of each person.
+        cameras: Ids of the cameras that film, such as 1 3. Default: all three, 1 to 3.
+        actions: Names of the actions, such as wave "sit down". Default: all.
+        untrimmed: Long recordings with labelled intervals, for detection, instead of one clip per action.
+        seconds: Length of an untrimmed recording.
+        preprocessing: Preprocessing of the clips, such as `plain` or `plain(facing=True)`.
+        seed: The same seed makes the same store.
+        overwrite: Replace an existing store.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from kineme.clips.published import counted
+    from kineme.commands.bar import progress_bar
     from kineme.generate import generate_store
 
-    columns = (TextColumn("generating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("generating", total=None)
+    with progress_bar(f"generating {out.name}") as progress:
         store = generate_store(
             out,
             subjects=subjects,
@@ -51,7 +48,8 @@ def generate(
             preprocessing=preprocessing,
             seed=seed,
             overwrite=overwrite,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
-    counts = f"{len(store)} clips, {len(store.frames)} frames, {len(store.manifest.class_names)} classes"
+    numbers = {"clip": len(store), "frame": len(store.frames), "class": len(store.manifest.class_names)}
+    counts = ", ".join(counted(number, noun) for noun, number in numbers.items())
     print(f"{out}: {counts}, preprocessing {store.manifest.preprocessing.id}")

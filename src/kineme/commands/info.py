@@ -56,8 +56,10 @@ def overview(store: ClipStore, summary: Summary) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from kineme.clips.published import counted
+
     manifest, layout, lengths = summary.manifest, summary.manifest.layout, summary.lengths
-    fps = manifest.fps
+    fps, intervals = manifest.fps, summary.intervals
     rows = {
         "source": manifest.source,
         "preprocessing": manifest.preprocessing.id,
@@ -65,12 +67,14 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "frames": f"{summary.frames:,} at {fps:g} fps: {_duration(summary.frames / fps)}",
         "clip lengths": f"{_frames(lengths.shortest, fps)} to {_frames(lengths.longest, fps)}, "
         f"median {_frames(lengths.median, fps)}",
-        "labels": _labels(summary),
-        "intervals": _intervals(summary),
+        "labels": _labels(summary) if intervals is None else "",
+        "intervals": f"{intervals.count:,}, covering {intervals.labelled:.1%} of the frames"
+        if intervals
+        else "",
         "subjects": _listed(summary.subjects),
         "cameras": _listed([str(camera) for camera in summary.cameras]),
         "setups": _listed([str(setup) for setup in summary.setups]),
-        "bodies": ", ".join(f"{many} in {_counted(clips, 'clip')}" for many, clips in summary.bodies.items()),
+        "bodies": ", ".join(f"{many} in {counted(clips, 'clip')}" for many, clips in summary.bodies.items()),
         "joints": f"{layout.num_joints} ({layout.name}), in {manifest.units}: {', '.join(layout.joints)}",
         "missing joints": _missing(summary.missing, layout.joints),
         "splits": "\n".join(
@@ -99,30 +103,22 @@ def classes(summary: Summary) -> Table:
     table.add_column(what, justify="right")
     table.add_column("")
     most = max(1, int(summary.class_clips.max()))
-    for number, (name, count) in enumerate(
-        zip(summary.manifest.class_names, summary.class_clips.tolist(), strict=True)
-    ):
+    for number, name in enumerate(summary.manifest.class_names):
+        count = int(summary.class_clips[number])
         table.add_row(str(number), Text(name), f"{count:,}", "▇" * round(20 * count / most))
     return table
 
 
 def _labels(summary: Summary) -> str:
-    if summary.intervals is not None:
-        return ""
-    labelled = summary.clips - summary.unlabelled
-    if labelled == 0:
+    from kineme.clips.published import counted
+
+    if summary.unlabelled == summary.clips:
         return "none"
     counts = summary.class_clips[summary.class_clips > 0]
     fewest, most = int(counts.min()), int(counts.max())
-    each = f"{f'{fewest:,} to ' if fewest < most else ''}{_counted(most, 'clip')} per class"
-    without = f"; {_counted(summary.unlabelled, 'clip')} without a label" if summary.unlabelled else ""
+    each = f"{f'{fewest:,} to ' if fewest < most else ''}{counted(most, 'clip')} per class"
+    without = f"; {counted(summary.unlabelled, 'clip')} without a label" if summary.unlabelled else ""
     return f"{len(counts)} of {len(summary.class_clips)} classes, {each}{without}"
-
-
-def _intervals(summary: Summary) -> str:
-    if summary.intervals is None:
-        return ""
-    return f"{summary.intervals.count:,}, covering {summary.intervals.labelled:.1%} of the frames"
 
 
 def _missing(missing: Missing, joints: tuple[str, ...]) -> str:
@@ -140,14 +136,10 @@ def _frames(count: float, fps: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    for unit, length in (("hours", 3600), ("minutes", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} seconds"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    unit, length = (
+        ("hours", 3600) if seconds >= 3600 else ("minutes", 60) if seconds >= 60 else ("seconds", 1)
+    )
+    return f"{seconds / length:.1f} {unit}"
 
 
 def _listed(names: list[str]) -> str:

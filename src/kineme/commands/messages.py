@@ -3,73 +3,63 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any
+
+from kineme.errors import KinemeError
 
 PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def spelt(text: str, names: Mapping[str, str]) -> str:
-    """A message with the parameters that it names in backticks as they are spelt elsewhere.
-
-    >>> spelt("set `map_joints` to ...; see `plain`", {"map_joints": "--map-joints"})
-    'set --map-joints to ...; see `plain`'
-    """
-    return re.sub(r"`(\w+)`", lambda found: names.get(found[1], found[0]), text)
 
 
 class _Lines(logging.Handler):
     """Records as plain lines; warnings in yellow on a terminal."""
 
-    def __init__(self, spell: Callable[[str], str]) -> None:
+    def __init__(self, spelt: Callable[[str], str]) -> None:
         super().__init__()
-        self._spell = spell
+        self._spelt = spelt
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self._spell(record.getMessage())
+        line = self._spelt(record.getMessage())
         if record.levelno >= logging.WARNING:
-            line = f"warning: {line}"
-            if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
-                line = f"\033[33m{line}\033[0m"
+            line = f"\033[33mwarning: {line}\033[0m" if sys.stderr.isatty() else f"warning: {line}"
         print(line, file=sys.stderr)  # looked up each time: a progress bar takes its place while it is drawn
 
 
 @contextmanager
-def on_stderr(spell: Callable[[str], str]) -> Iterator[None]:
-    """Prints the log and the warnings of Kineme meanwhile.
+def translated(options: Callable[[], Mapping[str, str]]) -> Iterator[None]:
+    """Prints Kineme's log and warnings meanwhile, and names parameters in messages as users spell them.
 
     Args:
-        spell: a message of library code → the same in the words of the command line.
+        options: parameter → option, such as `map_joints` → --map-joints; called when there is a message. What
+            else a message has in backticks stays.
     """
-    logger = logging.getLogger("kineme")
-    level, lines = logger.level, _Lines(spell)
+
+    def spelt(text: str) -> str:
+        return re.sub(r"`(\w+)`", lambda found: options().get(found[1], found[0]), text)
+
+    logger, lines = logging.getLogger("kineme"), _Lines(spelt)
+    level = logger.level
     with warnings.catch_warnings():
         shown = warnings.showwarning
 
-        def show(
-            message: Warning | str,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: TextIO | None = None,
-            line: str | None = None,
-        ) -> None:
-            if Path(filename).is_relative_to(PACKAGE):
+        def show(message: Warning | str, kind: type[Warning], file: str, *rest: Any, **more: Any) -> None:
+            if Path(file).is_relative_to(PACKAGE):
                 logger.warning("%s", message)
             else:
-                shown(message, category, filename, lineno, file, line)
+                shown(message, kind, file, *rest, **more)
 
-        warnings.showwarning = show
+        warnings.showwarning = show  # type: ignore[assignment]
         logger.addHandler(lines)
         logger.setLevel(logging.INFO)
         try:
             yield
+        except KinemeError as error:
+            raise KinemeError(spelt(str(error))) from error
         finally:
             logger.removeHandler(lines)
             logger.setLevel(level)

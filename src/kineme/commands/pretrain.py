@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from kineme.arguments import did_you_mean
+from kineme.commands import application
 from kineme.errors import KinemeError
 from kineme.packaged import find_recipe, recipes
 
@@ -38,30 +40,29 @@ def pretrain(
     `kineme pretrain RECIPE --help` lists the keys with the recipe's values.
 
     Args:
-        words: The recipe and its keys, which depend on it.
         store: Clip store to train on; short for --data.store.
         out: Run directory (default: runs/RECIPE-STREAM).
         overwrite: Replace an existing run.
         resume: Continue an interrupted run; it ends with the same weights as one that was not interrupted.
-        help: Show the options, or the keys of a recipe.
     """
-    if resume is not None and not help:
-        if words or store or out or overwrite:
-            raise KinemeError("`resume` takes the run's own settings; leave out the other arguments")
-        _train(_resumed(resume), resume, resume=True)
-        return
-    if not words and (help or not (store or out or overwrite)):
-        _print_help()
+    others = bool(words or store or out or overwrite)
+    if (help and not words) or not (others or resume):
+        application("pretrain").help_print([])
+        print("\nrecipes:", *recipes(), sep="\n  ")
         return
     from kineme.config import load_config, make_parser
+    from kineme.training.directory import load_run_config
 
+    if resume is not None:
+        if others:
+            raise KinemeError("--resume takes the run's own settings; leave out the other arguments")
+        _train(load_run_config(resume), resume, resume=True)
+        return
     if not words or words[0].startswith("-"):
         raise KinemeError("name a recipe first: kineme pretrain RECIPE [--SECTION.KEY VALUE ...]")
-    for word in words:
-        option = word.partition("=")[0]
-        if option.startswith("--") and "." not in option:
-            near = did_you_mean(option, ("--store", "--out", "--overwrite", "--resume"))
-            raise KinemeError(f"unknown option {option}{near or '; see kineme pretrain --help'}")
+    if strange := [word for word in words if re.match(r"--[^.=]*(=|$)", word)]:
+        near = did_you_mean(strange[0], ("--store", "--out", "--overwrite", "--resume"))
+        raise KinemeError(f"unknown option {strange[0]}{near or '; see kineme pretrain --help'}")
     recipe = find_recipe(words[0])
     config = load_config(recipe, [*words[1:], *([f"--data.store={store}"] if store else [])])
     if help:
@@ -69,21 +70,7 @@ def pretrain(
         parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
         parser.print_help(sys.stdout)
         return
-    run = out or Path("runs") / f"{recipe.stem}-{config.data.stream}"
-    _train(config, run, overwrite=overwrite)
-
-
-def _print_help() -> None:
-    from kineme.commands import application
-
-    application("pretrain").help_print([])
-    print("\nrecipes:", *recipes(), sep="\n  ")
-
-
-def _resumed(run: Path) -> Config:
-    from kineme.training.directory import load_run_config
-
-    return load_run_config(run)
+    _train(config, out or Path("runs") / f"{recipe.stem}-{config.data.stream}", overwrite=overwrite)
 
 
 def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -95,7 +82,7 @@ def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool =
         train(config, run, resume=resume, overwrite=overwrite, callbacks=[ProgressLine()])
     except KeyboardInterrupt:
         if (run / STATE).is_file() and is_first_process():
-            print(f"\nto continue: kineme pretrain --resume {run}", file=sys.stderr)
+            print(f"\nto continue: kineme pretrain --resume {run}", end="", file=sys.stderr)
         raise
     if is_first_process():
         print(f"the run is in {run}; next: {_next_command(config, run)}")

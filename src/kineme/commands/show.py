@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ def show(store: Path, clip: str, *, out: Path | None = None, frames: str | None 
     first, end = frame_range(frames, length)
     if frames is None and length > LONGEST.get(suffix, length):
         end = LONGEST[suffix]
-        print(
-            f"{name} has {length} frames; drawing the first {end}; choose others with --frames A:B",
-            file=sys.stderr,
-        )
+        print(f"{name}: drawing the first {end} of {length} frames; see --frames", file=sys.stderr)
     DRAWINGS[suffix](_scene(opened, row, first, end), opened.manifest, path)
     print(f"written to {path}", file=sys.stderr)
 
@@ -54,10 +52,8 @@ def find_clip(store: ClipStore, clip: str) -> int:
     """The row of a clip, given by name or by row; names come first.
 
     Raises:
-        KinemeError: the store has no such clip; the message gives similar names.
+        KinemeError: the store has no such clip; the nearest name is given.
     """
-    import difflib
-
     names: list[str] = store.names.tolist()
     if clip in names:
         return names.index(clip)
@@ -65,9 +61,8 @@ def find_clip(store: ClipStore, clip: str) -> int:
         if int(clip) < len(names):
             return int(clip)
         raise KinemeError(f"{store.path}: has no row {clip}; its rows are 0 to {len(names) - 1}")
-    near = difflib.get_close_matches(clip, names, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"the first is {names[0]}"
-    raise KinemeError(f"{store.path}: has no clip {clip!r}; {hint}")
+    hint = did_you_mean(clip, names) or f"; the first is {names[0]}"
+    raise KinemeError(f"{store.path}: has no clip {clip!r}{hint}")
 
 
 def frame_range(text: str | None, length: int) -> tuple[int, int]:
@@ -112,21 +107,18 @@ def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
 
 def _page(scene: Scene, manifest: Manifest, path: Path) -> None:
     """A page that plays the clip."""
-    from html import escape
-
-    from kineme.drawing.player import Row, legend, page, player, timeline
+    from kineme.drawing.player import TimelineRow, legend, page, player, timeline
     from kineme.drawing.posture import present
     from kineme.files import atomic_write
 
     clip, first = scene.clip, scene.first
-    parts = [
-        f"<h1>{escape(scene.title)}</h1>\n<p>{escape(scene.subtitle)}</p>\n",
-        player("clip", clip, manifest.layout, fps=manifest.fps, up=manifest.preprocessing.up, first=first),
-        timeline("clip", len(clip), [Row("actions", scene.bands)], first=first) if scene.bands else "",
-        legend(int(present(clip).any(axis=0).sum())),
-    ]
+    moving = player(
+        "clip", clip, manifest.layout, fps=manifest.fps, up=manifest.preprocessing.up, first=first
+    )
+    actions = [timeline("clip", len(clip), [TimelineRow("actions", scene.bands)], first=first)]
+    fragments = [moving, *(actions if scene.bands else []), legend(int(present(clip).any(axis=0).sum()))]
     with atomic_write(path) as aside:
-        aside.write_text(page(scene.title, "".join(parts)), encoding="utf-8")
+        aside.write_text(page(scene.title, *fragments, subtitle=scene.subtitle), encoding="utf-8")
 
 
 def _gif(scene: Scene, manifest: Manifest, path: Path) -> None:

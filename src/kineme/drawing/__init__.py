@@ -1,1 +1,1 @@
-"""Skeletons and stores to look at: strips, animations, pages that play."""
+"""Drawings of skeletons, stores and results: strips, animations, HTML players, figures."""

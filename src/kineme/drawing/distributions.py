@@ -1,4 +1,4 @@
-"""What is in a store, drawn: how many clips of each class, and how long they are."""
+"""The contents of a store as a figure: clips per class, and how long they are."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from kineme.typing import Array
 def distributions(
     class_names: Sequence[str], class_clips: Array, lengths: Array, fps: float, path: Path, *, what: str
 ) -> None:
-    """Two panels: a bar a class, in the order of the classes, and a histogram of lengths.
+    """Two panels: a bar for each class, in the order of the classes, and a histogram of lengths.
 
     Args:
-        class_names: (classes,) names; without any, lengths alone are drawn.
-        class_clips: (classes,) how many of each.
+        class_names: (classes,) names; without any, only lengths are drawn.
+        class_clips: (classes,) counts.
         lengths: (n,) in frames, at least one.
-        fps: frames a second, by which lengths are given in seconds.
+        fps: frames per second, to show lengths in seconds.
         path: of the PNG or SVG.
-        what: is counted: `clips` or `intervals`.
+        what: what is counted, `clips` or `intervals`.
     """
     classes = len(class_names)
     size = 8 if classes <= 40 else 6
@@ -33,7 +33,7 @@ def distributions(
         bars.barh(range(classes), class_clips, color=HUES[0], height=0.72)
         bars.set_yticks(range(classes), [short(name, 28) for name in class_names])
         bars.set_ylim(classes - 0.4, -0.6)
-        bars.set_xlabel(f"{what} of each class", color=INK)
+        bars.set_xlabel(f"{what} per class", color=INK)
         bars.grid(axis="x", color=GRID, linewidth=0.8)
         bars.set_axisbelow(True)
         plain(bars)
@@ -48,7 +48,7 @@ def distributions(
         f"median {median:.1f} s", (median, 1), (4, -2), xycoords=("data", "axes fraction"),
         textcoords="offset points", va="top", fontsize=9, color=INK,
     )  # fmt: skip
-    histogram.set_xlabel("length, in seconds", color=INK)
+    histogram.set_xlabel("length (s)", color=INK)
     histogram.set_ylabel(what, color=INK)
     histogram.grid(axis="y", color=GRID, linewidth=0.8)
     histogram.set_axisbelow(True)

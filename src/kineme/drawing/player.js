@@ -89,7 +89,7 @@
       const tick = now => {
         this.running = this.playing && this.inView;
         if (!this.running) return;
-        // A tab that slept does not make the skeleton leap.
+        // A tab that was in the background does not make the skeleton jump.
         if (before !== null) this.clock += Math.min(now - before, 250) / 1000;
         before = now;
         this.clock %= this.frames / this.fps;
@@ -115,7 +115,7 @@
       const toggle = () => (this.playing ? this.pause() : this.play());
       this.button?.addEventListener("click", toggle);
       this.scrubber?.addEventListener("input", () => {
-        const wanted = Number(this.scrubber.value); // which pausing sets back
+        const wanted = Number(this.scrubber.value); // pausing resets it
         this.pause();
         this.seek(wanted);
       });
@@ -176,7 +176,7 @@
       const scale = 0.46 * Math.min(width / (this.radius || 1e-9), height / this.#tall());
       const [sin, cos] = [Math.sin(this.turn), Math.cos(this.turn)];
       const [rise, lie] = [Math.sin(this.tilt), Math.cos(this.tilt)];
-      const seen = (x, y, z) => { // the scene → the canvas, and how near
+      const seen = (x, y, z) => { // scene → canvas, and how near
         const [across, near] = [x * cos + z * sin, z * cos - x * sin];
         return [width / 2 + scale * across, height / 2 - scale * (y * lie - near * rise), near * lie + y * rise];
       };
@@ -196,11 +196,11 @@
       }
     }
 
-    #tall() { // half the height that the scene takes, whichever way it is tilted
+    #tall() { // half the height of the scene as tilted
       return Math.max(1e-9, this.halfHeight * Math.cos(this.tilt) + this.radius * Math.abs(Math.sin(this.tilt)));
     }
 
-    #bones(seen) { // of this frame, the farthest first
+    #bones(seen) { // of this frame, farthest first
       const joints = this.parents.length, bones = [];
       for (let body = 0; body < this.bodies; body++) {
         const start = 3 * joints * (this.frame * this.bodies + body);
@@ -235,7 +235,7 @@
     }
   }
 
-  function followed(element) { // a timeline: it follows its player, and leads it when clicked on
+  function followed(element) { // a timeline: it follows its player, and moves it when clicked
     const player = document.getElementById(element.dataset.player);
     const frames = Number(element.dataset.frames);
     const tracks = [...element.querySelectorAll(".kineme-track")].map(track => ({

@@ -1,15 +1,14 @@
 """Skeletons that move on an HTML page: no network, no library, data and script in the page itself.
 
-    from kineme.drawing.player import Row, page, player, timeline
+    from kineme.drawing.player import TimelineRow, page, player, timeline
 
-    body = player("query", clip, layout, fps=30, caption="wave")       # clip (T, M, V, C)
-    body += timeline("query", len(clip), [Row("truth", [(10, 80, "wave")])])
-    path.write_text(page("What moves here", body), encoding="utf-8")
+    moving = player("query", clip, layout, fps=30, caption="wave")       # clip (T, M, V, C)
+    actions = timeline("query", len(clip), [TimelineRow("truth", [(10, 80, "wave")])])
+    path.write_text(page("A wave", moving, actions), encoding="utf-8")
 
-A page takes any number of players and timelines; each player has an id of its own. A page of another make
-puts `head()` once into its <head>, and the fragments where they belong; they fill the width they are given,
-so a grid of small ones is a CSS grid. `controls=False` leaves out scrubber and readout: a click plays and
-pauses.
+A page takes any number of players and timelines; each player has an id of its own. Another page puts `head()`
+into its <head> once, and the fragments where they belong; they fill the width they are given, so a grid of
+small ones is a CSS grid. `controls=False` leaves out scrubber and readout: a click plays and pauses.
 
 In JavaScript a player is its element:
 
@@ -18,9 +17,9 @@ In JavaScript a player is its element:
     element.player.seek(40); element.player.play(); element.player.pause(); element.player.frame;
     element.player.load({...});   // another clip in its place, as `scene` gives it
 
-Listeners may be added as soon as the element is parsed; `element.player` is there after DOMContentLoaded.
+Listeners may be added as soon as the element is parsed; `element.player` exists after DOMContentLoaded.
 Players run while they are in view, and do not start by themselves for readers who prefer reduced motion.
-Colours are CSS variables (player.css) with values for light and for dark pages.
+Colours are CSS variables (player.css) with values for light and dark pages.
 """
 
 from __future__ import annotations
@@ -28,25 +27,26 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from importlib.resources import files
 
 import numpy as np
+from markupsafe import Markup
 
-from kineme.drawing.posture import Y_UP, onlooker, present
+from kineme.drawing.posture import Y_UP, present, view_axes
+from kineme.drawing.templating import Templates
 from kineme.layouts import Layout
 from kineme.typing import Array
 
 UNSEEN = -32768  # in place of a coordinate; player.js knows it too
 HUES = 8  # of bands: --kineme-hue-0 and on in player.css
+TEMPLATES = Templates("kineme.drawing")
 
 
 @dataclass(frozen=True)
-class Row:
+class TimelineRow:
     """One row of a timeline: what happens when.
 
     Attributes:
-        title: what the row shows, such as `truth` or `found`.
+        title: what the row shows, such as `truth`.
         bands: (start, end, text), frames counted from 0, end exclusive. Equal texts have equal colours.
     """
 
@@ -65,36 +65,30 @@ def player(
     first: int = 0,
     controls: bool = True,
     autoplay: bool = True,
-) -> str:
+) -> Markup:
     """A moving skeleton as an HTML fragment.
 
-    Coordinates travel as 16-bit integers, a 65535th of the scene apart: less than 0.1 mm in a room of 5 m.
+    Coordinates are 16-bit integers, in steps of a 65535th of the scene: less than 0.1 mm in a room of 5 m.
 
     Args:
         name: the element's id, unique on the page.
         clip: (T, M, V, C), C = 3; absent bodies are zero, joints that were not seen may be NaN.
         layout: its joints.
-        fps: frames a second.
+        fps: frames per second.
         caption: a line of text below.
         up: unit vector of the clip's axis that points up (of a store: `manifest.preprocessing.up`).
         first: number of the first frame, where the clip is part of a recording.
         controls: with a button, a scrubber and the frame's number.
         autoplay: plays as soon as it is in view.
     """
-    attributes = {**scene(clip, layout, fps=fps, up=up, first=first), "autoplay": int(autoplay)}
-    words = " ".join(f'data-{key}="{value}"' for key, value in attributes.items())
-    label = escape(caption or name, quote=True)
-    bar = (
-        '<div class="kineme-bar"><button type="button" aria-label="play">▶</button>'
-        f'<input type="range" min="0" max="{len(clip) - 1}" value="0" aria-label="frame">'
-        "<output></output></div>"
-    )
-    return (
-        f'<figure class="kineme-player" id="{escape(name, quote=True)}" {words}>\n'
-        f'<canvas tabindex="0" role="img" aria-label="{label}: a moving skeleton; drag, or use the arrow '
-        'keys, to turn it; space plays and pauses"></canvas>\n'
-        f"{bar if controls else ''}\n"
-        f"{f'<figcaption>{escape(caption)}</figcaption>' if caption else ''}</figure>\n"
+    data = {**scene(clip, layout, fps=fps, up=up, first=first), "autoplay": int(autoplay)}
+    return TEMPLATES.render(
+        "player.html",
+        name=name,
+        data={f"data-{key}": value for key, value in data.items()},
+        last=len(clip) - 1,
+        controls=controls,
+        caption=caption,
     )
 
 
@@ -123,8 +117,8 @@ def scene(
     }
 
 
-def timeline(name: str, frames: int, rows: Sequence[Row], *, first: int = 0) -> str:
-    """Rows of coloured bands over time that follow a player and, clicked on, lead it.
+def timeline(name: str, frames: int, rows: Sequence[TimelineRow], *, first: int = 0) -> Markup:
+    """Rows of coloured bands over time that follow a player and, when clicked, move it to that frame.
 
     Args:
         name: the player's id.
@@ -134,66 +128,39 @@ def timeline(name: str, frames: int, rows: Sequence[Row], *, first: int = 0) -> 
             recording's beginning.
     """
     texts = list(dict.fromkeys(text for row in rows for _, _, text in row.bands))
-    parts = [f'<div class="kineme-timeline" data-player="{escape(name, quote=True)}" data-frames="{frames}">']
-    for row in rows:
-        parts.append(f'<span>{escape(row.title)}</span><div class="kineme-track">')
-        for start, end, text in row.bands:
-            begin, stop = max(start - first, 0), min(end - first, frames)
-            if begin < stop:
-                place = f"left:{100 * begin / frames:.3f}%;width:{100 * (stop - begin) / frames:.3f}%"
-                parts.append(
-                    f'<i style="{place};background:var(--kineme-hue-{texts.index(text) % HUES})" '
-                    f'data-start="{begin}" data-end="{stop}" '
-                    f'title="{escape(text, quote=True)}, frames {start} to {end}">{escape(text)}</i>'
-                )
-        parts.append("<b></b></div><output></output>")
-    parts.append("</div>\n")
-    return "".join(parts)
-
-
-def legend(bodies: int) -> str:
-    """Which colour is which side, of each body."""
-    sides = [
-        f'<span style="color:var(--kineme-{side}-{body})">{side}</span>'
-        for body in range(min(bodies, 2))
-        for side in ("left", "right")
-    ]
-    second = f"; second body {sides[2]} {sides[3]}" if bodies > 1 else ""
-    return f'<p class="kineme-legend">{sides[0]} {sides[1]}{second}</p>\n'
-
-
-def head() -> str:
-    """Style and script of all players: once a page, in its <head>."""
-    style, script = (_asset(name) for name in ("player.css", "player.js"))
-    return f"<style>\n{style}</style>\n<script>\n{script}</script>\n"
-
-
-def page(title: str, body: str) -> str:
-    """A complete page about fragments of this module."""
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n{head()}</head>\n"
-        f'<body class="kineme-page">\n<main>\n{body}</main>\n</body>\n</html>\n'
+    return TEMPLATES.render(
+        "timeline.html", name=name, frames=frames, rows=rows, first=first, texts=texts, hues=HUES
     )
 
 
-def _asset(name: str) -> str:
-    return files("kineme.drawing").joinpath(name).read_text(encoding="utf-8")
+def legend(bodies: int) -> Markup:
+    """Which colour is which side, of each body."""
+    return TEMPLATES.render("legend.html", bodies=bodies)
+
+
+def head() -> Markup:
+    """Style and script of all players: once per page, in its <head>."""
+    style, script = (TEMPLATES.asset(name) for name in ("player.css", "player.js"))
+    return Markup("<style>\n{}</style>\n<script>\n{}</script>").format(style, script)
+
+
+def page(title: str, *fragments: Markup, subtitle: str = "") -> str:
+    """A complete page with a heading and fragments of this module."""
+    return TEMPLATES.render("page.html", title=title, subtitle=subtitle, fragments=fragments, head=head())
 
 
 def _quantised(clip: Array, layout: Layout, up: Sequence[float]) -> tuple[Array, dict[str, float]]:
-    """(T, M, V, 3) 16-bit points as an onlooker sees them, and the measures of the scene.
+    """(T, M, V, 3) 16-bit points as the viewer sees them, and the measures of the scene.
 
-    The scene's middle is 0; x points right, y up, z towards the onlooker. Measures: `step`, the unit of the
-    points; `radius` about the vertical axis; `tall`, half the height; `floor`, on which feet usually stand
-    (where each frame is centred they leave it in both directions).
+    The scene's middle is 0; x points right, y up, z towards the viewer. Measures: `step`, the unit of the
+    points; `radius` about the vertical axis; `tall`, half the height; `floor`, the height at which feet
+    usually are (where each frame is centred they go above and below it).
     """
     points = np.full(clip.shape, UNSEEN, dtype="<i2")
     seen = present(clip)[:, :, None] & np.isfinite(clip).all(axis=-1)
     if not seen.any():
         return points, {"step": 1.0, "radius": 1.0, "tall": 1.0, "floor": -1.0}
-    scene = np.asarray(clip, dtype=float) @ onlooker(clip, layout, up).T
+    scene = np.asarray(clip, dtype=float) @ view_axes(clip, layout, up).T
     low, high = scene[seen].min(axis=0), scene[seen].max(axis=0)
     scene -= (low + high) / 2
     there = scene[seen]

@@ -1,4 +1,4 @@
-"""Where one stands who looks at a skeleton: bodies upright, seen from the front and half from their right."""
+"""The viewpoint of drawings: bodies upright, seen from the front and half from their right."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ ASIDE = 35.0  # degrees from the front, towards the body's right
 
 
 def present(clip: Array) -> Array:
-    """(T, M, V, C) → (T, M), which bodies are there; absent ones are zero, or nothing of them was seen."""
+    """(T, M, V, C) → (T, M), which bodies are present; absent ones are zero or NaN throughout."""
     there: Array = np.any(np.nan_to_num(clip), axis=(2, 3))
     return there
 
 
-def onlooker(clip: Array, layout: Layout, up: Sequence[float] = Y_UP) -> Array:
-    """(3, 3) axes of one who looks at a clip's first body: to the right, up, towards the onlooker.
+def view_axes(clip: Array, layout: Layout, up: Sequence[float] = Y_UP) -> Array:
+    """(3, 3) axes of the viewpoint on a clip's first body: to the right, up, towards the viewer.
 
-    `points @ onlooker(...).T` are the points as seen. The body is seen from the side that its shoulders say
-    is its front, whichever way it faces; where the layout has no shoulders, along the clip's own axes.
+    `points @ view_axes(...).T` are the points as seen. The body is seen from its front, which its shoulders
+    tell, whichever way it faces; where the layout has no shoulders, along the clip's own axes.
 
     Args:
         clip: (T, M, V, C), C = 3; NaN where a joint was not seen.

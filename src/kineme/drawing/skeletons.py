@@ -1,4 +1,4 @@
-"""Skeletons on paper: strips of poses over time, and animations.
+"""Skeletons as pictures: strips of poses over time, and animations.
 
 Bodies are seen from the front and half from their right, left limbs blue and right limbs orange, green and
 purple on a second body; absent bodies, and joints that were not seen (NaN), are left out.
@@ -15,27 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
-from kineme.drawing.posture import Y_UP, onlooker, present
-from kineme.drawing.style import (
-    FAINT,
-    HUES,
-    INK,
-    LEFT,
-    LEFT_2,
-    MIDDLE,
-    MIDDLE_2,
-    RIGHT,
-    RIGHT_2,
-    new_figure,
-    rendered,
-    save,
-    short,
-)
+from kineme.drawing.posture import Y_UP, present, view_axes
+from kineme.drawing.style import BODIES, FAINT, HUES, INK, LEFT, RIGHT, new_figure, rendered, save, short
 from kineme.files import atomic_write
 from kineme.layouts import Layout
 from kineme.typing import Array
 
-GIF_STEP = 7  # hundredths of a second, in which GIFs count, that a picture stays at least
+GIF_STEP = 7  # hundredths of a second, the unit of GIFs: the least time that a picture stays
 COLOURS = 64  # of a GIF
 
 
@@ -46,7 +32,7 @@ class Scene:
     Attributes:
         clip: (T, M, V, C), C = 3; absent bodies are zero, joints that were not seen may be NaN.
         title: a line above, such as the clip's name.
-        subtitle: what else there is to say, such as its class.
+        subtitle: more about it, such as its class.
         first: number of the clip's first frame, where it is part of a recording.
         bands: (start, end, text), labelled stretches of the recording, end exclusive; drawn as a time bar.
     """
@@ -87,15 +73,8 @@ def skeleton_strip(
             place = number * width
             for body in reversed(range(points.shape[1])):
                 _draw_body(axes, points[number, body] + (place, 0), layout, body)
-            axes.text(
-                place,
-                low[1] - 0.04 * height,
-                str(scene.first + frame),
-                ha="center",
-                va="top",
-                color=FAINT,
-                fontsize=8,
-            )
+            low_edge, text = low[1] - 0.04 * height, str(scene.first + frame)
+            axes.text(place, low_edge, text, ha="center", va="top", color=FAINT, fontsize=8)
         bottom = low[1] + height - 0.14 * height - row
         if scene.bands:
             stretch = width * max(len(frames) - 1, 1) / len(scene.clip)  # a frame's width
@@ -123,15 +102,15 @@ def animation(
     up: Sequence[float] = Y_UP,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """A clip as a GIF that plays at its own speed, in about 14 pictures a second.
+    """A clip as a GIF that plays at its own speed, in about 14 pictures per second.
 
     Args:
         scene: the clip.
         layout: its joints.
         path: of the GIF.
-        fps: frames a second.
+        fps: frames per second.
         up: unit vector of the clip's axis that points up.
-        progress: called with the pictures done and the pictures in all.
+        progress: called with the pictures done and their total.
     """
     from PIL import Image
 
@@ -170,8 +149,8 @@ def animation(
 
 
 def _seen_from(clip: Array, layout: Layout, up: Sequence[float]) -> Array:
-    """(T, M, V, C) → (T, M, V, 2) in the onlooker's plane; absent bodies are NaN."""
-    flat = np.asarray(clip, dtype=float) @ onlooker(clip, layout, up)[:2].T
+    """(T, M, V, C) → (T, M, V, 2) in the viewer's plane; absent bodies are NaN."""
+    flat = np.asarray(clip, dtype=float) @ view_axes(clip, layout, up)[:2].T
     return np.where(present(clip)[..., None, None], flat, np.nan)
 
 
@@ -185,7 +164,7 @@ def _poses(clip: Array, layout: Layout, up: Sequence[float], poses: int) -> tupl
 
 
 def _bounds(points: Sequence[Array]) -> tuple[Array, Array]:
-    """(2,) lowest and (2,) highest coordinates of all that is seen."""
+    """(2,) lowest and (2,) highest coordinates of all points."""
     flat = np.concatenate([each.reshape(-1, 2) for each in points])
     if not np.isfinite(flat).any():
         return np.zeros(2), np.ones(2)
@@ -194,7 +173,7 @@ def _bounds(points: Sequence[Array]) -> tuple[Array, Array]:
 
 def _draw_body(axes: Axes, points: Array, layout: Layout, body: int) -> None:
     """One (V, 2) body: bones, joints as dots of the bones' width, sides in their colours."""
-    left, right, middle = ((LEFT, RIGHT, MIDDLE), (LEFT_2, RIGHT_2, MIDDLE_2))[body % 2]
+    left, right, middle = BODIES[body % 2]
     sides = dict.fromkeys(range(layout.num_joints), middle)
     sides |= {
         joint: colour for pair in layout.mirrored for joint, colour in zip(pair, (left, right), strict=True)

@@ -1,4 +1,4 @@
-"""What all figures share: colours, a canvas, files that appear whole.
+"""What all figures share: colours, a canvas, atomic writes.
 
 Drawn through matplotlib's Figure objects with the Agg canvas, never through pyplot: no global state, no
 window, no display needed.
@@ -22,13 +22,14 @@ INK, FAINT, GRID = "#2b2f36", "#8a929e", "#e6e8eb"
 # A body's left side, right side and spine; of the first body and of the second. As in player.css.
 LEFT, RIGHT, MIDDLE = "#1f6fb4", "#d9601a", "#3c434d"
 LEFT_2, RIGHT_2, MIDDLE_2 = "#12866a", "#a8458a", "#858d99"
+BODIES = ((LEFT, RIGHT, MIDDLE), (LEFT_2, RIGHT_2, MIDDLE_2))
 # Hues that stay apart for colour-blind readers (after Okabe and Ito 2008); markers change where they repeat.
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#4d4d4d")
 MARKERS = "os^DvPX*<>"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A white page, measured in inches."""
+    """A white figure; width and height in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -54,7 +55,7 @@ def short(name: str, length: int) -> str:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG or an SVG file, as the name says: the same figure, the same bytes.
+    """Writes a PNG or SVG file, by the suffix; equal figures make equal files.
 
     Raises:
         KinemeError: it cannot be written.

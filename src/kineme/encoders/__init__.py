@@ -1,4 +1,4 @@
-"""Encoders: clips (N, C, T, V, M) → features. One file each; `ENCODERS` knows them by name."""
+"""Encoders: clips (N, C, T, V, M) → features, one file each; `ENCODERS` finds them by name."""
 
 from kineme.encoders.base import (
     ClipShape,

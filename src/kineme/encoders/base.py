@@ -1,4 +1,4 @@
-"""The contract of every encoder: what goes in, what comes out."""
+"""The contract of every encoder: its input and output."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ COORDINATES = 3  # C of every clip
 
 @dataclass(frozen=True)
 class ClipShape:
-    """What an encoder is built for: T frames of M bodies in a layout of V joints, and which stream of them.
+    """The clips an encoder is built for: T frames of M bodies with the V joints of a layout, in one stream.
 
     Attributes:
         layout: the V joints.
         frames: T.
         bodies: M.
-        stream: the input modality: `joint`, `bone` or `motion`.
+        stream: input modality, `joint`, `bone` or `motion`.
+
+    >>> import kineme, torch
+    >>> shape = ClipShape(kineme.get_layout("coco17"), frames=4, bodies=2, stream="motion")
+    >>> clips = torch.arange(4.0).view(1, 1, 4, 1, 1).expand(1, 3, 4, 17, 1)  # one body at 0, 1, 2, 3
+    >>> shape.take(clips)[0, 0, :, 0].tolist()  # one step per frame; the second body is absent
+    [[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
     """
 
     layout: Layout
@@ -33,18 +39,23 @@ class ClipShape:
     stream: str = "joint"
 
     def take(self, joints: Tensor) -> Tensor:
-        """Joint positions (N, C, T, V, M') → the stream (N, C, T, V, M); bodies that are missing are zero."""
+        """Joint positions (N, C, T, V, M') → the stream (N, C, T, V, M); missing bodies are zero."""
         return to_stream(F.pad(joints, (0, self.bodies - joints.shape[-1])), self.stream, self.layout)
 
 
 @dataclass(frozen=True)
 class View:
-    """Clips as an encoder is to see them in one pass.
+    """Augmented clips, the input of one encoder pass.
 
     Attributes:
-        clips: (N, C, T, V, M) of one stream; T may differ from view to view.
-        mask: (N, T, V, M) bool, true where a joint is there and no padding; None: everywhere.
-        stream: the input modality; None: that of the encoder's shape.
+        clips: (N, C, T, V, M) of one stream; T may differ between views.
+        mask: (N, T, V, M) bool, false where a joint is missing or padding; None: nothing is.
+        stream: input modality; None: that of the encoder's shape.
+
+    >>> import torch
+    >>> view = View(torch.zeros(8, 3, 64, 25, 2), stream="bone")
+    >>> view.clips.shape, view.stream, view.mask
+    (torch.Size([8, 3, 64, 25, 2]), 'bone', None)
     """
 
     clips: Tensor
@@ -54,11 +65,17 @@ class View:
 
 @dataclass(frozen=True)
 class Kept:
-    """The tokens that an encoder runs on, by their places in the full sequences; None: all.
+    """Indices of the tokens that an encoder computes; None: all of them.
 
     Attributes:
         temporal: (N, K) int64, frames or segments.
         spatial: (N, L) int64, joints of bodies.
+
+    >>> import kineme, torch
+    >>> encoder = kineme.STTR(ClipShape(kineme.get_layout("coco17"), 16, 1), hidden=8)
+    >>> kept = Kept(temporal=torch.tensor([[0, 5, 9]]))
+    >>> encoder(torch.randn(1, 3, 16, 17, 1), kept).temporal.shape
+    torch.Size([1, 3, 8])
     """
 
     temporal: Tensor | None = None
@@ -67,12 +84,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Features:
-    """What an encoder gives.
+    """The output of an encoder.
 
     Attributes:
-        clip: (N, D) one feature a clip.
-        temporal: (N, T', D') a feature a time step, where the encoder has them.
-        spatial: (N, L, D') a feature a joint, where the encoder has them.
+        clip: (N, D), one feature per clip.
+        temporal: (N, T', D'), one per time step; None where the encoder has none.
+        spatial: (N, L, D'), one per joint; None where the encoder has none.
+
+    >>> import torch
+    >>> features = Features(clip=torch.tensor([[3.0, 4.0]]))
+    >>> features.clip.norm(dim=1), features.temporal
+    (tensor([5.]), None)
     """
 
     clip: Tensor
@@ -83,8 +105,18 @@ class Features:
 class Encoder(nn.Module, ABC):
     """A network from clips to features.
 
-    Subclasses take a `ClipShape` first and their own settings, with defaults, by keyword: those are the keys
-    under `encoder:` in a recipe, described by the class's docstring.
+    Subclasses take a `ClipShape` and, by keyword and with defaults, their own settings: the keys under
+    `encoder:` in a recipe, with the help of the class's docstring.
+
+    >>> import kineme, torch
+    >>> class MeanPosition(kineme.Encoder):
+    ...     def __init__(self, shape):
+    ...         super().__init__()
+    ...         self.shape, self.dim = shape, 3
+    ...     def forward(self, clips):
+    ...         return Features(clips.mean((2, 3, 4)))
+    >>> MeanPosition(ClipShape(kineme.get_layout("coco17"), 8, 1))(torch.ones(1, 3, 8, 17, 1)).clip
+    tensor([[1., 1., 1.]])
     """
 
     shape: ClipShape
@@ -96,7 +128,15 @@ class Encoder(nn.Module, ABC):
 
 
 class MapEncoder(Encoder):
-    """An encoder with an activation map, from which its clip feature is pooled."""
+    """An encoder whose clip feature is pooled from an activation map.
+
+    >>> import kineme, torch
+    >>> encoder = kineme.STGCN(ClipShape(kineme.get_layout("coco17"), 16, 2), channels=[8, 16], strided=[1])
+    >>> clips = torch.randn(3, 3, 16, 17, 2)
+    >>> feature_map = encoder.feature_map(clips)  # of 3 · 2 bodies
+    >>> feature_map.shape, encoder.pool(feature_map, bodies=2).shape
+    (torch.Size([6, 8, 17, 16]), torch.Size([3, 16]))
+    """
 
     @abstractmethod
     def feature_map(self, clips: Tensor) -> Tensor:
@@ -108,12 +148,18 @@ class MapEncoder(Encoder):
 
 
 class DenseEncoder(Encoder):
-    """An encoder with temporal and spatial tokens, D' each, whose clip feature is their two halves.
+    """An encoder with temporal and spatial tokens of width D'; its clip feature joins one half from each.
 
     Attributes:
-        hidden: D'; the clip's feature has 2·D'.
-        runs_on_kept_tokens: `forward(clips, kept)` computes the tokens in `kept` only, as masked modelling
-            needs it; others have no second argument.
+        hidden: D'; the clip feature has 2·D'.
+        runs_on_kept_tokens: `forward(clips, kept)` computes only the tokens in `kept`, see `Kept`, as masked
+            modelling needs.
+
+    >>> import kineme, torch
+    >>> encoder = kineme.DSTE(ClipShape(kineme.get_layout("coco17"), 16, 2), hidden=8)
+    >>> features = encoder(torch.randn(1, 3, 16, 17, 2))
+    >>> features.clip.shape, features.temporal.shape, features.spatial.shape
+    (torch.Size([1, 16]), torch.Size([1, 16, 8]), torch.Size([1, 34, 8]))
     """
 
     runs_on_kept_tokens: ClassVar[bool] = False

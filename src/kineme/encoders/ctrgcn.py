@@ -1,10 +1,10 @@
-"""CTR-GCN, a graph network whose topology is refined channel by channel (Chen et al., ICCV 2021).
+"""CTR-GCN, a graph network with a topology refined per channel (Chen et al., ICCV 2021).
 
-The part of it that SCD-Net stands on: no strides, no classifier, no residual around the first unit.
+Only what SCD-Net uses: no strides, no classifier, no residual around the first unit.
 
 Activations are (B, C, V, T), B = N·M, in channels-last memory, where convolutions and batch norms are
-fastest. Joints come before frames because the graph product reads a (3·V, T) matrix a channel. What CTR-GCN
-writes as 1×1 convolutions of three subsets or of several branches, all of the same input, is one here.
+fastest. Joints come before frames because the graph product reads a (3·V, T) matrix per channel. 1×1
+convolutions of the same input (of the three subsets, or of several branches) are merged into one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SUBSETS = 3
 BRANCHES = 4
 DILATIONS = (1, 2)  # of the first two branches' temporal convolutions
 KERNEL, POOL = 5, 3
-BODIES_AT_ONCE = 8  # graph products on a CPU: their large intermediates then stay in its cache
+BODIES_AT_ONCE = 8  # in graph products on a CPU, so that their large intermediates stay in cache
 
 
 class CTRGCN(nn.Module):
@@ -36,10 +36,10 @@ class CTRGCN(nn.Module):
     Args:
         shape: of the clips; any number of frames will do.
         widths: channels of each unit.
-        input_norm: batch norm of each coordinate of each joint before the first.
+        input_norm: batch-normalise every joint coordinate separately before the first unit.
 
     Raises:
-        KinemeError: a width is no positive multiple of 8.
+        KinemeError: a width is not a positive multiple of 8.
     """
 
     def __init__(self, shape: ClipShape, widths: Sequence[int], *, input_norm: bool = True) -> None:
@@ -56,7 +56,7 @@ class CTRGCN(nn.Module):
         )
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Bodies share the batch axis from the input norm on."""
+        """From the input norm on, bodies share the batch axis."""
         n, c, t, v, m = clips.shape
         x: Tensor = self.input_norm(clips.permute(0, 4, 3, 1, 2).reshape(n, m * v * c, t))
         x = x.reshape(n * m, v, c, t).transpose(1, 2).contiguous(memory_format=torch.channels_last)
@@ -79,7 +79,7 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, V, T) → (B, C, V, T)."""
-        # In place is safe: a batch norm keeps its input for the backward pass, not what it gives.
+        # In place is safe: a batch norm saves its input for the backward pass, not its output.
         y = self.graph_norm(self.graph(x)).add_(self.graph_residual(x))
         y = self.temporal(F.relu(y, inplace=True))
         if self.residual is not None:
@@ -88,7 +88,7 @@ class Unit(nn.Module):
 
 
 def _residual(in_channels: int, channels: int) -> nn.Module:
-    """The input itself, or a 1×1 convolution and a batch norm of it where widths differ."""
+    """Identity, or a 1×1 convolution and a batch norm where widths differ."""
     if in_channels == channels:
         return nn.Identity()
     return nn.Sequential(pointwise(in_channels, channels), nn.BatchNorm2d(channels))
@@ -119,7 +119,7 @@ class GraphConvolution(nn.Module):
         weight = _channels_first(self.value.weight.flatten(1))
         bias = _channels_first(self.value.bias[:, None])
         step = BODIES_AT_ONCE if x.device.type == "cpu" else len(x)
-        # Products of 3·C channels are large and quickly made again: the backward pass does so.
+        # Products of 3·C channels are large and cheap: the backward pass computes them again.
         parts = [
             checkpoint(_aggregate, *part, mixing, weight, bias, use_reentrant=False, preserve_rng_state=False)
             for part in zip(torch.split(x, step), torch.split(mixed, step), strict=True)
@@ -127,10 +127,10 @@ class GraphConvolution(nn.Module):
         return torch.cat(parts)
 
     def _topology(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The refined topologies as a product yet to be made, (C·3, L) by (B, L, V·V).
+        """The refined topologies as two factors, (C·3, L) and (B, L, V·V).
 
-        Rows are (channel, subset), columns (giving joint v, receiving joint u). Of the L terms the first are
-        the relation channels of the subsets; the learned adjacency and the bias follow.
+        Rows are (channel, subset), columns (giving joint v, receiving joint u). The L terms are the relation
+        channels of the subsets, then the learned adjacency and the bias.
         """
         b, _, v, t = x.shape
         assert self.refine.bias is not None
@@ -143,18 +143,18 @@ class GraphConvolution(nn.Module):
             weight = self.refine.weight.view(SUBSETS, -1, 1, self.refine.in_channels)
             bias = self.refine.bias.view(SUBSETS, -1, 1)
             own = torch.eye(SUBSETS, device=x.device)[:, None, :]
-            refine = (own[..., None] * weight).flatten(2)  # each subset its own relation channels
+            refine = (own[..., None] * weight).flatten(2)  # each subset has its own relation channels
             terms = [self.strength * refine, own.expand(-1, len(bias[0]), -1), self.strength * bias]
             return _channels_first(torch.cat(terms, dim=2).flatten(0, 1)), mixed
 
 
 def _channels_first(rows: Tensor) -> Tensor:
-    """(3·C, L) → (C·3, L): rows (subset, channel) in the order (channel, subset)."""
+    """(3·C, L) → (C·3, L): from rows (subset, channel) to (channel, subset)."""
     return rows.view(SUBSETS, -1, rows.shape[1]).transpose(0, 1).flatten(0, 1)
 
 
 def _aggregate(x: Tensor, mixed: Tensor, mixing: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """(B, C_in, V, T), and the topologies' factors (B, L, V·V) and (C·3, L) → (B, C, V, T)."""
+    """(B, C_in, V, T) and the topologies' factors (B, L, V·V) and (C·3, L) → (B, C, V, T)."""
     b, _, v, t = x.shape
     topology = torch.bmm(mixing.expand(b, -1, -1), mixed).view(-1, SUBSETS * v, v)
     value = torch.baddbmm(bias, weight.expand(b, -1, -1), x.flatten(2)).view(-1, SUBSETS * v, t)
@@ -162,7 +162,7 @@ def _aggregate(x: Tensor, mixed: Tensor, mixing: Tensor, weight: Tensor, bias: T
 
 
 class TemporalConvolution(nn.Module):
-    """Four branches of a quarter of the channels: two dilated convolutions, a maximum over frames, none."""
+    """Four branches of a quarter of the channels: two dilated convolutions, max pooling, 1×1 only."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class TemporalConvolution(nn.Module):
             nn.init.normal_(norm.weight, 1.0, 0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, V, T) → the same."""
+        """(B, C, V, T) → (B, C, V, T)."""
         mixed = self.mix_norm(self.mix(x)).chunk(BRANCHES - 1, dim=1)
         *convolved, pooled = (F.relu(each) for each in mixed)
         branches = [
@@ -189,7 +189,7 @@ class TemporalConvolution(nn.Module):
 
 
 def _dilated(channels: int, dilation: int) -> nn.Conv2d:
-    """A convolution over frames that keeps their number."""
+    """A convolution over frames, padded to keep their number."""
     padding = KERNEL // 2 * dilation
     convolution = nn.Conv2d(channels, channels, (1, KERNEL), padding=(0, padding), dilation=(1, dilation))
     _kaiming(convolution, channels * KERNEL)
@@ -197,21 +197,21 @@ def _dilated(channels: int, dilation: int) -> nn.Conv2d:
 
 
 def pointwise(in_channels: int, channels: int, fan_out: int | None = None) -> nn.Conv2d:
-    """A 1×1 convolution; where several are merged into it, `fan_out` is that of one."""
+    """A 1×1 convolution; `fan_out` is that of one of several merged into it."""
     convolution = nn.Conv2d(in_channels, channels, 1)
     _kaiming(convolution, fan_out or channels)
     return convolution
 
 
 def _kaiming(convolution: nn.Conv2d, fan_out: int) -> None:
-    """Kaiming-normal for ReLU by the outputs (He et al., ICCV 2015), no bias."""
+    """Kaiming-normal for ReLU in fan-out mode (He et al., ICCV 2015), bias 0."""
     nn.init.normal_(convolution.weight, 0.0, math.sqrt(2 / fan_out))
     assert convolution.bias is not None
     nn.init.zeros_(convolution.bias)
 
 
 def directed_partitions(layout: Layout) -> Array:
-    """(3, V, V) float32 [subset, receiver, giver]: a joint from itself, a parent from its children, a child.
+    """(3, V, V) float32 [subset, receiver, giver]: from itself, from child to parent, from parent to child.
 
     Columns are divided by their sums, as in 2s-AGCN's and CTR-GCN's programs.
     """

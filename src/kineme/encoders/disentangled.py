@@ -1,7 +1,4 @@
-"""SCD-Net's encoder: a temporal and a spatial clue of a clip, each by its own network.
-
-(Wu et al., AAAI 2024, arXiv 2309.05834, section on the dual-path decoupling encoder.)
-"""
+"""SCD-Net's dual-path decoupling encoder (Wu et al., AAAI 2024, arXiv 2309.05834)."""
 
 from __future__ import annotations
 
@@ -21,22 +18,28 @@ from kineme.errors import KinemeError, check_between
 
 
 class Disentangled(DenseEncoder):
-    """Two CTR-GCNs on the same clip, one read frame by frame, the other joint by joint.
+    """Two CTR-GCNs on the same clip, one read out frame by frame, the other joint by joint.
 
-    Each gives tokens to a transformer layer, without positional encoding; the maximum over its tokens is a
-    clue, and the two clues side by side are the clip's feature.
+    Each feeds its tokens to a transformer layer without positional encoding; the maximum over tokens is a
+    clue, and the clip feature is the two clues side by side.
 
     Args:
         shape: of the clips.
-        hidden: width D of a token; the clip's feature has 2·D.
-        heads: attention heads; a divisor of `hidden`.
-        stem: channels of the CTR-GCN units, multiples of 8.
-        dropout: share dropped in the transformer layers.
-        input_norm: batch norm of each joint's each coordinate by itself. It lifts joints that hardly move,
-            and their noise, to the height of those that do; without it fewer clips suffice.
+        hidden: Width D of a token; the clip feature has 2·D.
+        heads: Attention heads; a divisor of `hidden`.
+        stem: Channels of the CTR-GCN units, multiples of 8.
+        dropout: Share dropped in the transformer layers.
+        input_norm: Batch-normalise every joint coordinate separately. This amplifies joints that hardly move,
+            noise included; without it fewer clips suffice.
 
     Raises:
         KinemeError: `heads` does not divide `hidden`, or a setting is out of range.
+
+    >>> import kineme
+    >>> encoder = Disentangled(ClipShape(kineme.get_layout("coco17"), 16, 1), hidden=8, stem=[8])
+    >>> features = encoder(torch.randn(4, 3, 16, 17, 1))
+    >>> torch.equal(features.clip[:, :8], features.temporal.amax(1))
+    True
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class Disentangled(DenseEncoder):
         """(N, C, T, V, M) → clip (N, 2·hidden), temporal (N, T, hidden), spatial (N, M·V, hidden).
 
         Raises:
-            KinemeError: clips of another shape than the encoder was built for.
+            KinemeError: the clips are not of the encoder's shape.
         """
         self.check_input(clips)
         # A frame is flattened in the order (M, V, C), a joint of a body in the order (T, C).
@@ -77,7 +80,7 @@ class Disentangled(DenseEncoder):
 
 
 class Clue(nn.Module):
-    """Tokens → embedding → transformer layer, whose residuals stay in float32 under mixed precision."""
+    """Tokens → embedding → transformer layer; residuals stay in float32 under mixed precision."""
 
     def __init__(self, width: int, hidden: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -96,7 +99,7 @@ class Clue(nn.Module):
 
 
 class DropoutLayer(PostNormLayer):
-    """STTR's layer with dropout of attention weights, of the MLP's hidden layer and of both branches."""
+    """STTR's layer with dropout on attention weights, the MLP's hidden layer and both branches."""
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__(dim, heads)
@@ -112,7 +115,7 @@ class DropoutLayer(PostNormLayer):
 
 
 class DropoutAttention(SelfAttention):
-    """Self-attention whose weights are dropped at random in training."""
+    """Self-attention with dropout on its weights."""
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__(dim, heads)

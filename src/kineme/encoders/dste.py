@@ -1,4 +1,4 @@
-"""DSTE: dense spatio-temporal encoder of USDRL (Weng et al., AAAI 2025, section on the DSTE)."""
+"""DSTE: dense spatio-temporal encoder of USDRL (Weng et al., AAAI 2025)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape
 from kineme.encoders.tokens import SelfAttention, TokenEncoder
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 
 
 class DSTE(TokenEncoder):
@@ -16,15 +16,20 @@ class DSTE(TokenEncoder):
 
     Args:
         shape: of the clips.
-        hidden: width D of a token; the clip's feature has 2·D.
-        heads: attention heads; a divisor of `hidden`.
-        depth: layers a stream.
-        drop_path: share of clips whose attention or MLP branch is left out, branch by branch, in training.
-        gap: every how many tokens one stays unmixed by the dense shift.
-        alpha: weight of the convolutional attention; the dense shift attention has 1 - alpha.
+        hidden: Width D of a token; the clip feature has 2·D.
+        heads: Attention heads; a divisor of `hidden`.
+        depth: Layers per stream.
+        drop_path: Stochastic depth: share of clips that skip an attention or MLP branch in training.
+        gap: The dense shift leaves every gap-th token unmixed.
+        alpha: Weight of the convolutional attention; the dense shift attention has 1 - alpha.
 
     Raises:
         KinemeError: `heads` does not divide `hidden`, or a setting is out of range.
+
+    >>> import kineme
+    >>> encoder = DSTE(ClipShape(kineme.get_layout("ntu25"), 64, 2), hidden=8)
+    >>> encoder(torch.randn(4, 3, 64, 25, 2)).clip.shape
+    torch.Size([4, 16])
     """
 
     def __init__(
@@ -40,10 +45,8 @@ class DSTE(TokenEncoder):
     ):
         if not 0 <= drop_path < 1:
             raise KinemeError(f"drop_path: is {drop_path}; it must be at least 0 and less than 1")
-        if gap < 1:
-            raise KinemeError(f"gap: is {gap}; it must be at least 1")
-        if not 0 <= alpha <= 1:
-            raise KinemeError(f"alpha: is {alpha}; it must lie between 0 and 1")
+        check_between("gap", gap, 1)
+        check_between("alpha", alpha, 0, 1)
 
         def layer(tokens: int) -> DSTLayer:
             return DSTLayer(hidden, heads, tokens, drop_path, gap, alpha)
@@ -52,12 +55,12 @@ class DSTE(TokenEncoder):
 
 
 class DSTLayer(nn.Module):
-    """α·CA(x) + (1 - α)·DSA(x), with one attention module for both: (N, L, D) → (N, L, D)."""
+    """α·CA(x) + (1 - α)·DSA(x) with a shared attention module."""
 
     def __init__(self, dim: int, heads: int, tokens: int, drop_path: float, gap: int, alpha: float):
         super().__init__()
         self.alpha = alpha
-        self.attention = SelfAttention(dim, heads)  # shared: it is handed to the two parts, not owned by them
+        self.attention = SelfAttention(dim, heads)  # shared: passed to the two parts, not owned by them
         self.convolutional = ConvolutionalAttention(dim, drop_path)
         self.shift = DenseShiftAttention(dim, tokens, drop_path, gap)
 
@@ -81,7 +84,7 @@ class ConvolutionalAttention(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor, attention: SelfAttention) -> Tensor:
-        """(N, L, D) → (N, L, D), with the layer's attention."""
+        """(N, L, D) → (N, L, D)."""
         y = x + F.relu(self.convolution(x))
         a = x + self.drop_path(attention(self.norm1(y)))
         out: Tensor = self.drop_path(self.mlp(self.norm2(a)))
@@ -89,7 +92,7 @@ class ConvolutionalAttention(nn.Module):
 
 
 class DenseShiftAttention(nn.Module):
-    """DSA: a pre-norm attention block, on the tokens and on a mixture of them; the mean of the two."""
+    """DSA: the mean of a pre-norm attention block on the tokens and on a mixture of them."""
 
     mixed: Tensor
 
@@ -111,8 +114,8 @@ class DenseShiftAttention(nn.Module):
         return x + _over_tokens(hidden, self.mix2.weight * self.mixed, self.mix2.bias * self.mixed[:, 0])
 
     def forward(self, x: Tensor, attention: SelfAttention) -> Tensor:
-        """(N, L, D) → (N, L, D), with the layer's attention."""
-        # One after the other: as one batch of 2·N, the two take a tenth longer at D = 1024 on a CPU.
+        """(N, L, D) → (N, L, D)."""
+        # In sequence: one batch of 2·N takes a tenth longer at D = 1024 on a CPU.
         return torch.lerp(self._block(self.shifted(x), attention), self._block(x, attention), 0.5)
 
     def _block(self, x: Tensor, attention: SelfAttention) -> Tensor:
@@ -122,7 +125,7 @@ class DenseShiftAttention(nn.Module):
 
 
 def _over_tokens(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A linear map of the token axis: x (N, L, D), weight (L, L), bias (L,); without transposing x."""
+    """A linear map of the token axis without transposing: x (N, L, D), weight (L, L), bias (L,)."""
     return torch.baddbmm(bias[:, None], weight.expand(len(x), *weight.shape), x)
 
 
@@ -141,10 +144,7 @@ class MLP(nn.Module):
 
 
 class DropPath(nn.Module):
-    """In training, zeroes the branch of a random share of the clips; the others are scaled up.
-
-    Stochastic depth (Huang et al., ECCV 2016), drawn from torch's generator of the tensor's device.
-    """
+    """Stochastic depth (Huang et al., ECCV 2016): in training, zeroes the branch for a share of the clips."""
 
     def __init__(self, share: float):
         super().__init__()

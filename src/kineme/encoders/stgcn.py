@@ -1,7 +1,7 @@
 """ST-GCN at a quarter of its width, AimCLR's encoder (Yan et al., AAAI 2018; Guo et al., AAAI 2022).
 
-Inside, activations are (B, T, V, C) with B = N·M: channels last, so that graph and 1×1 convolutions are plain
-matrix products and the temporal convolution runs in its channels-last form.
+Activations are (B, T, V, C), B = N·M: channels last, so that graph and 1×1 convolutions are plain matrix
+products and the temporal convolution takes its channels-last form.
 """
 
 from __future__ import annotations
@@ -25,10 +25,15 @@ class STGCN(MapEncoder):
     """Spatial-temporal graph convolutions over the layout's three-subset graph.
 
     Args:
-        shape: what clips it takes. Bodies are encoded one by one and averaged; any number of frames will do.
-        channels: width of each block.
-        strided: blocks (counted from 0) that halve the number of frames.
-        dropout: share of activations dropped at the end of each block but the first.
+        shape: of the clips; any number of frames will do. Bodies are encoded one by one and averaged.
+        channels: Width of each block.
+        strided: Blocks (counted from 0) that halve the number of frames.
+        dropout: Share of activations dropped at the end of each block but the first.
+
+    >>> import kineme
+    >>> encoder = STGCN(ClipShape(kineme.get_layout("ntu25"), 50, 2), channels=[8, 16], strided=[1])
+    >>> encoder(torch.randn(4, 3, 50, 25, 2)).clip.shape
+    torch.Size([4, 16])
     """
 
     def __init__(
@@ -63,7 +68,7 @@ class STGCN(MapEncoder):
         )
 
     def forward(self, clips: Tensor) -> Features:
-        """(N, C, T, V, M) → clip (N, D): mean over the last map's frames and joints, then bodies."""
+        """(N, C, T, V, M) → clip (N, D): the mean over the last block's frames and joints, then bodies."""
         return Features(clip=self.pool(self.feature_map(clips), bodies=clips.shape[-1]))
 
     def feature_map(self, clips: Tensor) -> Tensor:
@@ -123,7 +128,7 @@ class GraphConvolution(nn.Module):
         super().__init__()
         self.channels = channels
         self.importance = nn.Parameter(torch.ones(3, joints, joints))
-        # One 1×1 convolution to three subsets' channels, as its authors initialise it.
+        # Initialised as the authors do: one 1×1 convolution to the channels of all three subsets.
         convolution = nn.Conv2d(in_channels, 3 * channels, 1)
         self.weight = nn.Parameter(convolution.weight.detach().view(3, channels, in_channels).clone())
         assert convolution.bias is not None
@@ -134,7 +139,7 @@ class GraphConvolution(nn.Module):
         b, t, v, c = x.shape
         weighted = graph * self.importance
         bias = torch.einsum("kvw,kc->wc", weighted, self.bias)
-        # Neighbours first, channels second: the wide (3·C_out) map between the two is never formed.
+        # Neighbours first, channels second: never forms the wide (3·C_out) map.
         gathered = torch.matmul(weighted.permute(2, 0, 1).reshape(3 * v, v), x.reshape(b * t, v, c))
         mixing = self.weight.permute(1, 0, 2).reshape(self.channels, 3 * c)
         return F.linear(gathered.view(b, t, v, 3 * c), mixing) + bias

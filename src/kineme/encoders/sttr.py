@@ -16,12 +16,18 @@ class STTR(TokenEncoder):
 
     Args:
         shape: of the clips.
-        hidden: width D of a token; the clip's feature has 2·D.
-        heads: attention heads; a divisor of `hidden`.
-        depth: layers a stream.
+        hidden: Width D of a token; the clip feature has 2·D.
+        heads: Attention heads; a divisor of `hidden`.
+        depth: Layers per stream.
 
     Raises:
         KinemeError: `heads` does not divide `hidden`, or a setting is not positive.
+
+    >>> import kineme, torch
+    >>> encoder = STTR(ClipShape(kineme.get_layout("ntu25"), 64, 2), hidden=8)
+    >>> features = encoder(torch.randn(4, 3, 64, 25, 2))
+    >>> features.clip.shape, features.temporal.shape, features.spatial.shape
+    (torch.Size([4, 16]), torch.Size([4, 64, 8]), torch.Size([4, 50, 8]))
     """
 
     runs_on_kept_tokens: ClassVar[bool] = True

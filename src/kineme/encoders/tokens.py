@@ -1,7 +1,7 @@
-"""What STTR and DSTE share: two token sequences of a clip, each through a stack of attention layers.
+"""What STTR and DSTE share: temporal and spatial tokens, each through a stack of attention layers.
 
-A token is a frame (temporal stream) or a joint of a body (spatial stream); both streams keep their tokens, so
-that a clip has dense features beside its pooled one. (USDRL: Weng et al., AAAI 2025, arXiv 2412.09220.)
+A token is a frame (temporal stream) or a joint of a body (spatial stream). (USDRL: Weng et al., AAAI 2025,
+arXiv 2412.09220.)
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from kineme.errors import KinemeError, check_between
 
 
 def temporal_tokens(clips: Tensor) -> Tensor:
-    """(N, C, T, V, M) → (N, T, M·V·C): a token a frame, flattened in the order (M, V, C)."""
+    """(N, C, T, V, M) → (N, T, M·V·C): one token per frame, flattened in the order (M, V, C)."""
     return clips.permute(0, 2, 4, 3, 1).flatten(2)
 
 
 def spatial_tokens(clips: Tensor) -> Tensor:
-    """(N, C, T, V, M) → (N, M·V, T·C): a token a joint of a body, flattened in the order (T, C)."""
+    """(N, C, T, V, M) → (N, M·V, T·C): one token per joint of a body, flattened in the order (T, C)."""
     return clips.permute(0, 4, 3, 2, 1).flatten(3).flatten(1, 2)
 
 
@@ -36,9 +36,8 @@ def sinusoidal_positions(length: int, dim: int) -> Tensor:
 class SelfAttention(nn.Module):
     """Multi-head self-attention; queries, keys and values come from one projection.
 
-    Written out, not `scaled_dot_product_attention`: for some 60 tokens of 1,024 channels a head the weights
-    are small beside the tokens, fused kernels do not take heads this wide, and on a CPU its backward pass
-    takes twice the time.
+    Written out because `scaled_dot_product_attention` does not pay for some 60 tokens of 1,024 channels per
+    head: fused kernels do not take heads this wide, and its backward pass takes twice the time on a CPU.
     """
 
     def __init__(self, dim: int, heads: int):
@@ -70,10 +69,10 @@ class TokenStream(nn.Module):
     """Tokens → embedding → layers: (N, L, width) → (N, L, hidden).
 
     Args:
-        width: numbers a token.
-        position: (L, hidden) added to the tokens; learned where it is a parameter.
+        width: numbers per token.
+        position: (L, hidden) positional encoding; learned if it is a parameter.
         layers: each (N, L, hidden) → (N, L, hidden).
-        position_each_layer: whether it is added before every layer, or the first only.
+        position_each_layer: add it before every layer, not only before the first.
     """
 
     def __init__(self, width: int, position: Tensor, layers: nn.ModuleList, position_each_layer: bool):
@@ -90,7 +89,7 @@ class TokenStream(nn.Module):
         self.position_each_layer = position_each_layer
 
     def forward(self, tokens: Tensor, kept: Tensor | None = None) -> Tensor:
-        """(N, L, width) → (N, L, hidden), or of the tokens at `kept` (N, K) alone → (N, K, hidden)."""
+        """(N, L, width) → (N, L, hidden); with `kept` (N, K), from those tokens only → (N, K, hidden)."""
         position: Tensor = self.position
         if kept is not None:
             tokens = tokens.gather(1, kept[..., None].expand(-1, -1, tokens.shape[2]))
@@ -102,17 +101,17 @@ class TokenStream(nn.Module):
 
 
 class TokenEncoder(DenseEncoder):
-    """A temporal and a spatial stream; the clip's feature is their maxima over tokens, side by side.
+    """A temporal and a spatial stream; the clip feature is their maxima over tokens, side by side.
 
     Args:
         shape: of the clips.
         hidden: width D of a token.
-        depth: layers a stream.
-        layer: makes a layer for a sequence of this many tokens.
+        depth: layers per stream.
+        layer: makes a layer for this many tokens.
         position_each_layer: see `TokenStream`.
 
     Raises:
-        KinemeError: a setting is no positive number.
+        KinemeError: a setting is not positive.
     """
 
     def __init__(
@@ -147,16 +146,15 @@ class TokenEncoder(DenseEncoder):
     def forward(self, clips: Tensor, kept: Kept | None = None) -> Features:
         """(N, C, T, V, M) → clip (N, 2·hidden), temporal (N, T, hidden), spatial (N, M·V, hidden).
 
-        With `kept` there are as many tokens as that names, and the clip's feature is theirs.
+        With `kept`, only those tokens are computed, and the clip feature is their maximum.
 
         Raises:
-            KinemeError: clips of another shape than the encoder was built for, or tokens are to be left out
-                of an encoder that mixes all of them.
+            KinemeError: the clips are not of the encoder's shape, or it cannot leave out tokens.
         """
         self.check_input(clips)
         if kept is not None and not self.runs_on_kept_tokens:
             raise KinemeError(
-                f"{type(self).__name__} cannot run on some of its tokens; choose another encoder"
+                f"{type(self).__name__} mixes all tokens and cannot leave out any; choose another encoder"
             )
         kept = kept or Kept()
         temporal = self.temporal(temporal_tokens(clips), kept.temporal)

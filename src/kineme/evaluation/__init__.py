@@ -1,1 +1,1 @@
-"""What a frozen encoder is worth: features, protocols, metrics, result files and figures."""
+"""Protocols that measure an encoder, frozen or fine-tuned, and the results that they write."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from kineme.evaluation.linear import Epoch
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import top_k
 from kineme.model import Model, clip_input
+from kineme.progress import Progress, silent
 from kineme.training.run import fit
 from kineme.training.supervised import Supervised, weak_view
 from kineme.typing import Array
@@ -29,67 +29,70 @@ TEST_BATCH = 256
 
 def classify(
     task: Task,
-    pretrained: Model,
+    model: Model,
     rows: Array,
     settings: TrainConfig,
     *,
     every: int | None = None,
-    advance: Callable[[int], None] = lambda clips: None,
+    progress: Progress = silent,
 ) -> list[Epoch]:
     """Trains an encoder and a linear layer on it with labels, and scores the test clips.
 
     Args:
         task: what is measured on which clips.
-        pretrained: the encoder to begin with, of which a copy is trained.
+        model: where training begins; a copy of it is trained.
         rows: (n,) of the store, the labelled clips to train on.
         settings: how; its seed decides all that is drawn.
-        every: epochs between two looks at the test clips; None: at the last one only.
-        advance: is told after each step how many clips it took.
+        every: score the test clips every so many epochs and after the last; None: after the last only.
+        progress: called after each step with the clips done and the clips in all, over all epochs.
 
     Returns:
-        The epochs at which the test clips were scored; the last one of training is the last.
+        The epochs at which the test clips were scored.
 
     Raises:
         KinemeError: the seed is below 0, or the loss is not finite.
     """
-    check_between("--seed", settings.seed, 0)
-    encoder = deepcopy(pretrained.encoder).train()
+    check_between("`seed`", settings.seed, 0)
+    encoder = deepcopy(model.encoder).train()
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        head = nn.Linear(encoder.dim, len(task.store.manifest.class_names))
+        head = nn.Linear(encoder.dim, task.classes)
         nn.init.normal_(head.weight, std=INIT_STD)
         nn.init.zeros_(head.bias)
         labels = task.store.index["label"][rows].astype(np.int64)
-        train = where_measured(settings, task)
-        view = weak_view(encoder.shape, pretrained.protocols.finetune)
+        train = on_device_of(task, settings)
+        view = weak_view(encoder.shape, model.protocols.finetune)
         module = Supervised(encoder, head, view, train, task.store, rows, labels)
-        watch = _Watch(task, pretrained, every or settings.epochs, advance)
-        fit(module, [watch])
-    return watch.epochs
+        scorer = _Scorer(task, model.crop, every or settings.epochs, progress)
+        fit(module, [scorer])
+    return scorer.epochs
 
 
-def where_measured(settings: TrainConfig, task: Task) -> TrainConfig:
+def on_device_of(task: Task, settings: TrainConfig) -> TrainConfig:
     """The settings with the task's device."""
     return replace(settings, device="cuda" if task.device == "cuda" else "cpu")
 
 
-class _Watch(L.Callback):
-    """Scores the test clips every few epochs and after the last; says how far training is."""
+class _Scorer(L.Callback):
+    """Scores the test clips every few epochs and after the last; tells how far training is."""
 
-    def __init__(self, task: Task, pretrained: Model, every: int, advance: Callable[[int], None]) -> None:
-        self.task, self.pretrained = task, pretrained
-        self.every, self.advance = every, advance
+    def __init__(self, task: Task, crop: float, every: int, progress: Progress) -> None:
+        self.task, self.crop = task, crop
+        self.every, self.progress = every, progress
         self.epochs: list[Epoch] = []
+        self._done = 0
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Brings the test clips where the encoder is."""
-        self.clips = resident(self.task.store, self.task.test, module.device)
+        self.clips = resident(self.task.store, self.task.test_rows, module.device)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves the bar."""
-        self.advance(len(batch))
+        """Tells the progress."""
+        assert isinstance(module, Supervised)
+        self._done += len(batch)
+        self.progress(self._done, (trainer.max_epochs or 0) * len(module.rows))
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Scores the test clips: in evaluation mode and float32, as frozen encoders are measured."""
@@ -97,11 +100,11 @@ class _Watch(L.Callback):
         if epoch % self.every and epoch != trainer.max_epochs:
             return
         assert isinstance(module, Supervised)
-        shape, crop = module.encoder.shape, self.pretrained.crop
         module.eval()
         with torch.inference_mode():
             batches = (self.clips[i : i + TEST_BATCH] for i in range(0, len(self.clips), TEST_BATCH))
-            logits = torch.cat([module(clip_input(clips, shape, crop)) for clips in batches])
+            shape = module.encoder.shape
+            logits = torch.cat([module(clip_input(clips, shape, self.crop)) for clips in batches])
         module.train()
         scores = logits.cpu().numpy()
         self.epochs.append(Epoch(epoch, top_k(scores, self.task.test_labels), scores))

@@ -1,4 +1,4 @@
-"""What encoders make of clips, computed once and kept.
+"""Clip features of frozen encoders, computed once and kept.
 
 A frozen encoder under a deterministic crop gives the same features every time, so they are stored as arrays
 under the run directory and every protocol reads them from there.
@@ -26,7 +26,7 @@ from kineme.typing import Array
 
 
 def extract(
-    pretrained: Model,
+    model: Model,
     store: ClipStore,
     rows: npt.NDArray[np.int64],
     *,
@@ -40,13 +40,13 @@ def extract(
     """Clip features of a frozen encoder: the centre of each clip, resized, its stream taken, no augmentation.
 
     Args:
-        pretrained: the encoder and how clips are shown to it.
+        model: the encoder and how clips are shown to it.
         store: where the clips are.
         rows: (N,) which of them.
         batch_size: clips that pass the encoder together.
         device: where the encoder runs; by default an accelerator if there is one.
         precision: of the encoder's arithmetic, `float32` or `bfloat16`.
-        allow_preprocessing: accept a store that was prepared by another preprocessing than the encoder's.
+        allow_preprocessing: accept a store that was prepared by another preprocessing than the model's.
         cache: directory in which features are kept, under a name made from all they depend on; None: nowhere.
         progress: called with the clips done and the clips in all.
 
@@ -57,8 +57,8 @@ def extract(
         KinemeError: the store's preprocessing, layout or bodies do not fit the encoder, or the encoder gives
             features that are not finite.
     """
-    pretrained.check(store, allow_preprocessing=allow_preprocessing)
-    kept = None if cache is None else cache / f"{cache_key(pretrained, store, rows, precision)}.npy"
+    model.check(store, allow_preprocessing=allow_preprocessing)
+    kept = None if cache is None else cache / f"{cache_key(model, store, rows, precision)}.npy"
     if kept is not None and kept.is_file():
         try:
             return np.asarray(np.load(kept, allow_pickle=False))
@@ -67,7 +67,7 @@ def extract(
     place = device or default_device()
     clips = resident(store, rows, place)
     try:
-        features = pretrained.encode(
+        features = model.encode(
             clips, batch_size=batch_size, device=place, precision=precision, progress=progress
         )
     except KinemeError as error:
@@ -97,7 +97,7 @@ def raw_coordinates(store: ClipStore, rows: npt.NDArray[np.int64], frames: int =
 
 
 def cache_key(
-    pretrained: Model, store: ClipStore, rows: npt.NDArray[np.int64], precision: str, **more: Any
+    model: Model, store: ClipStore, rows: npt.NDArray[np.int64], precision: str, **more: Any
 ) -> str:
     """A file name that changes with everything the features depend on, `more` of it if there is.
 
@@ -106,13 +106,13 @@ def cache_key(
     """
     parts = {
         **more,
-        "weights": pretrained.weights,
-        "method": pretrained.method,
-        "encoder": pretrained.config.get("encoder"),
-        "frames": pretrained.encoder.shape.frames,
-        "bodies": pretrained.encoder.shape.bodies,
-        "stream": pretrained.stream,
-        "crop": pretrained.crop,
+        "weights": model.weights,
+        "method": model.method,
+        "encoder": model.config.get("encoder"),
+        "frames": model.encoder.shape.frames,
+        "bodies": model.encoder.shape.bodies,
+        "stream": model.stream,
+        "crop": model.crop,
         "precision": precision,
         "store": store.manifest.fingerprint,
         "rows": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),

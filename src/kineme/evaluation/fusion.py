@@ -1,13 +1,14 @@
-"""Fusion of streams: what runs on joints, bones and motion say of a clip, added with weights.
+"""Fusion of streams: the scores of runs on joints, bones and motion, added with weights.
 
 Logits are added, as AimCLR's authors do: those of the SGD probe, and of logistic regression its
-log-probabilities, which are logits up to a number that all classes of a clip share. AimCLR's weights are
-published; the other papers add with equal ones.
+log-probabilities, which are logits up to a number that all classes of a clip share. The weights are those of
+the recipe: AimCLR published its own; the other papers use equal ones.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,26 +17,19 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from kineme import __version__
 from kineme.clips.subsets import label_subset
+from kineme.config import LinearConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.features import extract
-from kineme.evaluation.linear import SGDSettings, logistic, sgd
-from kineme.evaluation.results import (
-    Predictions,
-    Result,
-    Score,
-    per_class,
-    result_path,
-    source_commit,
-)
+from kineme.evaluation.linear import logistic, sgd
+from kineme.evaluation.results import Predictions, Result, Score, details, source_commit
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import top_k
 from kineme.typing import Array
 
-PUBLISHED = {"aimclr": {"joint": 0.6, "bone": 0.6, "motion": 0.4}}
+logger = logging.getLogger(__name__)
+
 PROBES = ("logistic", "last")
 FITTED = 0.8  # share of the training clips of each class that probes are fitted to in a search of weights
 STEPS = 10  # of a weight between 0 and 1 in a search
@@ -44,7 +38,7 @@ NEVER = -1e6  # instead of the -inf of a class that no training clip has, which 
 
 @dataclass(frozen=True)
 class Stream:
-    """A run and what its linear evaluation said of every test clip."""
+    """A run, and the scores of every test clip in its linear evaluation."""
 
     task: Task
     result: Result
@@ -53,7 +47,7 @@ class Stream:
     @property
     def name(self) -> str:
         """joint, bone or motion."""
-        return self.task.pretrained.stream
+        return self.task.model.stream
 
 
 def open_stream(task: Task, *, seed: int = 0) -> Stream:
@@ -66,16 +60,16 @@ def open_stream(task: Task, *, seed: int = 0) -> Stream:
     Raises:
         KinemeError: there is none, or the run or the clips have changed since.
     """
-    path = result_path(task.run, "linear", *task.qualifiers, *([f"seed{seed}"] if seed else []))
+    path = task.result_path("linear", seed=seed)
     predicted = path.with_suffix(".npz")
     again = f"evaluate it with: kineme evaluate linear {task.run}"
     if task.qualifiers or seed:
-        again += " and the options that are given here"
+        again += " and the same options"
     if not path.is_file() or not predicted.is_file():
         raise KinemeError(f"{predicted}: no predictions of this run; {again}")
     result = Result.from_json(path)
     for what, then, now in (
-        ("the weights of the run", result.weights, task.pretrained.weights),
+        ("the weights of the run", result.weights, task.model.weights),
         ("the clips of the store", result.fingerprint, task.store.manifest.fingerprint),
     ):
         if then != now:
@@ -87,20 +81,20 @@ def check_alike(streams: Sequence[Stream]) -> None:
     """Refuses streams that cannot be fused.
 
     Raises:
-        KinemeError: fewer than two, one of them twice, or of several methods, stores or splits.
+        KinemeError: fewer than two, two of one stream, or different methods, stores or splits.
     """
     if len(streams) < 2:
-        raise KinemeError("name at least two runs to be fused, each trained on another stream")
+        raise KinemeError("name at least two runs to fuse, each trained on another stream")
     first = streams[0]
     for i, stream in enumerate(streams[1:], start=1):
         for other in streams[:i]:
             if stream.name == other.name:
                 raise KinemeError(
-                    f"{stream.task.run} and {other.task.run} are both of the stream {stream.name}; "
+                    f"{stream.task.run} and {other.task.run} were both trained on the {stream.name} stream; "
                     "fuse runs on different streams"
                 )
         for what, own, its in (
-            ("trained by", first.task.pretrained.method, stream.task.pretrained.method),
+            ("trained by", first.task.model.method, stream.task.model.method),
             ("measured on the store", first.result.fingerprint, stream.result.fingerprint),
             ("measured on the split", first.result.split, stream.result.split),
         ):
@@ -122,16 +116,16 @@ def fuse(
     search: bool = False,
     seed: int = 0,
 ) -> tuple[Result, Predictions]:
-    """Adds what the streams say of each test clip; clips are joined by their names.
+    """Adds the streams' scores of each test clip; clips are joined by their names.
 
     Args:
         streams: of one method, measured on the same clips.
-        weights: one a stream; by default the published ones, or equal ones where none are.
+        weights: one per stream; by default those of the first run's recipe.
         search: choose the weights on a held-out fifth of the training clips, for each probe.
         seed: of the held-out part and of the probes.
 
     Returns:
-        the result, whose `baselines` are the streams alone, and the sums.
+        The result, whose `baselines` are the single streams, and the sums.
 
     Raises:
         KinemeError: the streams cannot be fused, or there are not as many weights.
@@ -165,7 +159,7 @@ def fuse(
         commit=source_commit(),
         scores={probe: Score.of(scores, labels) for probe, scores in fused.items()},
         baselines={s.name: {probe: s.result.scores[probe] for probe in PROBES} for s in streams},
-        **per_class(labels, fused["last"].argmax(axis=1), len(first.result.class_names)),
+        **details(labels, fused["last"].argmax(axis=1), len(first.result.class_names), fused["last"]),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
     )
@@ -173,23 +167,23 @@ def fuse(
 
 
 def given_weights(streams: Sequence[Stream], weights: Sequence[float] | None) -> tuple[float, ...]:
-    """The weights as given, or as published for the method, or equal ones.
+    """The weights as given, or those of the first run's recipe.
 
     Raises:
         KinemeError: not one for each stream, a negative one, or nothing but zeros.
     """
     if weights is None:
-        published = PUBLISHED.get(streams[0].task.pretrained.method, {})
-        return tuple(published.get(stream.name, 1.0) for stream in streams)
+        fusion = streams[0].task.model.protocols.fusion
+        weights = [getattr(fusion, stream.name) for stream in streams]
     if len(weights) != len(streams):
-        raise KinemeError(f"--weights: {len(weights)} given for {len(streams)} runs; give one for each")
+        raise KinemeError(f"`weights`: {len(weights)} given for {len(streams)} runs; give one for each")
     if min(weights) < 0 or max(weights) == 0 or not np.isfinite(weights).all():
-        raise KinemeError("--weights: must be at least 0, and not all of them 0")
+        raise KinemeError("`weights` must be at least 0, and not all of them 0")
     return tuple(weights)
 
 
 def add(scores: Array, weights: Sequence[float]) -> Array:
-    """(streams, N, classes) scores and a weight a stream → (N, classes)."""
+    """(streams, N, classes) scores and a weight per stream → (N, classes)."""
     added: Array = np.einsum("s,snc->nc", np.asarray(weights, dtype=np.float64), np.maximum(scores, NEVER))
     return added
 
@@ -197,7 +191,7 @@ def add(scores: Array, weights: Sequence[float]) -> Array:
 def search_weights(
     streams: Sequence[Stream], usual: Sequence[float], *, seed: int = 0
 ) -> tuple[dict[str, tuple[float, ...]], dict[str, Any]]:
-    """The weights that do best on training clips that the probes have not seen; test clips play no part.
+    """The weights that do best on held-out training clips; test clips play no part.
 
     The probes are fitted to 80 % of the training clips of each class. The others share their people with
     these, so their accuracy is higher than that of test clips.
@@ -208,32 +202,32 @@ def search_weights(
         seed: of the draw and of the probes.
 
     Returns:
-        probe → weights, which sum to 1, and what is to be said of the search in the result.
+        probe → weights, which sum to 1, and what the result tells about the search.
 
     Raises:
-        KinemeError: no class has clips enough to hold one out.
+        KinemeError: no class has enough clips to hold one out.
     """
     first = streams[0].task
-    rows = np.arange(len(first.train))
-    fitted = label_subset(rows, first.labels, FITTED, seed)
+    rows = np.arange(len(first.train_rows))
+    fitted = label_subset(rows, first.train_labels, FITTED, seed)
     held = np.setdiff1d(rows, fitted)
     if len(held) == 0:
         raise KinemeError(
-            f"{first.store.path}: no class has training clips enough to hold some out; leave out --search"
+            f"{first.store.path}: no class has enough training clips to hold one out; do not set `search`"
         )
-    with Console(stderr=True).status("fitting probes to a part of the training clips"):
-        found = [_held_out_scores(stream, fitted, held, seed) for stream in streams]
+    logger.info("fitting probes to %d of %d training clips", len(fitted), len(rows))
+    found = [_held_out_scores(stream, fitted, held, seed) for stream in streams]
     chosen, accuracy, usually = {}, {}, {}
     for probe in PROBES:
         scores = np.stack([each[probe] for each in found])
-        chosen[probe], accuracy[probe] = best_weights(scores, first.labels[held])
-        usually[probe] = top_k(add(scores, usual), first.labels[held])
+        chosen[probe], accuracy[probe] = best_weights(scores, first.train_labels[held])
+        usually[probe] = top_k(add(scores, usual), first.train_labels[held])
     said = {"clips": len(held), "top1": accuracy, "top1_of_usual_weights": usually}
     return chosen, said
 
 
 def best_weights(scores: Array, labels: Array) -> tuple[tuple[float, ...], float]:
-    """Of all weights in steps of a tenth that sum to 1, those of the highest top-1; of equals the evenest.
+    """Of all weights in steps of 0.1 that sum to 1, those of the highest top-1; of equals the most even.
 
     Args:
         scores: (streams, N, classes).
@@ -252,22 +246,13 @@ def best_weights(scores: Array, labels: Array) -> tuple[tuple[float, ...], float
 
 def _held_out_scores(stream: Stream, fitted: Array, held: Array, seed: int) -> dict[str, Array]:
     """Probe → (held, classes) scores of probes fitted to other training clips, as they were in evaluation."""
-    task = stream.task
-    features = extract(
-        task.pretrained,
-        task.store,
-        task.train,
-        device=task.device,
-        allow_preprocessing=task.allow_preprocessing,
-        cache=task.run / "features",
-    )
-    x, y, x_held, y_held = features[fitted], task.labels[fitted], features[held], task.labels[held]
-    classes = len(task.store.manifest.class_names)
-    settings = SGDSettings(
-        **{**stream.result.settings, "milestones": tuple(stream.result.settings["milestones"])}
-    )
-    last, _ = sgd(x, y, x_held, y_held, classes, settings, seed=seed, device=task.device)
-    return {"logistic": logistic(x, y, x_held, classes), "last": last.scores}
+    task, settings = stream.task, stream.result.settings
+    features = task.features(task.model, task.train_rows)
+    x, y = features[fitted], task.train_labels[fitted]
+    x_held, y_held = features[held], task.train_labels[held]
+    probe = LinearConfig(**{**settings, "milestones": tuple(settings["milestones"])})
+    last, _ = sgd(x, y, x_held, y_held, task.classes, probe, seed=seed, device=task.device)
+    return {"logistic": logistic(x, y, x_held, task.classes), "last": last.scores}
 
 
 def _in_order(predictions: Predictions, names: Array) -> Mapping[str, Array]:

@@ -1,19 +1,22 @@
 """Linear evaluation: how well one linear layer tells the classes apart from frozen features.
 
-Two probes. `sgd` is the published protocol, each method's own: a linear layer trained by SGD at settings that
-suit the scale of that method's features. `logistic` is a logistic regression on standardised features, fitted
-until it converges: it does not depend on their scale, so it is the fair one where raw coordinates, a random
-encoder and a pre-trained one are compared.
+Two probes. `sgd` is the published protocol: a linear layer trained by SGD with momentum 0.9, without weight
+decay, at settings of the recipe that suit the scale of the method's features. `logistic` is a logistic
+regression on standardised features, fitted until it converges: it does not depend on their scale, so it is
+the fair one for comparing raw coordinates, a random encoder and a pre-trained one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kineme.config import LinearConfig
+from kineme.errors import KinemeError
 from kineme.metrics.accuracy import top_k
 from kineme.typing import Array
 
@@ -21,42 +24,38 @@ EVALUATE_EVERY = 5  # epochs, in all three papers
 MOMENTUM = 0.9
 
 
-@dataclass(frozen=True)
-class SGDSettings:
-    """Settings of the published linear protocol.
+def probe_settings(config: LinearConfig, lr: float | None, run: Path) -> LinearConfig:
+    """The recipe's settings of the SGD probe, with another learning rate if one is given.
 
-    Attributes:
-        lr: learning rate, multiplied by 0.1 after each of `milestones` epochs.
-        batch_size: clips a step; the last batch of an epoch is smaller.
-        epochs: passes over the training features.
-        milestones: epochs after which the learning rate falls.
-        init_std: standard deviation of the normal initial weights (biases 0); None: as torch's Linear.
+    Raises:
+        KinemeError: see `needed_rate`.
     """
-
-    lr: float
-    batch_size: int
-    epochs: int
-    milestones: tuple[int, ...]
-    init_std: float | None = None
+    return replace(config, lr=needed_rate("linear", config.lr, lr, run))
 
 
-# Momentum 0.9 and no weight decay throughout. USDRL's rate is that of NTU-60 x-sub and NTU-120; its paper
-# takes 0.03 for NTU-60 x-view and 0.01 for PKU-MMD II.
-SETTINGS = {
-    "aimclr": SGDSettings(lr=3.0, batch_size=128, epochs=100, milestones=(80,)),
-    "scdnet": SGDSettings(lr=2.0, batch_size=1024, epochs=80, milestones=(50, 70), init_std=0.01),
-    "usdrl": SGDSettings(lr=0.006, batch_size=512, epochs=160, milestones=(120, 140), init_std=0.01),
-}
+def needed_rate(section: str, lr: float | None, given: float | None, run: Path) -> float:
+    """The learning rate of a protocol: as given, or as the recipe sets it.
+
+    Raises:
+        KinemeError: there is none, or it is not above 0.
+    """
+    rate = lr if given is None else given
+    if rate is None:
+        raise KinemeError(f"{run}: the recipe sets no evaluate.{section}.lr; set it there, or pass `lr`")
+    check_positive(lr=rate)
+    return rate
 
 
-def settings_for(method: str) -> SGDSettings:
-    """The method's published settings; AimCLR's, the field's usual ones, for a method without any."""
-    return SETTINGS.get(method, SETTINGS["aimclr"])
+def check_positive(**settings: float | None) -> None:
+    """Refuses settings that are given and not above 0."""
+    for name, value in settings.items():
+        if value is not None and not value > 0:
+            raise KinemeError(f"`{name}` is {value}; it must be above 0")
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What the layer scores on the test clips after so many epochs.
+    """The scores of the test clips after some epochs of training.
 
     Attributes:
         epoch: epochs trained, counted from 1.
@@ -75,7 +74,7 @@ def sgd(
     test: Array,
     test_labels: Array,
     classes: int,
-    settings: SGDSettings,
+    settings: LinearConfig,
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
@@ -90,7 +89,7 @@ def sgd(
         test: (N', D) float32 features.
         test_labels: (N',) int64 classes.
         classes: number of classes.
-        settings: the method's.
+        settings: of the recipe; its `lr` is set.
         seed: of the initial weights and the order of the clips.
         device: where the layer is trained; all features are kept there.
 
@@ -103,6 +102,7 @@ def sgd(
     x_test = torch.from_numpy(test).to(device)
     layer = _Layer(x.shape[1], classes, settings.init_std, generator, device)
     lr = settings.lr
+    assert lr is not None, "see probe_settings"
     best: Epoch | None = None
     for epoch in range(1, settings.epochs + 1):
         order = torch.randperm(len(x), generator=generator).to(device)

@@ -1,12 +1,11 @@
-"""No clip that an encoder is measured on may have been seen in its pre-training."""
+"""Test clips that an encoder has seen in its pre-training."""
 
 from __future__ import annotations
 
-from functools import partial
+import logging
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.splits import split_rows
@@ -15,8 +14,10 @@ from kineme.errors import KinemeError
 from kineme.model import Model
 from kineme.typing import Array
 
+logger = logging.getLogger(__name__)
 
-def seen_in_pretraining(run: Path, pretrained: Model, store: ClipStore, rows: Array) -> Array | None:
+
+def seen_in_pretraining(run: Path, model: Model, store: ClipStore, rows: Array) -> Array | None:
     """Those of the given rows of a store that the encoder was trained on.
 
     The run's list of its clips says so (clips.npz); where there is none, the store and split that it was
@@ -24,22 +25,22 @@ def seen_in_pretraining(run: Path, pretrained: Model, store: ClipStore, rows: Ar
 
     Args:
         run: the run directory.
-        pretrained: its encoder.
+        model: its model.
         store: the clips to measure on.
         rows: of that store.
 
     Returns:
-        (k,) rows; None where nobody knows what the encoder was trained on.
+        (k,) rows; None where the training clips are not known.
 
     Raises:
         KinemeError: the run's list is damaged.
     """
-    seen = Seen.load(run / SEEN_CLIPS) if (run / SEEN_CLIPS).is_file() else _from_store(pretrained)
+    seen = Seen.load(run / SEEN_CLIPS) if (run / SEEN_CLIPS).is_file() else _from_store(model)
     return None if seen is None else seen.among(store, rows)
 
 
-def _from_store(pretrained: Model) -> Seen | None:
-    data = pretrained.config["data"]
+def _from_store(model: Model) -> Seen | None:
+    data = model.config["data"]
     if data["store"] is None:
         return None
     try:
@@ -50,28 +51,27 @@ def _from_store(pretrained: Model) -> Seen | None:
 
 
 def unseen_test_clips(
-    run: Path, pretrained: Model, store: ClipStore, test: Array, *, leave_out: bool
+    run: Path, model: Model, store: ClipStore, test: Array, *, leave_out: bool
 ) -> tuple[Array, int | None]:
-    """The test clips to measure on: says on standard error how many were seen, and leaves them out if asked.
+    """The test clips to measure on; warns of those that pre-training saw, or leaves them out.
 
     Returns:
-        rows, and how many of these were seen; None where nobody knows.
+        rows, and how many of these were seen; None where that is not known.
 
     Raises:
         KinemeError: nothing is left.
     """
-    seen = seen_in_pretraining(run, pretrained, store, test)
-    say = partial(Console(stderr=True).print, highlight=False, soft_wrap=True, markup=False)
+    seen = seen_in_pretraining(run, model, store, test)
     if seen is None:
-        say(f"{run}: does not say which clips it was trained on; nobody knows whether it saw test clips")
+        logger.warning("%s: its training clips are not known; train/test overlap cannot be checked", run)
         return test, None
     if len(seen) == 0:
         return test, 0
     share = f"{len(seen)} of {len(test)} test clips were seen in pre-training"
     if not leave_out:
-        say(f"warning: {share}; --leave-out-overlap leaves them out", style="yellow")
+        logger.warning("%s; set `leave_out_overlap` to leave them out", share)
         return test, len(seen)
     if len(seen) == len(test):
         raise KinemeError(f"{store.path}: all {len(test)} test clips were seen in pre-training; none is left")
-    say(f"{share} and are left out")
+    logger.info("%s and are left out", share)
     return np.setdiff1d(test, seen, assume_unique=True), 0

@@ -1,37 +1,32 @@
-"""Recognition on frozen features: an encoder, a random one and raw coordinates, measured alike.
+"""Recognition on frozen features: a pre-trained encoder, a random one and raw coordinates, measured alike.
 
-`linear`, `knn` and `transfer` give a `Result` and, for every test clip, `Predictions`; the commands print and
-keep them, the demo draws them.
+`linear`, `knn` and `transfer` give a `Result` and, for every test clip, `Predictions`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
-from kineme.evaluation.features import extract, raw_coordinates
-from kineme.evaluation.linear import SGDSettings, logistic, settings_for, sgd
-from kineme.evaluation.results import (
-    PRETRAINED,
-    RANDOM,
-    RAW,
-    Predictions,
-    Result,
-    Score,
-    per_class,
-)
+from kineme.config import LinearConfig
+from kineme.evaluation.features import raw_coordinates
+from kineme.evaluation.linear import logistic, probe_settings, sgd
+from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Predictions, Result, Score, details
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import bootstrap_interval
 from kineme.metrics.neighbours import nearest_label
-from kineme.metrics.ranking import Ranking, rank
-from kineme.model import Model, random_like
+from kineme.metrics.ranking import Ranks, rank
+from kineme.model import random_like
+from kineme.progress import Progress, silent, within
 from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
 
 RECALL_AT = (5, 10)  # recall@1 is the figure of one neighbour
 
@@ -62,110 +57,117 @@ Measure = Callable[[Array, Array], dict[str, Outcome]]
 
 
 def linear(
-    task: Task, *, seed: int = 0, lr: float | None = None, baselines: bool = True
+    task: Task,
+    *,
+    seed: int = 0,
+    lr: float | None = None,
+    baselines: bool = True,
+    progress: Progress = silent,
 ) -> tuple[Result, Predictions]:
-    """Linear evaluation: the method's published SGD probe, and a logistic regression.
+    """Linear evaluation: the published SGD probe, and a logistic regression.
 
     Args:
         task: what is measured on which clips.
         seed: of the probe and of the random encoder.
-        lr: learning rate of the SGD probe, instead of the method's published one.
+        lr: learning rate of the SGD probe, instead of the recipe's.
         baselines: measure a random encoder and raw coordinates beside it.
+        progress: called with the clips encoded and the clips in all.
+
+    Raises:
+        KinemeError: no learning rate is set.
     """
-    settings = _sgd_settings(task, lr)
+    settings = probe_settings(task.model.protocols.linear, lr, task.run)
     probes = _probes(task, settings, seed)
-    return _evaluate(task, probes, "linear", asdict(settings), seed, baselines, detailed="last")
+    return _evaluate(task, probes, "linear", asdict(settings), seed, baselines, progress, detailed="last")
 
 
-def knn(task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True) -> tuple[Result, Predictions]:
+def knn(
+    task: Task, *, k: int = 1, seed: int = 0, baselines: bool = True, progress: Progress = silent
+) -> tuple[Result, Predictions]:
     """Retrieval: the label of the nearest training clips by cosine similarity, and their whole ranking.
 
     `recall@k` is the share of test clips with a clip of their class among the k nearest training clips, `mAP`
-    the mean average precision of the ranking; see `ranking.Ranking`.
+    the mean average precision of the ranking; see `ranking.Ranks`.
 
     Args:
         task: what is measured on which clips.
         k: neighbours that vote.
         seed: of the random encoder.
         baselines: measure a random encoder and raw coordinates beside it.
+        progress: called with the clips encoded and the clips in all.
     """
-
-    return _evaluate(task, _retrieval(task, k), "knn", {"k": k}, seed, baselines, detailed="knn")
+    return _evaluate(task, _retrieval(task, k), "knn", {"k": k}, seed, baselines, progress, detailed="knn")
 
 
 def transfer(
-    task: Task, *, seed: int = 0, lr: float | None = None, baselines: bool = True
+    task: Task,
+    *,
+    seed: int = 0,
+    lr: float | None = None,
+    baselines: bool = True,
+    progress: Progress = silent,
 ) -> tuple[Result, Predictions]:
     """Linear evaluation and retrieval, by one neighbour, on another data set than that of the pre-training.
 
-    Args:
-        task: what is measured on which clips.
-        seed: of the probe and of the random encoder.
-        lr: learning rate of the SGD probe, instead of the method's published one.
-        baselines: measure a random encoder and raw coordinates beside it.
+    Arguments and errors are those of `linear`.
     """
-    sgd_settings = _sgd_settings(task, lr)
-    probes, retrieval = _probes(task, sgd_settings, seed), _retrieval(task, k=1)
+    probe = probe_settings(task.model.protocols.linear, lr, task.run)
+    probes, retrieval = _probes(task, probe, seed), _retrieval(task, k=1)
 
     def measure(train: Array, test: Array) -> dict[str, Outcome]:
         return {**probes(train, test), **retrieval(train, test)}
 
-    settings = {"linear": asdict(sgd_settings), "knn": {"k": 1}}
-    return _evaluate(task, measure, "transfer", settings, seed, baselines, detailed="last")
+    settings = {"linear": asdict(probe), "knn": {"k": 1}}
+    return _evaluate(task, measure, "transfer", settings, seed, baselines, progress, detailed="last")
 
 
-def _sgd_settings(task: Task, lr: float | None) -> SGDSettings:
-    settings = settings_for(task.pretrained.method)
-    return settings if lr is None else replace(settings, lr=lr)
-
-
-def _probes(task: Task, settings: SGDSettings, seed: int) -> Measure:
+def _probes(task: Task, settings: LinearConfig, seed: int) -> Measure:
     """The linear probes on the clips of a task."""
+    labels, test_labels = task.train_labels, task.test_labels
 
     def measure(train: Array, test: Array) -> dict[str, Outcome]:
-        classes = len(task.store.manifest.class_names)
-        scores = logistic(train, task.labels, test, classes)
+        scores = logistic(train, labels, test, task.classes)
         last, best = sgd(
-            train, task.labels, test, task.test_labels, classes, settings, seed=seed, device=task.device
+            train, labels, test, test_labels, task.classes, settings, seed=seed, device=task.device
         )
         return {
-            "logistic": Outcome.of(scores, task.test_labels),
-            "last": Outcome.of(last.scores, task.test_labels, last.epoch),
-            "best": Outcome.of(best.scores, task.test_labels, best.epoch),
+            "logistic": Outcome.of(scores, test_labels),
+            "last": Outcome.of(last.scores, test_labels, last.epoch),
+            "best": Outcome.of(best.scores, test_labels, best.epoch),
         }
 
     return measure
 
 
 def _retrieval(task: Task, k: int) -> Measure:
-    """The nearest neighbours and the ranking of the clips of a task; says which clips cannot be ranked."""
-    sought = np.isin(task.test_labels, task.labels)
+    """The nearest neighbours and the ranking of the clips of a task; warns of clips that cannot be ranked."""
+    labels, test_labels = task.train_labels, task.test_labels
+    sought = np.isin(test_labels, labels)
     if not sought.all():
-        Console(stderr=True).print(
-            f"{np.sum(~sought)} test clips are of classes that no training clip has: recall and mAP are of "
-            f"the other {np.sum(sought)}",
-            highlight=False,
-            soft_wrap=True,
+        logger.warning(
+            "%d test clips are of classes that no training clip has: recall and mAP are computed on the "
+            "remaining %d",
+            *(np.sum(~sought), np.sum(sought)),
         )
 
     def measure(train: Array, test: Array) -> dict[str, Outcome]:
-        predicted = nearest_label(train, task.labels, test, k=k, device=task.device)
-        found = rank(train, task.labels, test, task.test_labels, device=task.device)
+        predicted = nearest_label(train, labels, test, k=k, device=task.device)
+        ranks = rank(train, labels, test, test_labels, device=task.device)
         return {
-            "knn": Outcome(Score.of_hits(predicted == task.test_labels), predicted),
-            **{name: Outcome(score) for name, score in _of_ranking(found).items()},
+            "knn": Outcome(Score.of_hits(predicted == test_labels), predicted),
+            **{name: Outcome(score) for name, score in _of_ranks(ranks).items()},
         }
 
     return measure
 
 
-def _of_ranking(found: Ranking) -> dict[str, Score]:
+def _of_ranks(ranks: Ranks) -> dict[str, Score]:
     """Recall and mean average precision; none where no test clip has anything to be found."""
-    if len(found.queries) == 0:
+    if len(ranks.queries) == 0:
         return {}
-    precision = 100 * found.average_precision
+    precision = 100 * ranks.average_precision
     return {
-        **{f"recall@{k}": Score.of_hits(found.first <= k) for k in RECALL_AT},
+        **{f"recall@{k}": Score.of_hits(ranks.first <= k) for k in RECALL_AT},
         "mAP": Score(float(precision.mean()), bootstrap_interval(precision)),
     }
 
@@ -177,16 +179,16 @@ def _evaluate(
     settings: dict[str, Any],
     seed: int,
     baselines: bool,
+    progress: Progress,
     *,
     detailed: str,
 ) -> tuple[Result, Predictions]:
     """Measures the encoder and its baselines alike."""
     began = perf_counter()
-    notes = Console(stderr=True)
     outcomes = {}
-    for row, train, test in _representations(task, seed, baselines):
-        with notes.status(f"{protocol}: {row}"):
-            outcomes[row] = measure(train, test)
+    for row, train, test in _representations(task, seed, baselines, progress):
+        logger.debug("%s: %s", protocol, row)
+        outcomes[row] = measure(train, test)
     return report(task, outcomes, protocol, settings, seed, detailed=detailed, seconds=perf_counter() - began)
 
 
@@ -200,7 +202,7 @@ def report(
     detailed: str,
     seconds: float,
 ) -> tuple[Result, Predictions]:
-    """The result of a protocol, and what the encoder said of every test clip.
+    """The result of a protocol, and the encoder's scores of every test clip.
 
     Args:
         task: what was measured on which clips.
@@ -208,17 +210,16 @@ def report(
         protocol: its name.
         settings: the protocol's.
         seed: all draws followed from it.
-        detailed: the probe to which the per-class figures belong.
+        detailed: the probe to which the per-class figures and the metrics belong.
         seconds: that it took.
     """
-    pretrained, manifest = task.pretrained, task.store.manifest
     scores = {row: {name: each.score for name, each in found.items()} for row, found in outcomes.items()}
     own = outcomes[PRETRAINED]
     predicted = own[detailed].predicted
     assert predicted is not None, detailed
     labels = np.broadcast_to(task.test_labels, predicted.shape)
     predictions = Predictions(
-        names=task.store.names[task.test],
+        names=task.store.names[task.test_rows],
         labels=task.test_labels,
         # The best epoch was chosen on these very clips, so nothing may be built upon it.
         scores={
@@ -228,35 +229,33 @@ def report(
     result = Result(
         protocol=protocol,
         **task.described(),
-        crop=pretrained.crop,
+        crop=task.model.crop,
         settings=settings,
         seed=seed,
         scores=scores.pop(PRETRAINED),
         baselines=scores,
         detailed=detailed,
-        class_names=manifest.class_names,
-        **per_class(labels.ravel(), predicted.ravel(), len(manifest.class_names)),
+        class_names=task.store.manifest.class_names,
+        **details(labels.ravel(), predicted.ravel(), task.classes, own[detailed].scores),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(seconds, 1),
     )
     return result, predictions
 
 
-def _representations(task: Task, seed: int, baselines: bool) -> Iterator[tuple[str, Array, Array]]:
+def _representations(
+    task: Task, seed: int, baselines: bool, progress: Progress
+) -> Iterator[tuple[str, Array, Array]]:
     """(row of the table, training features, test features), one after another to hold only one in memory."""
-
-    def features(pretrained: Model, rows: Array) -> Array:
-        return extract(
-            pretrained,
-            task.store,
-            rows,
-            device=task.device,
-            allow_preprocessing=task.allow_preprocessing,
-            cache=task.run / "features",
-        )
-
+    train, test = task.train_rows, task.test_rows
+    encoders = {RANDOM: random_like(task.model, seed)} if baselines else {}
+    encoders[PRETRAINED] = task.model
+    done, total = 0, len(encoders) * (len(train) + len(test))
     if baselines:
-        yield RAW, raw_coordinates(task.store, task.train), raw_coordinates(task.store, task.test)
-        random = random_like(task.pretrained, seed)
-        yield RANDOM, features(random, task.train), features(random, task.test)
-    yield PRETRAINED, features(task.pretrained, task.train), features(task.pretrained, task.test)
+        yield RAW, raw_coordinates(task.store, train), raw_coordinates(task.store, test)
+    for row, model in encoders.items():
+        x = task.features(model, train, progress=within(progress, done, total))
+        x_test = task.features(model, test, progress=within(progress, done + len(train), total))
+        done += len(train) + len(test)
+        progress(done, total)
+        yield row, x, x_test

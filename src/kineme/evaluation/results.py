@@ -1,4 +1,4 @@
-"""Results: what was measured, on which data, by which code, as a file to read and to parse and as a table."""
+"""Results: what was measured, on which data, by which code, as a file to read and to parse."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ import subprocess
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from rich.table import Table
 
 import kineme
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
-from kineme.metrics import accuracy as metrics
+from kineme.metrics import Figures, measure
+from kineme.metrics.accuracy import (
+    bootstrap_interval,
+    confusion_matrix,
+    is_in_top,
+    per_class_accuracy,
+    top_k,
+)
 from kineme.typing import Array
 
 PRETRAINED, RANDOM, RAW = "pre-trained encoder", "random encoder", "raw coordinates"
 SCRATCH = "trained from scratch"
-RANKING = {"recall@5": "Recall@5", "recall@10": "Recall@10", "mAP": "mAP"}  # the figures that are no top-1
-COLUMNS = {
+RANKING = {"recall@5": "Recall@5", "recall@10": "Recall@10", "mAP": "mAP"}  # figures that are not top-1
+COLUMNS = {  # probe, or protocol and probe where that tells them apart → its name in tables
     "logistic": "Logistic",
     "last": "SGD last",
     "best": "SGD best",
@@ -59,18 +65,18 @@ class Score:
     @classmethod
     def of(cls, scores: Array, labels: Array, epoch: int | None = None) -> Score:
         """The score of (N, classes) class scores for clips of (N,) true classes."""
-        top5 = metrics.top_k(scores, labels, 5) if scores.shape[1] > 5 else None
-        return replace(cls.of_hits(metrics.is_in_top(scores, labels)), top5=top5, epoch=epoch)
+        top5 = top_k(scores, labels, 5) if scores.shape[1] > 5 else None
+        return replace(cls.of_hits(is_in_top(scores, labels)), top5=top5, epoch=epoch)
 
     @classmethod
     def of_hits(cls, hits: Array) -> Score:
         """The share (N,) of clips that are right, with its interval."""
-        return cls(float(100 * np.mean(hits)), metrics.bootstrap_interval(100.0 * hits))
+        return cls(float(100 * np.mean(hits)), bootstrap_interval(100.0 * hits))
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What was said of every test clip, to be fused with other streams or looked at.
+    """The scores of every test clip, to be fused with other streams or looked at.
 
     Attributes:
         names: (N,) of the test clips.
@@ -117,10 +123,10 @@ class Result:
         weights: SHA-256 of the encoder's weights.
         pretrained_epochs: of its pre-training, the last of which is evaluated; None where that is not known.
         preprocessing: of the store it was trained on, in one line.
-        crop: share of each clip, about its centre, that was looked at.
+        crop: share of each clip, about its centre, that the encoder was shown.
         settings: the protocol's.
         seed: of the probe and of the random encoder.
-        version, commit: of Kineme; the commit is None where it does not run from its git checkout.
+        version, commit: of Kineme; the commit is None where it does not run from a git checkout.
         store, fingerprint, store_preprocessing: the data set that was measured on.
         split: its division into training and test part.
         train_clips, test_clips: their sizes.
@@ -128,14 +134,15 @@ class Result:
             `recall@5`, `recall@10` and `mAP`; of few labels by their share, such as `10 %`.
         baselines: the same of a randomly initialised encoder and of raw coordinates, or of the encoder
             trained from scratch.
-        detailed: the probe to which the per-class figures belong.
-        class_names: in the order of the two following.
+        detailed: the probe that the confusion matrix, the figures per class and the metrics belong to.
+        class_names: in the order of the figures per class.
         per_class_accuracy: per cent; None for a class without test clips.
         confusion_matrix: test clips; rows are true classes, columns predicted ones.
         time: when it was measured (UTC), and `seconds` how long that took.
         joint_map: of a store of another layout than the encoder's: joint of the encoder → joints of the store
             and the weights with which they make it up.
-        seen_clips: test clips among those of the pre-training; None where nobody knows.
+        seen_clips: test clips among those of the pre-training; None where that is not known.
+        metrics: of the pre-trained encoder, see `kineme.metrics`.
     """
 
     protocol: str
@@ -166,6 +173,7 @@ class Result:
     seconds: float
     joint_map: Mapping[str, Mapping[str, float]] | None = None
     seen_clips: int | None = None
+    metrics: Figures = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Indented JSON, with lists of numbers on one line each."""
@@ -205,97 +213,51 @@ def _scores(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
     return {name: Score(**{key: read(value) for key, value in score.items()}) for name, score in data.items()}
 
 
-def per_class(labels: Array, predicted: Array, classes: int) -> dict[str, Any]:
-    """The per-class fields of a `Result`."""
-    confusion = metrics.confusion_matrix(labels, predicted, classes)
-    shares = metrics.per_class_accuracy(confusion)
+def details(labels: Array, predicted: Array, classes: int, scores: Array | None = None) -> dict[str, Any]:
+    """The fields of a `Result` that belong to its `detailed` probe.
+
+    Args:
+        labels: (N,) true classes.
+        predicted: (N,) classes.
+        classes: how many there are.
+        scores: (N, classes), where there are any.
+    """
+    confusion = confusion_matrix(labels, predicted, classes)
+    shares = per_class_accuracy(confusion)
+    given = {"labels": labels, "predicted": predicted, "classes": classes}
     return {
         "per_class_accuracy": [None if np.isnan(share) else share for share in shares.tolist()],
         "confusion_matrix": confusion.tolist(),
+        "metrics": measure(**given, **({} if scores is None else {"scores": scores})),
     }
 
 
-def result_path(run: Path, protocol: str, *qualifiers: str) -> Path:
-    """RUN/results/PROTOCOL-QUALIFIERS.json; what no file name can hold ('subjects:1,2') becomes -."""
-    name = re.sub(r"[^\w.+-]+", "-", "-".join((protocol, *qualifiers)))
-    return run / "results" / f"{name}.json"
+def result_path(run: Path, protocol: str, *qualifiers: str, seed: int = 0) -> Path:
+    """RUN/results/PROTOCOL-QUALIFIERS.json; a seed other than 0 is the last qualifier.
+
+    Characters that file names should not have ('subjects:1,2') become hyphens.
+    """
+    name = "-".join((protocol, *qualifiers, *([f"seed{seed}"] if seed else [])))
+    return run / "results" / (re.sub(r"[^\w.+-]+", "-", name) + ".json")
 
 
 class Kept(Protocol):
-    """What can be written beside a result."""
+    """What can be kept beside a result."""
 
     def save(self, path: Path) -> None:
         """Writes it into a file."""
 
 
-def save(result: Result, run: Path, *qualifiers: str, beside: Mapping[str, Kept] | None = None) -> Path:
-    """Writes a result to RUN/results/PROTOCOL.json; qualifiers are appended to the name with hyphens.
+def save(result: Result, path: Path, *, beside: Mapping[str, Kept] | None = None) -> None:
+    """Writes a result, see `Task.result_path`.
 
     What is kept beside it, by suffix and under the same name, is written first: where there is a result, all
     of it is there.
     """
-    path = result_path(run, result.protocol, *qualifiers)
     for suffix, kept in (beside or {}).items():
         kept.save(path.with_suffix(suffix))
     with atomic_write(path) as aside:
         aside.write_text(result.to_json(), encoding="utf-8")
-    return path
-
-
-def table(*results: Result) -> Table:
-    """One run's results on one data set, by row (baselines first) and probe, for the terminal.
-
-    Recall and mAP are shown where retrieval stands alone; beside other probes the rows would get too long.
-    """
-    first = results[0]
-    found = dict.fromkeys(_column(result, name) for result in results for name in result.scores)
-    names = sorted(found, key=lambda name: [*COLUMNS].index(name) if name in COLUMNS else len(COLUMNS))
-    if set(names) - {"knn", *RANKING}:
-        names = [name for name in names if name not in RANKING]
-    several = any(score.deviation is not None for result in results for score in result.scores.values())
-    figures = "top-1, recall and mAP" if RANKING.keys() & set(names) else "top-1"
-    title = f"{first.method} ({first.stream}) on {first.store}, {first.split}: {figures} %"
-    caption = f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}; " + (
-        "±: standard deviation over seeds" if several else "below: 95 % bootstrap interval"
-    )
-    if first.seen_clips:
-        caption += f"\n{first.seen_clips} of the test clips were seen in pre-training"
-    shown = Table(
-        title=title,
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-        min_width=max(map(len, (title, *caption.splitlines()))),
-    )
-    shown.add_column("")
-    for name in names:
-        shown.add_column(COLUMNS.get(name, name), justify="right")
-    rows: dict[str, dict[str, Score]] = {RAW: {}, RANDOM: {}, SCRATCH: {}, PRETRAINED: {}}
-    for result in results:
-        for row, scores in {**result.baselines, PRETRAINED: result.scores}.items():
-            rows[row].update({_column(result, name): score for name, score in scores.items()})
-    for row, scores in rows.items():
-        if scores:
-            cells = [cell(scores.get(name), row == PRETRAINED) for name in names]
-            shown.add_row(row, *cells, style="bold" if row == PRETRAINED else "")
-    return shown
-
-
-def _column(result: Result, name: str) -> str:
-    """The column of a score: by its protocol and name where `COLUMNS` tells them apart, else by its name."""
-    qualified = f"{result.protocol} {name}"
-    return qualified if qualified in COLUMNS else name
-
-
-def cell(score: Score | None, full: bool) -> str:
-    """A figure as the table shows it: with its deviation, or in full with its interval below."""
-    if score is None:
-        return ""
-    if score.deviation is not None:
-        return f"{score.value:.1f} ± {score.deviation:.1f}"
-    if full and score.interval is not None:
-        return f"{score.value:.1f}\n{score.interval[0]:.1f}–{score.interval[1]:.1f}"
-    return f"{score.value:.1f}"
 
 
 def source_commit() -> str | None:

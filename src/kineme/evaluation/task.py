@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +15,13 @@ from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
+from kineme.evaluation.features import extract
+from kineme.evaluation.options import USUAL, TaskOptions
 from kineme.evaluation.overlap import unseen_test_clips
-from kineme.evaluation.results import source_commit
+from kineme.evaluation.results import result_path, source_commit
 from kineme.layouts.correspondence import read_joint_map
 from kineme.model import Model, load_run
+from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 Part = Literal["train", "test"]
@@ -26,39 +29,79 @@ Part = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Task:
-    """A pre-trained encoder and the labelled clips that it is measured on."""
+    """A pre-trained encoder and the labelled clips that it is measured on.
 
-    pretrained: Model
+    Attributes:
+        model: what is measured.
+        run: its run directory.
+        store: the clips, with the joints of the model.
+        split: their division into training and test part.
+        train_rows, test_rows: (N,) and (N',) rows of the store.
+        train_labels, test_labels: their classes; -1 for untrimmed recordings.
+        device: `cpu` or `cuda`.
+        allow_preprocessing: the store may have another preprocessing than the model.
+        seen: test clips that pre-training saw; None where that is not known.
+        qualifiers: what differs from the pre-training, for the names of result files.
+    """
+
+    model: Model
     run: Path
     store: ClipStore
     split: str
-    train: Array  # rows of the store
-    test: Array
-    labels: Array  # classes of `train`; -1 of untrimmed recordings
+    train_rows: Array
+    test_rows: Array
+    train_labels: Array
     test_labels: Array
     device: str
     allow_preprocessing: bool
-    seen: int | None  # test clips that pre-training saw; None where nobody knows
-    qualifiers: tuple[str, ...]  # what differs from the pre-training, for the result's name
+    seen: int | None
+    qualifiers: tuple[str, ...]
+
+    @property
+    def classes(self) -> int:
+        """How many the store has."""
+        return len(self.store.manifest.class_names)
+
+    def features(self, model: Model, rows: Array, *, progress: Progress = silent) -> Array:
+        """(n, D) clip features of some rows, kept in the run directory.
+
+        Args:
+            model: the task's own, or one of the same shape that it is compared with.
+            rows: (n,) of the store.
+            progress: called with the clips done and the clips in all.
+        """
+        return extract(
+            model,
+            self.store,
+            rows,
+            device=self.device,
+            allow_preprocessing=self.allow_preprocessing,
+            cache=self.run / "features",
+            progress=progress,
+        )
+
+    def result_path(self, protocol: str, *qualifiers: str, seed: int = 0) -> Path:
+        """Where a result goes: a file of the run that is named after what differs from the usual."""
+        return result_path(self.run, protocol, *self.qualifiers, *qualifiers, seed=seed)
 
     def described(self) -> dict[str, Any]:
         """The fields of a `Result` that say what is measured on which clips, by which code."""
-        pretrained, store = self.pretrained, self.store
+        model, store = self.model, self.store
         return {
-            "method": pretrained.method,
-            "encoder": type(pretrained.encoder).__name__,
-            "stream": pretrained.stream,
-            "weights": pretrained.weights,
-            "pretrained_epochs": pretrained.epochs,
-            "preprocessing": pretrained.preprocessing.id,
+            "method": model.method,
+            "encoder": type(model.encoder).__name__,
+            "stream": model.stream,
+            "weights": model.weights,
+            "pretrained_epochs": model.epochs,
+            "preprocessing": model.preprocessing.id,
             "version": __version__,
             "commit": source_commit(),
             "store": store.path.resolve().name,
             "fingerprint": store.manifest.fingerprint,
             "store_preprocessing": store.manifest.preprocessing.id,
             "split": self.split,
-            "train_clips": len(self.train),
-            "test_clips": len(self.test),
+            "train_clips": len(self.train_rows),
+            "test_clips": len(self.test_rows),
             "joint_map": store.joint_map if isinstance(store, RetargetedStore) else None,
             "seen_clips": self.seen,
         }
@@ -72,102 +115,103 @@ def labelled(store: ClipStore, split: str, part: Part) -> Array:
     """
     labels = store.index["label"]
     if not (labels >= 0).any():
-        raise KinemeError(
-            f"{store.path}: its clips have no labels, so nothing can be recognised; pass --store"
-        )
+        raise KinemeError(f"{store.path}: its clips have no labels to measure by; choose another `store`")
     rows = split_rows(store, split, part)
     rows = rows[labels[rows] >= 0]
     if len(rows) == 0:
         raise KinemeError(
-            f"{store.path}: split {split!r} has no labelled clips in its {part} part; "
-            "choose another one with --split"
+            f"{store.path}: the {part} part of split {split!r} has no labelled clips; choose another `split`"
         )
     if part == "train" and len(np.unique(labels[rows])) < 2:
         raise KinemeError(
             f"{store.path}: the training part of split {split!r} has fewer than two classes; "
-            "pass another --split"
+            "choose another `split`"
         )
     return rows
 
 
 def open_task(
-    run: Path,
-    *,
-    store: Path | None = None,
-    split: str | None = None,
-    device: str = "auto",
-    allow_preprocessing: bool = False,
-    leave_out_overlap: bool = False,
-    map_joints: bool = False,
-    joint_map: Path | None = None,
-    rows_of: Callable[[ClipStore, str, Part], Array] = labelled,
+    run: Path, options: TaskOptions = USUAL, *, rows_of: Callable[[ClipStore, str, Part], Array] = labelled
 ) -> Task:
     """Finds out what is to be measured on which clips.
 
     Args:
         run: run directory, or its model.safetensors.
-        store: clip store; by default that of the pre-training.
-        split: its division into training and test part; by default that of the pre-training.
-        device: where to compute; `auto` takes the GPU if there is one.
-        allow_preprocessing: accept a store prepared by another preprocessing than the encoder's.
-        leave_out_overlap: leave out test clips that the encoder was pre-trained on, instead of a warning.
-        map_joints: give clips of another layout the encoder's joints, by their names.
-        joint_map: file that says which joints these are, where names do not; it stands for `map_joints` too.
+        options: which clips, and where to compute.
         rows_of: rows of a store's part of a split that can be measured on; refuses a store without any.
 
     Raises:
         KinemeError: weights or clips are missing or do not fit each other, or the split has no labelled clips
             in one of its parts, or its test clips were all seen in pre-training and are to be left out.
     """
-    gpu = torch.cuda.is_available()
-    if device == "cuda" and not gpu:
-        raise KinemeError("--device cuda: PyTorch finds no GPU here; leave it at auto, or pass cpu")
-    pretrained = load_run(run)
-    own = pretrained.config["data"]
-    if store is None and own["store"] is None:
-        raise KinemeError(f"{run}: does not say which store it was trained on; pass --store")
-    if store is None and not Path(own["store"]).exists():
-        raise KinemeError(
-            f"{run}: {own['store']}, the store of the pre-training, is not there any more; pass --store"
-        )
-    opened = ClipStore(store or own["store"])
-    clips = _with_joints(pretrained, opened, joint_map) if map_joints or joint_map else opened
-    pretrained.check(clips, allow_preprocessing=allow_preprocessing)
-    split = split or own["split"]
-    train, test = rows_of(opened, split, "train"), rows_of(opened, split, "test")
+    device = chosen_device(options.device)
+    model = load_run(run)
+    own = model.config["data"]
+    store = ClipStore(options.store or _own_store(run, own))
+    mapped = options.map_joints or options.joint_map is not None
+    clips = _with_joints(model, store, options.joint_map) if mapped else store
+    model.check(clips, allow_preprocessing=options.allow_preprocessing)
+    split = options.split or own["split"]
+    train, test = rows_of(store, split, "train"), rows_of(store, split, "test")
     if len(np.intersect1d(train, test)):
         raise KinemeError(
-            f"{opened.path}: split {split!r} has no test part of its own, it tests on clips that it "
-            "trains on; pass another --split"
+            f"{store.path}: split {split!r} tests on clips that it trains on; choose another `split`"
         )
-    labels = opened.index["label"]
     folder = run if run.is_dir() else run.parent
-    test, seen = unseen_test_clips(folder, pretrained, opened, test, leave_out=leave_out_overlap)
-    other_store = own["store"] is None or opened.path.resolve() != Path(own["store"]).resolve()
+    test, seen = unseen_test_clips(folder, model, store, test, leave_out=options.leave_out_overlap)
+    labels = store.index["label"]
     return Task(
-        pretrained=pretrained,
+        model=model,
         run=folder,
         store=clips,
         split=split,
-        train=train,
-        test=test,
-        labels=labels[train],
+        train_rows=train,
+        test_rows=test,
+        train_labels=labels[train],
         test_labels=labels[test],
-        device=("cuda" if gpu else "cpu") if device == "auto" else device,
-        allow_preprocessing=allow_preprocessing,
+        device=device,
+        allow_preprocessing=options.allow_preprocessing,
         seen=seen,
-        qualifiers=(
-            *([opened.path.resolve().name] if other_store else []),
-            *([split] if split != own["split"] else []),
-            *(["unseen"] if leave_out_overlap else []),
-            *([joint_map.stem] if joint_map else []),
-        ),
+        qualifiers=qualifiers(own, options),
     )
 
 
-def _with_joints(pretrained: Model, store: ClipStore, joint_map: Path | None) -> ClipStore:
-    """The store with the encoder's joints; as it is where it has them already."""
-    layout = pretrained.encoder.shape.layout
+def qualifiers(own: Mapping[str, Any], options: TaskOptions) -> tuple[str, ...]:
+    """What of the options differs from a run's own `data` settings, for the names of result files."""
+    store = options.store and options.store.resolve()
+    other = store is not None and (own["store"] is None or store != Path(own["store"]).resolve())
+    return (
+        *([store.name] if store and other else []),
+        *([options.split] if options.split and options.split != own["split"] else []),
+        *(["unseen"] if options.leave_out_overlap else []),
+        *([options.joint_map.stem] if options.joint_map else []),
+    )
+
+
+def chosen_device(device: str) -> str:
+    """`cpu` or `cuda`, for what was asked for.
+
+    Raises:
+        KinemeError: a GPU is asked for and there is none.
+    """
+    gpu = torch.cuda.is_available()
+    if device == "cuda" and not gpu:
+        raise KinemeError("`device` is cuda, but PyTorch finds no GPU here; set it to auto or cpu")
+    return ("cuda" if gpu else "cpu") if device == "auto" else device
+
+
+def _own_store(run: Path, own: Mapping[str, Any]) -> Path:
+    """The store of the pre-training."""
+    if own["store"] is None:
+        raise KinemeError(f"{run}: does not say which store it was trained on; pass `store`")
+    if not Path(own["store"]).exists():
+        raise KinemeError(f"{run}: {own['store']}, the store of its pre-training, is gone; pass `store`")
+    return Path(own["store"])
+
+
+def _with_joints(model: Model, store: ClipStore, joint_map: Path | None) -> ClipStore:
+    """The store with the model's joints; as it is where it has them already."""
+    layout = model.shape.layout
     if store.layout == layout:
         return store
     return RetargetedStore(store, layout, read_joint_map(joint_map) if joint_map else None)

@@ -1,9 +1,9 @@
-"""The built-in motion generator: labelled skeletons for everyone without a data set.
+"""The built-in motion generator: labelled skeletons without a data set.
 
-People of different build and habits perform a catalogue of actions in front of three cameras, alone or in
-pairs. Joint-angle programs drive a kinematic body; a model of the sensor adds what Kinect v2 adds. Every clip
-is drawn from its own generator, seeded by what the clip is (subject, action, repetition, camera), so that it
-stays the same whatever else is generated beside it.
+People of different builds and habits perform a catalogue of actions in front of three cameras, alone or in
+pairs. Joint-angle programs drive a kinematic body, and a sensor model adds the errors of a Kinect v2. Every
+clip has its own random generator, seeded by subject, action, repetition and camera, so it does not depend on
+what else is generated.
 """
 
 from kineme.generate.actions import ACTIONS, Action

@@ -1,4 +1,4 @@
-"""The catalogue: what can be performed, by how many, and from which situation into which."""
+"""The catalogue of actions: how many perform each, and from which situation into which."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Action:
     """One class of the generated data.
 
     Attributes:
-        name: its class name.
+        name: of the class.
         number: 1-based, the A of clip names; part of every clip's seed, so it never changes.
-        perform: tells one or two performers what to do.
+        perform: directs one or two performers.
         bodies: 1 or 2.
-        before: the situations it can begin in: standing, seated; near, far.
-        after: the situation it ends in; None where in the same.
+        before: situations it can start in: standing, seated; near, far.
+        after: the situation it ends in; None if the same.
     """
 
     name: str
@@ -72,17 +72,17 @@ ACTIONS = _catalogue()
 
 
 def choose_actions(names: Sequence[str] | None) -> tuple[Action, ...]:
-    """The actions of these names in this order, all where None.
+    """The actions of these names in this order; all for None.
 
     Raises:
-        KinemeError: a name that is no action, or stands twice.
+        KinemeError: a name is unknown or a duplicate.
     """
     if names is None:
         return ACTIONS
     known = {action.name: action for action in ACTIONS}
     for name in names:
         if name not in known:
-            raise KinemeError(f"actions: {name!r} is not one of them; there are {', '.join(known)}")
+            raise KinemeError(f"`actions`: {name!r} is not one of them; there are {', '.join(known)}")
     if len(set(names)) != len(names) or not names:
-        raise KinemeError("actions: give at least one, and each only once")
+        raise KinemeError("`actions`: name at least one, and each only once")
     return tuple(known[name] for name in names)

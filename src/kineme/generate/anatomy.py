@@ -1,4 +1,4 @@
-"""What a body is made of, and the controls that pose it."""
+"""Proportions of a body, and the controls that pose it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Controls = dict[str, float]  # control → target or amplitude
 
 LAYOUT = LAYOUTS["ntu25"]
 FPS = 30.0
-REFERENCE_HEIGHT = 1.75  # lengths in action programs are metres of a person this tall
+REFERENCE_HEIGHT = 1.75  # lengths in action programs are in metres for a person of this height
 
-# What a pose is made of. Angles in degrees, lengths in metres of the reference person.
-PATH = ("right", "ahead", "yaw")  # where the body stands on its stage; metres are true ones here
+# Controls of a pose. Angles in degrees, lengths in metres of the reference person.
+PATH = ("right", "ahead", "yaw")  # where the body stands on its stage, in true metres
 TRUNK = ("air", "shift", "push", "drop", "tilt", "hip_roll", "hip_yaw")
 SPINE = ("bend", "lean", "twist", "nod", "look", "cock")
 ARM = ("azimuth", "elevation", "reach", "swivel")
@@ -35,8 +35,11 @@ CONTROL = {name: column for column, name in enumerate(CONTROLS)}
 
 @dataclass(frozen=True)
 class Body:
-    """Segment lengths in metres. The defaults of `from_height` are Drillis and Contini's (1964) fractions of
-    stature, with the joints where Kinect v2 puts them (hips and shoulders nearer the midline)."""
+    """Segment lengths in metres.
+
+    `from_height` takes Drillis and Contini's (1964) fractions of stature, with joints placed as by a Kinect
+    v2 (hips and shoulders nearer the midline).
+    """
 
     height: float
     upper_arm: float
@@ -57,7 +60,7 @@ class Body:
     def from_height(
         cls, height: float, *, arms: float = 1.0, legs: float = 1.0, shoulders: float = 1.0, hips: float = 1.0
     ) -> Body:
-        """A body of `height` metres; the other factors are relative to the average ratios."""
+        """A body of `height` metres; the factors are relative to average proportions."""
         leg = 0.478 * height * legs
         trunk = (0.818 - 0.53) * height - (leg - 0.478 * height)  # long legs go with a short trunk
         return cls(
@@ -79,7 +82,7 @@ class Body:
 
     @property
     def scale(self) -> float:
-        """How much larger than the reference person, for whom action programs give their lengths."""
+        """Height relative to the reference person of the action programs."""
         return self.height / REFERENCE_HEIGHT
 
     @property
@@ -89,7 +92,7 @@ class Body:
 
     @property
     def leg(self) -> float:
-        """Hip to ankle, as straight as one stands."""
+        """Hip to ankle, standing straight."""
         return 0.985 * (self.thigh + self.shank)
 
     @property
@@ -98,10 +101,10 @@ class Body:
         return self.ankle + self.leg + 0.02 * self.height + self.waist + self.chest
 
     def shoulder_at(self, elevation: Any) -> tuple[Any, Any]:
-        """How far out and how high from the spine a shoulder is when its arm is at `elevation` radians.
+        """Offset of a shoulder from the spine, outwards and up, with its arm at `elevation` radians.
 
-        The collar bone rises with the arm, by 0.3 degrees a degree, from 30° below the horizontal on. Floats
-        or arrays alike.
+        The collar bone rises with the arm, by 0.3 degrees per degree, from 30° below the horizontal. Takes
+        floats or arrays.
         """
         rise = 0.3 * np.clip(elevation + 0.5, 0.0, 1.6)
         sin, cos, fall = np.sin(rise), np.cos(rise), 0.012 * self.height
@@ -112,15 +115,14 @@ class Body:
 
         Args:
             out, up, ahead: metres of the reference person from the spine at the shoulders; `out` is towards
-            the
-                hand's own side.
+                the hand's own side.
 
         Returns:
             Angles in degrees; reach as a fraction of the arm's length, at most 0.995.
         """
         out, up, ahead = out * self.scale, up * self.scale, ahead * self.scale
         elevation = -1.0
-        for _ in range(3):  # the shoulder moves with the arm: a fixed point, reached at once
+        for _ in range(3):  # the shoulder moves with the arm: fixed-point iteration
             shoulder_out, shoulder_up = self.shoulder_at(elevation)
             aside, above = out - shoulder_out, up - shoulder_up
             distance = float(np.sqrt(aside**2 + above**2 + ahead**2))

@@ -1,9 +1,9 @@
-"""From a pose's controls to joint positions: a body of given proportions stands, bends and reaches.
+"""Kinematics: from the controls of a pose to joint positions.
 
-Axes of a body's own stage: x to its right, y up, z backwards (it faces -z, as someone facing the camera does
-in the camera's frame), the floor at y = 0. The spine is turned joint by joint; arms and legs are placed by
-their ends (a direction and reach from the shoulder; a foothold on the floor) and the elbow and knee follow
-from the segment lengths, so that feet stay on the floor and no bone changes its length.
+Axes of a body's own stage: x to its right, y up, z backwards (it faces -z, like someone facing the camera in
+the camera's frame), the floor at y = 0. The spine is turned joint by joint. Arms and legs are placed by their
+ends (a direction and reach from the shoulder; a foothold on the floor), and elbows and knees follow from the
+segment lengths, so feet stay on the floor and bones keep their length.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _JOINT = {name: index for index, name in enumerate(LAYOUT.joints)}
 
 
 def pose(body: Body, controls: Array, step_seconds: float = 1.0) -> Array:
-    """Joint positions of a body whose controls are given frame by frame.
+    """Joint positions of a body, given its controls in each frame.
 
     Args:
         body: its proportions.
         controls: (T, K), columns as in `CONTROLS`.
-        step_seconds: duration of a gait cycle; where the path moves or turns, the feet step after it.
+        step_seconds: duration of a gait cycle; while the path moves or turns, the feet step after it.
 
     Returns:
         (T, V, 3) metres on the body's own stage, layout ntu25.
@@ -82,13 +82,13 @@ def pose(body: Body, controls: Array, step_seconds: float = 1.0) -> Array:
 
 
 def mirrored(joints: Array) -> Array:
-    """The pose seen in a mirror through the stage's middle: a left-hander's version of the same action."""
+    """The pose mirrored at the stage's middle: a left-hander's version of the same action."""
     flipped: Array = joints[..., LAYOUT.mirror, :] * np.array([-1.0, 1.0, 1.0])
     return flipped
 
 
 def _both(c: dict[str, Array], name: str) -> Array:
-    """(2, T) a control of the right and left limb."""
+    """(2, T) a control of the right and the left limb."""
     return np.stack([c[f"{name}_r"], c[f"{name}_l"]])
 
 
@@ -100,7 +100,7 @@ def _feet(body: Body, controls: Array, c: dict[str, Array], step_seconds: float)
     heading = np.radians(home[..., 2])
     out = SIGN * (body.hip + body.scale * _both(c, "out"))
     fore = body.scale * _both(c, "fore")
-    # One foot stays on the floor, whatever lifts the two, unless the whole body is in the air.
+    # One foot stays on the floor, whatever lifts both, unless the whole body is in the air.
     rise = np.stack([rise for _, rise in held]) + body.scale * _both(c, "lift")
     rise += body.scale * c["air"] - rise.min(axis=0)
     ankles = np.stack(
@@ -122,10 +122,10 @@ def _feet(body: Body, controls: Array, c: dict[str, Array], step_seconds: float)
 
 
 def _footholds(path: Array, phase: float, cycle: float) -> tuple[Array, Array]:
-    """Where one foot belongs while the body goes along `path` (T, 3), and how high it is lifted in between.
+    """Position of one foot while the body follows `path` (T, 3), and how high it is lifted.
 
     In each gait cycle of `cycle` frames the foot stands where the path is at its mid-stance, then swings to
-    the next such place. Where the path rests the two are one and nothing moves.
+    the next such place. While the path rests, both are the same and nothing moves.
     """
     time = np.arange(len(path)) / cycle + phase
     count = np.floor(time)
@@ -161,9 +161,9 @@ def _arms(body: Body, c: dict[str, Array]) -> Array:
 
 
 def _two_bones(start: Array, end: Array, first: float, second: float, pole: Array) -> tuple[Array, Array]:
-    """The middle joint and the end of a limb of two bones that reaches from `start` towards `end`.
+    """Inverse kinematics of a limb of two bones from `start` to `end`: its middle joint and its end.
 
-    The middle joint lies towards `pole`; an end out of reach is brought within it.
+    The middle joint lies towards `pole`; an end out of reach is moved within reach.
     """
     line = end - start
     distance = np.sqrt((line * line).sum(-1, keepdims=True))
@@ -193,6 +193,6 @@ def _turn(yaw: Array, pitch: Array, roll: Array) -> Array:
 
 
 def ease(u: Array) -> Array:
-    """The minimum-jerk course of a point-to-point movement (Flash and Hogan, 1985); u is clipped to 0..1."""
+    """The minimum-jerk profile of a point-to-point movement (Flash and Hogan, 1985); u is clipped to 0..1."""
     u = np.clip(u, 0.0, 1.0)
     return u * u * u * (10.0 - 15.0 * u + 6.0 * u * u)

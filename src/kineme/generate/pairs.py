@@ -1,16 +1,16 @@
-"""What two people do with one another. `a` begins, `b` faces it at `gap` metres and answers."""
+"""Actions of two people. `a` begins, `b` faces `a` at `gap` metres and responds."""
 
 from __future__ import annotations
 
 from kineme.generate.performer import Performer
 from kineme.generate.solo import AWAY
 
-NEAR = (0.8, 1.25)  # metres between two people who are together
+NEAR = (0.8, 1.25)  # metres between two people who stand together
 FAR = (2.4, 3.2)
 
 
 def _meet(a: Performer, b: Performer) -> None:
-    """Whoever is first waits for the other."""
+    """Whoever is ready first waits for the other."""
     a.time = b.time = max(a.time, b.time)
 
 
@@ -29,7 +29,7 @@ def _ahead(p: Performer, metres: float) -> float:
 
 
 def shake_hands(a: Performer, b: Performer) -> None:
-    """Right hands meet half-way and go up and down."""
+    """Right hands meet halfway and go up and down."""
     height = 0.62 * 0.5 * (a.person.body.height + b.person.body.height)
     lean = max(0.0, (a.gap - 0.75)) * 25
     for p in (a, b):
@@ -51,7 +51,7 @@ def shake_hands(a: Performer, b: Performer) -> None:
     shakes, size, seconds = a.times(2, 4), a.vary(4, 11), a.span(0.32)
     for p in (a, b):
         side = "l" if p.person.left_handed else "r"
-        # The partner's tempo must not part the hands: true seconds here.
+        # In true seconds, so that different tempos do not separate the hands.
         for count in range(shakes):
             p.pulse(count * seconds, seconds, **{f"elevation_{side}": size})
         p.time += shakes * seconds
@@ -61,7 +61,7 @@ def shake_hands(a: Performer, b: Performer) -> None:
 
 
 def hug(a: Performer, b: Performer) -> None:
-    """Both step up, arms round the other, a pat on the back, and apart again."""
+    """Both step up, arms around each other, a pat on the back, and apart again."""
     step, over = 0.5 * (a.gap - 0.42), a.likes(0.5)
     for p in (a, b):
         high = over == (p is a)
@@ -114,7 +114,7 @@ def push(a: Performer, b: Performer) -> None:
 
 
 def kick_other(a: Performer, b: Performer) -> None:
-    """A kick at the other, who shrinks back."""
+    """A kick at the other, who flinches back."""
     high = a.vary(0.25, 0.7)
     step = max(a.gap - 0.95, 0.0)
     a.go(step, 0.5)
@@ -138,7 +138,7 @@ def kick_other(a: Performer, b: Performer) -> None:
 
 
 def _come_back(a: Performer, b: Performer) -> None:
-    """After a scuffle: whoever stands too far or too near for the next one mends it, half each."""
+    """After a scuffle: both correct a distance that does not suit the next action, half each."""
     wanted = 0.5 * sum(NEAR)
     if not NEAR[0] - 0.1 <= a.gap <= NEAR[1] + 0.15:
         for p in (a, b):
@@ -160,7 +160,7 @@ def walk_towards(a: Performer, b: Performer) -> None:
 
 
 def walk_apart(a: Performer, b: Performer) -> None:
-    """They turn from one another and leave."""
+    """They turn away from each other and leave."""
     far = a.pick(*FAR)
     for p in (a, b):
         p.wait(p.pick(0.0, 0.3))

@@ -1,4 +1,4 @@
-"""Who moves: subjects with their own proportions, tempo, posture and habits."""
+"""Subjects with their own proportions, tempo, posture and habits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from kineme.generate.anatomy import ARM, Body, Controls
 
-# What people do with their hands while doing nothing: hanging, clasped in front, clasped behind, on the hips.
+# Idle hands: hanging, clasped in front, clasped behind, on the hips.
 HANDS = ("hanging", "in front", "behind", "on hips")
 _HANDS_SHARE = (0.55, 0.2, 0.12, 0.13)
 _HANDS_AT = {"in front": (0.02, -0.42, 0.16), "behind": (0.04, -0.42, -0.13), "on hips": (0.2, -0.44, 0.03)}
@@ -20,13 +20,13 @@ class Person:
 
     Attributes:
         body: proportions.
-        left_handed: performs one-handed actions with the left hand, mirrored.
+        left_handed: performs all actions mirrored.
         tempo: factor on durations.
-        energy: 0..1, where this person's movements lie between small and large.
+        energy: 0..1, from small to large movements.
         step_seconds: duration of a gait cycle.
         sway: factor on idle sway.
-        hands: where they are when idle, one of `HANDS`.
-        rest: control → value of the pose that this person stands in, but for the arms.
+        hands: their idle position, one of `HANDS`.
+        rest: control → value of the standing pose, without the arms.
     """
 
     body: Body
@@ -40,7 +40,7 @@ class Person:
 
 
 def draw_person(generator: np.random.Generator) -> Person:
-    """A subject at random: adults of 1.52 to 1.95 m, one in six left-handed."""
+    """A random adult of 1.52 to 1.95 m; one in six is left-handed."""
     g = generator
     body = Body.from_height(
         float(np.clip(g.normal(1.71, 0.1), 1.52, 1.95)),
@@ -72,12 +72,12 @@ def draw_person(generator: np.random.Generator) -> Person:
 
 
 def draw_hands(generator: np.random.Generator) -> str:
-    """One of `HANDS`, as often as people do it."""
+    """One of `HANDS`, with its frequency among people."""
     return HANDS[int(generator.choice(len(HANDS), p=_HANDS_SHARE))]
 
 
 def rest_hands(body: Body, hands: str, generator: np.random.Generator) -> Controls:
-    """The arms' controls of a person who stands with the hands at one of `HANDS`."""
+    """The arms' controls of a person standing with the hands at one of `HANDS`."""
     rest: Controls = {}
     for side in ("r", "l"):
         if hands == "hanging":

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.generate.actions import Action, choose_actions
 from kineme.generate.anatomy import FPS
 from kineme.generate.pairs import FAR, NEAR
@@ -18,12 +18,12 @@ from kineme.typing import Array
 
 BODIES = 2
 SETUP = 1
-SHORTEST_RECORDING = 15.0  # seconds: room for a few actions
+SHORTEST_RECORDING = 15  # seconds, enough for a few actions
 _LONGEST_ACTION = 8.0
 
-# What a random stream is for: the number after the user's in its seed. Never renumber: clips would change.
+# Purpose of a random stream: the number after the user's in its seed. Renumbering would change all clips.
 _PERSON, _HABITS, _EXECUTION, _PROGRAMME, _PLACE, _SITUATION, _GAP, _SENSOR = range(8)
-_RECORDING = 1000  # in place of an action's number in a recording's seeds
+_RECORDING = 1000  # instead of an action's number in a recording's seeds
 
 
 def generate_clips(
@@ -34,22 +34,21 @@ def generate_clips(
     actions: Sequence[str] | None = None,
     seed: int,
 ) -> Iterator[Clip]:
-    """Trimmed clips of every subject, action, repetition and camera, in the order of their names' parts.
+    """Trimmed clips of every subject, action, repetition and camera, nested in this order.
 
     Clips are named as in NTU RGB+D, `S001C002P003R001A004`: camera 2, subject 3, repetition 1, action 4
-    (1-based; the number an action has in `ACTIONS`). Each subject has a partner of its own for two-person
-    actions.
+    (1-based; the action's number in `ACTIONS`). Each subject has its own partner for two-person actions.
 
     Args:
         subjects: number of people.
         repetitions: performances of each action by each subject.
-        cameras: 1-based ids of the cameras that film them, of 1, 2, 3.
+        cameras: 1-based ids of the cameras, of 1, 2, 3.
         actions: names of the actions, in the order of their labels. Default: all of `ACTIONS`.
-        seed: of everything random; a clip depends on it and its own name only.
+        seed: of all randomness; a clip depends only on it and its own name.
 
     Yields:
-        Clips of (T, 2, 25, 3) frames in the camera's frame, metres, layout ntu25, 30 frames a second; the
-        second body is zero where one person acts.
+        Clips of (T, 2, 25, 3) in the camera's coordinates, metres, layout ntu25, 30 frames per second; the
+        second body is zero if one person acts.
 
     Raises:
         KinemeError: a number out of range, an unknown action or camera.
@@ -93,9 +92,9 @@ def generate_recordings(
     actions: Sequence[str] | None = None,
     seed: int,
 ) -> Iterator[Clip]:
-    """Untrimmed recordings: actions one after another with idling in between, each with its interval.
+    """Untrimmed recordings: a sequence of actions with idling in between, each with its interval.
 
-    Every third recording of a subject is one with a partner, where `actions` has actions for two.
+    Every third recording of a subject is with a partner, if `actions` has actions for two.
 
     Args:
         subjects, cameras, actions, seed: as for `generate_clips`.
@@ -103,18 +102,15 @@ def generate_recordings(
         seconds: length of each recording, at least 15.
 
     Yields:
-        Clips without a label whose `intervals` name the actions; otherwise as `generate_clips`. They are
-        named `S001C002P003R001`.
+        Unlabelled clips with `intervals` of the actions, named `S001C002P003R001`; otherwise as
+        `generate_clips`.
 
     Raises:
         KinemeError: as `generate_clips`, or `seconds` is too short.
     """
     chosen = choose_actions(actions)
     _check(subjects, recordings, cameras, seed)
-    if seconds < SHORTEST_RECORDING:
-        raise KinemeError(
-            f"seconds: {seconds:g} is too short for a recording; at least {SHORTEST_RECORDING:g}"
-        )
+    check_between("`seconds`", seconds, SHORTEST_RECORDING)
     return _recordings(subjects, recordings, seconds, cameras, chosen, seed)
 
 
@@ -152,13 +148,11 @@ def _recordings(
 
 
 def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -> None:
-    for name, value in (("subjects", subjects), ("repetitions", repetitions)):
-        if not 1 <= value <= 999:
-            raise KinemeError(f"{name}: {value} is out of range; between 1 and 999 are possible")
-    if seed < 0:
-        raise KinemeError(f"seed: {seed} is negative; choose 0 or more")
+    check_between("`subjects`", subjects, 1, 999)
+    check_between("`repetitions`", repetitions, 1, 999)
+    check_between("`seed`", seed, 0)
     if not cameras or len(set(cameras)) != len(cameras):
-        raise KinemeError("cameras: give at least one, and each only once")
+        raise KinemeError("`cameras`: name at least one, and each only once")
     for camera in cameras:
         get_camera(camera)
 
@@ -168,7 +162,7 @@ def _random(seed: int, *key: int) -> np.random.Generator:
 
 
 def _people(subjects: int, seed: int) -> dict[int, list[Person]]:
-    """Subjects by number, each with a partner, who is nobody else's: splits by subject stay clean."""
+    """Subjects by number, each with an exclusive partner, so that splits by subject do not leak."""
     return {
         number: [draw_person(_random(seed, _PERSON, number, role)) for role in range(BODIES)]
         for number in range(1, subjects + 1)
@@ -176,7 +170,7 @@ def _people(subjects: int, seed: int) -> dict[int, list[Person]]:
 
 
 def _situation(action: Action, seed: int, key: tuple[int, int, int]) -> str:
-    """What a trimmed clip begins in: mostly an action's first choice, in three of ten clips another."""
+    """The situation a trimmed clip starts in: the action's first one in seven of ten clips, else another."""
     usual, *others = action.before
     generator = _random(seed, _SITUATION, *key)
     return others[int(generator.integers(len(others)))] if others and generator.random() < 0.3 else usual
@@ -185,7 +179,7 @@ def _situation(action: Action, seed: int, key: tuple[int, int, int]) -> str:
 def _enter(
     cast: list[Person], situation: str, seed: int, key: tuple[int, int, int]
 ) -> tuple[list[Performer], float]:
-    """Performers in a situation that an action begins in, and the metres between them (0 for one)."""
+    """Performers in their first situation, and the metres between them (0 for one)."""
     gap = 0.0
     if len(cast) == 2:
         gap = float(_random(seed, _GAP, *key).uniform(*(FAR if situation == "far" else NEAR)))
@@ -198,7 +192,7 @@ def _enter(
 
 
 def _act(action: Action, performers: list[Performer], seed: int, subject: int, time: float) -> float:
-    """Has an action performed from `time` seconds on, by everyone's own habits. Returns when it ends."""
+    """Performs an action from `time` seconds on, with everyone's own habits. Returns when it ends."""
     for role, p in enumerate(performers):
         p.habits = _random(seed, _HABITS, subject, action.number, role)
         p.time = time
@@ -207,7 +201,7 @@ def _act(action: Action, performers: list[Performer], seed: int, subject: int, t
 
 
 def _perform(action: Action, performers: list[Performer], seed: int, key: tuple[int, int, int]) -> float:
-    """One action between two moments of idling, cut as people cut clips. Returns the seconds it takes."""
+    """One action between two moments of idling, cut as people would. Returns its duration in seconds."""
     generator = _random(seed, _PROGRAMME, *key)
     for p in performers:
         p.fidget()
@@ -223,7 +217,7 @@ def _programme(
     seed: int,
     key: tuple[int, int, int],
 ) -> list[tuple[int, int, Action]]:
-    """Fills a recording with actions, each of which the one before leaves possible. Frames, end exclusive."""
+    """Fills a recording with actions that fit the previous situation. Frames, end exclusive."""
     generator = _random(seed, _PROGRAMME, *key)
     done: list[tuple[int, int, Action]] = []
     end = 0.0
@@ -242,9 +236,9 @@ def _programme(
 
 
 def _on_stage(performers: list[Performer], gap: float, frames: int, generator: np.random.Generator) -> Array:
-    """(T, m, V, 3) the performance somewhere in the room, facing about -z.
+    """(T, m, V, 3) the performance somewhere in the room, facing roughly -z.
 
-    The origin is on the floor in the room's middle. Pairs stand on a line across the view, face to face.
+    The origin is on the floor in the middle of the room. Pairs stand face to face across the view.
     """
     heading = np.radians(generator.uniform(-25, 25))
     middle = np.array([generator.uniform(-0.5, 0.5), 0.0, generator.uniform(-0.4, 0.4)])
@@ -263,12 +257,12 @@ def _on_stage(performers: list[Performer], gap: float, frames: int, generator: n
 
 
 def _film(room: Array, number: int, generator: np.random.Generator) -> Array:
-    """(T, BODIES, V, 3) float32: what a camera's tracker reports, either body first."""
+    """(T, BODIES, V, 3) float32: the output of a camera's tracker, with either body first."""
     tracked = sense(view(room, get_camera(number)), generator)
     if room.shape[1] == BODIES:
         if generator.random() < 0.5:
             tracked = tracked[:, ::-1]
-        if generator.random() < 0.05:  # tracking was lost and taken up again the other way round
+        if generator.random() < 0.05:  # tracking was lost and resumed with the bodies swapped
             frame = int(generator.integers(len(tracked)))
             tracked = np.concatenate([tracked[:frame], tracked[frame:, ::-1]])
     film = np.zeros((len(room), BODIES, *room.shape[2:]), dtype=np.float32)

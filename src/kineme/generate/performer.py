@@ -1,9 +1,8 @@
-"""How action programs are written: a performer moves controls to targets, at the person's own tempo.
+"""The language of action programs: a performer moves controls to targets, at the person's own tempo.
 
-A movement is a sum of strokes laid over one another (submovements): each carries some controls from where
-they were to a target along a minimum-jerk course, or swings them there and back. What follows what is up to a
-cursor, `Performer.time`, that every stroke pushes on. Rendering is a few matrix products over all frames and
-strokes.
+A movement is a sum of overlapping strokes (submovements): each moves some controls to a target with a
+minimum-jerk profile, or swings them there and back. A cursor, `Performer.time`, orders them; every stroke
+advances it. Rendering is a few matrix products over all frames and strokes.
 """
 
 from __future__ import annotations
@@ -18,31 +17,31 @@ from kineme.generate.kinematics import ease, mirrored, pose
 from kineme.generate.people import Person, draw_hands, rest_hands
 from kineme.typing import Array
 
-# How far controls wander while idle: metres and degrees.
+# Amplitude of controls' drift while idle, in metres and degrees.
 _SWAY = {"shift": 0.012, "push": 0.008, "lean": 0.8, "bend": 0.8, "look": 3.0, "nod": 1.5, "twist": 1.2}
 _SWAY |= {"elevation_r": 1.2, "elevation_l": 1.2, "azimuth_r": 2.5, "azimuth_l": 2.5}
 _SWAY |= {"reach_r": 0.006, "reach_l": 0.006}
 
 
 def both(**controls: float) -> Controls:
-    """The same for the right and left limb: `elevation=-80` → `elevation_r=-80, elevation_l=-80`."""
+    """The same for both limbs: `elevation=-80` → `elevation_r=-80, elevation_l=-80`."""
     return {f"{name}_{side}": value for name, value in controls.items() for side in SIDES}
 
 
 class Performer:
-    """One person on stage, and what it has been told to do so far.
+    """One person on stage, and the strokes so far.
 
     Attributes:
         person: who.
-        time: the cursor, seconds: where the next stroke begins.
-        now: control → value once all strokes so far are done.
-        home: control → value of the pose it comes back to.
-        habits: draws what this person always does alike; set anew before each action.
-        gap: metres to a partner who stands ahead, 0 without one.
+        time: the cursor, in seconds: where the next stroke begins.
+        now: control → value after all strokes so far.
+        home: control → value of the pose to return to.
+        habits: random generator of what this person always does alike; set before each action.
+        gap: metres to a partner ahead, 0 without one.
     """
 
     def __init__(self, person: Person, execution: np.random.Generator, gap: float = 0.0) -> None:
-        """At home and idle; `execution` draws what differs from one performance to the next."""
+        """At home and idle; `execution` draws what differs between performances."""
         self.person = person
         self.execution = execution
         self.habits = execution
@@ -59,7 +58,7 @@ class Performer:
         self.now = dict(standing)
 
     def _stand(self) -> Controls:
-        """How this person stands today: nobody does so the same way twice."""
+        """This person's standing pose, a little different each time."""
         g, person = self.execution, self.person
         hands = person.hands if g.random() < 0.65 else draw_hands(g)
         home = dict.fromkeys(CONTROLS, 0.0) | person.rest | rest_hands(person.body, hands, g)
@@ -72,47 +71,47 @@ class Performer:
         return home
 
     def _sit(self) -> Controls:
-        """How it sits: on a chair behind the feet, the hands on the thighs."""
+        """The seated pose: on a chair behind the feet, the hands on the thighs."""
         g = self.execution
         seat = {"drop": g.uniform(0.4, 0.48), "push": g.uniform(-0.4, -0.33), "tilt": g.uniform(-12, -2)}
         hands = (self.hand(side, g.uniform(0.05, 0.18), -0.4, g.uniform(0.2, 0.33)) for side in "rl")
         return {name: float(value) for name, value in seat.items()} | next(hands) | next(hands)
 
     def settle(self, situation: str) -> None:
-        """From now on at home in a situation, `standing` or `seated`; moves nothing."""
+        """Makes the pose of a situation, `standing` or `seated`, the one to return to; moves nothing."""
         self.home = self._homes[situation]
 
     def begin(self, situation: str) -> None:
-        """Is in a situation from the first frame on."""
+        """Starts in a situation."""
         self.settle(situation)
         self.start, self.now = dict(self.home), dict(self.home)
 
     # Choices
 
     def pick(self, low: float, high: float) -> float:
-        """A value of this person's liking between two, a little different each time."""
+        """This person's usual value between two, a little different each time."""
         return low + (high - low) * float(
             np.clip(self.habits.random() + self.execution.normal(0, 0.15), 0, 1)
         )
 
     def vary(self, small: float, large: float) -> float:
-        """As `pick`; energetic people tend to the second value."""
+        """As `pick`, but energetic people tend to the second value."""
         mixed = 0.5 * self.person.energy + 0.5 * self.habits.random() + self.execution.normal(0, 0.12)
         return small + (large - small) * float(np.clip(mixed, 0, 1))
 
     def times(self, fewest: int, most: int) -> int:
-        """How often something is repeated, anew each time."""
+        """A random number of repetitions."""
         return int(self.execution.integers(fewest, most + 1))
 
     def likes(self, share: float) -> bool:
-        """Whether this person has a habit that `share` of people have; one in ten times it is otherwise."""
+        """Whether this person has a habit that `share` of people have; inverted one time in ten."""
         habit, whim = self.habits.random() < share, self.execution.random() < 0.1
         return bool(habit ^ whim)
 
     # Targets
 
     def hand(self, side: str, out: float, up: float, ahead: float, swivel: float = 25.0) -> Controls:
-        """Controls that bring a hand to a point of the chest's frame (see `Body.reach_for`), slightly off."""
+        """Controls that bring a hand near a point of the chest's frame, see `Body.reach_for`."""
         miss = self.execution.normal(0, 0.012, 3)
         azimuth, elevation, reach = self.person.body.reach_for(out + miss[0], up + miss[1], ahead + miss[2])
         return {
@@ -123,17 +122,17 @@ class Performer:
         }
 
     def at_rest(self, *names: str) -> Controls:
-        """Controls back at this person's idle pose; without names all but the path."""
+        """Controls of this person's idle pose; without names, all but the path."""
         return {name: self.home[name] for name in names or CONTROLS[3:]}
 
     def arms_at_rest(self, sides: str = "rl") -> Controls:
-        """The arms' controls at the idle pose."""
+        """The arms' controls of the idle pose."""
         return self.at_rest(*(f"{name}_{side}" for side in sides for name in ARM))
 
     # Strokes
 
     def span(self, seconds: float) -> float:
-        """How long this person takes, this time, for what takes others `seconds`."""
+        """Time this person takes, this time, for what takes others `seconds`."""
         return seconds * self.person.tempo * float(np.exp(self.execution.normal(0, 0.12)))
 
     def wait(self, seconds: float) -> None:
@@ -141,7 +140,7 @@ class Performer:
         self.time += self.span(seconds)
 
     def move(self, seconds: float, **targets: float) -> None:
-        """Carries controls to targets, and the cursor to the end."""
+        """Moves controls to targets, and the cursor to the end."""
         self.time += self.along(0.0, seconds, **targets)
 
     def along(self, delay: float, seconds: float, **targets: float) -> float:
@@ -154,21 +153,21 @@ class Performer:
         return seconds
 
     def swing(self, seconds: float, cycles: float, **amplitudes: float) -> None:
-        """Swings controls about where they are, `cycles` whole or half times, and ends there."""
+        """Swings controls around their values, for `cycles` whole or half cycles, and ends there."""
         self.time += self.swing_along(seconds, cycles, **amplitudes)
 
     def swing_along(self, seconds: float, cycles: float, **amplitudes: float) -> float:
-        """As `swing`, with the cursor staying. Returns the true duration."""
+        """As `swing`, but the cursor stays. Returns the true duration."""
         seconds = self.span(seconds)
         self._swings.append((self.time, seconds, cycles, amplitudes))
         return seconds
 
     def pulse(self, delay: float, seconds: float, **peaks: float) -> None:
-        """Out and back once, `delay` seconds after the cursor, which stays. Seconds are true ones."""
+        """Out and back once, `delay` seconds after the cursor, which stays. In true seconds."""
         self._pulses.append((self.time + delay, seconds, peaks))
 
     def hop(self, height: float) -> float:
-        """Flies: a parabola under gravity from the cursor on, which stays. Returns its duration."""
+        """Jumps from the cursor on, which stays: a parabola under gravity. Returns its duration."""
         seconds = 2.0 * float(np.sqrt(2.0 * height * self.person.body.scale / 9.81))
         self._hops.append((self.time, seconds, height))
         return seconds
@@ -182,7 +181,7 @@ class Performer:
         self.move(seconds, yaw=self.now["yaw"] + degrees)
 
     def go(self, metres: float, seconds: float) -> None:
-        """Walks straight on (or, negative, backwards), swinging the arms with the steps."""
+        """Walks straight ahead (backwards if negative), swinging the arms with the steps."""
         heading = np.radians(self.now["yaw"])
         begin, far = self.time, abs(metres) > 0.8
         if far:
@@ -193,8 +192,8 @@ class Performer:
             ahead=self.now["ahead"] + metres * float(np.cos(heading)),
         )
         if far:
-            # A foot is farthest ahead of the body a quarter of a gait cycle after the other's mid-stance; the
-            # right foot's is at whole cycles. The arm of the other side goes with it.
+            # A foot is farthest ahead a quarter of a gait cycle after the other's mid-stance, which for the
+            # right foot is at whole cycles. The opposite arm swings with it.
             half = 0.5 * self.person.step_seconds
             first, halves = np.ceil(begin / half), np.floor((self.time - begin) / half)
             arms = self.vary(8, 26) * (-1) ** int(first)
@@ -203,7 +202,7 @@ class Performer:
             self.along(0.0, 0.6, **self.arms_at_rest())
 
     def fidget(self) -> None:
-        """What people may do while they wait: look aside, shift their weight. The cursor stays."""
+        """Idle movements: looking aside, shifting weight. The cursor stays."""
         g = self.execution
         if g.random() < 0.4:
             look = float(g.uniform(-45, 45))
@@ -239,7 +238,7 @@ class Performer:
         return mirrored(joints) if self.person.left_handed else joints
 
     def _sway(self, time: Array) -> Array:
-        """(T, K) what never stops: breathing, balance, a wandering look."""
+        """(T, K) permanent movements: breathing, balance, a wandering gaze."""
         g, names = self.execution, list(_SWAY)
         slow, quick = g.uniform(0.08, 0.25, len(names)), g.uniform(0.25, 0.6, len(names))
         phase = g.uniform(0, 2 * np.pi, (2, len(names)))
@@ -258,7 +257,7 @@ def _columns(strokes: Sequence[tuple[Any, ...]], count: int) -> Array:
 
 
 def _weights(strokes: Sequence[tuple[Any, ...]]) -> Array:
-    """(strokes, K) from the controls that each stroke ends with."""
+    """(strokes, K) from the controls at the end of each stroke."""
     weights = np.zeros((len(strokes), len(CONTROLS)))
     for row, (*_, changes) in enumerate(strokes):
         for name, value in changes.items():

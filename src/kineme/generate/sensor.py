@@ -1,4 +1,4 @@
-"""What a depth camera makes of a performance: its point of view, jitter, and joints it loses."""
+"""The depth camera: its point of view, jitter, and lost joints."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kineme.typing import Array
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a camera stands.
+    """Position of a camera.
 
     Attributes:
-        yaw: degrees round the room's middle; 0 is where people look to, positive to their right.
-        distance: metres from the room's middle.
+        yaw: degrees around the middle of the room; 0 is in front of people, positive to their right.
+        distance: metres from the middle of the room.
         height: metres above the floor.
     """
 
@@ -26,9 +26,9 @@ class Camera:
     height: float
 
 
-# As NTU RGB+D has them: three cameras at one time, 45 degrees apart (Shahroudy et al., CVPR 2016).
+# As in NTU RGB+D: three simultaneous cameras, 45 degrees apart (Shahroudy et al., CVPR 2016).
 CAMERAS = {1: Camera(-45.0, 3.4, 1.35), 2: Camera(0.0, 3.1, 1.05), 3: Camera(45.0, 3.7, 0.85)}
-_AIM = 0.85  # metres above the floor of the point that all cameras look at
+_AIM = 0.85  # metres above the floor, where all cameras look
 
 _JOINT = {name: index for index, name in enumerate(LAYOUT.joints)}
 # Metres of jitter: the trunk is steady, hands and feet are not.
@@ -46,7 +46,7 @@ _JITTER = 0.0035 * np.array(
     [max((factor for part, factor in _STEADY.items() if part in name), default=0.7) for name in LAYOUT.joints]
 )
 _TRUNK = [_JOINT[name] for name in ("spine_base", "spine_mid", "spine_shoulder")]
-# Joints that get lost together, the far end of a limb with what hangs on it.
+# Joints that are lost together: a joint with the rest of its limb.
 _GROUPS = [
     [_JOINT[f"{side}_{part}"] for part in parts]
     for side in ("left", "right")
@@ -68,14 +68,14 @@ def get_camera(number: int) -> Camera:
         KinemeError: there is no such camera.
     """
     if number not in CAMERAS:
-        raise KinemeError(f"cameras: there is no camera {number}; there are {', '.join(map(str, CAMERAS))}")
+        raise KinemeError(f"`cameras`: there is no camera {number}; there are {', '.join(map(str, CAMERAS))}")
     return CAMERAS[number]
 
 
 def view(room: Array, camera: Camera) -> Array:
-    """(..., 3) points of the room (origin on the floor in its middle) in the camera's frame.
+    """(..., 3) points of the room (origin on the floor in its middle) in the camera's coordinates.
 
-    The frame is Kinect v2's: metres, y up, z away from the camera, x to the right of people who face it.
+    These are Kinect v2's: metres, y up, z away from the camera, x to the right of people who face it.
     """
     yaw, tilt = np.radians(camera.yaw), np.arctan2(_AIM - camera.height, camera.distance)
     around = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
@@ -87,10 +87,10 @@ def view(room: Array, camera: Camera) -> Array:
 
 
 def sense(joints: Array, generator: np.random.Generator) -> Array:
-    """Tracked joints of true ones, both (T, M, V, 3) in the camera's frame.
+    """True joints → tracked joints, both (T, M, V, 3) in the camera's coordinates.
 
     Jitter is half correlated over about five frames, half white; joints hidden behind a trunk jitter three
-    times as much and get lost six times as often. A lost joint stays where it was seen last or is found in a
+    times as much and are lost six times as often. A lost joint stays where it was last seen or is found in a
     wrong place.
     """
     frames, bodies = joints.shape[:2]
@@ -105,7 +105,7 @@ def sense(joints: Array, generator: np.random.Generator) -> Array:
 
 
 def _hidden(joints: Array) -> Array:
-    """(T, M, V) whether the trunk of any body is between the joint and the camera."""
+    """(T, M, V) whether any body's trunk is between the joint and the camera."""
     trunk = joints[:, :, _TRUNK].mean(axis=2)  # (T, M, 3)
     base, top = joints[:, :, _TRUNK[0], 1], joints[:, :, _TRUNK[-1], 1]
     hidden = np.zeros(joints.shape[:3], dtype=bool)
@@ -121,7 +121,7 @@ def _hidden(joints: Array) -> Array:
 
 
 def _lose_joints(tracked: Array, hidden: Array, generator: np.random.Generator) -> None:
-    """Loses groups of joints of one body (T, V, 3) for spells of 3 to 25 frames, in place."""
+    """Loses groups of joints of one body (T, V, 3) for 3 to 25 frames at a time, in place."""
     frames = len(tracked)
     share_hidden = hidden.mean(axis=0)
     rate = np.array([0.03 + 0.2 * share_hidden[group[0]] for group in _GROUPS]) / len(_GROUPS)

@@ -1,8 +1,7 @@
-"""What one person does. Written for right-handers; left-handers are mirrored afterwards.
+"""Actions of one person, written for right-handers; left-handers are mirrored afterwards.
 
-Lengths are metres of a person 1.75 m tall in the frame of the chest, angles degrees. `vary(small, large)` is
-where this person's way of doing it lies between two values, `pick` the same without regard to how energetic
-it is.
+Lengths are in metres for a person 1.75 m tall in the chest's frame, angles in degrees. `vary(small, large)`
+is this person's value between two, `pick` the same regardless of the person's energy.
 """
 
 from __future__ import annotations
@@ -123,7 +122,7 @@ AWAY: Controls = {"azimuth_r": 75.0, "elevation_r": -60.0, "reach_r": 0.93, "swi
 
 
 def kick(p: Performer) -> None:
-    """The weight onto one leg, the other swings forward."""
+    """The weight shifts to one leg, the other swings forward."""
     for _ in range(p.times(1, 2)):
         high, far = p.vary(0.2, 0.75), p.vary(0.45, 0.7)
         p.along(0.0, 0.4, shift=-0.08, lean=-3)
@@ -162,7 +161,7 @@ _SWUNG_BACK: Controls = {"azimuth_r": 12.0, "elevation_r": -138.0, "reach_r": 0.
 
 
 def throw(p: Performer) -> None:
-    """The hand goes back and flings something forward, over the shoulder or from below."""
+    """The hand goes back and throws something forward, overarm or underarm."""
     overarm = p.likes(0.65)
     back = p.hand("r", 0.42, p.pick(0.05, 0.25), -0.12, swivel=0) if overarm else _SWUNG_BACK
     front = (
@@ -185,7 +184,7 @@ def throw(p: Performer) -> None:
 
 
 def bow(p: Performer) -> None:
-    """The trunk inclines and comes back; the arms hang or lie on the thighs."""
+    """The trunk bends and comes back; the arms hang or rest on the thighs."""
     deep, seconds = p.vary(25, 62), p.pick(0.7, 1.1)
     hang = 0.85 * deep if p.likes(0.5) else 0.25 * deep
     arms = {f"elevation_{side}": p.home[f"elevation_{side}"] + hang for side in "rl"}
@@ -215,7 +214,7 @@ def stretch(p: Performer) -> None:
 
 
 def walk_in_place(p: Performer) -> None:
-    """Knees up by turns, the arms swinging against them."""
+    """Knees up in turn, the arms swinging against them."""
     period, high, arms = p.person.step_seconds * p.pick(0.85, 1.1), p.vary(0.08, 0.3), p.vary(8, 32)
     steps = 2 * p.times(2, 4)
     p.along(0.0, 0.5, **both(azimuth=10, elevation=-80, reach=p.vary(0.96, 0.75), swivel=20))
@@ -269,7 +268,7 @@ def touch_head(p: Performer) -> None:
 
 
 def check_watch(p: Performer) -> None:
-    """The other forearm comes up in front, the head bows to it."""
+    """The left forearm comes up in front, the head bows to it."""
     p.along(0.15, 0.5, nod=p.pick(18, 38), look=p.pick(0, 14))
     up = p.pick(-0.25, -0.06)
     p.move(

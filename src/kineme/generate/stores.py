@@ -1,8 +1,8 @@
-"""From the generator into a clip store."""
+"""Generated clips → clip store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from kineme.generate.actions import choose_actions
 from kineme.generate.anatomy import FPS, LAYOUT
 from kineme.generate.performances import BODIES, generate_clips, generate_recordings
 from kineme.preprocessing import parse_preprocessing
+from kineme.progress import Progress, silent
 
 
 def generate_store(
@@ -26,19 +27,18 @@ def generate_store(
     preprocessing: str = "plain",
     seed: int = 0,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> ClipStore:
     """Generates clips, or untrimmed recordings, preprocesses them and stores them.
 
     Args:
         path: directory of the new store.
         subjects, cameras, actions, seed: see `generate_clips`.
-        repetitions: performances of each action by each subject; where untrimmed, recordings of each subject.
-        untrimmed: recordings of `seconds` seconds with labelled intervals, in place of one clip an action.
-        preprocessing: such as `plain` or `plain(facing=True)`; where untrimmed one that keeps
-            frames in their places.
-        overwrite: replace a store that is there already.
-        progress: called with the clips done and the clips in all, after each clip.
+        repetitions: performances of each action by each subject; if untrimmed, recordings of each subject.
+        untrimmed: recordings of `seconds` seconds with labelled intervals, instead of one clip per action.
+        preprocessing: such as `plain` or `plain(facing=True)`; if untrimmed, one that keeps frames in place.
+        overwrite: replace an existing store.
+        progress: called after each clip with clips done and in all.
 
     Raises:
         KinemeError: see `generate_clips` and `StoreWriter`; or the preprocessing is unknown, or moves the
@@ -73,6 +73,5 @@ def generate_store(
     with StoreWriter(path, manifest, BODIES, overwrite=overwrite) as writer:
         for done, clip in enumerate(clips, start=1):
             writer.add(replace(clip, xyz=preprocess(clip.xyz, LAYOUT)))
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
     return ClipStore(path)

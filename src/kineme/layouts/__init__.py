@@ -1,8 +1,7 @@
-"""Joint layouts as data: which joints a skeleton has, how they hang together, which mirror each other.
+"""Joint layouts as data: the joints of a skeleton, their tree, and which mirror each other.
 
-Nothing else in the code knows that there are 25 joints, or that joint 20 is the centre. Built-in layouts
-are `ntu25` (Kinect v2), `kinect20` (Kinect v1), `coco17`, `openpose25` and `mediapipe33`; a user's own
-comes from a small YAML or JSON file:
+Built in are `ntu25` (Kinect v2), `kinect20` (Kinect v1), `coco17`, `openpose25` and `mediapipe33`. Others are
+small YAML or JSON files:
 
     name: stick5
     joints:  [hip, neck, head, left_hand, right_hand]
@@ -28,7 +27,7 @@ import yaml
 from kineme.errors import KinemeError
 from kineme.typing import Array
 
-MAX_JOINTS = 1024  # a file that claims more is damaged or hostile, and V × V arrays are made from it
+MAX_JOINTS = 1024  # a file that claims more is damaged or hostile, and V × V arrays depend on it
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,18 @@ class Layout:
     """A tree of named joints.
 
     Attributes:
-        name: how stores and checkpoints call it.
+        name: in stores and checkpoints.
         joints: joint names, in the order of the V axis.
         parents: index of each joint's parent, -1 for the root.
         mirrored: (left, right) pairs of joint indices.
-        centre: the joint from which the graph's hop distances are counted.
-        origin: joints whose mean is the body's origin (the pelvis, where the layout has one).
-        facing: (left, right) joints of the shoulder line; None where a layout has no such pair.
+        centre: the joint from which the graph's hop distances count.
+        origin: joints whose mean is the body's origin (the pelvis, where there is one).
+        facing: (left, right) joints of the shoulder line; None without such a pair.
+
+    >>> joints = ["hip", "neck", "left_hand", "right_hand"]
+    >>> stick = Layout.from_names("stick", joints, [None, "hip", "neck", "neck"])
+    >>> stick.parents, stick.bones, stick.mirrored
+    ((-1, 0, 1, 1), [(1, 0), (2, 1), (3, 1)], ((2, 3),))
     """
 
     name: str
@@ -57,13 +61,13 @@ class Layout:
         count = len(self.joints)
         where = f"layout {self.name!r}"
         if not 2 <= count <= MAX_JOINTS:
-            raise KinemeError(f"{where}: has {count} joints; between 2 and {MAX_JOINTS} are possible")
+            raise KinemeError(f"{where}: has {count} joints; it needs between 2 and {MAX_JOINTS}")
         if len(set(self.joints)) != count:
             twice = sorted({j for j in self.joints if self.joints.count(j) > 1})
-            raise KinemeError(f"{where}: joint names occur twice: {', '.join(twice)}")
+            raise KinemeError(f"{where}: duplicate joint names: {', '.join(twice)}")
         if len(self.parents) != count:
             raise KinemeError(
-                f"{where}: {count} joints but {len(self.parents)} parents; give one parent a joint"
+                f"{where}: {count} joints but {len(self.parents)} parents; give each joint one parent"
             )
         if sum(p == -1 for p in self.parents) != 1:
             raise KinemeError(f"{where}: exactly one joint must be the root (parent null or -1)")
@@ -72,7 +76,7 @@ class Layout:
         self._check_indices("centre, origin, facing", [self.centre, *self.origin, *(self.facing or ())])
         paired = [j for pair in self.mirrored for j in pair]
         if len(set(paired)) != len(paired):
-            raise KinemeError(f"{where}: a joint stands in two mirrored pairs")
+            raise KinemeError(f"{where}: a joint is in two mirrored pairs")
         if not self.origin:
             raise KinemeError(f"{where}: 'origin' names no joint")
         for joint in range(count):
@@ -80,13 +84,13 @@ class Layout:
             while at != -1:
                 at, steps = self.parents[at], steps + 1
                 if steps > count:
-                    raise KinemeError(f"{where}: the parents of {self.joints[joint]!r} form a circle")
+                    raise KinemeError(f"{where}: the parents of {self.joints[joint]!r} form a cycle")
 
     def _check_indices(self, what: str, indices: Sequence[int]) -> None:
         for index in indices:
             if not 0 <= index < len(self.joints):
                 raise KinemeError(
-                    f"layout {self.name!r}: {what} name joint {index}, there are {len(self.joints)}"
+                    f"layout {self.name!r}: {what}: there is no joint {index} among {len(self.joints)}"
                 )
 
     @property
@@ -132,13 +136,13 @@ class Layout:
         origin: Sequence[str | int] | None = None,
         facing: Sequence[str | int] | None = None,
     ) -> Layout:
-        """A layout from joint names and parents; all else can be left to its default.
+        """A layout from joint names and parents.
 
-        Mirrored pairs are found from names that differ only in left/right (`left_knee`, `KneeRight`,
-        `l_knee`, `lknee`), and the facing pair from shoulders, else hips, among them.
+        By default mirrored pairs are names that differ only in left/right (`left_knee`, `KneeRight`,
+        `l_knee`, `lknee`), and the facing pair is their shoulders, else their hips.
 
         Raises:
-            KinemeError: a name that is no joint, no or several roots, a circle.
+            KinemeError: an unknown joint name, no root or several, a cycle.
         """
         joints = tuple(str(j) for j in joints)
 
@@ -174,7 +178,7 @@ class Layout:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "layout") -> Layout:
-        """The inverse of `to_dict`; also what a layout file holds. `where` names the file in errors."""
+        """The inverse of `to_dict`; also reads what a layout file holds. `where` names the file in errors."""
         known = {"name", "joints", "parents", "mirrored", "centre", "origin", "facing"}
         if not isinstance(data, Mapping) or not {"name", "joints", "parents"} <= set(data):
             raise KinemeError(f"{where}: a layout needs 'name', 'joints' and 'parents'")
@@ -188,10 +192,10 @@ class Layout:
 
     @classmethod
     def from_file(cls, path: str | Path) -> Layout:
-        """Reads a layout file (YAML or JSON; see the module's head).
+        """Reads a layout file (YAML or JSON, see the module docstring).
 
         Raises:
-            KinemeError: the file is missing, is no YAML, or describes no tree.
+            KinemeError: the file is missing, is not YAML, or does not describe a tree.
         """
         try:
             data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -202,7 +206,7 @@ class Layout:
         return cls.from_dict(data, where=str(path))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers, by index: what manifests and checkpoints carry."""
+        """Plain containers with joint indices, for manifests and checkpoints."""
         return {
             "name": self.name,
             "joints": list(self.joints),
@@ -215,14 +219,14 @@ class Layout:
 
 
 def joint_words(joint: str) -> list[str]:
-    """'ShoulderLeft', 'left_shoulder' and 'l_shoulder' → their lower-case words, sides spelt out."""
+    """The lower-case words of a joint name, sides spelt out: 'ShoulderL' → ['shoulder', 'left']."""
     words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", joint)]
     sides = {"l": "left", "r": "right"}
     return [sides.get(word, word) for word in words]
 
 
 def canonical_joint(joint: str) -> frozenset[str]:
-    """A spelling-independent key: the joint's set of words ('ShoulderLeft' equals 'left_shoulder')."""
+    """A spelling-independent key: the same for 'ShoulderLeft', 'left_shoulder' and 'l_shoulder'."""
     return frozenset(joint_words(joint))
 
 
@@ -243,7 +247,7 @@ def _mirrored_by_name(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
 
 
 def _facing_by_name(joints: tuple[str, ...], mirrored: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
-    # In motion capture a joint is the end of the bone that names it: a collar bone ends in the shoulder.
+    # In motion capture a joint is the end of the bone it is named after: a clavicle ends in the shoulder.
     for part in ("shoulder", "clavicle", "humerus", "hip", "femur"):
         for left, right in mirrored:
             if part in joints[left].lower():
@@ -254,9 +258,9 @@ def _facing_by_name(joints: tuple[str, ...], mirrored: Sequence[tuple[int, int]]
 def spatial_partitions(layout: Layout) -> Array:
     """The (3, V, V) adjacency of ST-GCN's spatial configuration, as AimCLR's program builds it.
 
-    Â is the adjacency with self-loops divided by its column sums. Subset 0 is its diagonal; of the bones,
-    subset 2 holds those that lead away from the centre, dist(v) < dist(w), subset 1 the others. Distances are
-    known up to one hop only (0, 1, infinite), so beyond the centre's neighbours every bone is in subset 1.
+    Â is the adjacency with self-loops divided by its column sums. Subset 0 is its diagonal; subset 2 has the
+    bones that lead away from the centre, dist(v) < dist(w), and subset 1 the others. Distances are computed
+    up to one hop only (0, 1, infinite), so all bones beyond the centre's neighbours are in subset 1.
     (Yan et al., AAAI 2018, section 3.3.)
     """
     count = layout.num_joints
@@ -326,26 +330,29 @@ LAYOUTS: Mapping[str, Layout] = _builtin()
 
 
 def get_layout(name_or_path: str | Path) -> Layout:
-    """A built-in layout by name, or a user's own by the path of its file.
+    """A built-in layout by name, or one from a layout file.
 
     Raises:
         KinemeError: neither a built-in name nor a readable layout file.
+
+    >>> layout = get_layout("coco17")
+    >>> layout.joints[5:7], layout.mirror.tolist()
+    (('left_shoulder', 'right_shoulder'), [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
     """
     if str(name_or_path) in LAYOUTS:
         return LAYOUTS[str(name_or_path)]
     if Path(name_or_path).is_file():
         return Layout.from_file(name_or_path)
     raise KinemeError(
-        f"{name_or_path}: no such layout; built in are {', '.join(LAYOUTS)}; or give a layout file"
+        f"{name_or_path}: no such layout; built in are {', '.join(LAYOUTS)}; or pass a layout file"
     )
 
 
 def match_layout(joints: Sequence[str], parents: Sequence[int], name: str) -> tuple[Layout, Array]:
-    """The layout of named joints and the order that brings them into it.
+    """The layout of named joints, and the order that brings them into it: `xyz[..., order, :]`.
 
-    Where the names are those of a built-in layout in any order and spelling ('ShoulderLeft',
-    'left_shoulder'), that layout is taken and `order` re-orders the V axis: `xyz[..., order, :]`. Otherwise a
-    layout called `name` is made from them as they stand.
+    It is a built-in layout if that has the same names, in any order and spelling ('ShoulderLeft',
+    'left_shoulder'), else a new one called `name`.
     """
     given = [canonical_joint(joint) for joint in joints]
     for layout in LAYOUTS.values():

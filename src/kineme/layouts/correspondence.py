@@ -1,13 +1,13 @@
-"""How the joints of one layout are found in another: by what they are called.
+"""Finds the joints of one layout among those of another, by their names.
 
-A name is read as a point of the body ('ShoulderLeft', 'l_shoulder' and Vicon's 'lclavicle' are all the left
-shoulder). A point that the other layout has no joint for is placed between or beyond joints that it has: the
-middle of the spine half-way from pelvis to neck, a hand some way beyond the wrist. Vicon's names (AMC/ASF)
-are those of bones, and the point is where the bone ends: 'lfemur' is the knee. Names that say nothing, or
-something else than meant, are settled by a joint map, a small YAML file:
+A name stands for a point of the body: 'ShoulderLeft', 'l_shoulder' and Vicon's 'lclavicle' are all the left
+shoulder. A point without a joint of its own is placed between or beyond other joints: the middle of the spine
+half-way from pelvis to neck, a hand some way beyond the wrist. Vicon's names (AMC/ASF) are bones, and the
+point is where the bone ends: 'lfemur' is the knee. A joint map, a small YAML file, overrides names that are
+unknown or misleading:
 
-    head: top_of_helmet             # joint of the layout that is wanted: joint of the layout that is there,
-    spine: [pelvis, shoulder_mid]   # or several, whose mean is taken
+    head: top_of_helmet             # target joint: source joint,
+    spine: [pelvis, shoulder_mid]   # or the mean of several
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kineme.typing import Array
 
 JointMap = Mapping[str, Sequence[str]]
 
-# Point → its names, without blanks and hyphens, and without the side.
+# Point → its names, without spaces, hyphens and side.
 _MIDDLE = {
     "pelvis": "pelvis hips hip hipcenter hipcentre midhip spinebase root",
     "lower spine": "spine spine1 lowerback",
@@ -71,8 +71,8 @@ _POINTS = {
 }
 _OTHERWISE = {("openpose25", "neck"): "neck base"}  # the middle of the shoulders; others' necks are higher
 
-# Point → ways to place it, the best first; '~' is the side of the point itself. The shares are those of
-# Kinect and Vicon skeletons; a negative one places the point beyond the other joint.
+# Point → ways to place it, the best first; '~' is its own side. Shares are from Kinect and Vicon skeletons; a
+# negative one places the point beyond the other joint.
 _PLACES: dict[str, list[dict[str, float]]] = {
     "pelvis": [{"left hip": 0.5, "right hip": 0.5}],
     "lower spine": [{"pelvis": 0.8, "neck base": 0.2}],
@@ -116,7 +116,7 @@ _WAYS = {
 
 
 def anatomical_point(joint: str, layout: str = "") -> str | None:
-    """The point of the body that a joint's name means in a layout, such as `left knee`; None if unknown."""
+    """The point of the body that a joint's name stands for, such as `left knee`; None if unknown."""
     if (layout, joint) in _OTHERWISE:
         return _OTHERWISE[layout, joint]
     words = joint_words(joint)
@@ -136,15 +136,15 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
     """Weights that place the joints of one layout among those of another: `weights @ xyz`, xyz (..., V, C).
 
     Args:
-        source: the layout that there is.
-        target: the layout that is wanted.
-        joint_map: joint of `target` → joints of `source` whose mean it is; goes before the names.
+        source: layout of the given joints.
+        target: layout of the wanted joints.
+        joint_map: joint of `target` → joints of `source` whose mean it is; overrides the names.
 
     Returns:
         (V of the target, V of the source) float32; each row sums to 1.
 
     Raises:
-        KinemeError: a joint of the target cannot be placed, or the map names a joint that there is not.
+        KinemeError: a joint of the target cannot be placed, or the map names an unknown joint.
     """
     joint_map = joint_map or {}
     _check(joint_map, source, target)
@@ -170,18 +170,17 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
             row[source.joints.index(name)] = share
     if lost:
         raise KinemeError(
-            f"layout {source.name!r} has no joints from which these of {target.name!r} could be placed: "
-            f"{', '.join(lost)}; name them in a joint map, a line each such as "
-            f"`{lost[0]}: {source.joints[0]}`, and pass --joint-map FILE"
+            f"layout {source.name!r} has no joints to place these of {target.name!r}: {', '.join(lost)}; "
+            f"set `joint_map` to a file with a line for each, such as `{lost[0]}: {source.joints[0]}`"
         )
     return weights
 
 
 def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
-    """Reads a joint map (see the module's head).
+    """Reads a joint map (see the module docstring).
 
     Raises:
-        KinemeError: the file is missing, is no YAML, or does not map names to names.
+        KinemeError: the file is missing, is not YAML, or does not map names to names.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -197,7 +196,7 @@ def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
                 f"{path}: {joint}: is {sources!r}; it must be a joint's name or a list of names"
             )
         if len(set(listed)) != len(listed):
-            raise KinemeError(f"{path}: {joint}: names a joint twice")
+            raise KinemeError(f"{path}: {joint}: lists a joint twice")
         found[joint] = tuple(listed)
     return found
 
@@ -207,15 +206,15 @@ def _check(joint_map: JointMap, source: Layout, target: Layout) -> None:
         for name, layout in ((joint, target), *((each, source) for each in sources)):
             if name not in layout.joints:
                 raise KinemeError(
-                    f"joint map: layout {layout.name!r} has no joint {name!r}; "
-                    f"it has {', '.join(layout.joints)}"
+                    f"joint map: layout {layout.name!r} has no joint {name!r}; its joints are "
+                    f"{', '.join(layout.joints)}"
                 )
 
 
 def _placed(point: str, points: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:
-    """Joints of the source and their shares that make up a point; None where there is no way to it.
+    """Joints of the source and their shares that make up a point; None if they do not determine it.
 
-    `asked` are the points for whose sake this one is wanted: they cannot be of help.
+    `asked` are the points that are being placed by way of this one: using them would be circular.
     """
     if point in points:
         return {points[point]: 1.0}

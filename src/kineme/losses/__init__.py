@@ -1,4 +1,4 @@
-"""Losses: pure functions of embeddings, one file a family."""
+"""Losses: pure functions of embeddings, one file per family."""
 
 from kineme.losses.contrast import (
     batch_logits,

@@ -1,4 +1,4 @@
-"""Losses of contrastive methods: InfoNCE, its mined form, and the divergence of two distributions."""
+"""Contrastive losses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from torch import Tensor
 
 
 def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
-    """Similarities of unit queries (N, D) to their own key and to the queue (K, D): (N, 1 + K) in float32."""
+    """Similarities of unit queries (N, D) to their own key and to the queue (K, D): (N, 1 + K) in float32.
+
+    >>> query, queue = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
+    >>> contrast_logits(query, query, queue, temperature=0.1)
+    tensor([[ 10.,   0., -10.]])
+    """
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.float(), key.float()
         own = (query * key).sum(dim=1, keepdim=True)
@@ -17,9 +22,14 @@ def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: floa
 
 
 def batch_logits(query: Tensor, key: Tensor, temperature: float) -> Tensor:
-    """Similarities of unit queries (N, D) to their own key (N, D) and to the others of the batch, in float32.
+    """Similarities of unit queries (N, D) to their own key and to the batch's other keys (N, D), in float32.
 
-    Those of all processes count, so a row of the result has as many entries as the whole batch has clips.
+    The batch is that of all processes: a row of the result has one entry per clip in it.
+
+    >>> batch_logits(torch.eye(3), torch.eye(3), temperature=0.5)
+    tensor([[2., 0., 0.],
+            [2., 0., 0.],
+            [2., 0., 0.]])
     """
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.float(), key.float()
@@ -33,23 +43,35 @@ def batch_logits(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 
 
 def info_nce(logits: Tensor) -> Tensor:
-    """Cross-entropy of the positive, which stands first in each row (N, 1 + K)."""
+    """InfoNCE: cross-entropy of the positive, the first entry of each row (N, 1 + K).
+
+    >>> info_nce(torch.tensor([[2.0, 0.0, 0.0]]))  # log(1 + 2·exp(-2))
+    tensor(0.2395)
+    """
     return -F.log_softmax(logits, dim=1)[:, 0].mean()
 
 
 def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
-    """D3M: cross-entropy between the query's distribution over key and queue, held fixed, and another's."""
+    """D3M (AimCLR): cross-entropy of two distributions over key and queue; `target` gets no gradient.
+
+    >>> uniform, peaked = torch.zeros(1, 2), torch.tensor([[2.0, 0.0]])
+    >>> distribution_divergence(uniform, uniform), distribution_divergence(uniform, peaked)
+    (tensor(0.6931), tensor(1.1269))
+    """
     with torch.no_grad():
         probability = F.softmax(target, dim=1)
     return -(probability * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
 
 def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
-    """NNM: InfoNCE of the first query, its positives widened by the k nearest queue entries of every query.
+    """NNM (AimCLR): InfoNCE of the first query, with every query's k nearest queue entries as positives too.
 
     Args:
-        logits: one (N, 1 + K) a query, the key first.
-        k: neighbours a query adds; the union with the key makes a row's positives.
+        logits: one (N, 1 + K) per query, the key first.
+        k: neighbours that each query adds to the positives.
+
+    >>> mined_info_nce([torch.tensor([[2.0, 1.0, 0.0]])], k=1)  # the entry with logit 1 is a positive
+    tensor(0.9076)
     """
     with torch.no_grad():
         positives = torch.zeros_like(logits[0], dtype=torch.bool)
@@ -61,7 +83,7 @@ def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
 
 
 def gather(keys: Tensor) -> Tensor:
-    """The keys (N, D) of all processes, (N · processes, D), without gradient."""
+    """The keys (N, D) of all processes, (N · processes, D) in order of rank, without gradient."""
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return keys
     everyone = [torch.empty_like(keys) for _ in range(dist.get_world_size())]

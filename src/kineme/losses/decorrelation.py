@@ -1,8 +1,8 @@
 """Multi-grained feature decorrelation: the loss terms of USDRL (Weng et al., AAAI 2025).
 
 Each term is a function of stacked embeddings z (K, B, P): K views of a batch of B clips in P dimensions. Sums
-of squares over a P × P matrix are taken over B × B Gram matrices where those are smaller:
-‖ZᵀZ‖_F = ‖ZZᵀ‖_F and ‖AᵀB‖²_F = Σ (AAᵀ)∘(BBᵀ). Callers give float32: half precision overflows here.
+of squares over P × P matrices are taken over B × B Gram matrices where those are smaller:
+‖ZᵀZ‖_F = ‖ZZᵀ‖_F and ‖AᵀB‖²_F = Σ (AAᵀ)∘(BBᵀ). Pass float32: half precision overflows here.
 """
 
 from __future__ import annotations
@@ -17,14 +17,23 @@ SMALLEST_STD = 1e-6
 
 
 def similarity(z: Tensor) -> Tensor:
-    """Σ_j MSE(z_j, z_last) + Σ_j MSE(z_j, mean of the z_j), j over all views but the last."""
+    """Σ_j MSE(z_j, z_last) + Σ_j MSE(z_j, mean of the z_j), j over all views but the last.
+
+    >>> similarity(torch.tensor([[[1.0, 1.0]], [[0.0, 2.0]]]))  # MSE 1 to the last view, 0 to the mean
+    tensor(1.)
+    """
     others, last = z[:-1], z[-1:]
     per_view = (others - last).square() + (others - others.mean(0, keepdim=True)).square()
     return per_view.mean((1, 2)).sum()
 
 
 def variance_covariance(z: Tensor, *, variance_weight: float = 5.0) -> Tensor:
-    """Σ_views [ 5·mean_d ReLU(1 - √(var_d + 1e-4)) + Σ_{i≠j} Cov_ij² / P ], with the unbiased covariance."""
+    """Σ_views [ 5·mean_d ReLU(1 - √(var_d + 1e-4)) + Σ_{i≠j} Cov_ij² / P ], with the unbiased covariance.
+
+    >>> collapsed, spread_out = torch.zeros(1, 4, 2), torch.tensor([[[1.0, 1], [1, -1], [-1, 1], [-1, -1]]])
+    >>> variance_covariance(collapsed), variance_covariance(spread_out)
+    (tensor(4.9500), tensor(0.))
+    """
     _, batch, dim = z.shape
     centred = z - z.mean(1, keepdim=True)
     variance = centred.square().sum(1) / (batch - 1)
@@ -41,11 +50,15 @@ def variance_covariance(z: Tensor, *, variance_weight: float = 5.0) -> Tensor:
 def cross_correlation(z: Tensor, *, off_diagonal_weight: float = 0.005) -> Tensor:
     """Σ over pairs of views [ Σ_i (C_ii - 1)² + 0.005·Σ_{i≠j} C_ij² ], C the two views' correlation matrix.
 
-    Columns are standardised with the unbiased deviation and the product is divided by B, so that C_ii of
-    equal views is (B - 1) / B.
+    Columns are standardised with the unbiased deviation and the product is divided by B, so C_ii of equal
+    views is (B - 1) / B.
 
-    Deviation: a dimension that is constant over the batch correlates with nothing (0), where the authors'
-    program divides by zero.
+    Deviation: a dimension that is constant over the batch has correlation 0; the authors' program divides by
+    zero.
+
+    >>> view = torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
+    >>> cross_correlation(torch.stack([view, view])), cross_correlation(torch.stack([view, -view]))
+    (tensor(0.1250), tensor(6.1250))
     """
     views, batch, dim = z.shape
     first, second = torch.triu_indices(views, views, offset=1, device=z.device)
@@ -72,7 +85,7 @@ def without_diagonal(square: Tensor) -> Tensor:
 
 
 class Spread(NamedTuple):
-    """How an embedding fills its space: signs of collapse to watch in training."""
+    """How an embedding fills its space; both fall when it collapses."""
 
     effective_rank: Tensor
     std: Tensor
@@ -80,10 +93,13 @@ class Spread(NamedTuple):
 
 @torch.no_grad()
 def spread(z: Tensor) -> Spread:
-    """Effective rank and mean deviation a dimension of each view, averaged over the views.
+    """Effective rank, and standard deviation averaged over dimensions; means over the views.
 
     The rank is the participation ratio (Σλ)² / Σλ² of the covariance's eigenvalues: 1 where one direction
-    holds all variance, at most min(B - 1, P). It needs the Gram matrix only, no eigenvalues.
+    holds all variance, at most min(B - 1, P). The Gram matrix gives it without eigenvalues.
+
+    >>> spread(torch.tensor([[[1.0, 1], [1, -1], [-1, 1], [-1, -1]]]))
+    Spread(effective_rank=tensor(2.), std=tensor(1.1547))
     """
     grams = gram(z - z.mean(1, keepdim=True))
     trace = grams.diagonal(dim1=1, dim2=2).sum(1)

@@ -1,4 +1,4 @@
-"""AimCLR: contrast with an extremely augmented query (Guo et al., AAAI 2022, arXiv 2112.03590)."""
+"""AimCLR: contrastive learning with extreme augmentations (Guo et al., AAAI 2022, arXiv 2112.03590)."""
 
 from __future__ import annotations
 
@@ -24,17 +24,23 @@ class AimCLR(Method):
     """Momentum contrast of a normal, an extreme and a feature-dropped query with one key.
 
     Args:
-        encoder: one with an activation map; published with ST-GCN.
-        projection: D of the embeddings that are contrasted.
+        encoder: with an activation map; published with ST-GCN.
+        projection: D of the contrasted embeddings.
         queue: K, keys kept as negatives; a multiple of the batch over all devices.
-        momentum: m of the key encoder.
-        temperature: τ of the softmax over similarities.
-        extreme: without it, the method is SkeletonCLR: normal views and InfoNCE only.
-        mining: nearest neighbours in the queue taken as further positives (NNM's k; 0 for none).
-        mining_from: share of training after which mining begins.
-        min_crop: views are windows of at least this share of a clip's frames; 1, as published, leaves the
-            clip whole before its pad-crop.
-        shear: amplitude of the shear's off-diagonal entries.
+        momentum: Momentum m of the key encoder.
+        temperature: Temperature τ of the softmax over similarities.
+        extreme: Use the extreme views; false gives SkeletonCLR (normal views and InfoNCE only).
+        mining: Nearest neighbours in the queue that count as positives (NNM's k); 0 for none.
+        mining_from: Share of training after which mining begins.
+        min_crop: Views are windows of at least this share of a clip's frames; 1, as published, keeps the
+            whole clip before its pad-crop.
+        shear: Amplitude of the shear's off-diagonal entries.
+
+    >>> import kineme
+    >>> shape = kineme.ClipShape(kineme.get_layout("ntu25"), 50, 2)
+    >>> method = AimCLR(kineme.STGCN(shape, channels=[8, 16]), queue=64)
+    >>> sorted(method.loss([View(torch.randn(4, 3, 50, 25, 2)) for _ in range(3)], progress=0.0))
+    ['d3m_dropped', 'd3m_extreme', 'infonce', 'keys', 'loss']
     """
 
     encoder_type: ClassVar[type] = MapEncoder
@@ -80,7 +86,7 @@ class AimCLR(Method):
     def views(self, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
         """(extreme query, query, key), or (query, key) without the extreme view."""
         frames = self.encoder.shape.frames
-        # Without windows all views begin with the same frames, which are resampled once.
+        # Without windows all views start from the same frames: resample them once.
         whole = clips.resize(frames).contiguous() if self.min_crop == 1 else None
 
         def source() -> Tensor:
@@ -95,7 +101,7 @@ class AimCLR(Method):
         return tuple(View(self.encoder.shape.take(view)) for view in joints)
 
     def _view(self, x: Tensor, generator: torch.Generator, extreme: bool) -> Tensor:
-        """(N, C, T, V, M) joints as resampled → one augmented view of them."""
+        """(N, C, T, V, M) joints → one augmented view of them."""
         n, frames = len(x), x.shape[2]
         x = augment.pad_crop(x, augment.draw_pad_crop(n, frames, generator))
         matrix = augment.shear_matrix(augment.draw_shear(n, self.shear, generator))
@@ -105,7 +111,7 @@ class AimCLR(Method):
         def coin() -> Tensor:
             return augment.draw_coin(n, 0.5, generator)
 
-        # The published order is shear, flip, rotate; a flip only swaps joints, so the two maps can be one.
+        # The published order is shear, flip, rotate; a flip only swaps joints, so the two maps are one here.
         x = augment.transform(x, augment.rotation_matrix(augment.draw_rotation(n, generator)) @ matrix)
         x = augment.flip(x, coin(), self.mirror)
         x = augment.noise(x, NOISE * coin(), generator)
@@ -118,14 +124,14 @@ class AimCLR(Method):
         momentum_update(self.key_head, self.head, self.momentum)
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """InfoNCE of the query, with D3M of the extreme queries; neighbours are mined late in training.
+        """InfoNCE of the query and D3M of the extreme queries; positives are mined late in training.
 
         Args:
             views: (extreme query, query, key), or (query, key): each (N, C, T, V, M).
-            progress: share of training that is over.
+            progress: share of training completed.
 
         Returns:
-            `loss` and its parts: `infonce`, and with an extreme query `d3m_extreme`, `d3m_dropped`; and the
+            `loss` and its terms `infonce` and, with an extreme query, `d3m_extreme` and `d3m_dropped`; the
             `keys` (N, D) for the queue.
         """
         *extreme, query, key = (view.clips for view in views)
@@ -158,17 +164,17 @@ def _embed(head: nn.Module, feature: Tensor) -> Tensor:
 
 
 def energy_attention_drop(feature_map: Tensor, threshold: float = 0.7) -> Tensor:
-    """EADM: zeroes what stands out of an activation map, so that the rest must carry the meaning.
+    """EADM: drops the most salient activations, so that the others must carry the meaning.
 
-    Each channel's energy (Eq. 4-5 of the paper) gives an attention map; joints whose mean attention, then
-    (frame, joint) entries whose own attention reaches the threshold, are dropped and the rest is scaled up by
-    the share dropped over the whole batch.
+    Each channel's energy (Eq. 4-5 of the paper) gives an attention map. Joints whose mean attention reaches
+    the threshold are dropped, then (frame, joint) entries whose own does; the rest is scaled up by the share
+    dropped over the whole batch.
 
     Args:
         feature_map: (B, T, V, C).
-        threshold: attention from which on an activation is dropped.
+        threshold: attention at which an activation is dropped.
     """
-    with torch.no_grad():  # the maps are large, so what can be is written in place
+    with torch.no_grad():  # in place where possible: the maps are large
         x = feature_map.float()
         t, v = x.shape[1:3]
         square = (x - x.mean(dim=(1, 2), keepdim=True)).square_()

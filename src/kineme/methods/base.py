@@ -1,4 +1,4 @@
-"""The contract of every method: views of a batch, a loss of the views, hooks around the optimiser's step."""
+"""The contract of every method: views of a batch, their loss, hooks around the optimiser's step."""
 
 from __future__ import annotations
 
@@ -16,15 +16,29 @@ from kineme.encoders.base import Encoder, View
 class Method(nn.Module, ABC):
     """An encoder in training.
 
-    Subclasses take the encoder first and their own settings, with defaults, by keyword: those are the keys
-    under `method:` in a recipe, described by the class's docstring.
+    Subclasses take the encoder and, by keyword and with defaults, their own settings: the keys under
+    `method:` in a recipe, with the help of the class's docstring.
 
-    A step is: `before_step`, then `views` and `loss` of each batch (several where gradients are accumulated),
-    the optimiser's step, then `after_step` with what each `loss` gave.
+    A step is `before_step`, then `views` and `loss` of each batch (several where gradients are accumulated),
+    the optimiser's step, then `after_step` for each batch.
 
     Attributes:
-        encoder: what is trained.
-        encoder_type: what the encoder has to be.
+        encoder: the network that is trained.
+        encoder_type: the class of encoders that this method can train.
+
+    >>> import kineme
+    >>> class Agreement(kineme.Method):
+    ...     def __init__(self, encoder, *, shear=0.5):
+    ...         super().__init__()
+    ...         self.encoder, self.shear = encoder, shear
+    ...     def views(self, clips, generator):
+    ...         shape, augment = self.encoder.shape, kineme.augment
+    ...         x = clips.resize(shape.frames)
+    ...         draws = [augment.draw_shear(len(x), self.shear, generator) for _ in range(2)]
+    ...         return [View(shape.take(augment.shear(x, each))) for each in draws]
+    ...     def loss(self, views, progress):
+    ...         one, other = (self.encoder(view.clips).clip for view in views)
+    ...         return {"loss": (one - other).square().mean()}
     """
 
     encoder_type: ClassVar[type] = Encoder
@@ -34,29 +48,29 @@ class Method(nn.Module, ABC):
     def views(self, clips: Clips, generator: torch.Generator) -> Sequence[View]:
         """Augmented views of a batch, each clip with its own draws from `generator`.
 
-        They are of the stream of `encoder.shape`, or of several; they may differ in length and carry masks.
+        Views may differ in length and stream, and carry masks.
         """
 
     @abstractmethod
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """The loss of some views; changes nothing.
+        """The loss of the views; free of side effects.
 
         Args:
-            views: what `views` gave.
-            progress: share of training that is over, 0 to 1.
+            views: from `views`.
+            progress: share of training completed, 0 to 1.
 
         Returns:
             by name: `loss`, which is minimised; other scalars, which are logged; and tensors with axes, which
-            `after_step` gets, such as the keys that go into a queue.
+            are passed to `after_step`, such as the keys for a queue.
         """
 
     def before_step(self, progress: float) -> None:
-        """What comes before the losses of a step, such as moving a key encoder."""
+        """Called before the losses of a step, for example to move a key encoder."""
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
-        """What comes after the optimiser's step, such as filling a queue or moving a teacher.
+        """Called after the optimiser's step, once per batch, for example to fill a queue or move a teacher.
 
         Args:
-            outputs: what `loss` gave, detached; called once for each batch of the step.
-            progress: share of training that was over at its beginning.
+            outputs: the tensors with axes that `loss` returned, detached.
+            progress: as in `before_step`.
         """

@@ -1,4 +1,4 @@
-"""What methods of momentum contrast share: key encoder and queue (He et al., MoCo, CVPR 2020)."""
+"""Momentum contrast: key encoder and queue (He et al., MoCo, CVPR 2020)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def check_contrast(momentum: float, temperature: float) -> None:
-    """Refuses settings of momentum contrast that mean nothing."""
+    """Raises KinemeError if a setting is out of range."""
     check_between("momentum", momentum, 0, 1)
     if temperature <= 0:
         raise KinemeError(f"temperature: is {temperature}; it must be more than 0")
 
 
 def momentum_copy(query: Network) -> Network:
-    """A gradient-free copy of the query network, to give the keys."""
+    """A copy of the query network without gradients, for the keys."""
     key = copy.deepcopy(query)
     key.requires_grad_(False)
     return key
@@ -31,7 +31,7 @@ def momentum_copy(query: Network) -> Network:
 
 @torch.no_grad()
 def momentum_update(key: nn.Module, query: nn.Module, momentum: float) -> None:
-    """key ← m · key + (1 - m) · query. Parameters only: the key network's batch statistics are its own."""
+    """key ← m · key + (1 - m) · query. Parameters only: the key network keeps its own batch statistics."""
     torch._foreach_lerp_(list(key.parameters()), list(query.parameters()), 1 - momentum)
 
 
@@ -39,7 +39,7 @@ class KeyQueue(nn.Module):
     """The newest K keys, first in, first out.
 
     Attributes:
-        keys: (K, D) unit rows; random until the first K keys have come.
+        keys: (K, D) unit rows; random until the queue has been filled once.
 
     Raises:
         KinemeError: K or D is less than 1.
@@ -56,21 +56,21 @@ class KeyQueue(nn.Module):
         self.register_buffer("next_row", torch.zeros((), dtype=torch.int64))
 
     def entries(self) -> Tensor:
-        """(K, D) a copy of the keys, since the queue moves on before a loss runs backward."""
+        """(K, D), a copy of the keys: `enqueue` must not change what a backward pass needs."""
         return self.keys.clone()
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor) -> None:
-        """Replaces the oldest entries by a batch's keys (N, D), those of all processes, in order of rank.
+        """Replaces the oldest entries by the keys (N, D) of all processes, in order of rank.
 
         Raises:
-            KinemeError: the queue's size is no multiple of the whole batch.
+            KinemeError: the queue's size is not a multiple of the whole batch.
         """
         keys = gather(keys)
         if len(self.keys) % len(keys):
             raise KinemeError(
-                f"queue of {len(self.keys)} entries is no multiple of the batch of {len(keys)} clips; "
-                f"choose method.queue or train.batch_size accordingly"
+                f"a queue of {len(self.keys)} entries is not a multiple of the batch of {len(keys)} clips; "
+                "change method.queue or train.batch_size"
             )
         rows = self.next_row + torch.arange(len(keys), device=keys.device)
         self.keys[rows] = keys.to(self.keys.dtype)

@@ -1,4 +1,4 @@
-"""SCD-Net: contrast between disentangled clues (Wu et al., AAAI 2024, arXiv 2309.05834)."""
+"""SCD-Net: contrast between spatio-temporal clues (Wu et al., AAAI 2024, arXiv 2309.05834)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kineme.methods.base import Method
 from kineme.methods.contrast import KeyQueue, check_contrast, momentum_copy, momentum_update
 
 CLUES = ("temporal", "spatial", "instance")
-CONTRASTS = (  # query, then the key and queue it is contrasted with: the instance is every clue's anchor
+CONTRASTS = (  # query, then key and queue: the instance is every clue's anchor
     ("temporal", "instance"),
     ("spatial", "instance"),
     ("instance", "temporal"),
@@ -30,17 +30,23 @@ class SCDNet(Method):
     """Momentum contrast of a temporal and a spatial clue with the instance that holds both, and back.
 
     Args:
-        encoder: one with a temporal and a spatial half; published with the disentangled one.
-        projection: D of the embeddings that are contrasted.
-        queue: K, keys of each kind kept as negatives; a multiple of the batch over all devices. With 0 the
-            other clips of the batch are the negatives: where clips are few, a queue holds older keys of the
-            query's own clip, and all of its keys but the right one are of another batch, whose statistics
-            tell them from it.
-        head_norm: batch norm in the heads, without which few clips take long to part.
-        momentum: m of the key encoder.
-        temperature: τ of the softmax over similarities.
-        min_crop: views are windows of at least this share of a clip's frames.
-        shear: amplitude of the shear's off-diagonal entries.
+        encoder: with a temporal and a spatial half; published with the disentangled one.
+        projection: D of the contrasted embeddings.
+        queue: K, keys of each kind kept as negatives; a multiple of the batch over all devices. 0 takes the
+            other clips of the batch instead, which is better on small data: there a queue holds older keys of
+            the query's own clip, and batch-norm statistics leak the positive, the only key of its batch.
+        head_norm: Batch norm in the heads; without it, training converges slowly on small data.
+        momentum: Momentum m of the key encoder.
+        temperature: Temperature τ of the softmax over similarities.
+        min_crop: Views are windows of at least this share of a clip's frames.
+        shear: Amplitude of the shear's off-diagonal entries.
+
+    >>> import kineme
+    >>> shape = kineme.ClipShape(kineme.get_layout("coco17"), 16, 1)
+    >>> method = SCDNet(kineme.Disentangled(shape, hidden=8, stem=[8]), queue=64)
+    >>> losses = method.loss([View(torch.randn(4, 3, 16, 17, 1)) for _ in range(2)], progress=0.0)
+    >>> [name for name in losses if name.startswith("instance")], losses["keys"].shape
+    (['instance_to_temporal', 'instance_to_spatial'], torch.Size([3, 4, 128]))
     """
 
     encoder_type: ClassVar[type] = DenseEncoder
@@ -94,7 +100,7 @@ class SCDNet(Method):
 
         window = augment.draw_window(clips.length, frames, (self.min_crop, 1.0), generator)
         x = self.encoder.shape.take(clips.resize(frames, *window))
-        # The published order is rotate, flip, shear; a flip only swaps joints, so the two maps can be one.
+        # The published order is rotate, flip, shear; a flip only swaps joints, so the two maps are one here.
         turn = augment.where(coin(), augment.draw_rotation(n, generator), 0.0)
         shear = augment.where(coin(), augment.draw_shear(n, self.shear, generator), 0.0)
         x = augment.transform(x, augment.shear_matrix(shear) @ augment.rotation_matrix(turn))
@@ -114,11 +120,11 @@ class SCDNet(Method):
 
         Args:
             views: (query, key), each (N, C, T, V, M).
-            progress: share of training that is over; plays no part.
+            progress: not used.
 
         Returns:
-            `loss`, and the four contrasts it is the sum of: `temporal_to_instance`, `spatial_to_instance`,
-            `instance_to_temporal`, `instance_to_spatial`; and the `keys` (clues, N, D) for the queues.
+            `loss` and its terms `temporal_to_instance`, `spatial_to_instance`, `instance_to_temporal` and
+            `instance_to_spatial`; the `keys` (clues, N, D) for the queues.
         """
         query, key = (view.clips for view in views)
         with torch.no_grad():
@@ -138,13 +144,13 @@ class SCDNet(Method):
                 self._queue(clue).enqueue(keys)
 
     def _logits(self, query: Tensor, key: Tensor, clue: str) -> Tensor:
-        """Of queries to their own keys, which are of this clue, and to its negatives."""
+        """Of queries to their keys, which are of this clue, and to its negatives."""
         if not self.queues:
             return batch_logits(query, key, self.temperature)
         return contrast_logits(query, key, self._queue(clue).entries(), self.temperature)
 
     def _queue(self, clue: str) -> KeyQueue:
-        """The keys of `temporal`, `spatial` or `instance`."""
+        """The queue of `temporal`, `spatial` or `instance`."""
         return cast(KeyQueue, self.queues[clue])
 
     def _embed(self, heads: nn.ModuleDict, features: Features) -> dict[str, Tensor]:
@@ -155,7 +161,7 @@ class SCDNet(Method):
 
 
 def _head(width: int, hidden: int, projection: int, norm: bool) -> nn.Sequential:
-    """Linear, ReLU, Linear, Xavier-uniform as the encoder's other matrices; a batch norm after the first."""
+    """Linear, batch norm where wanted, ReLU, Linear; Xavier-uniform, as the encoder's other matrices."""
     layers = [nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, projection)]
     for layer in layers:
         if isinstance(layer, nn.Linear):

@@ -1,7 +1,7 @@
 """USDRL: multi-grained feature decorrelation (Weng et al., AAAI 2025, arXiv 2412.09220).
 
-No negatives, no momentum encoder, no queue: four views of a clip agree, and the dimensions of their temporal,
-spatial and instance embeddings are kept alive and decorrelated.
+No negatives, momentum encoder or queue: four views of a clip agree, while the dimensions of their temporal,
+spatial and instance embeddings keep their variance and are decorrelated.
 """
 
 from __future__ import annotations
@@ -35,17 +35,24 @@ VIEWS = 4
 class USDRL(Method):
     """Consistency of four views and decorrelation of their dimensions, at three grains.
 
-    The batch statistics (the projectors' batch norms, the covariances) are those of the whole batch over all
-    processes, so that two processes of 32 clips train as one of 64.
+    Batch statistics (batch norms of the projectors, covariances) are those of the whole batch over all
+    processes: two processes of 32 clips train as one of 64.
 
     Args:
-        encoder: one with a temporal and a spatial half; published with STTR and DSTE.
-        similarity: weight of the similarity of views.
-        variance: weight of the variance and autocovariance term.
-        cross: weight of the cross-correlation of views.
-        grain: weight of the temporal and of the spatial embedding beside the instance's.
-        min_crop: views are windows of at least this share of a clip's frames.
-        shear: amplitude of the shear's off-diagonal entries.
+        encoder: with a temporal and a spatial half; published with STTR and DSTE.
+        similarity: Weight of the similarity of views.
+        variance: Weight of the variance and autocovariance term.
+        cross: Weight of the cross-correlation of views.
+        grain: Weight of the temporal and of the spatial embedding; the instance embedding has 1.
+        min_crop: Views are windows of at least this share of a clip's frames.
+        shear: Amplitude of the shear's off-diagonal entries.
+
+    >>> import kineme
+    >>> shape = kineme.ClipShape(kineme.get_layout("coco17"), 16, 1)
+    >>> method = USDRL(kineme.STTR(shape, hidden=8))
+    >>> losses = method.loss([View(torch.randn(4, 3, 16, 17, 1)) for _ in range(4)], progress=0.0)
+    >>> [name for name in losses if "/" not in name]
+    ['loss', 'similarity', 'variance_covariance', 'cross_correlation', 'effective_rank', 'embedding_std']
     """
 
     encoder_type: ClassVar[type] = DenseEncoder
@@ -89,12 +96,12 @@ class USDRL(Method):
         return tuple(map(View, shape.take(corrupt(xyz, joints, matrix)).chunk(VIEWS)))
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """The weighted sum `loss`; for the log its three terms, each also by grain, unweighted and detached.
+        """The weighted sum `loss`; its three terms, in sum and by grain, unweighted, for the log.
 
-        `effective_rank` and `embedding_std` describe the instance embedding (see `decorrelation.spread`).
+        `effective_rank` and `embedding_std` are the `spread` of the instance embedding.
 
         Raises:
-            KinemeError: a single clip makes up the whole batch.
+            KinemeError: the whole batch is a single clip.
         """
         clips = torch.cat([view.clips for view in views])
         embeddings = self.project(self.encoder(clips), len(views))
@@ -109,7 +116,7 @@ class USDRL(Method):
         """
         pooled = gather_batch(features.clip.view(views, -1, self.encoder.dim))
         if self.training and pooled.shape[1] < 2:
-            raise KinemeError("method USDRL needs at least 2 clips a batch, for their variance")
+            raise KinemeError("USDRL needs at least 2 clips per batch; raise train.batch_size")
         temporal, spatial = pooled.chunk(2, dim=2)
         return {
             "instance": self.instance_projector(pooled),
@@ -136,7 +143,7 @@ class USDRL(Method):
 
 
 class Projector(nn.Module):
-    """Linear, BN, ReLU, Linear, BN, ReLU, Linear: each view has its own batch statistics."""
+    """Linear, BN, ReLU, Linear, BN, ReLU, Linear; each view has its own batch statistics."""
 
     def __init__(self, width: int, hidden: int, out: int):
         super().__init__()
@@ -158,8 +165,8 @@ class Projector(nn.Module):
 def gather_batch(pooled: Tensor) -> Tensor:
     """(K, B, D) of this process → (K, W·B, D) of all W processes, in order of rank, with gradients.
 
-    Gathered before the projectors, so that every process computes the batch norms and the loss of the whole
-    batch from the same numbers; what is left out of SyncBatchNorm works on every device.
+    Gathered before the projectors, so that every process computes batch norms and loss from the whole batch;
+    unlike SyncBatchNorm, this works on every device.
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return pooled
@@ -168,10 +175,10 @@ def gather_batch(pooled: Tensor) -> Tensor:
 
 
 class _GatherBatch(torch.autograd.Function):
-    """All processes hold the same loss of the gathered tensor, so its gradient needs no communication.
+    """Gathers without communication in the backward pass: every process has the gradient of the whole batch.
 
-    Each keeps its own part, times W: DDP will divide the sum of the encoder's gradients by W. The projectors'
-    gradients are those of the whole batch on every process, and so is their mean.
+    Each keeps its own part, times W, because DDP divides the sum of the encoder's gradients by W. The
+    projectors' gradients are the same on every process, and so is their mean.
     """
 
     @staticmethod

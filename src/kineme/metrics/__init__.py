@@ -1,1 +1,58 @@
-"""Metrics: plain functions of arrays."""
+"""Metrics: plain functions of arrays. Those of recognition have names, and other packages can add theirs.
+
+A metric's parameters say what it is computed from: `labels` (N,) true classes, `predicted` (N,) classes,
+`scores` (N, classes), greater is likelier, and `classes`, how many there are. Any of these will do:
+
+    @METRICS.register("error")
+    def error(predicted, labels):
+        return 100 * np.mean(predicted != labels)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+from kineme.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+Figures = dict[str, float | list[float | None]]  # by name; of a figure per class, None: it has no clips
+
+METRICS: Registry[Callable[..., Any]] = Registry(
+    "metric",
+    {
+        "top-1": "kineme.metrics.accuracy.top_1",
+        "top-5": "kineme.metrics.accuracy.top_5",
+        "balanced accuracy": "kineme.metrics.accuracy.balanced_accuracy",
+        "macro-F1": "kineme.metrics.accuracy.macro_f1",
+        "per-class recall": "kineme.metrics.accuracy.per_class_recall",
+    },
+)
+
+
+def measure(**given: Any) -> Figures:
+    """Every metric in `METRICS` that can be computed from what is given (see above).
+
+    A figure that is not finite has no meaning here and is left out. So is a metric that fails, with a
+    warning: it must not cost a result that took hours.
+    """
+    found: Figures = {}
+    for name in METRICS:
+        try:
+            metric = METRICS[name]
+            parameters = signature(metric).parameters
+            needed = {key for key, each in parameters.items() if each.default is Parameter.empty}
+            if needed <= given.keys():
+                value = np.asarray(metric(**{key: given[key] for key in parameters if key in given}), float)
+                if value.ndim:
+                    found[name] = [each if np.isfinite(each) else None for each in value.tolist()]
+                elif np.isfinite(value):
+                    found[name] = float(value)
+        except Exception as error:  # anybody's code
+            logger.warning("metric %s is left out: %s: %s", name, type(error).__name__, error)
+    return found

@@ -1,4 +1,4 @@
-"""Metrics of recognition. Accuracies are percentages, 0 to 100, as the field prints them."""
+"""Metrics of recognition. All are percentages, 0 to 100, as the field prints them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kineme.typing import Array
 
 
 def top_k(scores: Array, labels: Array, k: int = 1) -> float:
-    """Share of clips whose class is among the k highest scores, in per cent."""
+    """Share of clips whose class is among the k highest scores."""
     return float(100 * np.mean(is_in_top(scores, labels, k)))
 
 
@@ -27,6 +27,16 @@ def is_in_top(scores: Array, labels: Array, k: int = 1) -> Array:
     return hit
 
 
+def top_1(predicted: Array, labels: Array) -> float:
+    """Share of clips whose class is predicted."""
+    return float(100 * np.mean(predicted == labels))
+
+
+def top_5(scores: Array, labels: Array) -> float:
+    """Share of clips whose class is among the five highest scores; NaN with five classes or fewer."""
+    return top_k(scores, labels, 5) if scores.shape[1] > 5 else float("nan")
+
+
 def confusion_matrix(labels: Array, predicted: Array, classes: int) -> Array:
     """(classes, classes) counts; entry [i, j] is how many clips of class i were taken for class j."""
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
@@ -38,6 +48,23 @@ def per_class_accuracy(confusion: Array) -> Array:
     share = np.full(len(clips), np.nan)
     np.divide(100.0 * np.diag(confusion), clips, out=share, where=clips > 0)
     return share
+
+
+def per_class_recall(predicted: Array, labels: Array, classes: int) -> Array:
+    """(classes,) recall; NaN for a class without clips."""
+    return per_class_accuracy(confusion_matrix(labels, predicted, classes))
+
+
+def balanced_accuracy(predicted: Array, labels: Array, classes: int) -> float:
+    """Mean recall over the classes that have clips: rare classes count as much as frequent ones."""
+    return float(np.nanmean(per_class_recall(predicted, labels, classes)))
+
+
+def macro_f1(predicted: Array, labels: Array, classes: int) -> float:
+    """Mean F1 over the classes that have clips or are predicted."""
+    confusion = confusion_matrix(labels, predicted, classes)
+    found = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float(np.mean(200 * np.diag(confusion)[found > 0] / found[found > 0]))
 
 
 def bootstrap_interval(values: Array, *, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:

@@ -72,7 +72,7 @@ def best_match(pairs: Pairs, segments: int, threshold: float) -> Array:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Proposals:
     """Proposals, highest score first, beside the truth: what all metrics and thresholds share.
 
     Attributes:
@@ -88,7 +88,7 @@ class Ranking:
     inclusive: Pairs
 
     @classmethod
-    def of(cls, truth: Array, segments: Array, scores: Array) -> Ranking:
+    def of(cls, truth: Array, segments: Array, scores: Array) -> Proposals:
         """Ranks (m, 4) proposals by their (m,) scores."""
         ranked = segments[np.argsort(-scores, kind="stable")]
         return cls(truth, ranked, pair(truth, ranked), pair(truth, ranked, extra=1))
@@ -98,29 +98,29 @@ class Ranking:
         return best_match(self.pairs, len(self.segments), threshold)
 
 
-def pku_mmd(ranking: Ranking, threshold: float, *, recordings: int, classes: int) -> dict[str, float]:
+def pku_mmd(proposals: Proposals, threshold: float, *, recordings: int, classes: int) -> dict[str, float]:
     """PKU-MMD's metric: `mAP_a` over actions, `mAP_v` over videos, `AP` and `F1` of all together.
 
     Args:
-        ranking: proposals and truth.
+        proposals: proposals and truth.
         threshold: overlap from which a proposal matches.
         recordings: R; mAP_v is the mean over all of them.
         classes: K; mAP_a is the mean over classes 1 to K - 1, one without truth or proposals counting 0.
     """
-    match, truths = ranking.matches(threshold), len(ranking.truth)
+    match, truths = proposals.matches(threshold), len(proposals.truth)
     return {
-        "mAP_a": float(np.mean(precisions(ranking, match, "class", classes)[1:])),
-        "mAP_v": float(np.mean(precisions(ranking, match, "recording", recordings))),
+        "mAP_a": float(np.mean(precisions(proposals, match, "class", classes)[1:])),
+        "mAP_v": float(np.mean(precisions(proposals, match, "recording", recordings))),
         "AP": list_precision(match, truths),
         "F1": f1(match, truths),
     }
 
 
-def precisions(ranking: Ranking, match: Array, by: Literal["recording", "class"], groups: int) -> Array:
+def precisions(proposals: Proposals, match: Array, by: Literal["recording", "class"], groups: int) -> Array:
     """(groups,) PKU-MMD's average precision of each recording's or each class's list."""
     column = ("recording", "class").index(by)
-    truths = np.bincount(ranking.truth[:, column], minlength=groups).tolist()
-    lists = rows_of(ranking.segments[:, column], groups)
+    truths = np.bincount(proposals.truth[:, column], minlength=groups).tolist()
+    lists = rows_of(proposals.segments[:, column], groups)
     return np.array([list_precision(match[rows], count) for rows, count in zip(lists, truths, strict=True)])
 
 
@@ -151,32 +151,32 @@ def f1(match: Array, truths: int) -> float:
     return 2 * found / (len(match) + truths) if found else 0.0
 
 
-def pascal_voc(ranking: Ranking, threshold: float) -> float:
+def pascal_voc(proposals: Proposals, threshold: float) -> float:
     """Pascal VOC's: area under the precision envelope, mean over the classes present in the truth."""
-    match = best_match(ranking.inclusive, len(ranking.segments), threshold)
-    return _mean_area(_first_of_its_kind(match), ranking)
+    match = best_match(proposals.inclusive, len(proposals.segments), threshold)
+    return _mean_area(_first_of_its_kind(match), proposals)
 
 
-def activitynet(ranking: Ranking, threshold: float) -> float:
+def activitynet(proposals: Proposals, threshold: float) -> float:
     """ActivityNet's: interpolated average precision, mean over the classes present in the truth."""
-    pairs = ranking.pairs
+    pairs = proposals.pairs
     close = pairs.overlap >= threshold
-    correct = np.zeros(len(ranking.segments), dtype=bool)
-    taken = np.zeros(len(ranking.truth), dtype=bool)
+    correct = np.zeros(len(proposals.segments), dtype=bool)
+    taken = np.zeros(len(proposals.truth), dtype=bool)
     for segment, true in zip(pairs.segment[close].tolist(), pairs.truth[close].tolist(), strict=True):
         if not (correct[segment] or taken[true]):
             correct[segment] = taken[true] = True
-    return _mean_area(correct, ranking)
+    return _mean_area(correct, proposals)
 
 
-def _mean_area(correct: Array, ranking: Ranking) -> float:
+def _mean_area(correct: Array, proposals: Proposals) -> float:
     """Mean over the classes present of the area under the envelope, of (m,) proposals right or wrong."""
-    present, counts = np.unique(ranking.truth[:, 1], return_counts=True)
+    present, counts = np.unique(proposals.truth[:, 1], return_counts=True)
     if len(present) == 0:
         return 0.0
     areas = []
     for label, count in zip(present.tolist(), counts.tolist(), strict=True):
-        hits = correct[ranking.segments[:, 1] == label]
+        hits = correct[proposals.segments[:, 1] == label]
         precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
         envelope = np.maximum.accumulate(precision[::-1])[::-1]
         areas.append(envelope[hits].sum() / count)

@@ -15,7 +15,7 @@ CHUNK = 1 << 24  # similarities held at a time; sorting them takes several copie
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranks:
     """Where the training clips of a query's own class stand in its ranking, the most similar first.
 
     Of equally similar clips those of other classes stand first, so features that tell nothing apart score as
@@ -35,7 +35,7 @@ class Ranking:
 
 def rank(
     train: Array, labels: Array, test: Array, test_labels: Array, *, device: torch.device | str = "cpu"
-) -> Ranking:
+) -> Ranks:
     """Ranks all training clips for each test clip, by cosine similarity.
 
     Args:
@@ -61,7 +61,7 @@ def rank(
             order = torch.arange(1, ranks.shape[1] + 1, device=ranks.device)
             first[rows] = ranks[:, 0].cpu().numpy()
             precision[rows] = (order / ranks).mean(dim=1).cpu().numpy()
-    return Ranking(np.flatnonzero(found), first[found], precision[found])
+    return Ranks(np.flatnonzero(found), first[found], precision[found])
 
 
 def _ranks(sought: Tensor, others: Tensor) -> Tensor:

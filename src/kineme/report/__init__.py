@@ -1,1 +1,1 @@
-"""A run's worth on one page: a self-contained HTML file of numbers, curves, maps and moving skeletons."""
+"""An HTML page about one run or several: results, training curves, confusions, neighbours that move."""

@@ -1,20 +1,22 @@
-"""What a run's encoder makes of the test clips: features, neighbours; clips thinned for a page."""
+"""Features and nearest neighbours of the test clips; clips thinned for a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
+from markupsafe import Markup
 
 from kineme.clips.store import ClipStore
+from kineme.drawing.player import player, scene
 from kineme.drawing.posture import present
 from kineme.errors import KinemeError
-from kineme.evaluation.features import extract
+from kineme.evaluation.options import Device, TaskOptions
 from kineme.evaluation.task import open_task
 from kineme.metrics.neighbours import nearest
-from kineme.report.html import Html, note, tag
 from kineme.report.runs import DETECT, Run, store_measured, stores_of
 from kineme.typing import Array
 
@@ -23,7 +25,7 @@ NEIGHBOURS = 4
 
 @dataclass(frozen=True)
 class Examined:
-    """Test clips as an encoder sees them.
+    """Test clips as an encoder embeds them.
 
     Attributes:
         store: where the clips are.
@@ -47,87 +49,68 @@ class Examined:
 
     @property
     def right(self) -> Array:
-        """(N,) whether the nearest training clip is of the same class."""
+        """(N,) whether the nearest training clip has the same class."""
         return np.equal(self.store.labels[self.neighbours[:, 0]], self.labels)
 
     def class_name(self, row: int) -> str:
-        """Of a clip of the store."""
+        """Class of a clip of the store."""
         return str(self.store.manifest.class_names[int(self.store.labels[row])])
 
-    @property
-    def up(self) -> tuple[float, float, float]:
-        """The axis that points up in these clips."""
-        return self.store.manifest.preprocessing.up
+    def player(self, name: str, row: int, frames: int, **options: Any) -> Markup:
+        """A clip of the store as a moving skeleton, thinned to at most `frames` frames."""
+        return player(name, layout=self.store.layout, **self._thinned(row, frames), **options)
 
-    def thinned(self, row: int, frames: int) -> tuple[Array, float]:
-        """A clip of the store as `thinned` below gives it."""
-        return thinned(self.store.clip(row), self.store.manifest.fps, frames)
+    def scene(self, row: int, frames: int) -> dict[str, str | int]:
+        """A clip of the store for a player to load, without what all clips share."""
+        told = scene(layout=self.store.layout, **self._thinned(row, frames))
+        return {key: value for key, value in told.items() if key not in ("parents", "sides")}
+
+    def _thinned(self, row: int, frames: int) -> dict[str, Any]:
+        clip, fps = thinned(self.store.clip(row), self.store.manifest.fps, frames)
+        return {"clip": clip, "fps": fps, "up": self.store.manifest.preprocessing.up}
 
 
 def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
     """Features and neighbours of the clips that the run's first recognition result was measured on.
 
-    Args:
-        run: without results, those of its own split are taken.
-        stores: clip stores, beside the one that the run was trained on.
-        device: where features are computed that are not kept yet.
+    Without results, those of the run's own split; `stores` are beside the one that it was trained on.
 
     Raises:
-        KinemeError: the store is gone, has no labels, does not fit, or its split has no test part.
+        KinemeError: the run has no weights, or its store is gone, has no labels, does not fit, or its split
+            has no test part.
     """
+    if run.pretrained is None:
+        raise KinemeError(f"{run.name} has no weights yet; train it to its first checkpoint")
     measured = next((each.result for each in run.measured if each.result.protocol != DETECT), None)
     store = store_measured(run, measured, stores) if measured else stores_of(run, stores)[0]
+    other = measured is not None and measured.preprocessing != measured.store_preprocessing
+    split = measured.split if measured else None
     task = open_task(
-        run.path,
-        store=store.path,
-        split=measured.split if measured else None,
-        device=device,
-        allow_preprocessing=measured is not None and measured.preprocessing != measured.store_preprocessing,
+        run.path, TaskOptions(store.path, split, cast(Device, device), allow_preprocessing=other)
     )
-
-    def features(rows: Array) -> Array:
-        return extract(
-            task.pretrained,
-            task.store,
-            rows,
-            device=task.device,
-            allow_preprocessing=task.allow_preprocessing,
-            cache=run.path / "features",
-        )
-
-    test = features(task.test)
-    k = min(NEIGHBOURS, len(task.train))
-    found, similarity = nearest(features(task.train), test, k=k, device=task.device)
-    return Examined(task.store, task.test, task.train, test, task.train[found], similarity)
-
-
-def missing(what: str, error: KinemeError) -> Html:
-    """A remark in place of a part of the page that could not be made."""
-    return note(tag("strong", f"{what}: "), str(error))
+    train, test = task.train_rows, task.test_rows
+    features = task.features(task.model, test)
+    k = min(NEIGHBOURS, len(train))
+    found, similarity = nearest(task.features(task.model, train), features, k=k, device=task.device)
+    return Examined(task.store, test, train, features, train[found], similarity)
 
 
 def thinned(clip: Array, fps: float, frames: int) -> tuple[Array, float]:
-    """At most so many frames of a clip (T, M, V, C), evenly spaced, without bodies that never appear."""
+    """At most `frames` frames of a clip (T, M, V, C), evenly spaced, without bodies that never appear."""
     bodies = int(np.flatnonzero(present(clip).any(axis=0)).max(initial=0)) + 1
     step = -(-len(clip) // frames)
     return np.asarray(clip[::step, :bodies]), fps / step
 
 
 def evenly(rows: Sequence[int] | Array, count: int) -> Array:
-    """At most so many of some rows, evenly spaced."""
+    """At most `count` of some rows, evenly spaced."""
     rows = np.asarray(rows, dtype=np.int64)
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
     return np.asarray(rows[chosen])
 
 
 def over_classes(rows: Array, labels: Array, count: int) -> Array:
-    """At most so many of some rows, of as many classes as can be.
-
-    Args:
-        rows: (n,) places in `labels`.
-        labels: (N,) classes.
-        count: how many.
-    """
+    """At most `count` of some rows, of as many of the classes `labels[rows]` as possible."""
     rows = np.asarray(rows, dtype=np.int64)
     own = labels[rows]
     order = np.argsort(own, kind="stable")

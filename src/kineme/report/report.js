@@ -4,7 +4,7 @@
   const told = element => JSON.parse(element.querySelector("script[type='application/json']").textContent);
   const rounded = value => String(Number(value.toPrecision(4)));
 
-  function readable(figure) { // a chart: a cursor reads all lines off at the place pointed at
+  function readable(figure) { // a chart: a cursor reads off all lines under the pointer
     const { x: [low, high, start, end], label, unit, series } = told(figure);
     const svg = figure.querySelector("svg"), cursor = svg.querySelector(".cursor");
     const output = figure.querySelector("output");
@@ -29,7 +29,7 @@
     });
   }
 
-  function pointed(element) { // a confusion matrix: what the cell pointed at says, in words below it
+  function pointed(element) { // a confusion matrix: the text of the cell under the pointer, below it
     const output = element.querySelector("output");
     element.querySelector("svg").addEventListener("pointerover", event => {
       const title = event.target.closest("rect")?.querySelector("title");
@@ -71,8 +71,8 @@
       this.canvas = element.querySelector(".plane canvas");
       this.output = element.querySelector(".plane output");
       this.figure = document.getElementById(element.dataset.player);
-      this.chosen = null; // a class that is singled out
-      this.at = null; // the point that is read
+      this.chosen = null; // a class that is highlighted
+      this.at = null; // the point whose name is shown
       this.played = points.findIndex(point => point.scene);
       this.#say(this.points[this.played], this.figure.querySelector("figcaption"));
       this.#listen();
@@ -122,7 +122,7 @@
       return best;
     }
 
-    #walk(step) { // to the next clip, of the class singled out if there is one
+    #walk(step) { // to the next clip, of the highlighted class if there is one
       const count = this.points.length;
       let i = this.at ?? (step > 0 ? -1 : count);
       for (let tried = 0; tried < count; tried++) {
@@ -148,7 +148,7 @@
       const point = this.points[this.at];
       if (!point) return;
       if (!point.scene) {
-        this.output.textContent += "; not among those that can be played";
+        this.output.textContent += "; this clip cannot be played here";
         return;
       }
       this.played = this.at;
@@ -203,7 +203,7 @@
     show();
   }
 
-  function stoppable(button) { // all skeletons of a part, at once
+  function stoppable(button) { // all skeletons of a section, at once
     const players = [...button.closest(".moving").querySelectorAll(".kineme-player")].map(each => each.player);
     const show = () => {
       const moving = players.some(player => player.playing);

@@ -1,12 +1,12 @@
-"""What a report is of: runs as they lie on disk, with what cannot be read named and left out."""
+"""The runs of a report as they are on disk; what cannot be read is named and left out."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,11 +18,11 @@ from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.results import Predictions, Result
 from kineme.model import Model, load_run
 from kineme.training.directory import CONFIG, load_run_config
-from kineme.training.history import HISTORY
+from kineme.training.history import HISTORY, read_history
 
-Rows = list[dict[str, float]]
+T = TypeVar("T")
 DETECT = "detect"
-FIRST = ("linear", "knn")  # protocols in the order in which they are shown; others follow by name
+FIRST = ("linear", "knn")  # protocols that come first; others follow by name
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Run:
         config: its settings.
         pretrained: its encoder; None before the first checkpoint.
         written: when the encoder was written (UTC).
-        history: a row an epoch; empty where there is none.
+        history: a row per epoch; empty where there is none.
         measured: its results.
         complaints: what could not be read, and why.
     """
@@ -54,22 +54,35 @@ class Run:
     name: str
     config: Config
     pretrained: Model | None = None
-    written: str | None = None
-    history: Rows = field(default_factory=list)
+    written: datetime | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+
+    @property
+    def detections(self) -> list[tuple[Measured, Detections]]:
+        """Detection results whose detections can be read."""
+        return [(each, each.detections) for each in self.measured if each.detections is not None]
+
+    def attempt(self, read: Callable[[Path], T], path: Path) -> T | None:
+        """What a file holds; None and a complaint where it cannot be read."""
+        try:
+            return read(path)
+        except KinemeError as error:
+            self.complaints.append(str(error))
+            return None
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
     """Opens run directories (or the weights in them).
 
     Raises:
-        KinemeError: one of them is no run directory, or is named twice.
+        KinemeError: one of them is not a run directory, or is named twice.
     """
     folders = [path.parent if path.name == WEIGHTS else path for path in paths]
     for number, folder in enumerate(folders):
         if folder.resolve() in (other.resolve() for other in folders[:number]):
-            raise KinemeError(f"{folder}: is named twice; give each run once")
+            raise KinemeError(f"{folder}: is named twice; name each run once")
     names = [folder.resolve().name for folder in folders]
     return [
         _read(folder, name if names.count(name) == 1 else str(folder))
@@ -78,18 +91,18 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
 
 def stores_of(run: Run, given: Sequence[Path]) -> list[ClipStore]:
-    """The stores in which the run's clips may be: those given, and the one that it was trained on.
+    """The stores that may hold the run's clips: those given, and the one that it was trained on.
 
     Raises:
-        KinemeError: there is none, or what was given is no store.
+        KinemeError: there is none, or what was given is not a store.
     """
     own = run.config.data.store
     found = [ClipStore(path) for path in given]
     if own is not None and Path(own).exists():
         found.append(ClipStore(own))
     if not found:
-        where = f"{own}, is not there any more" if own else "is not known"
-        raise KinemeError(f"the clip store of {run.name}, {where}; pass --store to say where it is")
+        where = f"{own}, no longer exists" if own else "is not known"
+        raise KinemeError(f"the clip store of {run.name}, {where}; name the store of its clips")
     return found
 
 
@@ -103,48 +116,26 @@ def store_measured(run: Run, result: Result, given: Sequence[Path]) -> ClipStore
         if store.manifest.fingerprint == result.fingerprint:
             return store
     raise KinemeError(
-        f"the clips of {result.store}, as they were measured, are not here; pass --store to say where"
+        f"no known store holds the clips of {result.store} as they were measured; name that store"
     )
 
 
 def _read(folder: Path, name: str) -> Run:
     if not (folder / CONFIG).is_file():
         raise KinemeError(
-            f"{folder}: no run directory (it has no {CONFIG}); name one that `kineme pretrain` made"
+            f"{folder}: is not a run directory (it has no {CONFIG}); name one that `kineme pretrain` made"
         )
     run = Run(folder, name, load_run_config(folder))
-    weights = folder / WEIGHTS
-    try:
-        run.pretrained = load_run(folder)
-        run.written = datetime.fromtimestamp(weights.stat().st_mtime, UTC).isoformat(timespec="minutes")
-    except KinemeError as error:
-        run.complaints.append(str(error))
-    try:
-        run.history = read_history(folder / HISTORY)
-    except KinemeError as error:
-        run.complaints.append(str(error))
+    run.pretrained = run.attempt(load_run, folder)
+    if run.pretrained is not None:
+        run.written = datetime.fromtimestamp((folder / WEIGHTS).stat().st_mtime, UTC)
+    if (folder / HISTORY).is_file():
+        run.history = run.attempt(read_history, folder / HISTORY) or []
     for path in sorted((folder / "results").glob("*.json"), key=_order):
-        try:
-            _add_result(run, path)
-        except KinemeError as error:
-            run.complaints.append(str(error))
+        result = run.attempt(_read_result, path)
+        if result is not None:
+            run.measured.append(_with_predictions(run, path, result))
     return run
-
-
-def read_history(path: Path) -> Rows:
-    """Rows of a history.csv, empty cells left out; none where there is no such file.
-
-    Raises:
-        KinemeError: the file is damaged.
-    """
-    if not path.exists():
-        return []
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [{key: float(cell) for key, cell in row.items() if cell} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError) as error:
-        raise KinemeError(f"{path}: cannot be read as a training history ({error})") from error
-    return [row for row in rows if "epoch" in row]
 
 
 def _order(path: Path) -> tuple[int, str]:
@@ -152,19 +143,18 @@ def _order(path: Path) -> tuple[int, str]:
     return (*ranks, len(FIRST))[0], path.stem
 
 
-def _add_result(run: Run, path: Path) -> None:
+def _read_result(path: Path) -> Result:
     result = Result.from_json(path)
     classes = len(result.class_names)
     if not result.scores or np.shape(result.confusion_matrix) != (classes, classes):
-        raise KinemeError(f"{path}: is no whole result (no scores, or no matrix of {classes} classes)")
+        raise KinemeError(f"{path}: is incomplete (no scores, or no matrix of {classes} classes)")
+    return result
+
+
+def _with_predictions(run: Run, path: Path, result: Result) -> Measured:
     beside = path.with_suffix(".npz")
-    predictions, detections = None, None
-    if beside.is_file():
-        try:
-            if result.protocol == DETECT:
-                detections = Detections.load(beside)
-            else:
-                predictions = Predictions.load(beside)
-        except KinemeError as error:
-            run.complaints.append(str(error))
-    run.measured.append(Measured(path.name, result, predictions, detections))
+    if not beside.is_file():
+        return Measured(path.name, result)
+    if result.protocol == DETECT:
+        return Measured(path.name, result, detections=run.attempt(Detections.load, beside))
+    return Measured(path.name, result, run.attempt(Predictions.load, beside))

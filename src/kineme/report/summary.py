@@ -1,86 +1,37 @@
-"""What was trained, and whether several runs stand on equal terms."""
+"""What was trained, and whether the results of several runs can be compared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import yaml
+from markupsafe import Markup
 
-from kineme.report.html import Html, boxed, join, note, tag
 from kineme.report.runs import Run
+from kineme.report.templating import counted, render
 
-DECISIVE = ("data", "preprocessing", "split")  # where these differ, figures cannot be compared
+DECISIVE = ("data", "preprocessing", "split")  # where these differ, results cannot be compared
+OWN = ("weights", "weights written", "training time", "run directory")  # always differ between runs
 
-OWN = ("weights", "weights written", "training time", "run directory")  # of each run: no need to say so
 
-
-def summary(runs: Sequence[Run]) -> Html:
-    """Facts, of several runs in a table with differences marked; what cannot be read; all settings."""
-    several = len(runs) > 1
+def summary(runs: Sequence[Run]) -> Markup:
+    """Facts (of several runs in a table, with differences marked), what cannot be read, and all settings."""
     facts = {label: [read(run) for run in runs] for label, read in FACTS.items()}
-    facts = {label: values for label, values in facts.items() if any(values)}
-    return tag(
-        "section",
-        tag("h2", "What was trained"),
-        _beside(runs, facts) if several else _alone(facts),
-        _verdict(facts) if several else "",
-        _complaints(runs),
-        [_settings(run, several) for run in runs],
-        id="trained",
+    differing = [label for label, values in facts.items() if label not in OWN and len(set(values)) > 1]
+    return render(
+        "summary.html",
+        runs=runs,
+        facts={label: values for label, values in facts.items() if any(values)},
+        differing=differing,
+        decisive=[label for label in differing if label in DECISIVE],
+        complaints=[complaint for run in runs for complaint in run.complaints],
+        settings=[yaml.safe_dump(run.config.to_dict(), sort_keys=False) for run in runs],
     )
-
-
-def _alone(facts: Mapping[str, Sequence[str]]) -> Html:
-    pairs = [tag("div", tag("dt", label), tag("dd", values[0])) for label, values in facts.items()]
-    return tag("dl", pairs, class_="facts")
-
-
-def _beside(runs: Sequence[Run], facts: Mapping[str, Sequence[str]]) -> Html:
-    """A column a run; where they differ, a mark."""
-    differs = join(" ", tag("span", "≠", class_="differs", title="differs between the runs"))
-    rows = [
-        tag(
-            "tr",
-            tag("th", label, differs if label not in OWN and len(set(values)) > 1 else "", scope="row"),
-            [tag("td", value or "–") for value in values],
-        )
-        for label, values in facts.items()
-    ]
-    head = tag("thead", tag("tr", tag("td"), [tag("th", run.name, scope="col") for run in runs]))
-    return boxed(tag("table", head, tag("tbody", rows), class_="facts"), label="What was trained")
 
 
 def described(run: Run) -> str:
     """Method, encoder and stream in a few words."""
     return f"{run.config.method['name']}, {run.config.encoder['name']}, {run.config.data.stream}"
-
-
-def _verdict(facts: Mapping[str, Sequence[str]]) -> Html:
-    apart = [label for label in DECISIVE if len(set(facts.get(label, ()))) > 1]
-    if not apart:
-        return tag("p", "The runs were trained on the same data, preprocessing and split.")
-    return note(
-        tag("strong", "Not on equal terms: "),
-        f"the runs differ in {_listed(apart)}. Figures stand in one table only where they were measured on "
-        "the same clips.",
-    )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def _complaints(runs: Sequence[Run]) -> Html:
-    left_out = [complaint for run in runs for complaint in run.complaints]
-    if not left_out:
-        return Html("")
-    return tag("div", tag("p", "Left out:"), tag("ul", (tag("li", each) for each in left_out)), class_="note")
-
-
-def _settings(run: Run, several: bool) -> Html:
-    text = yaml.safe_dump(run.config.to_dict(), sort_keys=False)
-    title = f"All settings of {run.name}" if several else "All settings"
-    return tag("details", tag("summary", title), tag("pre", text))
 
 
 def _data(run: Run) -> str:
@@ -93,7 +44,7 @@ def _measured_on(run: Run) -> str:
     if not run.measured:
         return ""
     result = run.measured[0].result
-    return f"{result.train_clips:,} training and {result.test_clips:,} test clips"
+    return f"{counted(result.train_clips, 'training clip')}, {counted(result.test_clips, 'test clip')}"
 
 
 def _preprocessing(run: Run) -> str:
@@ -104,12 +55,12 @@ def _layout(run: Run) -> str:
     if run.pretrained is None:
         return ""
     shape = run.pretrained.encoder.shape
-    bodies = "body" if shape.bodies == 1 else "bodies"
-    return f"{shape.layout.name}, {shape.layout.num_joints} joints, {shape.bodies} {bodies}"
+    joints, bodies = counted(shape.layout.num_joints, "joint"), counted(shape.bodies, "body", "bodies")
+    return f"{shape.layout.name}, {joints}, {bodies}"
 
 
 def _epochs(run: Run) -> str:
-    """Trained of planned ones; a converted run has been trained elsewhere."""
+    """Those done, of those planned; a converted run has been trained elsewhere."""
     if not run.history:
         known = run.pretrained.epochs if run.pretrained else None
         return f"{known}" if known else ""
@@ -117,12 +68,12 @@ def _epochs(run: Run) -> str:
     return f"{done}" if done == run.config.train.epochs else f"{done} of {run.config.train.epochs}"
 
 
-def _duration(run: Run) -> str:
+def _training_time(run: Run) -> str:
     return duration(run.history[-1].get("seconds", 0.0)) if run.history else ""
 
 
 def duration(seconds: float) -> str:
-    """As people say it: 45 s, 12 min, 3 h 20 min."""
+    """In the units that people use: 45 s, 12 min, 3 h 20 min."""
     minutes = round(seconds / 60)
     if seconds < 120:
         return f"{seconds:.0f} s"
@@ -137,12 +88,12 @@ def _parameters(run: Run) -> str:
 
 def _optimiser(run: Run) -> str:
     train = run.config.train
-    return f"{train.optimizer}, rate {train.lr:g}, {train.schedule}, batches of {train.batch_size}"
+    return f"{train.optimizer}, learning rate {train.lr:g}, {train.schedule}, batches of {train.batch_size}"
 
 
 def _version(run: Run) -> str:
     said = dict.fromkeys(
-        f"{each.result.version}, {(each.result.commit or 'no commit known')[:12]}"
+        f"{each.result.version}, {(each.result.commit or 'commit not known')[:12]}"
         + (" with changes" if (each.result.commit or "").endswith("-dirty") else "")
         for each in run.measured
     )
@@ -159,13 +110,13 @@ FACTS: dict[str, Callable[[Run], str]] = {
     "layout": _layout,
     "split": lambda run: run.config.data.split,
     "clips": _measured_on,
-    "frames a clip": lambda run: str(run.config.data.frames),
+    "frames per clip": lambda run: str(run.config.data.frames),
     "epochs": _epochs,
-    "training time": _duration,
+    "training time": _training_time,
     "optimiser": _optimiser,
     "seed": lambda run: str(run.config.train.seed),
     "weights": lambda run: run.pretrained.weights[:12] if run.pretrained else "",
-    "weights written": lambda run: (run.written or "").replace("T", " ").replace("+00:00", " UTC"),
-    "evaluated by Kineme": _version,
+    "weights written": lambda run: f"{run.written:%Y-%m-%d %H:%M} UTC" if run.written else "",
+    "evaluated with Kineme": _version,
     "run directory": lambda run: str(run.path),
 }

@@ -1,1 +1,1 @@
-"""Grids of runs: method × data × stream × protocol, worked off cell by cell and told in one table."""
+"""Grids of runs: method × data × stream × protocol, trained and measured cell by cell, in one table."""

@@ -1,6 +1,6 @@
 """A grid: which recipes are trained on which clips and streams, and how they are measured.
 
-    epochs: 60                    # the same for all (or minutes); without either, as long as each recipe says
+    epochs: 60                    # the same for all (or minutes); without either, as in each recipe
     baselines: true               # a random encoder beside each one
     stores:                       # name: the command that makes it
       mine: kineme generate stores/mine
@@ -9,11 +9,12 @@
         stores: [mine]
         split: odd-even           # of the clips; without it, the recipe's
         streams: [joint, bone, motion]
-        protocols: [linear, knn, {transfer: other, split: odd-even}]
+        protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
-Protocols are linear, knn, finetune and semi, and on other clips transfer and detect. A recipe is a file
-beside the grid, or one that comes with Kineme. A list of one may be written without brackets. Where joint,
-bone and motion of a recipe are all measured by `linear`, their fusion is a row of its own.
+Protocols are linear, knn, finetune and semi, and on other clips transfer and detect. Their settings are those
+of the recipe; linear, finetune and semi can be given others. A recipe is a file beside the grid, or one that
+comes with Kineme. A list of one may be written without brackets. Where joint, bone and motion of a recipe are
+all measured by `linear`, their fusion is a row of its own.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")
 FUSED = "joint+bone+motion"
 PROTOCOLS = ("linear", "knn", "finetune", "semi", "transfer", "detect")
 _ELSEWHERE = ("transfer", "detect")  # protocols that are measured on another store
+_TUNED = ("epochs", "lr", "batch_size")
+_SETTINGS = {"linear": ("lr",), "finetune": _TUNED, "semi": _TUNED}  # that a grid may set
 _GRID = ("epochs", "minutes", "baselines", "stores", "runs")
 _ENTRY = ("recipes", "stores", "split", "streams", "protocols")
 _LISTS = ("recipes", "stores", "streams", "protocols")
@@ -44,21 +47,27 @@ _LISTS = ("recipes", "stores", "streams", "protocols")
 
 @dataclass(frozen=True)
 class Measurement:
-    """A protocol, and the clips that it measures on.
+    """A protocol, its settings and the clips that it measures on.
 
     Attributes:
         protocol: one of `PROTOCOLS`.
         store: its name in the grid; None: the clips of the pre-training.
         split: of that store; None: the pre-training's.
+        settings: name and value of those that are not the recipe's.
     """
 
     protocol: str
     store: str | None = None
     split: str | None = None
+    settings: tuple[tuple[str, float], ...] = ()
 
     def __str__(self) -> str:
         where = {"transfer": " to ", "detect": " in "}.get(self.protocol, "") + (self.store or "")
-        return self.protocol + where + (f" ({self.split})" if self.split else "")
+        notes = [
+            *([self.split] if self.split else []),
+            *(f"{name} {value:g}" for name, value in self.settings),
+        ]
+        return self.protocol + where + (f" ({', '.join(notes)})" if notes else "")
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,11 @@ class Cell:
         """Of the cell in messages, and of its run directory."""
         return f"{self.kin}-{self.stream}"
 
+    @property
+    def linear(self) -> Measurement | None:
+        """The linear evaluation on the clips of the pre-training, which streams are fused by."""
+        return next((each for each in self.measurements if each.protocol == "linear"), None)
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -101,7 +115,7 @@ class Grid:
         name: of the file.
         stores: name of a clip store → the command that makes it.
         cells: in the order of the file.
-        epochs, minutes: of every pre-training; None: as long as its recipe says.
+        epochs, minutes: of every pre-training; None: as its recipe says.
         baselines: measure a random encoder and raw coordinates beside each encoder.
     """
 
@@ -117,7 +131,7 @@ class Grid:
         """The cells of joint, bone and motion, in this order, of each recipe that has all three."""
         found = []
         for _, kin in groupby(sorted(self.cells, key=_kin), key=_kin):
-            linear = {cell.stream: cell for cell in kin if Measurement("linear") in cell.measurements}
+            linear = {cell.stream: cell for cell in kin if cell.linear}
             if set(STREAMS) <= set(linear):
                 found.append(tuple(linear[stream] for stream in STREAMS))
         return sorted(found, key=lambda cells: max(map(self.cells.index, cells)))
@@ -187,6 +201,8 @@ class _Reader:
         stores = [self.known(node, self.commands, "store") for node in lists["stores"]]
         words = [self.known(node, STREAMS, "stream") for node in lists.get("streams", [])] or ["joint"]
         measurements = tuple(self.measurement(node) for node in lists["protocols"])
+        if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
+            raise self.error(given["protocols"], "a protocol is there twice, and has one result file")
         split = self.text(given["split"], "split") if "split" in given else None
         return [
             Cell(recipe, store, self.commands[store], split, stream, measurements)
@@ -209,7 +225,7 @@ class _Reader:
         return found
 
     def measurement(self, node: yaml.Node) -> Measurement:
-        """`knn`, or `{transfer: STORE, split: SPLIT}`; so is `detect`, whose recordings are untrimmed."""
+        """`knn`, `{linear: {lr: 0.03}}` or `{transfer: STORE, split: SPLIT}`; `detect` is like `transfer`."""
         if isinstance(node, yaml.ScalarNode):
             protocol = self.known(node, PROTOCOLS, "protocol")
             if protocol in _ELSEWHERE:
@@ -217,12 +233,17 @@ class _Reader:
                     node, f"{protocol} is on another store; write {{{protocol}: STORE, split: ...}}"
                 )
             return Measurement(protocol)
-        given = self.mapping(node, (*_ELSEWHERE, "split"), "a protocol")
-        if len(given) - ("split" in given) != 1:
+        given = self.mapping(node, (*_ELSEWHERE, *_SETTINGS, "split"), "a protocol")
+        names = [key for key in given if key != "split"]
+        if len(names) != 1 or ("split" in given and names[0] in _SETTINGS):
             raise self.error(node, "name a protocol, such as knn or {transfer: STORE, split: ...}")
-        protocol = next(key for key in given if key != "split")
+        protocol, value = names[0], given[names[0]]
+        if protocol in _SETTINGS:
+            settings = self.mapping(value, _SETTINGS[protocol], protocol)
+            numbers = ((key, self.number(each, key, whole=key != "lr")) for key, each in settings.items())
+            return Measurement(protocol, settings=tuple(numbers))
         split = self.text(given["split"], "split") if "split" in given else None
-        return Measurement(protocol, self.known(given[protocol], self.commands, "store"), split)
+        return Measurement(protocol, self.known(value, self.commands, "store"), split)
 
     def mapping(self, node: yaml.Node, known: Sequence[str] = (), what: str = "") -> dict[str, yaml.Node]:
         """Keys and nodes of a mapping; of these keys only, where they are given."""

@@ -4,52 +4,57 @@
     OUT/runs/CELL        run directories, as `kineme pretrain` and `kineme evaluate` leave them
     OUT/table.*          what came of it
 
-Nothing else is kept: how far a cell has come is read from its run, so that a grid goes on where it was,
-whatever ended it.
+No other state is kept: how far a cell has come is read from its run, so that a grid resumes where it stopped,
+whatever stopped it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
+from typing import Literal
 
 from kineme.arguments import did_you_mean
 from kineme.checkpoints import WEIGHTS
 from kineme.clips.store import ClipStore
-from kineme.config import SECTIONS, Config, load_config
-from kineme.errors import KinemeError
+from kineme.config import Config, EvaluateConfig, load_config
+from kineme.errors import KinemeError, check_between
+from kineme.evaluation.fusion import PROBES
+from kineme.evaluation.linear import check_positive
+from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import Result, result_path
+from kineme.evaluation.task import qualifiers
 from kineme.files import atomic_write
 from kineme.model import load_run
 from kineme.reproduce.grid import Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS
-from kineme.training.directory import CONFIG, STATE
+from kineme.training.directory import CONFIG, STATE, load_run_config
 from kineme.training.timing import with_epochs
 
+logger = logging.getLogger(__name__)
+
 STORES = "stores.json"
-_LOOKING_ON = ("knn_every", "save_every", "device")  # settings that do not say what is learned
-Progress = Literal["to do", "interrupted", "trained"]
+_MONITORING = ("knn_every", "save_every", "device", "loggers")  # settings that do not change what is learned
+Stage = Literal["to do", "interrupted", "trained"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A grid, its clips and the terms on which its cells are trained.
+    """A grid, its clips and how long its cells are trained.
 
     Attributes:
         grid: what is to be done.
         out: where.
         stores: name in the grid → the store, of those that are there.
         recipes: file → its settings.
-        epochs, minutes: of every pre-training; None: as long as its recipe says.
+        epochs, minutes: of every pre-training; None: as its recipe says.
         seed: of all that is drawn.
     """
 
@@ -73,17 +78,17 @@ class Plan:
         data.split = cell.split or data.split
         if self.epochs is not None:
             train = replace(with_epochs(train, self.epochs), minutes=None)
-        if self.minutes is not None:  # and none of them for looking at the accuracy
+        if self.minutes is not None:  # none of them for the online kNN
             train = replace(train, minutes=self.minutes, knn_every=0)
         return replace(config, train=replace(train, seed=self.seed))
 
-    def progress(self, cell: Cell) -> Progress:
+    def progress(self, cell: Cell) -> Stage:
         """How far the pre-training of a cell has come."""
         run = self.run(cell)
         if not (run / CONFIG).is_file():
             return "to do"
         with suppress(KinemeError):  # no weights, or none that can be read
-            if weights(run)[1] == kept_settings(run)["train"]["epochs"]:
+            if trained(run).epochs == run_config(run).train.epochs:
                 return "trained"
         return "interrupted" if (run / STATE).is_file() else "to do"
 
@@ -93,7 +98,7 @@ class Plan:
         return next((name for name in names if name is not None and name not in self.stores), None)
 
     def result(self, cell: Cell, measurement: Measurement) -> Result | None:
-        """A measurement that is there and is of these weights, clips and settings."""
+        """A measurement that is there, of the run's weights, these clips and the cell's settings."""
         if self.missing(cell, measurement) or self.progress(cell) != "trained":
             return None
         result = _read(self.result_path(cell, measurement))
@@ -102,33 +107,45 @@ class Plan:
             return None
         store = self.stores[measurement.store or cell.store]
         split = measurement.split or self.config(cell).data.split
+        model = trained(self.run(cell))
         found = result.weights, result.fingerprint, result.split, result.seed
-        wanted = weights(self.run(cell))[0], store.manifest.fingerprint, split, self.seed
-        return result if found == wanted and protocol.settled(result) else None
+        wanted = model.weights, store.manifest.fingerprint, split, self.seed
+        settled = protocol.settled(result, model.evaluate, dict(measurement.settings))
+        return result if found == wanted and settled else None
+
+    def options(self, cell: Cell, measurement: Measurement) -> TaskOptions:
+        """What a cell is measured on."""
+        return TaskOptions(self.stores[measurement.store or cell.store].path, measurement.split)
 
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
-        """Where `kineme evaluate` writes this measurement, see `task.Task.qualifiers`."""
-        data = self.config(cell).data
-        assert data.store is not None
-        store = self.stores[measurement.store or cell.store].path.resolve()
-        elsewhere = [store.name] if store != Path(data.store) else []
-        split = [measurement.split] if measurement.split not in (None, data.split) else []
-        seed = [f"seed{self.seed}"] if self.seed else []
-        return result_path(self.run(cell), measurement.protocol, *elsewhere, *split, *seed)
+        """Where this measurement goes, by hand or in a grid."""
+        own = asdict(self.config(cell).data)
+        named = qualifiers(own, self.options(cell, measurement))
+        return result_path(self.run(cell), measurement.protocol, *named, seed=self.seed)
 
     def fused(self, cells: tuple[Cell, ...]) -> Result | None:
-        """The fusion of these cells that is there and is of their weights; it lies in the first one's run."""
-        alone = [self.result(cell, Measurement("linear")) for cell in cells]
+        """The fusion of these cells that is there, of their results and the recipe's weights of streams."""
         result = _read(self.fused_path(cells))
-        if result is None or not all(alone):
+        alone = [found for cell in cells if cell.linear and (found := self.result(cell, cell.linear))]
+        if result is None or len(alone) < len(cells):
             return None
-        joined = " ".join(each.weights for each in alone if each)
-        fits = result.weights == hashlib.sha256(joined.encode()).hexdigest() and result.seed == self.seed
-        return result if fits and alone[0] and result.fingerprint == alone[0].fingerprint else None
+        shares = asdict(trained(self.run(cells[0])).evaluate.fusion)
+        joined = " ".join(each.weights for each in alone)
+        current = (
+            result.weights == hashlib.sha256(joined.encode()).hexdigest()
+            and result.fingerprint == alone[0].fingerprint
+            and result.seed == self.seed
+            and result.baselines == {each.stream: {p: each.scores[p] for p in PROBES} for each in alone}
+            and all(
+                weights == {each.stream: shares[each.stream] for each in alone}
+                for weights in result.settings["weights"].values()
+            )
+        )
+        return result if current else None
 
     def fused_path(self, cells: tuple[Cell, ...]) -> Path:
-        """Where `kineme fuse` writes a fusion."""
-        return result_path(self.run(cells[0]), "fused", *([f"seed{self.seed}"] if self.seed else []))
+        """Where the fusion of these cells goes: into the run of the first."""
+        return result_path(self.run(cells[0]), "fused", seed=self.seed)
 
 
 def make_plan(
@@ -140,7 +157,7 @@ def make_plan(
     minutes: float | None = None,
     seed: int = 0,
 ) -> Plan:
-    """Opens the stores, and checks that what is in `out` already was made of these clips on these terms.
+    """Opens the stores, and checks that what `out` holds already was made of these clips by these settings.
 
     Args:
         grid: what is to be done.
@@ -150,18 +167,17 @@ def make_plan(
         seed: of all that is drawn.
 
     Raises:
-        KinemeError: a name is not the grid's, a path is no store, a recipe is wrong, or `out` holds runs on
-            other terms.
+        KinemeError: a name is not the grid's, a path is no store, a recipe is wrong, or `out` holds runs of
+            other clips or settings.
     """
     for name in given:
         if name not in grid.stores:
             hint = did_you_mean(name, grid.stores) or f"; it has {', '.join(grid.stores)}"
-            raise KinemeError(f"--store {name}: the grid has no store of this name{hint}")
-    for option, value in (("epochs", epochs), ("minutes", minutes), ("seed", seed + 1)):
-        if value is not None and value <= 0:
-            raise KinemeError(f"--{option}: must be {'at least 0' if option == 'seed' else 'over 0'}")
+            raise KinemeError(f"`store` {name}: the grid has no store of this name{hint}")
+    check_positive(epochs=epochs, minutes=minutes)
+    check_between("`seed`", seed, 0)
     if epochs is not None and minutes is not None:
-        raise KinemeError("--epochs and --minutes exclude each other; drop one of the two")
+        raise KinemeError("`epochs` and `minutes` exclude each other; drop one of the two")
     if epochs is None and minutes is None:
         epochs, minutes = grid.epochs, grid.minutes
     places = {name: given.get(name, Path("stores") / name) for name in grid.stores}
@@ -180,31 +196,31 @@ def keep_fingerprints(plan: Plan) -> None:
         aside.write_text(json.dumps(_fingerprints(plan), indent=1) + "\n", encoding="utf-8")
 
 
-def weights(run: Path) -> tuple[str, int | None]:
-    """SHA-256 of the weights of a run, and for how many epochs they were trained.
+@dataclass(frozen=True)
+class Trained:
+    """What a run's weights file says: their SHA-256, epochs of training, settings of the protocols."""
+
+    weights: str
+    epochs: int | None
+    evaluate: EvaluateConfig
+
+
+def trained(run: Path) -> Trained:
+    """What a run's weights file says.
 
     Raises:
-        KinemeError: there are none.
+        KinemeError: there is none, or it is damaged.
     """
-    file = run / WEIGHTS
-    return _weights(file, file.stat().st_mtime_ns if file.is_file() else 0)
+    return _trained(run, _modified(run / WEIGHTS))
 
 
-def kept_settings(run: Path) -> Mapping[str, Any]:
-    """A run's settings as they stand in its config.yaml.
+def run_config(run: Path) -> Config:
+    """The settings of a run directory.
 
     Raises:
-        KinemeError: they cannot be read.
+        KinemeError: it has none, or they are damaged.
     """
-    try:
-        kept = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        kept = None
-    if not isinstance(kept, Mapping) or not all(isinstance(kept.get(each), Mapping) for each in SECTIONS):
-        raise KinemeError(
-            f"{run / CONFIG}: cannot be read as a run's settings; remove {run} to train it anew"
-        )
-    return kept
+    return _run_config(run, _modified(run / CONFIG))
 
 
 def _check_clips(plan: Plan) -> None:
@@ -212,27 +228,33 @@ def _check_clips(plan: Plan) -> None:
     for name, store in plan.stores.items():
         if known[name] != store.manifest.fingerprint:
             raise KinemeError(
-                f"{plan.out}: was begun with other clips than {store.path} as {name}; choose another --out"
+                f"{plan.out}: was begun with other clips than {store.path} as {name}; choose another `out`"
             )
 
 
 def _check_settings(plan: Plan, cell: Cell) -> None:
-    """Refuses a run that is there on other terms. Keys that it does not have are younger than it."""
+    """Refuses a run that was trained with other settings; warns where those of its protocols are others."""
     if (devices := plan.recipes[cell.recipe].train.devices) > 1:
         raise KinemeError(f"{cell.recipe}: train.devices is {devices}; a grid trains on one device")
     run = plan.run(cell)
     if cell.store not in plan.stores or not (run / CONFIG).is_file():
         return
-    kept, asked = kept_settings(run), plan.config(cell).to_dict()
+    there, asked = run_config(run).to_dict(), plan.config(cell).to_dict()
+    if there.pop("evaluate") != asked.pop("evaluate"):
+        logger.warning(
+            "%s: keeps the `evaluate` settings it was trained with; those of %s are others now. To measure "
+            "by them, set them in the grid",
+            *(run, cell.recipe),
+        )
     counted = ("epochs", "milestones", "warmup") if plan.minutes is not None else ()  # by the run itself
-    free = {f"train.{key}" for key in (*counted, *_LOOKING_ON)}
+    free = {f"train.{key}" for key in (*counted, *_MONITORING)}
     for section, settings in asked.items():
         for key, value in settings.items():
-            there = kept[section].get(key, value)
-            if there != value and f"{section}.{key}" not in free:
+            own = there[section].get(key)
+            if own != value and f"{section}.{key}" not in free:
                 raise KinemeError(
-                    f"{run}: was trained with {section}.{key}={there}, and now it is {value}; "
-                    "choose another --out, or the same terms"
+                    f"{run}: was trained with {section}.{key}={own}, and now it is {value}; choose another "
+                    "`out`, or the same settings"
                 )
 
 
@@ -258,7 +280,16 @@ def _read(path: Path) -> Result | None:
         return None
 
 
+def _modified(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.is_file() else 0
+
+
 @cache
-def _weights(file: Path, modified: int) -> tuple[str, int | None]:
-    pretrained = load_run(file)
-    return pretrained.weights, pretrained.epochs
+def _trained(run: Path, modified: int) -> Trained:
+    model = load_run(run)
+    return Trained(model.weights, model.epochs, model.protocols)
+
+
+@cache
+def _run_config(run: Path, modified: int) -> Config:
+    return load_run_config(run)

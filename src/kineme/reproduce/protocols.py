@@ -1,28 +1,30 @@
-"""The protocols as a grid calls them: what is measured, which settings that has, which scores are told."""
+"""The protocols as a grid calls them: what is measured, by which settings, and which scores are shown."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
 from kineme.clips.store import ClipStore
-from kineme.evaluation import finetune, linear, recognition
+from kineme.config import EvaluateConfig
+from kineme.errors import KinemeError
+from kineme.evaluation import finetune, recognition
 from kineme.evaluation.detection import protocol as detection
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context
-from kineme.evaluation.detection.defaults import KIND, NEIGHBOURS, RULE, WINDOW
-from kineme.evaluation.detection.frames import windows_for
+from kineme.evaluation.detection.frames import STEPS, windows_for
 from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
+from kineme.evaluation.linear import probe_settings
+from kineme.evaluation.options import KIND, NEIGHBOURS, RULE, WINDOW
 from kineme.evaluation.results import Kept, Result
 from kineme.evaluation.task import Part, Task, labelled
-
-SEEDS = 3  # draws of few labels
-
+from kineme.typing import Array
 
 Found = tuple[Result, Mapping[str, Kept]]  # and by suffix what lies beside the result
+RUN = Path()  # in messages that nobody sees
 
 
 @dataclass(frozen=True)
@@ -30,88 +32,107 @@ class Protocol:
     """How a cell is measured.
 
     Attributes:
-        measure: (task, seed, with baselines) → the result, and what is kept beside it.
-        settings: the settings that this result would have if it were measured now.
-        scores: those of its scores that the table tells; none: all.
-        rows_of: the clips that can be measured on, as `open_task` asks.
+        measure: (task, baselines=, seed=, progress=, and settings of the grid) → the result, and what is kept
+            beside it.
+        settings: (the run's settings, a result, settings of the grid) → the settings that this result would
+            have if it were measured now.
+        scores: those of its scores that the table shows; none: all.
+        rows_of: the clips that can be measured on, as for `open_task`.
     """
 
-    measure: Callable[[Task, int, bool], Found]
-    settings: Callable[[Result], Any]
+    measure: Callable[..., Found]
+    settings: Callable[..., Any]
     scores: tuple[str, ...] = ()
-    rows_of: Callable[[ClipStore, str, Part], npt.NDArray[Any]] = labelled
+    rows_of: Callable[[ClipStore, str, Part], Array] = labelled
 
-    def settled(self, result: Result) -> bool:
+    def settled(self, result: Result, evaluate: EvaluateConfig, overrides: Mapping[str, Any]) -> bool:
         """Whether a result has the settings that it would have now."""
-        return bool(json.loads(json.dumps(self.settings(result))) == result.settings)
+        with suppress(KinemeError):  # they lack something, so nothing can have them
+            now = json.loads(json.dumps(self.settings(evaluate, result, **overrides)))
+            return _agree(result.settings, now)
+        return False
 
 
-def _linear(task: Task, seed: int, baselines: bool) -> Found:
-    result, predictions = recognition.linear(task, seed=seed, baselines=baselines)
+def _agree(kept: Any, now: Any) -> bool:
+    """The device decides the precision; a setting that a result does not have is younger than it."""
+    if isinstance(kept, Mapping) and isinstance(now, Mapping):
+        return all(
+            key == "precision" or (key in now and _agree(value, now[key])) for key, value in kept.items()
+        )
+    return bool(kept == now)
+
+
+def _linear(task: Task, **options: Any) -> Found:
+    result, predictions = recognition.linear(task, **options)
     return result, {".npz": predictions}
 
 
-def _linear_settings(result: Result) -> Any:
-    return asdict(linear.settings_for(result.method))
+def _linear_settings(evaluate: EvaluateConfig, result: Result, lr: float | None = None) -> Any:
+    return asdict(probe_settings(evaluate.linear, lr, RUN))
 
 
-def _knn(task: Task, seed: int, baselines: bool) -> Found:
-    result, predictions = recognition.knn(task, seed=seed, baselines=baselines)
+def _knn(task: Task, **options: Any) -> Found:
+    result, predictions = recognition.knn(task, **options)
     return result, {".npz": predictions}
 
 
-def _knn_settings(result: Result) -> Any:
+def _knn_settings(evaluate: EvaluateConfig, result: Result) -> Any:
     return {"k": 1}
 
 
-def _transfer(task: Task, seed: int, baselines: bool) -> Found:
-    result, predictions = recognition.transfer(task, seed=seed, baselines=baselines)
+def _transfer(task: Task, **options: Any) -> Found:
+    result, predictions = recognition.transfer(task, **options)
     return result, {".npz": predictions}
 
 
-def _transfer_settings(result: Result) -> Any:
-    return {"linear": _linear_settings(result), "knn": _knn_settings(result)}
+def _transfer_settings(evaluate: EvaluateConfig, result: Result) -> Any:
+    return {"linear": _linear_settings(evaluate, result), "knn": _knn_settings(evaluate, result)}
 
 
-def _finetune(task: Task, seed: int, baselines: bool) -> Found:
-    result, predictions = finetune.finetune(task, seed=seed, from_scratch=baselines)
+def _finetune(task: Task, *, baselines: bool, **options: Any) -> Found:
+    result, predictions = finetune.finetune(task, from_scratch=baselines, **options)
     return result, {".npz": predictions}
 
 
-def _finetune_settings(result: Result) -> Any:
-    return _on_labels(result.method, result.train_clips, result.settings)
+def _finetune_settings(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
+    return _on_labels(evaluate, result.train_clips, overrides)
 
 
-def _semi(task: Task, seed: int, baselines: bool) -> Found:
-    return finetune.semi(task, seeds=SEEDS, seed=seed, from_scratch=baselines), {}
+def _semi(task: Task, *, baselines: bool, **options: Any) -> Found:
+    return finetune.semi(task, from_scratch=baselines, **options), {}
 
 
-def _semi_settings(result: Result) -> Any:
-    training = result.settings["training"]
-    if set(training) != {f"{100 * fraction:g} %" for fraction in finetune.FRACTIONS}:
+def _semi_settings(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
+    clips = {share: kept["clips"] for share, kept in result.settings["training"].items()}
+    if set(clips) != set(map(finetune.percent, finetune.FRACTIONS)):
         return None
-    now = {share: _on_labels(result.method, kept["clips"], kept) for share, kept in training.items()}
-    return {"seeds": SEEDS, "training": now}
+    now = {
+        share: {"clips": count, **_on_labels(evaluate, count, overrides)} for share, count in clips.items()
+    }
+    return {"seeds": finetune.SEEDS, "training": now}
 
 
-def _on_labels(method: str, clips: int, kept: Mapping[str, Any]) -> dict[str, Any]:
-    """What was kept of training on so many labels, as it would be now; the device decides the precision."""
-    now = asdict(finetune.settings_for(method, clips))
-    return {key: value if key == "precision" else now.get(key, value) for key, value in kept.items()}
+def _on_labels(evaluate: EvaluateConfig, clips: int, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    settings = finetune.settings_for(evaluate.finetune, clips, RUN, **overrides)
+    return finetune.described(settings)
 
 
-def _detect(task: Task, seed: int, baselines: bool) -> Found:
-    windows = windows_for(task.pretrained.encoder, KIND, WINDOW)
+def _detect(task: Task, **options: Any) -> Found:
+    windows = windows_for(task.model.encoder, KIND, WINDOW)
     result, found, detector = detection.detect(
-        task, windows, context=Context(NEIGHBOURS), rule=RULE, seed=seed, baselines=baselines
+        task, windows, context=Context(NEIGHBOURS), rule=RULE, **options
     )
     return result, {".npz": found, ".safetensors": detector}
 
 
-def _detect_settings(result: Result) -> Any:
-    asked = {"kind": KIND, "frames": WINDOW, "step": result.settings["windows"]["step"]}
-    now = {"windows": asked, "context": asdict(Context(NEIGHBOURS)), "segments": RULE, "finetuned": None}
-    return {**now, "classifier": asdict(ClassifierSettings())}
+def _detect_settings(evaluate: EvaluateConfig, result: Result) -> Any:
+    return {
+        "windows": {"kind": KIND, "frames": WINDOW, "step": WINDOW // STEPS[KIND]},
+        "context": asdict(Context(NEIGHBOURS)),
+        "segments": RULE,
+        "classifier": asdict(ClassifierSettings()),
+        "finetuned": None,
+    }
 
 
 PROTOCOLS = {

@@ -1,27 +1,26 @@
-"""What came of a grid, figure by figure: published, obtained, how long it took, or what became of it."""
+"""The figures of a grid: published, obtained, how long they took, or why there is none."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from kineme.errors import KinemeError
 from kineme.evaluation.results import RANDOM, SCRATCH, Result, Score
 from kineme.reproduce.grid import FUSED, Cell, Measurement
 from kineme.reproduce.plan import Plan
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.reproduce.published import published
 from kineme.reproduce.work import fused, measured
-from kineme.training.history import HISTORY
+from kineme.training.history import HISTORY, read_history
 
 State = Literal["done", "to do", "interrupted", "failed", "no data"]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One figure of one cell, or what became of it.
+class TableRow:
+    """One figure of one cell, or why there is none.
 
     Attributes:
         recipe, store, split, stream: the cell; `store` by its name in the grid.
@@ -32,9 +31,9 @@ class Row:
         difference: obtained - published.
         baseline: the same figure of a random encoder, or of one trained from scratch.
         pretraining_seconds, evaluation_seconds: how long that took; the latter is of the protocol as a whole.
-        epochs: of pre-training; `recipe_epochs` are those that the recipe has by itself.
+        epochs: of pre-training; `recipe_epochs`: those of the recipe.
         probe_epoch: of the probe's training.
-        commit: of Kineme as it was measured.
+        commit: of Kineme at the evaluation.
         state, note: whether it is done, and why not.
     """
 
@@ -62,9 +61,9 @@ class Row:
     commit: str | None = None
 
 
-def rows(plan: Plan, failures: Mapping[str, str]) -> list[Row]:
+def rows(plan: Plan, failures: Mapping[str, str]) -> list[TableRow]:
     """Every cell of a grid, protocol by protocol; the fusion of streams stands below them."""
-    found: list[Row] = []
+    found: list[TableRow] = []
     fusions = {max(cells, key=plan.grid.cells.index).name: cells for cells in plan.grid.fusions}
     for cell in plan.grid.cells:
         for measurement in cell.measurements:
@@ -75,10 +74,12 @@ def rows(plan: Plan, failures: Mapping[str, str]) -> list[Row]:
     return found
 
 
-def _measured(plan: Plan, cell: Cell, measurement: Measurement, failure: str | None) -> list[Row]:
+def _measured(plan: Plan, cell: Cell, measurement: Measurement, failure: str | None) -> list[TableRow]:
     protocol = PROTOCOLS[measurement.protocol]
     result = plan.result(cell, measurement)
-    about = _About(plan, cell, cell.stream, str(measurement), measurement.protocol)
+    # What is published was measured by the settings of the recipe.
+    protocol_published = "" if measurement.settings else measurement.protocol
+    about = _About(plan, cell, cell.stream, str(measurement), protocol_published)
     if result is not None:
         return [about.row(name, result) for name in protocol.scores or result.scores]
     if missing := plan.missing(cell, measurement):
@@ -91,7 +92,7 @@ def _measured(plan: Plan, cell: Cell, measurement: Measurement, failure: str | N
     return [about.row(next(iter(protocol.scores), ""), state=state, note=note)]
 
 
-def _fused(plan: Plan, cells: tuple[Cell, ...], failure: str | None) -> list[Row]:
+def _fused(plan: Plan, cells: tuple[Cell, ...], failure: str | None) -> list[TableRow]:
     first = cells[0]
     about = _About(plan, first, FUSED, "fused", "fused")
     result = plan.fused(cells)
@@ -112,7 +113,9 @@ class _About:
     title: str
     protocol: str
 
-    def row(self, score: str, result: Result | None = None, *, state: State = "done", note: str = "") -> Row:
+    def row(
+        self, score: str, result: Result | None = None, *, state: State = "done", note: str = ""
+    ) -> TableRow:
         plan, cell = self.plan, self.cell
         figure = published(cell, self.stream, self.protocol, score, plan.stores.get(cell.store))
         found = result.scores[score] if result else Score(0.0)
@@ -123,7 +126,7 @@ class _About:
             else []
         )
         beside = next((each[score].value for each in baselines if score in each), None)
-        return Row(
+        return TableRow(
             recipe=cell.recipe.stem,
             store=cell.store,
             split=result.split if result else cell.split or "",
@@ -149,20 +152,13 @@ class _About:
         )
 
     def _pretraining(self) -> float | None:
-        """Seconds of pre-training, of all streams that are fused."""
-        streams = (
-            [cell for cell in self.plan.grid.cells if cell.kin == self.cell.kin]
-            if self.stream == FUSED
-            else []
-        )
-        seconds = [_seconds(self.plan.run(cell) / HISTORY) for cell in streams or [self.cell]]
-        return sum(each for each in seconds if each is not None) if None not in seconds else None
-
-
-def _seconds(history: Path) -> float | None:
-    """What history.csv says that a pre-training has taken."""
-    if not history.is_file():
-        return None
-    with history.open(newline="") as file:
-        taken = [row["seconds"] for row in csv.DictReader(file)]
-    return float(taken[-1]) if taken else None
+        """Seconds of pre-training, of all streams that are fused; None where that is not known."""
+        kin = [cell for cell in self.plan.grid.cells if cell.kin == self.cell.kin]
+        try:
+            histories = [
+                read_history(self.plan.run(cell) / HISTORY)
+                for cell in (kin if self.stream == FUSED else [self.cell])
+            ]
+            return sum(history[-1]["seconds"] for history in histories)
+        except (KinemeError, IndexError, KeyError):
+            return None

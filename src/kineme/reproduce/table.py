@@ -1,4 +1,4 @@
-"""Rows of a grid for the terminal, and as table.md, table.csv and table.json."""
+"""The table of a grid: table.md, table.csv and table.json."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from kineme import __version__
 from kineme.evaluation.results import COLUMNS, source_commit
 from kineme.files import atomic_write
 from kineme.reproduce.plan import Plan
-from kineme.reproduce.rows import Row
+from kineme.reproduce.rows import TableRow
 from kineme.reproduce.work import duration
 
 OBTAINED = "obtained [95 % interval]"
-# Column → what stands in it.
-_SHOWN: dict[str, Callable[[Row], str]] = {
+# Column → its text for a row.
+CELLS: dict[str, Callable[[TableRow], str]] = {
     "recipe": lambda row: row.recipe,
     "data": lambda row: f"{row.store}, {row.split}" if row.split else row.store,
     "stream": lambda row: row.stream,
@@ -34,18 +31,19 @@ _SHOWN: dict[str, Callable[[Row], str]] = {
     "epochs": lambda row: epochs(row),
     "commit": lambda row: (row.commit or "")[:8] + ("-dirty" if (row.commit or "").endswith("dirty") else ""),
 }
-_TERMINAL = ("published", OBTAINED, "difference", "random", "pre-training", "evaluation", "epochs")
 
 
-def measured_as(row: Row) -> str:
+def measured_as(row: TableRow) -> str:
     """A protocol and its score, called as in other tables; without the score where there is no other."""
     if row.score == row.protocol or row.obtained is None:
         return row.protocol
-    qualified = f"{row.protocol} {row.score}"
-    return COLUMNS.get(qualified, f"{row.protocol}: {COLUMNS.get(row.score, row.score)}")
+    protocol, space, rest = row.protocol.partition(" ")
+    if f"{protocol} {row.score}" in COLUMNS:
+        return COLUMNS[f"{protocol} {row.score}"] + space + rest
+    return f"{row.protocol}: {COLUMNS.get(row.score, row.score)}"
 
 
-def obtained(row: Row) -> str:
+def obtained(row: TableRow) -> str:
     """A figure with its interval, and its deviation over seeds, or why there is none."""
     if row.obtained is None:
         return f"{row.state}: {row.note}" if row.note else row.state
@@ -54,8 +52,8 @@ def obtained(row: Row) -> str:
     return f"{row.obtained:.1f}{deviation}{interval}"
 
 
-def epochs(row: Row) -> str:
-    """Of pre-training: how many, and of how many where the recipe would have trained more or less."""
+def epochs(row: TableRow) -> str:
+    """Of pre-training, with those of the recipe where they differ."""
     if row.epochs is None:
         return ""
     return f"{row.epochs}" + (f" (recipe {row.recipe_epochs})" if row.epochs != row.recipe_epochs else "")
@@ -70,46 +68,22 @@ def _time(seconds: float | None) -> str:
 
 
 def terms(plan: Plan) -> str:
-    """On which terms the cells were trained, in a phrase."""
+    """How long the cells were trained, and by which seed, in a phrase."""
     if plan.epochs is not None:
         length = f"{plan.epochs} epochs each"
     elif plan.minutes is not None:
         length = f"{plan.minutes:g} min of pre-training each"
     else:
-        length = "as long as each recipe says"
+        length = "epochs as in each recipe"
     return f"{length}, seed {plan.seed}"
 
 
-def shown(plan: Plan, found: Sequence[Row]) -> Table:
-    """For the terminal: a section for each cell."""
-    columns = [name for name in _TERMINAL if any(_SHOWN[name](row) for row in found)]
-    table = Table(
-        title=f"{plan.grid.name}: per cent, {terms(plan)}",
-        title_justify="left",
-        min_width=60,
-        box=SIMPLE_HEAD,
-    )
-    table.add_column("")
-    for name in columns:
-        table.add_column(name, justify="left" if name == OBTAINED else "right")
-    before = None
-    for row in found:
-        cell = f"{row.recipe}, {row.store}, {row.stream}"
-        if cell != before:
-            table.add_section()
-            table.add_row(cell, style="bold")
-        before = cell
-        cells = (row.state if name == OBTAINED and row.note else _SHOWN[name](row) for name in columns)
-        table.add_row(f"  {_SHOWN['protocol'](row)}", *cells)
-    return table
-
-
-def notes(found: Sequence[Row]) -> list[str]:
-    """What is wanting and why, each reason once."""
+def notes(found: Sequence[TableRow]) -> list[str]:
+    """What is missing and why, each reason once."""
     return [*dict.fromkeys(f"{row.state}: {row.note}" for row in found if row.note)]
 
 
-def write(plan: Plan, found: Sequence[Row]) -> None:
+def write(plan: Plan, found: Sequence[TableRow]) -> None:
     """Writes table.md, table.csv and table.json into the grid's folder."""
     with atomic_write(plan.out / "table.md") as aside:
         aside.write_text(markdown(plan, found), encoding="utf-8")
@@ -117,7 +91,7 @@ def write(plan: Plan, found: Sequence[Row]) -> None:
         atomic_write(plan.out / "table.csv") as aside,
         aside.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, [each.name for each in fields(Row)])
+        writer = csv.DictWriter(file, [each.name for each in fields(TableRow)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in found)
     data: dict[str, Any] = {
@@ -135,9 +109,9 @@ def write(plan: Plan, found: Sequence[Row]) -> None:
         aside.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def markdown(plan: Plan, found: Sequence[Row]) -> str:
-    """The table as Markdown, columns that are empty left out."""
-    columns = [name for name in _SHOWN if any(_SHOWN[name](row) for row in found)]
+def markdown(plan: Plan, found: Sequence[TableRow]) -> str:
+    """The table as Markdown, without empty columns."""
+    columns = [name for name in CELLS if any(CELLS[name](row) for row in found)]
     lines = [
         f"# {plan.grid.name}",
         "",
@@ -145,7 +119,7 @@ def markdown(plan: Plan, found: Sequence[Row]) -> str:
         "",
         f"| {' | '.join(columns)} |",
         f"|{'---|' * len(columns)}",
-        *(f"| {' | '.join(_SHOWN[name](row).replace('|', '/') for name in columns)} |" for row in found),
+        *(f"| {' | '.join(CELLS[name](row).replace('|', '/') for name in columns)} |" for row in found),
         "",
     ]
     sources = dict.fromkeys(f"{row.published:.1f}: {row.source}" for row in found if row.source)

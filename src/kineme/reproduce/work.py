@@ -1,19 +1,22 @@
-"""Works a grid off, cell by cell; goes on where it was, and past cells that fail."""
+"""Works through a grid, cell by cell: resumes where it stopped, and carries on past cells that fail."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
 from time import perf_counter
 
-from rich.console import Console
+import lightning as L
 
 from kineme.errors import KinemeError
 from kineme.evaluation import fusion
 from kineme.evaluation.results import save
 from kineme.evaluation.task import open_task
+from kineme.progress import Progress, silent
 from kineme.reproduce.grid import Cell, Measurement
 from kineme.reproduce.plan import Plan, keep_fingerprints
 from kineme.reproduce.protocols import PROTOCOLS
@@ -23,15 +26,39 @@ from kineme.training.run import train as train_run
 Failures = dict[str, str]  # cell, or a measurement of it (see `measured`) → what went wrong
 
 
-def work_off(
-    plan: Plan, *, only: Sequence[str] = (), tell: Callable[[Failures], None] = lambda failures: None
-) -> Failures:
+@contextmanager
+def no_bar(description: str) -> Iterator[Progress]:
+    """Shows nothing."""
+    yield silent
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a caller is told as a grid is worked through.
+
+    Attributes:
+        say: is called with a line for each cell, its training and each of its measurements.
+        tell: is called whenever there is something new, with the failures so far.
+        bar: description → a context that gives the progress hook of a measurement.
+        callbacks: Lightning callbacks of each training.
+    """
+
+    say: Callable[[str], None] = lambda line: None
+    tell: Callable[[Failures], None] = lambda failures: None
+    bar: Callable[[str], AbstractContextManager[Progress]] = no_bar
+    callbacks: Sequence[L.Callback] = ()
+
+
+QUIET = Hooks()
+
+
+def work_through(plan: Plan, *, only: Sequence[str] = (), hooks: Hooks = QUIET) -> Failures:
     """Trains and measures what has not been, of the cells whose clips are there.
 
     Args:
         plan: what is to be done.
         only: patterns, of which a cell's name must match one, such as `aimclr-*` or `motion`; none: all.
-        tell: is called whenever there is something new, with the failures so far.
+        hooks: what the caller is told.
 
     Returns:
         What went wrong, by cell.
@@ -39,27 +66,29 @@ def work_off(
     keep_fingerprints(plan)
     failures: Failures = {}
     todo = [cell for cell in chosen(plan, only) if _is_open(plan, cell)]
-    steps = Steps(plan, len(todo))
+    began = perf_counter()
 
     def attempt(name: str, do: Callable[[], None]) -> bool:
         try:
             do()
         except KinemeError as error:
             failures[name] = str(error)
-            steps.say(f"failed: {error}")
-        tell(failures)
+            hooks.say(f"failed: {error}")
+        hooks.tell(failures)
         return name not in failures
 
-    for cell in todo:
-        steps.begin(cell.name)
-        if attempt(cell.name, partial(train, plan, cell, steps.say)):
-            for each in cell.measurements:
-                if not plan.missing(cell, each) and plan.result(cell, each) is None:
-                    steps.say(f"{each}")
-                    attempt(measured(cell, each), partial(measure, plan, cell, each))
+    for number, cell in enumerate(todo):
+        each = (perf_counter() - began) / number if number else 60 * (plan.minutes or 0)
+        left = f", about {duration(each * (len(todo) - number))} left" if each else ""
+        hooks.say(f"{number + 1}/{len(todo)} {cell.name}{left}")
+        if attempt(cell.name, partial(train, plan, cell, hooks)):
+            for measurement in cell.measurements:
+                if not plan.missing(cell, measurement) and plan.result(cell, measurement) is None:
+                    hooks.say(f"{measurement}")
+                    attempt(measured(cell, measurement), partial(measure, plan, cell, measurement, hooks))
     names = {cell.name for cell in chosen(plan, only)}
     for cells in plan.grid.fusions:
-        ready = all(plan.result(cell, Measurement("linear")) for cell in cells)
+        ready = all(cell.linear and plan.result(cell, cell.linear) for cell in cells)
         if ready and names & {cell.name for cell in cells} and plan.fused(cells) is None:
             attempt(fused(cells), partial(fuse, plan, cells))
     return failures
@@ -87,66 +116,46 @@ def chosen(plan: Plan, only: Sequence[str]) -> list[Cell]:
         if not only or any(fnmatch(cell.name, f"*{pattern}*") for pattern in only)
     ]
     if not found:
-        raise KinemeError(f"--only {' '.join(only)}: no cell of the grid is called so; --list shows them")
+        raise KinemeError(
+            f"`only` {' '.join(only)}: no cell of the grid has such a name; one is {plan.grid.cells[0].name}"
+        )
     return found
 
 
-def train(plan: Plan, cell: Cell, say: Callable[[str], None]) -> None:
+def train(plan: Plan, cell: Cell, hooks: Hooks = QUIET) -> None:
     """Pre-trains a cell, or what is left of it."""
     run, progress = plan.run(cell), plan.progress(cell)
     if progress == "interrupted":
-        for half in run.glob(".*.partial-*"):  # of a process that was killed as it wrote
-            half.unlink()
-        say("pre-training goes on where it was")
-        train_run(load_run_config(run), run, resume=True)
+        hooks.say("resuming pre-training")
+        train_run(load_run_config(run), run, resume=True, callbacks=hooks.callbacks)
     elif progress == "to do":
         if run.exists() and not (run / CONFIG).is_file():  # killed before it had begun
             shutil.rmtree(run)
-        say("pre-training")
-        train_run(plan.config(cell), run, overwrite=True)
+        hooks.say("pre-training")
+        train_run(plan.config(cell), run, overwrite=True, callbacks=hooks.callbacks)
 
 
-def measure(plan: Plan, cell: Cell, measurement: Measurement) -> None:
-    """Measures a cell that is trained; the result lies where `kineme evaluate` would write it."""
-    store = plan.stores[measurement.store or cell.store]
-    protocol, path = PROTOCOLS[measurement.protocol], plan.result_path(cell, measurement)
-    task = open_task(plan.run(cell), store=store.path, split=measurement.split, rows_of=protocol.rows_of)
-    result, beside = protocol.measure(task, plan.seed, plan.grid.baselines)
-    written = save(result, task.run, *task.qualifiers, *_seeded(plan), beside=beside)
-    assert written == path, (written, path)
-    assert plan.result(cell, measurement) is not None, path  # or it would be measured for ever
+def measure(plan: Plan, cell: Cell, measurement: Measurement, hooks: Hooks = QUIET) -> None:
+    """Measures a cell that is trained, by the settings of its run and the grid."""
+    protocol = PROTOCOLS[measurement.protocol]
+    task = open_task(plan.run(cell), plan.options(cell, measurement), rows_of=protocol.rows_of)
+    with hooks.bar(str(measurement)) as progress:
+        result, beside = protocol.measure(
+            task,
+            baselines=plan.grid.baselines,
+            seed=plan.seed,
+            progress=progress,
+            **dict(measurement.settings),
+        )
+    save(result, plan.result_path(cell, measurement), beside=beside)
+    assert plan.result(cell, measurement) is not None, measurement  # or it would be measured for ever
 
 
-def fuse(plan: Plan, cells: Sequence[Cell]) -> None:
-    """Adds up three streams that are measured; the result lies where `kineme fuse` would write it."""
-    tasks = [open_task(plan.run(cell)) for cell in cells]
-    streams = [fusion.open_stream(task, seed=plan.seed) for task in tasks]
+def fuse(plan: Plan, cells: tuple[Cell, ...]) -> None:
+    """Fuses three streams that are measured."""
+    streams = [fusion.open_stream(open_task(plan.run(cell)), seed=plan.seed) for cell in cells]
     result, predictions = fusion.fuse(streams, seed=plan.seed)
-    save(result, tasks[0].run, *tasks[0].qualifiers, *_seeded(plan), beside={".npz": predictions})
-
-
-class Steps:
-    """Says on standard error which cell of how many it is, and about how long the rest will take."""
-
-    def __init__(self, plan: Plan, cells: int) -> None:
-        self.minutes = plan.minutes
-        self.cells = cells
-        self.done = -1
-        self._began = perf_counter()
-        self._console = Console(stderr=True)
-
-    def begin(self, name: str) -> None:
-        """The next cell."""
-        self.done += 1
-        left = self.cells - self.done
-        spent = perf_counter() - self._began
-        each = spent / self.done if self.done else 60 * (self.minutes or 0)
-        about = f", about {duration(each * left)} left" if each else ""
-        self.say(f"{self.done + 1}/{self.cells} {name}{about}")
-
-    def say(self, text: str) -> None:
-        """One line."""
-        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+    save(result, plan.fused_path(cells), beside={".npz": predictions})
 
 
 def duration(seconds: float) -> str:
@@ -166,7 +175,3 @@ def _is_open(plan: Plan, cell: Cell) -> bool:
     return plan.progress(cell) != "trained" or any(
         not plan.missing(cell, each) and plan.result(cell, each) is None for each in cell.measurements
     )
-
-
-def _seeded(plan: Plan) -> list[str]:
-    return [f"seed{plan.seed}"] if plan.seed else []

@@ -1,4 +1,9 @@
-"""Raw formats, one file each: every one gives a `Source` of clips as they were recorded."""
+"""Raw formats, one file each: a function that opens recordings as a `Source` of clips.
+
+A format of your own is a function of a path that gives a `Source`. Its keyword arguments are the options that
+`kineme.preparing.prepare` hands on; registered with `SOURCES.register("mine")`, as an entry point of the
+group `kineme.sources`, or named by its dotted path, it is prepared like the built-in ones.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +13,26 @@ from typing import Any
 
 from kineme.clips.store import Clip
 from kineme.layouts import Layout
+from kineme.registry import Registry
 
 
 @dataclass(frozen=True)
 class Source:
-    """Raw clips of one origin: what they are, and how each is read.
+    """Raw clips of one origin, and how each is read.
 
     Attributes:
-        name: how manifests call it, such as `ntu60`.
+        name: the source in manifests, such as `ntu60`.
         layout: joints of all clips.
-        class_names: what labels stand for.
+        class_names: the classes that labels index.
         fps: frames a second.
-        bodies: bodies a prepared frame can hold.
-        names: (N,) name of every clip.
-        items: (N,) what `read` takes for it, such as its path.
+        bodies: the most bodies in a frame.
+        names: (N,) unique name of every clip.
+        items: (N,) what `read` takes for each clip, such as its path.
         read: item → raw clip, xyz (T, M, V, C); raises KinemeError that names the file.
-        costly: reading takes long enough to be shared among processes; then `read` and items can be pickled.
-        untrimmed: clips are whole recordings with labelled intervals, whose frames must stay in their places.
-        confidence: clips say how sure the pose estimator was of each joint.
+        preprocessing: the default preprocessing.
+        costly: reading pays for several processes; `read` and the items must then pickle.
+        untrimmed: clips are whole recordings with labelled intervals, so frames must stay in place.
+        confidence: clips carry confidences of the pose estimator.
         units: of the coordinates.
     """
 
@@ -37,7 +44,25 @@ class Source:
     names: Sequence[str]
     items: Sequence[Any]
     read: Callable[[Any], Clip]
+    preprocessing: str = "plain"
     costly: bool = False
     untrimmed: bool = False
     confidence: bool = False
     units: str = "metres"
+
+
+SOURCES: Registry[Callable[..., Source]] = Registry(
+    "source",
+    {
+        "ntu60": "kineme.sources.ntu.open_ntu60",
+        "ntu120": "kineme.sources.ntu.open_ntu120",
+        "pkummd1": "kineme.sources.pkummd.open_pkummd1",
+        "pkummd2": "kineme.sources.pkummd.open_pkummd2",
+        "nwucla": "kineme.sources.nwucla.open_nwucla",
+        "utdmhad": "kineme.sources.utdmhad.open_utdmhad",
+        "pyskl": "kineme.sources.pyskl.open_pyskl",
+        "arrays": "kineme.sources.arrays.open_arrays",
+        "container": "kineme.sources.container.open_container",
+        "poses": "kineme.sources.poses.open_poses",
+    },
+)

@@ -1,18 +1,18 @@
-"""The field's processed arrays, in which each clip was padded to a common number of frames.
+"""Processed arrays as published with other programs, with clips padded to a common number of frames.
 
 - A folder with `train_data_joint.npy` (or `train_position.npy`, `train_data.npy`), (N, C, T, V, M);
-  `train_label.pkl`, names of clips and their labels; and, where it is known, `train_num_frame.npy`, (N,). The
-  same for `val` or `test`.
-- An .npz file such as NTU60_CS.npz with `x_train`, (N, T, M·V·C), and `y_train`, (N, classes), a one in the
-  column of each clip's class; `x_test` and `y_test`.
+  `train_label.pkl`, names of clips and their labels; and possibly `train_num_frame.npy`, (N,). The same for
+  `val` or `test`.
+- An .npz file such as NTU60_CS.npz with `x_train`, (N, T, M·V·C), and one-hot `y_train`, (N, classes);
+  `x_test` and `y_test`.
 
-Skeletons are Kinect v2's 25 joints in three dimensions. What was done to them before is not told, so they are
-taken as they are but for the padding, of which `num_frame` tells the beginning; where there is none, it is
-the zeros at the end. Arrays whose clips were resized to a common length keep the recordings' `num_frame`,
-some longer than the array: such numbers say nothing of padding and are not used.
+Skeletons are Kinect v2's 25 joints in three dimensions. Their preprocessing is unknown, so they are taken as
+they are, without the padding: it begins at `num_frame`, or else consists of the zeros at the end. Arrays
+whose clips were resized to a common length keep the recordings' `num_frame`, some longer than the array; such
+numbers are ignored.
 
-The parts become a split: `xsub`, `xview` or `xset` where the folder or file is called so (or CS, CSub, CV,
-CSet), else `published`. Arrays are never held as a whole.
+The parts become a split: `xsub`, `xview` or `xset` if the folder or file is named so (or CS, CSub, CV,
+CSet), else `published`. Arrays are never loaded as a whole.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import name_classes, ntu_columns
 from kineme.sources.npy import NpyRows
-from kineme.sources.raw import BROKEN, RawFile, find_files, one_line
+from kineme.sources.raw import FETCH, SKIP, RawFile, find_files
 from kineme.sources.unpickle import read_pickle
 
 _DATA = re.compile(r"(train|val|test)_(?:data_joint|position|data)\.npy")
@@ -51,7 +51,6 @@ _MAX_CLIPS = 2_000_000
 _MAX_CLASSES = 10_000
 _MAX_COORDINATE = 1e4
 _ROWS = 1024  # of labels, read at a time
-_REMEDY = "fetch the files again"
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,10 @@ class _Part:
         rows: the array.
         bodies: M.
         stacked: rows are (T, M·V·C); otherwise (C, T, V, M).
-        names: of its clips.
-        labels: class of each.
-        frames: of each, without its padding; empty where that is not told.
-        splits: whether its clips train.
+        names: of the clips.
+        labels: their classes.
+        frames: their lengths without padding; empty if unknown.
+        splits: as in `Clip`.
     """
 
     rows: NpyRows
@@ -80,32 +79,31 @@ class _Part:
 def open_arrays(raw: Path) -> Source:
     """The clips of processed arrays, in their order, the training ones first.
 
-    Headers and labels are looked at here, coordinates when they are read.
+    Headers and labels are checked here, coordinates when they are read.
 
     Args:
         raw: a folder, a zip of one, or an .npz file.
 
     Raises:
-        KinemeError: there are no such arrays or several sets of them, labels and arrays do not fit together,
-            or skeletons are not Kinect v2's.
+        KinemeError: there are no such arrays or several sets of them, labels and arrays do not match, or
+            skeletons are not Kinect v2's.
     """
     files = find_files(raw, ".npy", ".npz", ".pkl")
     arrays = [file for file in files if _DATA.fullmatch(file.name)]
     packed = [] if arrays else [file for file in files if file.place.suffix.lower() == ".npz"]
     if len(packed) + len({file.place.parent for file in arrays}) != 1:
         several, none = "several sets of arrays; name one of them", "no train_data_joint.npy and no .npz file"
-        found = several if arrays or packed else none
-        raise KinemeError(f"{raw}: holds {found}")
+        raise KinemeError(f"{raw}: contains {several if arrays or packed else none}")
     parts = list(_packed_parts(packed[0]) if packed else _folder_parts(arrays, files))
     names = [name for part in parts for name in part.names]
     if len(set(names)) != len(names):
         twice = Counter(names).most_common(1)[0][0]
-        raise KinemeError(f"{raw}: two clips are called {twice!r}; {_REMEDY}")
+        raise KinemeError(f"{raw}: two clips are named {twice!r}; {FETCH}")
     labels = [label for part in parts for label in part.labels]
     try:
         class_names = name_classes(names, labels)
     except ValueError as error:
-        raise KinemeError(f"{raw}: {error}; {_REMEDY}") from error
+        raise KinemeError(f"{raw}: {error}; {FETCH}") from error
     return Source(
         name="arrays",
         layout=get_layout("ntu25"),
@@ -122,17 +120,14 @@ def _read(parts: Sequence[_Part], item: tuple[int, int]) -> Clip:
     """A row → its clip.
 
     Raises:
-        KinemeError: it cannot be read, or holds what are no coordinates.
+        KinemeError: it cannot be read, or contains invalid coordinates.
     """
     part, row = parts[item[0]], item[1]
     name = part.names[row]
     data = part.rows.read(row)[0].astype(np.float32)
     xyz = data.reshape(len(data), part.bodies, _JOINTS, 3) if part.stacked else data.transpose(1, 3, 2, 0)
-    if not (np.abs(xyz) < _MAX_COORDINATE).all():  # NaN is not smaller either
-        raise KinemeError(
-            f"{part.rows.file}: {name} (row {row}) holds what is no coordinate; {_REMEDY}, or leave the clip "
-            "out (--ignore, --skip-bad)"
-        )
+    if not (np.abs(xyz) < _MAX_COORDINATE).all():  # False for NaN too
+        raise KinemeError(f"{part.rows.file}: {name} (row {row}) contains invalid coordinates; {SKIP}")
     seen = np.flatnonzero(xyz.any(axis=(1, 2, 3)))
     padded_from = part.frames[row] if part.frames else int(seen[-1]) + 1 if len(seen) else 1
     return Clip(
@@ -141,16 +136,14 @@ def _read(parts: Sequence[_Part], item: tuple[int, int]) -> Clip:
 
 
 def _folder_parts(arrays: Sequence[RawFile], files: Sequence[RawFile]) -> Iterator[_Part]:
-    """The parts of a folder of arrays, beside which lie their labels."""
+    """The parts of a folder of arrays with their labels."""
     beside = {file.name: file for file in files if file.place.parent == arrays[0].place.parent}
     split = _split_name(arrays[0].place.parent.name or arrays[0].path.parent.resolve().name)
     data: dict[str, RawFile] = {}
     for file in arrays:
         part = file.name.partition("_")[0]
         if part in data:
-            raise KinemeError(
-                f"{file}: is there besides {data[part].name}; remove the one that is not wanted"
-            )
+            raise KinemeError(f"{file}: conflicts with {data[part].name}; remove one of them")
         data[part] = file
     for part in filter(data.__contains__, _PARTS):
         rows = NpyRows(data[part])
@@ -161,9 +154,7 @@ def _folder_parts(arrays: Sequence[RawFile], files: Sequence[RawFile]) -> Iterat
         _, _, frames, _, bodies = rows.shape
         _check_size(rows, frames, bodies)
         if f"{part}_label.pkl" not in beside:
-            raise KinemeError(
-                f"{rows.file}: lacks {part}_label.pkl beside it, names of clips and their labels"
-            )
+            raise KinemeError(f"{rows.file}: lacks {part}_label.pkl next to it, the clips' names and labels")
         names, labels = _names_and_labels(beside[f"{part}_label.pkl"], rows)
         known = beside.get(f"{part}_num_frame.npy")
         numbers = _frame_numbers(NpyRows(known), rows) if known else []
@@ -174,16 +165,11 @@ def _packed_parts(file: RawFile) -> Iterator[_Part]:
     """The parts of an .npz file. Its clips have no names, so they are numbered."""
     if file.member is not None:
         raise KinemeError(f"{file}: is an archive in an archive; unpack the outer one")
-    try:
-        with zipfile.ZipFile(file.path) as archive:
-            members = set(archive.namelist())
-    except BROKEN as error:
-        raise KinemeError(
-            f"{file}: is no .npz file, or a damaged one ({one_line(error)}); {_REMEDY}"
-        ) from error
+    with file.checked(), zipfile.ZipFile(file.path) as archive:
+        members = set(archive.namelist())
     parts = [part for part in _PARTS if {f"x_{part}.npy", f"y_{part}.npy"} <= members]
     if not parts:
-        raise KinemeError(f"{file}: lacks the arrays x_train and y_train, such as NTU60_CS.npz has them")
+        raise KinemeError(f"{file}: lacks the arrays x_train and y_train, as in NTU60_CS.npz")
     split = _split_name(file.stem.rpartition("_")[2])
     for part in parts:
         rows, classes = (
@@ -204,58 +190,58 @@ def _packed_parts(file: RawFile) -> Iterator[_Part]:
 def _check_size(rows: NpyRows, frames: int, bodies: int) -> None:
     if frames > _MAX_FRAMES or bodies > _MAX_BODIES or rows.shape[0] > _MAX_CLIPS:
         raise KinemeError(
-            f"{rows.file}: has {rows.shape[0]:,} clips of {frames:,} frames and {bodies:,} bodies; at most "
-            f"{_MAX_CLIPS:,}, {_MAX_FRAMES:,} and {_MAX_BODIES} are possible; {_REMEDY}"
+            f"{rows.file}: has {rows.shape[0]:,} clips of {frames:,} frames and {bodies:,} bodies; the "
+            f"limits are {_MAX_CLIPS:,}, {_MAX_FRAMES:,} and {_MAX_BODIES}; {FETCH}"
         )
 
 
 def _names_and_labels(file: RawFile, rows: NpyRows) -> tuple[list[str], list[int]]:
-    """What a label pickle holds: a list of names and a list (or an array) of classes, counted from 0."""
+    """The contents of a label pickle: a list of names and a list (or an array) of classes, from 0."""
     data = read_pickle(file)
     if not isinstance(data, tuple | list) or len(data) != 2:
-        raise KinemeError(f"{file}: is no pair of clips' names and their labels; {_REMEDY}")
+        raise KinemeError(f"{file}: is not a pair of clips' names and labels; {FETCH}")
     try:
         names = [str(name).removesuffix(".skeleton") for name in data[0] if isinstance(name, str)]
         labels = [operator.index(label) for label in data[1]]
     except (TypeError, ValueError) as error:
-        raise KinemeError(f"{file}: holds labels that are no class numbers; {_REMEDY}") from error
+        raise KinemeError(f"{file}: contains labels that are not class numbers; {FETCH}") from error
     if any(not name.isprintable() or not 0 < len(name) <= 300 for name in names) or len(names) != len(
         data[0]
     ):
-        raise KinemeError(f"{file}: holds names that are none; {_REMEDY}")
+        raise KinemeError(f"{file}: contains invalid clip names; {FETCH}")
     if not len(names) == len(labels) == rows.shape[0]:
         raise KinemeError(
             f"{file}: has {len(names):,} names and {len(labels):,} labels, and {rows.file.name} has "
-            f"{rows.shape[0]:,} clips; {_REMEDY}"
+            f"{rows.shape[0]:,} clips; {FETCH}"
         )
     return names, labels
 
 
 def _frame_numbers(numbers: NpyRows, rows: NpyRows) -> list[int]:
-    """How many frames each clip has without its padding; none where the numbers tell something else."""
+    """Frames of each clip without its padding; empty if the numbers mean something else."""
     clips, _, frames, _, _ = rows.shape
     if numbers.shape != (clips,):
         raise KinemeError(
-            f"{numbers.file}: has shape {numbers.shape}, and {rows.file.name} has {clips:,} clips; {_REMEDY}"
+            f"{numbers.file}: has shape {numbers.shape}, and {rows.file.name} has {clips:,} clips; {FETCH}"
         )
     values = numbers.read(0, clips)
     if not (values >= 1).all() or not (values == np.floor(values)).all() or not np.isfinite(values).all():
-        raise KinemeError(f"{numbers.file}: holds what are no numbers of frames; {_REMEDY}")
+        raise KinemeError(f"{numbers.file}: contains invalid numbers of frames; {FETCH}")
     return [] if values.max() > frames else values.astype(np.int64).tolist()
 
 
 def _labels_of_columns(columns: NpyRows, rows: NpyRows) -> list[int]:
-    """(N, classes) with a one in each row → the column of each."""
+    """(N, classes), one-hot → (N,)."""
     if len(columns.shape) != 2 or columns.shape[0] != rows.shape[0] or columns.shape[1] > _MAX_CLASSES:
         raise KinemeError(
-            f"{columns.file}: has shape {columns.shape}; expected ({rows.shape[0]}, classes), a row for each "
-            f"of {rows.file.name}; {_REMEDY}"
+            f"{columns.file}: has shape {columns.shape}; expected ({rows.shape[0]}, classes), like "
+            f"{rows.file.name}; {FETCH}"
         )
     labels: list[int] = []
     for start in range(0, columns.shape[0], _ROWS):
         block = columns.read(start, _ROWS)
         if not ((block == 1).sum(axis=1) == 1).all() or not ((block != 0).sum(axis=1) == 1).all():
-            raise KinemeError(f"{columns.file}: has rows without a single one for their class; {_REMEDY}")
+            raise KinemeError(f"{columns.file}: has rows that are not one-hot; {FETCH}")
         labels += block.argmax(axis=1).tolist()
     return labels
 
@@ -265,7 +251,7 @@ def _split_name(name: str) -> str:
 
 
 def _splits(split: str, part: str, parts: Container[str]) -> dict[str, bool]:
-    """Whether a part trains. Where there are `val` and `test`, the first does neither."""
+    """Whether a part trains. If there are `val` and `test`, clips of `val` are in neither part."""
     if part == "val" and "test" in parts:
         return {}
     return {split: part == "train"}

@@ -1,23 +1,22 @@
 """Clips of any data set in one pickle-free .npz file.
 
-    xyz           (F, V, 3) float, all clips' frames one after another, metres, y up
+    xyz           (F, V, 3) float, the frames of all clips concatenated, metres, y up
     offsets       (N + 1,) int: clip i is xyz[offsets[i]:offsets[i + 1]]
     name          (N,) unique names
-    label         (N,) int: index into label_names, -1 where untrimmed
+    label         (N,) int: index into label_names, -1 if untrimmed
     label_names   (classes,)
     subject       (N,) free text
     view          (N,) int: the camera
     joint_names   (V,)
     parents       (V,) int, -1 for the root
     fps           number
-    frame_label   (F,) int, only of untrimmed recordings: index into label_names, 0 = background
+    frame_label   (F,) int, only for untrimmed recordings: index into label_names, 0 = background
 
-One body a clip. Joints named as in a built-in layout, in whatever order and spelling, are brought into it.
+One body per clip. Joints named as in a built-in layout, in any order and spelling, are put in its order.
 """
 
 from __future__ import annotations
 
-import tokenize
 import warnings
 import zipfile
 from functools import partial
@@ -30,10 +29,10 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import match_layout
 from kineme.sources import Source
-from kineme.sources.raw import BROKEN, one_line
+from kineme.sources.raw import one_line
 from kineme.typing import Array
 
-# key → (kind of numbers or text, axes)
+# Key → (kinds of dtype, axes).
 _KEYS: dict[str, tuple[str, int]] = {
     "xyz": ("f", 3),
     "offsets": ("iu", 1),
@@ -46,25 +45,21 @@ _KEYS: dict[str, tuple[str, int]] = {
     "parents": ("iu", 1),
     "fps": ("fiu", 0),
 }
-_DAMAGED = (
-    *BROKEN, TypeError, AttributeError, KeyError, SyntaxError, MemoryError, OverflowError,
-    tokenize.TokenError,
-)  # fmt: skip
 
 
 def open_container(path: Path) -> Source:
     """The clips of a container.
 
     Raises:
-        KinemeError: the file is missing or no such container, or an array in it is missing, misshapen or out
-            of range; the message names the array.
+        KinemeError: the file is missing or not a container, or an array in it is missing, misshapen or out of
+            range; the message names the array.
     """
     arrays = _load(path)
     _check(path, arrays)
     try:
         layout, order = match_layout(arrays["joint_names"].tolist(), arrays["parents"].tolist(), path.stem)
     except KinemeError as error:
-        raise KinemeError(f"{path}: 'joint_names' and 'parents' are no tree: {error}") from error
+        raise KinemeError(f"{path}: 'joint_names' and 'parents' are not a tree: {error}") from error
     return Source(
         name=path.stem,
         layout=layout,
@@ -101,7 +96,7 @@ def _clip(arrays: dict[str, Array], order: Array, row: int) -> Clip:
 
 
 def label_runs(labels: Array) -> list[tuple[int, int, int]]:
-    """(T,) labels of frames → (start, end, label) of every run of one label other than 0, end exclusive."""
+    """(T,) frame labels → (start, end, label) of every run of a label other than 0, end exclusive."""
     change = np.flatnonzero(np.diff(labels)) + 1
     starts = np.concatenate([[0], change]) if len(labels) else np.zeros(0, dtype=np.int64)
     ends = np.append(starts[1:], len(labels))
@@ -122,25 +117,24 @@ def _load(path: Path) -> dict[str, Array]:
             return {name: _array(path, name, stored) for name in names}
     except KinemeError:
         raise
-    except _DAMAGED as error:
+    except Exception as error:  # damaged files may raise anything
         raise KinemeError(
-            f"{path}: not an .npz container{_reason(error)}; it holds arrays without pickles, as numpy.savez "
-            "writes"
+            f"{path}: not an .npz container{_reason(error)}; write it with numpy.savez, without pickles"
         ) from error
 
 
 def _array(path: Path, name: str, stored: Any) -> Array:
     try:
         array = stored[name]
-    except _DAMAGED as error:
+    except Exception as error:
         raise KinemeError(f"{path}: array {name!r} cannot be read{_reason(error)}") from error
-    if not isinstance(array, np.ndarray):  # numpy gives the bytes of what is no array
-        raise KinemeError(f"{path}: {name!r} is no array")
+    if not isinstance(array, np.ndarray):  # NumPy returns the bytes of other members
+        raise KinemeError(f"{path}: {name!r} is not an array")
     return array
 
 
 def _reason(error: Exception) -> str:
-    """In brackets; nothing where numpy advises to load a stranger's pickle."""
+    """In brackets; nothing where NumPy suggests allowing pickles."""
     return "" if "pickle" in str(error) else f" ({one_line(error)})"
 
 
@@ -161,7 +155,7 @@ def _check(path: Path, arrays: dict[str, Array]) -> None:
         raise KinemeError(f"{path}: {name!r} {reason}")
 
     if coordinates != 3:
-        refuse("xyz", f"has shape {xyz.shape}; the last axis holds x, y, z")
+        refuse("xyz", f"has shape {xyz.shape}; the last axis must be x, y, z")
     for name, length in {
         "offsets": clips + 1, "label": clips, "subject": clips, "view": clips, "joint_names": joints,
         "parents": joints, "frame_label": frames,
@@ -171,12 +165,12 @@ def _check(path: Path, arrays: dict[str, Array]) -> None:
     if clips == 0:
         refuse("name", "is empty: there are no clips")
     if offsets[0] != 0 or offsets[-1] != frames or (np.diff(offsets) <= 0).any():
-        refuse("offsets", f"must rise from 0 to {frames}, the frames of 'xyz'")
+        refuse("offsets", f"must increase from 0 to {frames}, the frames of 'xyz'")
     if len(set(arrays["name"].tolist())) != clips:
-        refuse("name", "holds a name twice")
+        refuse("name", "contains duplicates")
     for name, lowest in {"label": -1, "frame_label": 0}.items():
         if name in arrays and ((arrays[name] < lowest) | (arrays[name] >= classes)).any():
-            refuse(name, f"goes beyond {lowest}..{classes - 1}, the classes of 'label_names'")
+            refuse(name, f"is not in {lowest}..{classes - 1}, the classes of 'label_names'")
     if not 0 < arrays["fps"] < np.inf:
         refuse("fps", f"is {arrays['fps']}; expected a positive number")
     bad = ~np.isfinite(xyz).all(axis=(1, 2))
@@ -184,7 +178,4 @@ def _check(path: Path, arrays: dict[str, Array]) -> None:
         frame = int(np.flatnonzero(bad)[0])
         clip = int(np.searchsorted(offsets, frame, side="right")) - 1
         name = str(arrays["name"][clip])
-        refuse(
-            "xyz",
-            f"holds NaN or infinite values in clip {name!r}, frame {frame - offsets[clip]}",
-        )
+        refuse("xyz", f"contains NaN or infinite values in clip {name!r}, frame {frame - offsets[clip]}")

@@ -1,27 +1,23 @@
-"""Which numbers can be coordinates in metres."""
+"""Plausible coordinates in metres."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from kineme.errors import KinemeError
-from kineme.sources.raw import RawFile
+from kineme.sources.raw import SKIP, RawFile
+from kineme.typing import Array
 
 MAX_METRES = 1e4
 
 
-def check_metres(file: RawFile, name: str, values: npt.NDArray[Any], remedy: str) -> None:
-    """Refuses (T, V, C) values that are no coordinates, naming the first frame of them.
+def check_metres(file: RawFile, name: str, values: Array) -> None:
+    """Refuses (T, V, C) values that are not finite or farther away than any camera sees.
 
     Raises:
-        KinemeError: one is not finite, or farther away than any camera sees.
+        KinemeError: the message names the first such frame.
     """
-    fits = (np.abs(values) < MAX_METRES).all(axis=(1, 2))  # NaN is not smaller either
+    fits = (np.abs(values) < MAX_METRES).all(axis=(1, 2))  # False for NaN too
     if not fits.all():
-        raise KinemeError(
-            f"{file}: frame {int(np.flatnonzero(~fits)[0])} of {name!r} holds what is no coordinate in "
-            f"metres; {remedy}"
-        )
+        frame = int(np.flatnonzero(~fits)[0])
+        raise KinemeError(f"{file}: frame {frame} of {name!r} contains invalid coordinates in metres; {SKIP}")

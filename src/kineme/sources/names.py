@@ -1,4 +1,4 @@
-"""Names that say who does what: the files of published data sets, and NTU RGB+D's clips in derived ones."""
+"""Names that encode who does what: files of published data sets, and NTU RGB+D's clips in derived ones."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from kineme.errors import KinemeError
 from kineme.sources.raw import RawFile, find_files
 
 NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
-_MAX_CLASSES = 10_000  # a file that counts more is damaged or hostile: each gets a name
+_MAX_CLASSES = 10_000  # a file with more is damaged or hostile
 
 
 def numbered_files(
     raw: Path, suffix: str, pattern: re.Pattern[str], example: str
 ) -> list[tuple[RawFile, tuple[int, ...]]]:
-    """The files of a download with the numbers in their names, in order of these.
+    """The files of a download with the numbers in their names, sorted by these.
 
     Raises:
-        KinemeError: there are none, a name does not fit the pattern, or two have the same numbers.
+        KinemeError: there are none, a name does not match the pattern, or two have the same numbers.
     """
     found: dict[tuple[int, ...], RawFile] = {}
     for file in find_files(raw, suffix):
@@ -29,15 +29,15 @@ def numbered_files(
             raise KinemeError(f"{file}: expected a name such as {example}; remove this file")
         numbers = tuple(map(int, match.groups()))
         if numbers in found:
-            raise KinemeError(f"{file}: is there twice, see {found[numbers]}; keep one")
+            raise KinemeError(f"{file}: duplicates {found[numbers]}; keep one")
         found[numbers] = file
     if not found:
-        raise KinemeError(f"{raw}: holds no {suffix} files such as {example}, packed or not")
+        raise KinemeError(f"{raw}: contains no {suffix} files such as {example}, zipped or not")
     return [(found[numbers], numbers) for numbers in sorted(found)]
 
 
 def ntu_columns(name: str) -> dict[str, Any]:
-    """What a name such as S001C002P003R002A013 says, as keywords of `Clip`; nothing where it is none."""
+    """The fields of a name such as S001C002P003R002A013 as keywords of `Clip`; none for other names."""
     match = NTU_NAME.fullmatch(name)
     if match is None:
         return {}
@@ -48,10 +48,10 @@ def ntu_columns(name: str) -> dict[str, Any]:
 def name_classes(names: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:
     """Names of classes 0 to the largest label: NTU RGB+D's A001 to A060 or A120, or else plain numbers.
 
-    NTU RGB+D's are taken where every name is one of its clips and says the action that its label counts.
+    They are NTU RGB+D's if every clip is named as one of its clips and the action in its name is its label.
 
     Raises:
-        ValueError: a label is negative (other than -1, unknown) or too large to count a class.
+        ValueError: a label is negative (other than -1, unknown) or implausibly large.
     """
     for name, label in zip(names, labels, strict=True):
         if not -1 <= label < _MAX_CLASSES:

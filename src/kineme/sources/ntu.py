@@ -1,8 +1,8 @@
-"""NTU RGB+D 60 and 120: one text file a clip, as the data set's authors give it out.
+"""NTU RGB+D 60 and 120: one text file per clip, as its authors distribute it.
 
 `SsssCcccPpppRrrrAaaa.skeleton` (setup, camera, performer, replication, action). A file is the number of
 frames; then for each frame the number of bodies; then for each body a line of tracking state, the number of
-joints and a line a joint: x y z in metres (y up, z away from the camera), eight numbers that are not needed
+joints and a line per joint: x y z in metres (y up, z away from the camera), eight numbers that are not used
 here, and the joint's tracking state.
 """
 
@@ -21,38 +21,46 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.metres import MAX_METRES
 from kineme.sources.names import NTU_NAME
-from kineme.sources.raw import RawFile, find_files
+from kineme.sources.raw import SKIP, RawFile, find_files, shown
 from kineme.typing import Array
 
 _JOINTS = 25
 _BODY_NUMBERS = 10  # on a body's line of tracking state
 _JOINT_NUMBERS = 12
 _BODY_LINES = 2 + _JOINTS  # of one body in one frame
-_MAX_BODIES = 6  # that a Kinect v2 tracks at once
-_MAX_FRAMES = 100_000  # the longest clip has 300; a file that claims an hour is damaged
+_MAX_BODIES = 6  # tracked by a Kinect v2 at once
+_MAX_FRAMES = 100_000  # the longest clip has 300
 _MAX_BYTES = 1 << 26
-_REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
+
+
+def open_ntu60(raw: Path) -> Source:
+    """NTU RGB+D 60, see `open_ntu`."""
+    return open_ntu(raw, 60)
+
+
+def open_ntu120(raw: Path) -> Source:
+    """NTU RGB+D 120, see `open_ntu`."""
+    return open_ntu(raw, 120)
 
 
 def open_ntu(raw: Path, actions: int) -> Source:
-    """The clips of a download of .skeleton files, in order of name.
+    """The clips of a download of .skeleton files, sorted by name.
 
     Args:
-        raw: a folder, the zip as it is downloaded, or a folder of zips (120 comes in two).
-        actions: 60 for NTU RGB+D 60, 120 for NTU RGB+D 120. Files of later actions are not of the data set
-            and are passed over, so that both can be prepared from one folder.
+        raw: a folder, the zip as downloaded, or a folder of zips (120 comes in two).
+        actions: 60 for NTU RGB+D 60, 120 for NTU RGB+D 120. Files of later actions are skipped, so that both
+            can be prepared from one folder.
 
     Raises:
-        KinemeError: there is no such folder or file, it holds no such files, a file's name is not of this
-            form, or a name is there twice.
+        KinemeError: there are no such files, or a file's name is malformed or a duplicate.
     """
     found = sorted(find_files(raw, ".skeleton"), key=lambda file: file.stem)
     items = [file for file in found if _numbers(file)[-1] <= actions]
     if not items:
-        raise KinemeError(f"{raw}: holds no .skeleton files of actions 1 to {actions}, packed or not")
+        raise KinemeError(f"{raw}: contains no .skeleton files of actions 1 to {actions}, zipped or not")
     for one, other in pairwise(items):
         if one.stem == other.stem:
-            raise KinemeError(f"{other}: is there twice, see {one}; keep one")
+            raise KinemeError(f"{other}: duplicates {one}; keep one")
     return Source(
         name=f"ntu{actions}",
         layout=get_layout("ntu25"),
@@ -62,12 +70,13 @@ def open_ntu(raw: Path, actions: int) -> Source:
         names=[file.stem for file in items],
         items=items,
         read=read_clip,
+        preprocessing="agcn",
         costly=True,
     )
 
 
 def read_clip(file: RawFile) -> Clip:
-    """One file with what its name says; the label is the action less one."""
+    """One file with the fields of its name; the label is the action minus one."""
     setup, camera, performer, replication, action = _numbers(file)
     return Clip(
         name=file.stem,
@@ -84,7 +93,7 @@ def _numbers(file: RawFile) -> tuple[int, ...]:
     match = NTU_NAME.fullmatch(file.stem)
     if match is None:
         raise KinemeError(
-            f"{file}: an NTU RGB+D file is called like S001C002P003R002A013.skeleton; remove this one"
+            f"{file}: NTU RGB+D's files have names such as S001C002P003R002A013.skeleton; remove this one"
         )
     return tuple(map(int, match.groups()))
 
@@ -92,12 +101,12 @@ def _numbers(file: RawFile) -> tuple[int, ...]:
 def read_skeleton(file: RawFile) -> Array:
     """(T, M, 25, 3) float32: the bodies of each frame in file order, zero where a frame has fewer than M.
 
-    Only counts and coordinates are looked at; if they do not fit, the file is gone through line by line to
-    say where. Memory is asked for what the file holds, not for what it claims.
+    Only counts and coordinates are parsed; if they are inconsistent, the file is read line by line to find
+    out where. Memory is allocated for what the file contains, not for what it claims.
 
     Raises:
-        KinemeError: the file is missing, empty, binary, cut off, has another number of joints, or holds
-            something that is no finite number; the message names the line.
+        KinemeError: the file is missing, empty, binary, cut off, has another number of joints, or contains
+            invalid numbers; the message names the line.
     """
     data = file.read(_MAX_BYTES)
     with contextlib.suppress(ValueError, IndexError):
@@ -110,9 +119,9 @@ def read_skeleton(file: RawFile) -> Array:
 
 
 def _parse(data: bytes) -> Array:
-    """A file without blank lines, single blanks between its numbers, → (T, M, 25, 3).
+    """A file without blank lines, with single spaces between its numbers → (T, M, 25, 3).
 
-    ValueError or IndexError where its numbers do not fit together.
+    Raises ValueError or IndexError if its numbers are inconsistent.
     """
     lines = data.rstrip().decode("latin-1").split("\n")
     frames = int(lines[0])
@@ -136,37 +145,36 @@ def _parse(data: bytes) -> Array:
         raise ValueError
     xyz = np.zeros((frames, max(slots, default=-1) + 1, _JOINTS, 3), dtype=np.float32)
     if joints:
-        # A joint's line has all its numbers if it has the last one, and none has more if all together do not.
+        # A joint's line is complete if it has the last number, and no line has more if the total fits.
         blanks = np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == ord(" "))
         if blanks != len(rows) * (_BODY_NUMBERS - 1) + len(joints) * (_JOINT_NUMBERS - 1):
             raise ValueError
         wanted = (0, 1, 2, _JOINT_NUMBERS - 1)
         values = np.loadtxt(joints, usecols=wanted, delimiter=" ", comments=None, ndmin=2)[:, :3]
-        if not (np.abs(values) < MAX_METRES).all():  # NaN is not smaller either
+        if not (np.abs(values) < MAX_METRES).all():  # False for NaN too
             raise ValueError
         xyz[rows, slots] = values.reshape(-1, _JOINTS, 3)
     return xyz
 
 
 def _explain(file: RawFile, data: bytes) -> None:
-    """Raises what is wrong with a file that could not be parsed, and in which line."""
+    """Raises KinemeError with the first line that is wrong."""
     if not data.strip():
-        raise KinemeError(f"{file}: is empty; {_REMEDY}")
+        raise KinemeError(f"{file}: is empty; {SKIP}")
     if b"\0" in data:
-        raise KinemeError(f"{file}: is binary, not an NTU RGB+D text file; {_REMEDY}")
+        raise KinemeError(f"{file}: is binary, not an NTU RGB+D text file; {SKIP}")
     numbered = enumerate(data.splitlines(), start=1)
     lines = iter([(number, line) for number, line in numbered if line.strip()])
 
     def check(expected: str, fits: Callable[[list[bytes]], bool]) -> list[bytes]:
         number, line = next(lines, (0, b""))
         if not number:
-            raise KinemeError(f"{file}: is cut off: it ends before {expected}; {_REMEDY}")
+            raise KinemeError(f"{file}: is cut off: it ends before {expected}; {SKIP}")
         with contextlib.suppress(ValueError):
             if fits(line.split()):
                 return line.split()
-        found = line.decode("ascii", "backslashreplace").strip()
-        found = found if len(found) <= 60 else f"{found[:60]}..."
-        raise KinemeError(f"{file}:{number}: expected {expected}, found {found!r}; {_REMEDY}")
+        found = shown(line.decode("ascii", "backslashreplace").strip())
+        raise KinemeError(f"{file}:{number}: expected {expected}, found {found}; {SKIP}")
 
     def count(what: str, low: int, high: int) -> int:
         fields = check(
@@ -193,4 +201,4 @@ def _explain(file: RawFile, data: bytes) -> None:
                 )
     number, _ = next(lines, (0, b""))
     if number:
-        raise KinemeError(f"{file}:{number}: goes on after the {frames} frames that line 1 counts; {_REMEDY}")
+        raise KinemeError(f"{file}:{number}: continues after the {frames} frames of line 1; {SKIP}")

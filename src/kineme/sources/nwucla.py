@@ -1,9 +1,9 @@
-"""Northwestern-UCLA as the field passes it on: one JSON file a clip.
+"""Northwestern-UCLA as commonly redistributed: one JSON file per clip.
 
-`aAA_sSS_eEE_vVV.json` (action, subject, repetition, view) holds `skeletons`, [T][20][3] in metres as a
-Kinect v1 gives them (y up, joints in the order of Microsoft's SDK), and `label`. The ten actions are numbered
-1 to 6, 8, 9, 11 and 12. The name decides, and `label` has to agree with it: in the files that are passed on
-it counts the ten from 1; the action's own number is taken as well.
+`aAA_sSS_eEE_vVV.json` (action, subject, repetition, view) has `skeletons`, [T][20][3] in metres from a
+Kinect v1 (y up, joints in the order of Microsoft's SDK), and `label`. The ten actions are numbered
+1 to 6, 8, 9, 11 and 12. The label comes from the name, and `label` must agree with it: it is either the
+action's rank, from 1 (as in the common files), or its number.
 
 The published split `xview` trains on views 1 and 2 and tests on view 3 (Wang et al., CVPR 2014).
 """
@@ -23,10 +23,10 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.metres import check_metres
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import RawFile, one_line
+from kineme.sources.raw import SKIP, RawFile, one_line, shown
 from kineme.typing import Array
 
-# number in a file's name → the data set's own name for the action
+# Number in a file's name → the data set's own name of the action.
 ACTIONS = {
     1: "pick up with one hand",
     2: "pick up with two hands",
@@ -43,14 +43,13 @@ _NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
 _TRAINS = {1: True, 2: True, 3: False}  # by view
 _JOINTS = 20
 _MAX_BYTES = 1 << 23  # the longest clip has some 200 frames, 300 KB
-_REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 
 
 def open_nwucla(raw: Path) -> Source:
-    """The clips of a folder or zip of JSON files, in order of name.
+    """The clips of a folder or zip of JSON files, sorted by name.
 
     Raises:
-        KinemeError: there are no such files, or a file's name is not of this form or there twice.
+        KinemeError: there are no such files, or a file's name is malformed or a duplicate.
     """
     files = numbered_files(raw, ".json", _NAME, "a01_s01_e00_v01.json")
     for file, (action, _, _, view) in files:
@@ -73,19 +72,19 @@ def open_nwucla(raw: Path) -> Source:
 
 
 def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
-    """One file with what its name says.
+    """One file with the fields of its name.
 
     Raises:
-        KinemeError: the file is no JSON, lacks its skeletons, or they are not [T][20][3] finite numbers of
-            plausible size; or its label is another action than its name.
+        KinemeError: the file is not JSON, lacks its skeletons, or they are not [T][20][3] finite numbers of
+            plausible size; or its label contradicts its name.
     """
     file, (action, subject, repetition, view) = item
     label = list(ACTIONS).index(action)
     data = _load(file)
     if data.get("label", action) not in (label + 1, action):
         raise KinemeError(
-            f"{file}: 'label' is {_shown(data['label'])} and the name says action {action}, which is label "
-            f"{label + 1}; {_REMEDY}"
+            f"{file}: 'label' is {shown(data['label'])}, but the name says action {action}, which is label "
+            f"{label + 1}; {SKIP}"
         )
     return Clip(
         name=file.stem,
@@ -103,10 +102,10 @@ def _load(file: RawFile) -> dict[str, Any]:
         data = json.loads(file.read(_MAX_BYTES))
     except KinemeError:
         raise
-    except (ValueError, RecursionError) as error:  # of which broken JSON and broken UTF-8 are kinds
-        raise KinemeError(f"{file}: cannot be read as JSON ({one_line(error)}); {_REMEDY}") from error
+    except (ValueError, RecursionError) as error:  # broken JSON or UTF-8
+        raise KinemeError(f"{file}: cannot be read as JSON ({one_line(error)}); {SKIP}") from error
     if not isinstance(data, dict) or "skeletons" not in data:
-        raise KinemeError(f"{file}: lacks 'skeletons', which holds its joints; {_REMEDY}")
+        raise KinemeError(f"{file}: lacks 'skeletons', the joints; {SKIP}")
     return data
 
 
@@ -114,16 +113,11 @@ def _coordinates(file: RawFile, skeletons: Any) -> Array:
     """(T, 20, 3) float32."""
     try:
         values = np.array(skeletons)
-    except (ValueError, OverflowError, RecursionError):  # ragged, or absurd
+    except (ValueError, OverflowError, RecursionError):  # ragged, or too large numbers
         values = np.zeros(0)
     if values.shape != (len(values) if values.ndim else 0, _JOINTS, 3) or values.dtype.kind not in "fi":
         raise KinemeError(
-            f"{file}: 'skeletons' is not {_JOINTS} joints of three numbers in every frame; {_REMEDY}"
+            f"{file}: 'skeletons' does not have {_JOINTS} joints of three numbers in every frame; {SKIP}"
         )
-    check_metres(file, "skeletons", values, _REMEDY)
+    check_metres(file, "skeletons", values)
     return values.astype(np.float32)
-
-
-def _shown(value: object) -> str:
-    text = repr(value) if isinstance(value, int | float | str) else f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:60]}..."

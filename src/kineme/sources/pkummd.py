@@ -1,16 +1,16 @@
-"""PKU-MMD I and II: untrimmed videos as text, as the data set's authors give them out.
+"""PKU-MMD I and II: untrimmed videos as text, as its authors distribute them.
 
-A folder with, at any depth, packed or not:
+A folder with, at any depth, zipped or not:
 
-    0002-L.txt         skeletons (II: A01N01-L.txt), in a folder without "label" in its name: a line a frame,
-                       150 numbers: two bodies, 25 joints, x y z in metres (y up); an absent body is all zero
-    0002-L.txt         labels, in a folder with "label" in its name, or below one: a line an action,
+    0002-L.txt         skeletons (II: A01N01-L.txt), in a folder without "label" in its name: one line per
+                       frame, 150 numbers: two bodies, 25 joints, x y z in metres (y up); absent bodies are 0
+    0002-L.txt         labels, in a folder with "label" in its name, or below one: one line per action,
                        `class,first,last,confidence`, class 1 to 51, frames from 1, the last one included
     cross-subject.txt  the split xsub (II: cross_subject_v2.txt): a title, training videos, a title,
                        validation videos
     cross-view.txt     the split xview (II: cross_view_v2.txt)
 
-The letter in a video's name is the camera: L, M, R are 1, 2, 3. Who moves is not told.
+The letter in a video's name is the camera: L, M, R are 1, 2, 3. Subjects are unknown.
 """
 
 from __future__ import annotations
@@ -26,17 +26,15 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.pkummd_text import (
     BODIES,
-    REMEDY,
     count_frames,
     read_action,
     read_lines,
     read_skeletons,
     read_split,
-    shown,
 )
-from kineme.sources.raw import RawFile, find_files
+from kineme.sources.raw import SKIP, RawFile, find_files, shown
 
-# The data set's own list of actions, in order of their numbers.
+# The data set's own names of the actions, in order of their numbers.
 CLASS_NAMES = (
     "bow", "brushing hair", "brushing teeth", "check time (from watch)", "cheer up", "clapping",
     "cross hands in front (say stop)", "drink water", "drop", "eat meal/snack", "falling",
@@ -75,14 +73,14 @@ _PHASES = {
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A clip to be read: an action of a video, or the whole of it.
+    """A clip to read: one action of a video, or all of it.
 
     Attributes:
         name: of the clip.
         skeletons, labels: the video's files.
-        actions: the lines of `labels` that are wanted, each with its number.
-        whole: all frames of the video, with the actions as intervals; else those of the one action.
-        splits: as a `Clip` has them.
+        actions: the lines of `labels` in question, each with its number.
+        whole: all frames of the video, with the actions as intervals; otherwise those of the one action.
+        splits: as in `Clip`.
     """
 
     name: str
@@ -93,19 +91,29 @@ class Excerpt:
     splits: Mapping[str, bool]
 
 
-def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
-    """The actions of a download of PKU-MMD, or its videos, in order of name.
+def open_pkummd1(raw: Path, *, untrimmed: bool = False) -> Source:
+    """PKU-MMD I, see `open_pkummd`."""
+    return open_pkummd(raw, 1, untrimmed=untrimmed)
 
-    An action is called as its video and its line in the label file: `0002-L-003`.
+
+def open_pkummd2(raw: Path, *, untrimmed: bool = False) -> Source:
+    """PKU-MMD II, see `open_pkummd`."""
+    return open_pkummd(raw, 2, untrimmed=untrimmed)
+
+
+def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
+    """The actions of a download of PKU-MMD, or its videos, sorted by name.
+
+    An action is named after its video and its line in the label file: `0002-L-003`.
 
     Args:
-        raw: a folder, a zip, or a folder of zips; the files may lie in whatever folders there.
-        phase: 1 or 2. Files of the other one are passed over.
-        untrimmed: whole videos with their actions as intervals, in place of one clip an action.
+        raw: a folder, a zip, or a folder of zips, in any structure.
+        phase: 1 or 2. Files of the other one are skipped.
+        untrimmed: whole videos with their actions as intervals, instead of one clip per action.
 
     Raises:
-        KinemeError: there is no such folder or file; skeletons, a label file or a split are missing, or there
-            twice; a label or split file is empty, binary or far too large, or a split is malformed.
+        KinemeError: skeletons, a label file or a split is missing or a duplicate; a label or split file is
+            empty, binary or far too large, or a split is malformed.
     """
     kind = _PHASES[phase]
     texts = find_files(raw, ".txt")
@@ -114,8 +122,8 @@ def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
     skeletons = _by_name(file for file in videos if not _among_labels(file))
     if not skeletons:
         raise KinemeError(
-            f"{raw}: holds no skeletons of {kind.title}; looked for files such as {kind.example}.txt in all "
-            "its folders whose names do not contain 'label', packed or not"
+            f"{raw}: contains no skeletons of {kind.title}; looked for files such as {kind.example}.txt "
+            "in all folders without 'label' in their names, zipped or not"
         )
     splits = {
         name: read_split(_find_split(raw, texts, name, kind), kind.pattern, kind.example) for name in _SPLITS
@@ -124,8 +132,8 @@ def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
     for video, file in skeletons.items():
         if video not in labels:
             raise KinemeError(
-                f"{file}: has no labels; looked for {file.name} in all folders of {raw} whose names "
-                "contain 'label'; fetch it, or remove the skeletons"
+                f"{file}: has no labels; looked for {file.name} in all folders of {raw} with 'label' in "
+                "their names; fetch it, or remove the skeletons"
             )
         parts = {name: trains[video] for name, trains in splits.items() if video in trains}
         actions = read_lines(labels[video])
@@ -140,13 +148,14 @@ def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
         names=[item.name for item in items],
         items=items,
         read=read_clip,
+        preprocessing="plain(facing=True)" if untrimmed else "agcn",
         costly=True,
         untrimmed=untrimmed,
     )
 
 
 def read_clip(item: Excerpt) -> Clip:
-    """The frames of an action, labelled by its class less one; or of a video, with intervals so labelled.
+    """The frames of an action with its label, or of a video with intervals; labels are classes minus one.
 
     Raises:
         KinemeError: as `read_skeletons`; or a label line is malformed, its class is not 1 to 51, or its
@@ -158,8 +167,8 @@ def read_clip(item: Excerpt) -> Clip:
     for (number, text), (_, end, _) in zip(item.actions, actions, strict=True):
         if end >= first + len(xyz):
             raise KinemeError(
-                f"{item.labels}:{number}: {shown(text)} goes beyond the {count_frames(item.skeletons)} "
-                f"frames of {item.skeletons}; {REMEDY}"
+                f"{item.labels}:{number}: {shown(text)} exceeds the {count_frames(item.skeletons)} frames of "
+                f"{item.skeletons}; {SKIP}"
             )
     return Clip(
         name=item.name,
@@ -176,13 +185,13 @@ def _among_labels(file: RawFile) -> bool:
 
 
 def _by_name(files: Iterable[RawFile]) -> dict[str, RawFile]:
-    """Video → file, in order of name."""
+    """Video → file, sorted by name."""
     found: dict[str, RawFile] = {}
     for file in sorted(files, key=lambda file: file.stem):
         if file.stem in found:
             raise KinemeError(
-                f"{file}: is there twice, see {found[file.stem]}; keep one, and labels in a folder whose "
-                "name contains 'label'"
+                f"{file}: duplicates {found[file.stem]}; keep one, and labels in a folder with 'label' in "
+                "its name"
             )
         found[file.stem] = file
     return found
@@ -192,10 +201,10 @@ def _find_split(raw: Path, texts: Iterable[RawFile], name: str, phase: _Phase) -
     wanted = _SPLITS[name] + phase.suffix
     found = [file for file in texts if file.stem.lower().replace("-", "_") == wanted]
     if len(found) > 1:
-        raise KinemeError(f"{found[1]}: is there twice, see {found[0]}; keep one")
+        raise KinemeError(f"{found[1]}: duplicates {found[0]}; keep one")
     if not found:
         raise KinemeError(
             f"{raw}: lacks the split {name} of {phase.title}; looked for {wanted}.txt (or with hyphens) in "
-            "all its folders, packed or not"
+            "all folders, zipped or not"
         )
     return found[0]

@@ -1,7 +1,4 @@
-"""PKU-MMD's text files: skeletons, labels and splits, read by value or refused with the line that is wrong.
-
-Their form is told in `pkummd.py`.
-"""
+"""PKU-MMD's text files: skeletons, labels and splits, in the format described in `pkummd.py`."""
 
 from __future__ import annotations
 
@@ -13,12 +10,11 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.sources.metres import MAX_METRES
-from kineme.sources.raw import RawFile
+from kineme.sources.raw import FETCH, SKIP, RawFile, shown
 from kineme.typing import Array
 
 CLASSES = 51
 BODIES = 2
-REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 _JOINTS = 25
 _NUMBERS = BODIES * _JOINTS * 3  # on a line
 _MAX_LINE = 40 * _NUMBERS  # bytes; a number takes at most 25
@@ -30,7 +26,7 @@ _MAX_TEXT_BYTES = 1 << 20  # of labels and splits
 def read_skeletons(file: RawFile, first: int = 1, last: int | None = None) -> Array:
     """(T, 2, 25, 3) float32: frames `first` to `last`, counted from 1; fewer where the video ends before.
 
-    Only these lines are looked at: an action is cut out of a video without reading the numbers of the others.
+    Only these lines are parsed: an action is cut out of a video without reading the rest.
 
     Raises:
         KinemeError: the file is missing, empty, binary or far too large, or one of the lines is not 150
@@ -47,58 +43,58 @@ def read_skeletons(file: RawFile, first: int = 1, last: int | None = None) -> Ar
 
 
 def count_frames(file: RawFile) -> int:
-    """How many frames a video's skeletons have."""
+    """Number of frames of a video."""
     return len(_lines(file))
 
 
 def _lines(file: RawFile) -> list[bytes]:
-    """Lines of a video but blank ones at the end."""
-    with suppress(OSError):  # reading it tells why
+    """Lines of a video without blank ones at the end."""
+    with suppress(OSError):  # reading says why
         return _kept_lines(file, file.path.stat().st_mtime_ns)
     return _kept_lines(file, 0)
 
 
 @lru_cache(maxsize=1)
 def _kept_lines(file: RawFile, changed: int) -> list[bytes]:
-    """Kept for the video's next action, which is cut out of the same lines. `changed` marks a new version."""
+    """Cached for the video's next action. `changed` tells versions of the file apart."""
     lines = file.read(_MAX_BYTES).splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise KinemeError(f"{file}: is empty; {REMEDY}")
+        raise KinemeError(f"{file}: is empty; {SKIP}")
     if len(lines) > _MAX_FRAMES:
-        raise KinemeError(f"{file}: has more than {_MAX_FRAMES} frames; {REMEDY}")
+        raise KinemeError(f"{file}: has more than {_MAX_FRAMES} frames; {SKIP}")
     return lines
 
 
 def _parse(lines: list[bytes]) -> Array:
-    """ValueError where a line is not 150 numbers of plausible size."""
+    """Raises ValueError if a line is not 150 numbers of plausible size."""
     if max(map(len, lines)) > _MAX_LINE:
         raise ValueError
     values = np.loadtxt(lines, dtype=np.float64, comments=None, ndmin=2)
     if values.shape != (len(lines), _NUMBERS) or not (np.abs(values) < MAX_METRES).all():
-        raise ValueError  # a blank line is passed over; NaN is not smaller either
+        raise ValueError  # also for NaN, and for blank lines, which loadtxt skips
     return values.astype(np.float32).reshape(-1, BODIES, _JOINTS, 3)
 
 
 def _explain(file: RawFile, first: int, lines: list[bytes]) -> None:
-    """Raises what is wrong with lines that could not be parsed, and in which."""
+    """Raises KinemeError with the first line that is wrong."""
     if any(b"\0" in line for line in lines):
-        raise KinemeError(f"{file}: is binary, not a text file of skeletons; {REMEDY}")
+        raise KinemeError(f"{file}: is binary, not a text file of skeletons; {SKIP}")
     for number, line in enumerate(lines, start=first):
-        fields = line.split(maxsplit=_NUMBERS)  # what is too much stays in one piece
+        fields = line.split(maxsplit=_NUMBERS)  # the excess stays in one piece
         if len(fields) != _NUMBERS:
             found = "more" if len(fields) > _NUMBERS else len(fields)
-            raise KinemeError(f"{file}:{number}: expected {_NUMBERS} numbers, found {found}; {REMEDY}")
+            raise KinemeError(f"{file}:{number}: expected {_NUMBERS} numbers, found {found}; {SKIP}")
         for column, field in enumerate(fields, start=1):
             if not _is_coordinate(field):
                 raise KinemeError(
                     f"{file}:{number}: expected {_NUMBERS} numbers in metres, found "
-                    f"{shown(field.decode('ascii', 'backslashreplace'))} as number {column}; {REMEDY}"
+                    f"{shown(field.decode('ascii', 'backslashreplace'))} as number {column}; {SKIP}"
                 )
         if len(line) > _MAX_LINE:
             raise KinemeError(
-                f"{file}:{number}: expected {_NUMBERS} numbers, found a line of {len(line):,} bytes; {REMEDY}"
+                f"{file}:{number}: expected {_NUMBERS} numbers, found a line of {len(line):,} bytes; {SKIP}"
             )
 
 
@@ -116,20 +112,13 @@ def read_action(file: RawFile, number: int, text: str) -> tuple[int, int, int]:
         float(text.split(",", maxsplit=3)[3])
     except (ValueError, IndexError):
         raise KinemeError(
-            f"{file}:{number}: expected class,first,last,confidence, found {shown(text)}; {REMEDY}"
+            f"{file}:{number}: expected class,first,last,confidence, found {shown(text)}; {SKIP}"
         ) from None
     if not 1 <= action <= CLASSES:
-        raise KinemeError(f"{file}:{number}: class {action} is not one of 1 to {CLASSES}; {REMEDY}")
+        raise KinemeError(f"{file}:{number}: class {action} is not one of 1 to {CLASSES}; {SKIP}")
     if not 1 <= first <= last <= _MAX_FRAMES:
-        raise KinemeError(
-            f"{file}:{number}: {shown(text)} names no frames of a video, which are counted from 1; {REMEDY}"
-        )
+        raise KinemeError(f"{file}:{number}: {shown(text)} is not a range of frames, counted from 1; {SKIP}")
     return first, last, action - 1
-
-
-def shown(text: str) -> str:
-    """What a file holds, as a message quotes it: at most 60 letters."""
-    return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
 def read_split(file: RawFile, video: re.Pattern[str], example: str) -> dict[str, bool]:
@@ -144,25 +133,25 @@ def read_split(file: RawFile, video: re.Pattern[str], example: str) -> dict[str,
         for name in filter(None, map(str.strip, text.split(","))):
             if not video.fullmatch(name):
                 raise KinemeError(
-                    f"{file}:{number}: expected names such as {example} with commas between, found "
+                    f"{file}:{number}: expected names such as {example}, separated by commas, found "
                     f"{shown(name)}"
                 )
             if trains.setdefault(name, training) != training:
-                raise KinemeError(f"{file}:{number}: {name} is among the training videos as well")
+                raise KinemeError(f"{file}:{number}: {name} is also a training video")
     return trains
 
 
 def read_lines(file: RawFile) -> tuple[tuple[int, str], ...]:
-    """Lines of a small text file that are not blank, with their numbers."""
+    """Lines of a small text file with their numbers, without blank ones."""
     data = file.read(_MAX_TEXT_BYTES)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise KinemeError(f"{file}: is binary, not a text file; fetch the file again")
+        raise KinemeError(f"{file}: is binary, not a text file; {FETCH}")
     lines = enumerate(map(str.strip, text.splitlines()), start=1)
     rows = tuple((number, line) for number, line in lines if line)
     if not rows:
-        raise KinemeError(f"{file}: is empty; fetch the file again")
+        raise KinemeError(f"{file}: is empty; {FETCH}")
     return rows

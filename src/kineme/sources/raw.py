@@ -1,7 +1,7 @@
-"""Files of a download, wherever they lie: in a folder, in the distributor's zip, or in zips in a folder.
+"""Files of a download, wherever they are: in a folder, in the distributor's zip, or in zips in a folder.
 
-Nothing is ever unpacked, so no entry of an archive can write anywhere, and what is read is counted while it
-comes: an entry that swells beyond what its format can hold is refused.
+Archives are never unpacked, so no entry can write anywhere, and reading is bounded: an entry that
+decompresses beyond what its format can hold is refused.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,8 @@ from kineme.errors import KinemeError
 
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a file or an archive may raise."""
+FETCH = "fetch the file again"
+SKIP = f"{FETCH}, or set `skip_bad` to leave it out"
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class RawFile:
     """One file, which can be pickled and read in another process.
 
     Attributes:
-        place: where it lies below what was named, with the name of its zip where that lies in a folder.
-        path: the file itself, or the zip that holds it.
+        place: its path below the given folder or zip, with the name of its zip if that lies in the folder.
+        path: the file itself, or the zip that contains it.
         member: its entry in that zip; None for a file of its own.
     """
 
@@ -49,61 +52,60 @@ class RawFile:
 
     @property
     def size(self) -> int:
-        """How many bytes it has; in an archive, how many it claims. Raises KinemeError."""
-        try:
+        """Size in bytes; in an archive, the size it claims. Raises KinemeError."""
+        with self.checked():
             if self.member is None:
                 return self.path.stat().st_size
             return _archive(self.path, self.path.stat().st_mtime_ns).getinfo(self.member).file_size
-        except (*BROKEN, KeyError) as error:
-            raise KinemeError(f"{self}: cannot be read ({one_line(error)}); fetch it again") from error
 
     def open(self) -> IO[bytes]:
-        """A stream of its bytes, for what is too large to hold. In an archive, to go back is to start anew.
+        """A stream of its bytes, for large files. In an archive, seeking backwards starts from the beginning.
 
-        What goes wrong in reading it is one of `BROKEN`.
+        Reading it may raise one of `BROKEN`.
 
         Raises:
             KinemeError: it cannot be opened, or is encrypted in its archive.
         """
-        try:
+        with self.checked():
             if self.member is None:
                 return self.path.open("rb")
             return _archive(self.path, self.path.stat().st_mtime_ns).open(self.member)
-        except (*BROKEN, KeyError) as error:
-            raise KinemeError(f"{self}: cannot be read ({one_line(error)}); fetch it again") from error
 
     def read(self, limit: int) -> bytes:
         """Its bytes.
 
         Args:
-            limit: how many a file of its format can have; not more than these are held.
+            limit: the most bytes a file of its format can have.
 
         Raises:
             KinemeError: it cannot be read, is damaged or encrypted in its archive, or has more bytes.
         """
+        with self.checked(), self.open() as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            kind = f"a {self.place.suffix} file" if self.place.suffix else "such a file"
+            raise KinemeError(f"{self}: is far too large for {kind} (more than {limit:,} bytes); {SKIP}")
+        return data
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """Turns what reading it may raise into KinemeError."""
         try:
-            with self.open() as file:
-                data = file.read(limit + 1)
+            yield
         except KinemeError:
             raise
-        except BROKEN as error:
-            raise KinemeError(f"{self}: cannot be read ({one_line(error)}); fetch it again") from error
-        if len(data) > limit:
-            raise KinemeError(
-                f"{self}: is far too large for a {self.place.suffix or 'such a'} file (more than {limit:,} "
-                "bytes); fetch it again, or leave it out (--ignore, --skip-bad)"
-            )
-        return data
+        except (*BROKEN, KeyError) as error:
+            raise KinemeError(f"{self}: cannot be read ({one_line(error)}); {FETCH}") from error
 
 
 def find_files(raw: Path, *suffixes: str) -> list[RawFile]:
     """The files of these suffixes below a folder, in a zip, or in the zips below a folder, in order of place.
 
-    A zip beside a folder of its own name was unpacked there and is passed over. So are hidden files and what
+    A zip next to a folder of its own name counts as unpacked there and is skipped, like hidden files and what
     macOS adds to archives.
 
     Args:
-        raw: a folder, a zip, or one file, which is then taken whatever its suffix.
+        raw: a folder, a zip, or one file, whose suffix does not matter then.
         suffixes: in lower case, such as `.json`.
 
     Raises:
@@ -116,7 +118,7 @@ def find_files(raw: Path, *suffixes: str) -> list[RawFile]:
     elif zipfile.is_zipfile(raw) and raw.suffix.lower() not in suffixes:
         found = list(_in_zip(raw, PurePosixPath(), suffixes))
     elif raw.suffix.lower() == ".zip":
-        raise KinemeError(f"{raw}: is no zip, or a damaged one; fetch it again")
+        raise KinemeError(f"{raw}: is not a zip, or is damaged; fetch it again")
     else:
         found = [RawFile(PurePosixPath(raw.name), raw)]
     return sorted(found, key=lambda file: file.place)
@@ -146,7 +148,7 @@ def _in_zip(path: Path, below: PurePosixPath, suffixes: tuple[str, ...]) -> Iter
 
 @lru_cache(maxsize=8)
 def _archive(path: Path, changed: int) -> zipfile.ZipFile:
-    """An open zip, kept: listing 114,480 entries takes a second. `changed` marks a new version."""
+    """An open zip, cached: listing 114,480 entries takes a second. `changed` tells versions apart."""
     return zipfile.ZipFile(path)
 
 
@@ -155,6 +157,12 @@ def _is_hidden(place: PurePosixPath) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, in few words: zipfile quotes whatever stands where a name is expected."""
+    """An error's message, shortened: zipfile quotes whatever it finds in place of a name."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else f"{text[:120]}..."
+
+
+def shown(value: object) -> str:
+    """A value of a file as messages quote it, at most 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

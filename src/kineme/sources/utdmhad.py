@@ -1,13 +1,15 @@
-"""UTD-MHAD's skeletons as its authors give them out: Skeleton.zip, one MATLAB file a clip.
+"""UTD-MHAD's skeletons as its authors distribute them: Skeleton.zip, one MATLAB file per clip.
 
-`aA_sS_tT_skeleton.mat` (action, subject, repetition) holds `d_skel`, (20, 3, T) in metres as a Kinect v1
-gives them (y up), its joints from the head down. Four subjects are women, four are men; the published split
-trains on odd and tests on even subjects: `odd-even` (Chen, Jafari and Kehtarnavaz, ICIP 2015).
+`aA_sS_tT_skeleton.mat` (action, subject, repetition) has `d_skel`, (20, 3, T) in metres from a Kinect v1
+(y up), its joints from the head down. The published split `odd-even` trains on odd and tests on even subjects
+(Chen, Jafari and Kehtarnavaz, ICIP 2015).
 """
 
 from __future__ import annotations
 
+import io
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,10 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
-from kineme.sources.mat5 import read_mat5
 from kineme.sources.metres import check_metres
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import RawFile
+from kineme.sources.raw import SKIP, RawFile, one_line
+from kineme.typing import Array
 
 # The data set's own list of actions, in order of their numbers.
 CLASS_NAMES = (
@@ -36,14 +38,13 @@ _JOINTS = (
 _ORDER = [_JOINTS.index(joint) for joint in get_layout("kinect20").joints]
 _NAME = re.compile(r"a(\d{1,2})_s(\d{1,2})_t(\d{1,2})_skeleton", re.ASCII)
 _MAX_BYTES = 1 << 23  # the longest clip has 125 frames, 60 KB
-_REMEDY = "fetch the file again, or leave it out (--ignore, --skip-bad)"
 
 
 def open_utdmhad(raw: Path) -> Source:
-    """The clips of a folder or zip of MATLAB files, in order of action, subject and repetition.
+    """The clips of a folder or zip of MATLAB files, sorted by action, subject and repetition.
 
     Raises:
-        KinemeError: there are no such files, or a file's name is not of this form or there twice.
+        KinemeError: there are no such files, or a file's name is malformed or a duplicate.
     """
     files = numbered_files(raw, ".mat", _NAME, "a1_s1_t1_skeleton.mat")
     for file, (action, _, _) in files:
@@ -63,27 +64,21 @@ def open_utdmhad(raw: Path) -> Source:
 
 
 def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
-    """One file with what its name says; the label is the action less one.
+    """One file with the fields of its name; the label is the action minus one.
 
     Raises:
-        KinemeError: the file is no MATLAB file, or `d_skel` is not (20, 3, T) finite numbers of plausible
-            size.
+        KinemeError: it is not a MATLAB file, or `d_skel` is not (20, 3, T) finite numbers of plausible size.
     """
     file, (action, subject, repetition) = item
-    try:
-        values = read_mat5(file.read(_MAX_BYTES), "d_skel", _MAX_BYTES)
-    except KinemeError:
-        raise
-    except ValueError as error:
-        raise KinemeError(f"{file}: {error}; {_REMEDY}") from error
+    values = _skeleton(file)
     if values.ndim == 2:  # MATLAB drops a last axis of one
         values = values[:, :, None]
     if values.ndim != 3 or values.shape[:2] != (len(_JOINTS), 3) or values.shape[2] == 0:
         raise KinemeError(
-            f"{file}: 'd_skel' has shape {values.shape}; expected ({len(_JOINTS)}, 3, frames); {_REMEDY}"
+            f"{file}: 'd_skel' has shape {values.shape}; expected ({len(_JOINTS)}, 3, frames); {SKIP}"
         )
     xyz = values.transpose(2, 0, 1)
-    check_metres(file, "d_skel", xyz, _REMEDY)
+    check_metres(file, "d_skel", xyz)
     return Clip(
         name=_clip_name(file),
         xyz=xyz[:, None, _ORDER].astype(np.float32),
@@ -91,6 +86,27 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
         subject=str(subject),
         replication=repetition,
     )
+
+
+def _skeleton(file: RawFile) -> Array:
+    """The real numbers of `d_skel`.
+
+    Compressed files, which MATLAB writes since version 7, have a checksum. In an uncompressed one, a damaged
+    type code can crash SciPy.
+    """
+    from scipy.io import loadmat  # takes a fifth of a second to import
+
+    data = file.read(_MAX_BYTES)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other variables
+            found = loadmat(io.BytesIO(data), variable_names=["d_skel"])
+    except Exception as error:  # damaged files make SciPy raise anything
+        raise KinemeError(f"{file}: cannot be read as a MATLAB file ({one_line(error)}); {SKIP}") from error
+    values = found.get("d_skel")
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise KinemeError(f"{file}: has no variable 'd_skel' of real numbers; {SKIP}")
+    return values
 
 
 def _clip_name(file: RawFile) -> str:

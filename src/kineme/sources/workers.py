@@ -1,4 +1,4 @@
-"""A function over many items by several processes, in order and in bounded memory."""
+"""Maps a function over many items with several processes, in order and in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from kineme.errors import KinemeError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_CHUNK = 8  # items that go to a process at once: neighbours, which often lie in one file
+_CHUNK = 8  # items sent to a process at once: neighbours are often in one file
 _AHEAD = 3  # chunks in flight for each process
 
 
 def in_order(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Generator[Result, None, None]:
-    """`map(function, items)`, by several processes; function, items and results can be pickled.
+    """`map(function, items)` with several processes; function, items and results must pickle.
 
-    The processes end with this one, however it ends.
+    The processes end with this one, even if it is killed.
 
     Raises:
         KinemeError: a process was killed.
@@ -35,7 +35,7 @@ def in_order(
     if workers == 1:
         yield from map(function, items)
         return
-    # Not forked: a progress bar is a thread, and a fork of a threaded process may never wake up.
+    # Not forked: the caller may have threads (a progress bar), and a fork of a threaded process can deadlock.
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin) as pool:
         pending: deque[Future[list[Result]]] = deque()
         try:
@@ -46,7 +46,7 @@ def in_order(
             while pending:
                 yield from pending.popleft().result()
         except BrokenProcessPool as error:
-            raise KinemeError("a reading process was killed (out of memory?); try fewer --workers") from error
+            raise KinemeError("a reading process was killed (out of memory?); use fewer `workers`") from error
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -56,7 +56,7 @@ def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Res
 
 
 def _begin() -> None:
-    """Leaves Ctrl-C to the parent, and does not outlive it."""
+    """Leaves Ctrl-C to the parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

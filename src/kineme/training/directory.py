@@ -60,7 +60,7 @@ def occupied(out: Path) -> Iterator[None]:
     Raises:
         KinemeError: another process is writing it, or the place cannot be written to.
     """
-    with locked(out.with_name(f".{out.name}.lock"), f"{out}: this run"):
+    with locked(out, "this run"):
         yield
 
 

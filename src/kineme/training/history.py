@@ -1,4 +1,4 @@
-"""A run's history.csv: one row an epoch. Written and read here, and nowhere else."""
+"""The training history: history.csv of a run, one row per epoch."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of a history, without the columns that they leave empty.
+    """Rows of a history.csv, in the order of the epochs; empty cells are left out.
 
     Raises:
-        KinemeError: the file is missing or holds something else.
+        KinemeError: the file is missing or is not a training history.
     """
     try:
-        with path.open(newline="") as file:
-            return [
-                {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
-            ]
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [{key: float(cell) for key, cell in row.items() if cell} for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise KinemeError(f"{path}: cannot be read as a history ({error}); train the run again") from error
+        raise KinemeError(f"{path}: cannot be read as a training history ({error})") from error
+    if any("epoch" not in row for row in rows):
+        raise KinemeError(f"{path}: cannot be read as a training history (a row without an epoch)")
+    return rows

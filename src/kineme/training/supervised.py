@@ -54,7 +54,7 @@ class Supervised(Training):
         labels: (n,) their classes, 0 or more.
     """
 
-    remedy = "pass a smaller --lr"
+    remedy = "set a smaller `lr`"
     labels: Tensor
 
     def __init__(

@@ -32,7 +32,7 @@ class Clock(DenseEncoder):
 
 
 def recording(frames: int) -> Clips:
-    """One recording, second of two, in which joint 0 moves a unit a frame."""
+    """One recording, second of two, in which joint 0 moves one unit per frame."""
     xyz = torch.zeros(5 + frames, 1, 3, 3)
     xyz[:5] = 1000.0
     xyz[5:, 0, 0, 0] = torch.arange(frames)
@@ -40,9 +40,7 @@ def recording(frames: int) -> Clips:
 
 
 def features(encoder: Encoder, frames: int, windows: Windows, batch_size: int = 64) -> Tensor:
-    return torch.cat(
-        list(frame_features(encoder, recording(frames), windows, "joint", batch_size=batch_size))
-    )
+    return torch.cat(list(frame_features(encoder, recording(frames), windows, batch_size=batch_size)))
 
 
 @pytest.mark.parametrize("frames", [8, 9, 15, 16, 17, 40])

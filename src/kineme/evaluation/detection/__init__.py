@@ -1,1 +1,1 @@
-"""Temporal action detection: what happens when in an untrimmed recording, and how well that is found."""
+"""Temporal action detection in untrimmed recordings."""

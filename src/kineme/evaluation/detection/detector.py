@@ -22,6 +22,7 @@ from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.segments import RULES
 from kineme.files import atomic_write
 from kineme.model import Model, with_encoder
+from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 ENCODER = "encoder."  # of tensors of an encoder that was fine-tuned
@@ -29,53 +30,57 @@ ENCODER = "encoder."  # of tensors of an encoder that was fine-tuned
 
 @dataclass(frozen=True)
 class Detector:
-    """What it takes to find segments.
+    """All that finding segments takes.
 
     Attributes:
-        pretrained: the encoder, fine-tuned or not.
+        model: its encoder, fine-tuned or not.
         windows: how it reads recordings.
         classifier: of frames.
         rule: of segments, `A` or `B`.
         class_names: the background first.
-        tuned: the encoder is not the run's own any more.
+        tuned: the encoder is no longer the run's own.
     """
 
-    pretrained: Model
+    model: Model
     windows: Windows
     classifier: FrameClassifier
     rule: str
     class_names: tuple[str, ...]
     tuned: bool
 
-    def probabilities(self, store: ClipStore, rows: Array, folder: Path, *, device: str) -> Array:
+    def probabilities(
+        self, store: ClipStore, rows: Array, folder: Path, *, device: str, progress: Progress = silent
+    ) -> Array:
         """(F, K) float16 of the frames of some recordings, in order; features are kept in `folder`."""
-        features = store_features(self.pretrained, store, rows, self.windows, folder, device=device)
+        features = store_features(
+            self.model, store, rows, self.windows, folder, device=device, progress=progress
+        )
         return classify(features, offsets_of(store, rows), self.classifier)
 
     def save(self, path: Path) -> None:
         """Writes classifier and settings, and the encoder where it is not the run's own."""
         tensors = {"weight": self.classifier.weight, "bias": self.classifier.bias}
         if self.tuned:
-            state = self.pretrained.encoder.state_dict()
+            state = self.model.encoder.state_dict()
             tensors |= {ENCODER + name: tensor for name, tensor in state.items()}
         description = {
             "windows": asdict(self.windows),
             "context": asdict(self.classifier.context),
             "rule": self.rule,
             "class_names": self.class_names,
-            "weights": None if self.tuned else self.pretrained.weights,
+            "weights": None if self.tuned else self.model.weights,
         }
         stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         with atomic_write(path) as aside:
             save_file(stored, aside, metadata={"kineme": json.dumps(description)})
 
     @classmethod
-    def load(cls, path: Path, pretrained: Model) -> Detector:
+    def load(cls, path: Path, model: Model) -> Detector:
         """Reads what `save` wrote.
 
         Args:
             path: the file.
-            pretrained: the run's encoder.
+            model: the run's.
 
         Raises:
             KinemeError: the file is missing, damaged or of another encoder.
@@ -92,11 +97,11 @@ class Detector:
                 if name.startswith(ENCODER)
             }
             if state:
-                pretrained.encoder.load_state_dict(state)
-                pretrained = with_encoder(pretrained, pretrained.encoder)
+                model.encoder.load_state_dict(state)
+                model = with_encoder(model, model.encoder)
             classifier = FrameClassifier(tensors["weight"], tensors["bias"], Context(**found["context"]))
             detector = cls(
-                pretrained=pretrained,
+                model=model,
                 windows=Windows(**found["windows"]),
                 classifier=classifier,
                 rule=found["rule"],
@@ -106,9 +111,9 @@ class Detector:
         except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise KinemeError(f"{path}: not a detector that this Kineme wrote ({reason})") from error
-        if found["weights"] not in (None, pretrained.weights):
+        if found["weights"] not in (None, model.weights):
             raise KinemeError(
-                f"{path}: was trained on an encoder that the run does not hold any more; run "
+                f"{path}: was trained on an encoder that the run no longer holds; run "
                 "`kineme evaluate detect` again"
             )
         return detector

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import Progress
 from torch import Tensor
 
 from kineme.clips.batches import resident
@@ -21,10 +19,10 @@ from kineme.evaluation.detection.frames import Windows, frame_features
 from kineme.evaluation.features import cache_key
 from kineme.files import atomic_write
 from kineme.model import Model
+from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 HALF = np.dtype(np.float16)
-PROGRESS_FROM = 20_000  # frames; fewer are done before anyone wonders
 RAW_FRAMES = 16  # of a window of raw coordinates
 
 
@@ -49,17 +47,25 @@ def offsets_of(store: ClipStore, rows: Array) -> Array:
 
 
 def store_features(
-    pretrained: Model, store: ClipStore, rows: Array, windows: Windows, folder: Path, *, device: str
+    model: Model,
+    store: ClipStore,
+    rows: Array,
+    windows: Windows,
+    folder: Path,
+    *,
+    device: str,
+    progress: Progress = silent,
 ) -> Array:
     """Features of all frames of some recordings, one after another.
 
     Args:
-        pretrained: the model.
+        model: the model.
         store: where the recordings are.
         rows: (R,) which of them.
         windows: how they are cut.
         folder: where features are kept, under a name made from all they depend on.
         device: where the encoder runs.
+        progress: called with the frames done and the frames in all.
 
     Returns:
         (F, D) float16, a memory map.
@@ -67,11 +73,11 @@ def store_features(
     Raises:
         KinemeError: features are not finite, or the disk is full.
     """
-    kept = folder / f"{cache_key(pretrained, store, rows, 'float16', windows=asdict(windows))}.npy"
+    kept = folder / f"{cache_key(model, store, rows, 'float16', windows=asdict(windows))}.npy"
     if kept.is_file():
         with suppress(OSError, ValueError, EOFError):  # damaged: it is computed and written again
             return _mapped(kept)
-    _write(pretrained, store, rows, windows, kept, device)
+    _write(model, store, rows, windows, kept, device, progress)
     return _mapped(kept)
 
 
@@ -81,30 +87,30 @@ def _mapped(path: Path) -> Array:
 
 
 def _write(
-    pretrained: Model, store: ClipStore, rows: Array, windows: Windows, kept: Path, device: str
+    model: Model,
+    store: ClipStore,
+    rows: Array,
+    windows: Windows,
+    kept: Path,
+    device: str,
+    progress: Progress,
 ) -> None:
     """Block by block, so that no recording is too long."""
-    encoder = copy.deepcopy(pretrained.encoder).eval().to(device)
+    encoder = copy.deepcopy(model.encoder).eval().to(device)
     clips = resident(store, rows, device)
-    total = int(offsets_of(store, rows)[-1])
+    done, total = 0, int(offsets_of(store, rows)[-1])
     header = {"descr": HALF.str, "fortran_order": False, "shape": (total, encoder.dim)}
-    console = Console(stderr=True)
-    with (
-        atomic_write(kept) as path,
-        path.open("wb") as file,
-        Progress(console=console, transient=True, disable=total < PROGRESS_FROM) as bar,
-    ):
-        task = bar.add_task("Encoding frames", total=total)
+    with atomic_write(kept) as path, path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for row in range(len(rows)):
-            recording = clips[row : row + 1]
-            for block in frame_features(encoder, recording, windows):
+            for block in frame_features(encoder, clips[row : row + 1], windows):
                 half = block.numpy().astype(HALF)
                 if not np.isfinite(half).all():
                     raise KinemeError(
-                        f"{store.path}: the {pretrained.method} encoder gives features of "
+                        f"{store.path}: the {model.method} encoder gives features of "
                         f"{store.names[rows[row]]} that are NaN or infinite; its training diverged: train it "
                         "again with a smaller learning rate"
                     )
                 half.tofile(file)
-                bar.advance(task, len(half))
+                done += len(half)
+                progress(done, total)

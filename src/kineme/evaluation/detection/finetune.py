@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
+from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
 import torch.nn.functional as F
-from rich.console import Console
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 
@@ -22,6 +22,7 @@ from kineme.errors import check_between
 from kineme.evaluation.detection.extract import offsets_of
 from kineme.evaluation.detection.frames import Windows, times, tokens
 from kineme.model import Model, with_encoder
+from kineme.progress import Progress, silent
 from kineme.training.module import Training
 from kineme.training.run import fit
 from kineme.training.supervised import EvenBatches
@@ -36,13 +37,13 @@ OUTSIDE = -100  # label of a time beyond a recording's ends
 
 
 def settings(epochs: int | None = None, lr: float | None = None) -> TrainConfig:
-    """The settings of fine-tuning, with other epochs or another rate if they are said.
+    """The settings of fine-tuning, with other epochs or another rate if they are given.
 
     Raises:
         KinemeError: one is out of range.
     """
-    check_between("--epochs", SETTINGS.epochs if epochs is None else epochs, 1)
-    check_between("--lr", SETTINGS.lr if lr is None else lr, 0)
+    check_between("`epochs`", SETTINGS.epochs if epochs is None else epochs, 1)
+    check_between("`lr`", SETTINGS.lr if lr is None else lr, 0)
     return replace(SETTINGS, epochs=epochs or SETTINGS.epochs, lr=SETTINGS.lr if lr is None else lr)
 
 
@@ -60,7 +61,7 @@ class FrameTraining(Training):
         classes: K.
     """
 
-    remedy = "pass a smaller --lr"
+    remedy = "set a smaller `lr`"
     labels: Tensor
     first: Tensor  # (R,) frame of all, with which each recording begins
     recording: Tensor  # of each step
@@ -115,50 +116,49 @@ class FrameTraining(Training):
 
 
 def finetuned(
-    pretrained: Model,
+    model: Model,
     windows: Windows,
     store: ClipStore,
     rows: Array,
     labels: Array,
     classes: int,
     settings: TrainConfig,
+    progress: Progress = silent,
 ) -> Model:
     """A copy of the encoder, trained on the frames of some recordings.
 
     Args:
-        pretrained: where training begins.
+        model: where training begins.
         windows: how recordings are cut.
         store: where they are.
         rows: (R,) which of them.
         labels: (F,) classes of their frames.
         classes: K.
         settings: of the training; its seed decides all that is drawn.
+        progress: called after each step with the windows done and the windows in all, over all epochs.
 
     Raises:
         KinemeError: the training diverges.
     """
-    encoder = copy.deepcopy(pretrained.encoder).train()
+    encoder = copy.deepcopy(model.encoder).train()
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         module = FrameTraining(encoder, windows, settings, store, rows, labels, classes)
-        fit(module, [_Epochs()])
-    return with_encoder(pretrained, encoder.cpu())
+        fit(module, [_Steps(progress)])
+    return with_encoder(model, encoder.cpu())
 
 
-class _Epochs(L.Callback):
-    """Says how far training is, where someone looks on."""
+class _Steps(L.Callback):
+    """Tells how far training is."""
 
-    def __init__(self) -> None:
-        self.status = Console(stderr=True).status("fine-tuning")
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.done = 0
 
-    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Shows the line."""
-        self.status.start()
-
-    def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Moves it on."""
-        self.status.update(f"fine-tuning: epoch {trainer.current_epoch + 1} of {trainer.max_epochs}")
-
-    def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
-        """Takes it away, also after an error."""
-        self.status.stop()
+    def on_train_batch_end(
+        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """After each step."""
+        assert isinstance(module, FrameTraining)
+        self.done += len(batch)
+        self.progress(self.done, (trainer.max_epochs or 0) * len(module.place))

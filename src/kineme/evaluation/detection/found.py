@@ -1,4 +1,4 @@
-"""Segments that a detector finds in recordings nobody has labelled, and the table of them."""
+"""Segments that a detector finds in unlabelled recordings, and the table of them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 
 from kineme.clips.store import ClipStore
-from kineme.errors import KinemeError
 from kineme.evaluation.detection.detector import Detector, propose
 from kineme.evaluation.detection.extract import offsets_of
+from kineme.evaluation.task import chosen_device
 from kineme.files import atomic_write
+from kineme.progress import Progress, silent
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What happens when: the columns of the table. Times are in seconds from the recording's beginning."""
+    """One detected action: the columns of the table. Times are in seconds from the recording's beginning."""
 
     recording: str
     start: float
@@ -29,24 +29,23 @@ class Segment:
     score: float
 
 
-def find(detector: Detector, store: ClipStore, *, device: str = "auto") -> list[Segment]:
+def find(
+    detector: Detector, store: ClipStore, *, device: str = "auto", progress: Progress = silent
+) -> list[Segment]:
     """The segments of all recordings of a store, of each in order of start.
 
     Args:
         detector: what finds them.
         store: the recordings, of the encoder's layout.
         device: where to compute; `auto` takes the GPU if there is one.
+        progress: called with the frames encoded and the frames in all.
 
     Raises:
         KinemeError: a GPU is asked for and there is none.
     """
-    gpu = torch.cuda.is_available()
-    if device == "cuda" and not gpu:
-        raise KinemeError("--device cuda: PyTorch finds no GPU here; leave it at auto, or pass cpu")
-    device = ("cuda" if gpu else "cpu") if device == "auto" else device
-    rows = np.arange(len(store))
+    place, rows = chosen_device(device), np.arange(len(store))
     with TemporaryDirectory() as folder:
-        probabilities = detector.probabilities(store, rows, Path(folder), device=device)
+        probabilities = detector.probabilities(store, rows, Path(folder), device=place, progress=progress)
     segments, scores = propose(probabilities, offsets_of(store, rows), detector.rule)
     fps = store.manifest.fps
     return [

@@ -24,7 +24,7 @@ from torch import Tensor
 from kineme.clips.batches import Clips
 from kineme.encoders.base import DenseEncoder, Encoder, Features
 from kineme.errors import KinemeError, check_between
-from kineme.evaluation.detection.defaults import Kind
+from kineme.evaluation.options import Kind
 
 STEPS: dict[Kind, int] = {"tokens": 4, "centred": 16}  # to a window, by default
 
@@ -52,10 +52,10 @@ def windows_for(encoder: Encoder, kind: Kind, frames: int, step: int | None = No
         KinemeError: the encoder has no tokens, or a setting is out of range.
     """
     if kind == "tokens" and not isinstance(encoder, DenseEncoder):
-        raise KinemeError(f"{type(encoder).__name__} has no features of frames; leave out --kind tokens")
-    check_between("--window", frames, 2)
+        raise KinemeError(f"{type(encoder).__name__} has no features of frames; set `kind` to centred")
+    check_between("`window`", frames, 2)
     step = max(frames // STEPS[kind], 1) if step is None else step
-    check_between("--step", step, 1, frames)
+    check_between("`step`", step, 1, frames)
     return Windows(kind, frames, step)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -10,12 +11,11 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from rich.console import Console
-
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
+from kineme.evaluation.classifier import on_device_of
 from kineme.evaluation.detection.classes import detection_classes, frame_labels, true_intervals
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context, fit
 from kineme.evaluation.detection.detector import Detector, propose
@@ -24,10 +24,13 @@ from kineme.evaluation.detection.finetune import finetuned
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
-from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, per_class
+from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, details
 from kineme.evaluation.task import Part, Task
 from kineme.model import Model, random_like, with_encoder
+from kineme.progress import Progress, silent, within
 from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
 
 
 def recorded(store: ClipStore, split: str, part: Part) -> Array:
@@ -38,13 +41,13 @@ def recorded(store: ClipStore, split: str, part: Part) -> Array:
     """
     if len(store.intervals["clip"]) == 0:
         raise KinemeError(
-            f"{store.path}: its clips have no intervals, so there is nothing to be detected; prepare whole "
-            "recordings (PKU-MMD's with --untrimmed), or pass another --store"
+            f"{store.path}: its clips have no intervals, so there is nothing to detect; prepare whole "
+            "recordings (`untrimmed` ones of PKU-MMD), or choose another `store`"
         )
     rows = split_rows(store, split, part)
     if len(true_intervals(store, rows)) == 0:
         raise KinemeError(
-            f"{store.path}: split {split!r} has no actions in its {part} part; choose another with --split"
+            f"{store.path}: the {part} part of split {split!r} has no actions; choose another `split`"
         )
     return rows
 
@@ -58,6 +61,7 @@ def detect(
     training: TrainConfig | None = None,
     seed: int = 0,
     baselines: bool = True,
+    progress: Progress = silent,
 ) -> tuple[Result, Detections, Detector]:
     """Trains a classifier of frames on the training recordings and measures it on the test recordings.
 
@@ -69,43 +73,51 @@ def detect(
         training: how the encoder is fine-tuned first; None: it is frozen.
         seed: of the classifier, the random encoder and the fine-tuning.
         baselines: measure a random encoder and raw coordinates beside it, both frozen.
+        progress: called with the frames encoded and the frames in all; of fine-tuning with the windows.
     """
     began = perf_counter()
-    notes = Console(stderr=True)
-    store, pretrained = task.store, task.pretrained
+    store, model = task.store, task.model
     class_names = detection_classes(store)
-    offsets, test_offsets = offsets_of(store, task.train), offsets_of(store, task.test)
-    labels = frame_labels(true_intervals(store, task.train), offsets)
-    truth = true_intervals(store, task.test)
+    offsets, test_offsets = offsets_of(store, task.train_rows), offsets_of(store, task.test_rows)
+    labels = frame_labels(true_intervals(store, task.train_rows), offsets)
+    truth = true_intervals(store, task.test_rows)
     test_labels = frame_labels(truth, test_offsets)
+    frames = len(labels) + len(test_labels)
     settings = ClassifierSettings()
 
-    def measured(encoder: Model, cut: Windows, folder: Path) -> tuple[Detections, Detector]:
-        features = store_features(encoder, store, task.train, cut, folder, device=task.device)
+    def measured(encoder: Model, cut: Windows, folder: Path, number: int) -> tuple[Detections, Detector]:
+        total = frames * (3 if baselines else 1)
+        train_progress = within(progress, number * frames, total)
+        features = store_features(
+            encoder, store, task.train_rows, cut, folder, device=task.device, progress=train_progress
+        )
         classifier = fit(
             features, offsets, labels, len(class_names), context, settings, seed=seed, device=task.device
         )
         detector = Detector(encoder, cut, classifier, rule, class_names, tuned=training is not None)
-        probabilities = detector.probabilities(store, task.test, folder, device=task.device)
+        test_progress = within(progress, number * frames + len(labels), total)
+        probabilities = detector.probabilities(
+            store, task.test_rows, folder, device=task.device, progress=test_progress
+        )
         segments, scores = propose(probabilities, test_offsets, rule)
-        names = store.names[task.test]
+        names = store.names[task.test_rows]
         found = Detections(names, test_offsets, probabilities, test_labels, truth, segments, scores)
         return found, detector
 
     kept = task.run / "features"
     scores = {}
-    for row, baseline, cut in _baselines(pretrained, windows, seed) if baselines else ():
-        with notes.status(f"detect: {row}"):
-            found, _ = measured(baseline, cut, kept)
+    for number, (row, baseline, cut) in enumerate(_baselines(model, windows, seed) if baselines else ()):
+        logger.debug("detect: %s", row)
+        found, _ = measured(baseline, cut, kept, number)
         scores[row] = score(found, len(class_names))
+    logger.debug("detect: %s", PRETRAINED)
     if training is None:
-        with notes.status(f"detect: {PRETRAINED}"):
-            found, detector = measured(pretrained, windows, kept)
+        found, detector = measured(model, windows, kept, len(scores))
     else:
-        train = replace(training, seed=seed, device="cuda" if task.device == "cuda" else "cpu")
-        tuned = finetuned(pretrained, windows, store, task.train, labels, len(class_names), train)
-        with TemporaryDirectory() as folder:  # no one will ask for these features again
-            found, detector = measured(tuned, windows, Path(folder))
+        train = on_device_of(task, replace(training, seed=seed))
+        tuned = finetuned(model, windows, store, task.train_rows, labels, len(class_names), train, progress)
+        with TemporaryDirectory() as folder:  # features of an encoder that is used once
+            found, detector = measured(tuned, windows, Path(folder), len(scores))
     result = Result(
         protocol="detect",
         **task.described(),
@@ -122,18 +134,17 @@ def detect(
         baselines=scores,
         detailed=ACCURACY,
         class_names=class_names,
-        **per_class(test_labels, found.probabilities.argmax(axis=1), len(class_names)),
+        **details(test_labels, found.probabilities.argmax(axis=1), len(class_names)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
     )
     return result, found, detector
 
 
-def _baselines(pretrained: Model, windows: Windows, seed: int) -> Iterator[tuple[str, Model, Windows]]:
-    """(row of the table, what stands in for the encoder, how it reads recordings)."""
-    raw = RawCoordinates(pretrained.encoder.shape)
-    yield RAW, with_encoder(pretrained, raw), replace(windows, kind="centred")
-    yield RANDOM, random_like(pretrained, seed), windows
+def _baselines(model: Model, windows: Windows, seed: int) -> Iterator[tuple[str, Model, Windows]]:
+    """(row of the table, what stands in for the model, how it reads recordings)."""
+    yield RAW, with_encoder(model, RawCoordinates(model.shape)), replace(windows, kind="centred")
+    yield RANDOM, random_like(model, seed), windows
 
 
 def _described(training: TrainConfig | None) -> dict[str, Any] | None:

@@ -1,17 +1,16 @@
-"""All figures of a detector on a test set, under names that say which metric they are of, and as a table."""
+"""All figures of a detector on a test set, under names that say which metric they are of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-from rich.table import Table
 
 from kineme.evaluation.detection.predictions import Detections
-from kineme.evaluation.results import PRETRAINED, Result, Score
+from kineme.evaluation.results import Score
 from kineme.metrics.accuracy import bootstrap_interval
 from kineme.metrics.detection import (
-    Ranking,
+    Proposals,
     activitynet,
     list_precision,
     pascal_voc,
@@ -56,27 +55,27 @@ def score(found: Detections, classes: int) -> dict[str, Score]:
             for threshold in SEGMENTAL
         },
     }
-    ranking = Ranking.of(found.truth, found.segments, found.segment_scores)
+    proposals = Proposals.of(found.truth, found.segments, found.segment_scores)
     for threshold in THRESHOLDS:
-        figures = pku_mmd(ranking, threshold, recordings=recordings, classes=classes)
+        figures = pku_mmd(proposals, threshold, recordings=recordings, classes=classes)
         for name, value in figures.items():
             scores[f"{name}@{threshold} (PKU-MMD)"] = Score(100 * value)
-        scores[f"mAP@{threshold} (Pascal VOC)"] = Score(100 * pascal_voc(ranking, threshold))
-        scores[f"mAP@{threshold} (ActivityNet)"] = Score(100 * activitynet(ranking, threshold))
-    match = ranking.matches(0.5)
-    videos = 100 * precisions(ranking, match, "recording", recordings)
+        scores[f"mAP@{threshold} (Pascal VOC)"] = Score(100 * pascal_voc(proposals, threshold))
+        scores[f"mAP@{threshold} (ActivityNet)"] = Score(100 * activitynet(proposals, threshold))
+    match = proposals.matches(0.5)
+    videos = 100 * precisions(proposals, match, "recording", recordings)
     scores["mAP_v@0.5 (PKU-MMD)"] = Score(float(videos.mean()), bootstrap_interval(videos))
     actions = scores[HEADLINE].value
-    scores[HEADLINE] = Score(actions, _action_interval(ranking, match, recordings, classes))
-    pku = [pku_mmd(ranking, each, recordings=recordings, classes=classes) for each in RANGE]
+    scores[HEADLINE] = Score(actions, _action_interval(proposals, match, recordings, classes))
+    pku = [pku_mmd(proposals, each, recordings=recordings, classes=classes) for each in RANGE]
     for name in ("mAP_a", "mAP_v"):
         scores[f"{name}@0.5:0.95 (PKU-MMD)"] = Score(100 * float(np.mean([each[name] for each in pku])))
-    metrics: dict[str, Callable[[Ranking, float], float]] = {
+    metrics: dict[str, Callable[[Proposals, float], float]] = {
         "Pascal VOC": pascal_voc,
         "ActivityNet": activitynet,
     }
     for name, metric in metrics.items():
-        mean = float(np.mean([metric(ranking, each) for each in RANGE]))
+        mean = float(np.mean([metric(proposals, each) for each in RANGE]))
         scores[f"mAP@0.5:0.95 ({name})"] = Score(100 * mean)
     return scores
 
@@ -90,13 +89,13 @@ def _share_interval(hits: Array, frames: Array, resamples: int = 2000, seed: int
 
 
 def _action_interval(
-    ranking: Ranking, match: Array, recordings: int, classes: int, seed: int = 0
+    proposals: Proposals, match: Array, recordings: int, classes: int, seed: int = 0
 ) -> tuple[float, float]:
     """95 % interval of mAP_a over resampled recordings; one that is drawn twice has its intervals twice."""
     generator = np.random.default_rng(seed)
-    mine = rows_of(ranking.segments[:, 0], recordings)
+    mine = rows_of(proposals.segments[:, 0], recordings)
     truths = np.zeros((recordings, classes), dtype=np.int64)
-    np.add.at(truths, (ranking.truth[:, 0], ranking.truth[:, 1]), 1)
+    np.add.at(truths, (proposals.truth[:, 0], proposals.truth[:, 1]), 1)
     means = []
     for _ in range(RESAMPLES):
         drawn = generator.integers(recordings, size=recordings)
@@ -104,34 +103,9 @@ def _action_interval(
         copy = np.repeat(np.arange(recordings), [len(mine[each]) for each in drawn])
         order = np.argsort(rows, kind="stable")  # rows are ranked by score
         rows, copy = rows[order], copy[order]
-        matched = np.where(match[rows] >= 0, match[rows] + copy * len(ranking.truth), -1)
-        lists = rows_of(ranking.segments[rows, 1], classes)
+        matched = np.where(match[rows] >= 0, match[rows] + copy * len(proposals.truth), -1)
+        lists = rows_of(proposals.segments[rows, 1], classes)
         counts = truths[drawn].sum(axis=0).tolist()
         means.append(np.mean([list_precision(matched[lists[k]], counts[k]) for k in range(1, classes)]))
     low, high = np.percentile(100 * np.array(means), [2.5, 97.5])
     return float(low), float(high)
-
-
-def table(result: Result) -> Table:
-    """The chief figures of a result and its baselines, for the terminal; the file has all of them."""
-    title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: detection, per cent"
-    caption = (
-        f"{result.train_clips} training and {result.test_clips} test recordings, seed {result.seed}; "
-        "in brackets: 95 % bootstrap interval"
-    )
-    shown = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    columns = {**result.baselines, PRETRAINED: result.scores}
-    shown.add_column("")
-    for name in columns:
-        shown.add_column(name, justify="right", style="bold" if name == PRETRAINED else "")
-    for name in SHOWN:
-        shown.add_row(
-            name, *(_cell(scores[name], full=scores is result.scores) for scores in columns.values())
-        )
-    return shown
-
-
-def _cell(score: Score, *, full: bool) -> str:
-    if not full or score.interval is None:
-        return f"{score.value:.1f}"
-    return f"{score.value:.1f} ({score.interval[0]:.1f}–{score.interval[1]:.1f})"

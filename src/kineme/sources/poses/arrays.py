@@ -1,53 +1,83 @@
-"""NumPy files of one clip: `.npy`, or `.npz` with `xyz` (or `keypoints`) and what else is known.
+"""Poses in memory, how large they may be, and NumPy files of one clip.
 
-No array is built before its header was read: one that claims more numbers than the file has bytes, or than a
-clip can have, is refused, and so is a pickle.
+A NumPy file is a `.npy`, or an `.npz` with `xyz` (or `keypoints`) and optionally `confidence`, `label`,
+`subject` and `fps`. Headers are checked before arrays are built: one that claims more numbers than the file
+has bytes, or than a clip can have, is refused, and so is a pickle.
 """
 
 from __future__ import annotations
 
 import io
-import tokenize
-import warnings
+import math
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from kineme.sources.poses.recorded import (
-    MAX_NUMBERS,
-    Poses,
-    apart,
-    as_confidence,
-    check_size,
-    shown,
-    without_unseen,
-)
+from kineme.layouts import MAX_JOINTS
+from kineme.sources.npy import read_header
+from kineme.sources.raw import shown
 from kineme.typing import Array
 
-MAX_BYTES = 8 * MAX_NUMBERS + (1 << 16)
-_BROKEN = (
-    OSError, EOFError, NotImplementedError, RuntimeError, SyntaxError, TypeError, KeyError, OverflowError,
-    MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
-)  # fmt: skip
+MAX_FRAMES = 100_000  # almost an hour
+MAX_PEOPLE = 100  # in a frame
+MAX_NUMBERS = 1 << 25  # coordinates of one clip: 100,000 frames of two bodies with 33 joints take 20 million
+MAX_COORDINATE = 1e6
+MAX_ARRAY_BYTES = 8 * MAX_NUMBERS + (1 << 16)
 KEYS = ("xyz", "keypoints")
 NOTES = ("label", "subject", "fps")
+
+
+@dataclass(frozen=True)
+class Poses:
+    """People with a fixed place each: from clip files, or after tracking.
+
+    Attributes:
+        points: (T, M, V, C) float32, C 2 or 3, NaN where a joint was not found.
+        confidence: (T, M, V) float32, 0 to 1; None if unknown.
+        joints: names in the order of V; empty if unknown.
+        program: that wrote the file, `openpose`, `coco` or `mediapipe`; empty for anything else.
+    """
+
+    points: Array
+    confidence: Array | None
+    joints: tuple[str, ...] = ()
+    program: str = ""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """People found in each frame, without identities across frames.
+
+    Attributes:
+        frame: (D,) int64, the frame of each detection, from 0, ascending.
+        points: (D, V, C) float32, NaN where a joint was not found.
+        confidence: (D, V) float32, 0 to 1; None if unknown.
+        frames: T, frames with or without people.
+        program: as in `Poses`.
+    """
+
+    frame: Array
+    points: Array
+    confidence: Array | None
+    frames: int
+    program: str
 
 
 def npy_poses(data: bytes, scores: bool) -> Poses:
     """The bytes of a .npy file → its clip.
 
     Raises:
-        ValueError: they are none, or the array is no clip; the message tells what it is.
+        ValueError: they are not a .npy file, or the array is not a clip.
     """
-    return array_poses(load_npy(data), None, scores)
+    return array_poses(_load_npy(data), None, scores)
 
 
 def npz_poses(data: bytes, scores: bool) -> Poses:
     """The bytes of an .npz file → its clip. Raises ValueError as `npy_poses`."""
-    arrays = load_npz(data, (*KEYS, "confidence"))
+    arrays = _load_npz(data, (*KEYS, "confidence"))
     key = next((key for key in KEYS if key in arrays), None)
     if key is None:
         raise ValueError(f"lacks the array {KEYS[0]!r} (or {KEYS[1]!r})")
@@ -55,15 +85,15 @@ def npz_poses(data: bytes, scores: bool) -> Poses:
 
 
 def npz_notes(data: bytes) -> dict[str, Any]:
-    """Label, subject and fps of an .npz file, as far as it has them. Raises ValueError as `npy_poses`."""
-    return {name: array.item() for name, array in load_npz(data, NOTES).items() if array.size == 1}
+    """Label, subject and fps of an .npz file, if given. Raises ValueError as `npy_poses`."""
+    return {name: array.item() for name, array in _load_npz(data, NOTES).items() if array.size == 1}
 
 
 def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
     """(T, V, 2 to 4) or (T, M, V, 2 to 4) numbers → the clip.
 
     Raises:
-        ValueError: another shape, no numbers, too many, or infinite ones.
+        ValueError: another shape, not numbers, too many, or infinite ones.
     """
     if values.dtype.kind not in "fiu" or values.ndim not in (3, 4):
         raise ValueError(
@@ -72,59 +102,117 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
         )
     values = values if values.ndim == 4 else values[:, None]
     check_size(*values.shape)
-    points, last = apart(values, scores)
+    points, last = split_columns(values, scores)
     if confidence is not None:
         if confidence.dtype.kind not in "fiub":
             raise ValueError(f"'confidence' is {confidence.dtype.name}; expected numbers")
         if confidence.size != points[..., 0].size or confidence.shape[0] != len(points):
             raise ValueError(
-                f"'confidence' has shape {confidence.shape}; expected a number for each joint, "
-                f"{points.shape[:-1]}"
+                f"'confidence' has shape {confidence.shape}; expected a number per joint, {points.shape[:-1]}"
             )
-        last = as_confidence(confidence.reshape(points.shape[:-1]))
-        points = without_unseen(points, last)
+        last = _as_confidence(confidence.reshape(points.shape[:-1]))
+        points = _without_unseen(points, last)
     return Poses(points, last)
 
 
-def load_npz(data: bytes, names: tuple[str, ...]) -> Mapping[str, Array]:
-    """Those of the named arrays that are there; of others not a byte is unpacked."""
+def _load_npz(data: bytes, names: tuple[str, ...]) -> Mapping[str, Array]:
+    """Those of the named arrays that exist; others are not decompressed."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = set(archive.namelist())
-            wanted = {name: f"{name}.npy" for name in names if f"{name}.npy" in members}
-            found = {}
-            for name, member in wanted.items():
+            members = {f"{name}.npy": name for name in names}
+            packed = {}
+            for member in filter(members.__contains__, archive.namelist()):
                 with archive.open(member) as entry:
-                    found[name] = load_npy(entry.read(MAX_BYTES + 1))
-            return found
-    except _BROKEN as error:
+                    packed[members[member]] = entry.read(MAX_ARRAY_BYTES + 1)
+    except Exception as error:  # damaged archives may raise anything
         raise ValueError("is a damaged .npz file") from error
+    return {name: _load_npy(content) for name, content in packed.items()}
 
 
-def load_npy(data: bytes) -> Array:
-    """The array of a .npy file, if there are as many numbers as it claims; never a pickle."""
+def _load_npy(data: bytes) -> Array:
+    """The array of a .npy file, if it has as many numbers as it claims."""
     file = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what a damaged header says
-            shape, fortran, dtype = read_header(file)
-    except (*_BROKEN, ValueError) as error:
-        raise ValueError("is no .npy array, or a damaged one") from error
+    shape, fortran, dtype = read_header(file)
     if dtype.hasobject:
-        raise ValueError("holds Python objects, which are never loaded; save an array of numbers")
-    count = 1
-    for length in shape:
-        count *= length
-    if len(data) > MAX_BYTES or dtype.itemsize == 0 or min(shape, default=0) < 0:
+        raise ValueError("contains Python objects, which are never loaded; save an array of numbers")
+    if len(data) > MAX_ARRAY_BYTES or dtype.itemsize == 0 or min(shape, default=0) < 0:
         raise ValueError(f"claims the shape {shown(shape)}, which no clip has")
+    count = math.prod(shape)
     if count * dtype.itemsize != len(data) - file.tell():
-        raise ValueError(
-            f"claims the shape {shown(shape)}, and has not as many numbers; it is cut off or damaged"
-        )
+        raise ValueError(f"claims the shape {shown(shape)} and has another size; it is cut off or damaged")
     array = np.frombuffer(data, dtype, count, file.tell())
     return array.reshape(shape, order="F" if fortran else "C")
+
+
+def split_columns(values: Array, scores: bool) -> tuple[Array, Array | None]:
+    """(..., V, 2 to 4) numbers of a file → (..., V, C) points and (..., V) confidences.
+
+    Four columns are x, y, z and a confidence; of three, the last is a confidence if `scores` is set. Joints
+    with confidence 0 were not found, nor were joints at (0, 0) in two dimensions, or any joint of a body that
+    is zero throughout. They become NaN.
+
+    Raises:
+        ValueError: coordinates are infinite or beyond a million.
+    """
+    columns = values.shape[-1]
+    last = columns == 4 or (columns == 3 and scores)
+    points = values[..., : columns - last]
+    confidence = _as_confidence(values[..., -1]) if last else None
+    return _without_unseen(points, confidence), confidence
+
+
+def _without_unseen(points: Array, confidence: Array | None) -> Array:
+    """(..., V, C) points with NaN for joints that were not found, see `split_columns`."""
+    if ((points > MAX_COORDINATE) | (points < -MAX_COORDINATE)).any():  # NaN is neither
+        raise ValueError(f"contains infinite coordinates, or some beyond {MAX_COORDINATE:,.0f}")
+    known: Array = np.all(np.isfinite(points), axis=-1)
+    zero: Array = np.all(points == 0, axis=-1)
+    absent: Array = zero if points.shape[-1] == 2 else np.all(zero, axis=-1, keepdims=True)
+    known &= ~absent
+    if confidence is not None:
+        known &= confidence > 0
+    return np.where(known[..., None], points, np.float32(np.nan)).astype(np.float32)
+
+
+def _as_confidence(values: Array) -> Array:
+    """Scores of any estimator → 0 to 1, float32; COCO's flags 0, 1, 2 (absent, hidden, visible) halved."""
+    values = np.nan_to_num(np.clip(values, 0, 2).astype(np.float32))
+    if values.size and values.max() == 2 and np.isin(values, (0, 1, 2)).all():
+        values = values / 2
+    return np.clip(values, 0, 1)
+
+
+def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
+    """Refuses impossible sizes of a clip before memory is allocated.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    if not 1 <= frames <= MAX_FRAMES:
+        raise ValueError(f"has {frames:,} frames; expected 1 to {MAX_FRAMES:,}")
+    if not 1 <= bodies <= MAX_PEOPLE:
+        raise ValueError(f"has {bodies:,} people; expected 1 to {MAX_PEOPLE}")
+    if not 2 <= joints <= MAX_JOINTS:
+        raise ValueError(f"has {joints:,} joints; expected 2 to {MAX_JOINTS:,}")
+    if not 2 <= coordinates <= 4:
+        raise ValueError(f"has {coordinates:,} numbers per joint; expected x y, x y z or x y z confidence")
+    if frames * bodies * joints * coordinates > MAX_NUMBERS:
+        raise ValueError(f"has more than {MAX_NUMBERS:,} coordinates; cut it into shorter clips")
+
+
+def renumber(numbers: Sequence[int]) -> tuple[Array, int]:
+    """Frame numbers of a file → (D,) from 0 in steps of one, and the number of frames.
+
+    If only every k-th frame of a video was processed, these are the frames.
+
+    Raises:
+        ValueError: they are too far apart.
+    """
+    first, last = min(numbers), max(numbers)
+    if last - first <= MAX_NUMBERS:
+        offset = np.array([number - first for number in numbers], dtype=np.int64)
+        step = max(int(np.gcd.reduce(offset)), 1)
+        frames = (last - first) // step + 1
+        if frames <= MAX_FRAMES:
+            return offset // step, frames
+    raise ValueError(f"has frame numbers too far apart; the limit is {MAX_FRAMES:,} frames")

@@ -1,9 +1,14 @@
-"""Coordinates of any origin → x, y, z with y up, in units that can be compared from clip to clip.
+"""Coordinates and gaps of poses: y up, comparable units, and a place for every joint of a body.
 
-In three dimensions they are metres. In two they are brought to image heights about the middle of the image,
-where its size is told; otherwise to body sizes (the longest side of the box about a body's joints, median
-over bodies and frames) about the middle of all that the clip shows. z is 0. MediaPipe's landmarks in the
-image are treated alike, keeping their z; its world landmarks, which have the hips at the origin, are metres.
+In three dimensions the units are metres. In two they are image heights relative to the centre of the image,
+if its size is known; otherwise body sizes (the longest side of the joints' bounding box, median over bodies
+and frames) relative to the centre of everything in the clip, with z = 0. MediaPipe's image landmarks are
+treated alike, keeping their z; its world landmarks, which have the hips at the origin, are metres.
+
+Gaps of up to half a second are interpolated linearly, of a joint or of a whole body. In longer ones a body is
+absent, that is zero; a missing joint of a present body keeps its position relative to its parent, moving
+evenly from the position before the gap to the one after. A joint that is never found lies on its parent.
+Filled joints have confidence 0.
 """
 
 from __future__ import annotations
@@ -15,26 +20,28 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
-from kineme.sources.poses.recorded import Poses
+from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.tracking import sizes
 from kineme.typing import Array
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 AXES = ("y-up", "y-down", "z-up")
-_TALL = 10.0  # metres: nobody is
-_FRACTIONS = 4.0  # of the image; places in pixels go beyond
-_AT_ORIGIN = 0.1  # metres from the origin: world landmarks' hips
+BRIDGED = 0.5  # seconds, the longest gap that is interpolated
+LEAST = 4  # a body with less than a quarter of its joints counts as absent
+_TALL = 10.0  # metres; taller bodies have other units
+_FRACTIONS = 4.0  # of the image; coordinates in pixels exceed it
+_AT_ORIGIN = 0.1  # metres from the origin to the hips of world landmarks
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """How a source's coordinates are to be read.
+    """The coordinate system of a source's files.
 
     Attributes:
         axes: one of `AXES`.
-        metric: metres times `scale` in three dimensions; otherwise places in an image.
-        scale: metres in one of its units.
-        image: (width, height) in pixels; None where it is not told.
+        metric: three-dimensional; otherwise positions in an image.
+        scale: of the unit, in metres.
+        image: (width, height) in pixels; None if unknown.
     """
 
     axes: str
@@ -44,20 +51,20 @@ class Coordinates:
 
     @property
     def units(self) -> str:
-        """Of what `__call__` gives."""
+        """Of the result."""
         return "metres" if self.metric else "image heights" if self.image else "body sizes"
 
     def __call__(self, poses: Poses) -> Poses:
-        """(T, M, V, 2 or 3) as in the file → (T, M, V, 3) in `units`, y up; joints not found stay NaN.
+        """(T, M, V, 2 or 3) as in the file → (T, M, V, 3) in `units`, y up; missing joints stay NaN.
 
         Raises:
-            ValueError: in what should be metres, bodies are larger than 10.
+            ValueError: bodies are more than 10 metres tall.
         """
         points = self._metres(poses.points) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
             points = np.concatenate([points, 0 * points[..., :1]], axis=-1)  # NaN stays NaN
         x, y, z = np.moveaxis(points, -1, 0)
-        if self.axes == "y-down":  # half a turn about x; a mirror would make left hands of right ones
+        if self.axes == "y-down":  # half a turn about x; a mirror image would swap left and right
             y, z = -y, -z
         elif self.axes == "z-up":
             y, z = z, -y
@@ -67,7 +74,7 @@ class Coordinates:
         points = points * self.scale
         size = _median_size(points)
         if size > _TALL:
-            raise ValueError(f"shows a body {size:,.0f} metres tall; say --units mm (or cm)")
+            raise ValueError(f"has a body {size:,.0f} metres tall; set `units` to mm (or cm)")
         return points
 
     def _in_image(self, points: Array) -> Array:
@@ -89,20 +96,23 @@ class Coordinates:
 def coordinates_of(
     poses: Poses, layout: Layout, axes: str | None, units: str | None, image: tuple[int, int] | None
 ) -> Coordinates:
-    """How the coordinates of a source are to be read, judged by its first clip where the options do not say.
+    """The coordinate system of a source, guessed from its first clip where the options do not say.
 
     Raises:
-        KinemeError: an option that makes no sense for them.
+        KinemeError: an option is invalid, or makes no sense for these poses.
     """
+    for option, chosen, allowed in (("axes", axes, AXES), ("units", units, tuple(METRES))):
+        if chosen is not None and chosen not in allowed:
+            raise KinemeError(f"`{option}`: is {chosen}; it must be one of {', '.join(allowed)}")
     flat = poses.points.shape[-1] == 2
     mediapipe = layout.name == "mediapipe33"
     metric = not flat and (units is not None or not mediapipe or _hips_at_origin(poses.points, layout))
     kind = "three-dimensional" if metric else "two-dimensional"
     for option, given, wanted in (("units", units, True), ("image", image, False)):
         if given is not None and wanted != metric:
-            raise KinemeError(f"--{option}: these poses are {kind}; leave it out")
+            raise KinemeError(f"`{option}`: these poses are {kind}; leave it out")
     if flat and axes == "z-up":
-        raise KinemeError("--axes z-up: these poses are two-dimensional; they have y-up or y-down")
+        raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
     usual = "y-down" if flat or mediapipe else "y-up"
     return Coordinates(axes or usual, metric, METRES[units or "m"], image)
 
@@ -111,7 +121,7 @@ def image_size(text: str) -> tuple[int, int]:
     """`1920x1080` → (1920, 1080); raises KinemeError."""
     match = re.fullmatch(r"\s*([1-9]\d{0,5})\s*[x×]\s*([1-9]\d{0,5})\s*", text)
     if match is None:
-        raise KinemeError(f"--image {text}: write width and height in pixels, such as 1920x1080")
+        raise KinemeError(f"`image`: is {text}; it must be width and height in pixels, such as 1920x1080")
     return int(match[1]), int(match[2])
 
 
@@ -121,7 +131,72 @@ def _median_size(points: Array) -> float:
 
 
 def _hips_at_origin(points: Array, layout: Layout) -> bool:
-    """Whether bodies lie about the origin, as MediaPipe's world landmarks do."""
+    """Whether bodies are centred at the origin, as MediaPipe's world landmarks are."""
     middle = points[..., layout.origin, :].mean(axis=-2)
     away = np.linalg.norm(middle[np.isfinite(middle[..., 0])], axis=-1)
     return bool(len(away) and np.median(away) < _AT_ORIGIN)
+
+
+def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
+    """Poses with gaps → points (T, M, V, C) without NaN, absent bodies zero, and confidence (T, M, V).
+
+    If the file has no confidence, it is 1 for every joint that was found.
+    """
+    points = poses.points
+    seen: Array = np.isfinite(points[..., 0])
+    seen &= seen.sum(axis=-1, keepdims=True) >= max(layout.num_joints // LEAST, 1)
+    confidence = np.where(seen, 1 if poses.confidence is None else poses.confidence, 0).astype(np.float32)
+    present: Array = np.any(seen, axis=-1)
+    if not seen.all():
+        reach = int(BRIDGED * fps)
+        present |= _gaps(present) <= reach
+        bridged, known = _between(points, seen), seen | (_gaps(seen) <= reach)
+        points = np.where(known[..., None], bridged, 0)
+        if (present[..., None] & ~known).any():
+            points = _completed(points, known, present, layout)
+        points = np.where(present[..., None, None], points, 0)
+    return points.astype(np.float32), confidence
+
+
+def _completed(points: Array, known: Array, present: Array, layout: Layout) -> Array:
+    """Places unknown joints of present bodies relative to their parents, the root relative to the others."""
+    points = points.copy()
+    count = known.sum(axis=-1)
+    # Unknown joints are still zero, so this is the sum of the known ones.
+    middle = _between(points.sum(axis=-2) / np.maximum(count, 1)[..., None], count > 0)
+    for joint in layout.topological:
+        parent = layout.parents[joint]
+        base = middle if parent == -1 else points[:, :, parent]
+        mine = known[:, :, joint]
+        offset = _between(points[:, :, joint] - base, mine & present)
+        points[:, :, joint] = np.where((mine | ~present)[..., None], points[:, :, joint], base + offset)
+    return points
+
+
+def _around(known: Array) -> tuple[Array, Array]:
+    """(T, ...) → the last known frame up to each, or -1; the first known frame from each on, or T."""
+    clock = np.arange(len(known)).reshape(-1, *[1] * (known.ndim - 1))
+    before = np.maximum.accumulate(np.where(known, clock, -1), axis=0)
+    after = np.minimum.accumulate(np.where(known, clock, len(known))[::-1], axis=0)[::-1]
+    return before, after
+
+
+def _gaps(known: Array) -> Array:
+    """(T, ...) → length of the gap around each frame: 0 where known, infinite at both ends of the clip."""
+    before, after = _around(known)
+    inside = (before >= 0) & (after < len(known))
+    return np.where(known, 0, np.where(inside, after - before - 1, np.iinfo(np.int64).max))
+
+
+def _between(values: Array, known: Array) -> Array:
+    """(T, ..., C) values, linear between known frames (T, ...), constant at the ends; zero if never known."""
+    before, after = _around(known)
+    first = np.where(before < 0, after, before)
+    last = np.where(after == len(known), before, after)
+    never: Array = ~np.any(known, axis=0)
+    clock = np.arange(len(known)).reshape(-1, *[1] * (known.ndim - 1))
+    weight = np.where(last > first, (clock - first) / np.maximum(last - first, 1), 0)[..., None]
+    first, last = (np.where(never, 0, each)[..., None] for each in (first, last))
+    start, end = (np.take_along_axis(values, each, axis=0) for each in (first, last))
+    result = start * (1 - weight) + end * weight
+    return np.where(never[..., None], 0, result).astype(np.float32)

@@ -1,13 +1,13 @@
 """JSON: one clip as nested lists, and what OpenPose, COCO-style estimators and MediaPipe write.
 
-    OpenPose    {"people": [{"pose_keypoints_2d": [x, y, c, ...]}, ...]}, one file a frame
-    COCO        [{"image_id": 12, "keypoints": [x, y, c, ...]}, ...], one file a clip (AlphaPose: "12.jpg")
+    OpenPose    {"people": [{"pose_keypoints_2d": [x, y, c, ...]}, ...]}, one file per frame
+    COCO        [{"image_id": 12, "keypoints": [x, y, c, ...]}, ...], one file per clip (AlphaPose: "12.jpg")
     MediaPipe   a list of frames, each a list of {"x", "y", "z", "visibility"}, a list of such lists (people),
-                null (nobody), or {"frame": 7, "landmarks": ...}; or {"frames": ...} about it
+                null (nobody), or {"frame": 7, "landmarks": ...}; or {"frames": ...} around it
     a clip      nested lists (T, V, C) or (T, M, V, C), null where nothing was found; or {"xyz": ...,
                 "confidence": ..., "label": ..., "subject": ..., "fps": ...}
 
-Readers raise ValueError with what is wrong, and in which frame or entry.
+Functions raise ValueError with what is wrong, and in which frame or entry.
 """
 
 from __future__ import annotations
@@ -19,11 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from kineme.sources.poses.arrays import KEYS, NOTES, array_poses
-from kineme.sources.poses.recorded import MAX_FRAMES, Detections, Poses, apart, check_size, renumbered, shown
+from kineme.sources.poses.arrays import (
+    KEYS,
+    MAX_FRAMES,
+    NOTES,
+    Detections,
+    Poses,
+    array_poses,
+    check_size,
+    renumber,
+    split_columns,
+)
+from kineme.sources.raw import shown
 from kineme.typing import Array
 
-MAX_BYTES = 1 << 26  # an hour of one person by a COCO-style estimator
+MAX_JSON_BYTES = 1 << 26  # an hour of one person from a COCO-style estimator
 MAX_FRAME_BYTES = 1 << 22  # of one OpenPose frame
 _WORLD = ("pose_world_landmarks", "world_landmarks")
 _LANDMARKS = (*_WORLD, "pose_landmarks", "landmarks")
@@ -31,18 +41,18 @@ _NUMBERS = ("frame", "frame_index", "frame_id")
 _FORMS = "a clip, COCO keypoint results or MediaPipe landmarks"
 
 
-def parsed(data: bytes) -> Any:
+def _parsed(data: bytes) -> Any:
     """The bytes of a JSON file → lists, dictionaries, numbers and text."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise ValueError(f"is no JSON, or cut off{where}") from error
+        raise ValueError(f"is not JSON, or is cut off{where}") from error
 
 
 def json_poses(data: bytes, scores: bool) -> Poses | Detections:
-    """The bytes of a JSON file of one clip, of whatever form."""
-    content = parsed(data)
+    """The bytes of a JSON file of one clip, in any of the forms."""
+    content = _parsed(data)
     if isinstance(content, dict):
         if key := next((key for key in KEYS if key in content), None):
             confidence = content.get("confidence")
@@ -53,15 +63,15 @@ def json_poses(data: bytes, scores: bool) -> Poses | Detections:
             )
         if "people" in content:
             raise ValueError(
-                "is one frame of OpenPose; its files are called NAME_000000000012_keypoints.json, a number a "
-                "frame"
+                "is one frame of OpenPose; its files are named NAME_000000000012_keypoints.json, with the "
+                "number of the frame"
             )
         inner = next((content[key] for key in ("frames", *_LANDMARKS) if key in content), None)
         if inner is None:
             raise ValueError(f"is not {_FORMS}: it has no {KEYS[0]!r}, {KEYS[1]!r} or 'landmarks'")
         content = inner
     if not isinstance(content, list) or not content:
-        raise ValueError(f"is not {_FORMS}: it is no list, or an empty one")
+        raise ValueError(f"is not {_FORMS}: it is not a list, or is empty")
     first = next((entry for entry in content if entry), None)
     if isinstance(first, dict) and "keypoints" in first:
         return _coco(content)
@@ -71,31 +81,31 @@ def json_poses(data: bytes, scores: bool) -> Poses | Detections:
 
 
 def json_notes(data: bytes) -> dict[str, Any]:
-    """Label, subject and fps that a clip's JSON file tells beside its coordinates."""
+    """Label, subject and fps of a clip's JSON file, if given."""
     if not data.lstrip().startswith(b"{") or not any(f'"{name}"'.encode() in data for name in NOTES):
         return {}
-    content = parsed(data)
+    content = _parsed(data)
     return {name: content[name] for name in NOTES if content.get(name) is not None}
 
 
 def openpose(numbers: Sequence[int], frames: Sequence[list[list[Any]]]) -> Detections:
-    """Numbers of frames, and the people of each as `openpose_frame` gives them."""
+    """Frame numbers, and the people of each frame as `openpose_frame` returns them."""
     if len(set(numbers)) < len(numbers):
-        raise ValueError("numbers a frame twice")
-    frame, count = renumbered(numbers)
+        raise ValueError("has duplicate frame numbers")
+    frame, count = renumber(numbers)
     people = [person for persons in frames for person in persons]
     return _detections(people, np.repeat(frame, [len(persons) for persons in frames]), count, "openpose")
 
 
 def openpose_frame(data: bytes) -> list[list[Any]]:
-    """The bytes of one frame's file → x, y, confidence of each joint one after another, of each person."""
-    content = parsed(data)
+    """The bytes of one frame's file → for each person x, y, confidence of all joints in a row."""
+    content = _parsed(data)
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list):
-        raise ValueError("is no frame of OpenPose: it has no list of 'people'")
+        raise ValueError("is not a frame of OpenPose: it has no list of 'people'")
     keypoints = [person.get("pose_keypoints_2d") if isinstance(person, dict) else None for person in people]
     if not all(isinstance(each, list) for each in keypoints):
-        raise ValueError("is no frame of OpenPose: one of its people has no 'pose_keypoints_2d'")
+        raise ValueError("is not a frame of OpenPose: one of its people has no 'pose_keypoints_2d'")
     return [each for each in keypoints if each]
 
 
@@ -111,8 +121,8 @@ def _coco(entries: list[Any]) -> Detections:
         videos.add(video)
     if len(videos) > 1:
         one, other = map(shown, sorted(videos)[:2])
-        raise ValueError(f"holds several videos ({one} and {other}); write a file for each")
-    frame, count = renumbered(images)
+        raise ValueError(f"contains several videos ({one} and {other}); write a file for each")
+    frame, count = renumber(images)
     order = np.argsort(frame, kind="stable")
     return _detections([people[i] for i in order], frame[order], count, "coco")
 
@@ -123,7 +133,7 @@ def _image(name: Any, index: int) -> tuple[str, int]:
         return "", name
     match = re.fullmatch(r"(.*?)([0-9]{1,18})(\.\w{1,5})?", name) if isinstance(name, str) else None
     if match is None:
-        raise ValueError(f"entry {index} has an 'image_id' without a number; it is to tell the frame")
+        raise ValueError(f"entry {index} has an 'image_id' without a frame number")
     return match[1], int(match[2])
 
 
@@ -133,7 +143,7 @@ def _mediapipe(content: list[Any]) -> Detections:
     numbers = [_frame_number(frame) for frame in content]
     told = all(number is not None for number in numbers)
     frames, count = (
-        renumbered([number for number in numbers if number is not None])
+        renumber([number for number in numbers if number is not None])
         if told
         else (np.arange(len(content)), len(content))
     )
@@ -153,7 +163,7 @@ def _frame_number(frame: Any) -> int | None:
 
 
 def _landmarks(frame: Any, index: int) -> Iterable[list[Any]]:
-    """Lists of landmarks, one a person."""
+    """Lists of landmarks, one per person."""
     if isinstance(frame, dict):
         key = next((key for key in _LANDMARKS if key in frame), None)
         if key is None:
@@ -162,16 +172,16 @@ def _landmarks(frame: Any, index: int) -> Iterable[list[Any]]:
     if not frame:
         return []
     if not isinstance(frame, list):
-        raise ValueError(f"frame {index} is no list of landmarks")
+        raise ValueError(f"frame {index} is not a list of landmarks")
     if isinstance(frame[0], dict):
         return [frame]
     if not all(isinstance(person, list) for person in frame):
-        raise ValueError(f"frame {index} is no list of landmarks")
+        raise ValueError(f"frame {index} is not a list of landmarks")
     return [person for person in frame if person]
 
 
 def _flat(landmarks: list[Any], index: int) -> list[Any]:
-    """x, y, z, visibility of each landmark, one after another."""
+    """x, y, z, visibility of all landmarks in a row."""
     flat: list[Any] = []
     for landmark in landmarks:
         if not isinstance(landmark, dict) or "x" not in landmark or "y" not in landmark:
@@ -181,34 +191,33 @@ def _flat(landmarks: list[Any], index: int) -> list[Any]:
 
 
 def _detections(people: list[list[Any]], frame: Any, frames: int, program: str) -> Detections:
-    """Flat numbers of each person: three a joint, or four by MediaPipe."""
+    """Flat numbers of each person: three per joint, four for MediaPipe."""
     width = 4 if program == "mediapipe" else 3
     if frames > MAX_FRAMES:
-        raise ValueError(f"has {frames:,} frames; {MAX_FRAMES:,} are possible")
+        raise ValueError(f"has {frames:,} frames; expected 1 to {MAX_FRAMES:,}")
     if not people:
         return Detections(np.zeros(0, dtype=np.int64), np.zeros((0, 2, 2), np.float32), None, frames, program)
     lengths = {len(person) for person in people}
     if len(lengths) > 1 or max(lengths) % width:
-        raise ValueError(
-            f"its people have {' or '.join(map(str, sorted(lengths)[:2]))} numbers; expected {width} a joint"
-        )
+        found = " or ".join(map(str, sorted(lengths)[:2]))
+        raise ValueError(f"its people have {found} numbers; expected {width} per joint")
     values = _numbers(people, "the people's keypoints")
     if values.ndim != 2:
-        raise ValueError(f"its people have lists among their numbers; expected {width} numbers a joint")
+        raise ValueError(f"its people have nested lists; expected {width} numbers per joint")
     values = values.reshape(len(people), -1, width)
     check_size(1, 1, values.shape[1], width)
     if np.isnan(values[..., -1]).all():  # landmarks without visibility
         values = values[..., :-1]
-    points, confidence = apart(values, scores=program != "mediapipe")
+    points, confidence = split_columns(values, scores=program != "mediapipe")
     return Detections(np.asarray(frame, dtype=np.int64), points, confidence, frames, program)
 
 
 def _numbers(nested: Any, what: str) -> Array:
-    """Lists of lists of numbers, null among them as NaN."""
+    """Nested lists of numbers as an array, null as NaN."""
     try:
         return np.array(nested, dtype=np.float64)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{what}: lists of unequal length, or something that is no number") from error
+        raise ValueError(f"{what}: has lists of unequal length, or values that are not numbers") from error
 
 
 def _innermost(entry: Any) -> Any:

@@ -12,9 +12,8 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
-from kineme.sources.poses.gaps import filled
-from kineme.sources.poses.recorded import Poses, apart
+from kineme.sources.poses.arrays import Poses, split_columns
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled, image_size
 from kineme.sources.poses.tracking import strongest
 from kineme.typing import Array
 
@@ -72,7 +71,7 @@ def _poses(array: Array, name: str, layout: Layout) -> Poses:
             "the layout of the array, such as layout='coco17'"
         )
     try:
-        return Poses(*apart(values.astype(np.float32), False))
+        return Poses(*split_columns(values.astype(np.float32), False))
     except ValueError as error:
         raise KinemeError(f"{name}: {error}") from error
 
@@ -84,5 +83,5 @@ def _read(clips: Sequence[Poses], layout: Layout, fps: float, coordinates: Coord
     except ValueError as error:
         raise KinemeError(f"{name}: {error}") from error
     if not points.any():
-        raise KinemeError(f"{name}: shows nobody in any frame")
+        raise KinemeError(f"{name}: has nobody in any frame")
     return Clip(name=name, xyz=points)

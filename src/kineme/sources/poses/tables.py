@@ -1,14 +1,14 @@
-"""CSV of one clip, by commas, semicolons or tabs.
+"""CSV of one clip, separated by commas, semicolons or tabs.
 
-Wide, a row a frame:    frame,left_wrist_x,left_wrist_y,left_wrist_z,left_wrist_c,right_wrist_x,...
+Wide, a row per frame:  frame,left_wrist_x,left_wrist_y,left_wrist_z,left_wrist_c,right_wrist_x,...
                         x0,y0,z0,v0,x1,... (joints by number, in the order of the layout)
                         or no header: V times 2, 3 or 4 numbers
-Long, a row a joint:    frame,joint,x,y,z,c (joints by name or by number)
+Long, a row per joint:  frame,joint,x,y,z,c (joints by name or by number)
 
-`z` and the confidence are optional; the confidence may be called c, v, conf, confidence, score, visibility or
-likelihood, a joint in the long form also landmark or keypoint. A column `body` (or person) tells people
-apart; the wide form then needs `frame`. Frames that are not there are gaps; an empty field is a joint that
-was not found. Other columns are passed over.
+`z` and the confidence are optional; the confidence may be named c, v, conf, confidence, score, visibility or
+likelihood, a joint in the long form also landmark or keypoint. A column `body` (or person) separates people;
+the wide form then needs `frame`. Missing frames are gaps, empty fields joints that were not found. Other
+columns are ignored.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from kineme.layouts import Layout
-from kineme.sources.poses.recorded import Poses, apart, check_size, renumbered, shown
+from kineme.sources.poses.arrays import Poses, check_size, renumber, split_columns
+from kineme.sources.raw import shown
 from kineme.typing import Array
 
-MAX_BYTES = 1 << 26
+MAX_CSV_BYTES = 1 << 26
 _AXES = {"x": 0, "y": 1, "z": 2} | dict.fromkeys(
     ("c", "v", "conf", "confidence", "score", "visibility", "likelihood"), 3
 )
@@ -42,11 +43,11 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None) -> Poses:
 
     Args:
         data: the file.
-        scores: where there is no header, the last of three numbers is a confidence.
-        layout: needed where there is no header, to tell joints from coordinates.
+        scores: without a header, the last of three numbers is a confidence.
+        layout: without a header, the layout of the joints.
 
     Raises:
-        ValueError: what is wrong, with the line where there is one.
+        ValueError: what is wrong, and in which line.
     """
     rows = _rows(data)
     if all(_is_number(field) for field in rows[0][1]):
@@ -54,7 +55,7 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None) -> Poses:
     header = [name.strip() for name in rows[0][1]]
     lower = [name.lower() for name in header]
     if len(rows) == 1:
-        raise ValueError("has a header and no frames")
+        raise ValueError("has a header but no frames")
     frame = _column(lower, _FRAME)
     body = _column(lower, _BODY)
     joint = _column(lower, _JOINT)
@@ -63,17 +64,17 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None) -> Poses:
             raise ValueError(f"line {number} has {len(row)} fields, the header {len(header)}")
     if joint is not None and "x" in lower and "y" in lower:
         if frame is None:
-            raise ValueError("has a row a joint and no column 'frame'")
+            raise ValueError("has a row per joint but no column 'frame'")
         return _long(rows[1:], lower, frame, body, joint)
     return _wide(rows[1:], header, frame, body)
 
 
 def _rows(data: bytes) -> list[tuple[int, Row]]:
-    """Rows that are not blank, with their lines."""
+    """Line number and fields of the rows that are not blank."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError("is no text in UTF-8") from error
+        raise ValueError("is not UTF-8 text") from error
     if "\0" in text:
         raise ValueError("is binary, not a CSV file")
     lines = text.splitlines()
@@ -92,22 +93,22 @@ def _bare(rows: list[tuple[int, Row]], scores: bool, layout: Layout | None) -> P
     numbers = len(rows[0][1])
     joints = layout.num_joints if layout else _GUESSES.get((numbers, scores))
     if joints is None:
-        raise ValueError(f"has {numbers} numbers a row and no header; say the joints with --layout")
+        raise ValueError(f"has {numbers} numbers per row and no header; name their `layout`")
     columns, rest = divmod(numbers, joints)
     if rest or not 2 <= columns <= 4:
         raise ValueError(
-            f"has {numbers} numbers a row; expected 2, 3 or 4 for each of {joints} joints, or a header"
+            f"has {numbers} numbers per row; expected 2, 3 or 4 for each of {joints} joints, or a header"
         )
     check_size(len(rows), 1, joints, columns)
     for number, row in rows:
         if len(row) != numbers:
             raise ValueError(f"line {number} has {len(row)} numbers, the first {numbers}")
     values = _floats(rows, range(numbers)).reshape(len(rows), 1, joints, columns)
-    points, confidence = apart(values, scores)
+    points, confidence = split_columns(values, scores)
     return Poses(points, confidence)
 
 
-# (numbers a row, whether the last of three is a confidence) → joints, where they can be nothing else
+# (numbers per row, whether the last of three is a confidence) → joints, if unambiguous
 _GUESSES = {
     **{(17 * 2, scores): 17 for scores in (False, True)},
     (17 * 3, True): 17,
@@ -117,7 +118,7 @@ _GUESSES = {
 
 def _wide(rows: list[tuple[int, Row]], header: Row, frame: int | None, body: int | None) -> Poses:
     if body is not None and frame is None:
-        raise ValueError("has a column of people and none called 'frame'")
+        raise ValueError("has a column of people but no column 'frame'")
     found: dict[str, dict[int, int]] = {}
     for column, name in enumerate(header):
         match = _BEFORE.fullmatch(name)
@@ -127,7 +128,7 @@ def _wide(rows: list[tuple[int, Row]], header: Row, frame: int | None, body: int
         if axis:
             columns = found.setdefault(joint, {})
             if _AXES[axis.lower()] in columns:
-                raise ValueError(f"line 1 tells {axis} of joint {shown(joint)} twice")
+                raise ValueError(f"line 1 has {axis} of joint {shown(joint)} twice")
             columns[_AXES[axis.lower()]] = column
     found = {joint: columns for joint, columns in found.items() if {0, 1} <= set(columns)}
     if not found:
@@ -166,8 +167,8 @@ def _placed(
     rows: list[tuple[int, Row]], numbers: list[int], bodies: list[str], joints: Array, values: Array,
     axes: list[int], names: tuple[str, ...],
 ) -> Poses:  # fmt: skip
-    """(R, k, axes) values of joints (R, k), each row in a frame and of a body → the clip."""
-    frame, frames = renumbered(numbers)
+    """(R, k, axes) values of joints (R, k), each row of one frame and body → the clip."""
+    frame, frames = renumber(numbers)
     slots = {name: slot for slot, name in enumerate(dict.fromkeys(bodies))}
     slot = np.array([slots[name] for name in bodies])
     count = int(joints.max()) + 1
@@ -176,22 +177,22 @@ def _placed(
     if len(np.unique(place)) < place.size:
         order = np.argsort(place, kind="stable")
         again = order[np.flatnonzero(np.diff(place[order]) == 0)[0] + 1] // joints.shape[1]
-        raise ValueError(f"line {rows[again][0]} tells a joint of a frame for the second time")
+        raise ValueError(f"line {rows[again][0]} duplicates a joint of a frame")
     full = np.full((frames * len(slots) * count, len(axes)), np.nan)
     full[place] = values.reshape(-1, len(axes))
-    points, confidence = apart(full.reshape(frames, len(slots), count, len(axes)), scores=3 in axes)
+    points, confidence = split_columns(full.reshape(frames, len(slots), count, len(axes)), scores=3 in axes)
     return Poses(points, confidence, names)
 
 
 def _in_order(joints: list[str]) -> tuple[tuple[str, ...], list[str]]:
-    """Joints by name stay in their order; joints by number come in that of their numbers, without names."""
+    """Names and order of the joints: named joints keep their order, numbered ones are sorted and nameless."""
     numbers = [re.fullmatch(r"([A-Za-z]*[ _]?)(\d{1,6})", joint) for joint in joints]
     if not all(numbers) or len({match[1] for match in numbers if match}) > 1:
         return tuple(joints), joints
     ordered = sorted((int(match[2]), joint) for match, joint in zip(numbers, joints, strict=True) if match)
     first = ordered[0][0]
     if [number for number, _ in ordered] != list(range(first, first + len(ordered))) or first > 1:
-        raise ValueError("leaves out joints between the first and the last number")
+        raise ValueError("lacks joints between the first and the last number")
     return (), [joint for _, joint in ordered]
 
 
@@ -203,7 +204,7 @@ def _floats(rows: list[tuple[int, Row]], columns: Sequence[int]) -> Array:
         for number, row in rows:
             for column in columns:
                 if row[column].strip() and not _is_number(row[column]):
-                    raise ValueError(f"line {number}: {shown(row[column])} is no number") from None
+                    raise ValueError(f"line {number}: {shown(row[column])} is not a number") from None
         return np.array([[float(row[column].strip() or "nan") for column in columns] for _, row in rows])
 
 
@@ -216,7 +217,7 @@ def _integers(rows: list[tuple[int, Row]], column: int) -> list[int]:
             if value != numbers[-1]:
                 raise ValueError
         except (ValueError, OverflowError):
-            raise ValueError(f"line {number}: {shown(row[column])} is no number of a frame") from None
+            raise ValueError(f"line {number}: {shown(row[column])} is not a frame number") from None
     return numbers
 
 

@@ -1,9 +1,8 @@
-"""Who is who from frame to frame: detections → bodies that keep their places.
+"""Tracking: detections → bodies with a fixed place each.
 
-Where no frame has more than one person there is nothing to ask. Otherwise each body expects to go on as it
-went, and a frame's people are given to the bodies so that the sum of distances is least (the assignment
-problem). A body that is not found keeps its place for a second; who appears beyond its reach, or later, is
-another body.
+If no frame has more than one person, there is nothing to do. Otherwise each body is expected to move on at
+its velocity, and a frame's people are assigned to bodies with the least sum of distances. A body that is not
+found is kept for a second; whoever appears out of its reach, or later, is a new body.
 """
 
 from __future__ import annotations
@@ -13,21 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from kineme.sources.poses.recorded import MAX_PEOPLE, Detections, Poses, check_size
+from kineme.sources.poses.arrays import MAX_PEOPLE, Detections, Poses, check_size
 from kineme.typing import Array
 
-KEPT = 1.0  # seconds for which a lost body is waited for
-REACH = 0.5  # sizes of a body: how far from where it is expected it may be found; twice that after a second
-_STEPS = 8  # over which a body's velocity is averaged; fewer are too shaky where two people cross
-_FAR = 1e9  # stands for an assignment that must not be
+KEPT = 1.0  # seconds a lost body is kept
+REACH = 0.5  # body sizes from the expected place within which a body is found; twice that after a second
+_STEPS = 8  # over which velocity is averaged; fewer are too noisy where two people cross
+_FAR = 1e9  # cost of a forbidden assignment
 
 
 def tracked(found: Detections, fps: float, bodies: int) -> Poses:
-    """The bodies that are seen most and move most, at most `bodies`, the foremost first.
+    """The bodies that are seen most and move most, at most `bodies`, the highest ranked first.
 
-    They are ranked by presence (confidence summed over frames and joints) times energy (standard deviation
-    of the joints' places, in sizes of the body): a poster on the wall is there all the time and does not
-    move, a false detection moves and is hardly there.
+    The rank is presence (confidence summed over frames and joints) times energy (standard deviation of the
+    joints' positions, in body sizes): a poster on the wall is always there and never moves, a false detection
+    moves and is hardly there.
 
     Raises:
         ValueError: nobody is in any frame, or there are too many frames, people or joints.
@@ -41,7 +40,7 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
     joints, coordinates = found.points.shape[1:]
     crowd = np.bincount(found.frame).max()
     if crowd > MAX_PEOPLE:
-        raise ValueError(f"has {crowd:,} people in a frame; {MAX_PEOPLE} are possible")
+        raise ValueError(f"has {crowd:,} people in a frame; the limit is {MAX_PEOPLE}")
     body = _bodies(found, fps) if crowd > 1 else np.zeros(len(found.frame), dtype=np.int64)
     rank = _rank(found, body)
     order = np.argsort(-rank, kind="stable")[:bodies]
@@ -61,7 +60,7 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
 
 
 def strongest(poses: Poses, bodies: int) -> Poses:
-    """Poses with at most `bodies` bodies: those that `tracked` would keep, in the order of the file."""
+    """Poses with at most `bodies` bodies: those ranked highest, see `tracked`, in the order of the file."""
     frames, count, joints, coordinates = poses.points.shape
     if count <= bodies:
         return poses
@@ -78,14 +77,14 @@ def strongest(poses: Poses, bodies: int) -> Poses:
 
 
 def sizes(points: Array) -> Array:
-    """(..., V, C) → (...) the longest side of the box about a body's joints; NaN where none is found."""
+    """(..., V, C) → (...) the longest side of the joints' bounding box; NaN if none is found."""
     longest: Array = np.max(np.fmax.reduce(points, axis=-2) - np.fmin.reduce(points, axis=-2), axis=-1)
     return longest
 
 
 @dataclass
 class _Body:
-    """Where a body was last found, `points` (V, C), and its `velocity` (C,) a frame, over `steps` of them."""
+    """Where a body was last found, `points` (V, C), and its `velocity` (C,) per frame, over `steps`."""
 
     number: int
     frame: int
@@ -99,7 +98,7 @@ class _Body:
         return expected
 
     def found(self, frame: int, points: Array, size: float) -> None:
-        """Takes a new place. A joint that was not found now is remembered where the body carried it."""
+        """Updates the place. Joints that are missing now are moved along with the body."""
         step = points - self.points
         known = np.isfinite(step[:, 0])
         if known.any():
@@ -123,7 +122,7 @@ def _bodies(found: Detections, fps: float) -> Array:
     for start, end in zip(starts, np.append(starts[1:], len(body)), strict=True):
         frame = int(found.frame[start])
         points, mine = found.points[start:end], size[start:end]
-        # The most recent first; in a flicker of false detections the number stays bounded.
+        # The most recent first; bounded even if false detections flicker.
         open_bodies = [each for each in open_bodies if frame - each.frame <= kept][: 2 * MAX_PEOPLE]
         given: dict[int, _Body] = {}
         if open_bodies:
@@ -144,7 +143,7 @@ def _bodies(found: Detections, fps: float) -> Array:
 
 
 def _costs(bodies: list[_Body], frame: int, points: Array, size: Array, kept: float) -> Array:
-    """(bodies, people) mean distance of the joints known in both, in sizes of the body; _FAR beyond reach."""
+    """(bodies, people) mean distance of the joints known in both, in body sizes; _FAR if out of reach."""
     expected = np.stack([body.expected(frame) for body in bodies])
     distance = np.sqrt(np.square(expected[:, None] - points).sum(axis=-1))
     known = np.isfinite(distance)
@@ -164,7 +163,7 @@ def _rank(found: Detections, body: Array) -> Array:
     presence = np.bincount(body, weight.sum(axis=1), count)
     # Sums of a joint's coordinates over the frames of its body: (bodies, V) and (bodies, V, C).
     times = _summed(known.astype(np.float64), body, count)
-    middle = np.median(found.points[known], axis=0) if known.any() else 0.0  # keeps squares small
+    middle = np.median(found.points[known], axis=0) if known.any() else 0.0  # for numerical precision
     places = np.where(known[..., None], found.points - middle, 0).astype(np.float64)
     mean = _summed(places, body, count) / np.maximum(times, 1)[..., None]
     square = _summed(np.square(places), body, count) / np.maximum(times, 1)[..., None]

@@ -9,8 +9,8 @@ import pytest
 from sources.fuzz import mutations, survives
 
 from kineme.errors import KinemeError
-from kineme.sources.poses import finding
-from kineme.sources.poses.finding import Recording, find_recordings
+from kineme.sources.poses import recordings
+from kineme.sources.poses.recordings import Recording, find_recordings
 from kineme.sources.raw import RawFile
 
 
@@ -112,7 +112,7 @@ def test_files_tell_their_label_subject_and_fps(tmp_path: Path) -> None:
 def test_different_fps_are_refused(tmp_path: Path) -> None:
     for name, fps in (("a", 25), ("b", 30)):
         np.savez(tmp_path / f"{name}.npz", xyz=np.ones((2, 2, 3)), fps=fps)
-    with pytest.raises(KinemeError, match=r"its files tell 2 different fps; .* say which with --fps"):
+    with pytest.raises(KinemeError, match=r"the files have 2 different frame rates; .* set `fps`"):
         find_recordings(tmp_path, None)
     assert find_recordings(tmp_path, 30.0)[2] == 30
 
@@ -120,10 +120,10 @@ def test_different_fps_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        ([], "holds no poses; expected files .npy, .npz, .csv, .json"),
-        (["a.npy", "a.json"], "a.npy: is the clip 'a' again, see .*a.json; keep one"),
-        (["a/a_1_keypoints.json", "a.npy"], "is the clip 'a' again"),
-        (["a.npy", "labels.csv", "b/labels.csv"], "labels.csv: is there twice"),
+        ([], "contains no poses; expected .npy, .npz, .csv, .json"),
+        (["a.npy", "a.json"], "a.npy: is clip 'a' too, like .*a.json; keep one"),
+        (["a/a_1_keypoints.json", "a.npy"], "is clip 'a' too"),
+        (["a.npy", "labels.csv", "b/labels.csv"], "labels.csv: duplicates"),
     ],
 )
 def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, found: list[str], reason: str) -> None:
@@ -136,11 +136,11 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, found: list[str], 
     [
         ("", "labels.csv:1: expected the header name,label or"),
         ("name,class\n", "labels.csv:1: expected the header"),
-        ("name,label\na,wave,3\n", "labels.csv:2: has 3 fields, the header 2"),
-        ("name,label\na,wave\na,kick\n", "labels.csv:3: names 'a' for the second time"),
-        ("name,label,subject,camera\na,wave,1,left\n", "labels.csv:2: camera 'left' is no whole number"),
-        ("name,label\nb,wave\n", "names none of the clips; they are called such as 'a'"),
-        ("name,label\n\xff", "is no CSV file in UTF-8"),
+        ("name,label\na,wave,3\n", "labels.csv:2: has 3 fields, but the header has 2"),
+        ("name,label\na,wave\na,kick\n", "labels.csv:3: names 'a' again"),
+        ("name,label,subject,camera\na,wave,1,left\n", "labels.csv:2: camera 'left' is not an integer"),
+        ("name,label\nb,wave\n", "names none of the clips; their names are like 'a'"),
+        ("name,label\n\xff", "is not a CSV file in UTF-8"),
     ],
 )
 def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -152,7 +152,7 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, reason: str) 
 
 def test_a_damaged_list_is_refused_or_read(monkeypatch: pytest.MonkeyPatch) -> None:
     held = [RawFile(PurePosixPath(name), Path(name)) for name in ("a.npy", "labels.csv", "x/b.npy")]
-    monkeypatch.setattr(finding, "find_files", lambda *_: held)
+    monkeypatch.setattr(recordings, "find_files", lambda *_: held)
     read = 0
     for data in mutations(b'name,label,subject,camera\na,wave,1,2\nx/b,"sit, down",2,3\n', 2000, seed=0):
         monkeypatch.setattr(RawFile, "read", lambda self, limit, data=data: data)

@@ -1,8 +1,7 @@
-"""Figures of training and evaluation, drawn to PNG files: curves, embeddings, confusion matrices."""
+"""Figures of training and evaluation as PNG files: curves, embeddings, confusion matrices."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,34 +9,30 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from kineme.drawing.projection import has_collapsed, tsne
 from kineme.drawing.style import GRID, HUES, INK, MARKERS, new_figure, plain, save, short
 from kineme.errors import KinemeError
-from kineme.evaluation.projection import tsne
 from kineme.metrics.accuracy import per_class_accuracy
 from kineme.typing import Array
 
-SPREAD = ("effective_rank", "embedding_std")  # columns that watch for collapse
+SPREAD = ("effective_rank", "embedding_std")  # columns that show a collapse
 MAX_POINTS = 1500  # of a scatter: more only cover each other, and t-SNE takes minutes
 
 
-def training_curves(history: Path | Sequence[Mapping[str, float]], path: Path) -> None:
-    """Loss, its terms, the embedding's effective rank and the online accuracy over epochs, each in a panel.
-
-    Terms by grain (`similarity/spatial`) are left to history.csv; `knn` is a share of 1 there.
+def training_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Loss, its terms, the embedding's effective rank and the online kNN over epochs, each in a panel.
 
     Args:
-        history: a run's history.csv, or its rows; learning rate and timings are left out.
+        history: a run's rows (`kineme.training.history.read_history`); `knn` is a share of 1. Learning rate,
+            timings and terms of one grain (`similarity/spatial`) are not drawn.
         path: of the PNG.
 
     Raises:
-        KinemeError: the history cannot be read or has no rows.
+        KinemeError: the history has no rows.
     """
-    rows = _read_history(history) if isinstance(history, Path) else history
-    rows = [row for row in rows if "epoch" in row]
-    if not rows:
-        where = history if isinstance(history, Path) else path
-        raise KinemeError(f"{where}: the history has no epochs to draw; train the run first")
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    if not history:
+        raise KinemeError(f"{path}: the history has no epochs to draw; train the run first")
+    names = list(dict.fromkeys(name for row in history for name in row))
     aside = ("epoch", "step", "seconds", "lr", "knn", "loss", *SPREAD)
     panels = {
         "loss": [name for name in names if name == "loss"],
@@ -46,27 +41,20 @@ def training_curves(history: Path | Sequence[Mapping[str, float]], path: Path) -
         "online kNN, %": [name for name in names if name == "knn"],
     }
     panels = {label: drawn for label, drawn in panels.items() if drawn}
-    x = np.array([row["epoch"] for row in rows])
+    x = np.array([row["epoch"] for row in history])
     figure = new_figure(6.4, 0.6 + 2.2 * len(panels))
     drawings = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (label, drawn) in zip(drawings, panels.items(), strict=True):
         scale = 100 if drawn == ["knn"] else 1
-        _lines(axes, x, [{name: scale * row[name] for name in drawn if name in row} for row in rows], drawn)
+        _lines(
+            axes, x, [{name: scale * row[name] for name in drawn if name in row} for row in history], drawn
+        )
         axes.set_ylabel(label, color=INK)
         if label == "terms":
             axes.set_yscale("log")  # they differ by orders of magnitude
     drawings[-1].set_xlabel("epoch", color=INK)
     drawings[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     save(figure, path)
-
-
-def _read_history(path: Path) -> list[dict[str, float]]:
-    """Rows of a CSV file; empty cells are left out."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [{key: float(cell) for key, cell in row.items() if cell} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError) as error:
-        raise KinemeError(f"{path}: cannot be read as a training history ({error})") from error
 
 
 def _lines(axes: Axes, x: Array, rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> None:
@@ -77,14 +65,9 @@ def _lines(axes: Axes, x: Array, rows: Sequence[Mapping[str, float]], names: Seq
             continue
         total = name == "loss"
         axes.plot(
-            x[known],
-            y[known],
-            color=INK if total else HUES[i % len(HUES)],
-            linewidth=2.0 if total else 1.3,
-            marker="o" if known.sum() < 30 else None,
-            markersize=3,
-            label=name.replace("_", " "),
-        )
+            x[known], y[known], color=INK if total else HUES[i % len(HUES)], linewidth=2.0 if total else 1.3,
+            marker="o" if known.sum() < 30 else None, markersize=3, label=name.replace("_", " "),
+        )  # fmt: skip
     plain(axes)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     if len(axes.lines) > 1:
@@ -92,65 +75,38 @@ def _lines(axes: Axes, x: Array, rows: Sequence[Mapping[str, float]], names: Seq
 
 
 def embedding(
-    features: Array,
-    labels: Array,
-    class_names: Sequence[str],
-    path: Path,
-    *,
-    kind: str = "tsne",
-    seed: int = 0,
+    features: Array, labels: Array, class_names: Sequence[str], path: Path, *, seed: int = 0
 ) -> None:
-    """A scatter of clip features in the plane, coloured by class.
+    """A scatter of clip features in the plane (t-SNE), coloured by class.
 
     Args:
         features: (N, D); of more than 1500 clips a random 1500 are drawn.
         labels: (N,) classes.
         class_names: names of the classes.
         path: of the PNG.
-        kind: `tsne` (of cosine distances, on the first 50 principal components) or `pca`.
         seed: of the choice of clips and of t-SNE.
     """
     if len(features) > MAX_POINTS:
         chosen = np.random.default_rng(seed).choice(len(features), MAX_POINTS, replace=False)
         features, labels = features[chosen], labels[chosen]
-    if kind == "pca":
-        from sklearn.decomposition import PCA
-
-        model = PCA(2, random_state=seed).fit(features)
-        points = model.transform(features)
-        axis_labels = [f"component {i + 1} ({s:.0%})" for i, s in enumerate(model.explained_variance_ratio_)]
-    else:
-        points = tsne(features, seed=seed)
-        axis_labels = ["", ""]
+    points = tsne(features, seed=seed)
     figure = new_figure(7.6, 5.4)
     axes = figure.subplots()
     for rank, label in enumerate(np.unique(labels)):
-        mine = points[labels == label]
-        axes.scatter(
-            mine[:, 0],
-            mine[:, 1],
-            s=16,
-            color=HUES[rank % len(HUES)],
-            marker=MARKERS[rank // len(HUES) % len(MARKERS)],
-            linewidths=0.3,
-            edgecolors="white",
-            label=short(class_names[int(label)], 24),
-        )
+        x, y = points[labels == label].T
+        hue, marker = HUES[rank % len(HUES)], MARKERS[rank // len(HUES) % len(MARKERS)]
+        name = short(class_names[int(label)], 24)
+        axes.scatter(x, y, s=16, color=hue, marker=marker, linewidths=0.3, edgecolors="white", label=name)
     plain(axes)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_xlabel(axis_labels[0], color=INK)
-    axes.set_ylabel(axis_labels[1], color=INK)
+    if has_collapsed(features):
+        axes.set_title("all features are the same: the embedding has collapsed", fontsize=10, color=INK)
     classes = len(np.unique(labels))
     axes.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        frameon=False,
-        fontsize=9 if classes <= 24 else 7,
-        ncols=1 + (classes - 1) // 24,
-        handletextpad=0.3,
-        borderaxespad=0.0,
-    )
+        loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9 if classes <= 24 else 7,
+        ncols=1 + (classes - 1) // 24, handletextpad=0.3, borderaxespad=0.0,
+    )  # fmt: skip
     save(figure, path)
 
 

@@ -1,14 +1,13 @@
-"""Which files make a clip, and what the clip shows.
+"""The files of each clip, and its label.
 
-A clip is a file, named by its place without the suffix (`wave/anna_01`); or the frames that OpenPose wrote,
-`NAME_000000000012_keypoints.json`, of one folder and NAME. Its class is, by the first of these that is
-there:
+A clip is a file, named by its path without the suffix (`wave/anna_01`); or OpenPose's frames,
+`NAME_000000000012_keypoints.json`, of one folder and NAME. Its class is the first that exists of
 
-1. the column `label` of a `labels.csv` (name,label[,subject[,camera]]; a name may be the place, with or
-   without suffix, or its last part where that is one clip's alone; an empty label means unknown);
+1. the column `label` of a `labels.csv` (name,label[,subject[,camera]]; a name is the path, with or without
+   suffix, or its last part if that is unique; an empty label means unknown);
 2. the `label` inside the files (.npz, JSON);
-3. the folder the clip lies in, where clips lie in several. Frames in a folder called as their NAME, or
-   without NAME, are that folder's clip: a folder a class and in it a folder a video works as well.
+3. the clip's folder, if clips are in several. Frames in a folder of the same NAME, or without NAME, are that
+   folder's clip, so one folder per class with one folder per video works too.
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ from typing import Any
 
 from kineme.clips.store import UNLABELLED
 from kineme.errors import KinemeError
-from kineme.sources.poses.arrays import MAX_BYTES as MAX_ARRAY_BYTES
-from kineme.sources.poses.arrays import npz_notes
-from kineme.sources.poses.documents import MAX_BYTES, json_notes
+from kineme.sources.poses.arrays import MAX_ARRAY_BYTES, npz_notes
+from kineme.sources.poses.documents import MAX_JSON_BYTES, json_notes
 from kineme.sources.raw import RawFile, find_files
 
 SUFFIXES = (".npy", ".npz", ".csv", ".json")
@@ -37,12 +35,12 @@ _MAX_LABELS_BYTES = 1 << 25
 
 @dataclass(frozen=True)
 class Recording:
-    """One clip that is still in its files.
+    """The files of one clip.
 
     Attributes:
-        name: unique, see the module's head.
+        name: unique, see the top of this file.
         files: one, or OpenPose's frames in order.
-        numbers: of OpenPose's frames; empty for a clip in one file.
+        numbers: of OpenPose's frames; empty for other files.
         label, subject, camera: as in `Clip`.
     """
 
@@ -56,7 +54,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class _Told:
-    """What is said of a clip, by a list or by its file; `label` empty where unknown."""
+    """A row of the list, or what stands for it; `label` is empty if unknown."""
 
     label: str = ""
     subject: str = ""
@@ -64,28 +62,28 @@ class _Told:
 
 
 def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tuple[str, ...], float | None]:
-    """The clips of a folder, zip or file in order of name, the names of their classes, and the fps.
+    """The clips of a folder, zip or file sorted by name, the names of their classes, and the fps.
 
     Args:
-        raw: where the files lie.
-        fps: by default what the files tell, None where they tell nothing.
+        raw: the files.
+        fps: by default what the files say, None if they say nothing.
 
     Raises:
-        KinemeError: there are none, two have one name, they tell different fps, or the list of labels is no
-            such thing.
+        KinemeError: there are none, two have the same name, their frame rates differ, or the list of labels
+            is malformed.
     """
     files = find_files(raw, *SUFFIXES)
     lists = [file for file in files if file.name.lower() == LABELS]
     if len(lists) > 1:
-        raise KinemeError(f"{lists[1]}: is there twice, see {lists[0]}; keep one")
+        raise KinemeError(f"{lists[1]}: duplicates {lists[0]}; keep one")
     recordings = _grouped([file for file in files if file not in lists])
     if not recordings:
-        raise KinemeError(f"{raw}: holds no poses; expected files {', '.join(SUFFIXES)}, packed or not")
+        raise KinemeError(f"{raw}: contains no poses; expected {', '.join(SUFFIXES)} files, zipped or not")
     notes = [_notes(recording) for recording in recordings]
     rates = {fps} if fps else {float(each["fps"]) for each in notes if _is_rate(each.get("fps"))}
     if len(rates) > 1:
         raise KinemeError(
-            f"{raw}: its files tell {len(rates)} different fps; bring them to one, or say which with --fps"
+            f"{raw}: the files have {len(rates)} different frame rates; resample them, or set `fps`"
         )
     if lists:
         told = _listed(lists[0], recordings)
@@ -119,12 +117,12 @@ def _grouped(files: Sequence[RawFile]) -> list[Recording]:
             continue
         name = file.place.with_suffix("").as_posix()
         if name in found:
-            raise KinemeError(f"{file}: is the clip {name!r} again, see {found[name].files[0]}; keep one")
+            raise KinemeError(f"{file}: is clip {name!r} too, like {found[name].files[0]}; keep one")
         found[name] = Recording(name, (file,))
     for name, numbered in frames.items():
         if name in found:
             raise KinemeError(
-                f"{numbered[0][1]}: is the clip {name!r} again, see {found[name].files[0]}; keep one"
+                f"{numbered[0][1]}: is clip {name!r} too, like {found[name].files[0]}; keep one"
             )
         numbered.sort(key=lambda each: each[0])
         numbers, ordered = zip(*numbered, strict=True)
@@ -139,14 +137,14 @@ def _clip_name(folder: PurePosixPath, prefix: str) -> str:
 
 
 def _notes(recording: Recording) -> Mapping[str, Any]:
-    """What a clip's file tells of itself. Of a damaged one nothing: whoever reads the clip will complain."""
+    """Label, subject and fps in a clip's file. Damage is reported when the clip is read, not here."""
     file = recording.files[0]
     suffix = file.place.suffix.lower()
     try:
         if suffix == ".npz":
             return npz_notes(file.read(MAX_ARRAY_BYTES))
         if suffix == ".json" and not recording.numbers:
-            return json_notes(file.read(MAX_BYTES))
+            return json_notes(file.read(MAX_JSON_BYTES))
     except (KinemeError, ValueError):
         pass
     return {}
@@ -157,7 +155,7 @@ def _is_rate(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """A label or subject as text; what is neither text nor a whole number is none."""
+    """A label or subject as text; empty if it is neither text nor an integer."""
     return str(value).strip() if isinstance(value, str | int) and len(str(value)) <= 200 else ""
 
 
@@ -168,12 +166,12 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
-    """What the list says of each clip; nothing of those it does not name."""
+    """The list's row for each clip; an empty one for clips it does not name."""
     try:
         lines = file.read(_MAX_LABELS_BYTES).decode("utf-8-sig").splitlines()
         rows = [[field.strip() for field in row] for row in csv.reader(lines)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise KinemeError(f"{file}: is no CSV file in UTF-8") from error
+        raise KinemeError(f"{file}: is not a CSV file in UTF-8") from error
     header = [name.lower() for name in rows[0]] if rows else []
     if header[:2] != ["name", "label"] or header[2:] not in ([], ["subject"], ["subject", "camera"]):
         raise KinemeError(f"{file}:1: expected the header name,label or name,label,subject,camera")
@@ -182,12 +180,12 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
         if not any(row):
             continue
         if len(row) != len(header):
-            raise KinemeError(f"{file}:{number}: has {len(row)} fields, the header {len(header)}")
+            raise KinemeError(f"{file}:{number}: has {len(row)} fields, but the header has {len(header)}")
         name, label, subject, camera = (*row, "", "")[:4]
         if not re.fullmatch(r"-?[0-9]{1,9}|", camera):
-            raise KinemeError(f"{file}:{number}: camera {camera[:60]!r} is no whole number")
+            raise KinemeError(f"{file}:{number}: camera {camera[:60]!r} is not an integer")
         if name in listed:
-            raise KinemeError(f"{file}:{number}: names {name[:60]!r} for the second time; keep one")
+            raise KinemeError(f"{file}:{number}: names {name[:60]!r} again; keep one row")
         listed[name] = _Told(label, subject, int(camera or -1))
     below = file.place.parent
     last = Counter(PurePosixPath(recording.name).name for recording in recordings)
@@ -200,7 +198,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
         told.append(next((listed[name] for name in known if name in listed), None))
     if not any(told):
         raise KinemeError(
-            f"{file}: names none of the clips; they are called such as {recordings[0].name!r}, with or "
-            "without suffix"
+            f"{file}: names none of the clips; their names are like {recordings[0].name!r}, with or without "
+            "suffix"
         )
     return [each or _Told() for each in told]

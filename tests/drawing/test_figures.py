@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from kineme.drawing.figures import confusion, embedding, training_curves
 from kineme.drawing.style import HUES
 from kineme.errors import KinemeError
-from kineme.evaluation.figures import confusion, embedding, training_curves
 
 
 def _inked(path, colour):
@@ -24,10 +24,16 @@ def test_figures_are_the_same_every_time(tmp_path):
 
 
 def test_an_embedding_shows_every_class_in_its_colour(tmp_path):
-    features = np.repeat(np.eye(3), 20, axis=0) + 0.05 * np.random.default_rng(0).standard_normal((60, 3))
-    embedding(features, np.repeat([0, 1, 4], 20), ["a", "b", "c", "d", "e"], tmp_path / "pca.png", kind="pca")
-    assert all(len(_inked(tmp_path / "pca.png", hue)[0]) > 100 for hue in HUES[:3])
-    assert len(_inked(tmp_path / "pca.png", HUES[3])[0]) == 0
+    features = np.random.default_rng(0).standard_normal((60, 3))
+    embedding(features, np.repeat([0, 1, 4], 20), ["a", "b", "c", "d", "e"], tmp_path / "map.png")
+    assert all(len(_inked(tmp_path / "map.png", hue)[0]) > 100 for hue in HUES[:3])
+    assert len(_inked(tmp_path / "map.png", HUES[3])[0]) == 0
+
+
+@pytest.mark.parametrize(("features", "said"), [(np.ones((6, 4)), True), (np.eye(6), False)])
+def test_a_collapsed_embedding_is_named(tmp_path, features, said):
+    embedding(features, np.arange(6) % 2, ["a", "b"], tmp_path / "map.svg")
+    assert ("the embedding has collapsed" in (tmp_path / "map.svg").read_text()) == said
 
 
 def test_a_confusion_matrix_is_dark_on_the_diagonal_of_a_perfect_classifier(tmp_path):
@@ -40,25 +46,19 @@ def test_a_confusion_matrix_is_dark_on_the_diagonal_of_a_perfect_classifier(tmp_
     assert len(_inked(tmp_path / "even.png", "#08306b")[0]) < 0.2 * len(rows)
 
 
-def test_curves_come_from_a_history_file_or_its_rows(tmp_path):
-    history = tmp_path / "history.csv"
-    history.write_text("epoch,loss,infonce,lr,knn\n1,3.0,2.0,0.1,\n2,2.5,1.5,0.1,0.4\n3,2.0,1.0,0.1,0.55\n")
+def test_curves_are_drawn_in_a_panel_each(tmp_path):
     rows = [
         {"epoch": 1, "loss": 3.0, "infonce": 2.0, "lr": 0.1},
         {"epoch": 2, "loss": 2.5, "infonce": 1.5, "lr": 0.1, "knn": 0.4},
         {"epoch": 3, "loss": 2.0, "infonce": 1.0, "lr": 0.1, "knn": 0.55},
     ]
-    training_curves(history, tmp_path / "file.png")
-    training_curves(rows, tmp_path / "rows.png")
-    np.testing.assert_array_equal(imread(tmp_path / "file.png"), imread(tmp_path / "rows.png"))
-    assert len(_inked(tmp_path / "file.png", HUES[0])[0]) > 50  # the accuracy, in a panel of its own
+    training_curves(rows, tmp_path / "with.png")
+    training_curves([{**row, "knn": np.nan} for row in rows], tmp_path / "without.png")
+    ink = {name: len(_inked(tmp_path / f"{name}.png", HUES[0])[0]) for name in ("with", "without")}
+    assert ink["with"] > ink["without"] + 50  # the accuracy, in a panel of its own
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"), [("epoch,loss\n", "no epochs"), ("epoch,loss\n1,x\n", "cannot be read")]
-)
-def test_a_history_without_numbers_is_refused(tmp_path, text, reason):
-    (tmp_path / "history.csv").write_text(text)
-    with pytest.raises(KinemeError, match=rf"history\.csv: .*{reason}"):
-        training_curves(tmp_path / "history.csv", tmp_path / "x.png")
+def test_a_history_without_epochs_is_refused(tmp_path):
+    with pytest.raises(KinemeError, match="no epochs"):
+        training_curves([], tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()

@@ -1,0 +1,163 @@
+"""Results as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from kineme.evaluation.detection.scores import SHOWN
+from kineme.evaluation.fusion import PROBES
+from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RANKING, RAW, SCRATCH, Result, Score
+from kineme.reproduce.grid import Cell
+from kineme.reproduce.plan import Plan
+from kineme.reproduce.rows import TableRow
+from kineme.reproduce.table import CELLS, OBTAINED, terms
+
+HEADLINE = ("top-1", "top-5")  # metrics that stand in the table or the file already
+GRID_COLUMNS = ("published", OBTAINED, "difference", "random", "pre-training", "evaluation", "epochs")
+
+
+def recognition(*results: Result) -> Table:
+    """One run's results on one data set, by row (baselines first) and probe.
+
+    Recall and mAP are shown where retrieval stands alone; beside other probes the rows would get too long.
+    """
+    first = results[0]
+    found = dict.fromkeys(_column(result, name) for result in results for name in result.scores)
+    names = sorted(found, key=lambda name: [*COLUMNS].index(name) if name in COLUMNS else len(COLUMNS))
+    if set(names) - {"knn", *RANKING}:
+        names = [name for name in names if name not in RANKING]
+    several = any(score.deviation is not None for result in results for score in result.scores.values())
+    figures = "top-1, recall and mAP" if RANKING.keys() & set(names) else "top-1"
+    caption = [
+        f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}; "
+        + ("±: standard deviation over seeds" if several else "below: 95 % bootstrap interval"),
+        *filter(None, map(_metrics, results)),
+    ]
+    if first.seen_clips:
+        caption.append(f"{first.seen_clips} of the test clips were seen in pre-training")
+    shown = _table(f"{first.method} ({first.stream}) on {first.store}, {first.split}: {figures} %", caption)
+    shown.add_column("")
+    for name in names:
+        shown.add_column(COLUMNS.get(name, name), justify="right")
+    rows: dict[str, dict[str, Score]] = {RAW: {}, RANDOM: {}, SCRATCH: {}, PRETRAINED: {}}
+    for result in results:
+        for row, scores in {**result.baselines, PRETRAINED: result.scores}.items():
+            rows[row].update({_column(result, name): score for name, score in scores.items()})
+    for row, scores in rows.items():
+        if scores:
+            cells = [_cell(scores.get(name), row == PRETRAINED) for name in names]
+            shown.add_row(row, *cells, style="bold" if row == PRETRAINED else "")
+    return shown
+
+
+def fusion(result: Result) -> Table:
+    """Each stream alone and all of them fused, with intervals."""
+    title = f"{result.method} on {result.store}, {result.split}: top-1 %"
+    shown = _table(title, [f"{result.test_clips} test clips; below: 95 % bootstrap interval"])
+    shown.add_column("")
+    for probe in PROBES:
+        shown.add_column(COLUMNS[probe], justify="right")
+        shown.add_column("weight", justify="right")
+    weights = result.settings["weights"]
+    for stream, scores in {**result.baselines, "fused": result.scores}.items():
+        cells = []
+        for probe in PROBES:
+            weight = weights[probe].get(stream)
+            cells += [_cell(scores[probe], True), "" if weight is None else f"{weight:g}"]
+        shown.add_row(stream, *cells, style="bold" if stream == "fused" else "")
+    return shown
+
+
+def detection(result: Result) -> Table:
+    """The main figures of a result and its baselines; the file has all of them."""
+    caption = (
+        f"{result.train_clips} training and {result.test_clips} test recordings, seed {result.seed}; "
+        "in brackets: 95 % bootstrap interval"
+    )
+    title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: detection, per cent"
+    shown = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    columns = {**result.baselines, PRETRAINED: result.scores}
+    shown.add_column("")
+    for name in columns:
+        shown.add_column(name, justify="right", style="bold" if name == PRETRAINED else "")
+    for name in SHOWN:
+        cells = [_cell(scores[name], row == PRETRAINED, " ({})") for row, scores in columns.items()]
+        shown.add_row(name, *cells)
+    return shown
+
+
+def grid(plan: Plan, rows: Sequence[TableRow]) -> Table:
+    """What came of a grid: a section for each cell."""
+    columns = [name for name in GRID_COLUMNS if any(CELLS[name](row) for row in rows)]
+    title = f"{plan.grid.name}: per cent, {terms(plan)}"
+    table = Table(title=title, title_justify="left", min_width=60, box=SIMPLE_HEAD)
+    table.add_column("")
+    for name in columns:
+        table.add_column(name, justify="left" if name == OBTAINED else "right")
+    before = None
+    for row in rows:
+        cell = f"{row.recipe}, {row.store}, {row.stream}"
+        if cell != before:
+            table.add_section()
+            table.add_row(cell, style="bold")
+        before = cell
+        cells = (row.state if name == OBTAINED and row.note else CELLS[name](row) for name in columns)
+        table.add_row(f"  {CELLS['protocol'](row)}", *cells)
+    return table
+
+
+def progress(plan: Plan, cells: Sequence[Cell]) -> Table:
+    """The cells of a grid, and how far each has come."""
+    title = f"{plan.grid.name} in {plan.out}"
+    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, min_width=60)
+    for column in ("cell", "pre-training", "measured", "to measure"):
+        shown.add_column(column)
+    for cell in cells:
+        columns: tuple[list[str], list[str]] = [], []
+        for each in cell.measurements:
+            lacking = ": no data" if plan.missing(cell, each) else ""
+            columns[plan.result(cell, each) is None].append(f"{each}{lacking}")
+        state = "no data" if plan.missing(cell) else plan.progress(cell)
+        shown.add_row(cell.name, state, *map(", ".join, columns))
+    return shown
+
+
+def _table(title: str, caption: Sequence[str]) -> Table:
+    return Table(
+        title=title,
+        caption="\n".join(caption),
+        title_justify="left",
+        caption_justify="left",
+        min_width=max(map(len, (title, *caption))),
+    )
+
+
+def _metrics(result: Result) -> str:
+    """The other metrics of the pre-trained encoder, in a line."""
+    figures = [
+        f"{name} {value:.1f}"
+        for name, value in result.metrics.items()
+        if name not in HEADLINE and isinstance(value, float)
+    ]
+    probe = COLUMNS.get(_column(result, result.detailed), result.detailed)
+    return f"{probe}: {', '.join(figures)}" if figures else ""
+
+
+def _column(result: Result, name: str) -> str:
+    """The column of a score: by its protocol and name where `COLUMNS` tells them apart, else by its name."""
+    qualified = f"{result.protocol} {name}"
+    return qualified if qualified in COLUMNS else name
+
+
+def _cell(score: Score | None, full: bool, bracket: str = "\n{}") -> str:
+    """A figure: with its deviation, or in full with its interval."""
+    if score is None:
+        return ""
+    if score.deviation is not None:
+        return f"{score.value:.1f} ± {score.deviation:.1f}"
+    if full and score.interval is not None:
+        return f"{score.value:.1f}" + bracket.format(f"{score.interval[0]:.1f}–{score.interval[1]:.1f}")
+    return f"{score.value:.1f}"

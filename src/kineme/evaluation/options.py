@@ -1,0 +1,44 @@
+"""What the protocols' commands ask; apart from the rest, so that help is there without loading PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+Kind = Literal["centred", "tokens"]
+Rule = Literal["A", "B"]
+
+# Detection by default, as cross-validation over training people found it.
+KIND: Kind = "centred"  # windows of which every frame is the centre
+WINDOW = 64  # frames, in all three papers
+NEIGHBOURS = 4  # on either side, from which the class of a frame is read as well
+RULE: Rule = "A"  # of segments
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a pre-trained encoder is measured on.
+
+    Args:
+        store: Clip store to measure on; by default that of the pre-training.
+        split: Division of the store into training and test part; by default that of the pre-training.
+        device: Where to compute; `auto` takes the GPU if there is one.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
+        map_joints: Give clips of another layout the encoder's joints, found by their names.
+        joint_map: YAML file with the sources of joints that names do not tell (`head: helmet`); implies
+            `map_joints`.
+    """
+
+    store: Path | None = None
+    split: str | None = None
+    device: Device = "auto"
+    allow_preprocessing: bool = False
+    leave_out_overlap: bool = False
+    map_joints: bool = False
+    joint_map: Path | None = None
+
+
+USUAL = TaskOptions()

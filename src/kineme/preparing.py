@@ -1,0 +1,189 @@
+"""Raw recordings → clip store, by a named preprocessing."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
+from kineme.errors import KinemeError, check_between
+from kineme.layouts import Layout
+from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_preprocessing
+from kineme.progress import Progress, silent
+from kineme.sources import SOURCES, Source
+from kineme.sources.workers import in_order
+
+logger = logging.getLogger(__name__)
+
+_POOL_FROM = 1000  # fewer clips are done before a pool of processes has started
+_MAX_WORKERS = 16  # the one process that writes keeps no more of them busy
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The outcome of `prepare`.
+
+    Attributes:
+        store: the new store, opened.
+        ignored: clips that the `ignore` list left out.
+        damaged: why each of the damaged clips was left out.
+        seconds: time spent on reading, preprocessing and writing.
+    """
+
+    store: ClipStore
+    ignored: int
+    damaged: tuple[str, ...]
+    seconds: float
+
+    @property
+    def clips_per_second(self) -> float:
+        """Clips read, damaged ones included."""
+        return (len(self.store) + len(self.damaged)) / self.seconds
+
+
+def prepare(
+    source: str,
+    raw: str | Path,
+    out: str | Path,
+    *,
+    preprocessing: str | None = None,
+    processed: bool = False,
+    untrimmed: bool = False,
+    ignore: str | Path | None = None,
+    skip_bad: bool = False,
+    overwrite: bool = False,
+    workers: int | None = None,
+    progress: Progress = silent,
+    **options: Any,
+) -> Prepared:
+    """Turns raw recordings into a clip store, which appears under its name when it is whole.
+
+    Args:
+        source: name of a raw format in `kineme.sources.SOURCES`, or its dotted path.
+        raw: the recordings: a folder, a zip as downloaded, a folder of zips, or a file.
+        out: directory of the store.
+        preprocessing: such as `agcn` or `plain(facing=True)`; by default the source's own.
+        processed: the recordings went through this preprocessing before; they are stored as they are.
+        untrimmed: whole recordings with labelled intervals, from sources that have both.
+        ignore: file of clip names to leave out, one a line.
+        skip_bad: leave damaged clips out instead of stopping at the first.
+        overwrite: replace an existing store.
+        workers: processes that read clips; by default one a core where that pays.
+        progress: called after each clip with clips done and in all.
+        options: of the source, see its function in `kineme.sources`.
+
+    Raises:
+        KinemeError: the source, an option, the recordings, the list or the preprocessing is invalid; a clip
+            is damaged and `skip_bad` is not set; or the store cannot be written.
+    """
+    open_source = SOURCES[source]
+    chosen = None if preprocessing is None else parse_preprocessing(preprocessing)
+    if processed and chosen is None:
+        raise KinemeError(
+            "`processed`: set `preprocessing` to what the recordings went through, such as agcn"
+        )
+    if workers is not None:
+        check_between("`workers`", workers, 1)
+    options |= {"untrimmed": True} if untrimmed else {}
+    _check_options(source, open_source, options)
+    origin = open_source(Path(raw), **options)
+    chosen = chosen or parse_preprocessing(origin.preprocessing)
+    if origin.untrimmed:
+        chosen.check_keeps_frames()
+    items = _kept(origin, _names(Path(ignore)) if ignore else frozenset())
+    if workers is None:
+        pays = origin.costly and len(items) >= _POOL_FROM
+        workers = min(os.cpu_count() or 1, _MAX_WORKERS) if pays else 1
+    confidence = origin.confidence and chosen.keeps_frames
+    if origin.confidence and not confidence:
+        logger.warning("preprocessing %s moves frames, so the store has no confidences", chosen.id)
+    manifest = Manifest(
+        layout=origin.layout,
+        preprocessing=chosen,
+        source=origin.name,
+        class_names=origin.class_names,
+        fps=origin.fps,
+        units=chosen.units(origin.units),
+    )
+    work = _Work(origin.read, origin.layout, None if processed else chosen, confidence)
+    damaged: list[str] = []
+    bodies = min(origin.bodies, MAX_BODIES)
+    started = time.perf_counter()
+    with (
+        StoreWriter(out, manifest, bodies, overwrite=overwrite, confidence=confidence) as writer,
+        closing(in_order(work, items, workers)) as clips,
+    ):
+        for done, clip in enumerate(clips, start=1):
+            if isinstance(clip, Clip):
+                writer.add(clip)
+            elif skip_bad:
+                damaged.append(str(clip))
+            else:
+                raise clip
+            progress(done, len(items))
+        if len(damaged) == len(items):
+            raise KinemeError(damaged[0])
+    seconds = time.perf_counter() - started
+    return Prepared(ClipStore(out), len(origin.items) - len(items), tuple(damaged), seconds)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Item → prepared clip. A clip's error is returned, not raised: the caller decides what it means."""
+
+    read: Callable[[Any], Clip]
+    layout: Layout
+    preprocessing: Preprocessing | None  # None: already done
+    confidence: bool
+
+    def __call__(self, item: Any) -> Clip | KinemeError:
+        try:
+            clip = self.read(item)
+        except KinemeError as error:
+            return error
+        if self.preprocessing is None:
+            return clip
+        try:
+            xyz = self.preprocessing(clip.xyz, self.layout)
+        except KinemeError as error:
+            return KinemeError(f"{clip.name}: {error}")
+        kept = None
+        if self.confidence and clip.confidence is not None:
+            kept = clip.confidence[:, first_bodies(clip.xyz)]
+        return replace(clip, xyz=xyz, confidence=kept)
+
+
+def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> None:
+    """Refuses options that are not among the keyword arguments of the source's function."""
+    parameters = inspect.signature(open_source).parameters.values()
+    takes = [f"`{each.name}`" for each in parameters if each.kind is each.KEYWORD_ONLY]
+    for name in options:
+        if f"`{name}`" not in takes:
+            known = f"it takes {', '.join(takes)}" if takes else "it takes none"
+            raise KinemeError(f"source {source} has no option `{name}`; {known}")
+
+
+def _kept(origin: Source, ignored: frozenset[str]) -> list[Any]:
+    """Items of the clips that are not ignored."""
+    pairs = zip(origin.names, origin.items, strict=True)
+    kept = [item for name, item in pairs if name not in ignored]
+    if not kept:
+        raise KinemeError(f"`ignore`: the list names every clip of {origin.name}; nothing is left to prepare")
+    return kept
+
+
+def _names(path: Path) -> frozenset[str]:
+    """The clip names of a list, one a line. Other lines do no harm, as they match no clip."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KinemeError(f"{path}: cannot be read as a list of clip names ({error})") from error
+    return frozenset(line.strip().removesuffix(".skeleton") for line in lines)

@@ -1,0 +1,43 @@
+"""The protocols that measure an encoder, as functions.
+
+    task = kineme.protocols.open_task("runs/joint")
+    result, predictions = kineme.protocols.knn(task)
+    result.scores["knn"].value       # per cent of the test clips
+
+A task is a run, a store, and the training and test part of a split. Each protocol gives a `Result`, which the
+commands `kineme evaluate` and `kineme fuse` print and keep.
+
+>>> import kineme
+>>> task = kineme.protocols.open_task(example_run)
+>>> result, predictions = kineme.protocols.knn(task, baselines=False)
+>>> result.protocol, result.test_clips, 0 <= result.scores["knn"].value <= 100
+('knn', 12, True)
+"""
+
+from kineme.evaluation.detection.protocol import detect
+from kineme.evaluation.finetune import finetune, semi
+from kineme.evaluation.fusion import fuse, open_stream
+from kineme.evaluation.linear import logistic, sgd
+from kineme.evaluation.options import TaskOptions
+from kineme.evaluation.recognition import knn, linear, transfer
+from kineme.evaluation.results import Predictions, Result, Score
+from kineme.evaluation.task import Task, open_task
+
+__all__ = [
+    "Predictions",
+    "Result",
+    "Score",
+    "Task",
+    "TaskOptions",
+    "detect",
+    "finetune",
+    "fuse",
+    "knn",
+    "linear",
+    "logistic",
+    "open_stream",
+    "open_task",
+    "semi",
+    "sgd",
+    "transfer",
+]

@@ -1,0 +1,46 @@
+"""Features and neighbours of the test clips; clips and rows thinned for a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kineme.evaluation.features import extract
+from kineme.metrics.neighbours import nearest_label
+from kineme.model import load_run
+from kineme.report.examined import evenly, examine, over_classes, thinned
+from kineme.report.runs import read_runs
+
+
+def test_the_nearest_neighbour_is_that_of_the_protocol(finished: Path) -> None:
+    (run,) = read_runs([finished])
+    seen = examine(run, (), "cpu")
+    train = extract(load_run(finished), seen.store, seen.train, device="cpu")
+    predicted = nearest_label(train, seen.store.labels[seen.train], seen.features)
+    np.testing.assert_array_equal(predicted == seen.labels, seen.right)
+    assert np.isin(seen.neighbours, seen.train).all()
+    assert (np.diff(seen.similarity, axis=1) <= 0).all()
+
+
+def test_a_long_clip_is_thinned_and_keeps_its_duration() -> None:
+    clip = np.ones((10, 2, 3, 3))
+    clip[:, 0] *= np.arange(1, 11)[:, None, None]
+    clip[:, 1] = 0
+    thin, fps = thinned(clip, 30.0, 4)
+    assert thin[:, 0, 0, 0].tolist() == [1, 4, 7, 10]
+    assert thin.shape[1] == 1  # without the body that never appears
+    assert fps == 10
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, [10]), (3, [10, 12, 14]), (9, [10, 11, 12, 13, 14])])
+def test_rows_are_chosen_evenly(count: int, rows: list[int]) -> None:
+    assert evenly(np.arange(10, 15), count).tolist() == rows
+
+
+def test_rows_are_of_as_many_classes_as_possible() -> None:
+    labels = np.array([0, 0, 0, 0, 1, 1, 2])
+    assert over_classes(np.arange(7), labels, 3).tolist() == [0, 4, 6]
+    assert sorted(labels[over_classes(np.arange(7), labels, 5)].tolist()) == [0, 0, 1, 1, 2]
+    assert over_classes(np.array([], dtype=int), labels, 3).tolist() == []
