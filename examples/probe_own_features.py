@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import kineme
-from kineme.evaluation.linear import logistic
 from kineme.metrics.accuracy import bootstrap_interval, is_in_top, top_k
 from kineme.metrics.neighbours import nearest_label
 from kineme.metrics.ranking import rank
+from kineme.protocols import logistic
 
 
 def mean_pose(xyz: np.ndarray) -> np.ndarray:
