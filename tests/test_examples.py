@@ -13,6 +13,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # What a script prints last, and the least it has to reach.
 LEAST = {
+    "own_parts.py": (r"top-1 ([\d.]+) %", 65.0),
     "own_poses_to_neighbours.py": (r"same action: ([\d.]+) %", 85.0),
     "own_training_loop.py": (r"after training: kNN ([\d.]+) %", 72.0),
     "probe_own_features.py": (r"range_of_motion +linear ([\d.]+) %", 75.0),
