@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -13,11 +14,11 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-import kineme  # noqa: E402 (from the checkout, whatever is installed)
+import kineme
 
 project = "Kineme"
 author = "The Kineme developers"
-copyright = f"2026, {author}"  # noqa: A001 (Sphinx's name)
+copyright = f"2026, {author}"
 version = release = kineme.__version__
 
 extensions = [
@@ -65,25 +66,25 @@ def public_names() -> str:
     return "\n".join(["```{autosummary}", ":nosignatures:", "", *names, "```"])
 
 
-def keep_listings(
-    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
-) -> None:
+def keep_listings(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Shows indented paragraphs, tables and aligned columns of a docstring's introduction as they stand."""
     paragraphs = "\n".join(lines).split("\n\n")
     for place, paragraph in enumerate(paragraphs):
         if re.match(r"(Args|Attributes|Raises|Returns|Yields):\n", paragraph):
             break
-        if paragraph.startswith(("    ", "|")) or re.search(r"\S {3,}\S", paragraph):
+        if re.match(r"    |\|", paragraph) or re.search(r"\S {3,}\S|\n {4,}\S", paragraph):
             paragraphs[place] = "::\n\n" + textwrap.indent(paragraph, "    ")
     lines[:] = "\n\n".join(paragraphs).splitlines()
 
 
 def expand(app: Sphinx, page: str, source: list[str]) -> None:
-    """Puts the public names where docs/api.md asks for them."""
-    source[0] = source[0].replace("<!-- public names -->", public_names())
+    """Puts the public names where docs/api.md asks for them; links to the root lead to pages here."""
+    text = source[0].replace("<!-- public names -->", public_names())
+    source[0] = re.sub(r"\]\(\.\./(CONTRIBUTING|CHANGELOG)\.md", lambda m: f"]({m[1].lower()}.md", text)
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    shutil.rmtree(Path(app.srcdir) / "api", ignore_errors=True)  # pages of modules that are gone
     app.connect("source-read", expand)
     app.connect("autodoc-process-docstring", keep_listings, priority=400)  # before napoleon
