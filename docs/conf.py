@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 import sys
 import textwrap
 from pathlib import Path
+from types import FunctionType
 
 from sphinx.application import Sphinx
 
@@ -34,6 +34,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Kineme"
 html_show_sourcelink = False
 html_theme_options = {
+    "header_links_before_dropdown": 8,
     "show_prev_next": False,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -48,6 +49,8 @@ autosummary_generate = True
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {"Array": "Array"}
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 python_maximum_signature_line_length = 90
@@ -55,15 +58,16 @@ add_module_names = False
 
 
 def public_names() -> str:
-    """`kineme/__init__.pyi` as tables: a summary of each public name, by the room that it comes from."""
-    stub = ast.parse((ROOT / "src" / "kineme" / "__init__.pyi").read_text(encoding="utf-8"))
-    names = [
-        f"~kineme.{node.module}.{alias.name}" if node.module else f"kineme.{alias.name}"
-        for node in stub.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    ]
-    return "\n".join(["```{autosummary}", ":nosignatures:", "", *names, "```"])
+    """A summary of each name in `kineme.__all__`, linked to the room that defines it."""
+    paths = []
+    for name in sorted(kineme.__all__, key=str.lower):
+        value = getattr(kineme, name)
+        if isinstance(value, type | FunctionType):
+            paths.append(f"   ~{value.__module__}.{value.__qualname__}")
+        elif name != "__version__":
+            paths.append(f"   kineme.{name}")
+    head = ["```{eval-rst}", ".. autosummary::", "   :nosignatures:", ""]
+    return "\n".join([*head, *paths, "```"])
 
 
 def keep_listings(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:

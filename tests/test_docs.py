@@ -34,15 +34,25 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def toctree() -> Iterator[Path]:
-    """The pages that the toctrees of the first page name."""
-    text = (DOCS / "index.md").read_text(encoding="utf-8")
-    for block in re.findall(r"^```\{toctree\}\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        yield from (DOCS / f"{line}.md" for line in block.splitlines() if line and not line.startswith(":"))
+def toctree(page: Path) -> Iterator[Path]:
+    """The pages that the toctrees of a page lead to, itself included."""
+    yield page
+    for block in re.findall(r"^```\{toctree\}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+        for line in filter(None, block.splitlines()):
+            if not line.startswith(":"):
+                yield from toctree(page.parent / f"{line}.md")
 
 
 def test_every_page_is_in_a_toctree() -> None:
-    assert sorted([DOCS / "index.md", *toctree()]) == PAGES
+    assert sorted(toctree(DOCS / "index.md")) == PAGES
+
+
+def test_every_room_that_a_user_may_import_is_in_the_api_reference() -> None:
+    rooms = set(
+        re.findall(r"^   kineme\.(\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    inside = {path.stem for path in (ROOT / "src" / "kineme").iterdir() if not path.name.startswith("_")}
+    assert rooms == inside - {"arguments", "commands", "packaged", "py", "typing"}
 
 
 @pytest.mark.parametrize("page", READABLE, ids=lambda page: str(page.relative_to(ROOT)))

@@ -101,7 +101,7 @@ def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Pa
     with tarfile.open(archive) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
     needed = (
-        "Makefile constraints.txt CITATION.cff docs/conf.py examples/new_method.py src/conftest.py".split()
+        "Makefile constraints.txt CITATION.cff docs/conf.py examples/new_method.py".split()
     )
     assert set(needed) <= names
     assert not {name for name in names if name.startswith("docs/api/")}
