@@ -33,6 +33,7 @@ templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "Kineme"
 html_show_sourcelink = False
+html_sidebars = {page: [] for page in ("index", "install", "tour", "extend", "results")}  # no pages below
 html_theme_options = {
     "header_links_before_dropdown": 8,
     "show_prev_next": False,
