@@ -192,10 +192,10 @@ class EvaluateConfig:
 class Config:
     """All settings of a run; `method` and `encoder` are `name` and the keyword arguments of that class.
 
-    >>> import kineme
-    >>> model = kineme.load(example_run)
-    >>> model.config["method"]["name"], model.config["train"]["epochs"], model.protocols.crop
-    ('usdrl', 1, 1.0)
+    >>> from kineme.packaged import find_recipe
+    >>> config = load_config(find_recipe("usdrl-small"))
+    >>> config.train.optimizer, config.encoder["name"], list(config.to_dict())
+    ('adam', 'sttr', ['data', 'encoder', 'evaluate', 'method', 'train'])
     """
 
     data: DataConfig

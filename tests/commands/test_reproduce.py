@@ -27,12 +27,14 @@ data: {split: odd-even, frames: 8}
 train: {epochs: 2, batch_size: 8, milestones: [1], device: cpu}
 method: {name: aimclr, queue: 16, projection: 4}
 encoder: {name: stgcn, channels: [8, 16], strided: [1]}
+evaluate: {linear: {lr: 3.0, epochs: 20, milestones: [15]}}
 """
 USDRL = """\
 data: {split: odd-even, frames: 8}
 train: {epochs: 1, batch_size: 8, optimizer: adam, lr: 0.001, device: cpu}
 method: {name: usdrl}
 encoder: {name: sttr, hidden: 32, depth: 1}
+evaluate: {linear: {lr: 0.1, epochs: 20, milestones: []}, finetune: {lr: 0.0005, epochs: 160, min_crop: 0.1}}
 """
 GRID = """\
 baselines: true
@@ -121,15 +123,23 @@ def test_the_table_says_what_the_results_say(here: Path, capsys: pytest.CaptureF
     assert rows(out) == found
     assert "1/2" not in capsys.readouterr().err
 
-    # A result of other weights, clips or settings is measured again, one result alone.
-    path = out / "runs" / "usdrl-moves-joint" / "results" / "knn.json"
-    kept = path.read_text()
-    path.write_text(kept.replace('"k": 1', '"k": 3'))
+    # A result of other settings, measured by hand, is measured again, and it alone.
+    run = out / "runs" / "usdrl-moves-joint"
+    path = run / "results" / "linear.json"
+    assert main(["evaluate", "linear", str(run), "--lr", "0.7"]) == 0
     assert main(["reproduce", "grid.yaml"]) == 0
-    assert Result.from_json(path).settings == {"k": 1}
-    assert {file for file, when in times(out).items() if before.get(file) != when} == {
-        str(path), str(path.with_suffix(".npz")),
-    }  # fmt: skip
+    assert Result.from_json(path).settings["lr"] == 0.1
+    changed = {str(path), str(path.with_suffix(".npz"))}
+    assert {file for file, when in times(out).items() if before.get(file) != when} == changed
+
+    # One of the grid's settings, measured by hand, counts.
+    assert main(["evaluate", "linear", str(run), "--lr", "0.7"]) == 0
+    before = times(out)
+    (here / "grid.yaml").write_text(GRID.replace("[linear, knn]", "[{linear: {lr: 0.7}}, knn]"))
+    assert main(["reproduce", "grid.yaml", "--only", "usdrl-moves"]) == 0
+    assert times(out) == before
+    found = {row["protocol"] for row in rows() if row["recipe"] == "usdrl" and row["state"] == "done"}
+    assert found == {"linear (lr 0.7)", "knn"}
 
 
 def test_a_list_does_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -296,11 +306,11 @@ def test_encoders_are_fine_tuned(here: Path) -> None:
         (["grid.yaml", "--store", "moves"], "--store moves: write NAME=PATH"),
         (["grid.yaml", "--store", "moves=nowhere"], "nowhere: no such clip store"),
         (["grid.yaml", "--epochs", "2", "--minutes", "1"], "--epochs and --minutes exclude each other"),
-        (["grid.yaml", "--minutes", "0"], "--minutes: must be over 0"),
-        (["grid.yaml", "--seed", "-1"], "--seed: must be at least 0"),
+        (["grid.yaml", "--minutes", "0"], "--minutes is 0.0; it must be above 0"),
+        (["grid.yaml", "--seed", "-1"], "--seed: is -1; it must be at least 0"),
         (
             ["grid.yaml", "--only", "scdnet"],
-            "--only scdnet: no cell of the grid is called so; --list shows them",
+            "--only scdnet: no cell of the grid has such a name; one is aimclr-moves-joint",
         ),
         (["grip"], "grip: no such grid; there are published, small"),
     ],

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from golden_fill import GOLDEN
 
 from conftest import STICK
 from kineme.checkpoints import save_encoder
@@ -20,7 +17,6 @@ from kineme.config import load_config
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.finetune import finetune, semi
-from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.recognition import knn, linear, transfer
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, SCRATCH, Result
 from kineme.evaluation.task import Task, open_task
@@ -135,16 +131,3 @@ def test_a_probe_without_a_rate_is_refused_and_knn_needs_none(tmp_path: Path) ->
     )
     assert linear(task, lr=0.1, baselines=False)[0].settings["lr"] == 0.1
     assert knn(task, baselines=False)[0].settings == {"k": 1}
-
-
-def test_a_run_of_version_0_1_scores_what_it_scored(tmp_path: Path) -> None:
-    old = GOLDEN / "format1"
-    shutil.copytree(old / "runs" / "usdrl-whole", tmp_path / "run")
-    task = open_task(tmp_path / "run", TaskOptions(old / "store"))
-    for name, protocol in (("knn", knn), ("linear", linear)):
-        kept = Result.from_json(old / "runs" / "usdrl-whole" / "results" / f"{name}.json")
-        result, _ = protocol(task)
-        assert result.weights == kept.weights
-        assert json.loads(json.dumps(result.settings)) == kept.settings
-        for row, scores in rows(kept).items():
-            assert rows(result)[row] == pytest.approx(scores, abs=1e-6)

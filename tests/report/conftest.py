@@ -15,7 +15,8 @@ from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import knn, linear
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
-from kineme.evaluation.results import Result, per_class, save
+from kineme.evaluation.options import TaskOptions
+from kineme.evaluation.results import Result, details, result_path, save
 from kineme.preprocessing import get_preprocessing
 from kineme.training.run import train
 
@@ -52,8 +53,8 @@ def finished(gestures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "first"
     settings = Settings(gestures)
     train(settings(data_split="odd-even", train_epochs=3), run)
-    linear(run, device="cpu")
-    knn(run, device="cpu")
+    linear(run, lr=3.0, options=TaskOptions(device="cpu"))
+    knn(run, options=TaskOptions(device="cpu"))
     return run
 
 
@@ -113,7 +114,7 @@ def write_detections(run: Path, store: Path) -> Result:
         baselines={},
         detailed=ACCURACY,
         class_names=names,
-        **per_class(labels, probabilities.argmax(axis=1), 3),
+        **details(labels, probabilities.argmax(axis=1), 3),
     )
-    save(result, run)
+    save(result, result_path(run, "detect"))
     return result

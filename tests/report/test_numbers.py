@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from kineme.commands.evaluate import knn
+from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import PRETRAINED, RAW, Result, Score
 from kineme.report.numbers import Table, TableRow, _worded
 
@@ -73,6 +74,6 @@ def test_runs_measured_alike_share_a_table(run: Path, finished: Path, tmp_path: 
 def test_runs_measured_on_other_clips_stand_apart(run: Path, finished: Path, tmp_path: Path) -> None:
     second = Path(shutil.copytree(finished, tmp_path / "second"))
     shutil.rmtree(second / "results")
-    knn(second, split="subjects:1", device="cpu")
+    knn(second, options=TaskOptions(split="subjects:1", device="cpu"))
     _, reader = made(run, second)
     assert len([table for table in reader.tables if "kNN" in "".join(table[0])]) == 2

@@ -304,7 +304,7 @@ def test_a_folder_with_another_program_s_settings_is_never_overwritten(
 ) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "config.yaml").write_text("title: years of work")
-    with pytest.raises(KinemeError, match="site: is no run directory; choose another place"):
+    with pytest.raises(KinemeError, match="site: is not a run directory; choose another place"):
         train(settings(), tmp_path / "site", overwrite=overwrite)
     assert (tmp_path / "site" / "config.yaml").read_text() == "title: years of work"
 
@@ -416,7 +416,7 @@ def test_an_empty_directory_is_used(tmp_path: Path, settings: Settings) -> None:
         ({"data_split": "xsab"}, "xsab"),
         ({"train_batch_size": 25}, "24 training clips do not fill one batch of 25"),
         ({"method_queue": 12}, "queue of 12 entries is not a multiple of the batch of 8 clips"),
-        ({"data_preprocessing": "agcn"}, "was prepared by plain, and data.preprocessing asks for agcn"),
+        ({"data_preprocessing": "agcn"}, "was prepared by plain, but data.preprocessing is agcn"),
     ],
 )
 def test_settings_that_do_not_fit_the_clips_are_refused(

@@ -1,0 +1,105 @@
+"""Whether a result has the settings of a cell."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from golden_fill import GOLDEN
+
+from kineme.config import EvaluateConfig, FinetuneConfig, LinearConfig
+from kineme.evaluation.detection.classifier import ClassifierSettings
+from kineme.evaluation.finetune import FRACTIONS, percent
+from kineme.evaluation.results import Result
+from kineme.model import load_run
+from kineme.reproduce.protocols import PROTOCOLS
+
+EVALUATE = EvaluateConfig(
+    linear=LinearConfig(lr=0.1), finetune=FinetuneConfig(lr=0.02, batch_size=4, epochs=10)
+)
+LINEAR = {"lr": 0.1, "batch_size": 128, "epochs": 100, "milestones": [80], "init_std": None}
+FINETUNE = {
+    "epochs": 10, "batch_size": 4, "optimizer": "sgd", "lr": 0.02, "weight_decay": 1e-4, "schedule": "step",
+    "milestones": [80], "precision": "32-true", "min_crop": 1.0, "shear": 0.0, "pad_crop": False,
+}  # fmt: skip
+DETECT = {
+    "windows": {"kind": "centred", "frames": 64, "step": 4},
+    "context": {"neighbours": 4, "spacing": 16},
+    "segments": "A",
+    "classifier": asdict(ClassifierSettings()),
+    "finetuned": None,
+}
+
+
+def settled(protocol: str, settings: Any, clips: int = 1000, **overrides: Any) -> bool:
+    result = cast(Result, SimpleNamespace(settings=settings, train_clips=clips))
+    return PROTOCOLS[protocol].settled(result, EVALUATE, overrides)
+
+
+def test_the_settings_are_those_of_the_run() -> None:
+    assert settled("linear", LINEAR)
+    assert settled("finetune", FINETUNE)
+    assert settled("transfer", {"linear": LINEAR, "knn": {"k": 1}})
+    assert settled("knn", {"k": 1})
+    assert settled("detect", DETECT)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "settings"),
+    [
+        ("linear", {**LINEAR, "lr": 0.03}),
+        ("linear", {**LINEAR, "milestones": [50]}),
+        ("finetune", {**FINETUNE, "min_crop": 0.5}),
+        ("transfer", {"linear": {**LINEAR, "epochs": 3}, "knn": {"k": 1}}),
+        ("knn", {"k": 5}),
+        ("detect", {**DETECT, "windows": {**DETECT["windows"], "step": 8}}),
+        ("detect", {**DETECT, "finetuned": {"epochs": 10}}),
+        ("linear", {**LINEAR, "warmup": 3}),  # of a version that is not this one
+    ],
+)
+def test_other_settings_are_others(protocol: str, settings: Any) -> None:
+    assert not settled(protocol, settings)
+
+
+def test_a_grid_may_set_some() -> None:
+    assert settled("linear", {**LINEAR, "lr": 0.03}, lr=0.03)
+    assert not settled("linear", LINEAR, lr=0.03)
+    assert settled("finetune", {**FINETUNE, "batch_size": 8}, batch_size=8)
+    assert settled("finetune", {**FINETUNE, "epochs": 5, "milestones": [40]}, epochs=5)
+
+
+def test_the_device_decides_the_precision() -> None:
+    assert settled("finetune", {**FINETUNE, "precision": "bf16-mixed"})
+
+
+def test_a_setting_that_a_result_does_not_have_is_younger() -> None:
+    old = {key: value for key, value in FINETUNE.items() if key not in ("min_crop", "shear", "pad_crop")}
+    assert settled("finetune", old)
+
+
+def test_few_clips_are_trained_by_their_own_settings() -> None:
+    few = {**FINETUNE, "optimizer": "adam", "lr": 5e-4, "weight_decay": 1e-5}
+    assert settled("finetune", few, clips=31)
+    assert not settled("finetune", FINETUNE, clips=31)
+
+
+def test_few_labels_are_all_shares_and_as_many_draws() -> None:
+    shares = {percent(fraction): {"clips": 1000, **FINETUNE} for fraction in FRACTIONS}
+    assert settled("semi", {"seeds": 3, "training": shares})
+    assert not settled("semi", {"seeds": 5, "training": shares})
+    assert not settled("semi", {"seeds": 3, "training": {"10 %": shares["10 %"]}})
+
+
+def test_nothing_has_settings_that_lack_a_rate() -> None:
+    result = cast(Result, SimpleNamespace(settings=LINEAR))
+    assert not PROTOCOLS["linear"].settled(result, EvaluateConfig(), {})
+    assert PROTOCOLS["linear"].settled(result, EvaluateConfig(), {"lr": 0.1})
+
+
+@pytest.mark.parametrize("protocol", ["linear", "knn"])
+def test_results_of_version_0_1_count(protocol: str) -> None:
+    run = GOLDEN / "format1" / "runs" / "usdrl-whole"
+    result = Result.from_json(run / "results" / f"{protocol}.json")
+    assert PROTOCOLS[protocol].settled(result, load_run(run).protocols, {})

@@ -1,0 +1,150 @@
+"""Working through a grid: what is done, in which order, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kineme.errors import KinemeError
+from kineme.evaluation.results import Result
+from kineme.progress import Progress
+from kineme.reproduce import work
+from kineme.reproduce.work import Failures, Hooks, chosen, duration, work_through
+from kineme.training.directory import CONFIG, STATE
+
+from .runs import GRID, RECIPE, MakePlan, fake_training
+
+STREAMS = GRID.replace("stores: moves,", "stores: moves, streams: [joint, bone, motion],")
+
+
+class Notes:
+    """Hooks that keep what they are told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.failures: list[Failures] = []
+        self.bars: list[str] = []
+        self.hooks = Hooks(say=self.said.append, tell=lambda f: self.failures.append(dict(f)), bar=self.bar)
+
+    @contextmanager
+    def bar(self, description: str) -> Iterator[Progress]:
+        self.bars.append(description)
+        yield lambda done, total: None
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, Any]]]:
+    """Stands for training; keeps which runs were trained, and how."""
+    calls: list[tuple[Path, dict[str, Any]]] = []
+
+    def train(config: Any, run: Path, **options: Any) -> None:
+        calls.append((run, options))
+        fake_training(config, run)
+
+    monkeypatch.setattr(work, "train_run", train)
+    return calls
+
+
+def test_every_cell_is_trained_measured_and_fused(plan_of: MakePlan, training: list[Any]) -> None:
+    plan, notes = plan_of(STREAMS), Notes()
+    assert work_through(plan, hooks=notes.hooks) == {}
+    assert [run.name for run, _ in training] == [f"mine-moves-{each}" for each in ("joint", "bone", "motion")]
+    runs = plan.out / "runs"
+    assert {path.name for path in runs.glob("*/results/*.json")} == {"knn.json", "linear.json", "fused.json"}
+    (cells,) = plan.grid.fusions
+    assert plan.fused(cells) is not None
+    assert notes.said[:4] == ["1/3 mine-moves-joint", "pre-training", "knn", "linear"]
+    assert notes.said[4].startswith("2/3 mine-moves-bone, about ")
+    assert notes.bars == ["knn", "linear"] * 3
+    assert notes.failures == [{}] * (3 * 3 + 1)  # after each training, measurement and fusion
+
+
+def test_what_is_there_is_left_alone(plan_of: MakePlan, training: list[Any]) -> None:
+    plan, notes = plan_of(), Notes()
+    work_through(plan)
+    (cell,) = plan.grid.cells
+    knn = plan.result_path(cell, cell.measurements[0])
+    knn.unlink()
+    before = plan.result_path(cell, cell.measurements[1]).stat().st_mtime_ns
+    work_through(plan, hooks=notes.hooks)
+    assert notes.said == ["1/1 mine-moves-joint", "knn"]
+    assert knn.is_file()
+    assert plan.result_path(cell, cell.measurements[1]).stat().st_mtime_ns == before
+    notes = Notes()
+    work_through(plan, hooks=notes.hooks)
+    assert notes.said == []
+    assert len(training) == 1
+
+
+def test_an_interrupted_training_is_resumed_and_a_broken_beginning_removed(
+    plan_of: MakePlan, training: list[Any]
+) -> None:
+    plan = plan_of()
+    (cell,) = plan.grid.cells
+    run = plan.run(cell)
+    run.mkdir(parents=True)
+    (run / "half").touch()  # of a process that was killed before it wrote the settings
+    work.train(plan, cell)
+    assert not (run / "half").exists()
+    (run / CONFIG).write_text((run / CONFIG).read_text().replace("epochs: 2", "epochs: 9"))
+    (run / STATE).touch()
+    work.train(plan, cell)
+    assert [options for _, options in training] == [
+        {"overwrite": True, "callbacks": ()},
+        {"resume": True, "callbacks": ()},
+    ]
+
+
+def test_a_failure_is_told_and_the_others_go_on(plan_of: MakePlan, training: list[Any]) -> None:
+    plan, notes = plan_of(recipe=RECIPE.replace("linear: {lr: 0.1, ", "linear: {")), Notes()
+    failures = work_through(plan, hooks=notes.hooks)
+    run = plan.run(plan.grid.cells[0])
+    reason = f"{run}: the recipe sets no evaluate.linear.lr; set it there, or pass `lr`"
+    assert failures == {"mine-moves-joint (linear)": reason}
+    assert notes.said[-1] == f"failed: {reason}"
+    assert notes.failures[-1] == failures
+    knn = plan.result(plan.grid.cells[0], plan.grid.cells[0].measurements[0])
+    assert isinstance(knn, Result)
+
+
+def test_settings_of_the_grid_are_passed_to_the_protocol(plan_of: MakePlan, training: list[Any]) -> None:
+    plan = plan_of(GRID.replace("linear]", "{linear: {lr: 0.7}}]"))
+    assert work_through(plan) == {}
+    (cell,) = plan.grid.cells
+    assert cell.linear is not None
+    result = plan.result(cell, cell.linear)
+    assert result is not None
+    assert result.settings["lr"] == 0.7
+
+
+def test_cells_are_chosen_by_patterns(plan_of: MakePlan, training: list[Any]) -> None:
+    plan = plan_of(STREAMS)
+    assert [cell.stream for cell in chosen(plan, ["motion", "*-joint"])] == ["joint", "motion"]
+    assert len(chosen(plan, [])) == 3
+    with pytest.raises(KinemeError) as refused:
+        chosen(plan, ["aimclr", "x"])
+    assert str(refused.value) == (
+        "`only` aimclr x: no cell of the grid has such a name; one is mine-moves-joint"
+    )
+    work_through(plan, only=["bone"])
+    assert [run.name for run, _ in training] == ["mine-moves-bone"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (99.4, "99 s"),
+        (99.5, "1.7 min"),
+        (287, "4.8 min"),
+        (7 * 3600 + 600, "7 h 10 min"),
+        (47.9 * 3600, "47 h 54 min"),
+        (76 * 3600, "3 d 4 h"),
+    ],
+)
+def test_durations_as_people_say_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
