@@ -26,19 +26,12 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Missing:
-    """Missing joints of present bodies.
+    """Missing joints of present bodies."""
 
-    Attributes:
-        share: of all joints of present bodies in all frames.
-        by_joint: (V,) the same for each joint; NaN where it is unknown.
-        by_confidence: missing means a confidence of 0, not zero coordinates.
-        at_least: a lower bound, because the preprocessing has moved zeros along with the body.
-    """
-
-    share: float
-    by_joint: Array
-    by_confidence: bool
-    at_least: bool
+    share: float  # of all joints of present bodies in all frames
+    by_joint: Array  # (V,) the same for each joint; NaN where it is unknown
+    by_confidence: bool  # missing means a confidence of 0, not zero coordinates
+    at_least: bool  # a lower bound, because the preprocessing has moved zeros along with the body
 
 
 @dataclass(frozen=True)
@@ -51,35 +44,21 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a store holds.
-
-    Attributes:
-        manifest: of the store.
-        clips, frames: how many.
-        lengths: of clips.
-        class_clips: (classes,) clips of each, or intervals for untrimmed recordings.
-        unlabelled: clips without a class (untrimmed recordings have none).
-        subjects: names, sorted; unknown ones are left out.
-        cameras, setups: number → clips.
-        bodies: number of bodies in a clip → clips.
-        missing: missing joints.
-        intervals: None for trimmed clips.
-        splits: published splits that the store supports → numbers of training and test clips.
-    """
+    """What a store holds."""
 
     manifest: Manifest
     clips: int
     frames: int
     lengths: Lengths
-    class_clips: Array
-    unlabelled: int
-    subjects: list[str]
-    cameras: dict[int, int]
-    setups: dict[int, int]
-    bodies: dict[int, int]
+    class_clips: Array  # (classes,) clips of each, or intervals for untrimmed recordings
+    unlabelled: int  # clips without a class (untrimmed recordings have none)
+    subjects: list[str]  # names, sorted; unknown ones are left out
+    cameras: dict[int, int]  # number → clips
+    setups: dict[int, int]  # number → clips
+    bodies: dict[int, int]  # number of bodies in a clip → clips
     missing: Missing
-    intervals: Intervals | None
-    splits: dict[str, tuple[int, int]]
+    intervals: Intervals | None  # None for trimmed clips
+    splits: dict[str, tuple[int, int]]  # published split → numbers of training and test clips
 
     @property
     def hours(self) -> float:

@@ -12,23 +12,14 @@ from kineme.generate.performer import Performer
 
 @dataclass(frozen=True)
 class Action:
-    """One class of the generated data.
-
-    Attributes:
-        name: of the class.
-        number: 1-based, the A of clip names; part of every clip's seed, so it never changes.
-        perform: directs one or two performers.
-        bodies: 1 or 2.
-        before: situations it can start in: standing, seated; near, far.
-        after: the situation it ends in; None if the same.
-    """
+    """One class of the generated data."""
 
     name: str
-    number: int
-    perform: Callable[..., None]
-    bodies: int
-    before: tuple[str, ...]
-    after: str | None
+    number: int  # 1-based, the A of clip names; part of every clip's seed, so it never changes
+    perform: Callable[..., None]  # directs one or two performers
+    bodies: int  # 1 or 2
+    before: tuple[str, ...]  # situations it can start in: standing, seated; near, far
+    after: str | None  # the situation it ends in; None if the same
 
 
 def _catalogue() -> tuple[Action, ...]:

@@ -13,17 +13,11 @@ from kineme.typing import Array
 
 @dataclass(frozen=True)
 class Camera:
-    """Position of a camera.
+    """Position of a camera."""
 
-    Attributes:
-        yaw: degrees around the middle of the room; 0 is in front of people, positive to their right.
-        distance: metres from the middle of the room.
-        height: metres above the floor.
-    """
-
-    yaw: float
-    distance: float
-    height: float
+    yaw: float  # degrees around the middle of the room; 0 is in front of people, positive to their right
+    distance: float  # metres from the middle of the room
+    height: float  # metres above the floor
 
 
 # As in NTU RGB+D: three simultaneous cameras, 45 degrees apart (Shahroudy et al., CVPR 2016).

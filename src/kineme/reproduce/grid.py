@@ -47,19 +47,12 @@ _LISTS = ("recipes", "stores", "streams", "protocols")
 
 @dataclass(frozen=True)
 class Measurement:
-    """A protocol, its settings and the clips that it measures on.
+    """A protocol, its settings and the clips that it measures on."""
 
-    Attributes:
-        protocol: one of `PROTOCOLS`.
-        store: its name in the grid; None: the clips of the pre-training.
-        split: of that store; None: the pre-training's.
-        settings: name and value of those that are not the recipe's.
-    """
-
-    protocol: str
-    store: str | None = None
-    split: str | None = None
-    settings: tuple[tuple[str, float], ...] = ()
+    protocol: str  # one of `PROTOCOLS`
+    store: str | None = None  # its name in the grid; None: the clips of the pre-training
+    split: str | None = None  # of that store; None: the pre-training's
+    settings: tuple[tuple[str, float], ...] = ()  # name and value of those that are not the recipe's
 
     def __str__(self) -> str:
         where = {"transfer": " to ", "detect": " in "}.get(self.protocol, "") + (self.store or "")
@@ -72,21 +65,12 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Cell:
-    """One pre-training and what is measured of it.
-
-    Attributes:
-        recipe: its file.
-        store: name of its clips in the grid.
-        command: that makes these clips.
-        split: whose training part is trained on; None: the recipe's.
-        stream: joint, bone or motion.
-        measurements: how the encoder is measured.
-    """
+    """One pre-training and what is measured of it."""
 
     recipe: Path
-    store: str
-    command: str
-    split: str | None
+    store: str  # name of its clips in the grid
+    command: str  # that makes these clips
+    split: str | None  # whose training part is trained on; None: the recipe's
     stream: Stream
     measurements: tuple[Measurement, ...]
 
@@ -109,22 +93,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a grid's file says.
-
-    Attributes:
-        name: of the file.
-        stores: name of a clip store → the command that makes it.
-        cells: in the order of the file.
-        epochs, minutes: of every pre-training; None: as its recipe says.
-        baselines: measure a random encoder and raw coordinates beside each encoder.
-    """
+    """What a grid's file says."""
 
     name: str
-    stores: Mapping[str, str]
-    cells: tuple[Cell, ...]
-    epochs: int | None = None
-    minutes: float | None = None
-    baselines: bool = False
+    stores: Mapping[str, str]  # name of a clip store → the command that makes it
+    cells: tuple[Cell, ...]  # in the order of the file
+    epochs: int | None = None  # of every pre-training; None: as its recipe says
+    minutes: float | None = None  # the same
+    baselines: bool = False  # measure a random encoder and raw coordinates beside each encoder
 
     @property
     def fusions(self) -> list[tuple[Cell, ...]]:

@@ -34,7 +34,7 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import name_classes, ntu_columns
 from kineme.sources.npy import NpyRows
-from kineme.sources.raw import FETCH, SKIP, RawFile, find_files
+from kineme.sources.raw import FETCH, RawFile, find_files
 from kineme.sources.unpickle import read_pickle
 
 _DATA = re.compile(r"(train|val|test)_(?:data_joint|position|data)\.npy")
@@ -55,25 +55,15 @@ _ROWS = 1024  # of labels, read at a time
 
 @dataclass(frozen=True)
 class _Part:
-    """Clips of one array.
-
-    Attributes:
-        rows: the array.
-        bodies: M.
-        stacked: rows are (T, M·V·C); otherwise (C, T, V, M).
-        names: of the clips.
-        labels: their classes.
-        frames: their lengths without padding; empty if unknown.
-        splits: as in `Clip`.
-    """
+    """Clips of one array."""
 
     rows: NpyRows
-    bodies: int
-    stacked: bool
+    bodies: int  # M
+    stacked: bool  # rows are (T, M·V·C); otherwise (C, T, V, M)
     names: Sequence[str]
     labels: Sequence[int]
-    frames: Sequence[int]
-    splits: dict[str, bool]
+    frames: Sequence[int]  # their lengths without padding; empty if unknown
+    splits: dict[str, bool]  # as in `Clip`
 
 
 def open_arrays(raw: Path) -> Source:
@@ -127,7 +117,7 @@ def _read(parts: Sequence[_Part], item: tuple[int, int]) -> Clip:
     data = part.rows.read(row)[0].astype(np.float32)
     xyz = data.reshape(len(data), part.bodies, _JOINTS, 3) if part.stacked else data.transpose(1, 3, 2, 0)
     if not (np.abs(xyz) < _MAX_COORDINATE).all():  # False for NaN too
-        raise KinemeError(f"{part.rows.file}: {name} (row {row}) contains invalid coordinates; {SKIP}")
+        raise part.rows.file.error(f"{name} (row {row}) contains invalid coordinates")
     seen = np.flatnonzero(xyz.any(axis=(1, 2, 3)))
     padded_from = part.frames[row] if part.frames else int(seen[-1]) + 1 if len(seen) else 1
     return Clip(
@@ -189,9 +179,10 @@ def _packed_parts(file: RawFile) -> Iterator[_Part]:
 
 def _check_size(rows: NpyRows, frames: int, bodies: int) -> None:
     if frames > _MAX_FRAMES or bodies > _MAX_BODIES or rows.shape[0] > _MAX_CLIPS:
-        raise KinemeError(
-            f"{rows.file}: has {rows.shape[0]:,} clips of {frames:,} frames and {bodies:,} bodies; the "
-            f"limits are {_MAX_CLIPS:,}, {_MAX_FRAMES:,} and {_MAX_BODIES}; {FETCH}"
+        raise rows.file.error(
+            f"has {rows.shape[0]:,} clips of {frames:,} frames and {bodies:,} bodies; the "
+            f"limits are {_MAX_CLIPS:,}, {_MAX_FRAMES:,} and {_MAX_BODIES}",
+            FETCH,
         )
 
 
@@ -199,20 +190,21 @@ def _names_and_labels(file: RawFile, rows: NpyRows) -> tuple[list[str], list[int
     """The contents of a label pickle: a list of names and a list (or an array) of classes, from 0."""
     data = read_pickle(file)
     if not isinstance(data, tuple | list) or len(data) != 2:
-        raise KinemeError(f"{file}: is not a pair of clips' names and labels; {FETCH}")
+        raise file.error("is not a pair of clips' names and labels", FETCH)
     try:
         names = [str(name).removesuffix(".skeleton") for name in data[0] if isinstance(name, str)]
         labels = [operator.index(label) for label in data[1]]
     except (TypeError, ValueError) as error:
-        raise KinemeError(f"{file}: contains labels that are not class numbers; {FETCH}") from error
+        raise file.error("contains labels that are not class numbers", FETCH) from error
     if any(not name.isprintable() or not 0 < len(name) <= 300 for name in names) or len(names) != len(
         data[0]
     ):
-        raise KinemeError(f"{file}: contains invalid clip names; {FETCH}")
+        raise file.error("contains invalid clip names", FETCH)
     if not len(names) == len(labels) == rows.shape[0]:
-        raise KinemeError(
-            f"{file}: has {len(names):,} names and {len(labels):,} labels, and {rows.file.name} has "
-            f"{rows.shape[0]:,} clips; {FETCH}"
+        raise file.error(
+            f"has {len(names):,} names and {len(labels):,} labels, and {rows.file.name} has "
+            f"{rows.shape[0]:,} clips",
+            FETCH,
         )
     return names, labels
 
@@ -221,27 +213,26 @@ def _frame_numbers(numbers: NpyRows, rows: NpyRows) -> list[int]:
     """Frames of each clip without its padding; empty if the numbers mean something else."""
     clips, _, frames, _, _ = rows.shape
     if numbers.shape != (clips,):
-        raise KinemeError(
-            f"{numbers.file}: has shape {numbers.shape}, and {rows.file.name} has {clips:,} clips; {FETCH}"
+        raise numbers.file.error(
+            f"has shape {numbers.shape}, and {rows.file.name} has {clips:,} clips", FETCH
         )
     values = numbers.read(0, clips)
     if not (values >= 1).all() or not (values == np.floor(values)).all() or not np.isfinite(values).all():
-        raise KinemeError(f"{numbers.file}: contains invalid numbers of frames; {FETCH}")
+        raise numbers.file.error("contains invalid numbers of frames", FETCH)
     return [] if values.max() > frames else values.astype(np.int64).tolist()
 
 
 def _labels_of_columns(columns: NpyRows, rows: NpyRows) -> list[int]:
     """(N, classes), one-hot → (N,)."""
     if len(columns.shape) != 2 or columns.shape[0] != rows.shape[0] or columns.shape[1] > _MAX_CLASSES:
-        raise KinemeError(
-            f"{columns.file}: has shape {columns.shape}; expected ({rows.shape[0]}, classes), like "
-            f"{rows.file.name}; {FETCH}"
+        raise columns.file.error(
+            f"has shape {columns.shape}; expected ({rows.shape[0]}, classes), like {rows.file.name}", FETCH
         )
     labels: list[int] = []
     for start in range(0, columns.shape[0], _ROWS):
         block = columns.read(start, _ROWS)
         if not ((block == 1).sum(axis=1) == 1).all() or not ((block != 0).sum(axis=1) == 1).all():
-            raise KinemeError(f"{columns.file}: has rows that are not one-hot; {FETCH}")
+            raise columns.file.error("has rows that are not one-hot", FETCH)
         labels += block.argmax(axis=1).tolist()
     return labels
 

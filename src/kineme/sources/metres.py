@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kineme.errors import KinemeError
-from kineme.sources.raw import SKIP, RawFile
+from kineme.sources.raw import RawFile
 from kineme.typing import Array
 
 MAX_METRES = 1e4
@@ -20,4 +19,4 @@ def check_metres(file: RawFile, name: str, values: Array) -> None:
     fits = (np.abs(values) < MAX_METRES).all(axis=(1, 2))  # False for NaN too
     if not fits.all():
         frame = int(np.flatnonzero(~fits)[0])
-        raise KinemeError(f"{file}: frame {frame} of {name!r} contains invalid coordinates in metres; {SKIP}")
+        raise file.error(f"frame {frame} of {name!r} contains invalid coordinates in metres")

@@ -21,7 +21,7 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.metres import MAX_METRES
 from kineme.sources.names import NTU_NAME
-from kineme.sources.raw import SKIP, RawFile, find_files, shown
+from kineme.sources.raw import RawFile, find_files, shown
 from kineme.typing import Array
 
 _JOINTS = 25
@@ -160,21 +160,21 @@ def _parse(data: bytes) -> Array:
 def _explain(file: RawFile, data: bytes) -> None:
     """Raises KinemeError with the first line that is wrong."""
     if not data.strip():
-        raise KinemeError(f"{file}: is empty; {SKIP}")
+        raise file.error("is empty")
     if b"\0" in data:
-        raise KinemeError(f"{file}: is binary, not an NTU RGB+D text file; {SKIP}")
+        raise file.error("is binary, not an NTU RGB+D text file")
     numbered = enumerate(data.splitlines(), start=1)
     lines = iter([(number, line) for number, line in numbered if line.strip()])
 
     def check(expected: str, fits: Callable[[list[bytes]], bool]) -> list[bytes]:
         number, line = next(lines, (0, b""))
         if not number:
-            raise KinemeError(f"{file}: is cut off: it ends before {expected}; {SKIP}")
+            raise file.error(f"is cut off: it ends before {expected}")
         with contextlib.suppress(ValueError):
             if fits(line.split()):
                 return line.split()
         found = shown(line.decode("ascii", "backslashreplace").strip())
-        raise KinemeError(f"{file}:{number}: expected {expected}, found {found}; {SKIP}")
+        raise file.error(f"expected {expected}, found {found}", line=number)
 
     def count(what: str, low: int, high: int) -> int:
         fields = check(
@@ -201,4 +201,4 @@ def _explain(file: RawFile, data: bytes) -> None:
                 )
     number, _ = next(lines, (0, b""))
     if number:
-        raise KinemeError(f"{file}:{number}: continues after the {frames} frames of line 1; {SKIP}")
+        raise file.error(f"continues after the {frames} frames of line 1", line=number)

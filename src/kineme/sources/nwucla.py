@@ -23,7 +23,7 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.metres import check_metres
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import SKIP, RawFile, one_line, shown
+from kineme.sources.raw import RawFile, one_line, shown
 from kineme.typing import Array
 
 # Number in a file's name → the data set's own name of the action.
@@ -82,9 +82,9 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
     label = list(ACTIONS).index(action)
     data = _load(file)
     if data.get("label", action) not in (label + 1, action):
-        raise KinemeError(
-            f"{file}: 'label' is {shown(data['label'])}, but the name says action {action}, which is label "
-            f"{label + 1}; {SKIP}"
+        raise file.error(
+            f"'label' is {shown(data['label'])}, but the name says action {action}, which is label "
+            f"{label + 1}"
         )
     return Clip(
         name=file.stem,
@@ -103,9 +103,9 @@ def _load(file: RawFile) -> dict[str, Any]:
     except KinemeError:
         raise
     except (ValueError, RecursionError) as error:  # broken JSON or UTF-8
-        raise KinemeError(f"{file}: cannot be read as JSON ({one_line(error)}); {SKIP}") from error
+        raise file.error(f"cannot be read as JSON ({one_line(error)})") from error
     if not isinstance(data, dict) or "skeletons" not in data:
-        raise KinemeError(f"{file}: lacks 'skeletons', the joints; {SKIP}")
+        raise file.error("lacks 'skeletons', the joints")
     return data
 
 
@@ -116,8 +116,6 @@ def _coordinates(file: RawFile, skeletons: Any) -> Array:
     except (ValueError, OverflowError, RecursionError):  # ragged, or too large numbers
         values = np.zeros(0)
     if values.shape != (len(values) if values.ndim else 0, _JOINTS, 3) or values.dtype.kind not in "fi":
-        raise KinemeError(
-            f"{file}: 'skeletons' does not have {_JOINTS} joints of three numbers in every frame; {SKIP}"
-        )
+        raise file.error(f"'skeletons' does not have {_JOINTS} joints of three numbers in every frame")
     check_metres(file, "skeletons", values)
     return values.astype(np.float32)

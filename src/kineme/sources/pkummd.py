@@ -32,7 +32,7 @@ from kineme.sources.pkummd_text import (
     read_skeletons,
     read_split,
 )
-from kineme.sources.raw import SKIP, RawFile, find_files, shown
+from kineme.sources.raw import RawFile, find_files, shown
 
 # The data set's own names of the actions, in order of their numbers.
 CLASS_NAMES = (
@@ -73,22 +73,14 @@ _PHASES = {
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A clip to read: one action of a video, or all of it.
-
-    Attributes:
-        name: of the clip.
-        skeletons, labels: the video's files.
-        actions: the lines of `labels` in question, each with its number.
-        whole: all frames of the video, with the actions as intervals; otherwise those of the one action.
-        splits: as in `Clip`.
-    """
+    """A clip to read: one action of a video, or all of it."""
 
     name: str
     skeletons: RawFile
     labels: RawFile
-    actions: tuple[tuple[int, str], ...]
-    whole: bool
-    splits: Mapping[str, bool]
+    actions: tuple[tuple[int, str], ...]  # the lines of `labels` in question, each with its number
+    whole: bool  # all frames of the video, with the actions as intervals; otherwise those of the one action
+    splits: Mapping[str, bool]  # as in `Clip`
 
 
 def open_pkummd1(raw: Path, *, untrimmed: bool = False) -> Source:
@@ -166,9 +158,9 @@ def read_clip(item: Excerpt) -> Clip:
     xyz = read_skeletons(item.skeletons, first, last)
     for (number, text), (_, end, _) in zip(item.actions, actions, strict=True):
         if end >= first + len(xyz):
-            raise KinemeError(
-                f"{item.labels}:{number}: {shown(text)} exceeds the {count_frames(item.skeletons)} frames of "
-                f"{item.skeletons}; {SKIP}"
+            raise item.labels.error(
+                f"{shown(text)} exceeds the {count_frames(item.skeletons)} frames of {item.skeletons}",
+                line=number,
             )
     return Clip(
         name=item.name,

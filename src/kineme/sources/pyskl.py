@@ -30,7 +30,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import name_classes, ntu_columns
-from kineme.sources.raw import FETCH, SKIP, RawFile, find_files
+from kineme.sources.raw import FETCH, RawFile, find_files
 from kineme.sources.unpickle import read_pickle
 from kineme.typing import Array
 
@@ -60,20 +60,20 @@ def open_pyskl(raw: Path) -> Source:
     data = read_pickle(file)
     data = {"annotations": data} if isinstance(data, list) else data
     if not isinstance(data, dict) or not isinstance(data.get("annotations"), list) or not data["annotations"]:
-        raise KinemeError(f"{file}: has no list of 'annotations', or an empty one; {FETCH}")
+        raise file.error("has no list of 'annotations', or an empty one", FETCH)
     annotations = data["annotations"]
     names = [_check(file, number, annotation) for number, annotation in enumerate(annotations)]
     shapes = {annotation["keypoint"].shape[2:] for annotation in annotations}
     if len(shapes) > 1:
-        raise KinemeError(f"{file}: mixes skeletons of {' and '.join(map(str, sorted(shapes)))}; {FETCH}")
+        raise file.error(f"mixes skeletons of {' and '.join(map(str, sorted(shapes)))}", FETCH)
     if len(set(names)) != len(names):
         twice = Counter(names).most_common(1)[0][0]
-        raise KinemeError(f"{file}: two annotations have the 'frame_dir' {twice!r}; {FETCH}")
+        raise file.error(f"two annotations have the 'frame_dir' {twice!r}", FETCH)
     labels = [int(annotation.get("label", UNLABELLED)) for annotation in annotations]
     try:
         class_names = name_classes(names, labels)
     except ValueError as error:
-        raise KinemeError(f"{file}: {error}; {FETCH}") from error
+        raise file.error(str(error), FETCH) from error
     splits = _splits(file, data.get("split", {}))
     flat = shapes == {(17, 2)}
     return Source(
@@ -97,7 +97,7 @@ def _check(file: RawFile, number: int, annotation: Any) -> str:
     """Refuses malformed annotations; returns the name."""
 
     def refuse(reason: str) -> KinemeError:
-        return KinemeError(f"{file}: annotation {number}: {reason}; {FETCH}")
+        return file.error(f"annotation {number}: {reason}", FETCH)
 
     if not isinstance(annotation, dict) or not {"frame_dir", "keypoint"} <= annotation.keys():
         raise refuse("lacks 'frame_dir' or 'keypoint'")
@@ -130,7 +130,7 @@ def _read(file: RawFile, item: tuple[Mapping[str, Any], Mapping[str, bool]]) -> 
     frames = keypoint.shape[1]
 
     def refuse(reason: str) -> KinemeError:
-        return KinemeError(f"{file}: {name}: {reason}; {SKIP}")
+        return file.error(f"{name}: {reason}")
 
     if frames == 0 or len(keypoint) == 0:
         raise refuse("has no frames or no bodies")
@@ -177,13 +177,13 @@ def _splits(file: RawFile, lists: Any) -> dict[str, dict[str, bool]]:
         if match is None:
             continue
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise KinemeError(f"{file}: the split {key!r} is not a list of clips' names; {FETCH}")
+            raise file.error(f"the split {key!r} is not a list of clips' names", FETCH)
         parts.setdefault((match[1] or "published") + match[3], {})[match[2]] = names
     splits = {}
     for split, lists_of in parts.items():
         trains, tests = lists_of.get("train", ()), lists_of.get("test", lists_of.get("val", ()))
         if both := set(trains).intersection(tests):
-            raise KinemeError(f"{file}: {min(both)!r} is in both parts of the split {split!r}; {FETCH}")
+            raise file.error(f"{min(both)!r} is in both parts of the split {split!r}", FETCH)
         splits[split] = dict.fromkeys(trains, True) | dict.fromkeys(tests, False)
     return splits
 

@@ -98,20 +98,13 @@ def open_poses(
 
 @dataclass(frozen=True)
 class _Reader:
-    """Recording → clip of at most MAX_BODIES bodies, y up, without gaps.
-
-    Attributes:
-        layout, fps: of every clip.
-        coordinates: the coordinate system of the files.
-        columns: coordinates per joint in every clip, 2 or 3.
-        scores: as in `open_poses`.
-    """
+    """Recording → clip of at most MAX_BODIES bodies, y up, without gaps."""
 
     layout: Layout
     fps: float
     coordinates: Coordinates
-    columns: int
-    scores: bool
+    columns: int  # coordinates per joint in every clip, 2 or 3
+    scores: bool  # as in `open_poses`
 
     def __call__(self, recording: Recording) -> Clip:
         found = _read(recording, self.scores, self.layout)

@@ -35,19 +35,12 @@ _AT_ORIGIN = 0.1  # metres from the origin to the hips of world landmarks
 
 @dataclass(frozen=True)
 class Coordinates:
-    """The coordinate system of a source's files.
+    """The coordinate system of a source's files."""
 
-    Attributes:
-        axes: one of `AXES`.
-        metric: three-dimensional; otherwise positions in an image.
-        scale: of the unit, in metres.
-        image: (width, height) in pixels; None if unknown.
-    """
-
-    axes: str
-    metric: bool
-    scale: float = 1.0
-    image: tuple[int, int] | None = None
+    axes: str  # one of `AXES`
+    metric: bool  # three-dimensional; otherwise positions in an image
+    scale: float = 1.0  # of the unit, in metres
+    image: tuple[int, int] | None = None  # (width, height) in pixels; None if unknown
 
     @property
     def units(self) -> str:

@@ -35,18 +35,11 @@ _MAX_LABELS_BYTES = 1 << 25
 
 @dataclass(frozen=True)
 class Recording:
-    """The files of one clip.
+    """The files of one clip."""
 
-    Attributes:
-        name: unique, see the top of this file.
-        files: one, or OpenPose's frames in order.
-        numbers: of OpenPose's frames; empty for other files.
-        label, subject, camera: as in `Clip`.
-    """
-
-    name: str
-    files: tuple[RawFile, ...]
-    numbers: tuple[int, ...] = ()
+    name: str  # unique, see the top of this file
+    files: tuple[RawFile, ...]  # one, or OpenPose's frames in order
+    numbers: tuple[int, ...] = ()  # of OpenPose's frames; empty for other files
     label: int = UNLABELLED
     subject: str = ""
     camera: int = -1
