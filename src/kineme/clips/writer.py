@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,12 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from kineme.clips.index import Row, index_columns
-from kineme.clips.store import FORMAT_VERSION, UNLABELLED, Clip, Manifest
+from kineme.clips.store import FORMAT_VERSION, INTERVAL_COLUMNS, NEITHER, UNLABELLED, Clip, Manifest
 from kineme.errors import KinemeError
 from kineme.files import locked, replace_directory, synchronise, unwritable
 from kineme.typing import Array
+
+_TEXT, _NUMBERS = ("name", "subject"), ("label", "camera", "setup", "replication")  # of a clip's index
 
 
 class StoreWriter:
@@ -57,7 +59,7 @@ class StoreWriter:
         self._overwrite = overwrite
         self._partial = self.path.with_name(f".{self.path.name}.partial")
         self._arrays: list[_NpyFile] = []
-        self._rows: list[Row] = []
+        self._rows: list[tuple[Clip, int, int]] = []  # without arrays; frames and bodies
         self._names: set[str] = set()
         self._stack = ExitStack()
 
@@ -120,20 +122,8 @@ class StoreWriter:
         except OSError as error:
             raise unwritable(self.path, error) from error
         self._names.add(clip.name)
-        self._rows.append(
-            Row(
-                name=clip.name,
-                frames=len(xyz),
-                bodies=int(np.any(xyz, axis=(0, 2, 3)).sum()),
-                label=int(clip.label),
-                subject=clip.subject,
-                camera=int(clip.camera),
-                setup=int(clip.setup),
-                replication=int(clip.replication),
-                intervals=[(int(start), int(end), int(label)) for start, end, label in clip.intervals],
-                splits={name: bool(trains) for name, trains in clip.splits.items()},
-            )
-        )
+        bodies = int(np.any(xyz, axis=(0, 2, 3)).sum())
+        self._rows.append((replace(clip, xyz=np.empty(0), confidence=None), len(xyz), bodies))
 
     def _check(self, clip: Clip, xyz: Array) -> None:
         joints = self.manifest.layout.num_joints
@@ -172,7 +162,7 @@ class StoreWriter:
     def _finish(self) -> None:
         for array in self._arrays:
             array.finish()
-        columns = index_columns(self._rows)
+        columns = _index_columns(self._rows)
         digest = self._arrays[0].digest.copy()
         for array in self._arrays[1:]:
             digest.update(array.digest.digest())
@@ -185,6 +175,24 @@ class StoreWriter:
         for path in (self._partial / "index.npz", self._partial / "manifest.json", self._partial):
             synchronise(path)
         replace_directory(self._partial, self.path)
+
+
+def _index_columns(rows: Sequence[tuple[Clip, int, int]]) -> dict[str, Array]:
+    """The arrays of `index.npz`, by name."""
+    clips, frames, bodies = zip(*rows, strict=True)
+    columns: dict[str, Array] = {name: np.array([getattr(clip, name) for clip in clips]) for name in _TEXT}
+    columns |= {name: np.array([getattr(clip, name) for clip in clips], dtype=np.int64) for name in _NUMBERS}
+    columns |= {"frames": np.array(frames), "bodies": np.array(bodies)}
+    columns["offset"] = np.cumsum(columns["frames"]) - columns["frames"]
+    intervals = [
+        (i, label, start, end) for i, clip in enumerate(clips) for start, end, label in clip.intervals
+    ]
+    table = np.array(intervals, dtype=np.int64).reshape(-1, len(INTERVAL_COLUMNS))
+    columns |= {f"interval_{name}": table[:, i] for i, name in enumerate(INTERVAL_COLUMNS)}
+    for name in {name for clip in clips for name in clip.splits}:
+        parts = [int(clip.splits.get(name, NEITHER)) for clip in clips]
+        columns[f"split_{name}"] = np.array(parts, dtype=np.int8)
+    return columns
 
 
 class _NpyFile:
