@@ -59,7 +59,7 @@ def is_complete(store: ClipStore) -> bool:
 
 
 def _count(store: ClipStore, counts: _Counts) -> int:
-    """Clips; or videos, of PKU-MMD: a clip is named after its video, `0002-L`, or its action, `0002-L-003`."""
+    """Clips; or videos of PKU-MMD, where `0002-L` names a video and `0002-L-003` an action in it."""
     if counts.what == "clip":
         return len(store)
     return len({re.sub(r"-\d+$", "", name) for name in store.names.tolist()})

@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -177,19 +178,17 @@ class StoreWriter:
         replace_directory(self._partial, self.path)
 
 
-def _index_columns(rows: Sequence[tuple[Clip, int, int]]) -> dict[str, Array]:
+def _index_columns(rows: Sequence[tuple[Clip, int, int]]) -> dict[str, Any]:
     """The arrays of `index.npz`, by name."""
     clips, frames, bodies = zip(*rows, strict=True)
-    columns: dict[str, Array] = {name: np.array([getattr(clip, name) for clip in clips]) for name in _TEXT}
+    columns: dict[str, Any] = {name: np.array([getattr(clip, name) for clip in clips]) for name in _TEXT}
     columns |= {name: np.array([getattr(clip, name) for clip in clips], dtype=np.int64) for name in _NUMBERS}
     columns |= {"frames": np.array(frames), "bodies": np.array(bodies)}
     columns["offset"] = np.cumsum(columns["frames"]) - columns["frames"]
-    intervals = [
-        (i, label, start, end) for i, clip in enumerate(clips) for start, end, label in clip.intervals
-    ]
+    intervals = [(i, label, *span) for i, clip in enumerate(clips) for *span, label in clip.intervals]
     table = np.array(intervals, dtype=np.int64).reshape(-1, len(INTERVAL_COLUMNS))
     columns |= {f"interval_{name}": table[:, i] for i, name in enumerate(INTERVAL_COLUMNS)}
-    for name in {name for clip in clips for name in clip.splits}:
+    for name in sorted({name for clip in clips for name in clip.splits}):
         parts = [int(clip.splits.get(name, NEITHER)) for clip in clips]
         columns[f"split_{name}"] = np.array(parts, dtype=np.int8)
     return columns

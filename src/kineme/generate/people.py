@@ -70,9 +70,8 @@ def rest_hands(body: Body, hands: str, generator: np.random.Generator) -> Contro
     rest: Controls = {}
     for side in ("r", "l"):
         if hands == "hanging":
-            azimuth, elevation, reach = (
-                float(generator.uniform(*r)) for r in ((5, 65), (-86, -77), (0.92, 0.985))
-            )
+            ranges = ((5, 65), (-86, -77), (0.92, 0.985))
+            azimuth, elevation, reach = (float(generator.uniform(*each)) for each in ranges)
             swivel = azimuth + float(generator.uniform(5, 25))
         else:
             miss = generator.normal(0, 0.015, 3)

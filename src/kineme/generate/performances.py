@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +24,7 @@ _LONGEST_ACTION = 8.0
 
 # Purpose of a random stream: the number after the user's in its seed. Renumbering would change all clips.
 _PERSON, _HABITS, _EXECUTION, _PROGRAMME, _PLACE, _SITUATION, _GAP, _SENSOR = range(8)
+Key = tuple[int, int, int]  # subject, action, repetition
 _RECORDING = 1000  # instead of an action's number in a recording's seeds
 
 
@@ -70,17 +72,8 @@ def _clips(
                 performers, gap = _enter(cast, _situation(action, seed, key), seed, key)
                 seconds = _perform(action, performers, seed, key)
                 room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
-                for camera in cameras:
-                    name = f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{repetition:03d}A{action.number:03d}"
-                    yield Clip(
-                        name=name,
-                        xyz=_film(room, camera, _random(seed, _SENSOR, *key, camera)),
-                        label=label,
-                        subject=str(subject),
-                        camera=camera,
-                        setup=SETUP,
-                        replication=repetition,
-                    )
+                clip = Clip(f"A{action.number:03d}", room, label)
+                yield from (_filmed(clip, camera, seed, key) for camera in cameras)
 
 
 def generate_recordings(
@@ -135,16 +128,8 @@ def _recordings(
             done = _programme(pool, situation, performers, seconds, seed, key)
             room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
             intervals = tuple((start, end, labels[action.number]) for start, end, action in done)
-            for camera in cameras:
-                yield Clip(
-                    name=f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{recording:03d}",
-                    xyz=_film(room, camera, _random(seed, _SENSOR, *key, camera)),
-                    subject=str(subject),
-                    camera=camera,
-                    setup=SETUP,
-                    replication=recording,
-                    intervals=intervals,
-                )
+            clip = Clip("", room, intervals=intervals)
+            yield from (_filmed(clip, camera, seed, key) for camera in cameras)
 
 
 def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -> None:
@@ -169,16 +154,14 @@ def _people(subjects: int, seed: int) -> dict[int, list[Person]]:
     }
 
 
-def _situation(action: Action, seed: int, key: tuple[int, int, int]) -> str:
+def _situation(action: Action, seed: int, key: Key) -> str:
     """The situation a trimmed clip starts in: the action's first one in seven of ten clips, else another."""
     usual, *others = action.before
     generator = _random(seed, _SITUATION, *key)
     return others[int(generator.integers(len(others)))] if others and generator.random() < 0.3 else usual
 
 
-def _enter(
-    cast: list[Person], situation: str, seed: int, key: tuple[int, int, int]
-) -> tuple[list[Performer], float]:
+def _enter(cast: list[Person], situation: str, seed: int, key: Key) -> tuple[list[Performer], float]:
     """Performers in their first situation, and the metres between them (0 for one)."""
     gap = 0.0
     if len(cast) == 2:
@@ -200,7 +183,7 @@ def _act(action: Action, performers: list[Performer], seed: int, subject: int, t
     return max(p.time for p in performers)
 
 
-def _perform(action: Action, performers: list[Performer], seed: int, key: tuple[int, int, int]) -> float:
+def _perform(action: Action, performers: list[Performer], seed: int, key: Key) -> float:
     """One action between two moments of idling, cut as people would. Returns its duration in seconds."""
     generator = _random(seed, _PROGRAMME, *key)
     for p in performers:
@@ -215,7 +198,7 @@ def _programme(
     performers: list[Performer],
     seconds: float,
     seed: int,
-    key: tuple[int, int, int],
+    key: Key,
 ) -> list[tuple[int, int, Action]]:
     """Fills a recording with actions that fit the previous situation. Frames, end exclusive."""
     generator = _random(seed, _PROGRAMME, *key)
@@ -242,11 +225,10 @@ def _on_stage(performers: list[Performer], gap: float, frames: int, generator: n
     """
     heading = np.radians(generator.uniform(-25, 25))
     middle = np.array([generator.uniform(-0.5, 0.5), 0.0, generator.uniform(-0.4, 0.4)])
+    facing = [heading]
     if len(performers) == 2:
         heading += np.pi * generator.integers(2)
         facing = [heading - np.pi / 2, heading + np.pi / 2]
-    else:
-        facing = [heading]
     bodies = []
     for p, yaw in zip(performers, facing, strict=True):
         cos, sin = np.cos(yaw), np.sin(yaw)
@@ -256,9 +238,11 @@ def _on_stage(performers: list[Performer], gap: float, frames: int, generator: n
     return np.stack(bodies, axis=1)
 
 
-def _film(room: Array, number: int, generator: np.random.Generator) -> Array:
-    """(T, BODIES, V, 3) float32: the output of a camera's tracker, with either body first."""
-    tracked = sense(view(room, get_camera(number)), generator)
+def _filmed(clip: Clip, camera: int, seed: int, key: Key) -> Clip:
+    """A clip of the room as one camera's tracker gives it: (T, BODIES, V, 3) float32, either body first."""
+    subject, _, repetition = key
+    room, generator = clip.xyz, _random(seed, _SENSOR, *key, camera)
+    tracked = sense(view(room, get_camera(camera)), generator)
     if room.shape[1] == BODIES:
         if generator.random() < 0.5:
             tracked = tracked[:, ::-1]
@@ -267,4 +251,12 @@ def _film(room: Array, number: int, generator: np.random.Generator) -> Array:
             tracked = np.concatenate([tracked[:frame], tracked[frame:, ::-1]])
     film = np.zeros((len(room), BODIES, *room.shape[2:]), dtype=np.float32)
     film[:, : room.shape[1]] = tracked
-    return film
+    return replace(
+        clip,
+        name=f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{repetition:03d}{clip.name}",
+        xyz=film,
+        subject=str(subject),
+        camera=camera,
+        setup=SETUP,
+        replication=repetition,
+    )

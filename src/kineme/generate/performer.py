@@ -90,9 +90,8 @@ class Performer:
 
     def pick(self, low: float, high: float) -> float:
         """This person's usual value between two, a little different each time."""
-        return low + (high - low) * float(
-            np.clip(self.habits.random() + self.execution.normal(0, 0.15), 0, 1)
-        )
+        mixed = self.habits.random() + self.execution.normal(0, 0.15)
+        return low + (high - low) * float(np.clip(mixed, 0, 1))
 
     def vary(self, small: float, large: float) -> float:
         """As `pick`, but energetic people tend to the second value."""
@@ -174,10 +173,9 @@ class Performer:
 
     def turn(self, degrees: float, seconds: float) -> None:
         """Turns on the spot, head and shoulders first; positive to the left."""
-        self.along(
-            0.0, 0.4, look=self.home["look"] + 0.25 * degrees, twist=self.home["twist"] + 0.12 * degrees
-        )
-        self.along(0.6 * seconds, 0.6, look=self.home["look"], twist=self.home["twist"])
+        look, twist = self.home["look"], self.home["twist"]
+        self.along(0.0, 0.4, look=look + 0.25 * degrees, twist=twist + 0.12 * degrees)
+        self.along(0.6 * seconds, 0.6, look=look, twist=twist)
         self.move(seconds, yaw=self.now["yaw"] + degrees)
 
     def go(self, metres: float, seconds: float) -> None:

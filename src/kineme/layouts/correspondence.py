@@ -165,8 +165,7 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
             found = {twin: 1.0} if twin else None
         if found is None:
             lost.append(joint)
-            continue
-        for name, share in found.items():
+        for name, share in (found or {}).items():
             row[source.joints.index(name)] = share
     if lost:
         raise KinemeError(
@@ -192,9 +191,7 @@ def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
     for joint, sources in data.items():
         listed = sources if isinstance(sources, list) else [sources]
         if not listed or not all(isinstance(name, str) for name in (joint, *listed)):
-            raise KinemeError(
-                f"{path}: {joint}: is {sources!r}; it must be a joint's name or a list of names"
-            )
+            raise KinemeError(f"{path}: {joint}: is {sources!r}; it must be a joint's name or a list of them")
         if len(set(listed)) != len(listed):
             raise KinemeError(f"{path}: {joint}: lists a joint twice")
         found[joint] = tuple(listed)
@@ -205,10 +202,8 @@ def _check(joint_map: JointMap, source: Layout, target: Layout) -> None:
     for joint, sources in joint_map.items():
         for name, layout in ((joint, target), *((each, source) for each in sources)):
             if name not in layout.joints:
-                raise KinemeError(
-                    f"joint map: layout {layout.name!r} has no joint {name!r}; its joints are "
-                    f"{', '.join(layout.joints)}"
-                )
+                known = f"its joints are {', '.join(layout.joints)}"
+                raise KinemeError(f"joint map: layout {layout.name!r} has no joint {name!r}; {known}")
 
 
 def _placed(point: str, points: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:
