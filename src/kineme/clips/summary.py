@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kineme.clips.splits import published_splits
 from kineme.clips.store import ClipStore, Manifest
+from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 PIECE = 1 << 25  # coordinates per piece: 128 MiB
 
 
-@dataclass(frozen=True)
-class Lengths:
+class Lengths(NamedTuple):
     """Lengths of clips in frames."""
 
     shortest: int
@@ -78,7 +77,7 @@ class Summary:
             "clips": self.clips,
             "frames": self.frames,
             "hours": self.hours,
-            "lengths": vars(self.lengths),
+            "lengths": self.lengths._asdict(),
             "classes": dict(zip(manifest.class_names, self.class_clips.tolist(), strict=True)),
             "unlabelled": self.unlabelled,
             "subjects": self.subjects,
@@ -99,7 +98,7 @@ class Summary:
         }
 
 
-def summarise(store: ClipStore, progress: Callable[[int, int], None] | None = None) -> Summary:
+def summarise(store: ClipStore, progress: Progress = silent) -> Summary:
     """Counts what a store holds.
 
     Args:
@@ -146,7 +145,7 @@ def _labelled_share(store: ClipStore) -> float:
     return float((np.cumsum(opened - closed)[:-1] > 0).mean())
 
 
-def _missing(store: ClipStore, progress: Callable[[int, int], None] | None) -> Missing:
+def _missing(store: ClipStore, progress: Progress) -> Missing:
     """Joints of present bodies with a confidence of 0, if the store has any, else with zero coordinates.
 
     A joint that the preprocessing moves to the origin is always zero, so zeros say nothing about it.
@@ -163,13 +162,11 @@ def _missing(store: ClipStore, progress: Callable[[int, int], None] | None) -> M
             seen = confidence[start : start + step] > 0
         gone += np.sum(~seen & present[..., None], axis=(0, 1))
         bodies += int(present.sum())
-        if progress is not None:
-            progress(min(start + step, len(frames)), len(frames))
-    told = np.ones(joints, dtype=bool)
+        progress(min(start + step, len(frames)), len(frames))
     preprocessing = store.manifest.preprocessing
-    centred = preprocessing.joint_at_zero(store.layout)
-    if confidence is None and centred is not None:
-        told[centred] = False
+    told = np.ones(joints, dtype=bool)
+    if confidence is None:
+        told &= np.arange(joints) != preprocessing.joint_at_zero(store.layout)
     return Missing(
         share=float(gone[told].sum() / max(bodies * told.sum(), 1)),
         by_joint=np.where(told, gone / max(bodies, 1), np.nan),

@@ -111,9 +111,7 @@ class StoreWriter:
         """
         xyz = np.asarray(clip.xyz, dtype=np.float32)
         self._check(clip, xyz)
-        arrays = [xyz]
-        if self.confidence:
-            arrays.append(_confidence(clip, xyz))
+        arrays = [xyz, _confidence(clip, xyz)] if self.confidence else [xyz]
         assert self._arrays, "add() outside the writer's with block"
         missing = self.bodies - xyz.shape[1]
         try:

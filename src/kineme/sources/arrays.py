@@ -39,11 +39,8 @@ from kineme.sources.unpickle import read_pickle
 
 _DATA = re.compile(r"(train|val|test)_(?:data_joint|position|data)\.npy")
 _PARTS = ("train", "val", "test")
-_SPLITS = {
-    **dict.fromkeys(("xsub", "cs", "csub"), "xsub"),
-    **dict.fromkeys(("xview", "cv"), "xview"),
-    **dict.fromkeys(("xset", "cset"), "xset"),
-}
+_SPLITS = {"cs": "xsub", "csub": "xsub", "cv": "xview", "cset": "xset"}
+_SPLITS |= {name: name for name in ("xsub", "xview", "xset")}
 _JOINTS = 25
 _MAX_BODIES = 100
 _MAX_FRAMES = 100_000
@@ -128,7 +125,8 @@ def _read(parts: Sequence[_Part], item: tuple[int, int]) -> Clip:
 def _folder_parts(arrays: Sequence[RawFile], files: Sequence[RawFile]) -> Iterator[_Part]:
     """The parts of a folder of arrays with their labels."""
     beside = {file.name: file for file in files if file.place.parent == arrays[0].place.parent}
-    split = _split_name(arrays[0].place.parent.name or arrays[0].path.parent.resolve().name)
+    folder = arrays[0].place.parent.name or arrays[0].path.parent.resolve().name
+    split = _SPLITS.get(folder.lower(), "published")
     data: dict[str, RawFile] = {}
     for file in arrays:
         part = file.name.partition("_")[0]
@@ -138,8 +136,8 @@ def _folder_parts(arrays: Sequence[RawFile], files: Sequence[RawFile]) -> Iterat
     for part in filter(data.__contains__, _PARTS):
         rows = NpyRows(data[part])
         if len(rows.shape) != 5 or rows.shape[1] != 3 or rows.shape[3] != _JOINTS:
-            raise KinemeError(
-                f"{rows.file}: has shape {rows.shape}; expected (clips, 3, frames, {_JOINTS}, bodies)"
+            raise rows.file.error(
+                f"has shape {rows.shape}", f"expected (clips, 3, frames, {_JOINTS}, bodies)"
             )
         _, _, frames, _, bodies = rows.shape
         _check_size(rows, frames, bodies)
@@ -160,16 +158,13 @@ def _packed_parts(file: RawFile) -> Iterator[_Part]:
     parts = [part for part in _PARTS if {f"x_{part}.npy", f"y_{part}.npy"} <= members]
     if not parts:
         raise KinemeError(f"{file}: lacks the arrays x_train and y_train, as in NTU60_CS.npz")
-    split = _split_name(file.stem.rpartition("_")[2])
+    split = _SPLITS.get(file.stem.rpartition("_")[2].lower(), "published")
     for part in parts:
-        rows, classes = (
-            NpyRows(RawFile(file.place / name, file.path, name))
-            for name in (f"x_{part}.npy", f"y_{part}.npy")
-        )
+        members_of = (f"x_{part}.npy", f"y_{part}.npy")
+        rows, classes = (NpyRows(RawFile(file.place / name, file.path, name)) for name in members_of)
         if len(rows.shape) != 3 or rows.shape[2] % (_JOINTS * 3):
-            raise KinemeError(
-                f"{rows.file}: has shape {rows.shape}; expected (clips, frames, bodies x {_JOINTS} x 3)"
-            )
+            expected = f"expected (clips, frames, bodies x {_JOINTS} x 3)"
+            raise rows.file.error(f"has shape {rows.shape}", expected)
         bodies = rows.shape[2] // (_JOINTS * 3)
         _check_size(rows, rows.shape[1], bodies)
         labels = _labels_of_columns(classes, rows)
@@ -196,9 +191,8 @@ def _names_and_labels(file: RawFile, rows: NpyRows) -> tuple[list[str], list[int
         labels = [operator.index(label) for label in data[1]]
     except (TypeError, ValueError) as error:
         raise file.error("contains labels that are not class numbers", FETCH) from error
-    if any(not name.isprintable() or not 0 < len(name) <= 300 for name in names) or len(names) != len(
-        data[0]
-    ):
+    valid = [name.isprintable() and 0 < len(name) <= 300 for name in names]
+    if not all(valid) or len(names) != len(data[0]):
         raise file.error("contains invalid clip names", FETCH)
     if not len(names) == len(labels) == rows.shape[0]:
         raise file.error(
@@ -235,10 +229,6 @@ def _labels_of_columns(columns: NpyRows, rows: NpyRows) -> list[int]:
             raise columns.file.error("has rows that are not one-hot", FETCH)
         labels += block.argmax(axis=1).tolist()
     return labels
-
-
-def _split_name(name: str) -> str:
-    return _SPLITS.get(name.lower(), "published")
 
 
 def _splits(split: str, part: str, parts: Container[str]) -> dict[str, bool]:

@@ -28,17 +28,9 @@ from kineme.typing import Array
 
 # Number in a file's name → the data set's own name of the action.
 ACTIONS = {
-    1: "pick up with one hand",
-    2: "pick up with two hands",
-    3: "drop trash",
-    4: "walk around",
-    5: "sit down",
-    6: "stand up",
-    8: "donning",
-    9: "doffing",
-    11: "throw",
-    12: "carry",
-}
+    1: "pick up with one hand", 2: "pick up with two hands", 3: "drop trash", 4: "walk around",
+    5: "sit down", 6: "stand up", 8: "donning", 9: "doffing", 11: "throw", 12: "carry",
+}  # fmt: skip
 _NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
 _TRAINS = {1: True, 2: True, 3: False}  # by view
 _JOINTS = 20

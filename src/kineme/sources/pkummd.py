@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
@@ -53,21 +54,16 @@ _SPLITS = {"xsub": "cross_subject", "xview": "cross_view"}
 _CAMERAS = {"L": 1, "M": 2, "R": 3}
 
 
-@dataclass(frozen=True)
-class _Phase:
-    number: int
+class _Phase(NamedTuple):
+    title: str
     example: str
     pattern: re.Pattern[str]
     suffix: str
 
-    @property
-    def title(self) -> str:
-        return f"PKU-MMD {'I' * self.number}"
-
 
 _PHASES = {
-    1: _Phase(1, "0002-L", re.compile(r"\d{4}-[LMR]"), ""),
-    2: _Phase(2, "A01N01-L", re.compile(r"A\d\dN\d\d-[LMR]"), "_v2"),
+    1: _Phase("PKU-MMD I", "0002-L", re.compile(r"\d{4}-[LMR]"), ""),
+    2: _Phase("PKU-MMD II", "A01N01-L", re.compile(r"A\d\dN\d\d-[LMR]"), "_v2"),
 }
 
 
@@ -181,10 +177,8 @@ def _by_name(files: Iterable[RawFile]) -> dict[str, RawFile]:
     found: dict[str, RawFile] = {}
     for file in sorted(files, key=lambda file: file.stem):
         if file.stem in found:
-            raise KinemeError(
-                f"{file}: duplicates {found[file.stem]}; keep one, and labels in a folder with 'label' in "
-                "its name"
-            )
+            remedy = "keep one, and labels in a folder with 'label' in its name"
+            raise file.error(f"duplicates {found[file.stem]}", remedy)
         found[file.stem] = file
     return found
 

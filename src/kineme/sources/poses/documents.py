@@ -56,11 +56,9 @@ def json_poses(data: bytes, scores: bool) -> Poses | Detections:
     if isinstance(content, dict):
         if key := next((key for key in KEYS if key in content), None):
             confidence = content.get("confidence")
-            return array_poses(
-                _numbers(content[key], key),
-                None if confidence is None else _numbers(confidence, "confidence"),
-                scores,
-            )
+            if confidence is not None:
+                confidence = _numbers(confidence, "confidence")
+            return array_poses(_numbers(content[key], key), confidence, scores)
         if "people" in content:
             raise ValueError(
                 "is one frame of OpenPose; its files are named NAME_000000000012_keypoints.json, with the "
@@ -140,13 +138,10 @@ def _image(name: Any, index: int) -> tuple[str, int]:
 def _mediapipe(content: list[Any]) -> Detections:
     people: list[list[Any]] = []
     of: list[int] = []
-    numbers = [_frame_number(frame) for frame in content]
-    told = all(number is not None for number in numbers)
-    frames, count = (
-        renumber([number for number in numbers if number is not None])
-        if told
-        else (np.arange(len(content)), len(content))
-    )
+    told = [number for frame in content if (number := _frame_number(frame)) is not None]
+    frames, count = np.arange(len(content)), len(content)
+    if len(told) == count:
+        frames, count = renumber(told)
     for index, (frame, number) in enumerate(zip(content, frames.tolist(), strict=True)):
         for landmarks in _landmarks(frame, index):
             people.append(_flat(landmarks, index))
