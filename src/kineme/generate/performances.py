@@ -57,23 +57,21 @@ def generate_clips(
     """
     chosen = choose_actions(actions)
     _check(subjects, repetitions, cameras, seed)
-    return _clips(subjects, repetitions, cameras, chosen, seed)
 
+    def clips() -> Iterator[Clip]:
+        people = _people(subjects, seed)
+        for subject in range(1, subjects + 1):
+            for label, action in enumerate(chosen):
+                for repetition in range(1, repetitions + 1):
+                    key = (subject, action.number, repetition)
+                    cast = people[subject][: action.bodies]
+                    performers, gap = _enter(cast, _situation(action, seed, key), seed, key)
+                    seconds = _perform(action, performers, seed, key)
+                    room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
+                    clip = Clip(f"A{action.number:03d}", room, label)
+                    yield from (_filmed(clip, camera, seed, key) for camera in cameras)
 
-def _clips(
-    subjects: int, repetitions: int, cameras: Sequence[int], actions: tuple[Action, ...], seed: int
-) -> Iterator[Clip]:
-    people = _people(subjects, seed)
-    for subject in range(1, subjects + 1):
-        for label, action in enumerate(actions):
-            for repetition in range(1, repetitions + 1):
-                key = (subject, action.number, repetition)
-                cast = people[subject][: action.bodies]
-                performers, gap = _enter(cast, _situation(action, seed, key), seed, key)
-                seconds = _perform(action, performers, seed, key)
-                room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
-                clip = Clip(f"A{action.number:03d}", room, label)
-                yield from (_filmed(clip, camera, seed, key) for camera in cameras)
+    return clips()
 
 
 def generate_recordings(
@@ -104,32 +102,24 @@ def generate_recordings(
     chosen = choose_actions(actions)
     _check(subjects, recordings, cameras, seed)
     check_between("`seconds`", seconds, SHORTEST_RECORDING)
-    return _recordings(subjects, recordings, seconds, cameras, chosen, seed)
 
+    def filmed() -> Iterator[Clip]:
+        people = _people(subjects, seed)
+        labels = {action.number: label for label, action in enumerate(chosen)}
+        kinds = [kind for kind in (1, 1, 2) if any(action.bodies == kind for action in chosen)]
+        for subject in range(1, subjects + 1):
+            for recording in range(1, recordings + 1):
+                key = (subject, _RECORDING, recording)
+                bodies = kinds[(subject + recording) % len(kinds)]
+                pool = [action for action in chosen if action.bodies == bodies]
+                performers, gap = _enter(people[subject][:bodies], pool[0].before[0], seed, key)
+                done = _programme(pool, performers, seconds, seed, key)
+                room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
+                intervals = tuple((start, end, labels[action.number]) for start, end, action in done)
+                clip = Clip("", room, intervals=intervals)
+                yield from (_filmed(clip, camera, seed, key) for camera in cameras)
 
-def _recordings(
-    subjects: int,
-    recordings: int,
-    seconds: float,
-    cameras: Sequence[int],
-    actions: tuple[Action, ...],
-    seed: int,
-) -> Iterator[Clip]:
-    people = _people(subjects, seed)
-    labels = {action.number: label for label, action in enumerate(actions)}
-    kinds = [kind for kind in (1, 1, 2) if any(action.bodies == kind for action in actions)]
-    for subject in range(1, subjects + 1):
-        for recording in range(1, recordings + 1):
-            key = (subject, _RECORDING, recording)
-            bodies = kinds[(subject + recording) % len(kinds)]
-            pool = [action for action in actions if action.bodies == bodies]
-            situation = pool[0].before[0]
-            performers, gap = _enter(people[subject][:bodies], situation, seed, key)
-            done = _programme(pool, situation, performers, seconds, seed, key)
-            room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
-            intervals = tuple((start, end, labels[action.number]) for start, end, action in done)
-            clip = Clip("", room, intervals=intervals)
-            yield from (_filmed(clip, camera, seed, key) for camera in cameras)
+    return filmed()
 
 
 def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -> None:
@@ -193,14 +183,10 @@ def _perform(action: Action, performers: list[Performer], seed: int, key: Key) -
 
 
 def _programme(
-    pool: list[Action],
-    situation: str,
-    performers: list[Performer],
-    seconds: float,
-    seed: int,
-    key: Key,
+    pool: list[Action], performers: list[Performer], seconds: float, seed: int, key: Key
 ) -> list[tuple[int, int, Action]]:
     """Fills a recording with actions that fit the previous situation. Frames, end exclusive."""
+    situation = pool[0].before[0]
     generator = _random(seed, _PROGRAMME, *key)
     done: list[tuple[int, int, Action]] = []
     end = 0.0

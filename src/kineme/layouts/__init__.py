@@ -188,13 +188,7 @@ class Layout:
         Raises:
             KinemeError: the file is missing, is not YAML, or does not describe a tree.
         """
-        try:
-            data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise KinemeError(
-                f"{path}: cannot be read as a layout: {' '.join(str(error).split())}"
-            ) from error
-        return cls.from_dict(data, where=str(path))
+        return cls.from_dict(read_yaml(Path(path), "a layout"), where=str(path))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers with joint indices, for manifests and checkpoints."""
@@ -207,6 +201,14 @@ class Layout:
             "origin": list(self.origin),
             "facing": list(self.facing) if self.facing else None,
         }
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """The contents of a YAML or JSON file; raises KinemeError if it cannot be read as `what`."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KinemeError(f"{path}: cannot be read as {what}: {' '.join(str(error).split())}") from error
 
 
 def joint_words(joint: str) -> list[str]:

@@ -16,10 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from kineme.errors import KinemeError
-from kineme.layouts import Layout, canonical_joint, joint_words
+from kineme.layouts import Layout, canonical_joint, joint_words, read_yaml
 from kineme.typing import Array
 
 JointMap = Mapping[str, Sequence[str]]
@@ -171,10 +170,7 @@ def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         KinemeError: the file is missing, is not YAML, or does not map names to names.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KinemeError(f"{path}: cannot be read as a joint map: {' '.join(str(error).split())}") from error
+    data = read_yaml(path, "a joint map")
     if not isinstance(data, dict) or not data:
         raise KinemeError(f"{path}: a joint map has lines such as `head: nose` or `spine: [hip, neck]`")
     found = {}

@@ -34,7 +34,7 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import name_classes, ntu_columns
 from kineme.sources.npy import NpyRows
-from kineme.sources.raw import FETCH, RawFile, find_files
+from kineme.sources.raw import FETCH, MAX_METRES, RawFile, find_files
 from kineme.sources.unpickle import read_pickle
 
 _DATA = re.compile(r"(train|val|test)_(?:data_joint|position|data)\.npy")
@@ -46,7 +46,6 @@ _MAX_BODIES = 100
 _MAX_FRAMES = 100_000
 _MAX_CLIPS = 2_000_000
 _MAX_CLASSES = 10_000
-_MAX_COORDINATE = 1e4
 _ROWS = 1024  # of labels, read at a time
 
 
@@ -113,7 +112,7 @@ def _read(parts: Sequence[_Part], item: tuple[int, int]) -> Clip:
     name = part.names[row]
     data = part.rows.read(row)[0].astype(np.float32)
     xyz = data.reshape(len(data), part.bodies, _JOINTS, 3) if part.stacked else data.transpose(1, 3, 2, 0)
-    if not (np.abs(xyz) < _MAX_COORDINATE).all():  # False for NaN too
+    if not (np.abs(xyz) < MAX_METRES).all():  # False for NaN too
         raise part.rows.file.error(f"{name} (row {row}) contains invalid coordinates")
     seen = np.flatnonzero(xyz.any(axis=(1, 2, 3)))
     padded_from = part.frames[row] if part.frames else int(seen[-1]) + 1 if len(seen) else 1

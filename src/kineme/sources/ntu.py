@@ -19,9 +19,8 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
-from kineme.sources.metres import MAX_METRES
 from kineme.sources.names import NTU_NAME
-from kineme.sources.raw import RawFile, find_files, shown
+from kineme.sources.raw import MAX_METRES, RawFile, find_files, shown
 from kineme.typing import Array
 
 _JOINTS = 25

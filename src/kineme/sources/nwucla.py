@@ -21,7 +21,6 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
-from kineme.sources.metres import check_metres
 from kineme.sources.names import numbered_files
 from kineme.sources.raw import RawFile, one_line, shown
 from kineme.typing import Array
@@ -109,5 +108,5 @@ def _coordinates(file: RawFile, skeletons: Any) -> Array:
         values = np.zeros(0)
     if values.shape != (len(values) if values.ndim else 0, _JOINTS, 3) or values.dtype.kind not in "fi":
         raise file.error(f"'skeletons' does not have {_JOINTS} joints of three numbers in every frame")
-    check_metres(file, "skeletons", values)
+    file.check_metres("skeletons", values)
     return values.astype(np.float32)

@@ -9,8 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.sources.metres import MAX_METRES
-from kineme.sources.raw import FETCH, RawFile, shown
+from kineme.sources.raw import FETCH, MAX_METRES, RawFile, shown
 from kineme.typing import Array
 
 CLASSES = 51

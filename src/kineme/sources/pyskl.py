@@ -30,13 +30,12 @@ from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import name_classes, ntu_columns
-from kineme.sources.raw import FETCH, RawFile, find_files
+from kineme.sources.raw import FETCH, MAX_METRES, RawFile, find_files
 from kineme.sources.unpickle import read_pickle
 from kineme.typing import Array
 
 _LAYOUTS = {(25, 3): "ntu25", (17, 2): "coco17"}
 _SPLIT = re.compile(r"(?:([\w-]{1,40})_)?(train|val|test)(\d{0,3})", re.ASCII)
-_MAX_COORDINATE = 1e4  # metres
 _MAX_PIXELS = 1e6
 
 
@@ -139,7 +138,7 @@ def _read(file: RawFile, item: tuple[Mapping[str, Any], Mapping[str, bool]]) -> 
         raise refuse(f"'keypoint' has {frames} frames, which is not 'total_frames'")
     xyz = keypoint.swapaxes(0, 1).astype(np.float32)
     flat = xyz.shape[-1] == 2
-    if not (np.abs(xyz) < (_MAX_PIXELS if flat else _MAX_COORDINATE)).all():  # False for NaN too
+    if not (np.abs(xyz) < (_MAX_PIXELS if flat else MAX_METRES)).all():  # False for NaN too
         raise refuse("'keypoint' contains invalid coordinates")
     score = annotation.get("keypoint_score") if flat else None
     return Clip(

@@ -15,11 +15,15 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+import numpy as np
+
 from kineme.errors import KinemeError
+from kineme.typing import Array
 
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a file or an archive may raise."""
 FETCH = "fetch the file again"
+MAX_METRES = 1e4  # a coordinate that is still plausible
 SKIP = f"{FETCH}, or set `skip_bad` to leave it out"
 
 
@@ -84,6 +88,17 @@ class RawFile:
     def error(self, reason: str, remedy: str = SKIP, line: int = 0) -> KinemeError:
         """What is wrong with the file (or a line of it, counted from 1), and what to do."""
         return KinemeError(f"{self}{f':{line}' if line else ''}: {reason}; {remedy}")
+
+    def check_metres(self, name: str, values: Array) -> None:
+        """Refuses (T, V, C) values that are not finite or farther away than any camera sees.
+
+        Raises:
+            KinemeError: the message names the first such frame.
+        """
+        fits = (np.abs(values) < MAX_METRES).all(axis=(1, 2))  # False for NaN too
+        if not fits.all():
+            frame = int(np.argmin(fits))
+            raise self.error(f"frame {frame} of {name!r} contains invalid coordinates in metres")
 
     @contextmanager
     def checked(self) -> Iterator[None]:

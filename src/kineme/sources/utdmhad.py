@@ -18,7 +18,6 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
-from kineme.sources.metres import check_metres
 from kineme.sources.names import numbered_files
 from kineme.sources.raw import RawFile, one_line
 from kineme.typing import Array
@@ -76,7 +75,7 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
     if values.ndim != 3 or values.shape[:2] != (len(_JOINTS), 3) or values.shape[2] == 0:
         raise file.error(f"'d_skel' has shape {values.shape}; expected ({len(_JOINTS)}, 3, frames)")
     xyz = values.transpose(2, 0, 1)
-    check_metres(file, "d_skel", xyz)
+    file.check_metres("d_skel", xyz)
     return Clip(
         name=_clip_name(file),
         xyz=xyz[:, None, _ORDER].astype(np.float32),

@@ -118,8 +118,6 @@ class _Reader:
                 found = tracked(found, self.fps, MAX_BODIES)
             poses = self.coordinates(_in_layout(strongest(found, MAX_BODIES), self.layout))
             points, confidence = filled(poses, self.layout, self.fps)
-            if not points.any():
-                raise ValueError("has nobody in any frame")
         return Clip(
             name=recording.name,
             xyz=points,

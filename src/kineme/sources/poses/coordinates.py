@@ -134,6 +134,9 @@ def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
     """Poses with gaps → points (T, M, V, C) without NaN, absent bodies zero, and confidence (T, M, V).
 
     If the file has no confidence, it is 1 for every joint that was found.
+
+    Raises:
+        ValueError: nobody is there.
     """
     points = poses.points
     seen: Array = np.isfinite(points[..., 0])
@@ -148,6 +151,8 @@ def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
         if (present[..., None] & ~known).any():
             points = _completed(points, known, present, layout)
         points = np.where(present[..., None, None], points, 0)
+    if not points.any():
+        raise ValueError("has nobody in any frame")
     return points.astype(np.float32), confidence
 
 
