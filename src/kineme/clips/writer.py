@@ -91,9 +91,8 @@ class StoreWriter:
     def _check_free(self) -> None:
         if self.path.exists():
             if not self._overwrite:
-                raise KinemeError(
-                    f"{self.path}: exists already; set `overwrite` to replace it, or choose another name"
-                )
+                remedy = "set `overwrite` to replace it, or choose another name"
+                raise KinemeError(f"{self.path}: exists already; {remedy}")
             if not (self.path / "manifest.json").is_file():
                 raise KinemeError(f"{self.path}: exists and is not a clip store, so it is not overwritten")
 
@@ -127,10 +126,8 @@ class StoreWriter:
     def _check(self, clip: Clip, xyz: Array) -> None:
         joints = self.manifest.layout.num_joints
         if xyz.ndim != 4 or xyz.shape[2:] != (joints, 3) or xyz.shape[1] > self.bodies:
-            raise KinemeError(
-                f"{clip.name}: clip has shape {xyz.shape}; expected (frames, up to {self.bodies} bodies, "
-                f"{joints} joints, 3)"
-            )
+            expected = f"(frames, up to {self.bodies} bodies, {joints} joints, 3)"
+            raise KinemeError(f"{clip.name}: clip has shape {xyz.shape}; expected {expected}")
         if len(xyz) == 0:
             raise KinemeError(f"{clip.name}: clip has no frames")
         if not np.isfinite(xyz).all():
@@ -235,9 +232,8 @@ def _confidence(clip: Clip, xyz: Array) -> Array:
         return np.broadcast_to(present, xyz.shape[:3]).astype(np.float16)
     values = np.asarray(clip.confidence)
     if values.shape != xyz.shape[:3]:
-        raise KinemeError(
-            f"{clip.name}: confidences have shape {values.shape}; expected {xyz.shape[:3]}, like the joints"
-        )
+        expected = f"{xyz.shape[:3]}, like the joints"
+        raise KinemeError(f"{clip.name}: confidences have shape {values.shape}; expected {expected}")
     if not ((values >= 0) & (values <= 1)).all():
         raise KinemeError(f"{clip.name}: confidences must lie between 0 and 1")
     return values.astype(np.float16)

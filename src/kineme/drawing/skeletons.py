@@ -28,20 +28,13 @@ COLOURS = 64  # of a GIF
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn.
+    """What is drawn."""
 
-    Attributes:
-        clip: (T, M, V, C), C = 3; absent bodies are zero, joints that were not seen may be NaN.
-        title: a line above, such as the clip's name.
-        subtitle: more about it, such as its class.
-        first: number of the clip's first frame, where it is part of a recording.
-        bands: (start, end, text), labelled stretches of the recording, end exclusive; drawn as a time bar.
-    """
-
-    clip: Array
-    title: str
-    subtitle: str = ""
-    first: int = 0
+    clip: Array  # (T, M, V, C), C = 3; absent bodies are zero, joints that were not seen may be NaN
+    title: str  # a line above, such as the clip's name
+    subtitle: str = ""  # more about it, such as its class
+    first: int = 0  # number of the clip's first frame, where it is part of a recording
+    # (start, end, text), labelled stretches of the recording, end exclusive; drawn as a time bar
     bands: Sequence[tuple[int, int, str]] = ()
 
 

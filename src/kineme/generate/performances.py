@@ -14,7 +14,7 @@ from kineme.generate.anatomy import FPS
 from kineme.generate.pairs import FAR, NEAR
 from kineme.generate.people import Person, draw_person
 from kineme.generate.performer import Performer
-from kineme.generate.sensor import get_camera, sense, view
+from kineme.generate.sensor import CAMERAS, sense, view
 from kineme.typing import Array
 
 BODIES = 2
@@ -129,7 +129,9 @@ def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -
     if not cameras or len(set(cameras)) != len(cameras):
         raise KinemeError("`cameras`: name at least one, and each only once")
     for camera in cameras:
-        get_camera(camera)
+        if camera not in CAMERAS:
+            known = ", ".join(map(str, CAMERAS))
+            raise KinemeError(f"`cameras`: there is no camera {camera}; there are {known}")
 
 
 def _random(seed: int, *key: int) -> np.random.Generator:
@@ -228,7 +230,7 @@ def _filmed(clip: Clip, camera: int, seed: int, key: Key) -> Clip:
     """A clip of the room as one camera's tracker gives it: (T, BODIES, V, 3) float32, either body first."""
     subject, _, repetition = key
     room, generator = clip.xyz, _random(seed, _SENSOR, *key, camera)
-    tracked = sense(view(room, get_camera(camera)), generator)
+    tracked = sense(view(room, CAMERAS[camera]), generator)
     if room.shape[1] == BODIES:
         if generator.random() < 0.5:
             tracked = tracked[:, ::-1]

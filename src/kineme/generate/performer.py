@@ -29,33 +29,24 @@ def both(**controls: float) -> Controls:
 
 
 class Performer:
-    """One person on stage, and the strokes so far.
-
-    Attributes:
-        person: who.
-        time: the cursor, in seconds: where the next stroke begins.
-        now: control → value after all strokes so far.
-        home: control → value of the pose to return to.
-        habits: random generator of what this person always does alike; set before each action.
-        gap: metres to a partner ahead, 0 without one.
-    """
+    """One person on stage, and the strokes so far."""
 
     def __init__(self, person: Person, execution: np.random.Generator, gap: float = 0.0) -> None:
         """At home and idle; `execution` draws what differs between performances."""
         self.person = person
         self.execution = execution
-        self.habits = execution
-        self.gap = gap
-        self.time = 0.0
+        self.habits = execution  # draws what this person always does alike; set before each action
+        self.gap = gap  # metres to a partner ahead, 0 without one
+        self.time = 0.0  # the cursor, in seconds: where the next stroke begins
         self._moves: list[tuple[float, float, Controls]] = []
         self._swings: list[tuple[float, float, float, Controls]] = []
         self._pulses: list[tuple[float, float, Controls]] = []
         self._hops: list[tuple[float, float, float]] = []
         standing = self._stand()
         self._homes = {"standing": standing, "seated": standing | self._sit()}
-        self.home = standing
+        self.home = standing  # the pose to return to
         self.start = dict(standing)
-        self.now = dict(standing)
+        self.now = dict(standing)  # after all strokes so far
 
     def _stand(self) -> Controls:
         """This person's standing pose, a little different each time."""

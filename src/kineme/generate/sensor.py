@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kineme.errors import KinemeError
 from kineme.generate.anatomy import LAYOUT
 from kineme.typing import Array
 
@@ -39,17 +38,6 @@ _GROUPS = [
     for limb in (("elbow", "wrist", "hand", "hand_tip", "thumb"), ("knee", "ankle", "foot"))
     for first in (2, 1, 0)
 ]
-
-
-def get_camera(number: int) -> Camera:
-    """A camera by its 1-based id.
-
-    Raises:
-        KinemeError: there is no such camera.
-    """
-    if number not in CAMERAS:
-        raise KinemeError(f"`cameras`: there is no camera {number}; there are {', '.join(map(str, CAMERAS))}")
-    return CAMERAS[number]
 
 
 def view(room: Array, camera: Camera) -> Array:

@@ -173,11 +173,9 @@ def _packed_parts(file: RawFile) -> Iterator[_Part]:
 
 def _check_size(rows: NpyRows, frames: int, bodies: int) -> None:
     if frames > _MAX_FRAMES or bodies > _MAX_BODIES or rows.shape[0] > _MAX_CLIPS:
-        raise rows.file.error(
-            f"has {rows.shape[0]:,} clips of {frames:,} frames and {bodies:,} bodies; the "
-            f"limits are {_MAX_CLIPS:,}, {_MAX_FRAMES:,} and {_MAX_BODIES}",
-            FETCH,
-        )
+        limits = f"{_MAX_CLIPS:,}, {_MAX_FRAMES:,} and {_MAX_BODIES}"
+        sizes = f"{rows.shape[0]:,} clips of {frames:,} frames and {bodies:,} bodies"
+        raise rows.file.error(f"has {sizes}; the limits are {limits}", FETCH)
 
 
 def _names_and_labels(file: RawFile, rows: NpyRows) -> tuple[list[str], list[int]]:
@@ -194,11 +192,8 @@ def _names_and_labels(file: RawFile, rows: NpyRows) -> tuple[list[str], list[int
     if not all(valid) or len(names) != len(data[0]):
         raise file.error("contains invalid clip names", FETCH)
     if not len(names) == len(labels) == rows.shape[0]:
-        raise file.error(
-            f"has {len(names):,} names and {len(labels):,} labels, and {rows.file.name} has "
-            f"{rows.shape[0]:,} clips",
-            FETCH,
-        )
+        clips = f"{rows.file.name} has {rows.shape[0]:,} clips"
+        raise file.error(f"has {len(names):,} names and {len(labels):,} labels, and {clips}", FETCH)
     return names, labels
 
 

@@ -41,11 +41,6 @@ class NpyRows:
     """A .npy array, in a file of its own or in an archive, read by rows.
 
     Read the rows in order: in an archive, going back starts from the beginning.
-
-    Attributes:
-        file: where it is.
-        shape: of the array.
-        dtype: of the array: numbers or booleans.
     """
 
     def __init__(self, file: RawFile) -> None:

@@ -45,10 +45,8 @@ def open_nwucla(raw: Path) -> Source:
     files = numbered_files(raw, ".json", _NAME, "a01_s01_e00_v01.json")
     for file, (action, _, _, view) in files:
         if action not in ACTIONS or view not in _TRAINS:
-            raise KinemeError(
-                f"{file}: NW-UCLA has the actions {', '.join(map(str, ACTIONS))} and the views "
-                f"{', '.join(map(str, _TRAINS))}; remove this file"
-            )
+            actions, views = (", ".join(map(str, known)) for known in (ACTIONS, _TRAINS))
+            raise file.error(f"NW-UCLA has the actions {actions} and the views {views}", "remove this file")
     return Source(
         name="nwucla",
         layout=get_layout("kinect20"),
@@ -73,10 +71,8 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
     label = list(ACTIONS).index(action)
     data = _load(file)
     if data.get("label", action) not in (label + 1, action):
-        raise file.error(
-            f"'label' is {shown(data['label'])}, but the name says action {action}, which is label "
-            f"{label + 1}"
-        )
+        says = f"the name says action {action}, which is label {label + 1}"
+        raise file.error(f"'label' is {shown(data['label'])}, but {says}")
     return Clip(
         name=file.stem,
         xyz=_coordinates(file, data.get("skeletons"))[:, None],

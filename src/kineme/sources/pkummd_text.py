@@ -87,11 +87,8 @@ def _explain(file: RawFile, first: int, lines: list[bytes]) -> None:
             raise file.error(f"expected {_NUMBERS} numbers, found {found}", line=number)
         for column, field in enumerate(fields, start=1):
             if not _is_coordinate(field):
-                raise file.error(
-                    f"expected {_NUMBERS} numbers in metres, found "
-                    f"{shown(field.decode('ascii', 'backslashreplace'))} as number {column}",
-                    line=number,
-                )
+                found = f"{shown(field.decode('ascii', 'backslashreplace'))} as number {column}"
+                raise file.error(f"expected {_NUMBERS} numbers in metres, found {found}", line=number)
         if len(line) > _MAX_LINE:
             raise file.error(f"expected {_NUMBERS} numbers, found a line of {len(line):,} bytes", line=number)
 
@@ -121,17 +118,14 @@ def read_split(file: RawFile, video: re.Pattern[str], example: str) -> dict[str,
     """Video → whether it trains."""
     lines = read_lines(file)
     if len(lines) != 4:
-        raise KinemeError(
-            f"{file}: has {len(lines)} lines; expected a title, training videos, a title, validation videos"
-        )
+        expected = "expected a title, training videos, a title, validation videos"
+        raise file.error(f"has {len(lines)} lines", expected)
     trains: dict[str, bool] = {}
     for training, (number, text) in ((True, lines[1]), (False, lines[3])):
         for name in filter(None, map(str.strip, text.split(","))):
             if not video.fullmatch(name):
-                raise KinemeError(
-                    f"{file}:{number}: expected names such as {example}, separated by commas, found "
-                    f"{shown(name)}"
-                )
+                expected = f"names such as {example}, separated by commas"
+                raise KinemeError(f"{file}:{number}: expected {expected}, found {shown(name)}")
             if trains.setdefault(name, training) != training:
                 raise KinemeError(f"{file}:{number}: {name} is also a training video")
     return trains

@@ -110,9 +110,8 @@ def _check(file: RawFile, number: int, annotation: Any) -> str:
     if keypoint.shape[-1] == 2:
         score, size = annotation.get("keypoint_score"), annotation.get("img_shape")
         if score is not None and (not _is_array(score, 3) or score.shape != keypoint.shape[:3]):
-            raise refuse(
-                f"'keypoint_score' is {_described(score)}; expected {keypoint.shape[:3]}, like 'keypoint'"
-            )
+            expected = f"{keypoint.shape[:3]}, like 'keypoint'"
+            raise refuse(f"'keypoint_score' is {_described(score)}; expected {expected}")
         if not isinstance(size, tuple | list) or len(size) < 2 or not all(map(_is_length, size[:2])):
             raise refuse("'img_shape' is not the height and width of an image")
     return name

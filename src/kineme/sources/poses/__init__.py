@@ -220,9 +220,8 @@ def _layout_of(poses: Poses) -> Layout:
     named = "named " if poses.joints else ""
     fitting = ", ".join(layout.name for layout in LAYOUTS.values() if layout.num_joints == joints)
     hint = f" (of this size: {fitting})" if fitting else ""
-    raise ValueError(
-        f"has {joints} {named}joints of unknown layout; name it or a layout file with `layout`{hint}"
-    )
+    remedy = f"name it or a layout file with `layout`{hint}"
+    raise ValueError(f"has {joints} {named}joints of unknown layout; {remedy}")
 
 
 def _in_layout(poses: Poses, layout: Layout) -> Poses:

@@ -81,10 +81,8 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
         ValueError: another shape, not numbers, too many, or infinite ones.
     """
     if values.dtype.kind not in "fiu" or values.ndim not in (3, 4):
-        raise ValueError(
-            f"is {values.dtype.name} of shape {values.shape}; expected numbers, (frames, joints, 2 or 3) or "
-            "(frames, people, joints, 2 or 3)"
-        )
+        expected = "numbers, (frames, joints, 2 or 3) or (frames, people, joints, 2 or 3)"
+        raise ValueError(f"is {values.dtype.name} of shape {values.shape}; expected {expected}")
     values = values if values.ndim == 4 else values[:, None]
     check_size(*values.shape)
     points, last = split_columns(values, scores)
@@ -92,9 +90,8 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
         if confidence.dtype.kind not in "fiub":
             raise ValueError(f"'confidence' is {confidence.dtype.name}; expected numbers")
         if confidence.size != points[..., 0].size or confidence.shape[0] != len(points):
-            raise ValueError(
-                f"'confidence' has shape {confidence.shape}; expected a number per joint, {points.shape[:-1]}"
-            )
+            expected = f"expected a number per joint, {points.shape[:-1]}"
+            raise ValueError(f"'confidence' has shape {confidence.shape}; {expected}")
         last = _as_confidence(confidence.reshape(points.shape[:-1]))
         points = _without_unseen(points, last)
     return Poses(points, last)

@@ -60,10 +60,8 @@ def json_poses(data: bytes, scores: bool) -> Poses | Detections:
                 confidence = _numbers(confidence, "confidence")
             return array_poses(_numbers(content[key], key), confidence, scores)
         if "people" in content:
-            raise ValueError(
-                "is one frame of OpenPose; its files are named NAME_000000000012_keypoints.json, with the "
-                "number of the frame"
-            )
+            names = "NAME_000000000012_keypoints.json, with the number of the frame"
+            raise ValueError(f"is one frame of OpenPose; its files are named {names}")
         inner = next((content[key] for key in ("frames", *_LANDMARKS) if key in content), None)
         if inner is None:
             raise ValueError(f"is not {_FORMS}: it has no {KEYS[0]!r}, {KEYS[1]!r} or 'landmarks'")
@@ -166,11 +164,9 @@ def _landmarks(frame: Any, index: int) -> Iterable[list[Any]]:
         frame = frame[key]
     if not frame:
         return []
-    if not isinstance(frame, list):
-        raise ValueError(f"frame {index} is not a list of landmarks")
-    if isinstance(frame[0], dict):
+    if isinstance(frame, list) and isinstance(frame[0], dict):
         return [frame]
-    if not all(isinstance(person, list) for person in frame):
+    if not isinstance(frame, list) or not all(isinstance(person, list) for person in frame):
         raise ValueError(f"frame {index} is not a list of landmarks")
     return [person for person in frame if person]
 
