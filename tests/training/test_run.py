@@ -10,6 +10,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -424,8 +425,13 @@ def test_loggers_are_lightning_s_own(tmp_path: Path, settings: Settings) -> None
     assert [float(row["loss"]) for row in logged] == pytest.approx(
         [float(row["loss"]) for row in history(tmp_path / "run")]
     )
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="TensorBoard is installed")
+def test_a_logger_that_is_not_installed_is_named(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(KinemeError, match=r"train\.loggers: .*tensorboard"):
-        train(settings(train_loggers=["tensorboard"]), tmp_path / "other")
+        train(settings(train_loggers=["tensorboard"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_callbacks_are_lightning_s(tmp_path: Path, settings: Settings) -> None:
