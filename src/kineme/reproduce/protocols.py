@@ -62,62 +62,49 @@ def _agree(kept: Any, now: Any) -> bool:
     return bool(kept == now)
 
 
-def _linear(task: Task, **options: Any) -> Found:
-    result, predictions = recognition.linear(task, **options)
-    return result, {".npz": predictions}
+def _predicting(protocol: Callable[..., tuple[Result, Kept]]) -> Callable[..., Found]:
+    """A protocol that gives predictions, which lie beside its result."""
+
+    def measured(task: Task, **options: Any) -> Found:
+        result, predictions = protocol(task, **options)
+        return result, {".npz": predictions}
+
+    return measured
 
 
-def _linear_settings(evaluate: EvaluateConfig, result: Result, lr: float | None = None) -> Any:
+def _linear(evaluate: EvaluateConfig, result: Result, lr: float | None = None) -> Any:
     return asdict(probe_settings(evaluate.linear, lr, RUN))
 
 
-def _knn(task: Task, **options: Any) -> Found:
-    result, predictions = recognition.knn(task, **options)
-    return result, {".npz": predictions}
+def _transfer(evaluate: EvaluateConfig, result: Result) -> Any:
+    return {"linear": _linear(evaluate, result), "knn": {"k": 1}}
 
 
-def _knn_settings(evaluate: EvaluateConfig, result: Result) -> Any:
-    return {"k": 1}
+def _tuned(task: Task, *, baselines: bool, **options: Any) -> tuple[Result, Kept]:
+    return finetune.finetune(task, from_scratch=baselines, **options)
 
 
-def _transfer(task: Task, **options: Any) -> Found:
-    result, predictions = recognition.transfer(task, **options)
-    return result, {".npz": predictions}
-
-
-def _transfer_settings(evaluate: EvaluateConfig, result: Result) -> Any:
-    return {"linear": _linear_settings(evaluate, result), "knn": _knn_settings(evaluate, result)}
-
-
-def _finetune(task: Task, *, baselines: bool, **options: Any) -> Found:
-    result, predictions = finetune.finetune(task, from_scratch=baselines, **options)
-    return result, {".npz": predictions}
-
-
-def _finetune_settings(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
-    return _on_labels(evaluate, result.train_clips, overrides)
-
-
-def _semi(task: Task, *, baselines: bool, **options: Any) -> Found:
-    return finetune.semi(task, from_scratch=baselines, **options), {}
-
-
-def _semi_settings(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
-    clips = {share: kept["clips"] for share, kept in result.settings["training"].items()}
-    if set(clips) != set(map(finetune.percent, finetune.FRACTIONS)):
-        return None
-    now = {
-        share: {"clips": count, **_on_labels(evaluate, count, overrides)} for share, count in clips.items()
-    }
-    return {"seeds": finetune.SEEDS, "training": now}
-
-
-def _on_labels(evaluate: EvaluateConfig, clips: int, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    settings = finetune.settings_for(evaluate.finetune, clips, RUN, **overrides)
+def _finetune(evaluate: EvaluateConfig, result: Result, clips: int | None = None, **overrides: Any) -> Any:
+    settings = finetune.settings_for(evaluate.finetune, clips or result.train_clips, RUN, **overrides)
     return finetune.described(settings)
 
 
-def _detect(task: Task, **options: Any) -> Found:
+def _tuned_on_few(task: Task, *, baselines: bool, **options: Any) -> Found:
+    return finetune.semi(task, from_scratch=baselines, **options), {}
+
+
+def _semi(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
+    clips = {share: kept["clips"] for share, kept in result.settings["training"].items()}
+    if set(clips) != set(map(finetune.percent, finetune.FRACTIONS)):
+        return None
+    training = {
+        share: {"clips": count, **_finetune(evaluate, result, count, **overrides)}
+        for share, count in clips.items()
+    }
+    return {"seeds": finetune.SEEDS, "training": training}
+
+
+def _detected(task: Task, **options: Any) -> Found:
     windows = windows_for(task.model.encoder, KIND, WINDOW)
     result, found, detector = detection.detect(
         task, windows, context=Context(NEIGHBOURS), rule=RULE, **options
@@ -125,25 +112,22 @@ def _detect(task: Task, **options: Any) -> Found:
     return result, {".npz": found, ".safetensors": detector}
 
 
-def _detect_settings(evaluate: EvaluateConfig, result: Result) -> Any:
-    return {
-        "windows": {"kind": KIND, "frames": WINDOW, "step": WINDOW // STEPS[KIND]},
-        "context": asdict(Context(NEIGHBOURS)),
-        "segments": RULE,
-        "classifier": asdict(ClassifierSettings()),
-        "finetuned": None,
-    }
-
-
+DETECTION = {
+    "windows": {"kind": KIND, "frames": WINDOW, "step": WINDOW // STEPS[KIND]},
+    "context": asdict(Context(NEIGHBOURS)),
+    "segments": RULE,
+    "classifier": asdict(ClassifierSettings()),
+    "finetuned": None,
+}
 PROTOCOLS = {
-    "linear": Protocol(_linear, _linear_settings, ("last", "best", "logistic")),
-    "knn": Protocol(_knn, _knn_settings, ("knn",)),
-    "finetune": Protocol(_finetune, _finetune_settings, ("last", "best")),
-    "semi": Protocol(_semi, _semi_settings),
-    "transfer": Protocol(_transfer, _transfer_settings, ("last", "best", "logistic", "knn")),
+    "linear": Protocol(_predicting(recognition.linear), _linear, ("last", "best", "logistic")),
+    "knn": Protocol(_predicting(recognition.knn), lambda evaluate, result: {"k": 1}, ("knn",)),
+    "finetune": Protocol(_predicting(_tuned), _finetune, ("last", "best")),
+    "semi": Protocol(_tuned_on_few, _semi),
+    "transfer": Protocol(_predicting(recognition.transfer), _transfer, ("last", "best", "logistic", "knn")),
     "detect": Protocol(
-        _detect,
-        _detect_settings,
+        _detected,
+        lambda evaluate, result: DETECTION,
         (HEADLINE, HEADLINE.replace("mAP_a", "mAP_v"), ACCURACY),
         rows_of=detection.recorded,
     ),
