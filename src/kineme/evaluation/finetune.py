@@ -150,12 +150,8 @@ def semi(
         task: what is trained and measured on which clips.
         fractions: shares of the training labels, each above 0 and at most 1.
         seeds: how many draws; every other random thing is drawn anew with them.
-        epochs: passes over the clips, instead of the recipe's; its milestones move along.
-        lr: learning rate, instead of the recipe's.
-        batch_size: clips per step, instead of the recipe's.
-        from_scratch: train a freshly initialised encoder alike, as the supervised baseline.
+        epochs, lr, batch_size, from_scratch, progress: as of `finetune`.
         seed: the first of the seeds, which follow one another.
-        progress: called with the clips trained on and the clips in all, over all epochs and draws.
 
     Raises:
         KinemeError: no rate is set, a setting has no meaning, or the training diverges.
