@@ -86,30 +86,28 @@ def check_alike(streams: Sequence[Stream]) -> None:
     if len(streams) < 2:
         raise KinemeError("name at least two runs to fuse, each trained on another stream")
     first = streams[0]
+    run, own = first.task.run, first.result
     known: dict[str, Stream] = {}
     for each in streams:
-        run, its, own = each.task.run, each.result, first.result
-        if (other := known.setdefault(each.name, each)) is not each:
+        other, its = each.task.run, each.result
+        if (same := known.setdefault(each.name, each)) is not each:
             raise KinemeError(
-                f"{run} and {other.task.run} were both trained on the {each.name} stream; fuse runs on "
+                f"{other} and {same.task.run} were both trained on the {each.name} stream; fuse runs on "
                 "different streams"
             )
-        for what, same, one, another in (
-            ("trained by", own.method == its.method, own.method, its.method),
-            (
-                "measured on the store",
-                own.fingerprint == its.fingerprint,
-                *(x.task.store.path for x in (first, each)),
-            ),
-            ("measured on the split", own.split == its.split, own.split, its.split),
+        stores = first.task.store.path, each.task.store.path
+        for what, alike, (one, another) in (
+            ("trained by", own.method == its.method, (own.method, its.method)),
+            ("measured on the store", own.fingerprint == its.fingerprint, stores),
+            ("measured on the split", own.split == its.split, (own.split, its.split)),
         ):
-            if not same:
+            if not alike:
                 raise KinemeError(
-                    f"{first.task.run} was {what} {one}, {run} {what} {another}; fuse runs of one method, "
-                    "measured on the same clips"
+                    f"{run} was {what} {one}, {other} {what} {another}; fuse runs of one method, measured on "
+                    "the same clips"
                 )
         if sorted(first.predictions.names) != sorted(each.predictions.names):
-            raise KinemeError(f"{run} was measured on other test clips than {first.task.run}")
+            raise KinemeError(f"{other} was measured on other test clips than {run}")
 
 
 def fuse(

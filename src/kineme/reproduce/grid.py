@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from yaml.constructor import SafeConstructor
 
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
@@ -103,7 +102,7 @@ class Cell:
 
     @property
     def linear(self) -> Measurement | None:
-        """The linear evaluation on the clips of the pre-training, which streams are fused by."""
+        """The linear evaluation, whose scores are fused."""
         return next((each for each in self.measurements if each.protocol == "linear"), None)
 
 
@@ -186,7 +185,7 @@ class _Reader:
             stores=self.commands,
             cells=tuple(cells.values()),
             epochs=int(self.number(given["epochs"], "epochs", whole=True)) if "epochs" in given else None,
-            minutes=float(self.number(given["minutes"], "minutes")) if "minutes" in given else None,
+            minutes=self.number(given["minutes"], "minutes") if "minutes" in given else None,
             baselines=self.truth(given["baselines"], "baselines") if "baselines" in given else False,
         )
 
@@ -202,7 +201,7 @@ class _Reader:
         words = [self.known(node, STREAMS, "stream") for node in lists.get("streams", [])] or ["joint"]
         measurements = tuple(self.measurement(node) for node in lists["protocols"])
         if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
-            raise self.error(given["protocols"], "a protocol is there twice, and has one result file")
+            raise self.error(given["protocols"], "a protocol is there twice on the same clips")
         split = self.text(given["split"], "split") if "split" in given else None
         return [
             Cell(recipe, store, self.commands[store], split, stream, measurements)
@@ -281,18 +280,19 @@ class _Reader:
             raise self.error(node, f"{what} must be text")
         return str(node.value)
 
-    def number(self, node: yaml.Node, what: str, whole: bool = False) -> int | float:
-        value = SafeConstructor().construct_object(node) if isinstance(node, yaml.ScalarNode) else None
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value <= 0:
-            kind = "a whole number" if whole else "a number"
-            raise self.error(node, f"{what} must be {kind} over 0")
+    def number(self, node: yaml.Node, what: str, whole: bool = False) -> float:
+        try:
+            value = (int if whole else float)(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        except ValueError:
+            value = 0
+        if not 0 < value < float("inf"):
+            raise self.error(node, f"{what} must be a {'whole ' if whole else ''}number above 0")
         return value
 
     def truth(self, node: yaml.Node, what: str) -> bool:
-        value = SafeConstructor().construct_object(node) if isinstance(node, yaml.ScalarNode) else None
-        if not isinstance(value, bool):
+        if node.value not in ("true", "false"):
             raise self.error(node, f"{what} must be true or false")
-        return value
+        return bool(node.value == "true")
 
     def error(self, node: yaml.Node, reason: str) -> KinemeError:
         return KinemeError(f"{self.path}, line {node.start_mark.line + 1}: {reason}")
