@@ -19,13 +19,7 @@ import kineme
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.metrics import Figures, measure
-from kineme.metrics.accuracy import (
-    bootstrap_interval,
-    confusion_matrix,
-    is_in_top,
-    per_class_accuracy,
-    top_k,
-)
+from kineme.metrics.accuracy import bootstrap_interval, confusion_matrix, is_in_top, top_k
 from kineme.typing import Array
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error)
@@ -223,13 +217,12 @@ def details(labels: Array, predicted: Array, classes: int, scores: Array | None 
         classes: how many there are.
         scores: (N, classes), where there are any.
     """
-    confusion = confusion_matrix(labels, predicted, classes)
-    shares = per_class_accuracy(confusion)
     given = {"labels": labels, "predicted": predicted, "classes": classes}
+    metrics = measure(**given, **({} if scores is None else {"scores": scores}))
     return {
-        "per_class_accuracy": [None if np.isnan(share) else share for share in shares.tolist()],
-        "confusion_matrix": confusion.tolist(),
-        "metrics": measure(**given, **({} if scores is None else {"scores": scores})),
+        "per_class_accuracy": metrics["per-class recall"],
+        "confusion_matrix": confusion_matrix(labels, predicted, classes).tolist(),
+        "metrics": metrics,
     }
 
 

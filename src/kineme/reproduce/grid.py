@@ -23,6 +23,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -129,15 +130,12 @@ class Grid:
     def fusions(self) -> list[tuple[Cell, ...]]:
         """The cells of joint, bone and motion, in this order, of each recipe that has all three."""
         found = []
-        for _, kin in groupby(sorted(self.cells, key=_kin), key=_kin):
+        by_kin = attrgetter("kin")
+        for _, kin in groupby(sorted(self.cells, key=by_kin), key=by_kin):
             linear = {cell.stream: cell for cell in kin if cell.linear}
             if set(STREAMS) <= set(linear):
                 found.append(tuple(linear[stream] for stream in STREAMS))
         return sorted(found, key=lambda cells: max(map(self.cells.index, cells)))
-
-
-def _kin(cell: Cell) -> str:
-    return cell.kin
 
 
 def load_grid(path: Path) -> Grid:

@@ -17,7 +17,7 @@ from kineme.evaluation.detection import protocol as detection
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context
 from kineme.evaluation.detection.frames import STEPS, windows_for
 from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
-from kineme.evaluation.linear import probe_settings
+from kineme.evaluation.linear import with_rate
 from kineme.evaluation.options import KIND, NEIGHBOURS, RULE, WINDOW
 from kineme.evaluation.results import Kept, Result
 from kineme.evaluation.task import Part, Task, labelled
@@ -73,7 +73,7 @@ def _predicting(protocol: Callable[..., tuple[Result, Kept]]) -> Callable[..., F
 
 
 def _linear(evaluate: EvaluateConfig, result: Result, lr: float | None = None) -> Any:
-    return asdict(probe_settings(evaluate.linear, lr, RUN))
+    return asdict(with_rate(evaluate.linear, "linear", lr, RUN))
 
 
 def _transfer(evaluate: EvaluateConfig, result: Result) -> Any:

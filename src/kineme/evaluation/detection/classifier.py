@@ -1,4 +1,4 @@
-"""The classifier of frames: one linear layer, on the features of a frame and, if asked, of some around it.
+"""The classifier of frames: one linear layer on the features of a frame and of its neighbours, if it has any.
 
 With neighbours it is a dilated convolution in time. Beyond its ends a recording stands still.
 """
@@ -33,10 +33,10 @@ class Context:
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """How the linear layer is trained: AdamW on standardised features, the rate falling along a cosine.
+    """How the linear layer is trained: AdamW on standardised features, with a cosine schedule.
 
-    Epochs are few: a layer that trains on is sure of frames of the training subjects, and wrong on others.
-    But of few recordings there are as many as make up the least number of steps.
+    There are few epochs, because more overfit to the training subjects; for few recordings there are as many
+    as make up the least number of steps.
     """
 
     epochs: int = 10
