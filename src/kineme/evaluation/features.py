@@ -1,4 +1,4 @@
-"""Clip features of frozen encoders, computed once and kept.
+"""Clip features of frozen encoders, computed once and cached.
 
 A frozen encoder under a deterministic crop gives the same features every time, so they are stored as arrays
 under the run directory and every protocol reads them from there.
@@ -49,7 +49,7 @@ def extract(
         device: where the encoder runs; by default an accelerator if there is one.
         precision: of the encoder's arithmetic, `float32` or `bfloat16`.
         allow_preprocessing: accept a store that was prepared by another preprocessing than the model's.
-        cache: directory in which features are kept, under a name made from all they depend on; None: nowhere.
+        cache: directory of the cache; file names depend on everything that features depend on. None: no cache.
         progress: called with the clips done and the clips in all.
 
     Returns:

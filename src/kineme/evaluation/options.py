@@ -28,7 +28,7 @@ class TaskOptions:
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
-        joint_map: YAML file that names a joint's sources where names do not tell (`head: helmet`).
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
     """
 
     store: Path | None = None

@@ -236,7 +236,7 @@ def result_path(run: Path, protocol: str, *qualifiers: str, seed: int = 0) -> Pa
 
 
 class Kept(Protocol):
-    """What can be kept beside a result."""
+    """What can be written beside a result."""
 
     def save(self, path: Path) -> None:
         """Writes it into a file."""
@@ -245,8 +245,8 @@ class Kept(Protocol):
 def save(result: Result, path: Path, *, beside: Mapping[str, Kept] | None = None) -> None:
     """Writes a result, see `Task.result_path`.
 
-    What is kept beside it, by suffix and under the same name, is written first: where there is a result, all
-    of it is there.
+    What lies beside it, by suffix and under the same name, is written first: where there is a result, it is
+    complete.
     """
     for suffix, kept in (beside or {}).items():
         kept.save(path.with_suffix(suffix))

@@ -24,7 +24,7 @@ from kineme.evaluation.task import Part, Task, labelled
 from kineme.typing import Array
 
 Found = tuple[Result, Mapping[str, Kept]]  # and by suffix what lies beside the result
-RUN = Path()  # in messages that nobody sees
+RUN = Path()  # for messages that are not shown
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Protocol:
 
     def settled(self, result: Result, evaluate: EvaluateConfig, overrides: Mapping[str, Any]) -> bool:
         """Whether a result has the settings that it would have now."""
-        with suppress(KinemeError):  # they lack something, so nothing can have them
+        with suppress(KinemeError):  # a rate is missing, so no result has these settings
             now = json.loads(json.dumps(self.settings(evaluate, result, **overrides)))
             return _agree(result.settings, now)
         return False
 
 
 def _agree(kept: Any, now: Any) -> bool:
-    """The device decides the precision; a setting that a result does not have is younger than it."""
+    """The precision follows from the device; settings that a result lacks were added after it."""
     if isinstance(kept, Mapping) and isinstance(now, Mapping):
         return all(
             key == "precision" or (key in now and _agree(value, now[key])) for key, value in kept.items()

@@ -25,7 +25,7 @@ class TableRow:
     Attributes:
         recipe, store, split, stream: the cell; `store` by its name in the grid.
         protocol, score: what was measured.
-        published, source: the published figure of this very cell, in per cent, and where it stands.
+        published, source: the published figure of this very cell, in per cent, and its source.
         obtained, low, high, deviation: the figure, its 95 % bootstrap interval, its standard deviation over
             seeds where it is a mean over them.
         difference: obtained - published.

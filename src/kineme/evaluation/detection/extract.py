@@ -1,4 +1,4 @@
-"""Features of all frames of a store's recordings, computed once and kept in a file."""
+"""Features of all frames of a store's recordings, computed once and cached."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def store_features(
         store: where the recordings are.
         rows: (R,) which of them.
         windows: how they are cut.
-        folder: where features are kept, under a name made from all they depend on.
+        folder: of the cache; file names depend on everything that features depend on.
         device: where the encoder runs.
         progress: called with the frames done and the frames in all.
 
