@@ -95,5 +95,5 @@ def test_options_of_a_raw_format_reach_it(theirs: str, tmp_path: Path) -> None:
     )
     still = prepared.store.clip(0)
     np.testing.assert_allclose(still, np.broadcast_to(still[:1], still.shape), atol=1e-6)
-    with pytest.raises(kineme.KinemeError, match=r"speed: source .* has no such option; it takes pace"):
+    with pytest.raises(kineme.KinemeError, match=r"source .* has no option `speed`; it takes `pace`"):
         kineme.prepare(f"{theirs}.open_walks", raw, tmp_path / "other", speed=2)

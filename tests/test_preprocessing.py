@@ -200,12 +200,12 @@ def test_defaults_that_are_spelt_out_make_the_same_preprocessing() -> None:
         ("agcn(facing=True)", "'agcn' has no parameter 'facing'; it has none"),
         ("plain(facing=1)", "facing is one of False, True, not 1"),
         ("plain(centre=hips)", "centre is one of frame, clip, not 'hips'"),
-        ("plain(True)", "is no preprocessing"),
-        ("plain(facing=__import__('os'))", "is no preprocessing"),
-        ("plain(**{'facing': True})", "is no preprocessing"),
-        ("plain(facing=True", "is no preprocessing"),
-        ("", "is no preprocessing"),
-        ("(" * 500, "is no preprocessing"),
+        ("plain(True)", "is not a preprocessing"),
+        ("plain(facing=__import__('os'))", "is not a preprocessing"),
+        ("plain(**{'facing': True})", "is not a preprocessing"),
+        ("plain(facing=True", "is not a preprocessing"),
+        ("", "is not a preprocessing"),
+        ("(" * 500, "is not a preprocessing"),
     ],
 )
 def test_mistyped_preprocessings_are_refused_with_a_suggestion(text: str, reason: str) -> None:
@@ -278,7 +278,7 @@ def test_a_preprocessing_that_is_not_installed_keeps_its_name_and_refuses_to_run
     assert isinstance(stored, Unavailable)
     assert stored.id == "theirs.Upright(degrees=3)"
     assert stored.to_dict() == {"name": "theirs.Upright", "parameters": {"degrees": 3}}
-    with pytest.raises(KinemeError, match=r"theirs\.Upright\(degrees=3\) is not installed here"):
+    with pytest.raises(KinemeError, match=r"theirs\.Upright\(degrees=3\) is not installed"):
         stored(moving(), NTU)
 
 

@@ -1,7 +1,7 @@
 """The user-facing exception.
 
-Whatever a user can cause (a missing file, a malformed line, a mistyped setting) raises `KinemeError`.
-Commands print its one line and exit with status 2. Bugs of our own are assertions and show a traceback.
+What a user can cause (a missing file, a malformed line, a mistyped setting) raises `KinemeError`. Commands
+print its one line and exit with status 2. Bugs of our own are assertions and show a traceback.
 """
 
 

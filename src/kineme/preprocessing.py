@@ -1,4 +1,4 @@
-"""Preprocessings: what is done to a raw clip once, before it goes into a store.
+"""Preprocessings: what is done to a raw clip before it goes into a store.
 
 The same checkpoint scores 85.3 or 79.9 % depending on this step alone, so every preprocessing has a name and
 parameters, which travel from the store into checkpoints and results. Built in are:
@@ -8,8 +8,8 @@ parameters, which travel from the store into checkpoints and results. Built in a
 - `agcn`: the two most energetic bodies, gaps at the end filled, aligned by frame 0 (SCD-Net, USDRL, after
   2s-AGCN).
 
-A preprocessing takes (T, M, V, C) float32 with as many bodies as the file had and gives (T', at most two
-bodies, V, C). Absent bodies are zero before and after. y points up before.
+A preprocessing maps (T, M, V, C) float32, y up, with all bodies of a recording to (T', M', V, C), M' at
+most two. Absent bodies are zero before and after.
 """
 
 from __future__ import annotations
@@ -28,21 +28,29 @@ from kineme.layouts import Layout
 from kineme.registry import Registry
 from kineme.typing import Array
 
-MAX_BODIES = 2  # that a preprocessing gives
-_MEAN_BONE = 0.2  # metres: the bones of an adult seen by a Kinect, on average
+MAX_BODIES = 2  # in preprocessed clips
+_MEAN_BONE = 0.2  # metres: mean bone length of an adult in a Kinect's skeleton
 
 
 @dataclass(frozen=True)
 class Preprocessing(ABC):
-    """A preprocessing; its parameters are the fields of the dataclass that it is.
+    """A preprocessing: a frozen dataclass whose fields are its parameters.
 
-    Two stores of equal preprocessings hold comparable clips. Another one is a frozen dataclass that derives
-    from this class and is registered with `PREPROCESSINGS.register`, or named by its dotted path.
+    Stores of equal preprocessings hold comparable clips. A new one is registered with
+    `PREPROCESSINGS.register` or named by its dotted path.
 
     Attributes:
-        up: unit vector of the axis that points up in the clips that it gives.
-        keeps_frames: every frame stays in its place, so that labelled intervals still hold.
-        keeps_zeros: a joint that the recording left at zero is zero in the clip.
+        up: unit vector that points up in preprocessed clips.
+        keeps_frames: every frame keeps its index, so labelled intervals remain valid.
+        keeps_zeros: missing joints, zero in the recording, stay zero.
+
+    >>> @dataclass(frozen=True)
+    ... class Scaled(Preprocessing):
+    ...     factor: float = 1.0
+    ...     def apply(self, xyz, layout):
+    ...         return self.factor * xyz[:, :2]
+    >>> Scaled(0.5).parameters, Scaled(0.5) == Scaled(0.2)
+    ({'factor': 0.5}, False)
     """
 
     up: ClassVar[tuple[float, float, float]] = (0.0, 1.0, 0.0)
@@ -51,42 +59,42 @@ class Preprocessing(ABC):
 
     @abstractmethod
     def apply(self, xyz: Array, layout: Layout) -> Array:
-        """(T, M, V, C) of at least one present body → (T', M', V, C), M' at most two."""
+        """(T, M, V, C) with at least one body → (T', M', V, C), M' at most two."""
 
     def joint_at_zero(self, layout: Layout) -> int | None:
-        """The joint that lies at the origin in every frame (of the first body); None where there is none."""
+        """The joint of the first body that is at the origin in every frame; None if there is none."""
         return None
 
     def units(self, raw: str) -> str:
-        """Units of what it gives, from those of what it takes."""
+        """Units of preprocessed clips, from those of raw clips."""
         return raw
 
     @property
     def name(self) -> str:
-        """The name it is registered by, or its dotted path."""
+        """Its registered name, or its dotted path."""
         return PREPROCESSINGS.name_of(type(self))
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters that are not at their default."""
+        """The parameters that differ from their defaults."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         return {each.name: given[each.name] for each in fields(self) if given[each.name] != each.default}
 
     @property
     def id(self) -> str:
-        """One line that travels into every checkpoint and result, such as `plain(facing=True)`."""
+        """One line, such as `plain(facing=True)`, recorded in every checkpoint and result."""
         inside = ", ".join(f"{key}={value}" for key, value in sorted(self.parameters.items()))
         return f"{self.name}({inside})" if inside else self.name
 
     def to_dict(self) -> dict[str, Any]:
-        """Name and parameters, as they stand in manifests and model files."""
+        """Name and parameters, for manifests and model files."""
         return {"name": self.name, "parameters": self.parameters}
 
     def check_keeps_frames(self) -> None:
-        """Refuses to be used on untrimmed recordings where frames would not stay in their places.
+        """Checks that it is fit for untrimmed recordings.
 
         Raises:
-            KinemeError: this preprocessing moves frames.
+            KinemeError: it moves frames.
         """
         if not self.keeps_frames:
             raise KinemeError(
@@ -98,7 +106,7 @@ class Preprocessing(ABC):
         """(T, M, V, C) → (T', M', V, C) float32, M' at most two.
 
         Raises:
-            KinemeError: no body is present in any frame, or the layout lacks joints that are needed.
+            KinemeError: no body is present in any frame, or the layout lacks required joints.
         """
         if not xyz.any():
             raise KinemeError("no body is present in any frame; leave the clip out")
@@ -107,14 +115,20 @@ class Preprocessing(ABC):
 
 @dataclass(frozen=True)
 class Plain(Preprocessing):
-    """The first two bodies that appear at all, relative to the origin of the first.
+    """The first two bodies, relative to the origin of the first.
 
     Args:
-        centre: take the origin from each "frame" (the body stays in place), or from the first frame of the
-            "clip" (it moves about). A frame without the first body borrows the last origin before it.
+        centre: take the origin from each "frame" (the body stays in place) or from the first frame of the
+            "clip" (it moves about). A frame without the first body uses the last origin before it.
         facing: turn the clip about the vertical axis so that the first body's shoulder line, summed over its
-            frames, lies along x. One angle a clip: a turn within it remains visible.
-        scale: bring the first body's mean bone length, median over its frames, to 0.2 m.
+            frames, lies along x. One angle per clip: turns within it are kept.
+        scale: scale the first body's mean bone length, median over its frames, to 0.2 m.
+
+    >>> from kineme.layouts import Layout
+    >>> stick = Layout.from_names("stick", ["hip", "head"], [None, "hip"])
+    >>> clip = np.array([[[[1, 1, 3], [1, 1.5, 3]]]], dtype=np.float32)  # one frame of one body
+    >>> Plain()(clip, stick).tolist(), Plain(scale=True).id
+    ([[[[0.0, 0.0, 0.0], [0.0, 0.5, 0.0]]]], 'plain(scale=True)')
     """
 
     centre: Literal["frame", "clip"] = "frame"
@@ -126,7 +140,7 @@ class Plain(Preprocessing):
         return layout.origin[0] if self.centre == "frame" and len(layout.origin) == 1 else None
 
     def units(self, raw: str) -> str:
-        """Scaled clips are in mean bones."""
+        """Scaled clips are in mean bone lengths."""
         return f"{1 / _MEAN_BONE:g} mean bones" if self.scale else raw
 
     def apply(self, xyz: Array, layout: Layout) -> Array:
@@ -156,8 +170,14 @@ class Plain(Preprocessing):
 class CrossCLR(Preprocessing):
     """AimCLR's input: 50 frames, each body centred and turned to the front frame by frame.
 
-    After absent frames at the start the same number of frames is missing at the end, as in the authors'
-    arrays; the 1e-4 in the angle leaves the shoulders a little off the axis (25° on one NTU recording).
+    As in the authors' arrays, absent frames at the start cost as many frames at the end, and the 1e-4 in the
+    angle leaves the shoulders a little off the axis (25° on one NTU recording).
+
+    >>> import kineme
+    >>> clip = np.random.default_rng(0).normal(size=(80, 1, 25, 3)).astype(np.float32)
+    >>> xyz = CrossCLR()(clip, kineme.get_layout("ntu25"))
+    >>> xyz.shape, abs(xyz[:, 0, 20]).max().item()  # the centre is at the origin in every frame
+    ((50, 1, 25, 3), 0.0)
     """
 
     keeps_frames: ClassVar[bool] = False
@@ -183,9 +203,16 @@ class CrossCLR(Preprocessing):
 class AGCN(Preprocessing):
     """The input of SCD-Net and USDRL: two bodies, gaps at the end filled, aligned by the first's frame 0.
 
-    The number of frames stays, but a body that appears late is brought to frame 0 and its end filled.
+    A body that appears late is moved to frame 0 and looped to the end.
 
     Deviation: the authors loop every clip to 300 frames; here it keeps its own number.
+
+    >>> import kineme
+    >>> clip = np.random.default_rng(0).normal(size=(80, 1, 25, 3)).astype(np.float32)
+    >>> xyz = AGCN()(clip, kineme.get_layout("ntu25"))
+    >>> shoulders = xyz[0, 0, 8] - xyz[0, 0, 4]
+    >>> abs(shoulders / np.linalg.norm(shoulders)).round(3).tolist()  # along x in frame 0
+    [1.0, 0.0, 0.0]
     """
 
     up: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 1.0)  # the spine is turned along z
@@ -193,7 +220,7 @@ class AGCN(Preprocessing):
     keeps_zeros: ClassVar[bool] = True
 
     def joint_at_zero(self, layout: Layout) -> int | None:
-        """The upper end of the lowest piece of spine, where that is one joint."""
+        """The upper end of the lowest spine segment, if it is one joint."""
         joints = _spine_end(layout) if layout.facing else []
         return joints[0] if len(joints) == 1 else None
 
@@ -212,24 +239,24 @@ class AGCN(Preprocessing):
 
 @dataclass(frozen=True)
 class Unavailable(Preprocessing):
-    """A preprocessing of a store whose package is not installed here: known by name, and never applied."""
+    """A store's preprocessing whose package is not installed: known by name, cannot be applied."""
 
     stored_name: str = ""
     stored_parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """As the store names it."""
+        """As in the store."""
         return self.stored_name
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """As the store has them."""
+        """As in the store."""
         return dict(self.stored_parameters)
 
     def apply(self, xyz: Array, layout: Layout) -> Array:
-        """Cannot be done."""
-        raise KinemeError(f"preprocessing {self.id} is not installed here; install the package that has it")
+        """Raises KinemeError."""
+        raise KinemeError(f"preprocessing {self.id} is not installed; install the package that provides it")
 
 
 PREPROCESSINGS: Registry[type[Preprocessing]] = Registry(
@@ -246,11 +273,11 @@ PREPROCESSINGS: Registry[type[Preprocessing]] = Registry(
 def get_preprocessing(name: str, **parameters: Any) -> Preprocessing:
     """A preprocessing by name.
 
+    Raises:
+        KinemeError: unknown name, parameter or value.
+
     >>> get_preprocessing("plain", facing=True).id
     'plain(facing=True)'
-
-    Raises:
-        KinemeError: there is no such preprocessing, or it has no such parameter or value.
     """
     kind = PREPROCESSINGS[name]
     hints = get_type_hints(kind)
@@ -262,7 +289,7 @@ def get_preprocessing(name: str, **parameters: Any) -> Preprocessing:
             )
             raise KinemeError(f"preprocessing {name!r} has no parameter {key!r}{hint}")
         if hints[key] is not bool and not get_args(hints[key]):
-            continue  # not a choice: what it means is for the class to say
+            continue  # not a choice: the class checks it
         allowed = (False, True) if hints[key] is bool else get_args(hints[key])
         if not any(type(value) is type(choice) and value == choice for choice in allowed):
             raise KinemeError(
@@ -272,18 +299,18 @@ def get_preprocessing(name: str, **parameters: Any) -> Preprocessing:
 
 
 def parse_preprocessing(text: str) -> Preprocessing:
-    """A preprocessing from one line; the inverse of `Preprocessing.id`.
+    """A preprocessing from one line, the inverse of `Preprocessing.id`.
 
-    Only literals and bare words are read; nothing is evaluated.
+    Reads only literals and bare words, evaluates nothing.
+
+    Raises:
+        KinemeError: the line is malformed, or as `get_preprocessing`.
 
     >>> parse_preprocessing("plain(centre=clip)")
     Plain(centre='clip', facing=False, scale=False)
-
-    Raises:
-        KinemeError: the line is no preprocessing, or as `get_preprocessing`.
     """
     malformed = KinemeError(
-        f"{text!r} is no preprocessing; write a name and parameters, such as plain(facing=True)"
+        f"{text!r} is not a preprocessing; write a name and parameters, such as plain(facing=True)"
     )
     try:
         call = ast.parse(text.strip(), mode="eval").body
@@ -303,7 +330,7 @@ def parse_preprocessing(text: str) -> Preprocessing:
 
 
 def stored_preprocessing(data: Mapping[str, Any]) -> Preprocessing:
-    """The inverse of `Preprocessing.to_dict`; `Unavailable` where its package is not installed."""
+    """The inverse of `Preprocessing.to_dict`; `Unavailable` if its package is not installed."""
     name, parameters = str(data["name"]), dict(data.get("parameters", {}))
     try:
         return get_preprocessing(name, **parameters)
@@ -312,7 +339,7 @@ def stored_preprocessing(data: Mapping[str, Any]) -> Preprocessing:
 
 
 def first_bodies(xyz: Array) -> Array:
-    """The bodies of (T, M, V, C) that `plain` keeps; slots that are empty throughout do not count."""
+    """The first two bodies of (T, M, V, C) that are present in any frame."""
     return np.flatnonzero(xyz.any(axis=(0, 2, 3)))[:MAX_BODIES]
 
 
@@ -323,9 +350,9 @@ def _energy(body: Array) -> float:
 
 
 def _filled(body: Array) -> Array:
-    """(T, V, C), from its first present frame on, trailing absent frames filled by looping the others.
+    """(T, V, C) from its first present frame on, trailing absent frames filled by looping the others.
 
-    Gaps inside are closed where the body starts late, and stay where it does not, as in 2s-AGCN.
+    Gaps inside are closed if the body starts late, and kept if it does not, as in 2s-AGCN.
     """
     present = np.flatnonzero(body.any(axis=(1, 2)))
     if len(present) == 0:
@@ -335,9 +362,9 @@ def _filled(body: Array) -> Array:
 
 
 def _spine_end(layout: Layout) -> list[int]:
-    """Joints whose mean is the upper end of the lowest piece of spine (NTU's joint 2).
+    """Joints whose mean is the upper end of the lowest spine segment (NTU's spine_mid).
 
-    It is the first joint on the way from the origin to where the shoulders meet. Where the origin is no
+    It is the first joint on the path from the origin to where the shoulders meet. If the origin is not a
     single joint (COCO: between the hips), or they meet in it, the spine ends between the shoulders.
     """
     left, right = _facing(layout, "agcn")
@@ -363,7 +390,7 @@ def _upwards(layout: Layout, joint: int) -> list[int]:
 def _facing(layout: Layout, preprocessing: str) -> tuple[int, int]:
     if layout.facing is None:
         raise KinemeError(
-            f"preprocessing {preprocessing} turns bodies by their shoulders, and layout {layout.name!r} "
+            f"preprocessing {preprocessing} turns bodies by their shoulders, but layout {layout.name!r} "
             "names none; add 'facing' joints to the layout, or use plain"
         )
     return layout.facing
@@ -391,9 +418,9 @@ def _turn(xyz: Array, cos: Array, sin: Array) -> Array:
 
 
 def _rotation(vector: Array, target: Array) -> Array:
-    """(3, 3) rotation that brings a vector to the direction of a unit vector, about their cross product.
+    """(3, 3) rotation of a vector into the direction of a unit vector, about their cross product.
 
-    The identity where there is no axis: the vector is zero, or lies along the target already (or against it).
+    The identity if the axis is undefined: the vector is zero, parallel or antiparallel.
     """
     vector = vector.astype(np.float64)
     axis = np.cross(vector, target)

@@ -63,7 +63,7 @@ def test_a_batch_as_large_as_the_queue_replaces_all() -> None:
 def test_a_batch_that_does_not_divide_the_queue_is_refused(count: int) -> None:
     queue = KeyQueue(6, 2)
     before = queue.keys.clone()
-    with pytest.raises(KinemeError, match=f"queue of 6 .* batch of {count} clips; choose method.queue"):
+    with pytest.raises(KinemeError, match=f"queue of 6 .* batch of {count} clips; change method.queue"):
         queue.enqueue(keys(*range(count)))
     assert torch.equal(queue.keys, before)
 

@@ -304,7 +304,7 @@ def test_a_folder_with_another_program_s_settings_is_never_overwritten(
 ) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "config.yaml").write_text("title: years of work")
-    with pytest.raises(KinemeError, match="site: is no run directory; choose another place"):
+    with pytest.raises(KinemeError, match="site: is not a run directory; choose another place"):
         train(settings(), tmp_path / "site", overwrite=overwrite)
     assert (tmp_path / "site" / "config.yaml").read_text() == "title: years of work"
 
@@ -364,6 +364,44 @@ def test_accumulated_batches_make_one_step(tmp_path: Path, settings: Settings) -
     assert state["method.queue.next_row"] == 2 * 6 * 4 % 16  # the keys of every batch
 
 
+def test_all_batches_of_a_step_have_its_progress_and_its_rate(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 6 batches of 4, two make a step."""
+    called: list[tuple[str, float]] = []
+
+    def noting(name: str) -> Callable[..., Any]:
+        original = getattr(AimCLR, name)
+
+        def noted(self: AimCLR, *arguments: Any) -> Any:
+            called.append((name, round(6 * arguments[-1], 6)))
+            return original(self, *arguments)
+
+        return noted
+
+    for name in ("before_step", "loss", "after_step"):
+        monkeypatch.setattr(AimCLR, name, noting(name))
+    few = {"train_accumulate": 2, "train_batch_size": 4, "train_knn_every": 0}
+    train(settings(**few, train_epochs=1, train_warmup=1.0), tmp_path / "run")
+    assert called == [
+        (name, step)
+        for step in (0.0, 2.0, 4.0)
+        for name in ("before_step", "loss", "loss", "after_step", "after_step")
+    ]
+    assert float(history(tmp_path / "run")[0]["lr"]) == pytest.approx(0.05 * 5 / 6)  # of the fifth batch
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_every_optimiser_clips_in_mixed_precision(tmp_path: Path, settings: Settings, optimizer: str) -> None:
+    train(
+        settings(
+            train_optimizer=optimizer, train_precision="bfloat16", train_clip_gradients=1.0, train_epochs=1
+        ),
+        tmp_path / "run",
+    )
+    assert len(history(tmp_path / "run")) == 1
+
+
 def test_gradients_are_clipped_to_a_norm(tmp_path: Path, settings: Settings) -> None:
     """With SGD without momentum a step is the rate times the clipped gradient, 1e-3 long at most."""
     still = {"train_epochs": 1, "train_momentum": 0.0, "train_weight_decay": 0.0, "train_lr": 1.0}
@@ -416,7 +454,7 @@ def test_an_empty_directory_is_used(tmp_path: Path, settings: Settings) -> None:
         ({"data_split": "xsab"}, "xsab"),
         ({"train_batch_size": 25}, "24 training clips do not fill one batch of 25"),
         ({"method_queue": 12}, "queue of 12 entries is not a multiple of the batch of 8 clips"),
-        ({"data_preprocessing": "agcn"}, "was prepared by plain, and data.preprocessing asks for agcn"),
+        ({"data_preprocessing": "agcn"}, "was prepared by plain, but data.preprocessing is agcn"),
     ],
 )
 def test_settings_that_do_not_fit_the_clips_are_refused(

@@ -73,5 +73,5 @@ def test_a_step_is_one_of_cross_entropy_on_encoder_and_layer(moves: Path) -> Non
 
 
 def test_a_training_that_diverges_says_what_to_do(moves: Path) -> None:
-    with pytest.raises(KinemeError, match=r"not finite; training stopped; set a smaller `lr`"):
+    with pytest.raises(KinemeError, match=r"not finite; training stopped; lower `lr`"):
         fit(module(moves, lr=1e30, epochs=5), [])

@@ -1,7 +1,6 @@
 """SCD-Net's checkpoints: `encoder_q.*`, `encoder_k.*`, and the queues `t_queue`, `s_queue`, `i_queue` (D, K).
 
-Tensors that we merge, such as the three subsets of a graph convolution or the 1×1 convolutions of the
-temporal branches, are listed in braces, as in a shell.
+Tensors that we merge, such as the three subsets of a graph convolution, are listed in braces, as in a shell.
 """
 
 from __future__ import annotations

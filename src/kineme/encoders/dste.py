@@ -12,7 +12,7 @@ from kineme.errors import KinemeError, check_between
 
 
 class DSTE(TokenEncoder):
-    """Dense shift attention beside convolutional attention, over frames and over joints.
+    """Dense shift attention and convolutional attention in parallel, over frames and over joints.
 
     Args:
         shape: of the clips.

@@ -49,7 +49,7 @@ def extract(
         device: where the encoder runs; by default an accelerator if there is one.
         precision: of the encoder's arithmetic, `float32` or `bfloat16`.
         allow_preprocessing: accept a store that was prepared by another preprocessing than the model's.
-        cache: directory of the cache; file names depend on everything that features depend on. None: no cache.
+        cache: where they are cached, under names made from all that they depend on; None: nowhere.
         progress: called with the clips done and the clips in all.
 
     Returns:

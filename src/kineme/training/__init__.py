@@ -1,1 +1,1 @@
-"""The one training loop: any method, on one device or several, interrupted and resumed."""
+"""The training loop: any method, on one device or several, resumable."""

@@ -1,8 +1,9 @@
-"""Callbacks of training: history, checkpoints, online kNN. None of them changes what is learned."""
+"""Training callbacks: history, checkpoints, online kNN. None of them affects training."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from kineme.training.history import HISTORY, write_history
 from kineme.training.module import Pretraining
 
 STATE = "state.ckpt"
-WATCHED = 2000  # clips that the online kNN uses, at most
+WATCHED = 2000  # maximum number of clips in the online kNN
 
 
 class History(L.Callback):
-    """One row per epoch: step, seconds, learning rate, the mean of every loss term, and what others note.
+    """One row per epoch: step, seconds, learning rate, the mean of every loss term, and `noted` values.
 
-    The rows travel in the training state, so that after a resume history.csv holds each epoch once.
+    Means are over the epoch's batches and all processes. The rows are part of the training state, so that
+    after a resume history.csv has each epoch once.
     """
 
     def __init__(self, run: Path) -> None:
@@ -34,16 +36,16 @@ class History(L.Callback):
         self.rows: list[dict[str, float]] = []
         self.noted: dict[str, float] = {}
         self._sums: dict[str, Tensor] = {}
-        self._steps = 0
+        self._counts: Counter[str] = Counter()
         self._before = 0.0
         self._started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Rows so far, for the training state."""
+        """The rows so far."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues after the rows of a training state."""
+        """Continues after saved rows."""
         self.rows = list(state["rows"])
         self._before = self.rows[-1]["seconds"] if self.rows else 0.0
 
@@ -52,27 +54,28 @@ class History(L.Callback):
         self._started = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Empties the sums."""
-        self._sums, self._steps, self.noted = {}, 0, {}
+        """Resets the sums."""
+        self._sums, self._counts, self.noted = {}, Counter(), {}
 
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Adds a step's losses, on the device, without waiting for it."""
+        """Adds a batch's losses, on the device, without waiting for it."""
         for name, value in outputs.items():
-            # Lightning divides the loss by the number of batches whose gradients are added up.
+            # Lightning divides the loss by the number of accumulated batches.
             scale = trainer.accumulate_grad_batches if name == "loss" else 1
-            self._sums[name] = self._sums.get(name, 0) + scale * value.detach()
-        self._steps += 1
+            self._sums[name] = self._sums.get(name, 0) + scale * value.detach().float()
+            self._counts[name] += 1
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Appends the epoch's row and writes history.csv whole."""
+        """Appends the epoch's row and writes history.csv."""
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
         row = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "seconds": round(self._before + time.perf_counter() - self._started, 3),
             "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
-            **{name: float(total) / self._steps for name, total in self._sums.items()},
+            **{name: float(trainer.strategy.reduce(mean)) for name, mean in means.items()},
             **self.noted,
         }
         self.rows.append(row)
@@ -86,7 +89,7 @@ class History(L.Callback):
 
 
 class OnlineKNN(L.Callback):
-    """Accuracy of the nearest training clip of another subject; labels are used for monitoring only."""
+    """Accuracy of the nearest training clip of another subject. Labels are used for monitoring only."""
 
     def __init__(
         self,
@@ -98,13 +101,13 @@ class OnlineKNN(L.Callback):
     ) -> None:
         self.history = history
         self.every = every
-        chosen = np.random.default_rng(seed).permutation(len(labels))[:WATCHED]
-        self.rows = np.sort(chosen[labels[chosen] >= 0])
+        labelled = np.flatnonzero(labels >= 0)
+        self.rows = np.sort(np.random.default_rng(seed).permutation(labelled)[:WATCHED])
         self.labels = labels[self.rows]
         self.groups = subjects[self.rows]
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Notes the accuracy every few epochs and after the last."""
+        """Notes the accuracy every few epochs and after the last one."""
         epoch = trainer.current_epoch + 1
         if (
             not self.every
@@ -117,7 +120,7 @@ class OnlineKNN(L.Callback):
 
     @torch.no_grad()
     def accuracy(self, module: Pretraining) -> float:
-        """Leave-one-subject-out where there are several subjects, else leave-one-out; a share of 1."""
+        """Leave-one-subject-out, or leave-one-out with a single subject; between 0 and 1."""
         encoder, shape = module.method.encoder, module.method.encoder.shape
         encoder.eval()
         features = []
@@ -131,13 +134,13 @@ class OnlineKNN(L.Callback):
 
 
 class Checkpoints(L.Callback):
-    """Saves the encoder and the training state every few epochs; each file is replaced when it is whole."""
+    """Saves the encoder and the training state every few epochs."""
 
     def __init__(self, run: Path, manifest: Manifest, every: int) -> None:
         self.run, self.manifest, self.every = run, manifest, every
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Saves after every few epochs, and after the last."""
+        """Saves every few epochs and after the last one."""
         epoch = trainer.current_epoch + 1
         if epoch % self.every == 0 or epoch == trainer.max_epochs:
             self._save(trainer, module)
@@ -145,7 +148,7 @@ class Checkpoints(L.Callback):
     def _save(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         assert isinstance(module, Pretraining)
         if not trainer.is_global_zero:
-            trainer.save_checkpoint(self.run / STATE)  # writes nothing, but all processes must meet here
+            trainer.save_checkpoint(self.run / STATE)  # writes nothing, but has a barrier of all processes
             return
         config, epochs = module.config.to_dict(), trainer.current_epoch + 1
         manifest = self.manifest

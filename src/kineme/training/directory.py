@@ -1,13 +1,13 @@
-"""The run directory: one training, and all there is to know of it.
+"""The run directory.
 
-config.yaml         complete, resolved settings
-model.safetensors   the encoder, as of the last checkpoint
-state.ckpt          what a resumed run needs: all weights, optimiser, queue, counters, history
+config.yaml         complete settings
+model.safetensors   the encoder at the last checkpoint
+state.ckpt          state to resume from: all weights, optimiser, queue, counters, history
 history.csv         one row per epoch
-clips.npz           which clips it was trained on, see clips/seen.py
-results/            what evaluation found
-features/           a cache of features
-logs/               what Lightning's loggers write, where they are asked for
+clips.npz           the clips it was trained on, see clips/seen.py
+results/            results of evaluation
+features/           cached features
+logs/               output of Lightning's loggers, if any
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _OWN = {CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, LOGS, "results", "features"
 
 
 def check_room(out: Path, overwrite: bool) -> None:
-    """Refuses an output directory in which a run may not be written.
+    """Checks that a run may be written to a directory.
 
     Raises:
-        KinemeError: there is a run already and it may not be overwritten, or something else.
+        KinemeError: it holds something else, or a run that may not be overwritten.
     """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
@@ -44,8 +44,8 @@ def check_room(out: Path, overwrite: bool) -> None:
         raise KinemeError(f"{out}: is a file; choose another place for the run")
     foreign = sorted(each.name for each in out.iterdir() if each.name not in _OWN and not _is_half(each))
     if foreign or (not _is_settings(out / CONFIG) and any(not _is_half(each) for each in out.iterdir())):
-        reason = f"holds {foreign[0]}, which belongs to no run" if foreign else "is no run directory"
-        raise KinemeError(f"{out}: {reason}; choose another place, so that nothing is lost")
+        reason = f"holds {foreign[0]}, which belongs to no run" if foreign else "is not a run directory"
+        raise KinemeError(f"{out}: {reason}; choose another place")
     if (out / WEIGHTS).exists() and not overwrite:
         resumable = "`resume` to continue it, " if (out / STATE).exists() else ""
         raise KinemeError(
@@ -55,10 +55,10 @@ def check_room(out: Path, overwrite: bool) -> None:
 
 @contextmanager
 def occupied(out: Path) -> Iterator[None]:
-    """Keeps other processes from writing the same run; the lock goes with the process.
+    """Keeps other processes from writing the same run.
 
     Raises:
-        KinemeError: another process is writing it, or the place cannot be written to.
+        KinemeError: another process is writing it, or the directory is not writable.
     """
     with locked(out, "this run"):
         yield
@@ -66,9 +66,9 @@ def occupied(out: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(out: Path) -> Iterator[None]:
-    """Puts an earlier run aside until the new one has saved a checkpoint; it comes back if none is saved."""
+    """Puts an earlier run aside until the new one has saved a checkpoint; restores it if none is saved."""
     aside = out.with_name(f".{out.name}.old")
-    if aside.exists() and not (out / WEIGHTS).exists():  # of a process that was killed before its checkpoint
+    if aside.exists() and not (out / WEIGHTS).exists():  # a process was killed before its first checkpoint
         shutil.rmtree(out, ignore_errors=True)
         aside.rename(out)
     if out.exists():
@@ -87,7 +87,7 @@ def replacing(out: Path) -> Iterator[None]:
 
 
 def write_config(out: Path, config: Config | Mapping[str, Any]) -> None:
-    """Writes a run's settings, complete."""
+    """Writes a run's complete settings."""
     plain = config.to_dict() if isinstance(config, Config) else dict(config)
     with atomic_write(out / CONFIG) as aside:
         aside.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
@@ -97,7 +97,7 @@ def load_run_config(run: Path) -> Config:
     """The settings of a run directory.
 
     Raises:
-        KinemeError: it has none, or they are damaged.
+        KinemeError: they are missing or damaged.
     """
     path = run / CONFIG
     try:
@@ -108,24 +108,24 @@ def load_run_config(run: Path) -> Config:
 
 
 def check_state(run: Path) -> None:
-    """Refuses a run that cannot be resumed.
+    """Checks that a run can be resumed.
 
     Raises:
-        KinemeError: its training state is missing or cannot be read.
+        KinemeError: its training state is missing or unreadable.
     """
     path = run / STATE
     if not path.is_file():
         raise KinemeError(f"{path}: no such checkpoint, so there is nothing to resume; train from the start")
     try:
         torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # torch.load has no narrower promise
+    except Exception as error:  # torch.load promises nothing narrower
         raise KinemeError(
             f"{path}: cannot be read, so the run cannot be resumed; train from the start"
         ) from error
 
 
 def remove_halves(run: Path) -> None:
-    """Removes what processes that were killed have left half written."""
+    """Removes partial files of killed processes."""
     for half in run.glob(".*.partial-*"):
         with suppress(OSError):
             half.unlink()
@@ -136,7 +136,7 @@ def _is_half(path: Path) -> bool:
 
 
 def _is_settings(path: Path) -> bool:
-    """Whether a file holds the settings of a run, readable or of a method that is not installed here."""
+    """Whether a file looks like a run's settings, even of a method that is not installed."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):

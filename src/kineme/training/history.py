@@ -13,7 +13,7 @@ HISTORY = "history.csv"
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Writes rows whose columns may differ; what a row lacks is left empty."""
+    """Writes rows; columns that a row lacks are left empty."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with atomic_write(path) as aside, aside.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)

@@ -1,4 +1,4 @@
-"""Training as Lightning runs it: which clips a step takes, its randomness, its learning rate."""
+"""Lightning modules: the clips of a step, its randomness and its learning rate."""
 
 from __future__ import annotations
 
@@ -22,63 +22,64 @@ from kineme.methods import Method
 
 
 class Training(L.LightningModule, ABC):
-    """Steps on clips that stay resident, whatever is learned from them.
+    """Training steps on resident clips.
 
-    All randomness of a step (order, views, dropout) follows from (seed, epoch, batch, rank) alone, so a run
-    that is resumed continues exactly as if it had not stopped.
+    All randomness of a step (order, views, dropout) depends on (seed, epoch, batch, rank) only, so a resumed
+    run continues exactly as if it had not stopped.
     """
 
-    clips: Clips  # ragged tensors on this process's device: neither moved nor saved with the model
-    remedy: ClassVar[str]  # against a loss that is not finite
+    clips: Clips  # on this process's device: neither moved nor saved with the module
+    remedy: ClassVar[str]  # for a loss that is not finite
 
     def __init__(self, train: TrainConfig, store: ClipStore, rows: npt.NDArray[np.int64]) -> None:
         super().__init__()
         self.train_config = train
         self.store, self.rows = store, rows
-        self._outputs: list[dict[str, Tensor]] = []  # of the batches of this optimiser's step
+        self._outputs: list[dict[str, Tensor]] = []  # of the batches in this optimiser step
         self._progress = 0.0
 
     @abstractmethod
     def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named losses of the clips at `rows`, `loss` among them; tensors with axes go to `after_step`."""
+        """Named losses of the clips at `rows`, including `loss`; tensors with axes go to `after_step`."""
 
     def batches(self) -> Sampler[Tensor]:
-        """The rows of each step of an epoch."""
+        """The rows of each batch of an epoch."""
         trainer = self.trainer
         return EpochBatches(
             len(self.clips), self.train_config, rank=trainer.global_rank, world=trainer.world_size
         )
 
     def setup(self, stage: str) -> None:
-        """Brings the clips where this process trains; called once its device is known."""
+        """Loads the clips to this process's device."""
         self.clips = resident(self.store, self.rows, self.trainer.strategy.root_device)
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        """Batches of rows; the clips themselves are gathered on the device."""
+        """Batches of rows; the clips are gathered on the device."""
         return DataLoader(_Rows(), sampler=self.batches(), batch_size=None)
 
     def before_step(self, progress: float) -> None:
-        """What comes before the losses of an optimiser's step."""
+        """Called before the losses of an optimiser step."""
 
     def after_step(self, outputs: dict[str, Tensor], progress: float) -> None:
-        """What comes after an optimiser's step, for each of its batches."""
+        """Called after an optimiser step, for each of its batches."""
 
     def training_step(self, rows: Tensor, number: int) -> dict[str, Tensor]:
-        """The losses of one batch; raises KinemeError where one is not finite."""
+        """The losses of one batch; raises KinemeError if the loss of any process is not finite."""
         train, batches = self.train_config, int(self.trainer.num_training_batches)
         batch = self.current_epoch * batches + number
-        self._progress = batch / (batches * train.epochs)
         seed = step_seed(train.seed, batch, self.global_rank)
         torch.manual_seed(seed)  # dropout
         generator = torch.Generator(self.device).manual_seed(seed)
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = learning_rate(train, batch, batches)
-        if not self._outputs:
+        if not self._outputs:  # the first batch of an optimiser step
+            self._progress = batch / (batches * train.epochs)
+            for group in self.trainer.optimizers[0].param_groups:
+                group["lr"] = learning_rate(train, batch, batches)
             self.before_step(self._progress)
         outputs = self.losses(rows.to(self.clips.start.device), generator)
         self._outputs.append({name: value.detach() for name, value in outputs.items() if value.ndim})
         losses = {name: value for name, value in outputs.items() if not value.ndim}
-        if not torch.isfinite(losses["loss"]):
+        finite = bool(torch.isfinite(losses["loss"]))
+        if not self.trainer.strategy.reduce_boolean_decision(finite):  # all processes stop together
             bad = [name for name, value in losses.items() if not torch.isfinite(value) and name != "loss"]
             raise KinemeError(
                 f"step {batch} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite; "
@@ -87,15 +88,14 @@ class Training(L.LightningModule, ABC):
         return losses
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Calls `after_step` where the optimiser has made its step."""
-        last = batch_idx + 1 == self.trainer.num_training_batches
-        if last or (batch_idx + 1) % self.train_config.accumulate == 0:
+        """Calls `after_step` if the optimiser has stepped."""
+        if len(self._outputs) == self.train_config.accumulate:
             for each in self._outputs:
                 self.after_step(each, self._progress)
             self._outputs = []
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimiser over whatever is let learn."""
+        """The optimiser of all parameters that require gradients."""
         train = self.train_config
         parameters = [p for p in self.parameters() if p.requires_grad]
         if train.optimizer == "sgd":
@@ -103,11 +103,14 @@ class Training(L.LightningModule, ABC):
                 parameters, train.lr, momentum=train.momentum, weight_decay=train.weight_decay
             )
         kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
-        return kind(parameters, train.lr, weight_decay=train.weight_decay, fused=True)
+        fused = (
+            train.clip_gradients is None
+        )  # Lightning does not clip a fused optimiser's gradients in bfloat16
+        return kind(parameters, train.lr, weight_decay=train.weight_decay, fused=fused)
 
 
 class Pretraining(Training):
-    """One method on one set of clips, without their labels."""
+    """Trains a method on clips, without their labels."""
 
     remedy = "the last checkpoint is kept. Lower train.lr, or set train.precision=float32"
 
@@ -117,33 +120,33 @@ class Pretraining(Training):
         self.config = config
 
     def setup(self, stage: str) -> None:
-        """Brings the clips where this process trains, long ones cut into windows if the settings say so."""
+        """Loads the clips, cut into windows where `data.window` is set."""
         super().setup(stage)
         if self.config.data.window:
             self.clips = self.clips.windows(self.config.data.window)
 
     def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """The method's, of its views."""
+        """The method's losses of its views."""
         with torch.no_grad():
             views = self.method.views(self.clips[rows], generator)
         return self.method.loss(views, self._progress)
 
     def before_step(self, progress: float) -> None:
-        """The method's."""
+        """Calls the method's hook."""
         self.method.before_step(progress)
 
     def after_step(self, outputs: dict[str, Tensor], progress: float) -> None:
-        """The method's."""
+        """Calls the method's hook."""
         self.method.after_step(outputs, progress)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
-    """A seed of a training step's own, from the run's seed; steps and ranks share no stream."""
+    """The seed of one training step on one rank."""
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
-    """The rate of a step, from nothing but its number."""
+    """The learning rate of a step, from its number."""
     epoch = step / steps_per_epoch
     rate = train.lr * min(1.0, (epoch + 1 / steps_per_epoch) / train.warmup) if train.warmup else train.lr
     if train.schedule == "cosine":
@@ -152,24 +155,28 @@ def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
 
 
 def epoch_order(seed: int, epoch: int, clips: int) -> Tensor:
-    """(clips,) the order of an epoch, from nothing but the seed and its number."""
+    """(clips,) the order of an epoch, from the seed and its number."""
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(clips))
 
 
 class EpochBatches(Sampler[Tensor]):
-    """The batches of each epoch: a permutation that depends on (seed, epoch), dealt out to the ranks."""
+    """The batches of each epoch: a permutation from (seed, epoch), dealt out to the ranks.
+
+    Clips that do not fill a batch on each rank, `accumulate` times, are dropped.
+    """
 
     def __init__(self, clips: int, train: TrainConfig, rank: int = 0, world: int = 1) -> None:
-        if clips < train.batch_size * world:
+        whole = train.batch_size * world * train.accumulate
+        if clips < whole:
             raise KinemeError(
-                f"{clips} training clips do not fill one batch of {train.batch_size * world}; "
-                f"lower train.batch_size"
+                f"{clips} training clips do not fill one batch of {whole}; lower train.batch_size"
             )
+        self.steps = clips // whole
         self.clips, self.train, self.rank, self.world = clips, train, rank, world
         self.epoch = 0
 
     def __len__(self) -> int:
-        return self.clips // (self.train.batch_size * self.world)
+        return self.steps * self.train.accumulate
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -182,7 +189,7 @@ class EpochBatches(Sampler[Tensor]):
 
 
 class _Rows(Dataset[Tensor]):
-    """A batch is an index, so the data set hands it through."""
+    """A batch is an index, which passes through unchanged."""
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         return rows

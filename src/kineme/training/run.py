@@ -1,4 +1,4 @@
-"""Pre-training: from settings to a run directory."""
+"""The training loop, from settings to a run directory."""
 
 from __future__ import annotations
 
@@ -55,15 +55,14 @@ def train(
     Args:
         config: all settings.
         out: the run directory.
-        resume: continue from its last checkpoint; a run that was interrupted ends with the same weights as
-            one that was not.
-        overwrite: replace a run that is there, once the new one has saved a checkpoint.
-        callbacks: Lightning callbacks, beside Kineme's own.
-        loggers: Lightning loggers, beside those of `train.loggers`.
+        resume: continue from the last checkpoint; ends with the same weights as an uninterrupted run.
+        overwrite: replace an existing run, as soon as the new one has saved a checkpoint.
+        callbacks: Lightning callbacks, besides Kineme's own.
+        loggers: Lightning loggers, besides those of `train.loggers`.
 
     Raises:
-        KinemeError: a setting does not fit the clips, `out` is in the way or in use, a loss is not finite, or
-            a disk is full.
+        KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, or the disk is
+            full.
     """
     if config.data.store is None:
         raise KinemeError("no clips to train on; set data.store to a clip store")
@@ -71,11 +70,11 @@ def train(
     prepared = store.manifest.preprocessing.id
     if config.data.preprocessing not in (None, prepared):
         raise KinemeError(
-            f"{store.path}: was prepared by {prepared}, and data.preprocessing asks for "
+            f"{store.path}: was prepared by {prepared}, but data.preprocessing is "
             f"{config.data.preprocessing}; prepare it again, or set data.preprocessing={prepared}"
         )
     rows = split_rows(store, config.data.split, "train")
-    resolve_device(config.train)  # what cannot be trained here leaves no run behind
+    resolve_device(config.train)  # fails before anything is written
     first = is_first_process()
     with ExitStack() as stack:
         if first:
@@ -87,7 +86,7 @@ def train(
             else:
                 check_room(out, overwrite)
         module = _untrained(config, store, rows)
-        if config.train.minutes is not None and not resume:  # config.yaml says how many epochs these were
+        if config.train.minutes is not None and not resume:  # then config.yaml has the number of epochs
             config = _with_fitting_epochs(config, config.train.minutes, store, rows)
             module = _untrained(config, store, rows)
         if first:
@@ -104,10 +103,10 @@ def train(
 
 
 def _callbacks(config: Config, out: Path, store: ClipStore, rows: Array) -> list[L.Callback]:
-    """Kineme's own. The online kNN comes before the history, which notes what it found."""
+    """Kineme's own. The online kNN comes before the history, which records its accuracy."""
     history = History(out)
     found: list[L.Callback] = [history, Checkpoints(out, store.manifest, config.train.save_every)]
-    if (store.labels[rows] >= 0).any() and not config.data.window:  # labels are of whole clips
+    if (store.labels[rows] >= 0).any() and not config.data.window:  # windows have no labels
         watched = store.labels[rows], store.index["subject"][rows]
         every = config.train.knn_every
         found.insert(0, OnlineKNN(history, *watched, every=every, seed=config.train.seed))
@@ -115,7 +114,7 @@ def _callbacks(config: Config, out: Path, store: ClipStore, rows: Array) -> list
 
 
 def _loggers(train: TrainConfig, out: Path) -> list[Logger]:
-    """Those of `train.loggers`.
+    """The loggers in `train.loggers`.
 
     Raises:
         KinemeError: the package of one is not installed.
@@ -132,7 +131,7 @@ def _loggers(train: TrainConfig, out: Path) -> list[Logger]:
 
 
 def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
-    """The method as its seed makes it."""
+    """The method, initialised from the seed."""
     torch.manual_seed(config.train.seed)
     data = config.data
     encoder = build_encoder(config.encoder, ClipShape(store.layout, data.frames, store.bodies, data.stream))
@@ -140,7 +139,7 @@ def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
 
 
 def _with_fitting_epochs(config: Config, minutes: float, store: ClipStore, rows: Array) -> Config:
-    """The settings with as many epochs as fit into the time, by the first steps of a trial run."""
+    """The settings with as many epochs as fit into the time, measured on a trial run."""
     stopwatch = Stopwatch(minutes)
     trial = replace(config, train=replace(config.train, epochs=max(config.train.epochs, TRIAL_STEPS)))
     fit(_untrained(trial, store, rows), [stopwatch])
@@ -159,21 +158,20 @@ def fit(
     loggers: Sequence[Logger] = (),
     resume: Path | None = None,
 ) -> None:
-    """Trains a module by its settings, on the device and in the precision that they mean here.
+    """Trains a module by its settings.
 
     Args:
-        module: what is trained.
+        module: the module.
         callbacks: Lightning callbacks.
         loggers: Lightning loggers.
-        resume: a training state to continue from.
+        resume: training state to continue from.
 
     Raises:
-        KinemeError: a GPU is asked for and there is none, a batch cannot be filled, or a loss is not finite.
+        KinemeError: there is no GPU but one is required, a batch cannot be filled, or a loss is not finite.
     """
-    # Where one process trains several times, earlier trainers and modules hold each other, their weights and
-    # their clips, until they are collected.
+    # An earlier trainer and its module are a reference cycle, which holds weights and clips until collected.
     gc.collect()
-    torch.cuda.empty_cache()  # does nothing where CUDA was not used
+    torch.cuda.empty_cache()  # does nothing if CUDA is not in use
     train = module.train_config
     accelerator, precision = resolve_device(train)
     _quieten()
@@ -195,15 +193,15 @@ def fit(
     )
     try:
         trainer.fit(module, ckpt_path=resume, weights_only=True)
-    except SystemExit as error:  # what Lightning makes of an interrupt
+    except SystemExit as error:  # Lightning's translation of an interrupt
         raise KeyboardInterrupt from error
 
 
 def resolve_device(train: TrainConfig) -> tuple[str, Literal["bf16-mixed", "32-true"]]:
-    """(device, Lightning's precision) of the settings on this machine.
+    """(device, Lightning's precision) on this machine.
 
     Raises:
-        KinemeError: a GPU is asked for and there is none.
+        KinemeError: there is no GPU but one is required.
     """
     cuda = torch.cuda.is_available()
     if train.device == "cuda" and not cuda:
@@ -217,18 +215,18 @@ def resolve_device(train: TrainConfig) -> tuple[str, Literal["bf16-mixed", "32-t
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; where PyTorch cannot tell, float32 is safe."""
+    """Whether the processor has bfloat16 instructions; False if PyTorch cannot tell."""
     tell = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(tell and tell())
 
 
 def is_first_process() -> bool:
-    """Whether this is the one process of a run, or the first of several."""
+    """Whether this is the only or the first process of a run."""
     return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
 def _quieten() -> None:
-    """Lightning's advice about workers, loggers and devices does not apply to resident clips."""
+    """Silences Lightning's advice on workers, loggers and devices, which does not apply to resident clips."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning.*")

@@ -1,4 +1,4 @@
-"""Training with labels: an encoder and a linear layer on its clip feature, end to end."""
+"""Supervised training of an encoder with a linear layer on its clip feature."""
 
 from __future__ import annotations
 
@@ -22,12 +22,7 @@ Augmentation = Callable[[Clips, torch.Generator], Tensor]
 
 
 def weak_view(shape: ClipShape, settings: FinetuneConfig) -> Augmentation:
-    """The augmentation of fine-tuning: a random window of each clip, resized; pad-crop and shear where set.
-
-    Args:
-        shape: of the encoder.
-        settings: the protocol's.
-    """
+    """The augmentation of fine-tuning: a random window of each clip, resized; pad-crop and shear if set."""
 
     def augmented(clips: Clips, generator: torch.Generator) -> Tensor:
         window = augment.draw_window(clips.length, shape.frames, (settings.min_crop, 1.0), generator)
@@ -42,19 +37,19 @@ def weak_view(shape: ClipShape, settings: FinetuneConfig) -> Augmentation:
 
 
 class Supervised(Training):
-    """Cross-entropy on the classes of labelled clips; encoder and linear layer both learn.
+    """Cross-entropy of labelled clips; trains encoder and linear layer in place.
 
     Args:
-        encoder: is trained in place.
-        head: from its clip feature to the classes' logits; is trained in place.
+        encoder: the network.
+        head: from its clip feature to the logits of the classes.
         view: augments a batch of clips to (N, C, T, V, M).
         train: settings; `devices` is 1.
-        store: where the clips are.
-        rows: (n,) which of them.
-        labels: (n,) their classes, 0 or more.
+        store: the clips.
+        rows: (n,) those to train on.
+        labels: (n,) their classes.
     """
 
-    remedy = "set a smaller `lr`"
+    remedy = "lower `lr`"
     labels: Tensor
 
     def __init__(
@@ -89,10 +84,9 @@ class Supervised(Training):
 
 
 class EvenBatches(Sampler[Tensor]):
-    """The batches of each epoch, each clip in one of them: a permutation that depends on (seed, epoch).
+    """The batches of each epoch: a permutation of all clips from (seed, epoch), split evenly.
 
-    There are as few batches as there can be, and all are of one size, give or take one clip. With few labels
-    that matters: no step's batch statistics and gradient are those of a left-over clip or two.
+    Even sizes matter with few labels: no step has the batch statistics and gradient of one or two clips.
     """
 
     def __init__(self, clips: int, train: TrainConfig) -> None:

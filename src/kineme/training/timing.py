@@ -1,8 +1,7 @@
-"""How many epochs fit into a time: what `train.minutes` means.
+"""`train.minutes`: how many epochs fit into a given time.
 
-A run is given minutes by counting the epochs that fit into them, from the time of its first steps, before it
-begins. The learning rate and the method's phases then follow from the number of the step, as in any run, so
-that it can be resumed bit for bit; a clock that was asked during training could not be asked again.
+The number of epochs is estimated from the first batches, before the run begins. Learning rate and phases then
+depend on the step alone, as in any run; wall-clock checks would make resuming non-deterministic.
 """
 
 from __future__ import annotations
@@ -15,20 +14,21 @@ import lightning as L
 
 from kineme.config import TrainConfig
 
-WARM_UP = 2  # first steps, in which memory is found and kernels are chosen
-STEPS = 30  # that are timed, at most
+WARM_UP = 2  # first batches, which allocate memory and choose kernels
+STEPS = 30  # maximum number of timed batches
 TRIAL_STEPS = WARM_UP + STEPS
-SHARE = 0.1  # of the given time that timing may take; at least one step is timed
+SHARE = 0.1  # of the given time that timing may take; at least one batch is timed
 
 
 class Stopwatch(L.Callback):
-    """Times the first steps, from the end of one to the end of another, and then ends training."""
+    """Times the first batches, then stops training."""
 
     def __init__(self, minutes: float) -> None:
         self.minutes = minutes
         self.patience = SHARE * 60 * minutes
         self.step_seconds = 0.0
         self.epoch_steps = 0
+        self._steps = 0
         self._started = self._began = 0.0
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -39,9 +39,10 @@ class Stopwatch(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Takes the mean over the steps so far; their losses were looked at, so the device has done them."""
+        """Averages over the batches so far; the device has finished them, as their losses were read."""
         now = time.perf_counter()
-        timed = trainer.global_step - WARM_UP
+        self._steps += 1
+        timed = self._steps - WARM_UP
         if timed == 0:
             self._started = now
         if timed > 0:
@@ -50,12 +51,12 @@ class Stopwatch(L.Callback):
 
     @property
     def epochs(self) -> int:
-        """Whole epochs that fit into the time, one at least."""
+        """Whole epochs that fit into the time, at least one."""
         return max(1, int(60 * self.minutes / (self.epoch_steps * self.step_seconds)))
 
 
 def with_epochs(train: TrainConfig, epochs: int) -> TrainConfig:
-    """The same training in so many epochs: milestones and warm-up keep their share of it."""
+    """The settings with another number of epochs; milestones and warm-up keep their share."""
     share = epochs / train.epochs
     milestones = tuple(round(milestone * share) for milestone in train.milestones)
     return replace(train, epochs=epochs, milestones=milestones, warmup=train.warmup * share)
