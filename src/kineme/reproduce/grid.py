@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from yaml.constructor import SafeConstructor
 
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
@@ -170,7 +169,7 @@ class _Reader:
         words = [self.known(node, STREAMS, "stream") for node in lists.get("streams", [])] or ["joint"]
         measurements = tuple(self.measurement(node) for node in lists["protocols"])
         if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
-            raise self.error(given["protocols"], "a protocol is there twice, and has one result file")
+            raise self.error(given["protocols"], "a protocol is there twice on the same clips")
         split = self.text(given["split"], "split") if "split" in given else None
         streams = [stream for stream in STREAMS if stream in words]
         return [
@@ -247,13 +246,15 @@ class _Reader:
         return str(node.value)
 
     def value(self, node: yaml.Node, what: str, kind: type) -> Any:
-        """A whole number or a number over 0, or true or false."""
-        value: Any = SafeConstructor().construct_object(node) if isinstance(node, yaml.ScalarNode) else None
-        if kind is float and type(value) is int:
-            value = float(value)
-        over_0 = isinstance(value, int | float) and value > 0
-        if type(value) is not kind or not (over_0 or kind is bool):
-            wanted = {int: "a whole number over 0", float: "a number over 0", bool: "true or false"}[kind]
+        """A whole number or a number above 0, or true or false."""
+        word = node.value if isinstance(node, yaml.ScalarNode) else None
+        try:
+            value: Any = {"true": True, "false": False}[word] if kind is bool else kind(word)
+            fits = kind is bool or 0 < value < float("inf")
+        except (KeyError, TypeError, ValueError):
+            fits = False
+        if not fits:
+            wanted = {int: "a whole number above 0", float: "a number above 0", bool: "true or false"}[kind]
             raise self.error(node, f"{what} must be {wanted}")
         return value
 
