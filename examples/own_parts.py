@@ -28,7 +28,7 @@ from kineme.generate import generate_clips
 from kineme.protocols import knn, open_task
 
 RECIPE = Path(__file__).with_name("new_method.yaml")
-SHORT = ["--train.epochs=20", "--train.batch_size=32", "--data.split=odd-even"]
+SHORT = {"train.epochs": 20, "train.batch_size": 32, "data.split": "odd-even"}
 
 
 @SOURCES.register("text")
@@ -111,7 +111,7 @@ def main() -> None:
                 name = f"{clip.name[-4:]}-{clip.subject}.txt"
                 np.savetxt(raw / name, clip.xyz[:, 0].reshape(len(clip.xyz), -1), fmt="%.4f")
         kineme.prepare("text", raw, store, preprocessing="floor(scale=True)")
-        kineme.pretrain(RECIPE, run, store=store, overrides=["--encoder.name=gru", *SHORT])
+        kineme.pretrain(RECIPE, run, store=store, overrides={"encoder.name": "gru", **SHORT})
         result, _ = knn(open_task(run))
     print(f"{result.encoder} on {result.preprocessing}: top-1 {result.scores['knn'].value:.1f} %")
     print(f"error {result.metrics['error']:.1f} %")

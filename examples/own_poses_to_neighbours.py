@@ -13,7 +13,7 @@ from kineme.generate import generate_clips
 from kineme.metrics.neighbours import nearest
 
 ACTIONS = ["wave", "clap", "drink", "sit down", "squat", "jump up", "kick", "bow"]
-SHORT = ["--train.epochs=30", "--train.batch_size=32", "--encoder.hidden=64", "--train.knn_every=0"]
+SHORT = {"train.epochs": 30, "train.batch_size": 32, "encoder.hidden": 64, "train.knn_every": 0}
 
 
 def recordings(people: int, seed: int) -> tuple[list[np.ndarray], list[str]]:

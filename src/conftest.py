@@ -17,7 +17,7 @@ def example_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("examples")
     store, run = folder / "store", folder / "example-run"
     generate_store(store, subjects=4, repetitions=1, cameras=[2, 3], actions=["wave", "bow", "sit down"])
-    short = ["--train.epochs=1", "--train.batch_size=4", "--encoder.hidden=32", "--data.frames=16"]
+    short = {"train.epochs": 1, "train.batch_size": 4, "encoder.hidden": 32, "data.frames": 16}
     pretrain("usdrl-small", run, store=store, overrides=short)
     return {"example_folder": folder, "example_store": store, "example_run": run}
 

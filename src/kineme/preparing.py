@@ -83,6 +83,14 @@ def prepare(
     Raises:
         KinemeError: the source, an option, the recordings, the list or the preprocessing is invalid; a clip
             is damaged and `skip_bad` is not set; or the store cannot be written.
+
+    >>> import kineme, numpy
+    >>> (example_folder / "raw" / "wave").mkdir(parents=True)
+    >>> numpy.save(example_folder / "raw" / "wave" / "first.npy", numpy.random.rand(40, 25, 3))
+    >>> raw, out = example_folder / "raw", example_folder / "prepared"
+    >>> prepared = kineme.prepare("poses", raw, out, layout="ntu25")
+    >>> prepared.store.names.tolist(), prepared.store.manifest.preprocessing.id
+    (['wave/first'], 'plain')
     """
     open_source = SOURCES[source]
     chosen = None if preprocessing is None else parse_preprocessing(preprocessing)

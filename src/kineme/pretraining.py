@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kineme.config import Config, load_config
 from kineme.errors import KinemeError
@@ -24,7 +25,7 @@ def pretrain(
     out: str | Path | None = None,
     *,
     store: str | Path | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     callbacks: Sequence[L.Callback] = (),
@@ -37,7 +38,7 @@ def pretrain(
             run's own.
         out: the run directory.
         store: clip store to train on; replaces `data.store`.
-        overrides: settings that override those of a recipe, such as `--train.epochs=10`.
+        overrides: settings that override those of a recipe, such as `{"train.epochs": 10}`.
         resume: continue from the last checkpoint; ends with the same weights as an uninterrupted run.
         overwrite: replace an existing run, as soon as the new one has saved a checkpoint.
         callbacks: Lightning callbacks, besides Kineme's own.
@@ -51,7 +52,7 @@ def pretrain(
             full.
 
     >>> import kineme
-    >>> short = ["--train.epochs=1", "--train.batch_size=4", "--encoder.hidden=16"]
+    >>> short = {"train.epochs": 1, "train.batch_size": 4, "encoder.hidden": 16}
     >>> model = kineme.pretrain("usdrl-small", example_folder / "run", store=example_store, overrides=short)
     >>> model.epochs
     1
@@ -63,8 +64,19 @@ def pretrain(
         config = load_run_config(run)
     if config is None:
         raise KinemeError("name a recipe or pass a Config: pretrain(config, out)")
-    settings = config if isinstance(config, Config) else load_config(find_recipe(str(config)), overrides)
+    if isinstance(config, Config):
+        if overrides:
+            raise KinemeError("`overrides` are for recipes; change the Config itself")
+        settings = config
+    else:
+        words = [f"--{key}={_word(value)}" for key, value in (overrides or {}).items()]
+        settings = load_config(find_recipe(str(config)), words)
     if store is not None:
         settings = replace(settings, data=replace(settings.data, store=str(store)))
     train(settings, run, resume=resume, overwrite=overwrite, callbacks=callbacks, loggers=loggers)
     return load_run(run)
+
+
+def _word(value: Any) -> str:
+    """A setting as it stands on the command line."""
+    return value if isinstance(value, str) else json.dumps(value)

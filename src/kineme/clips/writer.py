@@ -27,9 +27,13 @@ _TEXT, _NUMBERS = ("name", "subject"), ("label", "camera", "setup", "replication
 class StoreWriter:
     """Writes clips one by one and moves the store into place at the end.
 
-        with StoreWriter(path, manifest, bodies=2) as writer:
-            for clip in clips:
-                writer.add(clip)
+    >>> import kineme, numpy
+    >>> manifest = kineme.Manifest(kineme.get_layout("ntu25"), kineme.Plain(), "mine")
+    >>> with kineme.StoreWriter(example_folder / "mine", manifest, bodies=1) as writer:
+    ...     for name in ("walk", "wave"):
+    ...         writer.add(kineme.Clip(name, numpy.ones((30, 1, 25, 3))))
+    >>> kineme.open_store(example_folder / "mine").names.tolist()
+    ['walk', 'wave']
 
     Until then it is `.NAME.partial` beside `path`. Leaving the block by an exception removes it and keeps an
     earlier store as it was. What a killed process left behind is removed by the next writer of the same path.

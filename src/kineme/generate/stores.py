@@ -44,6 +44,13 @@ def generate_store(
     Raises:
         KinemeError: see `generate_clips` and `StoreWriter`; or the preprocessing is unknown, or moves the
             frames of a recording.
+
+    >>> import kineme
+    >>> store = kineme.generate_store(
+    ...     example_folder / "generated", subjects=2, repetitions=1, cameras=[1], actions=["wave", "bow"]
+    ... )
+    >>> len(store), store.manifest.class_names, store.manifest.units
+    (4, ('wave', 'bow'), 'metres')
     """
     chosen = choose_actions(actions)
     preprocess = parse_preprocessing(preprocessing)

@@ -34,6 +34,15 @@ class Source:
         untrimmed: clips are whole recordings with labelled intervals, so frames must stay in place.
         confidence: clips carry confidences of the pose estimator.
         units: of the coordinates.
+
+    >>> import kineme, numpy
+    >>> still = lambda name: kineme.Clip(name, numpy.ones((30, 1, 25, 3)))
+    >>> source = kineme.Source(
+    ...     name="still", layout=kineme.get_layout("ntu25"), class_names=(), fps=30.0, bodies=1,
+    ...     names=["a", "b"], items=["a", "b"], read=still,
+    ... )
+    >>> source.read("b").name
+    'b'
     """
 
     name: str
