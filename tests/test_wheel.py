@@ -100,8 +100,6 @@ def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Pa
     assert set(zipfile.ZipFile(again).namelist()) == set(zipfile.ZipFile(wheel).namelist())
     with tarfile.open(archive) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
-    needed = (
-        "Makefile constraints.txt CITATION.cff docs/conf.py examples/new_method.py".split()
-    )
+    needed = "Makefile constraints.txt CITATION.cff docs/conf.py examples/new_method.py".split()
     assert set(needed) <= names
     assert not {name for name in names if name.startswith("docs/api/")}
