@@ -115,7 +115,7 @@ class LinearConfig:
     """The published linear probe: a linear layer on frozen features, trained by SGD.
 
     Args:
-        lr: Learning rate, multiplied by 0.1 after each milestone; required.
+        lr: Learning rate, multiplied by 0.1 after each milestone; needed by this protocol.
         batch_size: Clips per step; the last batch of an epoch may be smaller.
         epochs: Passes over the training features.
         milestones: Epochs after which the rate falls.
@@ -134,7 +134,7 @@ class FinetuneConfig:
     """Fine-tuning: the whole encoder is trained with labels.
 
     Args:
-        lr: Initial learning rate, multiplied by 0.1 after each milestone; required.
+        lr: Initial learning rate, multiplied by 0.1 after each milestone; needed by this protocol.
         batch_size: Clips per step.
         epochs: Passes over the labelled clips.
         milestones: Epochs after which the rate falls.

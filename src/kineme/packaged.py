@@ -1,4 +1,4 @@
-"""Recipes and grids that come with Kineme: beside the package when installed, at the root of a checkout."""
+"""Recipes and grids that come with Kineme: next to the package when installed, at the root of a checkout."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from kineme.layouts import Layout
 
 STREAMS = ("joint", "bone", "motion")
 
+__all__ = ["take_joints", "to_stream"]
+
 
 def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
     """Joint positions (N, C, T, V, M) → a stream of the same shape.

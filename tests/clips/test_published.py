@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kineme.clips.published import compare
+from kineme.clips.published import compare, counted
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.layouts import Layout
@@ -91,3 +91,12 @@ def test_one_video_is_singular(tmp_path: Path) -> None:
 
 def test_of_other_sources_nothing_is_told(tmp_path: Path) -> None:
     assert compare(store(tmp_path, "mine", clips(3))) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 bodies"), (1, "1 body"), (2, "2 bodies"), (1200, "1,200 bodies")]
+)
+def test_things_are_counted_in_the_singular_and_the_plural(number: int, text: str) -> None:
+    assert counted(number, "body", "bodies") == text
+    assert counted(1, "clip") == "1 clip"
+    assert counted(2, "clip") == "2 clips"

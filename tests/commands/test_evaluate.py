@@ -316,7 +316,7 @@ def test_options_are_those_of_the_dataclass(run, tmp_path, capsys):
     shown = " ".join(capsys.readouterr().out.split())
     for option, told in (
         ("--store", "Clip store to measure on; by default that of the pre-training."),
-        ("--joint-map", "YAML file with the sources of joints that names do not tell"),
+        ("--joint-map", "YAML file with the sources of joints that cannot be found by name"),
         ("--k", "Number of neighbours that vote."),
     ):
         assert option in shown

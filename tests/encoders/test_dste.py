@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kineme.encoders.base import ClipShape
+from kineme.encoders.base import ClipShape, Kept
 from kineme.encoders.dste import DSTE, DenseShiftAttention, DropPath, DSTLayer
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
@@ -105,3 +105,11 @@ def test_any_layout_frames_bodies_width_and_depth() -> None:
 def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(KinemeError, match=next(iter(settings))):
         DSTE(ClipShape(STICK, 4, 1), hidden=8, **settings)  # type: ignore[arg-type]
+
+
+def test_tokens_cannot_be_left_out() -> None:
+    """The dense shift mixes all of them, by weights of their number."""
+    encoder = DSTE(ClipShape(STICK, 4, 1), hidden=8)
+    assert not encoder.runs_on_kept_tokens
+    with pytest.raises(KinemeError, match="DSTE mixes all tokens and cannot leave out any"):
+        encoder(torch.randn(2, 3, 4, 3, 1), Kept(temporal=torch.tensor([[0, 1], [2, 3]])))

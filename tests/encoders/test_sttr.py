@@ -8,9 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from kineme.encoders.base import ClipShape
+from kineme.encoders.base import ClipShape, Kept
 from kineme.encoders.sttr import STTR, PostNormLayer
-from kineme.encoders.tokens import SelfAttention, sinusoidal_positions, spatial_tokens, temporal_tokens
+from kineme.encoders.tokens import (
+    SelfAttention,
+    TokenStream,
+    sinusoidal_positions,
+    spatial_tokens,
+    temporal_tokens,
+)
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
 
@@ -106,3 +112,49 @@ def test_clips_of_another_shape_are_refused() -> None:
     encoder = STTR(ClipShape(STICK, 4, 1), hidden=4)
     with pytest.raises(KinemeError, match=r"\(3, 5, 3, 1\) given to an encoder for \(3, 4, 3, 1\)"):
         encoder(torch.randn(2, 3, 5, 3, 1))
+
+
+def three_clips() -> tuple[STTR, torch.Tensor]:
+    torch.manual_seed(0)
+    return STTR(ClipShape(STICK, 5, 2), hidden=8, heads=2).eval(), torch.randn(3, 3, 5, 3, 2)
+
+
+def test_all_tokens_kept_are_the_full_pass() -> None:
+    encoder, clips = three_clips()
+    kept = Kept(torch.arange(5).expand(3, -1), torch.arange(6).expand(3, -1))
+    full, again = encoder(clips), encoder(clips, kept)
+    for name in ("clip", "temporal", "spatial"):
+        torch.testing.assert_close(getattr(again, name), getattr(full, name))
+
+
+def alone(stream: TokenStream, tokens: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """What a stream's layers make of a few tokens of each clip, where there are no others."""
+    clips = []
+    for own, places in zip(tokens, kept, strict=True):
+        x = stream.embedding(own[places]) + stream.position[places]
+        for layer in stream.layers:
+            x = layer(x[None])[0]
+        clips.append(x)
+    return torch.stack(clips)
+
+
+def test_kept_tokens_attend_to_each_other_only() -> None:
+    encoder, clips = three_clips()
+    kept = Kept(torch.tensor([[0, 3], [4, 1], [2, 3]]), torch.tensor([[5, 0, 2], [1, 2, 3], [0, 1, 4]]))
+    features = encoder(clips, kept)
+    temporal = alone(encoder.temporal, temporal_tokens(clips), kept.temporal)
+    spatial = alone(encoder.spatial, spatial_tokens(clips), kept.spatial)
+    torch.testing.assert_close(features.temporal, temporal)
+    torch.testing.assert_close(features.spatial, spatial)
+    torch.testing.assert_close(features.clip, torch.cat((temporal.amax(1), spatial.amax(1)), dim=1))
+    other = clips.clone()
+    other[0, :, [1, 2, 4]] += 1  # frames that the first clip does not keep
+    assert torch.equal(encoder(other, kept).temporal, features.temporal)
+    assert not torch.equal(encoder(other).temporal[0, [0, 3]], encoder(clips).temporal[0, [0, 3]])
+
+
+def test_one_stream_can_keep_all_tokens() -> None:
+    encoder, clips = three_clips()
+    features = encoder(clips, Kept(spatial=torch.tensor([[2], [0], [5]])))
+    torch.testing.assert_close(features.temporal, encoder(clips).temporal)
+    assert features.spatial.shape == (3, 1, 8)

@@ -11,7 +11,7 @@ from torch import nn
 
 from kineme.config import LinearConfig, load_config
 from kineme.errors import KinemeError
-from kineme.evaluation.linear import logistic, probe_settings, sgd
+from kineme.evaluation.linear import logistic, sgd, with_rate
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe, recipes
 
@@ -99,14 +99,14 @@ def test_every_protocol_separates_what_is_separable(settings):
 
 def test_the_recipe_sets_the_rate_unless_one_is_given():
     run = Path("runs/x")
-    assert probe_settings(LinearConfig(lr=3.0), None, run) == LinearConfig(lr=3.0)
-    assert probe_settings(LinearConfig(lr=3.0), 0.5, run) == LinearConfig(lr=0.5)
-    assert probe_settings(LinearConfig(), 0.5, run) == LinearConfig(lr=0.5)
+    assert with_rate(LinearConfig(lr=3.0), "linear", None, run) == LinearConfig(lr=3.0)
+    assert with_rate(LinearConfig(lr=3.0), "linear", 0.5, run) == LinearConfig(lr=0.5)
+    assert with_rate(LinearConfig(), "linear", 0.5, run) == LinearConfig(lr=0.5)
     with pytest.raises(KinemeError) as refused:
-        probe_settings(LinearConfig(), None, run)
+        with_rate(LinearConfig(), "linear", None, run)
     assert str(refused.value) == "runs/x: the recipe sets no evaluate.linear.lr; set it there, or pass `lr`"
     with pytest.raises(KinemeError, match=r"`lr` is 0; it must be above 0"):
-        probe_settings(LinearConfig(lr=3.0), 0, run)
+        with_rate(LinearConfig(lr=3.0), "linear", 0, run)
 
 
 def test_last_and_best_are_different_things():

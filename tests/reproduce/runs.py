@@ -35,14 +35,14 @@ runs: [{recipes: mine.yaml, stores: moves, protocols: [knn, linear]}]
 """
 
 
-def fake_training(config: Config, run: Path, **options: Any) -> None:
+def fake_training(config: Config, run: Path, epochs: int | None = None, **options: Any) -> None:
     """Stands for `training.run.train`: a run that looks trained after three seconds."""
     seed = config.train.seed + ("joint", "bone", "motion").index(config.data.stream)
     bodies = ClipStore(str(config.data.store)).bodies
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         encoder = build_encoder(config.encoder, ClipShape(STICK, 8, bodies, config.data.stream))
-    preprocessing, epochs = get_preprocessing("plain"), config.train.epochs
+    preprocessing, epochs = get_preprocessing("plain"), epochs or config.train.epochs
     save_encoder(run / WEIGHTS, encoder, preprocessing, config.to_dict(), epochs)
     write_config(run, config)
     write_history(

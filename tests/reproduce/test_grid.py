@@ -54,6 +54,15 @@ def test_every_combination_is_a_cell(tmp_path: Path) -> None:
     assert (last.command, last.split) == ("kineme prepare ntu60 RAW stores/other", None)
 
 
+def test_a_grid_may_set_what_a_recipe_does(tmp_path: Path) -> None:
+    tuned = "{finetune: {lr: 3e-2, epochs: 5}}"
+    grid = load_grid(write(tmp_path, GRID.replace("[linear,", "[" + tuned + ", {linear: {lr: 0.5}},")))
+    finetune, linear, _ = grid.cells[0].measurements
+    assert finetune == Measurement("finetune", settings=(("lr", 0.03), ("epochs", 5)))
+    assert str(finetune) == "finetune (lr 0.03, epochs 5)"
+    assert grid.cells[0].linear == linear == Measurement("linear", settings=(("lr", 0.5),))
+
+
 def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
     found = load_grid(write(tmp_path)).fusions
     assert [[cell.stream for cell in cells] for cells in found] == [["joint", "bone", "motion"]] * 2
@@ -64,8 +73,8 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (("epochs: 2", "epoch: 2"), "line 1: unknown key 'epoch'; did you mean epochs?"),
-        (("epochs: 2", "epochs: 2.5"), "line 1: epochs must be a whole number over 0"),
-        (("epochs: 2", "minutes: soon"), "line 1: minutes must be a number over 0"),
+        (("epochs: 2", "epochs: 2.5"), "line 1: epochs must be a whole number above 0"),
+        (("epochs: 2", "minutes: soon"), "line 1: minutes must be a number above 0"),
         (("epochs: 2", "baselines: maybe"), "line 1: baselines must be true or false"),
         (("epochs: 2", "epochs: 2\nminutes: 3"), "line 2: epochs and minutes exclude each other"),
         (("epochs: 2", "stores: {}"), "line 2: 'stores' is there twice"),
@@ -89,6 +98,12 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
             "line 10: no store is called 'others'; did you mean other?",
         ),
         (("{transfer: other, split", "{split"), "line 10: name a protocol, such as knn"),
+        (("{transfer: other, split", "{semi: {lr: 1}, split"), "line 10: name a protocol, such as knn"),
+        (("[linear,", "[{linear: {rate: 1}},"), "line 10: unknown key 'rate'; linear has lr"),
+        (("[linear,", "[{semi: {lr: -1}},"), "line 10: lr must be a number above 0"),
+        (("[linear,", "[{semi: {epochs: 2.5}},"), "line 10: epochs must be a whole number above 0"),
+        (("[linear,", "[{knn: {k: 5}},"), "line 10: unknown key 'knn'"),
+        (("[linear,", "[linear, {linear: {lr: 1}},"), "line 10: a protocol is there twice on the same clips"),
         (("    streams:", "    stream:"), "line 9: unknown key 'stream'; did you mean streams?"),
         (("    protocols: knn\n", ""), "line 11: this entry of runs has no protocols"),
         (("[mine, other]", "[mine, mine]"), "line 11: usdrl-small-mine-joint is in the grid twice"),

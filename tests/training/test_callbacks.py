@@ -14,7 +14,7 @@ from torch import Tensor
 from conftest import STICK
 from kineme.clips.batches import Clips
 from kineme.encoders import ClipShape, Encoder, Features
-from kineme.training.callbacks import History, OnlineKNN
+from kineme.training.callbacks import WATCHED, History, OnlineKNN
 
 
 class FirstJoint(Encoder):
@@ -58,6 +58,13 @@ def test_clips_without_labels_are_no_neighbours() -> None:
     assert watched([0, 5, 20], [0, -1, 0], ["1", "1", "1"]) == 1
 
 
+def test_only_labelled_clips_count_towards_the_largest_number_watched() -> None:
+    labels = np.full(10 * WATCHED, -1)
+    labels[[3, 70]] = 1
+    knn = OnlineKNN(History(Path()), labels, np.full(len(labels), "1"), every=1, seed=0)
+    assert knn.rows.tolist() == [3, 70]
+
+
 def trainer_at(epoch: int, step: int) -> Any:
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.25}])
     return SimpleNamespace(
@@ -90,6 +97,17 @@ def test_the_history_holds_means_over_the_epoch_s_steps(tmp_path: Path) -> None:
         ("2", "4", "0.25"),
     ]
     assert [(float(row["loss"]), row["knn"]) for row in rows] == [(1.5, ""), (6.5, "0.5")]
+
+
+def test_a_term_s_mean_is_over_the_steps_that_have_it(tmp_path: Path) -> None:
+    history, module, trainer = History(tmp_path), None, trainer_at(0, 2)
+    history.on_train_start(trainer, module)  # type: ignore[arg-type]
+    history.on_train_epoch_start(trainer, module)  # type: ignore[arg-type]
+    for step, losses in enumerate([{"loss": 1.0}, {"loss": 2.0, "late": 4.0}]):
+        tensors = {name: torch.tensor(value, dtype=torch.bfloat16) for name, value in losses.items()}
+        history.on_train_batch_end(trainer, module, tensors, None, step)  # type: ignore[arg-type]
+    history.on_train_epoch_end(trainer, module)  # type: ignore[arg-type]
+    assert (history.rows[0]["loss"], history.rows[0]["late"]) == (1.5, 4.0)
 
 
 def test_a_resumed_history_continues_after_its_rows(tmp_path: Path) -> None:

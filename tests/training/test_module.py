@@ -60,12 +60,13 @@ def test_seeds_of_steps_ranks_and_runs_are_their_own() -> None:
 
 
 def dealt(
-    epoch: int, *, clips: int = 23, seed: int = 0, world: int = 1, size: int = 4
+    epoch: int, *, clips: int = 23, seed: int = 0, world: int = 1, size: int = 4, accumulate: int = 1
 ) -> list[list[list[int]]]:
     """By rank, the batches of an epoch."""
     ranks = []
+    train = TrainConfig(batch_size=size, seed=seed, accumulate=accumulate)
     for rank in range(world):
-        batches = EpochBatches(clips, TrainConfig(batch_size=size, seed=seed), rank, world)
+        batches = EpochBatches(clips, train, rank, world)
         batches.set_epoch(epoch)
         ranks.append([rows.tolist() for rows in batches])
         assert len(ranks[-1]) == len(batches)
@@ -95,6 +96,14 @@ def test_ranks_share_one_permutation_without_overlap() -> None:
     assert len(set(taken)) == 16
     (alone,) = dealt(1, size=8)
     assert [first + second for first, second in zip(*ranks, strict=True)] == alone  # as one process with both
+
+
+def test_batches_that_do_not_make_a_whole_optimiser_step_are_left_out() -> None:
+    """Lightning would divide the sum of fewer gradients by as many as ever."""
+    (batches,) = dealt(0, accumulate=2)
+    assert batches == dealt(0)[0][:4]  # of five
+    with pytest.raises(KinemeError, match=r"23 training clips do not fill one batch of 24"):
+        dealt(0, accumulate=6)
 
 
 def test_too_few_clips_are_refused() -> None:

@@ -10,6 +10,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -364,6 +365,44 @@ def test_accumulated_batches_make_one_step(tmp_path: Path, settings: Settings) -
     assert state["method.queue.next_row"] == 2 * 6 * 4 % 16  # the keys of every batch
 
 
+def test_all_batches_of_a_step_have_its_progress_and_its_rate(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 6 batches of 4, two make a step."""
+    called: list[tuple[str, float]] = []
+
+    def noting(name: str) -> Callable[..., Any]:
+        original = getattr(AimCLR, name)
+
+        def noted(self: AimCLR, *arguments: Any) -> Any:
+            called.append((name, round(6 * arguments[-1], 6)))
+            return original(self, *arguments)
+
+        return noted
+
+    for name in ("before_step", "loss", "after_step"):
+        monkeypatch.setattr(AimCLR, name, noting(name))
+    few = {"train_accumulate": 2, "train_batch_size": 4, "train_knn_every": 0}
+    train(settings(**few, train_epochs=1, train_warmup=1.0), tmp_path / "run")
+    assert called == [
+        (name, step)
+        for step in (0.0, 2.0, 4.0)
+        for name in ("before_step", "loss", "loss", "after_step", "after_step")
+    ]
+    assert float(history(tmp_path / "run")[0]["lr"]) == pytest.approx(0.05 * 5 / 6)  # of the fifth batch
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_every_optimiser_clips_in_mixed_precision(tmp_path: Path, settings: Settings, optimizer: str) -> None:
+    train(
+        settings(
+            train_optimizer=optimizer, train_precision="bfloat16", train_clip_gradients=1.0, train_epochs=1
+        ),
+        tmp_path / "run",
+    )
+    assert len(history(tmp_path / "run")) == 1
+
+
 def test_gradients_are_clipped_to_a_norm(tmp_path: Path, settings: Settings) -> None:
     """With SGD without momentum a step is the rate times the clipped gradient, 1e-3 long at most."""
     still = {"train_epochs": 1, "train_momentum": 0.0, "train_weight_decay": 0.0, "train_lr": 1.0}
@@ -386,8 +425,13 @@ def test_loggers_are_lightning_s_own(tmp_path: Path, settings: Settings) -> None
     assert [float(row["loss"]) for row in logged] == pytest.approx(
         [float(row["loss"]) for row in history(tmp_path / "run")]
     )
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="TensorBoard is installed")
+def test_a_logger_that_is_not_installed_is_named(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(KinemeError, match=r"train\.loggers: .*tensorboard"):
-        train(settings(train_loggers=["tensorboard"]), tmp_path / "other")
+        train(settings(train_loggers=["tensorboard"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_callbacks_are_lightning_s(tmp_path: Path, settings: Settings) -> None:

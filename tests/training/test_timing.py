@@ -21,13 +21,13 @@ def timed(monkeypatch: pytest.MonkeyPatch, minutes: float, seconds: list[float])
     """A stopwatch after an epoch of steps that end at these seconds, and how many of them it let run."""
     clock = iter([0.0, *seconds])
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
-    trainer = SimpleNamespace(num_training_batches=10, global_step=0, should_stop=False)
-    stopwatch = Stopwatch(minutes)
+    trainer = SimpleNamespace(num_training_batches=10, should_stop=False)
+    stopwatch, batches = Stopwatch(minutes), 0
     stopwatch.on_train_start(trainer, None)
     while not trainer.should_stop:
-        trainer.global_step += 1
-        stopwatch.on_train_batch_end(trainer, None, None, None, 0)
-    return stopwatch, trainer.global_step
+        stopwatch.on_train_batch_end(trainer, None, None, None, batches)
+        batches += 1
+    return stopwatch, batches
 
 
 def test_the_first_steps_are_not_counted_and_thirty_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from kineme.clips.splits import published_splits
 from kineme.clips.store import ClipStore
 
 
-@dataclass(frozen=True)
-class _Counts:
-    """Of a data set: what is counted, how many there are, and how many its authors list as incomplete.
-
-    Splits are (train, test) without the incomplete ones.
-    """
-
-    what: str
+class _Counts(NamedTuple):
+    what: str  # is counted
     total: int
-    incomplete: int = 0
-    splits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    incomplete: int = 0  # as its authors list them
+    splits: Mapping[str, tuple[int, int]] = {}  # train and test, without the incomplete ones
 
 
 # Source → counts. NTU RGB+D: Shahroudy et al., CVPR 2016; Liu et al., TPAMI 2019. PKU-MMD: Liu et al., 2017.
@@ -52,10 +47,9 @@ def compare(store: ClipStore) -> list[str]:
     return lines
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 clip`, `2,000 clips`, `3 classes`."""
-    plural = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return f"{number:,} {noun}{plural}"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 clip`, `2,000 clips`, `3 classes`; irregular plurals are given: `2 bodies`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + ('es' if noun.endswith('s') else 's')}"
 
 
 def is_complete(store: ClipStore) -> bool:
@@ -65,7 +59,10 @@ def is_complete(store: ClipStore) -> bool:
 
 
 def _count(store: ClipStore, counts: _Counts) -> int:
-    return len(store) if counts.what == "clip" else _videos(store)
+    """Clips; or videos of PKU-MMD, where `0002-L` names a video and `0002-L-003` an action in it."""
+    if counts.what == "clip":
+        return len(store)
+    return len({re.sub(r"-\d+$", "", name) for name in store.names.tolist()})
 
 
 def _difference(found: int, published: int) -> str:
@@ -73,8 +70,3 @@ def _difference(found: int, published: int) -> str:
         return "as published"
     more_or_fewer = "more" if found > published else "fewer"
     return f"{abs(found - published):,} {more_or_fewer} than the published {published:,}"
-
-
-def _videos(store: ClipStore) -> int:
-    """Videos of PKU-MMD: a clip is named after its video, `0002-L`, or an action in it, `0002-L-003`."""
-    return len({re.sub(r"-\d+$", "", name) for name in store.names.tolist()})

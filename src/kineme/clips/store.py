@@ -53,7 +53,7 @@ class Manifest:
     fingerprint: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers, as they stand in manifest.json."""
+        """Plain containers, as in manifest.json."""
         own = {each.name: getattr(self, each.name) for each in fields(self)}
         return {**own, "layout": self.layout.to_dict(), "preprocessing": self.preprocessing.to_dict()}
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kineme.clips.splits import published_splits
 from kineme.clips.store import ClipStore, Manifest
+from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 PIECE = 1 << 25  # coordinates per piece: 128 MiB
 
 
-@dataclass(frozen=True)
-class Lengths:
+class Lengths(NamedTuple):
     """Lengths of clips in frames."""
 
     shortest: int
@@ -26,19 +25,12 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Missing:
-    """Missing joints of present bodies.
+    """Missing joints of present bodies."""
 
-    Attributes:
-        share: of all joints of present bodies in all frames.
-        by_joint: (V,) the same for each joint; NaN where it is unknown.
-        by_confidence: missing means a confidence of 0, not zero coordinates.
-        at_least: a lower bound, because the preprocessing has moved zeros along with the body.
-    """
-
-    share: float
-    by_joint: Array
-    by_confidence: bool
-    at_least: bool
+    share: float  # of all joints of present bodies in all frames
+    by_joint: Array  # (V,) the same for each joint; NaN where it is unknown
+    by_confidence: bool  # missing means a confidence of 0, not zero coordinates
+    at_least: bool  # a lower bound, because the preprocessing has moved zeros along with the body
 
 
 @dataclass(frozen=True)
@@ -51,35 +43,21 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a store holds.
-
-    Attributes:
-        manifest: of the store.
-        clips, frames: how many.
-        lengths: of clips.
-        class_clips: (classes,) clips of each, or intervals for untrimmed recordings.
-        unlabelled: clips without a class (untrimmed recordings have none).
-        subjects: names, sorted; unknown ones are left out.
-        cameras, setups: number → clips.
-        bodies: number of bodies in a clip → clips.
-        missing: missing joints.
-        intervals: None for trimmed clips.
-        splits: published splits that the store supports → numbers of training and test clips.
-    """
+    """What a store holds."""
 
     manifest: Manifest
     clips: int
     frames: int
     lengths: Lengths
-    class_clips: Array
-    unlabelled: int
-    subjects: list[str]
-    cameras: dict[int, int]
-    setups: dict[int, int]
-    bodies: dict[int, int]
+    class_clips: Array  # (classes,) clips of each, or intervals for untrimmed recordings
+    unlabelled: int  # clips without a class (untrimmed recordings have none)
+    subjects: list[str]  # names, sorted; unknown ones are left out
+    cameras: dict[int, int]  # number → clips
+    setups: dict[int, int]  # number → clips
+    bodies: dict[int, int]  # number of bodies in a clip → clips
     missing: Missing
-    intervals: Intervals | None
-    splits: dict[str, tuple[int, int]]
+    intervals: Intervals | None  # None for trimmed clips
+    splits: dict[str, tuple[int, int]]  # published split → numbers of training and test clips
 
     @property
     def hours(self) -> float:
@@ -99,7 +77,7 @@ class Summary:
             "clips": self.clips,
             "frames": self.frames,
             "hours": self.hours,
-            "lengths": vars(self.lengths),
+            "lengths": self.lengths._asdict(),
             "classes": dict(zip(manifest.class_names, self.class_clips.tolist(), strict=True)),
             "unlabelled": self.unlabelled,
             "subjects": self.subjects,
@@ -120,7 +98,7 @@ class Summary:
         }
 
 
-def summarise(store: ClipStore, progress: Callable[[int, int], None] | None = None) -> Summary:
+def summarise(store: ClipStore, progress: Progress = silent) -> Summary:
     """Counts what a store holds.
 
     Args:
@@ -167,7 +145,7 @@ def _labelled_share(store: ClipStore) -> float:
     return float((np.cumsum(opened - closed)[:-1] > 0).mean())
 
 
-def _missing(store: ClipStore, progress: Callable[[int, int], None] | None) -> Missing:
+def _missing(store: ClipStore, progress: Progress) -> Missing:
     """Joints of present bodies with a confidence of 0, if the store has any, else with zero coordinates.
 
     A joint that the preprocessing moves to the origin is always zero, so zeros say nothing about it.
@@ -184,13 +162,11 @@ def _missing(store: ClipStore, progress: Callable[[int, int], None] | None) -> M
             seen = confidence[start : start + step] > 0
         gone += np.sum(~seen & present[..., None], axis=(0, 1))
         bodies += int(present.sum())
-        if progress is not None:
-            progress(min(start + step, len(frames)), len(frames))
-    told = np.ones(joints, dtype=bool)
+        progress(min(start + step, len(frames)), len(frames))
     preprocessing = store.manifest.preprocessing
-    centred = preprocessing.joint_at_zero(store.layout)
-    if confidence is None and centred is not None:
-        told[centred] = False
+    told = np.ones(joints, dtype=bool)
+    if confidence is None:
+        told &= np.arange(joints) != preprocessing.joint_at_zero(store.layout)
     return Missing(
         share=float(gone[told].sum() / max(bodies * told.sum(), 1)),
         by_joint=np.where(told, gone / max(bodies, 1), np.nan),

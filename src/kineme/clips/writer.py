@@ -6,19 +6,22 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kineme.clips.index import Row, index_columns
-from kineme.clips.store import FORMAT_VERSION, UNLABELLED, Clip, Manifest
+from kineme.clips.store import FORMAT_VERSION, INTERVAL_COLUMNS, NEITHER, UNLABELLED, Clip, Manifest
 from kineme.errors import KinemeError
 from kineme.files import locked, replace_directory, synchronise, unwritable
 from kineme.typing import Array
+
+_TEXT, _NUMBERS = ("name", "subject"), ("label", "camera", "setup", "replication")  # of a clip's index
 
 
 class StoreWriter:
@@ -57,7 +60,7 @@ class StoreWriter:
         self._overwrite = overwrite
         self._partial = self.path.with_name(f".{self.path.name}.partial")
         self._arrays: list[_NpyFile] = []
-        self._rows: list[Row] = []
+        self._rows: list[tuple[Clip, int, int]] = []  # without arrays; frames and bodies
         self._names: set[str] = set()
         self._stack = ExitStack()
 
@@ -88,9 +91,8 @@ class StoreWriter:
     def _check_free(self) -> None:
         if self.path.exists():
             if not self._overwrite:
-                raise KinemeError(
-                    f"{self.path}: exists already; set `overwrite` to replace it, or choose another name"
-                )
+                remedy = "set `overwrite` to replace it, or choose another name"
+                raise KinemeError(f"{self.path}: exists already; {remedy}")
             if not (self.path / "manifest.json").is_file():
                 raise KinemeError(f"{self.path}: exists and is not a clip store, so it is not overwritten")
 
@@ -108,9 +110,7 @@ class StoreWriter:
         """
         xyz = np.asarray(clip.xyz, dtype=np.float32)
         self._check(clip, xyz)
-        arrays = [xyz]
-        if self.confidence:
-            arrays.append(_confidence(clip, xyz))
+        arrays = [xyz, _confidence(clip, xyz)] if self.confidence else [xyz]
         assert self._arrays, "add() outside the writer's with block"
         missing = self.bodies - xyz.shape[1]
         try:
@@ -120,28 +120,14 @@ class StoreWriter:
         except OSError as error:
             raise unwritable(self.path, error) from error
         self._names.add(clip.name)
-        self._rows.append(
-            Row(
-                name=clip.name,
-                frames=len(xyz),
-                bodies=int(np.any(xyz, axis=(0, 2, 3)).sum()),
-                label=int(clip.label),
-                subject=clip.subject,
-                camera=int(clip.camera),
-                setup=int(clip.setup),
-                replication=int(clip.replication),
-                intervals=[(int(start), int(end), int(label)) for start, end, label in clip.intervals],
-                splits={name: bool(trains) for name, trains in clip.splits.items()},
-            )
-        )
+        bodies = int(np.any(xyz, axis=(0, 2, 3)).sum())
+        self._rows.append((replace(clip, xyz=np.empty(0), confidence=None), len(xyz), bodies))
 
     def _check(self, clip: Clip, xyz: Array) -> None:
         joints = self.manifest.layout.num_joints
         if xyz.ndim != 4 or xyz.shape[2:] != (joints, 3) or xyz.shape[1] > self.bodies:
-            raise KinemeError(
-                f"{clip.name}: clip has shape {xyz.shape}; expected (frames, up to {self.bodies} bodies, "
-                f"{joints} joints, 3)"
-            )
+            expected = f"(frames, up to {self.bodies} bodies, {joints} joints, 3)"
+            raise KinemeError(f"{clip.name}: clip has shape {xyz.shape}; expected {expected}")
         if len(xyz) == 0:
             raise KinemeError(f"{clip.name}: clip has no frames")
         if not np.isfinite(xyz).all():
@@ -172,7 +158,7 @@ class StoreWriter:
     def _finish(self) -> None:
         for array in self._arrays:
             array.finish()
-        columns = index_columns(self._rows)
+        columns = _index_columns(self._rows)
         digest = self._arrays[0].digest.copy()
         for array in self._arrays[1:]:
             digest.update(array.digest.digest())
@@ -185,6 +171,22 @@ class StoreWriter:
         for path in (self._partial / "index.npz", self._partial / "manifest.json", self._partial):
             synchronise(path)
         replace_directory(self._partial, self.path)
+
+
+def _index_columns(rows: Sequence[tuple[Clip, int, int]]) -> dict[str, Any]:
+    """The arrays of `index.npz`, by name."""
+    clips, frames, bodies = zip(*rows, strict=True)
+    columns: dict[str, Any] = {name: np.array([getattr(clip, name) for clip in clips]) for name in _TEXT}
+    columns |= {name: np.array([getattr(clip, name) for clip in clips], dtype=np.int64) for name in _NUMBERS}
+    columns |= {"frames": np.array(frames), "bodies": np.array(bodies)}
+    columns["offset"] = np.cumsum(columns["frames"]) - columns["frames"]
+    intervals = [(i, label, *span) for i, clip in enumerate(clips) for *span, label in clip.intervals]
+    table = np.array(intervals, dtype=np.int64).reshape(-1, len(INTERVAL_COLUMNS))
+    columns |= {f"interval_{name}": table[:, i] for i, name in enumerate(INTERVAL_COLUMNS)}
+    for name in sorted({name for clip in clips for name in clip.splits}):
+        parts = [int(clip.splits.get(name, NEITHER)) for clip in clips]
+        columns[f"split_{name}"] = np.array(parts, dtype=np.int8)
+    return columns
 
 
 class _NpyFile:
@@ -230,9 +232,8 @@ def _confidence(clip: Clip, xyz: Array) -> Array:
         return np.broadcast_to(present, xyz.shape[:3]).astype(np.float16)
     values = np.asarray(clip.confidence)
     if values.shape != xyz.shape[:3]:
-        raise KinemeError(
-            f"{clip.name}: confidences have shape {values.shape}; expected {xyz.shape[:3]}, like the joints"
-        )
+        expected = f"{xyz.shape[:3]}, like the joints"
+        raise KinemeError(f"{clip.name}: confidences have shape {values.shape}; expected {expected}")
     if not ((values >= 0) & (values <= 1)).all():
         raise KinemeError(f"{clip.name}: confidences must lie between 0 and 1")
     return values.astype(np.float16)

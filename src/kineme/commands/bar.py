@@ -11,16 +11,11 @@ from kineme.progress import Progress
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """A hook for library functions that draws a bar on stderr; nothing where stderr is not a terminal."""
-    from rich import progress
+    from rich import progress as rich
     from rich.console import Console
 
     console = Console(stderr=True)
-    columns = (
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    columns = ("{task.description}", rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeRemainingColumn())
+    with rich.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

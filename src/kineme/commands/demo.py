@@ -125,9 +125,8 @@ def _draw_skeletons(store: ClipStore, path: Path) -> None:
     classes, first = np.unique(store.labels, return_index=True)
     rows = first[classes >= 0] if (classes >= 0).any() else np.arange(len(store))
     rows = rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().astype(int)]
-    titles = [
-        f"{names[store.labels[row]]} ({store.names[row]})" if store.labels[row] >= 0 else store.names[row]
-        for row in rows
-    ]
-    scenes = [Scene(store.clip(row), title) for row, title in zip(rows, titles, strict=True)]
+    scenes = []
+    for row in rows:
+        name, label = str(store.names[row]), store.labels[row]
+        scenes.append(Scene(store.clip(row), f"{names[label]} ({name})" if label >= 0 else name))
     skeleton_strip(scenes, store.layout, path, up=store.manifest.preprocessing.up)

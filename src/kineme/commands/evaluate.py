@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from kineme.commands.bar import progress_bar
 from kineme.errors import KinemeError, check_between
-from kineme.evaluation.options import KIND, NEIGHBOURS, RULE, USUAL, WINDOW, Kind, Rule, TaskOptions
+from kineme.evaluation.options import (
+    AS_IN_RECIPE,
+    KIND,
+    NEIGHBOURS,
+    RULE,
+    USUAL,
+    WINDOW,
+    FinetuneOptions,
+    Kind,
+    Rule,
+    TaskOptions,
+)
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from kineme.evaluation.results import Predictions, Result
+    from kineme.evaluation.results import Kept, Result
     from kineme.evaluation.task import Task
 
 Options = Annotated[TaskOptions, Parameter(name="*")]
+Training = Annotated[FinetuneOptions, Parameter(name="*")]
 
 
 def linear(
@@ -35,14 +47,12 @@ def linear(
         lr: Learning rate of the SGD probe, instead of the recipe's.
         baselines: Measure a random encoder and raw coordinates beside it.
     """
-    from kineme.commands.bar import progress_bar
     from kineme.evaluation import recognition
-    from kineme.evaluation.task import open_task
 
-    task = open_task(run, options)
-    with progress_bar("linear") as progress:
-        found = recognition.linear(task, seed=seed, lr=lr, baselines=baselines, progress=progress)
-    _report(task, *found)
+    task = _open(run, options)
+    with progress_bar("evaluating") as progress:
+        result, predicted = recognition.linear(task, seed=seed, lr=lr, baselines=baselines, progress=progress)
+    _report(task, result, {".npz": predicted})
 
 
 def knn(run: Path, *, k: int = 1, seed: int = 0, baselines: bool = True, options: Options = USUAL) -> None:
@@ -58,14 +68,12 @@ def knn(run: Path, *, k: int = 1, seed: int = 0, baselines: bool = True, options
         seed: Seed of the random encoder.
         baselines: Measure a random encoder and raw coordinates beside it.
     """
-    from kineme.commands.bar import progress_bar
     from kineme.evaluation import recognition
-    from kineme.evaluation.task import open_task
 
-    task = open_task(run, options)
-    with progress_bar("knn") as progress:
-        found = recognition.knn(task, k=k, seed=seed, baselines=baselines, progress=progress)
-    _report(task, *found, *([f"k{k}"] if k != 1 else []))
+    task = _open(run, options)
+    with progress_bar("evaluating") as progress:
+        result, predicted = recognition.knn(task, k=k, seed=seed, baselines=baselines, progress=progress)
+    _report(task, result, {".npz": predicted}, *([f"k{k}"] if k != 1 else []))
 
 
 def transfer(
@@ -90,32 +98,22 @@ def transfer(
         finetune: Fine-tune on the other store too, as a third measure.
         baselines: Measure a random encoder and raw coordinates beside it.
     """
-    from kineme.commands.bar import progress_bar
-    from kineme.evaluation import finetune as tuning
     from kineme.evaluation import recognition
-    from kineme.evaluation.task import open_task
 
     if options.store is None:
         raise KinemeError("transfer is to another data set than that of the pre-training; pass `store`")
-    task = open_task(run, options)
-    with progress_bar("transfer") as progress:
-        found = recognition.transfer(task, seed=seed, lr=lr, baselines=baselines, progress=progress)
-    _report(task, *found)
+    task = _open(run, options)
+    with progress_bar("evaluating") as progress:
+        result, predicted = recognition.transfer(
+            task, seed=seed, lr=lr, baselines=baselines, progress=progress
+        )
+    _report(task, result, {".npz": predicted})
     if finetune:
-        with progress_bar("finetune") as progress:
-            found = tuning.finetune(task, from_scratch=baselines, seed=seed, progress=progress)
-        _report(task, *found)
+        _finetune(task, from_scratch=baselines, seed=seed)
 
 
 def finetune(
-    run: Path,
-    *,
-    from_scratch: bool = False,
-    epochs: int | None = None,
-    lr: float | None = None,
-    batch_size: int | None = None,
-    seed: int = 0,
-    options: Options = USUAL,
+    run: Path, *, training: Training = AS_IN_RECIPE, seed: int = 0, options: Options = USUAL
 ) -> None:
     """Fine-tuning: encoder and linear layer trained together on all labels.
 
@@ -124,28 +122,9 @@ def finetune(
 
     Args:
         run: Run directory, or its model.safetensors.
-        from_scratch: Train the same network without pre-training alike, as a baseline.
-        epochs: Passes over the clips, instead of the recipe's.
-        lr: Learning rate, instead of the recipe's.
-        batch_size: Clips per step, instead of the recipe's.
         seed: Seed of all that is drawn.
     """
-    from kineme.commands.bar import progress_bar
-    from kineme.evaluation import finetune as tuning
-    from kineme.evaluation.task import open_task
-
-    task = open_task(run, options)
-    with progress_bar("finetune") as progress:
-        found = tuning.finetune(
-            task,
-            epochs=epochs,
-            lr=lr,
-            batch_size=batch_size,
-            from_scratch=from_scratch,
-            seed=seed,
-            progress=progress,
-        )
-    _report(task, *found)
+    _finetune(_open(run, options), **asdict(training), seed=seed)
 
 
 def semi(
@@ -153,10 +132,7 @@ def semi(
     *,
     fractions: list[float] | None = None,
     seeds: int = 3,
-    from_scratch: bool = False,
-    epochs: int | None = None,
-    lr: float | None = None,
-    batch_size: int | None = None,
+    training: Training = AS_IN_RECIPE,
     seed: int = 0,
     options: Options = USUAL,
 ) -> None:
@@ -170,30 +146,15 @@ def semi(
         run: Run directory, or its model.safetensors.
         fractions: Shares of the labels; by default 0.01 0.05 0.1 0.2.
         seeds: How often labels are drawn, and all else that is random with them.
-        from_scratch: Train the same network without pre-training alike, as a baseline.
-        epochs: Passes over the clips, instead of the recipe's.
-        lr: Learning rate, instead of the recipe's.
-        batch_size: Clips per step, instead of the recipe's.
         seed: The first of the seeds; the others follow it.
     """
-    from kineme.commands.bar import progress_bar
     from kineme.evaluation import finetune as tuning
-    from kineme.evaluation.task import open_task
 
-    task = open_task(run, options)
-    with progress_bar("semi") as progress:
-        result = tuning.semi(
-            task,
-            fractions=fractions or tuning.FRACTIONS,
-            seeds=seeds,
-            epochs=epochs,
-            lr=lr,
-            batch_size=batch_size,
-            from_scratch=from_scratch,
-            seed=seed,
-            progress=progress,
-        )
-    _report(task, result, None)
+    draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
+    task = _open(run, options)
+    with progress_bar("evaluating") as progress:
+        result = tuning.semi(task, **draws, **asdict(training), progress=progress)
+    _report(task, result, {})
 
 
 def detect(
@@ -234,20 +195,16 @@ def detect(
         seed: Seed of all that is drawn.
         baselines: Measure a random encoder and raw coordinates beside it.
     """
-    from kineme.commands import tables
-    from kineme.commands.bar import progress_bar
     from kineme.evaluation.detection import finetune as tuning
     from kineme.evaluation.detection import protocol
     from kineme.evaluation.detection.classifier import Context
     from kineme.evaluation.detection.frames import windows_for
-    from kineme.evaluation.results import save
-    from kineme.evaluation.task import open_task
 
     if not finetune and (epochs is not None or lr is not None):
         raise KinemeError("`epochs` and `lr` are of fine-tuning; set `finetune`, or leave them out")
     check_between("`context`", context, 0)
-    task = open_task(run, options, rows_of=protocol.recorded)
-    with progress_bar("detect") as progress:
+    task = _open(run, options, rows_of=protocol.recorded)
+    with progress_bar("evaluating") as progress:
         result, found, detector = protocol.detect(
             task,
             windows_for(task.model.encoder, kind, window, step),
@@ -259,26 +216,34 @@ def detect(
             progress=progress,
         )
     differing = {"tokens": kind == "tokens", "B": segments == "B", "finetune": finetune}
-    path = task.result_path("detect", *(name for name, differs in differing.items() if differs), seed=seed)
-    save(result, path, beside={".npz": found, ".safetensors": detector})
-    _show(tables.detection(result), path)
+    beside: Mapping[str, Kept] = {".npz": found, ".safetensors": detector}
+    _report(task, result, beside, *(name for name, differs in differing.items() if differs))
 
 
-def _report(task: Task, result: Result, predictions: Predictions | None, *qualifiers: str) -> None:
-    """Writes a result, and the predictions it is of, beside the run, and prints it."""
+def _open(run: Path, options: TaskOptions, **how: Any) -> Task:
+    from kineme.evaluation.task import open_task
+
+    return open_task(run, options, **how)
+
+
+def _finetune(task: Task, **settings: Any) -> None:
+    from kineme.evaluation.finetune import finetune
+
+    with progress_bar("fine-tuning") as progress:
+        result, predicted = finetune(task, **settings, progress=progress)
+    _report(task, result, {".npz": predicted})
+
+
+def _report(task: Task, result: Result, beside: Mapping[str, Kept], *qualifiers: str) -> None:
+    """Writes a result, and what belongs to it, into the run, and prints it."""
+    from rich.console import Console
+
     from kineme.commands import tables
     from kineme.evaluation.results import save
 
     path = task.result_path(result.protocol, *qualifiers, seed=result.seed)
-    save(result, path, beside={".npz": predictions} if predictions is not None else {})
-    _show(tables.recognition(result), path)
-
-
-def _show(table: Table, path: Path) -> None:
-    """Prints a result, and where it is."""
-    from rich.console import Console
-
-    Console().print(table)
+    save(result, path, beside=beside)
+    Console().print((tables.detection if result.protocol == "detect" else tables.recognition)(result))
     Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
 
 

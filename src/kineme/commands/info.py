@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,6 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
     with progress_bar("reading frames") as progress:
         summary = summarise(opened, progress)
     if json:
-        from json import dumps
-
         print(dumps(summary.to_dict(), indent=1, ensure_ascii=False))
     else:
         console = Console()
@@ -72,8 +71,8 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         if intervals
         else "",
         "subjects": _listed(summary.subjects),
-        "cameras": _listed([str(camera) for camera in summary.cameras]),
-        "setups": _listed([str(setup) for setup in summary.setups]),
+        "cameras": _listed(list(map(str, summary.cameras))),
+        "setups": _listed(list(map(str, summary.setups))),
         "bodies": ", ".join(f"{many} in {counted(clips, 'clip')}" for many, clips in summary.bodies.items()),
         "joints": f"{layout.num_joints} ({layout.name}), in {manifest.units}: {', '.join(layout.joints)}",
         "missing joints": _missing(summary.missing, layout.joints),
@@ -136,10 +135,9 @@ def _frames(count: float, fps: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    unit, length = (
-        ("hours", 3600) if seconds >= 3600 else ("minutes", 60) if seconds >= 60 else ("seconds", 1)
-    )
-    return f"{seconds / length:.1f} {unit}"
+    units = {"hours": 3600, "minutes": 60, "seconds": 1}
+    unit = next((unit for unit, length in units.items() if seconds >= length), "seconds")
+    return f"{seconds / units[unit]:.1f} {unit}"
 
 
 def _listed(names: list[str]) -> str:

@@ -112,9 +112,8 @@ def _page(scene: Scene, manifest: Manifest, path: Path) -> None:
     from kineme.files import atomic_write
 
     clip, first = scene.clip, scene.first
-    moving = player(
-        "clip", clip, manifest.layout, fps=manifest.fps, up=manifest.preprocessing.up, first=first
-    )
+    fps, up = manifest.fps, manifest.preprocessing.up
+    moving = player("clip", clip, manifest.layout, fps=fps, up=up, first=first)
     actions = [timeline("clip", len(clip), [TimelineRow("actions", scene.bands)], first=first)]
     fragments = [moving, *(actions if scene.bands else []), legend(int(present(clip).any(axis=0).sum()))]
     with atomic_write(path) as aside:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kineme.drawing.style import GRID, HUES, INK, new_figure, plain, save, short
+from kineme.drawing.style import HUES, INK, new_figure, plain, save, short
 from kineme.typing import Array
 
 
@@ -34,9 +34,7 @@ def distributions(
         bars.set_yticks(range(classes), [short(name, 28) for name in class_names])
         bars.set_ylim(classes - 0.4, -0.6)
         bars.set_xlabel(f"{what} per class", color=INK)
-        bars.grid(axis="x", color=GRID, linewidth=0.8)
-        bars.set_axisbelow(True)
-        plain(bars)
+        plain(bars, "x")
         bars.tick_params(axis="y", labelsize=size, length=0)
     else:
         histogram = figure.subplots()
@@ -50,7 +48,5 @@ def distributions(
     )  # fmt: skip
     histogram.set_xlabel("length (s)", color=INK)
     histogram.set_ylabel(what, color=INK)
-    histogram.grid(axis="y", color=GRID, linewidth=0.8)
-    histogram.set_axisbelow(True)
-    plain(histogram)
+    plain(histogram, "y")
     save(figure, path)

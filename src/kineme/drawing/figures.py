@@ -41,14 +41,11 @@ def training_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
         "online kNN, %": [name for name in names if name == "knn"],
     }
     panels = {label: drawn for label, drawn in panels.items() if drawn}
-    x = np.array([row["epoch"] for row in history])
     figure = new_figure(6.4, 0.6 + 2.2 * len(panels))
     drawings = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (label, drawn) in zip(drawings, panels.items(), strict=True):
         scale = 100 if drawn == ["knn"] else 1
-        _lines(
-            axes, x, [{name: scale * row[name] for name in drawn if name in row} for row in history], drawn
-        )
+        _lines(axes, history, drawn, scale)
         axes.set_ylabel(label, color=INK)
         if label == "terms":
             axes.set_yscale("log")  # they differ by orders of magnitude
@@ -57,9 +54,10 @@ def training_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     save(figure, path)
 
 
-def _lines(axes: Axes, x: Array, rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> None:
+def _lines(axes: Axes, rows: Sequence[Mapping[str, float]], names: Sequence[str], scale: int) -> None:
+    x = np.array([row["epoch"] for row in rows])
     for i, name in enumerate(names):
-        y = np.array([row.get(name, np.nan) for row in rows], dtype=float)
+        y = scale * np.array([row.get(name, np.nan) for row in rows], dtype=float)
         known = np.isfinite(y)
         if not known.any():
             continue

@@ -43,14 +43,10 @@ TEMPLATES = Templates("kineme.drawing")
 
 @dataclass(frozen=True)
 class TimelineRow:
-    """One row of a timeline: what happens when.
+    """One row of a timeline: what happens when."""
 
-    Attributes:
-        title: what the row shows, such as `truth`.
-        bands: (start, end, text), frames counted from 0, end exclusive. Equal texts have equal colours.
-    """
-
-    title: str
+    title: str  # what the row shows, such as `truth`
+    # (start, end, text), frames counted from 0, end exclusive. Equal texts have equal colours
     bands: Sequence[tuple[int, int, str]]
 
 

@@ -31,9 +31,8 @@ def tsne(features: Array, *, seed: int = 0) -> Array:
     """
     features = np.asarray(features, dtype=np.float64)
     if not np.isfinite(features).all():
-        raise KinemeError(
-            "features: contain NaN or infinity; train the encoder again with a smaller learning rate"
-        )
+        remedy = "train the encoder again with a smaller learning rate"
+        raise KinemeError(f"features: contain NaN or infinity; {remedy}")
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 

@@ -6,7 +6,7 @@ purple on a second body; absent bodies, and joints that were not seen (NaN), are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from kineme.drawing.posture import Y_UP, present, view_axes
 from kineme.drawing.style import BODIES, FAINT, HUES, INK, LEFT, RIGHT, new_figure, rendered, save, short
 from kineme.files import atomic_write
 from kineme.layouts import Layout
+from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 GIF_STEP = 7  # hundredths of a second, the unit of GIFs: the least time that a picture stays
@@ -27,20 +28,13 @@ COLOURS = 64  # of a GIF
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn.
+    """What is drawn."""
 
-    Attributes:
-        clip: (T, M, V, C), C = 3; absent bodies are zero, joints that were not seen may be NaN.
-        title: a line above, such as the clip's name.
-        subtitle: more about it, such as its class.
-        first: number of the clip's first frame, where it is part of a recording.
-        bands: (start, end, text), labelled stretches of the recording, end exclusive; drawn as a time bar.
-    """
-
-    clip: Array
-    title: str
-    subtitle: str = ""
-    first: int = 0
+    clip: Array  # (T, M, V, C), C = 3; absent bodies are zero, joints that were not seen may be NaN
+    title: str  # a line above, such as the clip's name
+    subtitle: str = ""  # more about it, such as its class
+    first: int = 0  # number of the clip's first frame, where it is part of a recording
+    # (start, end, text), labelled stretches of the recording, end exclusive; drawn as a time bar
     bands: Sequence[tuple[int, int, str]] = ()
 
 
@@ -100,7 +94,7 @@ def animation(
     *,
     fps: float = 30.0,
     up: Sequence[float] = Y_UP,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> None:
     """A clip as a GIF that plays at its own speed, in about 14 pictures per second.
 
@@ -142,8 +136,7 @@ def animation(
         figure.set_layout_engine("none")  # what fitted the first picture fits the others
         palette = pictures[0] if pictures else picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
         pictures.append(picture.quantize(palette=palette, dither=Image.Dither.NONE))
-        if progress is not None:
-            progress(done, len(chosen))
+        progress(done, len(chosen))
     with atomic_write(path) as aside:
         pictures[0].save(aside, save_all=True, append_images=pictures[1:], duration=10 * step, loop=0)
 
@@ -174,15 +167,13 @@ def _bounds(points: Sequence[Array]) -> tuple[Array, Array]:
 def _draw_body(axes: Axes, points: Array, layout: Layout, body: int) -> None:
     """One (V, 2) body: bones, joints as dots of the bones' width, sides in their colours."""
     left, right, middle = BODIES[body % 2]
-    sides = dict.fromkeys(range(layout.num_joints), middle)
-    sides |= {
-        joint: colour for pair in layout.mirrored for joint, colour in zip(pair, (left, right), strict=True)
-    }
+    sides = [middle] * layout.num_joints
+    for pair in layout.mirrored:
+        sides[pair[0]], sides[pair[1]] = left, right
     bones = [[points[child], points[parent]] for child, parent in layout.bones]
     colours = [sides[child] for child, _ in layout.bones]
     axes.add_collection(LineCollection(bones, colors=colours, linewidths=1.8, capstyle="round"))
-    dots = [sides[joint] for joint in range(layout.num_joints)]
-    axes.scatter(points[:, 0], points[:, 1], s=5, c=dots, linewidths=0, zorder=2)
+    axes.scatter(points[:, 0], points[:, 1], s=5, c=sides, linewidths=0, zorder=2)
 
 
 def _draw_bands(axes: Axes, scene: Scene, place: tuple[float, float, float, float]) -> None:
@@ -198,7 +189,6 @@ def _draw_bands(axes: Axes, scene: Scene, place: tuple[float, float, float, floa
         colour = HUES[texts.index(text) % len(HUES)]
         patch = axes.add_patch(Rectangle(corner, width, height, color=colour, alpha=0.35, linewidth=0))
         middle = bottom + height / 2
-        label = axes.text(
-            corner[0], middle, f" {short(text, 24)}", fontsize=7, color=INK, va="center", clip_on=True
-        )
+        words = f" {short(text, 24)}"
+        label = axes.text(corner[0], middle, words, fontsize=7, color=INK, va="center", clip_on=True)
         label.set_clip_path(patch)

@@ -7,7 +7,7 @@ window, no display needed.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +42,11 @@ def rendered(figure: Figure) -> npt.NDArray[np.uint8]:
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
-def plain(axes: Axes) -> None:
-    """Axes without a box."""
+def plain(axes: Axes, grid: Literal["x", "y"] | None = None) -> None:
+    """Axes without a box, with grid lines across one axis behind the drawing."""
+    if grid is not None:
+        axes.grid(axis=grid, color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#c4c9d0")
     axes.tick_params(colors=INK, labelsize=9, length=3)

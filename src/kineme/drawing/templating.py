@@ -20,11 +20,8 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.environment.policies["json.dumps_kwargs"] = {
-            "ensure_ascii": False,
-            "allow_nan": False,
-            "separators": (",", ":"),
-        }
+        as_json = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+        self.environment.policies["json.dumps_kwargs"] = as_json
 
     def render(self, template: str, **values: object) -> Markup:
         """Fills in a template; a value that it names and is not given is an error."""

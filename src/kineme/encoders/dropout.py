@@ -27,7 +27,7 @@ class Dropout(nn.Dropout):
         return x * kept.to(x.dtype).mul_(256 / (256 - threshold))
 
 
-def check_dropout(p: float) -> None:
+def check_dropout(p: float, name: str = "dropout") -> None:
     """Raises KinemeError unless 0 ≤ p < 1."""
     if not 0 <= p < 1:
-        raise KinemeError(f"dropout: is {p}; it must be at least 0 and less than 1")
+        raise KinemeError(f"{name}: is {p}; it must be at least 0 and less than 1")

@@ -7,12 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape
+from kineme.encoders.dropout import check_dropout
 from kineme.encoders.tokens import SelfAttention, TokenEncoder
-from kineme.errors import KinemeError, check_between
+from kineme.errors import check_between
 
 
 class DSTE(TokenEncoder):
-    """Dense shift attention beside convolutional attention, over frames and over joints.
+    """Dense shift attention and convolutional attention in parallel, over frames and over joints.
 
     Args:
         shape: of the clips.
@@ -43,8 +44,7 @@ class DSTE(TokenEncoder):
         gap: int = 4,
         alpha: float = 0.5,
     ):
-        if not 0 <= drop_path < 1:
-            raise KinemeError(f"drop_path: is {drop_path}; it must be at least 0 and less than 1")
+        check_dropout(drop_path, "drop_path")
         check_between("gap", gap, 1)
         check_between("alpha", alpha, 0, 1)
 

@@ -1,4 +1,4 @@
-"""Clip features of frozen encoders, computed once and kept.
+"""Clip features of frozen encoders, computed once and cached.
 
 A frozen encoder under a deterministic crop gives the same features every time, so they are stored as arrays
 under the run directory and every protocol reads them from there.
@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from kineme import __version__
 from kineme.clips.batches import resident
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
+from kineme.layouts import Layout
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
 from kineme.typing import Array
@@ -47,7 +49,7 @@ def extract(
         device: where the encoder runs; by default an accelerator if there is one.
         precision: of the encoder's arithmetic, `float32` or `bfloat16`.
         allow_preprocessing: accept a store that was prepared by another preprocessing than the model's.
-        cache: directory in which features are kept, under a name made from all they depend on; None: nowhere.
+        cache: where they are cached, under names made from all that they depend on; None: nowhere.
         progress: called with the clips done and the clips in all.
 
     Returns:
@@ -81,8 +83,7 @@ def extract(
 def raw_coordinates(store: ClipStore, rows: npt.NDArray[np.int64], frames: int = 32) -> Array:
     """The clips themselves as features, the baseline that a representation has to beat.
 
-    Each clip is resampled to `frames` frames; the first body's origin (the layout's) is subtracted in each
-    frame from every body that is present; all coordinates are flattened.
+    Each clip is resampled to `frames` frames and centred on the first body; all coordinates are flattened.
 
     Returns:
         (N, C·frames·V·M) float32.
@@ -90,10 +91,15 @@ def raw_coordinates(store: ClipStore, rows: npt.NDArray[np.int64], frames: int =
     clips, parts = resident(store, rows), []
     for first in range(0, len(clips), 1024):
         xyz = clips[first : first + 1024].resize(frames)
-        origin = xyz[:, :, :, list(store.layout.origin), :1].mean(dim=3, keepdim=True)
-        present = (xyz != 0).any(dim=3, keepdim=True).any(dim=1, keepdim=True)
-        parts.append(torch.where(present, xyz - origin, 0).flatten(1).numpy())
+        parts.append(centred(xyz, store.layout).flatten(1).numpy())
     return np.concatenate(parts)
+
+
+def centred(xyz: Tensor, layout: Layout) -> Tensor:
+    """(N, C, T, V, M) with the first body's origin subtracted from every body that is present."""
+    origin = xyz[:, :, :, list(layout.origin), :1].mean(dim=3, keepdim=True)
+    present = (xyz != 0).any(dim=3, keepdim=True).any(dim=1, keepdim=True)
+    return torch.where(present, xyz - origin, 0)
 
 
 def cache_key(

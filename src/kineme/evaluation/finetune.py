@@ -24,7 +24,7 @@ from kineme.clips.subsets import label_subset
 from kineme.config import FinetuneConfig, TrainConfig
 from kineme.errors import KinemeError
 from kineme.evaluation.classifier import classify, on_device_of
-from kineme.evaluation.linear import EVALUATE_EVERY, Epoch, check_positive, needed_rate
+from kineme.evaluation.linear import EVALUATE_EVERY, Epoch, check_positive, with_rate
 from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
 from kineme.evaluation.task import Task
@@ -65,7 +65,7 @@ def settings_for(
         KinemeError: no rate is set, or an override is not above 0.
     """
     check_positive(epochs=epochs, batch_size=batch_size)
-    settings = replace(config, lr=needed_rate("finetune", config.lr, lr, run))
+    settings = with_rate(config, "finetune", lr, run)
     if clips < LEAST_BATCHES * config.batch_size:
         batch = min(max(LEAST_BATCH, clips // LEAST_BATCHES), config.batch_size)
         settings = replace(settings, batch_size=batch, optimizer="adam", lr=5e-4, weight_decay=1e-5)
@@ -119,15 +119,8 @@ def finetune(
             name: Outcome.of(each.scores, task.test_labels, each.epoch)
             for name, each in (("last", found[-1]), ("best", best))
         }
-    return report(
-        task,
-        outcomes,
-        "finetune",
-        {**described(settings), "precision": _precision(task)},
-        seed,
-        detailed="last",
-        seconds=perf_counter() - began,
-    )
+    told = {**described(settings), "precision": _precision(task)}
+    return report(task, outcomes, "finetune", told, seed, "last", began)
 
 
 def semi(
@@ -150,12 +143,8 @@ def semi(
         task: what is trained and measured on which clips.
         fractions: shares of the training labels, each above 0 and at most 1.
         seeds: how many draws; every other random thing is drawn anew with them.
-        epochs: passes over the clips, instead of the recipe's; its milestones move along.
-        lr: learning rate, instead of the recipe's.
-        batch_size: clips per step, instead of the recipe's.
-        from_scratch: train a freshly initialised encoder alike, as the supervised baseline.
+        epochs, lr, batch_size, from_scratch, progress: as of `finetune`.
         seed: the first of the seeds, which follow one another.
-        progress: called with the clips trained on and the clips in all, over all epochs and draws.
 
     Raises:
         KinemeError: no rate is set, a setting has no meaning, or the training diverges.
@@ -188,40 +177,19 @@ def semi(
                 found += classify(task, begin(each), rows, train, progress=within(progress, done, total))
                 done += settings[fraction].epochs * len(rows)
             outcomes[row][percent(fraction)] = _mean(found, task.test_labels)
-    result, _ = report(
-        task,
-        outcomes,
-        "semi",
-        {
-            "seeds": seeds,
-            "training": {
-                percent(fraction): {
-                    "clips": len(draws[fraction][0]),
-                    **described(each),
-                    "precision": _precision(task),
-                }
-                for fraction, each in settings.items()
-            },
-        },
-        seed,
-        detailed=percent(max(fractions)),
-        seconds=perf_counter() - began,
-    )
-    return result
+    precision = _precision(task)
+    told = {
+        percent(fraction): {"clips": len(draws[fraction][0]), **described(each), "precision": precision}
+        for fraction, each in settings.items()
+    }
+    settled = {"seeds": seeds, "training": told}
+    return report(task, outcomes, "semi", settled, seed, percent(max(fractions)), began)[0]
 
 
 def training(settings: FinetuneConfig, seed: int) -> TrainConfig:
     """The settings as training takes them."""
-    assert settings.lr is not None, "see settings_for"
-    return TrainConfig(
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        optimizer=settings.optimizer,
-        lr=settings.lr,
-        weight_decay=settings.weight_decay,
-        milestones=settings.milestones,
-        seed=seed,
-    )
+    shared = ("epochs", "batch_size", "optimizer", "lr", "weight_decay", "milestones")
+    return TrainConfig(**{name: getattr(settings, name) for name in shared}, seed=seed)
 
 
 def described(settings: FinetuneConfig) -> dict[str, Any]:

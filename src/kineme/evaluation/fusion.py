@@ -86,27 +86,28 @@ def check_alike(streams: Sequence[Stream]) -> None:
     if len(streams) < 2:
         raise KinemeError("name at least two runs to fuse, each trained on another stream")
     first = streams[0]
-    for i, stream in enumerate(streams[1:], start=1):
-        for other in streams[:i]:
-            if stream.name == other.name:
-                raise KinemeError(
-                    f"{stream.task.run} and {other.task.run} were both trained on the {stream.name} stream; "
-                    "fuse runs on different streams"
-                )
-        for what, own, its in (
-            ("trained by", first.task.model.method, stream.task.model.method),
-            ("measured on the store", first.result.fingerprint, stream.result.fingerprint),
-            ("measured on the split", first.result.split, stream.result.split),
+    run, own = first.task.run, first.result
+    known: dict[str, Stream] = {}
+    for each in streams:
+        other, its = each.task.run, each.result
+        if (same := known.setdefault(each.name, each)) is not each:
+            raise KinemeError(
+                f"{other} and {same.task.run} were both trained on the {each.name} stream; fuse runs on "
+                "different streams"
+            )
+        stores = first.task.store.path, each.task.store.path
+        for what, alike, (one, another) in (
+            ("trained by", own.method == its.method, (own.method, its.method)),
+            ("measured on the store", own.fingerprint == its.fingerprint, stores),
+            ("measured on the split", own.split == its.split, (own.split, its.split)),
         ):
-            if own != its:
-                if what.endswith("store"):
-                    own, its = str(first.task.store.path), str(stream.task.store.path)
+            if not alike:
                 raise KinemeError(
-                    f"{first.task.run} was {what} {own}, {stream.task.run} {what} {its}; fuse runs of one "
-                    "method, measured on the same clips"
+                    f"{run} was {what} {one}, {other} {what} {another}; fuse runs of one method, measured on "
+                    "the same clips"
                 )
-        if sorted(first.predictions.names) != sorted(stream.predictions.names):
-            raise KinemeError(f"{stream.task.run} was measured on other test clips than {first.task.run}")
+        if sorted(first.predictions.names) != sorted(each.predictions.names):
+            raise KinemeError(f"{other} was measured on other test clips than {run}")
 
 
 def fuse(

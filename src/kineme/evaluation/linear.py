@@ -10,40 +10,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kineme.config import LinearConfig
+from kineme.config import FinetuneConfig, LinearConfig
 from kineme.errors import KinemeError
 from kineme.metrics.accuracy import top_k
 from kineme.typing import Array
 
 EVALUATE_EVERY = 5  # epochs, in all three papers
 MOMENTUM = 0.9
+Settings = TypeVar("Settings", LinearConfig, FinetuneConfig)
 
 
-def probe_settings(config: LinearConfig, lr: float | None, run: Path) -> LinearConfig:
-    """The recipe's settings of the SGD probe, with another learning rate if one is given.
-
-    Raises:
-        KinemeError: see `needed_rate`.
-    """
-    return replace(config, lr=needed_rate("linear", config.lr, lr, run))
-
-
-def needed_rate(section: str, lr: float | None, given: float | None, run: Path) -> float:
-    """The learning rate of a protocol: as given, or as the recipe sets it.
+def with_rate(config: Settings, section: str, lr: float | None, run: Path) -> Settings:
+    """The recipe's settings of a protocol, with a learning rate: the one that is given, or the recipe's.
 
     Raises:
         KinemeError: there is none, or it is not above 0.
     """
-    rate = lr if given is None else given
+    rate = config.lr if lr is None else lr
     if rate is None:
         raise KinemeError(f"{run}: the recipe sets no evaluate.{section}.lr; set it there, or pass `lr`")
     check_positive(lr=rate)
-    return rate
+    return replace(config, lr=rate)
 
 
 def check_positive(**settings: float | None) -> None:
@@ -102,7 +95,7 @@ def sgd(
     x_test = torch.from_numpy(test).to(device)
     layer = _Layer(x.shape[1], classes, settings.init_std, generator, device)
     lr = settings.lr
-    assert lr is not None, "see probe_settings"
+    assert lr is not None, "see with_rate"
     best: Epoch | None = None
     for epoch in range(1, settings.epochs + 1):
         order = torch.randperm(len(x), generator=generator).to(device)

@@ -1,4 +1,4 @@
-"""What the protocols' commands ask; apart from the rest, so that help is there without loading PyTorch."""
+"""Options of the protocols, apart from the rest so that the commands' help does not load PyTorch."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ class TaskOptions:
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
         map_joints: Give clips of another layout the encoder's joints, found by their names.
-        joint_map: YAML file with the sources of joints that names do not tell (`head: helmet`); implies
-            `map_joints`.
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
     """
 
     store: Path | None = None
@@ -41,4 +40,21 @@ class TaskOptions:
     joint_map: Path | None = None
 
 
-USUAL = TaskOptions()
+@dataclass(frozen=True)
+class FinetuneOptions:
+    """How fine-tuning differs from the recipe.
+
+    Args:
+        from_scratch: Train the same network without pre-training alike, as a baseline.
+        epochs: Passes over the clips, instead of the recipe's.
+        lr: Learning rate, instead of the recipe's.
+        batch_size: Clips per step, instead of the recipe's.
+    """
+
+    from_scratch: bool = False
+    epochs: int | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+
+
+USUAL, AS_IN_RECIPE = TaskOptions(), FinetuneOptions()

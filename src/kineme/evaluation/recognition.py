@@ -16,7 +16,7 @@ import numpy as np
 
 from kineme.config import LinearConfig
 from kineme.evaluation.features import raw_coordinates
-from kineme.evaluation.linear import logistic, probe_settings, sgd
+from kineme.evaluation.linear import logistic, sgd, with_rate
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Predictions, Result, Score, details
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import bootstrap_interval
@@ -76,9 +76,9 @@ def linear(
     Raises:
         KinemeError: no learning rate is set.
     """
-    settings = probe_settings(task.model.protocols.linear, lr, task.run)
+    settings = with_rate(task.model.protocols.linear, "linear", lr, task.run)
     probes = _probes(task, settings, seed)
-    return _evaluate(task, probes, "linear", asdict(settings), seed, baselines, progress, detailed="last")
+    return _evaluate(task, probes, "linear", asdict(settings), seed, "last", baselines, progress)
 
 
 def knn(
@@ -96,7 +96,7 @@ def knn(
         baselines: measure a random encoder and raw coordinates beside it.
         progress: called with the clips encoded and the clips in all.
     """
-    return _evaluate(task, _retrieval(task, k), "knn", {"k": k}, seed, baselines, progress, detailed="knn")
+    return _evaluate(task, _retrieval(task, k), "knn", {"k": k}, seed, "knn", baselines, progress)
 
 
 def transfer(
@@ -111,14 +111,14 @@ def transfer(
 
     Arguments and errors are those of `linear`.
     """
-    probe = probe_settings(task.model.protocols.linear, lr, task.run)
+    probe = with_rate(task.model.protocols.linear, "linear", lr, task.run)
     probes, retrieval = _probes(task, probe, seed), _retrieval(task, k=1)
 
     def measure(train: Array, test: Array) -> dict[str, Outcome]:
         return {**probes(train, test), **retrieval(train, test)}
 
     settings = {"linear": asdict(probe), "knn": {"k": 1}}
-    return _evaluate(task, measure, "transfer", settings, seed, baselines, progress, detailed="last")
+    return _evaluate(task, measure, "transfer", settings, seed, "last", baselines, progress)
 
 
 def _probes(task: Task, settings: LinearConfig, seed: int) -> Measure:
@@ -178,10 +178,9 @@ def _evaluate(
     protocol: str,
     settings: dict[str, Any],
     seed: int,
+    detailed: str,
     baselines: bool,
     progress: Progress,
-    *,
-    detailed: str,
 ) -> tuple[Result, Predictions]:
     """Measures the encoder and its baselines alike."""
     began = perf_counter()
@@ -189,7 +188,7 @@ def _evaluate(
     for row, train, test in _representations(task, seed, baselines, progress):
         logger.debug("%s: %s", protocol, row)
         outcomes[row] = measure(train, test)
-    return report(task, outcomes, protocol, settings, seed, detailed=detailed, seconds=perf_counter() - began)
+    return report(task, outcomes, protocol, settings, seed, detailed, began)
 
 
 def report(
@@ -198,9 +197,8 @@ def report(
     protocol: str,
     settings: Mapping[str, Any],
     seed: int,
-    *,
     detailed: str,
-    seconds: float,
+    began: float,
 ) -> tuple[Result, Predictions]:
     """The result of a protocol, and the encoder's scores of every test clip.
 
@@ -211,7 +209,7 @@ def report(
         settings: the protocol's.
         seed: all draws followed from it.
         detailed: the probe to which the per-class figures and the metrics belong.
-        seconds: that it took.
+        began: `perf_counter()` at its beginning.
     """
     scores = {row: {name: each.score for name, each in found.items()} for row, found in outcomes.items()}
     own = outcomes[PRETRAINED]
@@ -238,7 +236,7 @@ def report(
         class_names=task.store.manifest.class_names,
         **details(labels.ravel(), predicted.ravel(), task.classes, own[detailed].scores),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(seconds, 1),
+        seconds=round(perf_counter() - began, 1),
     )
     return result, predictions
 

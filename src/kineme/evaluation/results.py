@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -18,15 +19,10 @@ import kineme
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.metrics import Figures, measure
-from kineme.metrics.accuracy import (
-    bootstrap_interval,
-    confusion_matrix,
-    is_in_top,
-    per_class_accuracy,
-    top_k,
-)
+from kineme.metrics.accuracy import bootstrap_interval, confusion_matrix, is_in_top, top_k
 from kineme.typing import Array
 
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error)
 PRETRAINED, RANDOM, RAW = "pre-trained encoder", "random encoder", "raw coordinates"
 SCRATCH = "trained from scratch"
 RANKING = {"recall@5": "Recall@5", "recall@10": "Recall@10", "mAP": "mAP"}  # figures that are not top-1
@@ -74,6 +70,15 @@ class Score:
         return cls(float(100 * np.mean(hits)), bootstrap_interval(100.0 * hits))
 
 
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Raises KinemeError where a file is missing or damaged."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise KinemeError(f"{path}: cannot be read as {what} ({error}); evaluate the run again") from error
+
+
 @dataclass(frozen=True)
 class Predictions:
     """The scores of every test clip, to be fused with other streams or looked at.
@@ -101,16 +106,10 @@ class Predictions:
         Raises:
             KinemeError: the file is missing or holds no predictions.
         """
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                scores = {
-                    key.removeprefix("scores_"): stored[key] for key in stored if key.startswith("scores_")
-                }
-                return cls(stored["names"], stored["labels"], scores)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise KinemeError(
-                f"{path}: cannot be read as predictions ({error}); evaluate the run again"
-            ) from error
+        with reading(path, "predictions"), np.load(path, allow_pickle=False) as stored:
+            probes = [key.removeprefix("scores_") for key in stored if key.startswith("scores_")]
+            scores = {probe: stored[f"scores_{probe}"] for probe in probes}
+            return cls(stored["names"], stored["labels"], scores)
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ class Result:
         Raises:
             KinemeError: the file is missing or is no result.
         """
-        try:
+        with reading(path, "a result"):
             data = json.loads(path.read_text(encoding="utf-8"))
             data.pop("unit")
             for old, new in (("recipe", "preprocessing"), ("store_recipe", "store_preprocessing")):
@@ -198,10 +197,6 @@ class Result:
             data["scores"] = _scores(data["scores"])
             data["baselines"] = {row: _scores(scores) for row, scores in data["baselines"].items()}
             return cls(**data)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise KinemeError(
-                f"{path}: cannot be read as a result ({error}); evaluate the run again"
-            ) from error
 
 
 def _scores(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
@@ -222,13 +217,12 @@ def details(labels: Array, predicted: Array, classes: int, scores: Array | None 
         classes: how many there are.
         scores: (N, classes), where there are any.
     """
-    confusion = confusion_matrix(labels, predicted, classes)
-    shares = per_class_accuracy(confusion)
     given = {"labels": labels, "predicted": predicted, "classes": classes}
+    metrics = measure(**given, **({} if scores is None else {"scores": scores}))
     return {
-        "per_class_accuracy": [None if np.isnan(share) else share for share in shares.tolist()],
-        "confusion_matrix": confusion.tolist(),
-        "metrics": measure(**given, **({} if scores is None else {"scores": scores})),
+        "per_class_accuracy": metrics["per-class recall"],
+        "confusion_matrix": confusion_matrix(labels, predicted, classes).tolist(),
+        "metrics": metrics,
     }
 
 
@@ -242,7 +236,7 @@ def result_path(run: Path, protocol: str, *qualifiers: str, seed: int = 0) -> Pa
 
 
 class Kept(Protocol):
-    """What can be kept beside a result."""
+    """What can be written beside a result."""
 
     def save(self, path: Path) -> None:
         """Writes it into a file."""
@@ -251,8 +245,8 @@ class Kept(Protocol):
 def save(result: Result, path: Path, *, beside: Mapping[str, Kept] | None = None) -> None:
     """Writes a result, see `Task.result_path`.
 
-    What is kept beside it, by suffix and under the same name, is written first: where there is a result, all
-    of it is there.
+    What lies beside it, by suffix and under the same name, is written first: where there is a result, it is
+    complete.
     """
     for suffix, kept in (beside or {}).items():
         kept.save(path.with_suffix(suffix))

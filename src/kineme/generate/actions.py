@@ -7,33 +7,23 @@ from dataclasses import dataclass
 
 from kineme.errors import KinemeError
 from kineme.generate import pairs, solo
-from kineme.generate.performer import Performer
 
 
 @dataclass(frozen=True)
 class Action:
-    """One class of the generated data.
-
-    Attributes:
-        name: of the class.
-        number: 1-based, the A of clip names; part of every clip's seed, so it never changes.
-        perform: directs one or two performers.
-        bodies: 1 or 2.
-        before: situations it can start in: standing, seated; near, far.
-        after: the situation it ends in; None if the same.
-    """
+    """One class of the generated data."""
 
     name: str
-    number: int
-    perform: Callable[..., None]
-    bodies: int
-    before: tuple[str, ...]
-    after: str | None
+    number: int  # 1-based, the A of clip names; part of every clip's seed, so it never changes
+    perform: Callable[..., None]  # directs one or two performers
+    bodies: int  # 1 or 2
+    before: tuple[str, ...]  # situations it can start in: standing, seated; near, far
+    after: str | None  # the situation it ends in; None if the same
 
 
 def _catalogue() -> tuple[Action, ...]:
     anywhere = ("standing", "seated")
-    alone: list[tuple[str, Callable[[Performer], None], tuple[str, ...], str | None]] = [
+    performances: list[tuple[str, Callable[..., None], tuple[str, ...], str | None]] = [
         ("wave", solo.wave, anywhere, None),
         ("clap", solo.clap, anywhere, None),
         ("drink", solo.drink, anywhere, None),
@@ -52,8 +42,6 @@ def _catalogue() -> tuple[Action, ...]:
         ("touch head", solo.touch_head, anywhere, None),
         ("check watch", solo.check_watch, anywhere, None),
         ("jumping jack", solo.jumping_jack, ("standing",), None),
-    ]
-    together: list[tuple[str, Callable[[Performer, Performer], None], tuple[str, ...], str | None]] = [
         ("shake hands", pairs.shake_hands, ("near",), None),
         ("hug", pairs.hug, ("near",), None),
         ("push", pairs.push, ("near",), None),
@@ -61,9 +49,8 @@ def _catalogue() -> tuple[Action, ...]:
         ("walk towards", pairs.walk_towards, ("far",), "near"),
         ("walk apart", pairs.walk_apart, ("near",), "far"),
     ]
-    performances: list[tuple[str, Callable[..., None], tuple[str, ...], str | None]] = [*alone, *together]
     return tuple(
-        Action(name, number, perform, 1 if number <= len(alone) else 2, before, after)
+        Action(name, number, perform, 2 if before[0] in ("near", "far") else 1, before, after)
         for number, (name, perform, before, after) in enumerate(performances, start=1)
     )
 

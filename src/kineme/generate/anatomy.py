@@ -27,8 +27,7 @@ CONTROLS = (
     *PATH,
     *TRUNK,
     *SPINE,
-    *(f"{name}_{side}" for side in SIDES for name in ARM),
-    *(f"{name}_{side}" for side in SIDES for name in LEG),
+    *(f"{name}_{side}" for limb in (ARM, LEG) for side in SIDES for name in limb),
 )
 CONTROL = {name: column for column, name in enumerate(CONTROLS)}
 
@@ -128,9 +127,7 @@ class Body:
             distance = float(np.sqrt(aside**2 + above**2 + ahead**2))
             elevation = float(np.arcsin(above / distance))
         azimuth = float(np.arctan2(aside, ahead))
-        if (
-            abs(azimuth) > 1.75 and elevation < 0
-        ):  # behind and below: past the hanging arm, not round the side
+        if abs(azimuth) > 1.75 and elevation < 0:  # behind and below: past the hanging arm, not aside
             azimuth -= np.copysign(np.pi, azimuth)
             elevation = -np.pi - elevation
         return float(np.degrees(azimuth)), float(np.degrees(elevation)), min(distance / self.arm, 0.995)

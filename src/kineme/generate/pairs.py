@@ -9,23 +9,15 @@ NEAR = (0.8, 1.25)  # metres between two people who stand together
 FAR = (2.4, 3.2)
 
 
-def _meet(a: Performer, b: Performer) -> None:
-    """Whoever is ready first waits for the other."""
+def _meet(a: Performer, b: Performer, gap: float | None = None) -> None:
+    """Whoever is ready first waits for the other; `gap`, where they have moved, is their new distance."""
     a.time = b.time = max(a.time, b.time)
-
-
-def _set_gap(a: Performer, b: Performer, gap: float) -> None:
-    a.gap = b.gap = gap
+    a.gap = b.gap = a.gap if gap is None else gap
 
 
 def _height(p: Performer, metres: float) -> float:
     """A height above the floor, as `up` in the frame of the performer's chest."""
     return (metres - p.person.body.chest_height) / p.person.body.scale
-
-
-def _ahead(p: Performer, metres: float) -> float:
-    """A distance ahead, in metres of the reference person."""
-    return metres / p.person.body.scale
 
 
 def shake_hands(a: Performer, b: Performer) -> None:
@@ -37,15 +29,10 @@ def shake_hands(a: Performer, b: Performer) -> None:
             p.wait(p.pick(0.0, 0.2))
         # Everyone shakes with the right hand, and left-handers are mirrored.
         side = "l" if p.person.left_handed else "r"
-        point = p.hand(side, 0.02, _height(p, height), _ahead(p, 0.47 * a.gap), swivel=15)
-        p.along(
-            0.0,
-            0.6,
-            tilt=0.3 * lean,
-            bend=p.home["bend"] + 0.5 * lean,
-            twist=8 if side == "r" else -8,
-            push=0.004 * lean,
-        )
+        ahead = 0.47 * a.gap / p.person.body.scale
+        point = p.hand(side, 0.02, _height(p, height), ahead, swivel=15)
+        bend, twist = p.home["bend"] + 0.5 * lean, 8 if side == "r" else -8
+        p.along(0.0, 0.6, tilt=0.3 * lean, bend=bend, twist=twist, push=0.004 * lean)
         p.move(0.65, **point)
     _meet(a, b)
     shakes, size, seconds = a.times(2, 4), a.vary(4, 11), a.span(0.32)
@@ -72,9 +59,8 @@ def hug(a: Performer, b: Performer) -> None:
     held, pats = a.span(1.0), a.times(1, 3)
     for p in (a, b):
         high = over == (p is a)
-        ahead = 0.5
-        p.along(0.0, 0.5, **p.hand("r", -0.04, -0.02 if high else -0.22, ahead, swivel=45))
-        p.along(0.0, 0.5, **p.hand("l", -0.04, -0.22 if high else -0.02, ahead, swivel=45))
+        p.along(0.0, 0.5, **p.hand("r", -0.04, -0.02 if high else -0.22, 0.5, swivel=45))
+        p.along(0.0, 0.5, **p.hand("l", -0.04, -0.22 if high else -0.02, 0.5, swivel=45))
         p.move(0.5, tilt=2, cock=p.pick(4, 16), bend=p.home["bend"] + 3)
     _meet(a, b)
     for p in (a, b):
@@ -108,8 +94,7 @@ def push(a: Performer, b: Performer) -> None:
     a.move(0.6, **a.arms_at_rest())
     b.along(0.0, 0.5, **b.arms_at_rest())
     b.move(0.6, **b.at_rest("bend", "tilt", "nod"))
-    _meet(a, b)
-    _set_gap(a, b, a.gap - step + far)
+    _meet(a, b, a.gap - step + far)
     _come_back(a, b)
 
 
@@ -132,8 +117,7 @@ def kick_other(a: Performer, b: Performer) -> None:
     b.go(-far, 0.6)
     b.along(0.2, 0.6, **b.arms_at_rest())
     b.move(0.7, **b.at_rest("bend", "push"))
-    _meet(a, b)
-    _set_gap(a, b, a.gap - step + far)
+    _meet(a, b, a.gap - step + far)
     _come_back(a, b)
 
 
@@ -143,8 +127,7 @@ def _come_back(a: Performer, b: Performer) -> None:
     if not NEAR[0] - 0.1 <= a.gap <= NEAR[1] + 0.15:
         for p in (a, b):
             p.go(0.5 * (a.gap - wanted), 0.8)
-        _meet(a, b)
-        _set_gap(a, b, wanted)
+        _meet(a, b, wanted)
 
 
 def walk_towards(a: Performer, b: Performer) -> None:
@@ -155,8 +138,7 @@ def walk_towards(a: Performer, b: Performer) -> None:
             p.turn(-p.now["yaw"], 1.4)
         p.wait(p.pick(0.0, 0.4))
         p.go(0.5 * (a.gap - near), a.pick(1.9, 2.8))
-    _meet(a, b)
-    _set_gap(a, b, near)
+    _meet(a, b, near)
 
 
 def walk_apart(a: Performer, b: Performer) -> None:
@@ -166,5 +148,4 @@ def walk_apart(a: Performer, b: Performer) -> None:
         p.wait(p.pick(0.0, 0.3))
         p.turn(p.pick(165, 195), 1.3)
         p.go(0.5 * (far - a.gap), p.pick(1.7, 2.4))
-    _meet(a, b)
-    _set_gap(a, b, far)
+    _meet(a, b, far)

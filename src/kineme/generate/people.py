@@ -16,27 +16,16 @@ _HANDS_AT = {"in front": (0.02, -0.42, 0.16), "behind": (0.04, -0.42, -0.13), "o
 
 @dataclass(frozen=True)
 class Person:
-    """One subject.
-
-    Attributes:
-        body: proportions.
-        left_handed: performs all actions mirrored.
-        tempo: factor on durations.
-        energy: 0..1, from small to large movements.
-        step_seconds: duration of a gait cycle.
-        sway: factor on idle sway.
-        hands: their idle position, one of `HANDS`.
-        rest: control → value of the standing pose, without the arms.
-    """
+    """One subject."""
 
     body: Body
-    left_handed: bool
-    tempo: float
-    energy: float
-    step_seconds: float
-    sway: float
-    hands: str
-    rest: Controls = field(repr=False)
+    left_handed: bool  # performs all actions mirrored
+    tempo: float  # factor on durations
+    energy: float  # 0..1, from small to large movements
+    step_seconds: float  # duration of a gait cycle
+    sway: float  # factor on idle sway
+    hands: str  # their idle position, one of `HANDS`
+    rest: Controls = field(repr=False)  # control → value of the standing pose, without the arms
 
 
 def draw_person(generator: np.random.Generator) -> Person:
@@ -81,9 +70,8 @@ def rest_hands(body: Body, hands: str, generator: np.random.Generator) -> Contro
     rest: Controls = {}
     for side in ("r", "l"):
         if hands == "hanging":
-            azimuth, elevation, reach = (
-                float(generator.uniform(*r)) for r in ((5, 65), (-86, -77), (0.92, 0.985))
-            )
+            ranges = ((5, 65), (-86, -77), (0.92, 0.985))
+            azimuth, elevation, reach = (float(generator.uniform(*each)) for each in ranges)
             swivel = azimuth + float(generator.uniform(5, 25))
         else:
             miss = generator.normal(0, 0.015, 3)

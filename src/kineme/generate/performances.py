@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from kineme.generate.anatomy import FPS
 from kineme.generate.pairs import FAR, NEAR
 from kineme.generate.people import Person, draw_person
 from kineme.generate.performer import Performer
-from kineme.generate.sensor import get_camera, sense, view
+from kineme.generate.sensor import CAMERAS, sense, view
 from kineme.typing import Array
 
 BODIES = 2
@@ -23,6 +24,7 @@ _LONGEST_ACTION = 8.0
 
 # Purpose of a random stream: the number after the user's in its seed. Renumbering would change all clips.
 _PERSON, _HABITS, _EXECUTION, _PROGRAMME, _PLACE, _SITUATION, _GAP, _SENSOR = range(8)
+Key = tuple[int, int, int]  # subject, action, repetition
 _RECORDING = 1000  # instead of an action's number in a recording's seeds
 
 
@@ -55,32 +57,21 @@ def generate_clips(
     """
     chosen = choose_actions(actions)
     _check(subjects, repetitions, cameras, seed)
-    return _clips(subjects, repetitions, cameras, chosen, seed)
 
+    def clips() -> Iterator[Clip]:
+        people = _people(subjects, seed)
+        for subject in range(1, subjects + 1):
+            for label, action in enumerate(chosen):
+                for repetition in range(1, repetitions + 1):
+                    key = (subject, action.number, repetition)
+                    cast = people[subject][: action.bodies]
+                    performers, gap = _enter(cast, _situation(action, seed, key), seed, key)
+                    seconds = _perform(action, performers, seed, key)
+                    room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
+                    clip = Clip(f"A{action.number:03d}", room, label)
+                    yield from (_filmed(clip, camera, seed, key) for camera in cameras)
 
-def _clips(
-    subjects: int, repetitions: int, cameras: Sequence[int], actions: tuple[Action, ...], seed: int
-) -> Iterator[Clip]:
-    people = _people(subjects, seed)
-    for subject in range(1, subjects + 1):
-        for label, action in enumerate(actions):
-            for repetition in range(1, repetitions + 1):
-                key = (subject, action.number, repetition)
-                cast = people[subject][: action.bodies]
-                performers, gap = _enter(cast, _situation(action, seed, key), seed, key)
-                seconds = _perform(action, performers, seed, key)
-                room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
-                for camera in cameras:
-                    name = f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{repetition:03d}A{action.number:03d}"
-                    yield Clip(
-                        name=name,
-                        xyz=_film(room, camera, _random(seed, _SENSOR, *key, camera)),
-                        label=label,
-                        subject=str(subject),
-                        camera=camera,
-                        setup=SETUP,
-                        replication=repetition,
-                    )
+    return clips()
 
 
 def generate_recordings(
@@ -111,40 +102,24 @@ def generate_recordings(
     chosen = choose_actions(actions)
     _check(subjects, recordings, cameras, seed)
     check_between("`seconds`", seconds, SHORTEST_RECORDING)
-    return _recordings(subjects, recordings, seconds, cameras, chosen, seed)
 
+    def filmed() -> Iterator[Clip]:
+        people = _people(subjects, seed)
+        labels = {action.number: label for label, action in enumerate(chosen)}
+        kinds = [kind for kind in (1, 1, 2) if any(action.bodies == kind for action in chosen)]
+        for subject in range(1, subjects + 1):
+            for recording in range(1, recordings + 1):
+                key = (subject, _RECORDING, recording)
+                bodies = kinds[(subject + recording) % len(kinds)]
+                pool = [action for action in chosen if action.bodies == bodies]
+                performers, gap = _enter(people[subject][:bodies], pool[0].before[0], seed, key)
+                done = _programme(pool, performers, seconds, seed, key)
+                room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
+                intervals = tuple((start, end, labels[action.number]) for start, end, action in done)
+                clip = Clip("", room, intervals=intervals)
+                yield from (_filmed(clip, camera, seed, key) for camera in cameras)
 
-def _recordings(
-    subjects: int,
-    recordings: int,
-    seconds: float,
-    cameras: Sequence[int],
-    actions: tuple[Action, ...],
-    seed: int,
-) -> Iterator[Clip]:
-    people = _people(subjects, seed)
-    labels = {action.number: label for label, action in enumerate(actions)}
-    kinds = [kind for kind in (1, 1, 2) if any(action.bodies == kind for action in actions)]
-    for subject in range(1, subjects + 1):
-        for recording in range(1, recordings + 1):
-            key = (subject, _RECORDING, recording)
-            bodies = kinds[(subject + recording) % len(kinds)]
-            pool = [action for action in actions if action.bodies == bodies]
-            situation = pool[0].before[0]
-            performers, gap = _enter(people[subject][:bodies], situation, seed, key)
-            done = _programme(pool, situation, performers, seconds, seed, key)
-            room = _on_stage(performers, gap, round(seconds * FPS), _random(seed, _PLACE, *key))
-            intervals = tuple((start, end, labels[action.number]) for start, end, action in done)
-            for camera in cameras:
-                yield Clip(
-                    name=f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{recording:03d}",
-                    xyz=_film(room, camera, _random(seed, _SENSOR, *key, camera)),
-                    subject=str(subject),
-                    camera=camera,
-                    setup=SETUP,
-                    replication=recording,
-                    intervals=intervals,
-                )
+    return filmed()
 
 
 def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -> None:
@@ -154,7 +129,9 @@ def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -
     if not cameras or len(set(cameras)) != len(cameras):
         raise KinemeError("`cameras`: name at least one, and each only once")
     for camera in cameras:
-        get_camera(camera)
+        if camera not in CAMERAS:
+            known = ", ".join(map(str, CAMERAS))
+            raise KinemeError(f"`cameras`: there is no camera {camera}; there are {known}")
 
 
 def _random(seed: int, *key: int) -> np.random.Generator:
@@ -169,16 +146,14 @@ def _people(subjects: int, seed: int) -> dict[int, list[Person]]:
     }
 
 
-def _situation(action: Action, seed: int, key: tuple[int, int, int]) -> str:
+def _situation(action: Action, seed: int, key: Key) -> str:
     """The situation a trimmed clip starts in: the action's first one in seven of ten clips, else another."""
     usual, *others = action.before
     generator = _random(seed, _SITUATION, *key)
     return others[int(generator.integers(len(others)))] if others and generator.random() < 0.3 else usual
 
 
-def _enter(
-    cast: list[Person], situation: str, seed: int, key: tuple[int, int, int]
-) -> tuple[list[Performer], float]:
+def _enter(cast: list[Person], situation: str, seed: int, key: Key) -> tuple[list[Performer], float]:
     """Performers in their first situation, and the metres between them (0 for one)."""
     gap = 0.0
     if len(cast) == 2:
@@ -200,7 +175,7 @@ def _act(action: Action, performers: list[Performer], seed: int, subject: int, t
     return max(p.time for p in performers)
 
 
-def _perform(action: Action, performers: list[Performer], seed: int, key: tuple[int, int, int]) -> float:
+def _perform(action: Action, performers: list[Performer], seed: int, key: Key) -> float:
     """One action between two moments of idling, cut as people would. Returns its duration in seconds."""
     generator = _random(seed, _PROGRAMME, *key)
     for p in performers:
@@ -210,14 +185,10 @@ def _perform(action: Action, performers: list[Performer], seed: int, key: tuple[
 
 
 def _programme(
-    pool: list[Action],
-    situation: str,
-    performers: list[Performer],
-    seconds: float,
-    seed: int,
-    key: tuple[int, int, int],
+    pool: list[Action], performers: list[Performer], seconds: float, seed: int, key: Key
 ) -> list[tuple[int, int, Action]]:
     """Fills a recording with actions that fit the previous situation. Frames, end exclusive."""
+    situation = pool[0].before[0]
     generator = _random(seed, _PROGRAMME, *key)
     done: list[tuple[int, int, Action]] = []
     end = 0.0
@@ -242,11 +213,10 @@ def _on_stage(performers: list[Performer], gap: float, frames: int, generator: n
     """
     heading = np.radians(generator.uniform(-25, 25))
     middle = np.array([generator.uniform(-0.5, 0.5), 0.0, generator.uniform(-0.4, 0.4)])
+    facing = [heading]
     if len(performers) == 2:
         heading += np.pi * generator.integers(2)
         facing = [heading - np.pi / 2, heading + np.pi / 2]
-    else:
-        facing = [heading]
     bodies = []
     for p, yaw in zip(performers, facing, strict=True):
         cos, sin = np.cos(yaw), np.sin(yaw)
@@ -256,9 +226,11 @@ def _on_stage(performers: list[Performer], gap: float, frames: int, generator: n
     return np.stack(bodies, axis=1)
 
 
-def _film(room: Array, number: int, generator: np.random.Generator) -> Array:
-    """(T, BODIES, V, 3) float32: the output of a camera's tracker, with either body first."""
-    tracked = sense(view(room, get_camera(number)), generator)
+def _filmed(clip: Clip, camera: int, seed: int, key: Key) -> Clip:
+    """A clip of the room as one camera's tracker gives it: (T, BODIES, V, 3) float32, either body first."""
+    subject, _, repetition = key
+    room, generator = clip.xyz, _random(seed, _SENSOR, *key, camera)
+    tracked = sense(view(room, CAMERAS[camera]), generator)
     if room.shape[1] == BODIES:
         if generator.random() < 0.5:
             tracked = tracked[:, ::-1]
@@ -267,4 +239,12 @@ def _film(room: Array, number: int, generator: np.random.Generator) -> Array:
             tracked = np.concatenate([tracked[:frame], tracked[frame:, ::-1]])
     film = np.zeros((len(room), BODIES, *room.shape[2:]), dtype=np.float32)
     film[:, : room.shape[1]] = tracked
-    return film
+    return replace(
+        clip,
+        name=f"S{SETUP:03d}C{camera:03d}P{subject:03d}R{repetition:03d}{clip.name}",
+        xyz=film,
+        subject=str(subject),
+        camera=camera,
+        setup=SETUP,
+        replication=repetition,
+    )

@@ -29,33 +29,24 @@ def both(**controls: float) -> Controls:
 
 
 class Performer:
-    """One person on stage, and the strokes so far.
-
-    Attributes:
-        person: who.
-        time: the cursor, in seconds: where the next stroke begins.
-        now: control → value after all strokes so far.
-        home: control → value of the pose to return to.
-        habits: random generator of what this person always does alike; set before each action.
-        gap: metres to a partner ahead, 0 without one.
-    """
+    """One person on stage, and the strokes so far."""
 
     def __init__(self, person: Person, execution: np.random.Generator, gap: float = 0.0) -> None:
         """At home and idle; `execution` draws what differs between performances."""
         self.person = person
         self.execution = execution
-        self.habits = execution
-        self.gap = gap
-        self.time = 0.0
+        self.habits = execution  # draws what this person always does alike; set before each action
+        self.gap = gap  # metres to a partner ahead, 0 without one
+        self.time = 0.0  # the cursor, in seconds: where the next stroke begins
         self._moves: list[tuple[float, float, Controls]] = []
         self._swings: list[tuple[float, float, float, Controls]] = []
         self._pulses: list[tuple[float, float, Controls]] = []
         self._hops: list[tuple[float, float, float]] = []
         standing = self._stand()
         self._homes = {"standing": standing, "seated": standing | self._sit()}
-        self.home = standing
+        self.home = standing  # the pose to return to
         self.start = dict(standing)
-        self.now = dict(standing)
+        self.now = dict(standing)  # after all strokes so far
 
     def _stand(self) -> Controls:
         """This person's standing pose, a little different each time."""
@@ -90,9 +81,8 @@ class Performer:
 
     def pick(self, low: float, high: float) -> float:
         """This person's usual value between two, a little different each time."""
-        return low + (high - low) * float(
-            np.clip(self.habits.random() + self.execution.normal(0, 0.15), 0, 1)
-        )
+        mixed = self.habits.random() + self.execution.normal(0, 0.15)
+        return low + (high - low) * float(np.clip(mixed, 0, 1))
 
     def vary(self, small: float, large: float) -> float:
         """As `pick`, but energetic people tend to the second value."""
@@ -174,10 +164,9 @@ class Performer:
 
     def turn(self, degrees: float, seconds: float) -> None:
         """Turns on the spot, head and shoulders first; positive to the left."""
-        self.along(
-            0.0, 0.4, look=self.home["look"] + 0.25 * degrees, twist=self.home["twist"] + 0.12 * degrees
-        )
-        self.along(0.6 * seconds, 0.6, look=self.home["look"], twist=self.home["twist"])
+        look, twist = self.home["look"], self.home["twist"]
+        self.along(0.0, 0.4, look=look + 0.25 * degrees, twist=twist + 0.12 * degrees)
+        self.along(0.6 * seconds, 0.6, look=look, twist=twist)
         self.move(seconds, yaw=self.now["yaw"] + degrees)
 
     def go(self, metres: float, seconds: float) -> None:

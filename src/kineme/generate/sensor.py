@@ -6,24 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kineme.errors import KinemeError
 from kineme.generate.anatomy import LAYOUT
 from kineme.typing import Array
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Position of a camera.
+    """Position of a camera."""
 
-    Attributes:
-        yaw: degrees around the middle of the room; 0 is in front of people, positive to their right.
-        distance: metres from the middle of the room.
-        height: metres above the floor.
-    """
-
-    yaw: float
-    distance: float
-    height: float
+    yaw: float  # degrees around the middle of the room; 0 is in front of people, positive to their right
+    distance: float  # metres from the middle of the room
+    height: float  # metres above the floor
 
 
 # As in NTU RGB+D: three simultaneous cameras, 45 degrees apart (Shahroudy et al., CVPR 2016).
@@ -32,44 +25,19 @@ _AIM = 0.85  # metres above the floor, where all cameras look
 
 _JOINT = {name: index for index, name in enumerate(LAYOUT.joints)}
 # Metres of jitter: the trunk is steady, hands and feet are not.
-_STEADY = {
-    "hand": 2.2,
-    "tip": 3.6,
-    "thumb": 3.6,
-    "wrist": 1.6,
-    "foot": 2.6,
-    "ankle": 1.8,
-    "knee": 1.2,
-    "elbow": 1.2,
-}
+_STEADY = {"hand": 2.2, "tip": 3.6, "thumb": 3.6, "wrist": 1.6, "elbow": 1.2}
+_STEADY |= {"foot": 2.6, "ankle": 1.8, "knee": 1.2}
 _JITTER = 0.0035 * np.array(
     [max((factor for part, factor in _STEADY.items() if part in name), default=0.7) for name in LAYOUT.joints]
 )
 _TRUNK = [_JOINT[name] for name in ("spine_base", "spine_mid", "spine_shoulder")]
 # Joints that are lost together: a joint with the rest of its limb.
 _GROUPS = [
-    [_JOINT[f"{side}_{part}"] for part in parts]
+    [_JOINT[f"{side}_{part}"] for part in limb[first:]]
     for side in ("left", "right")
-    for parts in (
-        ("hand", "hand_tip", "thumb"),
-        ("wrist", "hand", "hand_tip", "thumb"),
-        ("elbow", "wrist", "hand", "hand_tip", "thumb"),
-        ("foot",),
-        ("ankle", "foot"),
-        ("knee", "ankle", "foot"),
-    )
+    for limb in (("elbow", "wrist", "hand", "hand_tip", "thumb"), ("knee", "ankle", "foot"))
+    for first in (2, 1, 0)
 ]
-
-
-def get_camera(number: int) -> Camera:
-    """A camera by its 1-based id.
-
-    Raises:
-        KinemeError: there is no such camera.
-    """
-    if number not in CAMERAS:
-        raise KinemeError(f"`cameras`: there is no camera {number}; there are {', '.join(map(str, CAMERAS))}")
-    return CAMERAS[number]
 
 
 def view(room: Array, camera: Camera) -> Array:
@@ -80,9 +48,7 @@ def view(room: Array, camera: Camera) -> Array:
     yaw, tilt = np.radians(camera.yaw), np.arctan2(_AIM - camera.height, camera.distance)
     around = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     towards = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
-    turned = room @ around.T
-    turned = turned + np.array([0.0, -camera.height, camera.distance])
-    seen: Array = turned @ towards.T
+    seen: Array = (room @ around.T + np.array([0.0, -camera.height, camera.distance])) @ towards.T
     return seen
 
 
@@ -113,9 +79,8 @@ def _hidden(joints: Array) -> Array:
         middle = trunk[:, body, None, None]
         beyond = joints[..., 2] / middle[..., 2]
         aside = np.abs(joints[..., 0] - middle[..., 0] * beyond)
-        between = (joints[..., 1] > base[:, body, None, None]) & (
-            joints[..., 1] < top[:, body, None, None] + 0.05
-        )
+        low, high = base[:, body, None, None], top[:, body, None, None] + 0.05
+        between = (joints[..., 1] > low) & (joints[..., 1] < high)
         hidden |= (joints[..., 2] - middle[..., 2] > 0.07) & (aside < 0.17 * beyond) & between
     return hidden
 

@@ -85,9 +85,8 @@ def squat(p: Performer) -> None:
     with_arms, seconds = p.likes(0.7), p.pick(0.7, 1.1)
     for _ in range(p.times(1, 3)):
         if with_arms:
-            p.along(
-                0.0, seconds, **p.hand("r", 0.15, p.pick(-0.1, 0.15), 0.55), **p.hand("l", 0.15, 0.0, 0.55)
-            )
+            arms = p.hand("r", 0.15, p.pick(-0.1, 0.15), 0.55) | p.hand("l", 0.15, 0.0, 0.55)
+            p.along(0.0, seconds, **arms)
         p.along(0.0, seconds, bend=0.6 * forward, tilt=forward, nod=-8, push=-0.14 * depth / 0.4)
         p.move(seconds, drop=depth)
         p.along(0.0, seconds, **p.at_rest("bend", "tilt", "nod", "push"))
@@ -163,10 +162,11 @@ _SWUNG_BACK: Controls = {"azimuth_r": 12.0, "elevation_r": -138.0, "reach_r": 0.
 def throw(p: Performer) -> None:
     """The hand goes back and throws something forward, overarm or underarm."""
     overarm = p.likes(0.65)
-    back = p.hand("r", 0.42, p.pick(0.05, 0.25), -0.12, swivel=0) if overarm else _SWUNG_BACK
-    front = (
-        p.hand("r", 0.0, p.pick(-0.15, 0.1), 0.55) if overarm else p.hand("r", 0.12, p.pick(-0.05, 0.2), 0.56)
-    )
+    if overarm:
+        back = p.hand("r", 0.42, p.pick(0.05, 0.25), -0.12, swivel=0)
+        front = p.hand("r", 0.0, p.pick(-0.15, 0.1), 0.55)
+    else:
+        back, front = _SWUNG_BACK, p.hand("r", 0.12, p.pick(-0.05, 0.2), 0.56)
     step = p.vary(0.1, 0.3)
     p.along(0.0, 0.5, twist=-38, push=-0.05, shift=0.03, **p.hand("l", 0.15, -0.2, 0.3))
     p.move(p.pick(0.55, 0.8), **back)
@@ -239,9 +239,8 @@ def pick_up(p: Performer) -> None:
     forward = 92 - 110 * knees
     p.along(0.0, seconds, tilt=0.55 * forward, bend=p.home["bend"] + 0.45 * forward, nod=10, push=-0.08)
     p.along(0.0, seconds, fore_r=p.pick(-0.12, 0.05))
-    p.along(
-        0.0, 0.9 * seconds, azimuth_r=p.pick(-10, 15), elevation_r=-88 + forward, reach_r=0.98, swivel_r=15
-    )
+    arm: Controls = {"azimuth_r": p.pick(-10, 15), "elevation_r": -88 + forward, "reach_r": 0.98}
+    p.along(0.0, 0.9 * seconds, **arm, swivel_r=15)
     if p.likes(0.5):
         p.along(0.0, seconds, **p.hand("l", 0.16, -0.4, 0.25))
     else:
@@ -259,10 +258,8 @@ def pick_up(p: Performer) -> None:
 def touch_head(p: Performer) -> None:
     """A hand to the head, scratching a little."""
     p.along(0.1, 0.6, nod=p.pick(0, 16), cock=p.pick(-2, 8))
-    p.move(
-        p.pick(0.6, 0.9),
-        **p.hand("r", p.pick(0.06, 0.13), p.pick(0.17, 0.28), p.pick(-0.06, 0.06), swivel=60),
-    )
+    seconds, out, up = p.pick(0.6, 0.9), p.pick(0.06, 0.13), p.pick(0.17, 0.28)
+    p.move(seconds, **p.hand("r", out, up, p.pick(-0.06, 0.06), swivel=60))
     p.swing(p.pick(0.5, 1.2), p.times(1, 4), elevation_r=p.vary(1, 5), azimuth_r=4)
     p.move(p.pick(0.6, 0.9), **p.arms_at_rest("r"), **p.at_rest("nod", "cock"))
 
@@ -271,9 +268,8 @@ def check_watch(p: Performer) -> None:
     """The left forearm comes up in front, the head bows to it."""
     p.along(0.15, 0.5, nod=p.pick(18, 38), look=p.pick(0, 14))
     up = p.pick(-0.25, -0.06)
-    p.move(
-        p.pick(0.5, 0.8), **p.hand("l", p.pick(-0.08, 0.06), up, p.pick(0.22, 0.32), swivel=p.pick(45, 75))
-    )
+    seconds, out, ahead = p.pick(0.5, 0.8), p.pick(-0.08, 0.06), p.pick(0.22, 0.32)
+    p.move(seconds, **p.hand("l", out, up, ahead, swivel=p.pick(45, 75)))
     if p.likes(0.4):
         p.move(0.4, **p.hand("r", p.pick(-0.06, 0.02), up + 0.01, 0.3, swivel=40))
     p.wait(p.pick(0.5, 1.2))

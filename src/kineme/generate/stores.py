@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kineme.clips.store import ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
@@ -46,22 +47,13 @@ def generate_store(
     """
     chosen = choose_actions(actions)
     preprocess = parse_preprocessing(preprocessing)
+    common: dict[str, Any] = {"subjects": subjects, "cameras": cameras, "actions": actions, "seed": seed}
+    total = subjects * repetitions * len(cameras) * (1 if untrimmed else len(chosen))
     if untrimmed:
         preprocess.check_keeps_frames()
-        clips = generate_recordings(
-            subjects=subjects,
-            recordings=repetitions,
-            seconds=seconds,
-            cameras=cameras,
-            actions=actions,
-            seed=seed,
-        )
-        total = subjects * repetitions * len(cameras)
+        clips = generate_recordings(recordings=repetitions, seconds=seconds, **common)
     else:
-        clips = generate_clips(
-            subjects=subjects, repetitions=repetitions, cameras=cameras, actions=actions, seed=seed
-        )
-        total = subjects * repetitions * len(cameras) * len(chosen)
+        clips = generate_clips(repetitions=repetitions, **common)
     manifest = Manifest(
         layout=LAYOUT,
         preprocessing=preprocess,

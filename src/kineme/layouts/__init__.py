@@ -66,32 +66,24 @@ class Layout:
             twice = sorted({j for j in self.joints if self.joints.count(j) > 1})
             raise KinemeError(f"{where}: duplicate joint names: {', '.join(twice)}")
         if len(self.parents) != count:
-            raise KinemeError(
-                f"{where}: {count} joints but {len(self.parents)} parents; give each joint one parent"
-            )
+            wrong = f"{count} joints but {len(self.parents)} parents"
+            raise KinemeError(f"{where}: {wrong}; give each joint one parent")
         if sum(p == -1 for p in self.parents) != 1:
             raise KinemeError(f"{where}: exactly one joint must be the root (parent null or -1)")
-        self._check_indices("parents", [p for p in self.parents if p != -1])
-        self._check_indices("mirrored", [j for pair in self.mirrored for j in pair])
-        self._check_indices("centre, origin, facing", [self.centre, *self.origin, *(self.facing or ())])
         paired = [j for pair in self.mirrored for j in pair]
+        for what, indices in (
+            ("parents", [p for p in self.parents if p != -1]),
+            ("mirrored", paired),
+            ("centre, origin, facing", [self.centre, *self.origin, *(self.facing or ())]),
+        ):
+            if strange := [index for index in indices if not 0 <= index < count]:
+                raise KinemeError(f"{where}: {what}: there is no joint {strange[0]} among {count}")
         if len(set(paired)) != len(paired):
             raise KinemeError(f"{where}: a joint is in two mirrored pairs")
         if not self.origin:
             raise KinemeError(f"{where}: 'origin' names no joint")
-        for joint in range(count):
-            steps, at = 0, joint
-            while at != -1:
-                at, steps = self.parents[at], steps + 1
-                if steps > count:
-                    raise KinemeError(f"{where}: the parents of {self.joints[joint]!r} form a cycle")
-
-    def _check_indices(self, what: str, indices: Sequence[int]) -> None:
-        for index in indices:
-            if not 0 <= index < len(self.joints):
-                raise KinemeError(
-                    f"layout {self.name!r}: {what}: there is no joint {index} among {len(self.joints)}"
-                )
+        if astray := set(range(count)) - set(self.topological):  # not below the root
+            raise KinemeError(f"{where}: the parents of {self.joints[min(astray)]!r} form a cycle")
 
     @property
     def num_joints(self) -> int:
@@ -144,7 +136,7 @@ class Layout:
         Raises:
             KinemeError: an unknown joint name, no root or several, a cycle.
         """
-        joints = tuple(str(j) for j in joints)
+        joints = tuple(map(str, joints))
 
         def index(joint: str | int | None) -> int:
             if joint is None:
@@ -158,11 +150,10 @@ class Layout:
         resolved = tuple(index(parent) for parent in parents)
         if any(len(pair) != 2 for pair in mirrored or ()):
             raise KinemeError(f"layout {name!r}: 'mirrored' is a list of [left, right] pairs")
-        pairs = (
-            tuple((index(left), index(right)) for left, right in mirrored)
-            if mirrored is not None
-            else _mirrored_by_name(joints)
-        )
+        if mirrored is None:
+            pairs = _mirrored_by_name(joints)
+        else:
+            pairs = tuple((index(left), index(right)) for left, right in mirrored)
         if facing is not None and len(facing) != 2:
             raise KinemeError(f"layout {name!r}: 'facing' is one [left, right] pair")
         root = resolved.index(-1) if -1 in resolved else 0
@@ -197,13 +188,7 @@ class Layout:
         Raises:
             KinemeError: the file is missing, is not YAML, or does not describe a tree.
         """
-        try:
-            data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise KinemeError(
-                f"{path}: cannot be read as a layout: {' '.join(str(error).split())}"
-            ) from error
-        return cls.from_dict(data, where=str(path))
+        return cls.from_dict(read_yaml(Path(path), "a layout"), where=str(path))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers with joint indices, for manifests and checkpoints."""
@@ -216,6 +201,14 @@ class Layout:
             "origin": list(self.origin),
             "facing": list(self.facing) if self.facing else None,
         }
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """The contents of a YAML or JSON file; raises KinemeError if it cannot be read as `what`."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KinemeError(f"{path}: cannot be read as {what}: {' '.join(str(error).split())}") from error
 
 
 def joint_words(joint: str) -> list[str]:
@@ -343,9 +336,8 @@ def get_layout(name_or_path: str | Path) -> Layout:
         return LAYOUTS[str(name_or_path)]
     if Path(name_or_path).is_file():
         return Layout.from_file(name_or_path)
-    raise KinemeError(
-        f"{name_or_path}: no such layout; built in are {', '.join(LAYOUTS)}; or pass a layout file"
-    )
+    known = ", ".join(LAYOUTS)
+    raise KinemeError(f"{name_or_path}: no such layout; built in are {known}; or pass a layout file")
 
 
 def match_layout(joints: Sequence[str], parents: Sequence[int], name: str) -> tuple[Layout, Array]:

@@ -16,10 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from kineme.errors import KinemeError
-from kineme.layouts import Layout, canonical_joint, joint_words
+from kineme.layouts import Layout, canonical_joint, joint_words, read_yaml
 from kineme.typing import Array
 
 JointMap = Mapping[str, Sequence[str]]
@@ -35,27 +34,17 @@ _MIDDLE = {
     "head": "head",
     "nose": "nose",
 }
-_PAIRED = {
-    "eye": "eye",
+_PAIRED = {name: name for name in "eye ear mouth collar wrist hand thumb index pinky heel foot".split()}
+_PAIRED |= {
     "inner eye": "eyeinner innereye",
     "outer eye": "eyeouter outereye",
-    "ear": "ear",
-    "mouth": "mouth",
-    "collar": "collar",
     "shoulder": "shoulder clavicle",
     "elbow": "elbow humerus",
     "forearm": "radius",
-    "wrist": "wrist",
-    "hand": "hand",
     "hand tip": "handtip fingers",
-    "thumb": "thumb",
-    "index": "index",
-    "pinky": "pinky",
     "hip": "hip hipjoint",
     "knee": "knee femur",
     "ankle": "ankle tibia",
-    "heel": "heel",
-    "foot": "foot",
     "toes": "toes footindex",
     "big toe": "bigtoe",
     "small toe": "smalltoe",
@@ -165,8 +154,7 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
             found = {twin: 1.0} if twin else None
         if found is None:
             lost.append(joint)
-            continue
-        for name, share in found.items():
+        for name, share in (found or {}).items():
             row[source.joints.index(name)] = share
     if lost:
         raise KinemeError(
@@ -182,19 +170,14 @@ def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         KinemeError: the file is missing, is not YAML, or does not map names to names.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KinemeError(f"{path}: cannot be read as a joint map: {' '.join(str(error).split())}") from error
+    data = read_yaml(path, "a joint map")
     if not isinstance(data, dict) or not data:
         raise KinemeError(f"{path}: a joint map has lines such as `head: nose` or `spine: [hip, neck]`")
     found = {}
     for joint, sources in data.items():
         listed = sources if isinstance(sources, list) else [sources]
         if not listed or not all(isinstance(name, str) for name in (joint, *listed)):
-            raise KinemeError(
-                f"{path}: {joint}: is {sources!r}; it must be a joint's name or a list of names"
-            )
+            raise KinemeError(f"{path}: {joint}: is {sources!r}; it must be a joint's name or a list of them")
         if len(set(listed)) != len(listed):
             raise KinemeError(f"{path}: {joint}: lists a joint twice")
         found[joint] = tuple(listed)
@@ -205,10 +188,8 @@ def _check(joint_map: JointMap, source: Layout, target: Layout) -> None:
     for joint, sources in joint_map.items():
         for name, layout in ((joint, target), *((each, source) for each in sources)):
             if name not in layout.joints:
-                raise KinemeError(
-                    f"joint map: layout {layout.name!r} has no joint {name!r}; its joints are "
-                    f"{', '.join(layout.joints)}"
-                )
+                known = f"its joints are {', '.join(layout.joints)}"
+                raise KinemeError(f"joint map: layout {layout.name!r} has no joint {name!r}; {known}")
 
 
 def _placed(point: str, points: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:

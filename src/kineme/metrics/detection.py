@@ -1,7 +1,7 @@
 """Average precision of proposed segments: three metrics that papers all call "mAP".
 
 - **PKU-MMD's own** (Liu et al., 2017): several proposals may match one true interval, and a list of proposals
-  is cut from its lowest score up. A false alarm below all others still counts, so that a perfect detection
+  is cut from its lowest score up. A false alarm below all others still counts: a perfect detection
   and one low-scored false alarm get 0.5.
 - **Pascal VOC's**: highest score first; a proposal may match the true interval that it overlaps most, and
   each is matched once. Overlaps count a frame more, as VOC counts pixels.
@@ -73,7 +73,7 @@ def best_match(pairs: Pairs, segments: int, threshold: float) -> Array:
 
 @dataclass(frozen=True)
 class Proposals:
-    """Proposals, highest score first, beside the truth: what all metrics and thresholds share.
+    """Proposals, highest score first, with the truth: the input of all three metrics.
 
     Attributes:
         truth: (n, 4) true intervals.
@@ -102,7 +102,7 @@ def pku_mmd(proposals: Proposals, threshold: float, *, recordings: int, classes:
     """PKU-MMD's metric: `mAP_a` over actions, `mAP_v` over videos, `AP` and `F1` of all together.
 
     Args:
-        proposals: proposals and truth.
+        proposals: with the truth.
         threshold: overlap from which a proposal matches.
         recordings: R; mAP_v is the mean over all of them.
         classes: K; mAP_a is the mean over classes 1 to K - 1, one without truth or proposals counting 0.

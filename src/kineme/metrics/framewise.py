@@ -1,4 +1,4 @@
-"""Metrics of segmentation: what a label for every frame is worth (Lea et al., 2017; Farha and Gall, 2019).
+"""Segmentation metrics of frame labels (Lea et al., 2017; Farha and Gall, 2019).
 
 Frames of all recordings stand one after another; recording r has offsets[r] .. offsets[r + 1]. Class 0 is the
 background. All figures are shares of 1.
@@ -26,10 +26,10 @@ def label_segments(labels: Array, offsets: Array) -> Array:
 
 
 def edit_scores(labels: Array, predicted: Array, offsets: Array) -> Array:
-    """(R,) 1 - distance / length of each recording: how well the order of actions is found.
+    """(R,) 1 - distance / length of each recording: how well the order of the actions is recognised.
 
     The distance is Levenshtein's, between the sequences of true and of predicted runs without the background;
-    the length is the longer one's. A recording without any in either scores 1.
+    the length is the longer one's. A recording without runs in either scores 1.
     """
     true, said = label_segments(labels, offsets), label_segments(predicted, offsets)
     scores = []
@@ -40,7 +40,7 @@ def edit_scores(labels: Array, predicted: Array, offsets: Array) -> Array:
 
 
 def levenshtein(a: Array, b: Array) -> int:
-    """Least number of insertions, deletions and substitutions that make one sequence the other."""
+    """Least number of insertions, deletions and substitutions that turn one sequence into the other."""
     place = np.arange(len(b) + 1)
     row = place.copy()
     for i, item in enumerate(a, 1):
@@ -51,9 +51,9 @@ def levenshtein(a: Array, b: Array) -> int:
 
 
 def f1_at(labels: Array, predicted: Array, offsets: Array, threshold: float) -> float:
-    """F1 of predicted runs: right is one that overlaps a true run of its class by at least the threshold.
+    """F1 of predicted runs; one is right if it overlaps a true run of its class by at least the threshold.
 
-    Of several that overlap the same true run one is right. The background's runs do not count.
+    Of several that overlap the same true run, one is right. Runs of background do not count.
     """
     true, said = label_segments(labels, offsets), label_segments(predicted, offsets)
     return f1(best_match(pair(true, said), len(said), threshold), len(true))

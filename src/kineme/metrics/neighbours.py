@@ -17,7 +17,7 @@ def nearest_label(
 ) -> Array:
     """Class of each test clip: the majority among its k nearest training clips.
 
-    Of classes with equally many votes the one of the larger summed similarity is taken.
+    Ties are broken by the summed similarity.
 
     Args:
         train: (N, D) features of the training clips.

@@ -1,4 +1,4 @@
-"""Retrieval as a ranking: where, among all training clips, those of a test clip's class stand."""
+"""Retrieval as a ranking: where, among all training clips, those of a test clip's class are."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CHUNK = 1 << 24  # similarities held at a time; sorting them takes several copie
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where the training clips of a query's own class stand in its ranking, the most similar first.
+    """Where the training clips of a query's class are in its ranking, the most similar first.
 
-    Of equally similar clips those of other classes stand first, so features that tell nothing apart score as
-    low as they deserve, in whatever order the clips lie.
+    Ties are broken against the query's class, so that features which separate nothing score low whatever the
+    order of the clips.
 
     Attributes:
-        queries: (Q,) test clips whose class some training clip has; the others have nothing to be found.
+        queries: (Q,) test clips whose class some training clip has; the others have nothing to find.
         first: (Q,) rank, from 1, of the first training clip of their class.
         average_precision: (Q,) mean, over the training clips of their class, of the share of that class among
             the clips down to each of them; 0 to 1.

@@ -9,12 +9,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from kineme.clips.published import counted
 from kineme.evaluation.detection.scores import HEADLINE, SHOWN
 from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RAW, Result, Score
 from kineme.report.charts import strip
 from kineme.report.differences import Pair, differences
 from kineme.report.runs import DETECT, Run
-from kineme.report.templating import counted, render
+from kineme.report.templating import render
 
 TITLES = {
     "linear": "Linear evaluation",

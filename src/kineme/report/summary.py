@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import yaml
 from markupsafe import Markup
 
+from kineme.clips.published import counted
 from kineme.report.runs import Run
-from kineme.report.templating import counted, render
+from kineme.report.templating import render
 
 DECISIVE = ("data", "preprocessing", "split")  # where these differ, results cannot be compared
 OWN = ("weights", "weights written", "training time", "run directory")  # always differ between runs

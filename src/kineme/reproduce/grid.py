@@ -20,14 +20,14 @@ all measured by `linear`, their fusion is a row of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, product
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from yaml.constructor import SafeConstructor
 
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
@@ -47,53 +47,35 @@ _LISTS = ("recipes", "stores", "streams", "protocols")
 
 @dataclass(frozen=True)
 class Measurement:
-    """A protocol, its settings and the clips that it measures on.
+    """A protocol, its settings and the clips that it measures on."""
 
-    Attributes:
-        protocol: one of `PROTOCOLS`.
-        store: its name in the grid; None: the clips of the pre-training.
-        split: of that store; None: the pre-training's.
-        settings: name and value of those that are not the recipe's.
-    """
-
-    protocol: str
-    store: str | None = None
-    split: str | None = None
-    settings: tuple[tuple[str, float], ...] = ()
+    protocol: str  # one of `PROTOCOLS`
+    store: str | None = None  # its name in the grid; None: the clips of the pre-training
+    split: str | None = None  # of that store; None: the pre-training's
+    settings: tuple[tuple[str, float], ...] = ()  # name and value of those that are not the recipe's
 
     def __str__(self) -> str:
         where = {"transfer": " to ", "detect": " in "}.get(self.protocol, "") + (self.store or "")
-        notes = [
-            *([self.split] if self.split else []),
-            *(f"{name} {value:g}" for name, value in self.settings),
-        ]
-        return self.protocol + where + (f" ({', '.join(notes)})" if notes else "")
+        settings = (f"{name} {value:g}" for name, value in self.settings)
+        notes = ", ".join(filter(None, (self.split, *settings)))
+        return self.protocol + where + (f" ({notes})" if notes else "")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One pre-training and what is measured of it.
-
-    Attributes:
-        recipe: its file.
-        store: name of its clips in the grid.
-        command: that makes these clips.
-        split: whose training part is trained on; None: the recipe's.
-        stream: joint, bone or motion.
-        measurements: how the encoder is measured.
-    """
+    """One pre-training and what is measured of it."""
 
     recipe: Path
-    store: str
-    command: str
-    split: str | None
+    store: str  # name of its clips in the grid
+    command: str  # that makes these clips
+    split: str | None  # whose training part is trained on; None: the recipe's
     stream: Stream
     measurements: tuple[Measurement, ...]
 
     @property
     def kin(self) -> str:
         """The name without the stream: what cells have in common that can be fused."""
-        parts = [self.recipe.stem, self.store, *([self.split] if self.split else [])]
+        parts = filter(None, (self.recipe.stem, self.store, self.split))
         return re.sub(r"[^\w.+-]+", "-", "-".join(parts))
 
     @property
@@ -109,36 +91,25 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a grid's file says.
-
-    Attributes:
-        name: of the file.
-        stores: name of a clip store → the command that makes it.
-        cells: in the order of the file.
-        epochs, minutes: of every pre-training; None: as its recipe says.
-        baselines: measure a random encoder and raw coordinates beside each encoder.
-    """
+    """What a grid's file says."""
 
     name: str
-    stores: Mapping[str, str]
-    cells: tuple[Cell, ...]
-    epochs: int | None = None
-    minutes: float | None = None
-    baselines: bool = False
+    stores: Mapping[str, str]  # name of a clip store → the command that makes it
+    cells: tuple[Cell, ...]  # in the order of the file
+    epochs: int | None = None  # of every pre-training; None: as its recipe says
+    minutes: float | None = None  # the same
+    baselines: bool = False  # measure a random encoder and raw coordinates beside each encoder
 
     @property
     def fusions(self) -> list[tuple[Cell, ...]]:
         """The cells of joint, bone and motion, in this order, of each recipe that has all three."""
         found = []
-        for _, kin in groupby(sorted(self.cells, key=_kin), key=_kin):
+        kin_of = attrgetter("kin")
+        for _, kin in groupby(sorted(self.cells, key=kin_of), key=kin_of):
             linear = {cell.stream: cell for cell in kin if cell.linear}
             if set(STREAMS) <= set(linear):
                 found.append(tuple(linear[stream] for stream in STREAMS))
         return sorted(found, key=lambda cells: max(map(self.cells.index, cells)))
-
-
-def _kin(cell: Cell) -> str:
-    return cell.kin
 
 
 def load_grid(path: Path) -> Grid:
@@ -158,12 +129,12 @@ def load_grid(path: Path) -> Grid:
     return _Reader(path).grid(root)
 
 
-@dataclass
 class _Reader:
     """Turns the nodes of a grid's YAML into a grid, and knows the line of whatever is wrong."""
 
-    path: Path
-    commands: dict[str, str] = field(default_factory=dict)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.commands: dict[str, str] = {}
 
     def grid(self, root: yaml.Node) -> Grid:
         given = self.mapping(root, _GRID, "a grid")
@@ -172,23 +143,19 @@ class _Reader:
                 raise self.error(root, f"has no {key}")
         if "epochs" in given and "minutes" in given:
             raise self.error(given["minutes"], "epochs and minutes exclude each other; drop one of the two")
-        self.commands = {
-            name: self.text(node, f"stores.{name}") for name, node in self.mapping(given["stores"]).items()
-        }
+        stores = self.mapping(given["stores"])
+        self.commands = {name: self.text(node, f"stores.{name}") for name, node in stores.items()}
         cells: dict[str, Cell] = {}
         for entry in self.sequence(given["runs"], "runs"):
             for cell in self.cells(entry):
                 if cell.name in cells:
                     raise self.error(entry, f"{cell.name} is in the grid twice")
                 cells[cell.name] = cell
-        return Grid(
-            name=self.path.stem,
-            stores=self.commands,
-            cells=tuple(cells.values()),
-            epochs=int(self.number(given["epochs"], "epochs", whole=True)) if "epochs" in given else None,
-            minutes=float(self.number(given["minutes"], "minutes")) if "minutes" in given else None,
-            baselines=self.truth(given["baselines"], "baselines") if "baselines" in given else False,
-        )
+        kinds = {"epochs": int, "minutes": float, "baselines": bool}
+        settings = {
+            name: self.value(given[name], name, kind) for name, kind in kinds.items() if name in given
+        }
+        return Grid(self.path.stem, self.commands, tuple(cells.values()), **settings)
 
     def cells(self, entry: yaml.Node) -> list[Cell]:
         """Every combination of an entry's lists."""
@@ -202,14 +169,12 @@ class _Reader:
         words = [self.known(node, STREAMS, "stream") for node in lists.get("streams", [])] or ["joint"]
         measurements = tuple(self.measurement(node) for node in lists["protocols"])
         if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
-            raise self.error(given["protocols"], "a protocol is there twice, and has one result file")
+            raise self.error(given["protocols"], "a protocol is there twice on the same clips")
         split = self.text(given["split"], "split") if "split" in given else None
+        streams = [stream for stream in STREAMS if stream in words]
         return [
             Cell(recipe, store, self.commands[store], split, stream, measurements)
-            for recipe in recipes
-            for store in stores
-            for stream in STREAMS
-            if stream in words
+            for recipe, store, stream in product(recipes, stores, streams)
         ]
 
     def recipe(self, node: yaml.Node) -> Path:
@@ -229,26 +194,25 @@ class _Reader:
         if isinstance(node, yaml.ScalarNode):
             protocol = self.known(node, PROTOCOLS, "protocol")
             if protocol in _ELSEWHERE:
-                raise self.error(
-                    node, f"{protocol} is on another store; write {{{protocol}: STORE, split: ...}}"
-                )
+                hint = f"write {{{protocol}: STORE, split: ...}}"
+                raise self.error(node, f"{protocol} is on another store; {hint}")
             return Measurement(protocol)
         given = self.mapping(node, (*_ELSEWHERE, *_SETTINGS, "split"), "a protocol")
-        names = [key for key in given if key != "split"]
-        if len(names) != 1 or ("split" in given and names[0] in _SETTINGS):
+        split = self.text(given.pop("split"), "split") if "split" in given else None
+        protocol, value = next(iter(given.items()), ("", node))
+        if len(given) != 1 or (split and protocol in _SETTINGS):
             raise self.error(node, "name a protocol, such as knn or {transfer: STORE, split: ...}")
-        protocol, value = names[0], given[names[0]]
-        if protocol in _SETTINGS:
-            settings = self.mapping(value, _SETTINGS[protocol], protocol)
-            numbers = ((key, self.number(each, key, whole=key != "lr")) for key, each in settings.items())
-            return Measurement(protocol, settings=tuple(numbers))
-        split = self.text(given["split"], "split") if "split" in given else None
-        return Measurement(protocol, self.known(value, self.commands, "store"), split)
+        if protocol in _ELSEWHERE:
+            return Measurement(protocol, self.known(value, self.commands, "store"), split)
+        given = self.mapping(value, _SETTINGS[protocol], protocol)
+        kinds = {name: float if name == "lr" else int for name in given}
+        settings = ((name, self.value(each, name, kinds[name])) for name, each in given.items())
+        return Measurement(protocol, settings=tuple(settings))
 
-    def mapping(self, node: yaml.Node, known: Sequence[str] = (), what: str = "") -> dict[str, yaml.Node]:
+    def mapping(self, node: yaml.Node, known: Sequence[str] = (), what: str = "this") -> dict[str, yaml.Node]:
         """Keys and nodes of a mapping; of these keys only, where they are given."""
         if not isinstance(node, yaml.MappingNode):
-            raise self.error(node, f"{what or 'this'} must be a mapping, with `key: value`")
+            raise self.error(node, f"{what} must be a mapping, with `key: value`")
         found: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = str(key.value)
@@ -268,7 +232,7 @@ class _Reader:
             raise self.error(node, f"{what} must be a list, and not an empty one")
         return list(node.value)
 
-    def known(self, node: yaml.Node, names: Sequence[str] | Mapping[str, Any], what: str) -> str:
+    def known(self, node: yaml.Node, names: Collection[str], what: str) -> str:
         """One of these names."""
         word = self.text(node, what)
         if word not in names:
@@ -281,17 +245,17 @@ class _Reader:
             raise self.error(node, f"{what} must be text")
         return str(node.value)
 
-    def number(self, node: yaml.Node, what: str, whole: bool = False) -> int | float:
-        value = SafeConstructor().construct_object(node) if isinstance(node, yaml.ScalarNode) else None
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value <= 0:
-            kind = "a whole number" if whole else "a number"
-            raise self.error(node, f"{what} must be {kind} over 0")
-        return value
-
-    def truth(self, node: yaml.Node, what: str) -> bool:
-        value = SafeConstructor().construct_object(node) if isinstance(node, yaml.ScalarNode) else None
-        if not isinstance(value, bool):
-            raise self.error(node, f"{what} must be true or false")
+    def value(self, node: yaml.Node, what: str, kind: type) -> Any:
+        """A whole number or a number above 0, or true or false."""
+        word = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+        try:
+            value: Any = {"true": True, "false": False}[word] if kind is bool else kind(word)
+            fits = kind is bool or 0 < value < float("inf")
+        except (KeyError, TypeError, ValueError):
+            fits = False
+        if not fits:
+            wanted = {int: "a whole number above 0", float: "a number above 0", bool: "true or false"}[kind]
+            raise self.error(node, f"{what} must be {wanted}")
         return value
 
     def error(self, node: yaml.Node, reason: str) -> KinemeError:

@@ -88,7 +88,7 @@ class Plan:
         if not (run / CONFIG).is_file():
             return "to do"
         with suppress(KinemeError):  # no weights, or none that can be read
-            if trained(run).epochs == run_config(run).train.epochs:
+            if trained(run).whole:
                 return "trained"
         return "interrupted" if (run / STATE).is_file() else "to do"
 
@@ -198,29 +198,27 @@ def keep_fingerprints(plan: Plan) -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run's weights file says: their SHA-256, epochs of training, settings of the protocols."""
+    """What the weights file of a run says.
+
+    Attributes:
+        weights: their SHA-256.
+        whole: they are those of the last epoch.
+        evaluate: settings of the protocols.
+    """
 
     weights: str
-    epochs: int | None
+    whole: bool
     evaluate: EvaluateConfig
 
 
 def trained(run: Path) -> Trained:
-    """What a run's weights file says.
+    """What the weights file of a run says.
 
     Raises:
         KinemeError: there is none, or it is damaged.
     """
-    return _trained(run, _modified(run / WEIGHTS))
-
-
-def run_config(run: Path) -> Config:
-    """The settings of a run directory.
-
-    Raises:
-        KinemeError: it has none, or they are damaged.
-    """
-    return _run_config(run, _modified(run / CONFIG))
+    file = run / WEIGHTS
+    return _trained(file, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 def _check_clips(plan: Plan) -> None:
@@ -239,7 +237,7 @@ def _check_settings(plan: Plan, cell: Cell) -> None:
     run = plan.run(cell)
     if cell.store not in plan.stores or not (run / CONFIG).is_file():
         return
-    there, asked = run_config(run).to_dict(), plan.config(cell).to_dict()
+    there, asked = load_run_config(run).to_dict(), plan.config(cell).to_dict()
     if there.pop("evaluate") != asked.pop("evaluate"):
         logger.warning(
             "%s: keeps the `evaluate` settings it was trained with; those of %s are others now. To measure "
@@ -280,16 +278,7 @@ def _read(path: Path) -> Result | None:
         return None
 
 
-def _modified(file: Path) -> int:
-    return file.stat().st_mtime_ns if file.is_file() else 0
-
-
 @cache
-def _trained(run: Path, modified: int) -> Trained:
-    model = load_run(run)
-    return Trained(model.weights, model.epochs, model.protocols)
-
-
-@cache
-def _run_config(run: Path, modified: int) -> Config:
-    return load_run_config(run)
+def _trained(file: Path, modified: int) -> Trained:
+    model = load_run(file)
+    return Trained(model.weights, model.epochs == model.config["train"]["epochs"], model.protocols)

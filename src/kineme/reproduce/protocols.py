@@ -17,14 +17,14 @@ from kineme.evaluation.detection import protocol as detection
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context
 from kineme.evaluation.detection.frames import STEPS, windows_for
 from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
-from kineme.evaluation.linear import probe_settings
+from kineme.evaluation.linear import with_rate
 from kineme.evaluation.options import KIND, NEIGHBOURS, RULE, WINDOW
 from kineme.evaluation.results import Kept, Result
 from kineme.evaluation.task import Part, Task, labelled
 from kineme.typing import Array
 
 Found = tuple[Result, Mapping[str, Kept]]  # and by suffix what lies beside the result
-RUN = Path()  # in messages that nobody sees
+RUN = Path()  # for messages that are not shown
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Protocol:
 
     def settled(self, result: Result, evaluate: EvaluateConfig, overrides: Mapping[str, Any]) -> bool:
         """Whether a result has the settings that it would have now."""
-        with suppress(KinemeError):  # they lack something, so nothing can have them
+        with suppress(KinemeError):  # a rate is missing, so no result has these settings
             now = json.loads(json.dumps(self.settings(evaluate, result, **overrides)))
             return _agree(result.settings, now)
         return False
 
 
 def _agree(kept: Any, now: Any) -> bool:
-    """The device decides the precision; a setting that a result does not have is younger than it."""
+    """The precision follows from the device; settings that a result lacks were added after it."""
     if isinstance(kept, Mapping) and isinstance(now, Mapping):
         return all(
             key == "precision" or (key in now and _agree(value, now[key])) for key, value in kept.items()
@@ -62,62 +62,49 @@ def _agree(kept: Any, now: Any) -> bool:
     return bool(kept == now)
 
 
-def _linear(task: Task, **options: Any) -> Found:
-    result, predictions = recognition.linear(task, **options)
-    return result, {".npz": predictions}
+def _predicting(protocol: Callable[..., tuple[Result, Kept]]) -> Callable[..., Found]:
+    """A protocol that gives predictions, which lie beside its result."""
+
+    def measured(task: Task, **options: Any) -> Found:
+        result, predictions = protocol(task, **options)
+        return result, {".npz": predictions}
+
+    return measured
 
 
-def _linear_settings(evaluate: EvaluateConfig, result: Result, lr: float | None = None) -> Any:
-    return asdict(probe_settings(evaluate.linear, lr, RUN))
+def _linear(evaluate: EvaluateConfig, result: Result, lr: float | None = None) -> Any:
+    return asdict(with_rate(evaluate.linear, "linear", lr, RUN))
 
 
-def _knn(task: Task, **options: Any) -> Found:
-    result, predictions = recognition.knn(task, **options)
-    return result, {".npz": predictions}
+def _transfer(evaluate: EvaluateConfig, result: Result) -> Any:
+    return {"linear": _linear(evaluate, result), "knn": {"k": 1}}
 
 
-def _knn_settings(evaluate: EvaluateConfig, result: Result) -> Any:
-    return {"k": 1}
+def _tuned(task: Task, *, baselines: bool, **options: Any) -> tuple[Result, Kept]:
+    return finetune.finetune(task, from_scratch=baselines, **options)
 
 
-def _transfer(task: Task, **options: Any) -> Found:
-    result, predictions = recognition.transfer(task, **options)
-    return result, {".npz": predictions}
-
-
-def _transfer_settings(evaluate: EvaluateConfig, result: Result) -> Any:
-    return {"linear": _linear_settings(evaluate, result), "knn": _knn_settings(evaluate, result)}
-
-
-def _finetune(task: Task, *, baselines: bool, **options: Any) -> Found:
-    result, predictions = finetune.finetune(task, from_scratch=baselines, **options)
-    return result, {".npz": predictions}
-
-
-def _finetune_settings(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
-    return _on_labels(evaluate, result.train_clips, overrides)
-
-
-def _semi(task: Task, *, baselines: bool, **options: Any) -> Found:
-    return finetune.semi(task, from_scratch=baselines, **options), {}
-
-
-def _semi_settings(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
-    clips = {share: kept["clips"] for share, kept in result.settings["training"].items()}
-    if set(clips) != set(map(finetune.percent, finetune.FRACTIONS)):
-        return None
-    now = {
-        share: {"clips": count, **_on_labels(evaluate, count, overrides)} for share, count in clips.items()
-    }
-    return {"seeds": finetune.SEEDS, "training": now}
-
-
-def _on_labels(evaluate: EvaluateConfig, clips: int, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    settings = finetune.settings_for(evaluate.finetune, clips, RUN, **overrides)
+def _finetune(evaluate: EvaluateConfig, result: Result, clips: int | None = None, **overrides: Any) -> Any:
+    settings = finetune.settings_for(evaluate.finetune, clips or result.train_clips, RUN, **overrides)
     return finetune.described(settings)
 
 
-def _detect(task: Task, **options: Any) -> Found:
+def _tuned_on_few(task: Task, *, baselines: bool, **options: Any) -> Found:
+    return finetune.semi(task, from_scratch=baselines, **options), {}
+
+
+def _semi(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
+    clips = {share: kept["clips"] for share, kept in result.settings["training"].items()}
+    if set(clips) != set(map(finetune.percent, finetune.FRACTIONS)):
+        return None
+    training = {
+        share: {"clips": count, **_finetune(evaluate, result, count, **overrides)}
+        for share, count in clips.items()
+    }
+    return {"seeds": finetune.SEEDS, "training": training}
+
+
+def _detected(task: Task, **options: Any) -> Found:
     windows = windows_for(task.model.encoder, KIND, WINDOW)
     result, found, detector = detection.detect(
         task, windows, context=Context(NEIGHBOURS), rule=RULE, **options
@@ -125,25 +112,22 @@ def _detect(task: Task, **options: Any) -> Found:
     return result, {".npz": found, ".safetensors": detector}
 
 
-def _detect_settings(evaluate: EvaluateConfig, result: Result) -> Any:
-    return {
-        "windows": {"kind": KIND, "frames": WINDOW, "step": WINDOW // STEPS[KIND]},
-        "context": asdict(Context(NEIGHBOURS)),
-        "segments": RULE,
-        "classifier": asdict(ClassifierSettings()),
-        "finetuned": None,
-    }
-
-
+DETECTION = {
+    "windows": {"kind": KIND, "frames": WINDOW, "step": WINDOW // STEPS[KIND]},
+    "context": asdict(Context(NEIGHBOURS)),
+    "segments": RULE,
+    "classifier": asdict(ClassifierSettings()),
+    "finetuned": None,
+}
 PROTOCOLS = {
-    "linear": Protocol(_linear, _linear_settings, ("last", "best", "logistic")),
-    "knn": Protocol(_knn, _knn_settings, ("knn",)),
-    "finetune": Protocol(_finetune, _finetune_settings, ("last", "best")),
-    "semi": Protocol(_semi, _semi_settings),
-    "transfer": Protocol(_transfer, _transfer_settings, ("last", "best", "logistic", "knn")),
+    "linear": Protocol(_predicting(recognition.linear), _linear, ("last", "best", "logistic")),
+    "knn": Protocol(_predicting(recognition.knn), lambda evaluate, result: {"k": 1}, ("knn",)),
+    "finetune": Protocol(_predicting(_tuned), _finetune, ("last", "best")),
+    "semi": Protocol(_tuned_on_few, _semi),
+    "transfer": Protocol(_predicting(recognition.transfer), _transfer, ("last", "best", "logistic", "knn")),
     "detect": Protocol(
-        _detect,
-        _detect_settings,
+        _detected,
+        lambda evaluate, result: DETECTION,
         (HEADLINE, HEADLINE.replace("mAP_a", "mAP_v"), ACCURACY),
         rows_of=detection.recorded,
     ),

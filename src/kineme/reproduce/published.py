@@ -1,7 +1,7 @@
 """Published figures, each with its source, for the recipes that train as published.
 
 A figure belongs to one cell: the recipe that comes with Kineme under that name, on the data set that it
-names, by the published split, and on these streams. It stands beside nothing else.
+names, by the published split, and on these streams. It is shown for no other cell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kineme.reproduce.grid import FUSED, Cell
 
 @dataclass(frozen=True)
 class Published:
-    """A figure in per cent, and where it stands."""
+    """A figure in per cent, and its source."""
 
     value: float
     source: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kineme.errors import KinemeError
-from kineme.evaluation.results import RANDOM, SCRATCH, Result, Score
+from kineme.evaluation.results import RANDOM, SCRATCH, Result
 from kineme.reproduce.grid import FUSED, Cell, Measurement
 from kineme.reproduce.plan import Plan
 from kineme.reproduce.protocols import PROTOCOLS
@@ -25,7 +25,7 @@ class TableRow:
     Attributes:
         recipe, store, split, stream: the cell; `store` by its name in the grid.
         protocol, score: what was measured.
-        published, source: the published figure of this very cell, in per cent, and where it stands.
+        published, source: the published figure of this very cell, in per cent, and its source.
         obtained, low, high, deviation: the figure, its 95 % bootstrap interval, its standard deviation over
             seeds where it is a mean over them.
         difference: obtained - published.
@@ -76,25 +76,23 @@ def rows(plan: Plan, failures: Mapping[str, str]) -> list[TableRow]:
 
 def _measured(plan: Plan, cell: Cell, measurement: Measurement, failure: str | None) -> list[TableRow]:
     protocol = PROTOCOLS[measurement.protocol]
-    result = plan.result(cell, measurement)
     # What is published was measured by the settings of the recipe.
-    protocol_published = "" if measurement.settings else measurement.protocol
-    about = _About(plan, cell, cell.stream, str(measurement), protocol_published)
+    as_published = "" if measurement.settings else measurement.protocol
+    about = _About(plan, [cell], cell.stream, str(measurement), as_published)
+    result = plan.result(cell, measurement)
     if result is not None:
         return [about.row(name, result) for name in protocol.scores or result.scores]
+    first = next(iter(protocol.scores), "")
     if missing := plan.missing(cell, measurement):
-        state: State = "no data"
-        note = f"{missing} ({plan.grid.stores[missing]})"
-    elif failure is not None:
-        state, note = "failed", failure
-    else:
-        state, note = "interrupted" if plan.progress(cell) == "interrupted" else "to do", ""
-    return [about.row(next(iter(protocol.scores), ""), state=state, note=note)]
+        return [about.row(first, state="no data", note=f"{missing} ({plan.grid.stores[missing]})")]
+    if failure is not None:
+        return [about.row(first, state="failed", note=failure)]
+    return [about.row(first, state="interrupted" if plan.progress(cell) == "interrupted" else "to do")]
 
 
 def _fused(plan: Plan, cells: tuple[Cell, ...], failure: str | None) -> list[TableRow]:
     first = cells[0]
-    about = _About(plan, first, FUSED, "fused", "fused")
+    about = _About(plan, cells, FUSED, "fused", "fused")
     result = plan.fused(cells)
     if result is not None:
         return [about.row(name, result) for name in ("last", "logistic")]
@@ -105,10 +103,10 @@ def _fused(plan: Plan, cells: tuple[Cell, ...], failure: str | None) -> list[Tab
 
 @dataclass(frozen=True)
 class _About:
-    """What the rows of one measurement have in common."""
+    """What the rows of one measurement have in common; several cells are fused."""
 
     plan: Plan
-    cell: Cell
+    cells: Sequence[Cell]
     stream: str
     title: str
     protocol: str
@@ -116,20 +114,12 @@ class _About:
     def row(
         self, score: str, result: Result | None = None, *, state: State = "done", note: str = ""
     ) -> TableRow:
-        plan, cell = self.plan, self.cell
+        plan, cell = self.plan, self.cells[0]
         figure = published(cell, self.stream, self.protocol, score, plan.stores.get(cell.store))
-        found = result.scores[score] if result else Score(0.0)
-        low, high = found.interval or (None, None)
-        baselines = (
-            [result.baselines[each] for each in (RANDOM, SCRATCH) if each in result.baselines]
-            if result
-            else []
-        )
-        beside = next((each[score].value for each in baselines if score in each), None)
-        return TableRow(
+        row = TableRow(
             recipe=cell.recipe.stem,
             store=cell.store,
-            split=result.split if result else cell.split or "",
+            split=cell.split or "",
             stream=self.stream,
             protocol=self.title,
             score=score,
@@ -137,28 +127,33 @@ class _About:
             note=note,
             published=figure.value if figure else None,
             source=figure.source if figure else None,
-            obtained=found.value if result else None,
+            recipe_epochs=plan.recipes[cell.recipe].train.epochs,
+        )
+        if result is None:
+            return row
+        found = result.scores[score]
+        low, high = found.interval or (None, None)
+        baselines = [result.baselines[each] for each in (RANDOM, SCRATCH) if each in result.baselines]
+        return replace(
+            row,
+            split=result.split,
+            obtained=found.value,
             low=low,
             high=high,
             deviation=found.deviation,
-            difference=found.value - figure.value if figure and result else None,
-            baseline=beside,
-            pretraining_seconds=self._pretraining() if result else None,
-            evaluation_seconds=result.seconds if result else None,
-            epochs=result.pretrained_epochs if result else None,
-            recipe_epochs=plan.recipes[cell.recipe].train.epochs,
+            difference=found.value - figure.value if figure else None,
+            baseline=next((each[score].value for each in baselines if score in each), None),
+            pretraining_seconds=self._pretraining(),
+            evaluation_seconds=result.seconds,
+            epochs=result.pretrained_epochs,
             probe_epoch=found.epoch,
-            commit=result.commit if result else None,
+            commit=result.commit,
         )
 
     def _pretraining(self) -> float | None:
-        """Seconds of pre-training, of all streams that are fused; None where that is not known."""
-        kin = [cell for cell in self.plan.grid.cells if cell.kin == self.cell.kin]
+        """Seconds of pre-training, of all cells; None where that is not known."""
         try:
-            histories = [
-                read_history(self.plan.run(cell) / HISTORY)
-                for cell in (kin if self.stream == FUSED else [self.cell])
-            ]
+            histories = [read_history(self.plan.run(cell) / HISTORY) for cell in self.cells]
             return sum(history[-1]["seconds"] for history in histories)
         except (KinemeError, IndexError, KeyError):
             return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
@@ -26,12 +26,6 @@ from kineme.training.run import train as train_run
 Failures = dict[str, str]  # cell, or a measurement of it (see `measured`) → what went wrong
 
 
-@contextmanager
-def no_bar(description: str) -> Iterator[Progress]:
-    """Shows nothing."""
-    yield silent
-
-
 @dataclass(frozen=True)
 class Hooks:
     """What a caller is told as a grid is worked through.
@@ -45,7 +39,7 @@ class Hooks:
 
     say: Callable[[str], None] = lambda line: None
     tell: Callable[[Failures], None] = lambda failures: None
-    bar: Callable[[str], AbstractContextManager[Progress]] = no_bar
+    bar: Callable[[str], AbstractContextManager[Progress]] = lambda description: nullcontext(silent)
     callbacks: Sequence[L.Callback] = ()
 
 

@@ -34,46 +34,32 @@ from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import name_classes, ntu_columns
 from kineme.sources.npy import NpyRows
-from kineme.sources.raw import FETCH, SKIP, RawFile, find_files
+from kineme.sources.raw import FETCH, MAX_METRES, RawFile, find_files
 from kineme.sources.unpickle import read_pickle
 
 _DATA = re.compile(r"(train|val|test)_(?:data_joint|position|data)\.npy")
 _PARTS = ("train", "val", "test")
-_SPLITS = {
-    **dict.fromkeys(("xsub", "cs", "csub"), "xsub"),
-    **dict.fromkeys(("xview", "cv"), "xview"),
-    **dict.fromkeys(("xset", "cset"), "xset"),
-}
+_SPLITS = {"cs": "xsub", "csub": "xsub", "cv": "xview", "cset": "xset"}
+_SPLITS |= {name: name for name in ("xsub", "xview", "xset")}
 _JOINTS = 25
 _MAX_BODIES = 100
 _MAX_FRAMES = 100_000
 _MAX_CLIPS = 2_000_000
 _MAX_CLASSES = 10_000
-_MAX_COORDINATE = 1e4
 _ROWS = 1024  # of labels, read at a time
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Clips of one array.
-
-    Attributes:
-        rows: the array.
-        bodies: M.
-        stacked: rows are (T, M·V·C); otherwise (C, T, V, M).
-        names: of the clips.
-        labels: their classes.
-        frames: their lengths without padding; empty if unknown.
-        splits: as in `Clip`.
-    """
+    """Clips of one array."""
 
     rows: NpyRows
-    bodies: int
-    stacked: bool
+    bodies: int  # M
+    stacked: bool  # rows are (T, M·V·C); otherwise (C, T, V, M)
     names: Sequence[str]
     labels: Sequence[int]
-    frames: Sequence[int]
-    splits: dict[str, bool]
+    frames: Sequence[int]  # their lengths without padding; empty if unknown
+    splits: dict[str, bool]  # as in `Clip`
 
 
 def open_arrays(raw: Path) -> Source:
@@ -126,8 +112,8 @@ def _read(parts: Sequence[_Part], item: tuple[int, int]) -> Clip:
     name = part.names[row]
     data = part.rows.read(row)[0].astype(np.float32)
     xyz = data.reshape(len(data), part.bodies, _JOINTS, 3) if part.stacked else data.transpose(1, 3, 2, 0)
-    if not (np.abs(xyz) < _MAX_COORDINATE).all():  # False for NaN too
-        raise KinemeError(f"{part.rows.file}: {name} (row {row}) contains invalid coordinates; {SKIP}")
+    if not (np.abs(xyz) < MAX_METRES).all():  # False for NaN too
+        raise part.rows.file.error(f"{name} (row {row}) contains invalid coordinates")
     seen = np.flatnonzero(xyz.any(axis=(1, 2, 3)))
     padded_from = part.frames[row] if part.frames else int(seen[-1]) + 1 if len(seen) else 1
     return Clip(
@@ -138,7 +124,8 @@ def _read(parts: Sequence[_Part], item: tuple[int, int]) -> Clip:
 def _folder_parts(arrays: Sequence[RawFile], files: Sequence[RawFile]) -> Iterator[_Part]:
     """The parts of a folder of arrays with their labels."""
     beside = {file.name: file for file in files if file.place.parent == arrays[0].place.parent}
-    split = _split_name(arrays[0].place.parent.name or arrays[0].path.parent.resolve().name)
+    folder = arrays[0].place.parent.name or arrays[0].path.parent.resolve().name
+    split = _SPLITS.get(folder.lower(), "published")
     data: dict[str, RawFile] = {}
     for file in arrays:
         part = file.name.partition("_")[0]
@@ -148,8 +135,8 @@ def _folder_parts(arrays: Sequence[RawFile], files: Sequence[RawFile]) -> Iterat
     for part in filter(data.__contains__, _PARTS):
         rows = NpyRows(data[part])
         if len(rows.shape) != 5 or rows.shape[1] != 3 or rows.shape[3] != _JOINTS:
-            raise KinemeError(
-                f"{rows.file}: has shape {rows.shape}; expected (clips, 3, frames, {_JOINTS}, bodies)"
+            raise rows.file.error(
+                f"has shape {rows.shape}", f"expected (clips, 3, frames, {_JOINTS}, bodies)"
             )
         _, _, frames, _, bodies = rows.shape
         _check_size(rows, frames, bodies)
@@ -170,16 +157,13 @@ def _packed_parts(file: RawFile) -> Iterator[_Part]:
     parts = [part for part in _PARTS if {f"x_{part}.npy", f"y_{part}.npy"} <= members]
     if not parts:
         raise KinemeError(f"{file}: lacks the arrays x_train and y_train, as in NTU60_CS.npz")
-    split = _split_name(file.stem.rpartition("_")[2])
+    split = _SPLITS.get(file.stem.rpartition("_")[2].lower(), "published")
     for part in parts:
-        rows, classes = (
-            NpyRows(RawFile(file.place / name, file.path, name))
-            for name in (f"x_{part}.npy", f"y_{part}.npy")
-        )
+        members_of = (f"x_{part}.npy", f"y_{part}.npy")
+        rows, classes = (NpyRows(RawFile(file.place / name, file.path, name)) for name in members_of)
         if len(rows.shape) != 3 or rows.shape[2] % (_JOINTS * 3):
-            raise KinemeError(
-                f"{rows.file}: has shape {rows.shape}; expected (clips, frames, bodies x {_JOINTS} x 3)"
-            )
+            expected = f"expected (clips, frames, bodies x {_JOINTS} x 3)"
+            raise rows.file.error(f"has shape {rows.shape}", expected)
         bodies = rows.shape[2] // (_JOINTS * 3)
         _check_size(rows, rows.shape[1], bodies)
         labels = _labels_of_columns(classes, rows)
@@ -189,31 +173,27 @@ def _packed_parts(file: RawFile) -> Iterator[_Part]:
 
 def _check_size(rows: NpyRows, frames: int, bodies: int) -> None:
     if frames > _MAX_FRAMES or bodies > _MAX_BODIES or rows.shape[0] > _MAX_CLIPS:
-        raise KinemeError(
-            f"{rows.file}: has {rows.shape[0]:,} clips of {frames:,} frames and {bodies:,} bodies; the "
-            f"limits are {_MAX_CLIPS:,}, {_MAX_FRAMES:,} and {_MAX_BODIES}; {FETCH}"
-        )
+        limits = f"{_MAX_CLIPS:,}, {_MAX_FRAMES:,} and {_MAX_BODIES}"
+        sizes = f"{rows.shape[0]:,} clips of {frames:,} frames and {bodies:,} bodies"
+        raise rows.file.error(f"has {sizes}; the limits are {limits}", FETCH)
 
 
 def _names_and_labels(file: RawFile, rows: NpyRows) -> tuple[list[str], list[int]]:
     """The contents of a label pickle: a list of names and a list (or an array) of classes, from 0."""
     data = read_pickle(file)
     if not isinstance(data, tuple | list) or len(data) != 2:
-        raise KinemeError(f"{file}: is not a pair of clips' names and labels; {FETCH}")
+        raise file.error("is not a pair of clips' names and labels", FETCH)
     try:
         names = [str(name).removesuffix(".skeleton") for name in data[0] if isinstance(name, str)]
         labels = [operator.index(label) for label in data[1]]
     except (TypeError, ValueError) as error:
-        raise KinemeError(f"{file}: contains labels that are not class numbers; {FETCH}") from error
-    if any(not name.isprintable() or not 0 < len(name) <= 300 for name in names) or len(names) != len(
-        data[0]
-    ):
-        raise KinemeError(f"{file}: contains invalid clip names; {FETCH}")
+        raise file.error("contains labels that are not class numbers", FETCH) from error
+    valid = [name.isprintable() and 0 < len(name) <= 300 for name in names]
+    if not all(valid) or len(names) != len(data[0]):
+        raise file.error("contains invalid clip names", FETCH)
     if not len(names) == len(labels) == rows.shape[0]:
-        raise KinemeError(
-            f"{file}: has {len(names):,} names and {len(labels):,} labels, and {rows.file.name} has "
-            f"{rows.shape[0]:,} clips; {FETCH}"
-        )
+        clips = f"{rows.file.name} has {rows.shape[0]:,} clips"
+        raise file.error(f"has {len(names):,} names and {len(labels):,} labels, and {clips}", FETCH)
     return names, labels
 
 
@@ -221,33 +201,28 @@ def _frame_numbers(numbers: NpyRows, rows: NpyRows) -> list[int]:
     """Frames of each clip without its padding; empty if the numbers mean something else."""
     clips, _, frames, _, _ = rows.shape
     if numbers.shape != (clips,):
-        raise KinemeError(
-            f"{numbers.file}: has shape {numbers.shape}, and {rows.file.name} has {clips:,} clips; {FETCH}"
+        raise numbers.file.error(
+            f"has shape {numbers.shape}, and {rows.file.name} has {clips:,} clips", FETCH
         )
     values = numbers.read(0, clips)
     if not (values >= 1).all() or not (values == np.floor(values)).all() or not np.isfinite(values).all():
-        raise KinemeError(f"{numbers.file}: contains invalid numbers of frames; {FETCH}")
+        raise numbers.file.error("contains invalid numbers of frames", FETCH)
     return [] if values.max() > frames else values.astype(np.int64).tolist()
 
 
 def _labels_of_columns(columns: NpyRows, rows: NpyRows) -> list[int]:
     """(N, classes), one-hot → (N,)."""
     if len(columns.shape) != 2 or columns.shape[0] != rows.shape[0] or columns.shape[1] > _MAX_CLASSES:
-        raise KinemeError(
-            f"{columns.file}: has shape {columns.shape}; expected ({rows.shape[0]}, classes), like "
-            f"{rows.file.name}; {FETCH}"
+        raise columns.file.error(
+            f"has shape {columns.shape}; expected ({rows.shape[0]}, classes), like {rows.file.name}", FETCH
         )
     labels: list[int] = []
     for start in range(0, columns.shape[0], _ROWS):
         block = columns.read(start, _ROWS)
         if not ((block == 1).sum(axis=1) == 1).all() or not ((block != 0).sum(axis=1) == 1).all():
-            raise KinemeError(f"{columns.file}: has rows that are not one-hot; {FETCH}")
+            raise columns.file.error("has rows that are not one-hot", FETCH)
         labels += block.argmax(axis=1).tolist()
     return labels
-
-
-def _split_name(name: str) -> str:
-    return _SPLITS.get(name.lower(), "published")
 
 
 def _splits(split: str, part: str, parts: Container[str]) -> dict[str, bool]:

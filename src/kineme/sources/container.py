@@ -111,9 +111,8 @@ def _load(path: Path) -> dict[str, Array]:
             warnings.simplefilter("ignore")  # of a header that Python 2 wrote
             names = [*_KEYS, *(["frame_label"] if "frame_label" in stored else [])]
             if missing := [name for name in names if name not in stored]:
-                raise KinemeError(
-                    f"{path}: lacks the array {missing[0]!r}; a container has {', '.join(_KEYS)}"
-                )
+                known = f"a container has {', '.join(_KEYS)}"
+                raise KinemeError(f"{path}: lacks the array {missing[0]!r}; {known}")
             return {name: _array(path, name, stored) for name in names}
     except KinemeError:
         raise
@@ -140,20 +139,18 @@ def _reason(error: Exception) -> str:
 
 def _check(path: Path, arrays: dict[str, Array]) -> None:
     kinds = _KEYS | ({"frame_label": ("iu", 1)} if "frame_label" in arrays else {})
-    for name, (kind, axes) in kinds.items():
-        array = arrays[name]
-        if array.ndim != axes or array.dtype.kind not in kind:
-            expected = {"U": "text", "iu": "integers"}.get(kind, "numbers")
-            raise KinemeError(
-                f"{path}: {name!r} is {array.dtype} of shape {array.shape}; expected {expected}, {axes} axes"
-            )
-    xyz, offsets = arrays["xyz"], arrays["offsets"].astype(np.int64)
-    frames, joints, coordinates = xyz.shape
-    clips, classes = len(arrays["name"]), len(arrays["label_names"])
 
     def refuse(name: str, reason: str) -> None:
         raise KinemeError(f"{path}: {name!r} {reason}")
 
+    for name, (kind, axes) in kinds.items():
+        array = arrays[name]
+        if array.ndim != axes or array.dtype.kind not in kind:
+            expected = {"U": "text", "iu": "integers"}.get(kind, "numbers")
+            refuse(name, f"is {array.dtype} of shape {array.shape}; expected {expected}, {axes} axes")
+    xyz, offsets = arrays["xyz"], arrays["offsets"].astype(np.int64)
+    frames, joints, coordinates = xyz.shape
+    clips, classes = len(arrays["name"]), len(arrays["label_names"])
     if coordinates != 3:
         refuse("xyz", f"has shape {xyz.shape}; the last axis must be x, y, z")
     for name, length in {

@@ -41,11 +41,6 @@ class NpyRows:
     """A .npy array, in a file of its own or in an archive, read by rows.
 
     Read the rows in order: in an archive, going back starts from the beginning.
-
-    Attributes:
-        file: where it is.
-        shape: of the array.
-        dtype: of the array: numbers or booleans.
     """
 
     def __init__(self, file: RawFile) -> None:
@@ -61,17 +56,17 @@ class NpyRows:
         try:
             self.shape, fortran, self.dtype = read_header(head)
         except ValueError as error:
-            raise KinemeError(f"{file}: {error}; {FETCH}") from error
+            raise file.error(str(error), FETCH) from error
         self._offset = head.tell()
         if self.dtype.kind not in "fiub" or not self.shape or min(self.shape) < 1:
-            raise KinemeError(f"{file}: is {self.dtype} of shape {self.shape}; expected numbers; {FETCH}")
+            raise file.error(f"is {self.dtype} of shape {self.shape}; expected numbers", FETCH)
         if fortran and len(self.shape) > 1:
             raise KinemeError(f"{file}: is stored column by column; save it with numpy.ascontiguousarray")
         self._row = math.prod(self.shape[1:]) * self.dtype.itemsize
         if self._row > _MAX_ROW:
-            raise KinemeError(f"{file}: has rows of {self._row:,} bytes, far too large for clips; {FETCH}")
+            raise file.error(f"has rows of {self._row:,} bytes, far too large for clips", FETCH)
         if self._offset + self.shape[0] * self._row != file.size:
-            raise KinemeError(f"{file}: has {file.size:,} bytes, too few or many for {self.shape}; {FETCH}")
+            raise file.error(f"has {file.size:,} bytes, too few or many for {self.shape}", FETCH)
 
     def __reduce__(self) -> tuple[type[NpyRows], tuple[RawFile]]:
         return NpyRows, (self.file,)  # a stream cannot be sent to another process
@@ -85,7 +80,7 @@ class NpyRows:
         count = min(count, self.shape[0] - start)
         data = self._bytes(self._offset + start * self._row, count * self._row)
         if len(data) != count * self._row:
-            raise KinemeError(f"{self.file}: is cut off in row {start}; {FETCH}")
+            raise self.file.error(f"is cut off in row {start}", FETCH)
         return np.frombuffer(data, self.dtype).reshape(count, *self.shape[1:])
 
     def _bytes(self, start: int, count: int) -> bytes:

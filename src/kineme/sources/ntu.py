@@ -19,9 +19,8 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
-from kineme.sources.metres import MAX_METRES
-from kineme.sources.names import NTU_NAME
-from kineme.sources.raw import SKIP, RawFile, find_files, shown
+from kineme.sources.names import NTU_NAME, ntu_columns
+from kineme.sources.raw import MAX_METRES, RawFile, find_files, shown
 from kineme.typing import Array
 
 _JOINTS = 25
@@ -55,7 +54,7 @@ def open_ntu(raw: Path, actions: int) -> Source:
         KinemeError: there are no such files, or a file's name is malformed or a duplicate.
     """
     found = sorted(find_files(raw, ".skeleton"), key=lambda file: file.stem)
-    items = [file for file in found if _numbers(file)[-1] <= actions]
+    items = [file for file in found if _action(file) <= actions]
     if not items:
         raise KinemeError(f"{raw}: contains no .skeleton files of actions 1 to {actions}, zipped or not")
     for one, other in pairwise(items):
@@ -77,25 +76,15 @@ def open_ntu(raw: Path, actions: int) -> Source:
 
 def read_clip(file: RawFile) -> Clip:
     """One file with the fields of its name; the label is the action minus one."""
-    setup, camera, performer, replication, action = _numbers(file)
-    return Clip(
-        name=file.stem,
-        xyz=read_skeleton(file),
-        label=action - 1,
-        subject=str(performer),
-        camera=camera,
-        setup=setup,
-        replication=replication,
-    )
+    return Clip(file.stem, read_skeleton(file), label=_action(file) - 1, **ntu_columns(file.stem))
 
 
-def _numbers(file: RawFile) -> tuple[int, ...]:
+def _action(file: RawFile) -> int:
     match = NTU_NAME.fullmatch(file.stem)
     if match is None:
-        raise KinemeError(
-            f"{file}: NTU RGB+D's files have names such as S001C002P003R002A013.skeleton; remove this one"
-        )
-    return tuple(map(int, match.groups()))
+        expected = "NTU RGB+D's files have names such as S001C002P003R002A013.skeleton"
+        raise file.error(expected, "remove this one")
+    return int(match[5])
 
 
 def read_skeleton(file: RawFile) -> Array:
@@ -160,21 +149,21 @@ def _parse(data: bytes) -> Array:
 def _explain(file: RawFile, data: bytes) -> None:
     """Raises KinemeError with the first line that is wrong."""
     if not data.strip():
-        raise KinemeError(f"{file}: is empty; {SKIP}")
+        raise file.error("is empty")
     if b"\0" in data:
-        raise KinemeError(f"{file}: is binary, not an NTU RGB+D text file; {SKIP}")
+        raise file.error("is binary, not an NTU RGB+D text file")
     numbered = enumerate(data.splitlines(), start=1)
     lines = iter([(number, line) for number, line in numbered if line.strip()])
 
     def check(expected: str, fits: Callable[[list[bytes]], bool]) -> list[bytes]:
         number, line = next(lines, (0, b""))
         if not number:
-            raise KinemeError(f"{file}: is cut off: it ends before {expected}; {SKIP}")
+            raise file.error(f"is cut off: it ends before {expected}")
         with contextlib.suppress(ValueError):
             if fits(line.split()):
                 return line.split()
         found = shown(line.decode("ascii", "backslashreplace").strip())
-        raise KinemeError(f"{file}:{number}: expected {expected}, found {found}; {SKIP}")
+        raise file.error(f"expected {expected}, found {found}", line=number)
 
     def count(what: str, low: int, high: int) -> int:
         fields = check(
@@ -201,4 +190,4 @@ def _explain(file: RawFile, data: bytes) -> None:
                 )
     number, _ = next(lines, (0, b""))
     if number:
-        raise KinemeError(f"{file}:{number}: continues after the {frames} frames of line 1; {SKIP}")
+        raise file.error(f"continues after the {frames} frames of line 1", line=number)

@@ -21,24 +21,15 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
-from kineme.sources.metres import check_metres
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import SKIP, RawFile, one_line, shown
+from kineme.sources.raw import RawFile, one_line, shown
 from kineme.typing import Array
 
 # Number in a file's name → the data set's own name of the action.
 ACTIONS = {
-    1: "pick up with one hand",
-    2: "pick up with two hands",
-    3: "drop trash",
-    4: "walk around",
-    5: "sit down",
-    6: "stand up",
-    8: "donning",
-    9: "doffing",
-    11: "throw",
-    12: "carry",
-}
+    1: "pick up with one hand", 2: "pick up with two hands", 3: "drop trash", 4: "walk around",
+    5: "sit down", 6: "stand up", 8: "donning", 9: "doffing", 11: "throw", 12: "carry",
+}  # fmt: skip
 _NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
 _TRAINS = {1: True, 2: True, 3: False}  # by view
 _JOINTS = 20
@@ -54,10 +45,8 @@ def open_nwucla(raw: Path) -> Source:
     files = numbered_files(raw, ".json", _NAME, "a01_s01_e00_v01.json")
     for file, (action, _, _, view) in files:
         if action not in ACTIONS or view not in _TRAINS:
-            raise KinemeError(
-                f"{file}: NW-UCLA has the actions {', '.join(map(str, ACTIONS))} and the views "
-                f"{', '.join(map(str, _TRAINS))}; remove this file"
-            )
+            actions, views = (", ".join(map(str, known)) for known in (ACTIONS, _TRAINS))
+            raise file.error(f"NW-UCLA has the actions {actions} and the views {views}", "remove this file")
     return Source(
         name="nwucla",
         layout=get_layout("kinect20"),
@@ -82,10 +71,8 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
     label = list(ACTIONS).index(action)
     data = _load(file)
     if data.get("label", action) not in (label + 1, action):
-        raise KinemeError(
-            f"{file}: 'label' is {shown(data['label'])}, but the name says action {action}, which is label "
-            f"{label + 1}; {SKIP}"
-        )
+        says = f"the name says action {action}, which is label {label + 1}"
+        raise file.error(f"'label' is {shown(data['label'])}, but {says}")
     return Clip(
         name=file.stem,
         xyz=_coordinates(file, data.get("skeletons"))[:, None],
@@ -103,9 +90,9 @@ def _load(file: RawFile) -> dict[str, Any]:
     except KinemeError:
         raise
     except (ValueError, RecursionError) as error:  # broken JSON or UTF-8
-        raise KinemeError(f"{file}: cannot be read as JSON ({one_line(error)}); {SKIP}") from error
+        raise file.error(f"cannot be read as JSON ({one_line(error)})") from error
     if not isinstance(data, dict) or "skeletons" not in data:
-        raise KinemeError(f"{file}: lacks 'skeletons', the joints; {SKIP}")
+        raise file.error("lacks 'skeletons', the joints")
     return data
 
 
@@ -116,8 +103,6 @@ def _coordinates(file: RawFile, skeletons: Any) -> Array:
     except (ValueError, OverflowError, RecursionError):  # ragged, or too large numbers
         values = np.zeros(0)
     if values.shape != (len(values) if values.ndim else 0, _JOINTS, 3) or values.dtype.kind not in "fi":
-        raise KinemeError(
-            f"{file}: 'skeletons' does not have {_JOINTS} joints of three numbers in every frame; {SKIP}"
-        )
-    check_metres(file, "skeletons", values)
+        raise file.error(f"'skeletons' does not have {_JOINTS} joints of three numbers in every frame")
+    file.check_metres("skeletons", values)
     return values.astype(np.float32)

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
@@ -32,7 +33,7 @@ from kineme.sources.pkummd_text import (
     read_skeletons,
     read_split,
 )
-from kineme.sources.raw import SKIP, RawFile, find_files, shown
+from kineme.sources.raw import RawFile, find_files, shown
 
 # The data set's own names of the actions, in order of their numbers.
 CLASS_NAMES = (
@@ -53,42 +54,29 @@ _SPLITS = {"xsub": "cross_subject", "xview": "cross_view"}
 _CAMERAS = {"L": 1, "M": 2, "R": 3}
 
 
-@dataclass(frozen=True)
-class _Phase:
-    number: int
+class _Phase(NamedTuple):
+    title: str
     example: str
     pattern: re.Pattern[str]
     suffix: str
 
-    @property
-    def title(self) -> str:
-        return f"PKU-MMD {'I' * self.number}"
-
 
 _PHASES = {
-    1: _Phase(1, "0002-L", re.compile(r"\d{4}-[LMR]"), ""),
-    2: _Phase(2, "A01N01-L", re.compile(r"A\d\dN\d\d-[LMR]"), "_v2"),
+    1: _Phase("PKU-MMD I", "0002-L", re.compile(r"\d{4}-[LMR]"), ""),
+    2: _Phase("PKU-MMD II", "A01N01-L", re.compile(r"A\d\dN\d\d-[LMR]"), "_v2"),
 }
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A clip to read: one action of a video, or all of it.
-
-    Attributes:
-        name: of the clip.
-        skeletons, labels: the video's files.
-        actions: the lines of `labels` in question, each with its number.
-        whole: all frames of the video, with the actions as intervals; otherwise those of the one action.
-        splits: as in `Clip`.
-    """
+    """A clip to read: one action of a video, or all of it."""
 
     name: str
     skeletons: RawFile
     labels: RawFile
-    actions: tuple[tuple[int, str], ...]
-    whole: bool
-    splits: Mapping[str, bool]
+    actions: tuple[tuple[int, str], ...]  # the lines of `labels` in question, each with its number
+    whole: bool  # all frames of the video, with the actions as intervals; otherwise those of the one action
+    splits: Mapping[str, bool]  # as in `Clip`
 
 
 def open_pkummd1(raw: Path, *, untrimmed: bool = False) -> Source:
@@ -166,9 +154,9 @@ def read_clip(item: Excerpt) -> Clip:
     xyz = read_skeletons(item.skeletons, first, last)
     for (number, text), (_, end, _) in zip(item.actions, actions, strict=True):
         if end >= first + len(xyz):
-            raise KinemeError(
-                f"{item.labels}:{number}: {shown(text)} exceeds the {count_frames(item.skeletons)} frames of "
-                f"{item.skeletons}; {SKIP}"
+            raise item.labels.error(
+                f"{shown(text)} exceeds the {count_frames(item.skeletons)} frames of {item.skeletons}",
+                line=number,
             )
     return Clip(
         name=item.name,
@@ -189,10 +177,8 @@ def _by_name(files: Iterable[RawFile]) -> dict[str, RawFile]:
     found: dict[str, RawFile] = {}
     for file in sorted(files, key=lambda file: file.stem):
         if file.stem in found:
-            raise KinemeError(
-                f"{file}: duplicates {found[file.stem]}; keep one, and labels in a folder with 'label' in "
-                "its name"
-            )
+            remedy = "keep one, and labels in a folder with 'label' in its name"
+            raise file.error(f"duplicates {found[file.stem]}", remedy)
         found[file.stem] = file
     return found
 

@@ -9,8 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.sources.metres import MAX_METRES
-from kineme.sources.raw import FETCH, SKIP, RawFile, shown
+from kineme.sources.raw import FETCH, MAX_METRES, RawFile, shown
 from kineme.typing import Array
 
 CLASSES = 51
@@ -61,9 +60,9 @@ def _kept_lines(file: RawFile, changed: int) -> list[bytes]:
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise KinemeError(f"{file}: is empty; {SKIP}")
+        raise file.error("is empty")
     if len(lines) > _MAX_FRAMES:
-        raise KinemeError(f"{file}: has more than {_MAX_FRAMES} frames; {SKIP}")
+        raise file.error(f"has more than {_MAX_FRAMES} frames")
     return lines
 
 
@@ -80,22 +79,18 @@ def _parse(lines: list[bytes]) -> Array:
 def _explain(file: RawFile, first: int, lines: list[bytes]) -> None:
     """Raises KinemeError with the first line that is wrong."""
     if any(b"\0" in line for line in lines):
-        raise KinemeError(f"{file}: is binary, not a text file of skeletons; {SKIP}")
+        raise file.error("is binary, not a text file of skeletons")
     for number, line in enumerate(lines, start=first):
         fields = line.split(maxsplit=_NUMBERS)  # the excess stays in one piece
         if len(fields) != _NUMBERS:
             found = "more" if len(fields) > _NUMBERS else len(fields)
-            raise KinemeError(f"{file}:{number}: expected {_NUMBERS} numbers, found {found}; {SKIP}")
+            raise file.error(f"expected {_NUMBERS} numbers, found {found}", line=number)
         for column, field in enumerate(fields, start=1):
             if not _is_coordinate(field):
-                raise KinemeError(
-                    f"{file}:{number}: expected {_NUMBERS} numbers in metres, found "
-                    f"{shown(field.decode('ascii', 'backslashreplace'))} as number {column}; {SKIP}"
-                )
+                found = f"{shown(field.decode('ascii', 'backslashreplace'))} as number {column}"
+                raise file.error(f"expected {_NUMBERS} numbers in metres, found {found}", line=number)
         if len(line) > _MAX_LINE:
-            raise KinemeError(
-                f"{file}:{number}: expected {_NUMBERS} numbers, found a line of {len(line):,} bytes; {SKIP}"
-            )
+            raise file.error(f"expected {_NUMBERS} numbers, found a line of {len(line):,} bytes", line=number)
 
 
 def _is_coordinate(field: bytes) -> bool:
@@ -111,13 +106,11 @@ def read_action(file: RawFile, number: int, text: str) -> tuple[int, int, int]:
         action, first, last = map(int, text.split(",")[:3])
         float(text.split(",", maxsplit=3)[3])
     except (ValueError, IndexError):
-        raise KinemeError(
-            f"{file}:{number}: expected class,first,last,confidence, found {shown(text)}; {SKIP}"
-        ) from None
+        raise file.error(f"expected class,first,last,confidence, found {shown(text)}", line=number) from None
     if not 1 <= action <= CLASSES:
-        raise KinemeError(f"{file}:{number}: class {action} is not one of 1 to {CLASSES}; {SKIP}")
+        raise file.error(f"class {action} is not one of 1 to {CLASSES}", line=number)
     if not 1 <= first <= last <= _MAX_FRAMES:
-        raise KinemeError(f"{file}:{number}: {shown(text)} is not a range of frames, counted from 1; {SKIP}")
+        raise file.error(f"{shown(text)} is not a range of frames, counted from 1", line=number)
     return first, last, action - 1
 
 
@@ -125,17 +118,14 @@ def read_split(file: RawFile, video: re.Pattern[str], example: str) -> dict[str,
     """Video → whether it trains."""
     lines = read_lines(file)
     if len(lines) != 4:
-        raise KinemeError(
-            f"{file}: has {len(lines)} lines; expected a title, training videos, a title, validation videos"
-        )
+        expected = "expected a title, training videos, a title, validation videos"
+        raise file.error(f"has {len(lines)} lines", expected)
     trains: dict[str, bool] = {}
     for training, (number, text) in ((True, lines[1]), (False, lines[3])):
         for name in filter(None, map(str.strip, text.split(","))):
             if not video.fullmatch(name):
-                raise KinemeError(
-                    f"{file}:{number}: expected names such as {example}, separated by commas, found "
-                    f"{shown(name)}"
-                )
+                expected = f"names such as {example}, separated by commas"
+                raise KinemeError(f"{file}:{number}: expected {expected}, found {shown(name)}")
             if trains.setdefault(name, training) != training:
                 raise KinemeError(f"{file}:{number}: {name} is also a training video")
     return trains
@@ -149,9 +139,9 @@ def read_lines(file: RawFile) -> tuple[tuple[int, str], ...]:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise KinemeError(f"{file}: is binary, not a text file; {FETCH}")
+        raise file.error("is binary, not a text file", FETCH)
     lines = enumerate(map(str.strip, text.splitlines()), start=1)
     rows = tuple((number, line) for number, line in lines if line)
     if not rows:
-        raise KinemeError(f"{file}: is empty; {FETCH}")
+        raise file.error("is empty", FETCH)
     return rows

@@ -30,13 +30,12 @@ from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import name_classes, ntu_columns
-from kineme.sources.raw import FETCH, SKIP, RawFile, find_files
+from kineme.sources.raw import FETCH, MAX_METRES, RawFile, find_files
 from kineme.sources.unpickle import read_pickle
 from kineme.typing import Array
 
 _LAYOUTS = {(25, 3): "ntu25", (17, 2): "coco17"}
 _SPLIT = re.compile(r"(?:([\w-]{1,40})_)?(train|val|test)(\d{0,3})", re.ASCII)
-_MAX_COORDINATE = 1e4  # metres
 _MAX_PIXELS = 1e6
 
 
@@ -60,20 +59,20 @@ def open_pyskl(raw: Path) -> Source:
     data = read_pickle(file)
     data = {"annotations": data} if isinstance(data, list) else data
     if not isinstance(data, dict) or not isinstance(data.get("annotations"), list) or not data["annotations"]:
-        raise KinemeError(f"{file}: has no list of 'annotations', or an empty one; {FETCH}")
+        raise file.error("has no list of 'annotations', or an empty one", FETCH)
     annotations = data["annotations"]
     names = [_check(file, number, annotation) for number, annotation in enumerate(annotations)]
     shapes = {annotation["keypoint"].shape[2:] for annotation in annotations}
     if len(shapes) > 1:
-        raise KinemeError(f"{file}: mixes skeletons of {' and '.join(map(str, sorted(shapes)))}; {FETCH}")
+        raise file.error(f"mixes skeletons of {' and '.join(map(str, sorted(shapes)))}", FETCH)
     if len(set(names)) != len(names):
         twice = Counter(names).most_common(1)[0][0]
-        raise KinemeError(f"{file}: two annotations have the 'frame_dir' {twice!r}; {FETCH}")
+        raise file.error(f"two annotations have the 'frame_dir' {twice!r}", FETCH)
     labels = [int(annotation.get("label", UNLABELLED)) for annotation in annotations]
     try:
         class_names = name_classes(names, labels)
     except ValueError as error:
-        raise KinemeError(f"{file}: {error}; {FETCH}") from error
+        raise file.error(str(error), FETCH) from error
     splits = _splits(file, data.get("split", {}))
     flat = shapes == {(17, 2)}
     return Source(
@@ -97,7 +96,7 @@ def _check(file: RawFile, number: int, annotation: Any) -> str:
     """Refuses malformed annotations; returns the name."""
 
     def refuse(reason: str) -> KinemeError:
-        return KinemeError(f"{file}: annotation {number}: {reason}; {FETCH}")
+        return file.error(f"annotation {number}: {reason}", FETCH)
 
     if not isinstance(annotation, dict) or not {"frame_dir", "keypoint"} <= annotation.keys():
         raise refuse("lacks 'frame_dir' or 'keypoint'")
@@ -111,9 +110,8 @@ def _check(file: RawFile, number: int, annotation: Any) -> str:
     if keypoint.shape[-1] == 2:
         score, size = annotation.get("keypoint_score"), annotation.get("img_shape")
         if score is not None and (not _is_array(score, 3) or score.shape != keypoint.shape[:3]):
-            raise refuse(
-                f"'keypoint_score' is {_described(score)}; expected {keypoint.shape[:3]}, like 'keypoint'"
-            )
+            expected = f"{keypoint.shape[:3]}, like 'keypoint'"
+            raise refuse(f"'keypoint_score' is {_described(score)}; expected {expected}")
         if not isinstance(size, tuple | list) or len(size) < 2 or not all(map(_is_length, size[:2])):
             raise refuse("'img_shape' is not the height and width of an image")
     return name
@@ -130,7 +128,7 @@ def _read(file: RawFile, item: tuple[Mapping[str, Any], Mapping[str, bool]]) -> 
     frames = keypoint.shape[1]
 
     def refuse(reason: str) -> KinemeError:
-        return KinemeError(f"{file}: {name}: {reason}; {SKIP}")
+        return file.error(f"{name}: {reason}")
 
     if frames == 0 or len(keypoint) == 0:
         raise refuse("has no frames or no bodies")
@@ -139,7 +137,7 @@ def _read(file: RawFile, item: tuple[Mapping[str, Any], Mapping[str, bool]]) -> 
         raise refuse(f"'keypoint' has {frames} frames, which is not 'total_frames'")
     xyz = keypoint.swapaxes(0, 1).astype(np.float32)
     flat = xyz.shape[-1] == 2
-    if not (np.abs(xyz) < (_MAX_PIXELS if flat else _MAX_COORDINATE)).all():  # False for NaN too
+    if not (np.abs(xyz) < (_MAX_PIXELS if flat else MAX_METRES)).all():  # False for NaN too
         raise refuse("'keypoint' contains invalid coordinates")
     score = annotation.get("keypoint_score") if flat else None
     return Clip(
@@ -177,13 +175,13 @@ def _splits(file: RawFile, lists: Any) -> dict[str, dict[str, bool]]:
         if match is None:
             continue
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise KinemeError(f"{file}: the split {key!r} is not a list of clips' names; {FETCH}")
+            raise file.error(f"the split {key!r} is not a list of clips' names", FETCH)
         parts.setdefault((match[1] or "published") + match[3], {})[match[2]] = names
     splits = {}
     for split, lists_of in parts.items():
         trains, tests = lists_of.get("train", ()), lists_of.get("test", lists_of.get("val", ()))
         if both := set(trains).intersection(tests):
-            raise KinemeError(f"{file}: {min(both)!r} is in both parts of the split {split!r}; {FETCH}")
+            raise file.error(f"{min(both)!r} is in both parts of the split {split!r}", FETCH)
         splits[split] = dict.fromkeys(trains, True) | dict.fromkeys(tests, False)
     return splits
 

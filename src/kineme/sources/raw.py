@@ -15,27 +15,25 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+import numpy as np
+
 from kineme.errors import KinemeError
+from kineme.typing import Array
 
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a file or an archive may raise."""
 FETCH = "fetch the file again"
+MAX_METRES = 1e4  # a coordinate that is still plausible
 SKIP = f"{FETCH}, or set `skip_bad` to leave it out"
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file, which can be pickled and read in another process.
+    """One file, which can be pickled and read in another process."""
 
-    Attributes:
-        place: its path below the given folder or zip, with the name of its zip if that lies in the folder.
-        path: the file itself, or the zip that contains it.
-        member: its entry in that zip; None for a file of its own.
-    """
-
-    place: PurePosixPath
-    path: Path
-    member: str | None = None
+    place: PurePosixPath  # below the given folder or zip, with the name of its zip if that is in the folder
+    path: Path  # the file itself, or the zip that contains it
+    member: str | None = None  # its entry in that zip; None for a file of its own
 
     @property
     def name(self) -> str:
@@ -84,8 +82,23 @@ class RawFile:
             data = file.read(limit + 1)
         if len(data) > limit:
             kind = f"a {self.place.suffix} file" if self.place.suffix else "such a file"
-            raise KinemeError(f"{self}: is far too large for {kind} (more than {limit:,} bytes); {SKIP}")
+            raise self.error(f"is far too large for {kind} (more than {limit:,} bytes)")
         return data
+
+    def error(self, reason: str, remedy: str = SKIP, line: int = 0) -> KinemeError:
+        """What is wrong with the file (or a line of it, counted from 1), and what to do."""
+        return KinemeError(f"{self}{f':{line}' if line else ''}: {reason}; {remedy}")
+
+    def check_metres(self, name: str, values: Array) -> None:
+        """Refuses (T, V, C) values that are not finite or farther away than any camera sees.
+
+        Raises:
+            KinemeError: the message names the first such frame.
+        """
+        fits = (np.abs(values) < MAX_METRES).all(axis=(1, 2))  # False for NaN too
+        if not fits.all():
+            frame = int(np.argmin(fits))
+            raise self.error(f"frame {frame} of {name!r} contains invalid coordinates in metres")
 
     @contextmanager
     def checked(self) -> Iterator[None]:
@@ -95,7 +108,7 @@ class RawFile:
         except KinemeError:
             raise
         except (*BROKEN, KeyError) as error:
-            raise KinemeError(f"{self}: cannot be read ({one_line(error)}); {FETCH}") from error
+            raise self.error(f"cannot be read ({one_line(error)})", FETCH) from error
 
 
 def find_files(raw: Path, *suffixes: str) -> list[RawFile]:

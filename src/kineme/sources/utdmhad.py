@@ -18,9 +18,8 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
-from kineme.sources.metres import check_metres
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import SKIP, RawFile, one_line
+from kineme.sources.raw import RawFile, one_line
 from kineme.typing import Array
 
 # The data set's own list of actions, in order of their numbers.
@@ -74,11 +73,9 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
     if values.ndim == 2:  # MATLAB drops a last axis of one
         values = values[:, :, None]
     if values.ndim != 3 or values.shape[:2] != (len(_JOINTS), 3) or values.shape[2] == 0:
-        raise KinemeError(
-            f"{file}: 'd_skel' has shape {values.shape}; expected ({len(_JOINTS)}, 3, frames); {SKIP}"
-        )
+        raise file.error(f"'d_skel' has shape {values.shape}; expected ({len(_JOINTS)}, 3, frames)")
     xyz = values.transpose(2, 0, 1)
-    check_metres(file, "d_skel", xyz)
+    file.check_metres("d_skel", xyz)
     return Clip(
         name=_clip_name(file),
         xyz=xyz[:, None, _ORDER].astype(np.float32),
@@ -102,10 +99,10 @@ def _skeleton(file: RawFile) -> Array:
             warnings.simplefilter("ignore")  # of other variables
             found = loadmat(io.BytesIO(data), variable_names=["d_skel"])
     except Exception as error:  # damaged files make SciPy raise anything
-        raise KinemeError(f"{file}: cannot be read as a MATLAB file ({one_line(error)}); {SKIP}") from error
+        raise file.error(f"cannot be read as a MATLAB file ({one_line(error)})") from error
     values = found.get("d_skel")
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
-        raise KinemeError(f"{file}: has no variable 'd_skel' of real numbers; {SKIP}")
+        raise file.error("has no variable 'd_skel' of real numbers")
     return values
 
 

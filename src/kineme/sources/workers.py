@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
@@ -40,7 +39,7 @@ def in_order(
         pending: deque[Future[list[Result]]] = deque()
         try:
             for start in range(0, len(items), _CHUNK):
-                pending.append(pool.submit(partial(_each, function), items[start : start + _CHUNK]))
+                pending.append(pool.submit(_each, function, items[start : start + _CHUNK]))
                 if len(pending) >= _AHEAD * workers:
                     yield from pending.popleft().result()
             while pending:

@@ -74,7 +74,8 @@ def train(
             f"{config.data.preprocessing}; prepare it again, or set data.preprocessing={prepared}"
         )
     rows = split_rows(store, config.data.split, "train")
-    resolve_device(config.train)  # fails before anything is written
+    resolve_device(config.train)  # fails before anything is written, and so do the loggers
+    every_logger = [*_loggers(config.train, out), *loggers]
     first = is_first_process()
     with ExitStack() as stack:
         if first:
@@ -97,7 +98,7 @@ def train(
         fit(
             module,
             [*_callbacks(config, out, store, rows), *callbacks],
-            loggers=[*_loggers(config.train, out), *loggers],
+            loggers=every_logger,
             resume=out / STATE if resume else None,
         )
 

@@ -1,4 +1,4 @@
-"""The classifier of frames: one linear layer, on the features of a frame and, if asked, of some around it.
+"""The classifier of frames: one linear layer on the features of a frame and of its neighbours, if it has any.
 
 With neighbours it is a dilated convolution in time. Beyond its ends a recording stands still.
 """
@@ -6,7 +6,6 @@ With neighbours it is a dilated convolution in time. Beyond its ends a recording
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,10 +33,10 @@ class Context:
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """How the linear layer is trained: AdamW on standardised features, the rate falling along a cosine.
+    """How the linear layer is trained: AdamW on standardised features, with a cosine schedule.
 
-    Epochs are few: a layer that trains on is sure of frames of the training subjects, and wrong on others.
-    But of few recordings there are as many as make up the least number of steps.
+    There are few epochs, because more overfit to the training subjects; for few recordings there are as many
+    as make up the least number of steps.
     """
 
     epochs: int = 10
@@ -138,16 +137,9 @@ def fit(
 
 def _moments(features: Array) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (1 where it is zero) of each of the (F, D) features, block by block."""
-    total, square = (torch.zeros(features.shape[1], dtype=torch.float64) for _ in range(2))
-    for block in _blocks(features):
-        total += block.sum(dim=0)
-    mean = total / len(features)
-    for block in _blocks(features):
-        square += ((block - mean) ** 2).sum(dim=0)
-    std = (square / len(features)).sqrt()
-    return mean.float(), torch.where(std > 0, std, 1.0).float()
+    from sklearn.preprocessing import StandardScaler
 
-
-def _blocks(features: Array) -> Iterator[Tensor]:
+    scaler = StandardScaler()
     for start in range(0, len(features), BLOCK):
-        yield torch.from_numpy(features[start : start + BLOCK].astype(np.float64))
+        scaler.partial_fit(features[start : start + BLOCK].astype(np.float64))
+    return torch.from_numpy(scaler.mean_).float(), torch.from_numpy(scaler.scale_).float()

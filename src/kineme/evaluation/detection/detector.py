@@ -1,11 +1,12 @@
 """A detector: an encoder, how it reads recordings, a classifier of frames and a rule that makes segments.
 
-It is kept beside the result that it got, as results/detect.safetensors, and can be applied to other stores.
+It is kept beside its result, as results/detect.safetensors, and can be applied to other stores.
 """
 
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -91,14 +92,12 @@ class Detector:
             with safe_open(path, framework="pt") as opened:
                 found = json.loads((opened.metadata() or {})["kineme"])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
-            state = {
-                name.removeprefix(ENCODER): tensor
-                for name, tensor in tensors.items()
-                if name.startswith(ENCODER)
-            }
+            tuned = [name for name in tensors if name.startswith(ENCODER)]
+            state = {name.removeprefix(ENCODER): tensors[name] for name in tuned}
             if state:
-                model.encoder.load_state_dict(state)
-                model = with_encoder(model, model.encoder)
+                encoder = deepcopy(model.encoder)
+                encoder.load_state_dict(state)
+                model = with_encoder(model, encoder)
             classifier = FrameClassifier(tensors["weight"], tensors["bias"], Context(**found["context"]))
             detector = cls(
                 model=model,

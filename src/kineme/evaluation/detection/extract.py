@@ -1,4 +1,4 @@
-"""Features of all frames of a store's recordings, computed once and kept in a file."""
+"""Features of all frames of a store's recordings, computed once and cached."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from kineme.clips.batches import resident
@@ -16,7 +15,7 @@ from kineme.clips.store import ClipStore
 from kineme.encoders.base import COORDINATES, ClipShape, Encoder, Features
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.frames import Windows, frame_features
-from kineme.evaluation.features import cache_key
+from kineme.evaluation.features import cache_key, centred
 from kineme.files import atomic_write
 from kineme.model import Model
 from kineme.progress import Progress, silent
@@ -36,9 +35,7 @@ class RawCoordinates(Encoder):
 
     def forward(self, clips: Tensor) -> Features:
         """(N, C, T, V, M) → clip (N, C·T·V·M)."""
-        origin = clips[:, :, :, list(self.shape.layout.origin), :1].mean(dim=3, keepdim=True)
-        present = (clips != 0).any(dim=3, keepdim=True).any(dim=1, keepdim=True)
-        return Features(torch.where(present, clips - origin, 0).flatten(1))
+        return Features(centred(clips, self.shape.layout).flatten(1))
 
 
 def offsets_of(store: ClipStore, rows: Array) -> Array:
@@ -63,7 +60,7 @@ def store_features(
         store: where the recordings are.
         rows: (R,) which of them.
         windows: how they are cut.
-        folder: where features are kept, under a name made from all they depend on.
+        folder: of the cache; file names depend on everything that features depend on.
         device: where the encoder runs.
         progress: called with the frames done and the frames in all.
 
@@ -77,25 +74,6 @@ def store_features(
     if kept.is_file():
         with suppress(OSError, ValueError, EOFError):  # damaged: it is computed and written again
             return _mapped(kept)
-    _write(model, store, rows, windows, kept, device, progress)
-    return _mapped(kept)
-
-
-def _mapped(path: Path) -> Array:
-    found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
-
-
-def _write(
-    model: Model,
-    store: ClipStore,
-    rows: Array,
-    windows: Windows,
-    kept: Path,
-    device: str,
-    progress: Progress,
-) -> None:
-    """Block by block, so that no recording is too long."""
     encoder = copy.deepcopy(model.encoder).eval().to(device)
     clips = resident(store, rows, device)
     done, total = 0, int(offsets_of(store, rows)[-1])
@@ -103,7 +81,7 @@ def _write(
     with atomic_write(kept) as path, path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for row in range(len(rows)):
-            for block in frame_features(encoder, clips[row : row + 1], windows):
+            for block in frame_features(encoder, clips[row : row + 1], windows):  # however long it is
                 half = block.numpy().astype(HALF)
                 if not np.isfinite(half).all():
                     raise KinemeError(
@@ -114,3 +92,9 @@ def _write(
                 half.tofile(file)
                 done += len(half)
                 progress(done, total)
+    return _mapped(kept)
+
+
+def _mapped(path: Path) -> Array:
+    found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found

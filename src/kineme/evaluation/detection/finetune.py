@@ -18,9 +18,9 @@ from kineme.augment import draw_shear, draw_uniform, shear
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.encoders.base import Encoder
-from kineme.errors import check_between
 from kineme.evaluation.detection.extract import offsets_of
 from kineme.evaluation.detection.frames import Windows, times, tokens
+from kineme.evaluation.linear import check_positive
 from kineme.model import Model, with_encoder
 from kineme.progress import Progress, silent
 from kineme.training.module import Training
@@ -40,11 +40,10 @@ def settings(epochs: int | None = None, lr: float | None = None) -> TrainConfig:
     """The settings of fine-tuning, with other epochs or another rate if they are given.
 
     Raises:
-        KinemeError: one is out of range.
+        KinemeError: one is not above 0.
     """
-    check_between("`epochs`", SETTINGS.epochs if epochs is None else epochs, 1)
-    check_between("`lr`", SETTINGS.lr if lr is None else lr, 0)
-    return replace(SETTINGS, epochs=epochs or SETTINGS.epochs, lr=SETTINGS.lr if lr is None else lr)
+    check_positive(epochs=epochs, lr=lr)
+    return replace(SETTINGS, epochs=epochs or SETTINGS.epochs, lr=lr or SETTINGS.lr)
 
 
 class FrameTraining(Training):

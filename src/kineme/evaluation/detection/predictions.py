@@ -1,4 +1,4 @@
-"""What a detector said of every test recording: the arrays of RUN/results/detect.npz.
+"""The output of a detector for every test recording: the arrays of RUN/results/detect.npz.
 
     names           (R,) of the recordings
     offsets         (R + 1,) int64: the frames of recording r are offsets[r] .. offsets[r + 1] below
@@ -6,7 +6,7 @@
     labels          (F,) int64, true class of each frame
     truth           (n, 4) int64, true intervals: recording, class, start, end
     segments        (m, 4) int64, proposed ones, alike; of a recording in order of start, then class
-    segment_scores  (m,) float64, how sure the detector is of each proposed segment
+    segment_scores  (m,) float64, confidence of each proposed segment
 
 Classes are indices into the `class_names` of detect.json: 0 is the background, no interval. Recordings are
 rows of `names`. Frames count from 0 in each recording, at the store's rate; `end` is exclusive.
@@ -14,22 +14,20 @@ rows of `names`. Frames count from 0 in each recording, at the store's rate; `en
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kineme.errors import KinemeError
+from kineme.evaluation.results import reading
 from kineme.files import atomic_write
 from kineme.typing import Array
 
 
 @dataclass(frozen=True)
 class Detections:
-    """A detector's answer beside the truth; the module's docstring describes each array."""
+    """A detector's output beside the truth; the module's docstring describes each array."""
 
     names: Array
     offsets: Array
@@ -53,10 +51,5 @@ class Detections:
         Raises:
             KinemeError: the file is missing or holds no detections.
         """
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                return cls(**{field.name: stored[field.name] for field in fields(cls)})
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise KinemeError(
-                f"{path}: cannot be read as detections ({error}); evaluate the run again"
-            ) from error
+        with reading(path, "detections"), np.load(path, allow_pickle=False) as stored:
+            return cls(**{field.name: stored[field.name] for field in fields(cls)})

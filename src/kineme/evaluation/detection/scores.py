@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,27 +56,27 @@ def score(found: Detections, classes: int) -> dict[str, Score]:
         },
     }
     proposals = Proposals.of(found.truth, found.segments, found.segment_scores)
-    for threshold in THRESHOLDS:
-        figures = pku_mmd(proposals, threshold, recordings=recordings, classes=classes)
-        for name, value in figures.items():
-            scores[f"{name}@{threshold} (PKU-MMD)"] = Score(100 * value)
-        scores[f"mAP@{threshold} (Pascal VOC)"] = Score(100 * pascal_voc(proposals, threshold))
-        scores[f"mAP@{threshold} (ActivityNet)"] = Score(100 * activitynet(proposals, threshold))
+
+    def figures(threshold: float) -> dict[tuple[str, str], float]:
+        pku = pku_mmd(proposals, threshold, recordings=recordings, classes=classes)
+        return {
+            **{(name, "PKU-MMD"): value for name, value in pku.items()},
+            ("mAP", "Pascal VOC"): pascal_voc(proposals, threshold),
+            ("mAP", "ActivityNet"): activitynet(proposals, threshold),
+        }
+
+    at = {threshold: figures(threshold) for threshold in {*THRESHOLDS, *RANGE}}
+    for name, source in at[0.5]:
+        for threshold in THRESHOLDS:
+            scores[f"{name}@{threshold} ({source})"] = Score(100 * at[threshold][name, source])
+        if name.startswith("mAP"):
+            mean = np.mean([at[threshold][name, source] for threshold in RANGE])
+            scores[f"{name}@0.5:0.95 ({source})"] = Score(100 * float(mean))
     match = proposals.matches(0.5)
     videos = 100 * precisions(proposals, match, "recording", recordings)
     scores["mAP_v@0.5 (PKU-MMD)"] = Score(float(videos.mean()), bootstrap_interval(videos))
-    actions = scores[HEADLINE].value
-    scores[HEADLINE] = Score(actions, _action_interval(proposals, match, recordings, classes))
-    pku = [pku_mmd(proposals, each, recordings=recordings, classes=classes) for each in RANGE]
-    for name in ("mAP_a", "mAP_v"):
-        scores[f"{name}@0.5:0.95 (PKU-MMD)"] = Score(100 * float(np.mean([each[name] for each in pku])))
-    metrics: dict[str, Callable[[Proposals, float], float]] = {
-        "Pascal VOC": pascal_voc,
-        "ActivityNet": activitynet,
-    }
-    for name, metric in metrics.items():
-        mean = float(np.mean([metric(proposals, each) for each in RANGE]))
-        scores[f"mAP@0.5:0.95 ({name})"] = Score(100 * mean)
+    interval = _action_interval(proposals, match, recordings, classes)
+    scores[HEADLINE] = replace(scores[HEADLINE], interval=interval)
     return scores
 
 

@@ -56,8 +56,8 @@ def active_runs(probabilities: Array) -> tuple[Array, Array]:
 def smooth(probabilities: Array) -> Array:
     """(T, K) → the mean over frames max(0, i - 10) .. min(T - 1, i + 10), end exclusive, of each frame i.
 
-    So written, the last frame counts in no mean.
-    Deviation: it does where it is the recording's only one.
+    As published, the last frame is part of no mean.
+    Deviation: it is, where it is the only frame.
     """
     frames = len(probabilities)
     frame = np.arange(frames)

@@ -8,7 +8,8 @@ coordinates.py   y up, comparable units, gaps filled
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,40 +99,25 @@ def open_poses(
 
 @dataclass(frozen=True)
 class _Reader:
-    """Recording → clip of at most MAX_BODIES bodies, y up, without gaps.
-
-    Attributes:
-        layout, fps: of every clip.
-        coordinates: the coordinate system of the files.
-        columns: coordinates per joint in every clip, 2 or 3.
-        scores: as in `open_poses`.
-    """
+    """Recording → clip of at most MAX_BODIES bodies, y up, without gaps."""
 
     layout: Layout
     fps: float
     coordinates: Coordinates
-    columns: int
-    scores: bool
+    columns: int  # coordinates per joint in every clip, 2 or 3
+    scores: bool  # as in `open_poses`
 
     def __call__(self, recording: Recording) -> Clip:
         found = _read(recording, self.scores, self.layout)
-        try:
+        with _named(recording.files):
             columns = found.points.shape[-1]
             if columns != self.columns:
-                raise ValueError(
-                    f"has {columns} coordinates per joint, the first clip {self.columns}; make two stores"
-                )
-            bodies = (
-                tracked(found, self.fps, MAX_BODIES)
-                if isinstance(found, Detections)
-                else strongest(found, MAX_BODIES)
-            )
-            poses = self.coordinates(_in_layout(bodies, self.layout))
+                others = f"the first clip {self.columns}; make two stores"
+                raise ValueError(f"has {columns} coordinates per joint, {others}")
+            if isinstance(found, Detections):
+                found = tracked(found, self.fps, MAX_BODIES)
+            poses = self.coordinates(_in_layout(strongest(found, MAX_BODIES), self.layout))
             points, confidence = filled(poses, self.layout, self.fps)
-            if not points.any():
-                raise ValueError("has nobody in any frame")
-        except ValueError as error:
-            raise _bad(recording, error) from error
         return Clip(
             name=recording.name,
             xyz=points,
@@ -149,10 +135,10 @@ def _read(recording: Recording, scores: bool, layout: Layout | None) -> Poses | 
         KinemeError: a file cannot be read or is malformed; the message names it.
     """
     file = recording.files[0]
-    try:
+    suffix = file.place.suffix.lower()
+    with _named(recording.files):
         if recording.numbers:
             return openpose(recording.numbers, [_frame(each) for each in recording.files])
-        suffix = file.place.suffix.lower()
         if suffix == ".npy":
             return npy_poses(file.read(MAX_ARRAY_BYTES), scores)
         if suffix == ".npz":
@@ -162,25 +148,24 @@ def _read(recording: Recording, scores: bool, layout: Layout | None) -> Poses | 
         if suffix == ".json":
             return json_poses(file.read(MAX_JSON_BYTES), scores)
         raise ValueError("is not a .npy, .npz, .csv or .json file")
-    except KinemeError:
-        raise
-    except ValueError as error:
-        raise _bad(recording, error) from error
 
 
 def _frame(file: RawFile) -> list[list[object]]:
-    try:
+    with _named([file]):
         return openpose_frame(file.read(MAX_FRAME_BYTES))
+
+
+@contextmanager
+def _named(files: Sequence[RawFile]) -> Iterator[None]:
+    """Turns a ValueError into a KinemeError that names the file, or the first and last of many."""
+    first, last = files[0], files[-1]
+    try:
+        yield
     except KinemeError:
         raise
     except ValueError as error:
-        raise KinemeError(f"{file}: {error}; {_REMEDY}") from error
-
-
-def _bad(recording: Recording, reason: object) -> KinemeError:
-    """Names the recording's file, or the first and last of many."""
-    first, last = recording.files[0], recording.files[-1]
-    return KinemeError(f"{first}{'' if first == last else f' to {last.name}'}: {reason}; {_REMEDY}")
+        place = f"{first}" if first == last else f"{first} to {last.name}"
+        raise KinemeError(f"{place}: {error}; {_REMEDY}") from error
 
 
 def _first_poses(
@@ -194,20 +179,19 @@ def _first_poses(
     wrong: KinemeError | None = None
     for recording in recordings:
         try:
-            for part in _parts(recording):
-                found = _read(part, scores, layout)
-                confidence = found.confidence
-                if isinstance(found, Detections):
-                    confidence = None if confidence is None else confidence[:, None]
-                    found = Poses(found.points[:, None], confidence, program=found.program)
-                if np.isfinite(found.points).any():
-                    joints = layout or _layout_of(found)
-                    return _in_layout(found, joints), joints
-            raise ValueError("has nobody in any frame")
+            with _named(recording.files):
+                for part in _parts(recording):
+                    found = _read(part, scores, layout)
+                    confidence = found.confidence
+                    if isinstance(found, Detections):
+                        confidence = None if confidence is None else confidence[:, None]
+                        found = Poses(found.points[:, None], confidence, program=found.program)
+                    if np.isfinite(found.points).any():
+                        joints = layout or _layout_of(found)
+                        return _in_layout(found, joints), joints
+                raise ValueError("has nobody in any frame")
         except KinemeError as error:
             wrong = wrong or error
-        except ValueError as error:
-            wrong = wrong or _bad(recording, error)
     assert wrong is not None
     raise wrong
 
@@ -236,9 +220,8 @@ def _layout_of(poses: Poses) -> Layout:
     named = "named " if poses.joints else ""
     fitting = ", ".join(layout.name for layout in LAYOUTS.values() if layout.num_joints == joints)
     hint = f" (of this size: {fitting})" if fitting else ""
-    raise ValueError(
-        f"has {joints} {named}joints of unknown layout; name it or a layout file with `layout`{hint}"
-    )
+    remedy = f"name it or a layout file with `layout`{hint}"
+    raise ValueError(f"has {joints} {named}joints of unknown layout; {remedy}")
 
 
 def _in_layout(poses: Poses, layout: Layout) -> Poses:
@@ -248,10 +231,9 @@ def _in_layout(poses: Poses, layout: Layout) -> Poses:
         ValueError: a joint of the layout is missing, or without names the number of joints differs.
     """
     if not poses.joints:
-        if poses.points.shape[2] != layout.num_joints:
-            raise ValueError(
-                f"has {poses.points.shape[2]} joints, but layout {layout.name} has {layout.num_joints}"
-            )
+        joints = poses.points.shape[2]
+        if joints != layout.num_joints:
+            raise ValueError(f"has {joints} joints, but layout {layout.name} has {layout.num_joints}")
         return poses
     given = [canonical_joint(joint) for joint in poses.joints]
     if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:

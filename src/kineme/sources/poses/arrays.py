@@ -32,38 +32,23 @@ NOTES = ("label", "subject", "fps")
 
 @dataclass(frozen=True)
 class Poses:
-    """People with a fixed place each: from clip files, or after tracking.
+    """People with a fixed place each: from clip files, or after tracking."""
 
-    Attributes:
-        points: (T, M, V, C) float32, C 2 or 3, NaN where a joint was not found.
-        confidence: (T, M, V) float32, 0 to 1; None if unknown.
-        joints: names in the order of V; empty if unknown.
-        program: that wrote the file, `openpose`, `coco` or `mediapipe`; empty for anything else.
-    """
-
-    points: Array
-    confidence: Array | None
-    joints: tuple[str, ...] = ()
-    program: str = ""
+    points: Array  # (T, M, V, C) float32, C 2 or 3, NaN where a joint was not found
+    confidence: Array | None  # (T, M, V) float32, 0 to 1; None if unknown
+    joints: tuple[str, ...] = ()  # names in the order of V; empty if unknown
+    program: str = ""  # that wrote the file, `openpose`, `coco` or `mediapipe`; empty for anything else
 
 
 @dataclass(frozen=True)
 class Detections:
-    """People found in each frame, without identities across frames.
+    """People found in each frame, without identities across frames."""
 
-    Attributes:
-        frame: (D,) int64, the frame of each detection, from 0, ascending.
-        points: (D, V, C) float32, NaN where a joint was not found.
-        confidence: (D, V) float32, 0 to 1; None if unknown.
-        frames: T, frames with or without people.
-        program: as in `Poses`.
-    """
-
-    frame: Array
-    points: Array
-    confidence: Array | None
-    frames: int
-    program: str
+    frame: Array  # (D,) int64, the frame of each detection, from 0, ascending
+    points: Array  # (D, V, C) float32, NaN where a joint was not found
+    confidence: Array | None  # (D, V) float32, 0 to 1; None if unknown
+    frames: int  # T, frames with or without people
+    program: str  # as in `Poses`
 
 
 def npy_poses(data: bytes, scores: bool) -> Poses:
@@ -96,10 +81,8 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
         ValueError: another shape, not numbers, too many, or infinite ones.
     """
     if values.dtype.kind not in "fiu" or values.ndim not in (3, 4):
-        raise ValueError(
-            f"is {values.dtype.name} of shape {values.shape}; expected numbers, (frames, joints, 2 or 3) or "
-            "(frames, people, joints, 2 or 3)"
-        )
+        expected = "numbers, (frames, joints, 2 or 3) or (frames, people, joints, 2 or 3)"
+        raise ValueError(f"is {values.dtype.name} of shape {values.shape}; expected {expected}")
     values = values if values.ndim == 4 else values[:, None]
     check_size(*values.shape)
     points, last = split_columns(values, scores)
@@ -107,9 +90,8 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
         if confidence.dtype.kind not in "fiub":
             raise ValueError(f"'confidence' is {confidence.dtype.name}; expected numbers")
         if confidence.size != points[..., 0].size or confidence.shape[0] != len(points):
-            raise ValueError(
-                f"'confidence' has shape {confidence.shape}; expected a number per joint, {points.shape[:-1]}"
-            )
+            expected = f"expected a number per joint, {points.shape[:-1]}"
+            raise ValueError(f"'confidence' has shape {confidence.shape}; {expected}")
         last = _as_confidence(confidence.reshape(points.shape[:-1]))
         points = _without_unseen(points, last)
     return Poses(points, last)

@@ -35,19 +35,12 @@ _AT_ORIGIN = 0.1  # metres from the origin to the hips of world landmarks
 
 @dataclass(frozen=True)
 class Coordinates:
-    """The coordinate system of a source's files.
+    """The coordinate system of a source's files."""
 
-    Attributes:
-        axes: one of `AXES`.
-        metric: three-dimensional; otherwise positions in an image.
-        scale: of the unit, in metres.
-        image: (width, height) in pixels; None if unknown.
-    """
-
-    axes: str
-    metric: bool
-    scale: float = 1.0
-    image: tuple[int, int] | None = None
+    axes: str  # one of `AXES`
+    metric: bool  # three-dimensional; otherwise positions in an image
+    scale: float = 1.0  # of the unit, in metres
+    image: tuple[int, int] | None = None  # (width, height) in pixels; None if unknown
 
     @property
     def units(self) -> str:
@@ -141,6 +134,9 @@ def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
     """Poses with gaps → points (T, M, V, C) without NaN, absent bodies zero, and confidence (T, M, V).
 
     If the file has no confidence, it is 1 for every joint that was found.
+
+    Raises:
+        ValueError: nobody is there.
     """
     points = poses.points
     seen: Array = np.isfinite(points[..., 0])
@@ -155,6 +151,8 @@ def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
         if (present[..., None] & ~known).any():
             points = _completed(points, known, present, layout)
         points = np.where(present[..., None, None], points, 0)
+    if not points.any():
+        raise ValueError("has nobody in any frame")
     return points.astype(np.float32), confidence
 
 

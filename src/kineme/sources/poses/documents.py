@@ -56,16 +56,12 @@ def json_poses(data: bytes, scores: bool) -> Poses | Detections:
     if isinstance(content, dict):
         if key := next((key for key in KEYS if key in content), None):
             confidence = content.get("confidence")
-            return array_poses(
-                _numbers(content[key], key),
-                None if confidence is None else _numbers(confidence, "confidence"),
-                scores,
-            )
+            if confidence is not None:
+                confidence = _numbers(confidence, "confidence")
+            return array_poses(_numbers(content[key], key), confidence, scores)
         if "people" in content:
-            raise ValueError(
-                "is one frame of OpenPose; its files are named NAME_000000000012_keypoints.json, with the "
-                "number of the frame"
-            )
+            names = "NAME_000000000012_keypoints.json, with the number of the frame"
+            raise ValueError(f"is one frame of OpenPose; its files are named {names}")
         inner = next((content[key] for key in ("frames", *_LANDMARKS) if key in content), None)
         if inner is None:
             raise ValueError(f"is not {_FORMS}: it has no {KEYS[0]!r}, {KEYS[1]!r} or 'landmarks'")
@@ -140,13 +136,10 @@ def _image(name: Any, index: int) -> tuple[str, int]:
 def _mediapipe(content: list[Any]) -> Detections:
     people: list[list[Any]] = []
     of: list[int] = []
-    numbers = [_frame_number(frame) for frame in content]
-    told = all(number is not None for number in numbers)
-    frames, count = (
-        renumber([number for number in numbers if number is not None])
-        if told
-        else (np.arange(len(content)), len(content))
-    )
+    told = [number for frame in content if (number := _frame_number(frame)) is not None]
+    frames, count = np.arange(len(content)), len(content)
+    if len(told) == count:
+        frames, count = renumber(told)
     for index, (frame, number) in enumerate(zip(content, frames.tolist(), strict=True)):
         for landmarks in _landmarks(frame, index):
             people.append(_flat(landmarks, index))
@@ -171,11 +164,9 @@ def _landmarks(frame: Any, index: int) -> Iterable[list[Any]]:
         frame = frame[key]
     if not frame:
         return []
-    if not isinstance(frame, list):
-        raise ValueError(f"frame {index} is not a list of landmarks")
-    if isinstance(frame[0], dict):
+    if isinstance(frame, list) and isinstance(frame[0], dict):
         return [frame]
-    if not all(isinstance(person, list) for person in frame):
+    if not isinstance(frame, list) or not all(isinstance(person, list) for person in frame):
         raise ValueError(f"frame {index} is not a list of landmarks")
     return [person for person in frame if person]
 

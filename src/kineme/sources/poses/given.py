@@ -77,11 +77,8 @@ def _poses(array: Array, name: str, layout: Layout) -> Poses:
 
 
 def _read(clips: Sequence[Poses], layout: Layout, fps: float, coordinates: Coordinates, row: int) -> Clip:
-    name = f"array {row}"
     try:
         points, _ = filled(coordinates(strongest(clips[row], MAX_BODIES)), layout, fps)
     except ValueError as error:
-        raise KinemeError(f"{name}: {error}") from error
-    if not points.any():
-        raise KinemeError(f"{name}: has nobody in any frame")
-    return Clip(name=name, xyz=points)
+        raise KinemeError(f"array {row}: {error}") from error
+    return Clip(f"array {row}", points)

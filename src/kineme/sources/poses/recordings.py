@@ -18,8 +18,9 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from kineme.clips.store import UNLABELLED
 from kineme.errors import KinemeError
@@ -35,25 +36,17 @@ _MAX_LABELS_BYTES = 1 << 25
 
 @dataclass(frozen=True)
 class Recording:
-    """The files of one clip.
+    """The files of one clip."""
 
-    Attributes:
-        name: unique, see the top of this file.
-        files: one, or OpenPose's frames in order.
-        numbers: of OpenPose's frames; empty for other files.
-        label, subject, camera: as in `Clip`.
-    """
-
-    name: str
-    files: tuple[RawFile, ...]
-    numbers: tuple[int, ...] = ()
+    name: str  # unique, see the top of this file
+    files: tuple[RawFile, ...]  # one, or OpenPose's frames in order
+    numbers: tuple[int, ...] = ()  # of OpenPose's frames; empty for other files
     label: int = UNLABELLED
     subject: str = ""
     camera: int = -1
 
 
-@dataclass(frozen=True)
-class _Told:
+class _Told(NamedTuple):
     """A row of the list, or what stands for it; `label` is empty if unknown."""
 
     label: str = ""
@@ -82,9 +75,8 @@ def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tupl
     notes = [_notes(recording) for recording in recordings]
     rates = {fps} if fps else {float(each["fps"]) for each in notes if _is_rate(each.get("fps"))}
     if len(rates) > 1:
-        raise KinemeError(
-            f"{raw}: the files have {len(rates)} different frame rates; resample them, or set `fps`"
-        )
+        different = f"{raw}: the files have {len(rates)} different frame rates"
+        raise KinemeError(f"{different}; resample them, or set `fps`")
     if lists:
         told = _listed(lists[0], recordings)
     elif any(each.get("label") is not None for each in notes):
@@ -94,40 +86,31 @@ def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tupl
         told = [_Told(folder if len(set(folders)) > 1 else "") for folder in folders]
     classes = sorted({each.label for each in told} - {""}, key=_natural)
     at = {name: index for index, name in enumerate(classes)} | {"": UNLABELLED}
-    labelled = [
-        replace(
-            recording,
-            label=at[each.label],
-            subject=each.subject or _text(note.get("subject")),
-            camera=each.camera,
-        )
-        for recording, each, note in zip(recordings, told, notes, strict=True)
-    ]
+    labelled = []
+    for recording, each, note in zip(recordings, told, notes, strict=True):
+        subject = each.subject or _text(note.get("subject"))
+        labelled.append(replace(recording, label=at[each.label], subject=subject, camera=each.camera))
     return labelled, tuple(classes), next(iter(rates), None)
 
 
 def _grouped(files: Sequence[RawFile]) -> list[Recording]:
-    found: dict[str, Recording] = {}
     frames: dict[str, list[tuple[int, RawFile]]] = {}
+    recordings: list[Recording] = []
     for file in files:
         match = _OPENPOSE.fullmatch(file.stem) if file.place.suffix.lower() == ".json" else None
         if match:
             name = _clip_name(file.place.parent, match[1] or "")
             frames.setdefault(name, []).append((int(match[2]), file))
-            continue
-        name = file.place.with_suffix("").as_posix()
-        if name in found:
-            raise KinemeError(f"{file}: is clip {name!r} too, like {found[name].files[0]}; keep one")
-        found[name] = Recording(name, (file,))
+        else:
+            recordings.append(Recording(file.place.with_suffix("").as_posix(), (file,)))
     for name, numbered in frames.items():
-        if name in found:
-            raise KinemeError(
-                f"{numbered[0][1]}: is clip {name!r} too, like {found[name].files[0]}; keep one"
-            )
-        numbered.sort(key=lambda each: each[0])
-        numbers, ordered = zip(*numbered, strict=True)
-        found[name] = Recording(name, ordered, numbers)
-    return [found[name] for name in sorted(found)]
+        numbers, ordered = zip(*sorted(numbered, key=lambda each: each[0]), strict=True)
+        recordings.append(Recording(name, ordered, numbers))
+    recordings.sort(key=lambda each: each.name)
+    for one, other in pairwise(recordings):
+        if one.name == other.name:
+            raise other.files[0].error(f"is clip {one.name!r} too, like {one.files[0]}", "keep one")
+    return recordings
 
 
 def _clip_name(folder: PurePosixPath, prefix: str) -> str:
@@ -197,8 +180,6 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
         known += [name + recording.files[0].place.suffix for name in known]
         told.append(next((listed[name] for name in known if name in listed), None))
     if not any(told):
-        raise KinemeError(
-            f"{file}: names none of the clips; their names are like {recordings[0].name!r}, with or without "
-            "suffix"
-        )
+        like = f"their names are like {recordings[0].name!r}, with or without suffix"
+        raise file.error("names none of the clips", like)
     return [each or _Told() for each in told]

@@ -56,9 +56,7 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None) -> Poses:
     lower = [name.lower() for name in header]
     if len(rows) == 1:
         raise ValueError("has a header but no frames")
-    frame = _column(lower, _FRAME)
-    body = _column(lower, _BODY)
-    joint = _column(lower, _JOINT)
+    frame, body, joint = (_column(lower, names) for names in (_FRAME, _BODY, _JOINT))
     for number, row in rows[1:]:
         if len(row) != len(header):
             raise ValueError(f"line {number} has {len(row)} fields, the header {len(header)}")
@@ -96,16 +94,14 @@ def _bare(rows: list[tuple[int, Row]], scores: bool, layout: Layout | None) -> P
         raise ValueError(f"has {numbers} numbers per row and no header; name their `layout`")
     columns, rest = divmod(numbers, joints)
     if rest or not 2 <= columns <= 4:
-        raise ValueError(
-            f"has {numbers} numbers per row; expected 2, 3 or 4 for each of {joints} joints, or a header"
-        )
+        expected = f"2, 3 or 4 for each of {joints} joints, or a header"
+        raise ValueError(f"has {numbers} numbers per row; expected {expected}")
     check_size(len(rows), 1, joints, columns)
     for number, row in rows:
         if len(row) != numbers:
             raise ValueError(f"line {number} has {len(row)} numbers, the first {numbers}")
     values = _floats(rows, range(numbers)).reshape(len(rows), 1, joints, columns)
-    points, confidence = split_columns(values, scores)
-    return Poses(points, confidence)
+    return Poses(*split_columns(values, scores))
 
 
 # (numbers per row, whether the last of three is a confidence) → joints, if unambiguous
@@ -136,9 +132,8 @@ def _wide(rows: list[tuple[int, Row]], header: Row, frame: int | None, body: int
     axes = sorted(next(iter(found.values())))
     for joint, columns in found.items():
         if sorted(columns) != axes:
-            raise ValueError(
-                f"line 1: joint {shown(joint)} has other columns than {shown(next(iter(found)))}"
-            )
+            first = shown(next(iter(found)))
+            raise ValueError(f"line 1: joint {shown(joint)} has other columns than {first}")
     names, order = _in_order(list(found))
     places = [found[name][axis] for name in order for axis in axes]
     values = _floats(rows, places).reshape(len(rows), len(order), len(axes))

@@ -49,13 +49,13 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
     slot = slot[body]
     kept = slot >= 0
     check_size(found.frames, len(order), joints, coordinates)
-    shape = found.frames, len(order), joints
+    shape, place = (found.frames, len(order), joints), (found.frame[kept], slot[kept])
     points = np.full((*shape, coordinates), np.nan, dtype=np.float32)
-    points[found.frame[kept], slot[kept]] = found.points[kept]
-    if found.confidence is None:
-        return Poses(points, None, program=found.program)
-    confidence = np.zeros(shape, dtype=np.float32)
-    confidence[found.frame[kept], slot[kept]] = found.confidence[kept]
+    points[place] = found.points[kept]
+    confidence = None
+    if found.confidence is not None:
+        confidence = np.zeros(shape, dtype=np.float32)
+        confidence[place] = found.confidence[kept]
     return Poses(points, confidence, program=found.program)
 
 

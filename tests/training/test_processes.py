@@ -1,0 +1,71 @@
+"""Two processes train one model: what is logged is of both, and they stop together."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+import socket
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from conftest import Settings
+from kineme.config import Config
+from kineme.errors import KinemeError
+from kineme.methods import AimCLR
+from kineme.training.run import train
+
+Found = tuple[int, list[float], str]
+original = AimCLR.loss
+
+
+def work(config: Config, run: Path, found: Queue[Found]) -> None:
+    """Trains, and sends the losses and the error; in the second process the fifth loss is not finite."""
+    rank, losses = int(os.environ["LOCAL_RANK"]), []
+
+    def loss(self: AimCLR, *arguments: Any) -> dict[str, Tensor]:
+        outputs = original(self, *arguments)
+        losses.append(outputs["loss"].item())
+        return {**outputs, "loss": outputs["loss"] * torch.nan} if rank == 1 and len(losses) == 5 else outputs
+
+    AimCLR.loss = loss  # type: ignore[method-assign]
+    try:
+        train(config, run)
+    except KinemeError as error:
+        found.put((rank, losses, str(error)))
+
+
+def test_means_are_of_all_processes_which_stop_together(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 clips make 3 steps of 2 · 4 clips, so the fifth loss is in the second epoch."""
+    run = tmp_path / "run"
+    config = settings(train_devices=2, train_batch_size=4, train_knn_every=0, train_epochs=3)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0", "WORLD_SIZE": "2"}
+    spawning = multiprocessing.get_context("spawn")
+    found: Queue[Found] = spawning.Queue()
+    children = []
+    for rank in range(2):
+        for name, value in {**common, "LOCAL_RANK": str(rank)}.items():
+            monkeypatch.setenv(name, value)
+        children.append(spawning.Process(target=work, args=(config, run, found)))
+        children[-1].start()
+    results = sorted(found.get(timeout=120) for _ in children)
+    for child in children:
+        child.join(timeout=60)
+        assert child.exitcode == 0
+    for _, losses, error in results:
+        assert len(losses) == 5
+        assert error.startswith("step 4 (epoch 2): loss is not finite; training stopped")
+    (row,) = csv.DictReader((run / "history.csv").open())
+    first = [value for _, losses, _ in results for value in losses[:3]]
+    assert float(row["loss"]) == pytest.approx(sum(first) / 6, rel=1e-5)
+    assert results[0][1][:3] != results[1][1][:3]  # each has its own clips
