@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,9 +14,12 @@ import yaml
 
 import kineme
 from kineme.__main__ import COMMANDS
+from kineme.config import load_config
 from kineme.encoders import ENCODERS
+from kineme.layouts import get_layout
 from kineme.methods import METHODS
 from kineme.packaged import recipes
+from kineme.reproduce.grid import load_grid
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -84,6 +88,22 @@ def test_commands_and_recipes_of_the_pages_exist(page: Path) -> None:
             assert command in {*COMMANDS, "COMMAND", "--help"}, command
             if command == "pretrain" and first.islower() and not first.startswith(("-", "examples/")):
                 assert first in recipes(), first
+
+
+def test_recipe_layout_and_grid_of_the_pages_are_valid(tmp_path: Path) -> None:
+    """The first block of YAML in the pages that explain them."""
+    files = {}
+    for name in ("pretrain", "data", "reproduce"):
+        block = re.search(
+            r"^```yaml\n(.*?)^```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.M | re.S
+        )
+        assert block is not None
+        files[name] = tmp_path / f"{name}.yaml"
+        files[name].write_text(block[1], encoding="utf-8")
+    shutil.copy(recipes()["usdrl-small"], tmp_path / "mine.yaml")
+    assert load_config(files["pretrain"]).evaluate.linear.milestones == (120, 140)
+    assert get_layout(str(files["data"])).joints[-1] == "right_hand"
+    assert load_grid(files["reproduce"]).epochs == 60
 
 
 def test_every_method_has_a_page_that_documents_it_and_its_encoders() -> None:
