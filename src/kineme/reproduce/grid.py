@@ -247,7 +247,7 @@ class _Reader:
 
     def value(self, node: yaml.Node, what: str, kind: type) -> Any:
         """A whole number or a number above 0, or true or false."""
-        word = node.value if isinstance(node, yaml.ScalarNode) else None
+        word = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
         try:
             value: Any = {"true": True, "false": False}[word] if kind is bool else kind(word)
             fits = kind is bool or 0 < value < float("inf")
