@@ -45,7 +45,7 @@ def test_by_default_the_clips_are_those_of_the_pre_training(run: Path, moves: Pa
 
 
 def test_the_run_stands_for_its_weights_file(run: Path) -> None:
-    assert open_task(run / "model.safetensors").run == run
+    assert open_task(run / "model.safetensors").run == open_task(str(run)).run == run
 
 
 def test_result_files_are_named_after_what_differs(run: Path, tmp_path: Path) -> None:

@@ -131,7 +131,10 @@ def labelled(store: ClipStore, split: str, part: Part) -> Array:
 
 
 def open_task(
-    run: Path, options: TaskOptions = USUAL, *, rows_of: Callable[[ClipStore, str, Part], Array] = labelled
+    run: str | Path,
+    options: TaskOptions = USUAL,
+    *,
+    rows_of: Callable[[ClipStore, str, Part], Array] = labelled,
 ) -> Task:
     """Finds out what is to be measured on which clips.
 
@@ -144,7 +147,7 @@ def open_task(
         KinemeError: weights or clips are missing or do not fit each other, or the split has no labelled clips
             in one of its parts, or its test clips were all seen in pre-training and are to be left out.
     """
-    device = chosen_device(options.device)
+    run, device = Path(run), chosen_device(options.device)
     model = load_run(run)
     own = model.config["data"]
     store = ClipStore(options.store or _own_store(run, own))
@@ -178,13 +181,13 @@ def open_task(
 
 def qualifiers(own: Mapping[str, Any], options: TaskOptions) -> tuple[str, ...]:
     """What of the options differs from a run's own `data` settings, for the names of result files."""
-    store = options.store and options.store.resolve()
+    store = Path(options.store).resolve() if options.store else None
     other = store is not None and (own["store"] is None or store != Path(own["store"]).resolve())
     return (
         *([store.name] if store and other else []),
         *([options.split] if options.split and options.split != own["split"] else []),
         *(["unseen"] if options.leave_out_overlap else []),
-        *([options.joint_map.stem] if options.joint_map else []),
+        *([Path(options.joint_map).stem] if options.joint_map else []),
     )
 
 
