@@ -107,7 +107,7 @@ def test_losses_that_are_not_finite_are_left_out_and_the_rest_is_drawn() -> None
 def test_the_cursor_reads_what_is_drawn() -> None:
     html = chart("kNN", [Series("a <b>", [5, 10], [61.23456, 70])], x_label="epoch", unit=" %")
     told = json.loads(re.findall(r'type="application/json">(.*?)</script>', html)[0])
-    assert told["series"] == [{"name": "a <b>", "x": [5, 10], "y": [61.235, 70]}]
+    assert told["series"] == [{"name": "a <b>", "x": [5, 10], "y": [61.23456, 70]}]
     assert told["x"] == [5, 10, LEFT, WIDTH - RIGHT]
     assert "a &lt;b&gt; ends at 70 %" in html
 
