@@ -20,3 +20,10 @@ def check_between(name: str, value: float, low: float, high: float = float("inf"
     if not low <= value <= high:
         upper = "" if high == float("inf") else f" and at most {high}"
         raise KinemeError(f"{name}: is {value}; it must be at least {low}{upper}")
+
+
+def check_positive(**settings: float | None) -> None:
+    """Refuses settings that are given and not above 0."""
+    for name, value in settings.items():
+        if value is not None and not value > 0:
+            raise KinemeError(f"`{name}` is {value}; it must be above 0")

@@ -64,6 +64,8 @@ def demo(
     config = load_config(find_recipe(recipe), [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
     clips = len(split_rows(store, split, "train"))
     config.train.batch_size = max(2, min(config.train.batch_size, clips))
+    if measured and config.evaluate.linear.lr is None:
+        raise KinemeError(f"{recipe}: sets no evaluate.linear.lr, which the demo measures by; set it there")
     run = out / "run"
     train(config, run, overwrite=True, callbacks=[ProgressLine()])
     if measured:

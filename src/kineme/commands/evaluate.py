@@ -1,4 +1,4 @@
-"""`kineme evaluate`: measure a pre-trained encoder by the field's protocols."""
+"""Measure a pre-trained encoder by the field's protocols."""
 
 from __future__ import annotations
 

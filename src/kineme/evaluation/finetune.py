@@ -22,9 +22,9 @@ import numpy as np
 
 from kineme.clips.subsets import label_subset
 from kineme.config import FinetuneConfig, TrainConfig
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_positive
 from kineme.evaluation.classifier import classify, on_device_of
-from kineme.evaluation.linear import EVALUATE_EVERY, Epoch, check_positive, with_rate
+from kineme.evaluation.linear import EVALUATE_EVERY, Epoch, with_rate
 from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
 from kineme.evaluation.task import Task

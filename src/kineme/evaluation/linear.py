@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from kineme.config import FinetuneConfig, LinearConfig
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_positive
 from kineme.metrics.accuracy import top_k
 from kineme.typing import Array
 
@@ -37,13 +37,6 @@ def with_rate(config: Settings, section: str, lr: float | None, run: Path) -> Se
         raise KinemeError(f"{run}: the recipe sets no evaluate.{section}.lr; set it there, or pass `lr`")
     check_positive(lr=rate)
     return replace(config, lr=rate)
-
-
-def check_positive(**settings: float | None) -> None:
-    """Refuses settings that are given and not above 0."""
-    for name, value in settings.items():
-        if value is not None and not value > 0:
-            raise KinemeError(f"`{name}` is {value}; it must be above 0")
 
 
 @dataclass(frozen=True)

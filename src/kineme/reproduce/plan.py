@@ -25,9 +25,8 @@ from kineme.arguments import did_you_mean
 from kineme.checkpoints import WEIGHTS
 from kineme.clips.store import ClipStore
 from kineme.config import Config, EvaluateConfig, load_config
-from kineme.errors import KinemeError, check_between
+from kineme.errors import KinemeError, check_between, check_positive
 from kineme.evaluation.fusion import PROBES
-from kineme.evaluation.linear import check_positive
 from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import Result, result_path
 from kineme.evaluation.task import qualifiers

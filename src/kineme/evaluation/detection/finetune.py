@@ -18,9 +18,9 @@ from kineme.augment import draw_shear, draw_uniform, shear
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.encoders.base import Encoder
+from kineme.errors import check_positive
 from kineme.evaluation.detection.extract import offsets_of
 from kineme.evaluation.detection.frames import Windows, times, tokens
-from kineme.evaluation.linear import check_positive
 from kineme.model import Model, with_encoder
 from kineme.progress import Progress, silent
 from kineme.training.module import Training
