@@ -61,10 +61,7 @@ def application(command: str) -> App:
     for place, (name, function) in enumerate(functions.items()):
         app.command(function, name=name, sort_key=place)
     if functions:
-        app.help, app.usage = (
-            (module.__doc__ or "").partition(": ")[2],
-            f"kineme {command} PROTOCOL [OPTIONS] ...",
-        )
+        app.help, app.usage = module.__doc__ or "", f"kineme {command} PROTOCOL [OPTIONS] ..."
     else:
         app.default(getattr(module, command))
     return app
