@@ -11,10 +11,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from conftest import write_store
 from kineme.__main__ import USAGE_ERROR, main
@@ -323,6 +325,15 @@ def test_mistakes_earn_one_line(
     assert line.startswith(f"kineme reproduce: error: {message}")
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Weights are equal bit for bit for the same number of threads only."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize(
     "moment",
     [
@@ -330,7 +341,7 @@ def test_mistakes_earn_one_line(
         pytest.param("runs/usdrl-moves-joint/config.yaml", marks=pytest.mark.slow),
     ],
 )
-def test_a_grid_that_was_killed_goes_on(here: Path, moment: str) -> None:
+def test_a_grid_that_was_killed_goes_on(here: Path, moment: str, one_thread: None) -> None:
     """Killed while the first cell trains, or as the second begins; it ends as if nothing had been."""
     (here / "aimclr.yaml").write_text(AIMCLR.replace("epochs: 2", "epochs: 12"))
     words = [sys.executable, "-m", "kineme", "reproduce", "grid.yaml", "--only", "moves", "--out"]
