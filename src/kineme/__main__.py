@@ -18,6 +18,7 @@ COMMANDS = {
     "info": "describe a clip store",
     "show": "draw a clip: a page that plays it, an animation or a strip of poses",
     "pretrain": "train an encoder without labels, by a recipe",
+    "embed": "features of recordings or of their windows, as a table",
     "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
     "detect": "find actions in new recordings with a trained detector",
     "fuse": "ensemble joint, bone and motion runs",
