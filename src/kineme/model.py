@@ -155,13 +155,14 @@ class Model:
             store = self.fitted(x)
             self.check(store, allow_preprocessing=allow_preprocessing)
             clips = resident(store, device=device or default_device())
-        elif isinstance(x, str | Path):
-            clips = joined([clip.xyz for clip in self.prepared(open_recordings(Path(x), layout, options))])
         else:
-            single = not isinstance(x, Sequence)
-            arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
-            given_ones = self.prepared(_given(arrays, layout or self.shape.layout, fps, options))
-            clips = joined([clip.xyz for clip in given_ones])
+            if isinstance(x, str | Path):
+                source = open_recordings(Path(x), layout, options)
+            else:
+                single = not isinstance(x, Sequence)
+                arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
+                source = _given(arrays, layout or self.shape.layout, fps, options)
+            clips = joined([clip.xyz for clip in self.prepared(source)])
         features = self.encode(
             clips, batch_size=batch_size, device=device, precision=precision, progress=progress
         )

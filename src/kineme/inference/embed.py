@@ -17,7 +17,7 @@ from kineme.errors import KinemeError
 from kineme.inference.tables import Block
 from kineme.model import Model, default_device, open_recordings
 from kineme.preprocessing import Preprocessing
-from kineme.progress import Progress, silent
+from kineme.progress import Progress, silent, within
 from kineme.typing import Array
 
 FRAMES = 1 << 16  # of recordings that are encoded together: 80 MB with two bodies of 25 joints
@@ -42,21 +42,20 @@ class Windows:
             if not 0 < value < math.inf:
                 raise KinemeError(f"`{name}`: is {value:g} s; it must be longer than 0 s")
 
-    def check(self, name: str, fps: float, preprocessing: Preprocessing) -> None:
+    def check(self, recordings: Recordings) -> None:
         """Checks that recordings can be cut so.
 
         Raises:
             KinemeError: a window or step is shorter than a frame, or the preprocessing moves frames.
         """
         try:
-            preprocessing.check_keeps_frames()
+            recordings.preprocessing.check_keeps_frames()
         except KinemeError as error:
-            raise KinemeError(f"`window`: cannot be cut from {name}: {error}") from error
+            raise KinemeError(f"`window`: cannot be cut from {recordings.name}: {error}") from error
         for option, value in (("window", self.length), ("step", self.step)):
-            if value * fps < 1 - 1e-9:
-                raise KinemeError(
-                    f"`{option}`: {value:g} s is shorter than a frame of {name}, {1 / fps:.3g} s"
-                )
+            if value * recordings.fps < 1 - 1e-9:
+                frame = f"a frame of {recordings.name}, {1 / recordings.fps:.3g} s"
+                raise KinemeError(f"`{option}`: {value:g} s is shorter than {frame}")
 
     def cut(self, frames: int, fps: float) -> dict[str, Array]:
         """Columns `first` and `length` in frames, `start` and `end` in seconds, a row per window."""
@@ -90,6 +89,7 @@ class Recordings:
 
     Attributes:
         name: as it was given.
+        preprocessing: of its clips.
         fps: frames per second.
         class_names: that labels index.
         count: of recordings.
@@ -97,6 +97,7 @@ class Recordings:
     """
 
     name: str
+    preprocessing: Preprocessing
     fps: float
     class_names: Sequence[str]
     count: int
@@ -156,9 +157,9 @@ def embed_table(
     windows = None if window is None else Windows(window, window / 2 if step is None else step)
     options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     opened = [open_input(model, each, options, allow_preprocessing) for each in inputs]
-    for each in opened if windows else []:
-        assert windows is not None
-        windows.check(each.name, each.fps, model.preprocessing)
+    if windows is not None:
+        for each in opened:
+            windows.check(each)
     encoding = {"batch_size": batch_size, "device": device or default_device(), "precision": precision}
     return _blocks(model, opened, windows, encoding, progress)
 
@@ -172,23 +173,34 @@ def open_input(
     """Opens a store, or files of poses with the options of `embed_table`.
 
     Raises:
-        KinemeError: it cannot be read, is empty, does not fit the model, or an option has no effect on it.
+        KinemeError: it cannot be read, does not fit the model, or an option has no effect on it.
     """
     if isinstance(given, str | Path) and (Path(given) / "manifest.json").is_file():
         given = ClipStore(given)
     if isinstance(given, ClipStore):
         if told := [name for name, value in options.items() if value is not None]:
             raise KinemeError(f"`{told[0]}` has no effect on the store {given.path}, which describes itself")
-        if not len(given):
-            raise KinemeError(f"{given.path}: holds no clips, so there is nothing to embed")
         store = model.fitted(given)
         model.check(store, allow_preprocessing=allow_preprocessing)
         manifest = store.manifest
-        return Recordings(str(given.path), manifest.fps, manifest.class_names, len(store), _stored(store))
+        return Recordings(
+            name=str(given.path),
+            preprocessing=manifest.preprocessing,
+            fps=manifest.fps,
+            class_names=manifest.class_names,
+            count=len(store),
+            clips=_stored(store),
+        )
     rest = {name: value for name, value in options.items() if name != "layout"}
     source = open_recordings(Path(given), options["layout"], rest)
-    clips = model.prepared(source)
-    return Recordings(str(given), source.fps, source.class_names, len(source.items), clips)
+    return Recordings(
+        name=str(given),
+        preprocessing=model.preprocessing,
+        fps=source.fps,
+        class_names=source.class_names,
+        count=len(source.items),
+        clips=model.prepared(source),
+    )
 
 
 def _stored(store: ClipStore) -> Iterator[Clip]:
@@ -209,20 +221,15 @@ def _blocks(
     count = sum(each.count for each in inputs)
     read = rows = done = 0
     for group in _groups(inputs):
-        cuts = [
-            (windows.cut if windows else whole)(len(clip.xyz), recordings.fps) for recordings, clip in group
-        ]
+        cut = windows.cut if windows else whole
+        cuts = [cut(len(clip.xyz), recordings.fps) for recordings, clip in group]
         table = _table(group, cuts)
         clips = _cut([clip.xyz for _, clip in group], cuts, encoding["device"])
         read, rows = read + len(group), rows + len(clips)
-        total = round(rows * count / read)
         for first in range(0, len(clips), ROWS):
             part = slice(first, first + ROWS)
-            features = model.encode(
-                clips[part],
-                **encoding,
-                progress=lambda now, _, done=done, total=total: progress(done + now, total),  # type: ignore[misc]
-            )
+            meanwhile = within(progress, done, round(rows * count / read))
+            features = model.encode(clips[part], **encoding, progress=meanwhile)
             done += len(features)
             yield Block(features, **{name: column[part] for name, column in table.items()})
 
@@ -248,9 +255,7 @@ def _table(group: Sequence[tuple[Recordings, Clip]], cuts: Sequence[Mapping[str,
         "source": [recordings.name for recordings, _ in group],
         "name": [clip.name for _, clip in group],
         "subject": [clip.subject for _, clip in group],
-        "label": [
-            recordings.class_names[clip.label] if clip.label >= 0 else "" for recordings, clip in group
-        ],
+        "label": [(*recordings.class_names, "")[clip.label] for recordings, clip in group],  # -1 is unknown
     }
     return {
         **{name: np.repeat(np.array(column, dtype=np.str_), repeats) for name, column in texts.items()},
@@ -261,9 +266,8 @@ def _table(group: Sequence[tuple[Recordings, Clip]], cuts: Sequence[Mapping[str,
 def _cut(arrays: Sequence[Array], cuts: Sequence[Mapping[str, Array]], device: str) -> Clips:
     """The windows of recordings, on a device; they share frames."""
     clips = joined(arrays)
-    first, length = (
-        torch.from_numpy(np.concatenate([cut[name] for cut in cuts])) for name in ("first", "length")
-    )
+    first = torch.from_numpy(np.concatenate([cut["first"] for cut in cuts]))
+    length = torch.from_numpy(np.concatenate([cut["length"] for cut in cuts]))
     repeats = torch.tensor([len(cut["first"]) for cut in cuts])
     start = clips.start.repeat_interleave(repeats) + first
     return Clips(clips.frames.to(device), start.to(device), length.to(device))

@@ -109,35 +109,33 @@ def _text(column: Array) -> list[str]:
 
 @contextmanager
 def _npz(path: Path) -> Iterator[Append]:
-    """One array per column. The number of rows stands first in it, so blocks are kept aside until it is known."""
+    """One array per column. Its header states its length, so blocks are kept aside until that is known."""
     names = ("features", *COLUMNS)
     with TemporaryDirectory(prefix=f"{path.name}-", dir=path.parent) as folder:
-        kinds: dict[str, np.dtype[Any]] = {}
-        shape: list[tuple[int, ...]] = []
+        types: dict[str, np.dtype[Any]] = {}
+        shapes: list[tuple[int, int]] = []
 
         def append(block: Block) -> None:
+            shapes.append(block.features.shape)
             for name in names:
                 column = getattr(block, name)
-                kinds[name] = np.promote_types(
-                    kinds.get(name, column.dtype), column.dtype
-                )  # the longest text
+                types[name] = np.promote_types(types.get(name, column.dtype), column.dtype)  # longest text
                 with Path(folder, name).open("ab") as file:
                     np.save(file, column, allow_pickle=False)
-            shape.append(block.features.shape)
 
         yield append
-        rows = sum(count for count, _ in shape)
+        rows, dim = sum(count for count, _ in shapes), shapes[0][1]
         with zipfile.ZipFile(path, "w") as archive:
-            for name in names:
-                size = (rows, shape[0][1]) if name == "features" else (rows,)
+            for name, dtype in types.items():
+                size = (rows, dim) if name == "features" else (rows,)
+                header = {"descr": dtype.str, "fortran_order": False, "shape": size}
                 with (
-                    archive.open(f"{name}.npy", "w", force_zip64=True) as member,
                     Path(folder, name).open("rb") as file,
+                    archive.open(f"{name}.npy", "w", force_zip64=True) as member,
                 ):
-                    header = {"descr": kinds[name].str, "fortran_order": False, "shape": size}
                     np.lib.format.write_array_header_1_0(member, header)
-                    for _ in shape:
-                        member.write(np.load(file, allow_pickle=False).astype(kinds[name]).tobytes())
+                    for _ in shapes:
+                        member.write(np.load(file, allow_pickle=False).astype(dtype).tobytes())
 
 
 @contextmanager
