@@ -21,6 +21,7 @@ COMMANDS = {
     "embed": "features of recordings or of their windows, as a table",
     "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
     "detect": "find actions in new recordings with a trained detector",
+    "search": "find the clips or moments of a store that are like an example",
     "fuse": "ensemble joint, bone and motion runs",
     "reproduce": "run an experiment grid",
     "report": "HTML report of runs",

@@ -196,7 +196,7 @@ def test_windows_need_a_preprocessing_that_keeps_frames(tmp_path: Path) -> None:
     own = model(tmp_path / "run", preprocessing=preprocessing)
     moved = write(tmp_path / "moved", [Clip("a", motion(9, 0))], preprocessing=preprocessing)
     with pytest.raises(
-        KinemeError, match="`window`: cannot be cut from .*moved: preprocessing crossclr moves"
+        KinemeError, match=r"`window`: cannot be cut from .*moved: preprocessing crossclr moves"
     ):
         embed_table(own, [moved], window=1.0)
     assert len(list(embed_table(own, [moved]))) == 1

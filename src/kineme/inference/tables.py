@@ -22,7 +22,7 @@ Append = Callable[["Block"], None]
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of a table; the fields are its columns.
+    """Some rows of a table of features; the fields are its columns.
 
     Attributes:
         features: (N, D) float32.
@@ -31,6 +31,11 @@ class Block:
         start, end: of the window in seconds from the recording's beginning.
         subject: the performer, empty if unknown.
         label: name of the class, empty if unknown.
+
+    >>> import kineme
+    >>> for block in kineme.inference.embed_table(kineme.load(example_run), [example_store]):
+    ...     print(block.features.shape, block.subject[0])
+    (24, 64) 1
     """
 
     features: Array
@@ -75,6 +80,11 @@ def write_table(blocks: Iterable[Block], path: Path) -> int:
 
     Raises:
         KinemeError: as `check_table`, the file cannot be written, or a block cannot be made.
+
+    >>> import kineme
+    >>> blocks = kineme.inference.embed_table(kineme.load(example_run), [example_store])
+    >>> write_table(blocks, example_folder / "features.npz")
+    24
     """
     check_table(path)
     rows = 0
@@ -83,6 +93,17 @@ def write_table(blocks: Iterable[Block], path: Path) -> int:
             append(block)
             rows += len(block)
     return rows
+
+
+def read_features(path: Path, rows: int = 1 << 15) -> Iterator[Array]:
+    """The features of an .npz table, in blocks (rows, D)."""
+    with zipfile.ZipFile(path) as archive, archive.open("features.npy") as member:
+        np.lib.format.read_magic(member)
+        (count, dim), _, dtype = np.lib.format.read_array_header_1_0(member)
+        for first in range(0, count, rows):
+            size = min(rows, count - first)
+            data = bytearray(member.read(size * dim * dtype.itemsize))
+            yield np.frombuffer(data, dtype).reshape(size, dim)
 
 
 @contextmanager
