@@ -213,7 +213,8 @@ def _index(
     blocks = embed_table(  # nothing is computed yet, but the windows are checked
         model,
         [store],
-        **cut,
+        window=cut["window"],
+        step=cut["step"],
         allow_preprocessing=allow_preprocessing,
         batch_size=batch_size,
         device=device,
