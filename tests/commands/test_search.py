@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
 from inference.models import model, motion, write
 
@@ -88,11 +87,3 @@ def test_mistakes_earn_one_line(
     before = {path.name for path in folder.iterdir()}
     assert line in refused(capsys, *words)
     assert {path.name for path in folder.iterdir()} == before
-
-
-def test_a_folder_of_several_recordings_is_no_query(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "raw").mkdir()
-    for name in "ab":
-        np.save(folder / "raw" / f"{name}.npy", motion(30, 0, joints=25))
-    words = ["run", "mine", "--like", "raw", "--layout", "ntu25"]
-    assert "raw" in refused(capsys, *words)

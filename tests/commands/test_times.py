@@ -16,7 +16,7 @@ def test_seconds(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["2x", "", "s", "-1s", "1e3", "2m", "1:30", "nan", "."])
 def test_other_texts_are_no_times(text: str) -> None:
-    with pytest.raises(KinemeError, match="`window`: .* is not a time; write seconds"):
+    with pytest.raises(KinemeError, match=r"`window`: .* is not a time; write seconds"):
         seconds(text, "window")
 
 
