@@ -79,6 +79,12 @@ def test_a_window_of_its_own(own: Model, library: ClipStore) -> None:
     assert max(hit.end for hit in hits if hit.name == "walk") <= 3
 
 
+def test_a_part_s_length_is_that_of_the_hits(own: Model, library: ClipStore) -> None:
+    for part in ((0.5, 2), (2.5, None)):
+        hits = search(own, library, "walk", part=part)
+        assert {hit.end - hit.start for hit in hits} == {1.5}
+
+
 def test_queries_of_every_kind_agree(tmp_path: Path) -> None:
     own = model(tmp_path / "run", get_layout("ntu25"))
     (tmp_path / "raw").mkdir()

@@ -31,7 +31,7 @@ def embed(
     Columns are source, name, start and end in seconds, subject, label, and the features. The table is written
     block by block, so recordings may be many and long.
 
-      kineme embed runs/mine recordings --window 2s --step 0.5s --out features.parquet
+      kineme embed runs/mine recordings --window 2s --step 0.5s --out moments.csv
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.

@@ -12,7 +12,7 @@ import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,17 @@ class Hit:
 
 @dataclass(frozen=True)
 class _Query:
-    """A feature (D,), and the stretch of the library that it is from, which is not searched."""
+    """What is searched for.
+
+    Attributes:
+        feature: (D,).
+        taken: name of a clip → stretches of it that are no hits: the query itself.
+        length: of the part, in seconds; None if there is none.
+    """
 
     feature: Array
-    taken: Mapping[str, Sequence[tuple[float, float]]]
+    taken: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    length: float | None = None
 
 
 def search(
@@ -121,9 +128,7 @@ def search(
     model.check(store, allow_preprocessing=allow_preprocessing)
     place = device or default_device()
     asked = _asked(model, store, query, part, {**NO_OPTIONS, "layout": layout, "fps": fps}, place)
-    if window is None and part is not None and part[1] is not None:
-        window = part[1] - part[0]
-    cut = {"window": window, "step": step}
+    cut = {"window": asked.length if window is None else window, "step": step}
     index = _index(model, given, store, cut, allow_preprocessing, batch_size, place, progress)
     return _found(index, asked, k, place)
 
@@ -132,7 +137,7 @@ def write_hits(hits: Sequence[Hit], path: Path) -> None:
     """Writes hits as CSV, times to the millisecond."""
     with atomic_write(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(Hit)])
+        writer.writerow([each.name for each in fields(Hit)])
         for hit in hits:
             similarity, name, start, end, *rest = astuple(hit)
             writer.writerow([f"{similarity:.4f}", name, f"{start:.3f}", f"{end:.3f}", *rest])
@@ -151,10 +156,10 @@ def _asked(
             raise KinemeError("`part` has no effect on an array; cut the array")
         values = np.asarray(query)
         if values.ndim != 1:
-            return _Query(model.embed(values, device=device), {})
+            return _Query(model.embed(values, device=device))
         if values.shape != (model.encoder.dim,):
             raise KinemeError(f"the query has {len(values)} features, the model's have {model.encoder.dim}")
-        return _Query(values.astype(np.float32), {})
+        return _Query(values.astype(np.float32))
     names = store.names.tolist()
     if query in names:
         xyz, fps, preprocessing = (
@@ -182,7 +187,8 @@ def _asked(
     first = min(math.floor(start * fps + 0.5), len(xyz) - 1)
     cut = xyz[first : max(math.floor(end * fps + 0.5), first + 1)]
     feature = model.encode(joined([cut]), device=device)[0]
-    return _Query(feature, {str(query): [(start, end)]} if query in names else {})
+    taken = {str(query): [(start, end)]} if query in names else {}
+    return _Query(feature, taken, None if part is None else end - start)
 
 
 def _index(
@@ -247,7 +253,7 @@ def _found(index: Path, query: _Query, k: int, device: str) -> list[Hit]:
         similarities[-1][rows[0]] = descending[0]
     similarity = np.concatenate(similarities)
     with np.load(index, allow_pickle=False) as stored:
-        columns = {field.name: stored[field.name] for field in fields(Hit) if field.name != "similarity"}
+        columns = {each.name: stored[each.name] for each in fields(Hit) if each.name != "similarity"}
     taken = {name: list(stretches) for name, stretches in query.taken.items()}
     hits: list[Hit] = []
     for row in np.argsort(-similarity, kind="stable").tolist():

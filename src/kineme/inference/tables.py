@@ -70,7 +70,7 @@ def check_table(path: Path) -> None:
             ) from error
 
 
-def write_table(blocks: Iterable[Block], path: Path) -> int:
+def write_table(blocks: Iterable[Block], path: str | Path) -> int:
     """Writes a table block by block, in the format of its suffix: `.csv`, `.npz` or `.parquet`.
 
     An existing file is replaced once the new one is complete.
@@ -86,6 +86,7 @@ def write_table(blocks: Iterable[Block], path: Path) -> int:
     >>> write_table(blocks, example_folder / "features.npz")
     24
     """
+    path = Path(path)
     check_table(path)
     rows = 0
     with atomic_write(path) as aside, WRITERS[path.suffix.lower()](aside) as append:
