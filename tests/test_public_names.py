@@ -10,7 +10,14 @@ import pytest
 
 import kineme
 
-ROOMS = ("augment", "encoders", "losses", "methods", "streams")  # their functions and classes are public too
+ROOMS = (
+    "augment",
+    "encoders",
+    "inference",
+    "losses",
+    "methods",
+    "streams",
+)  # their functions and classes are public too
 
 
 def public_names() -> Iterator[str]:

@@ -1,4 +1,4 @@
-from . import augment, losses, metrics, protocols, streams
+from . import augment, inference, losses, metrics, protocols, streams
 from .clips.batches import Clips
 from .clips.splits import split_rows
 from .clips.store import Clip, ClipStore, Manifest, open_store
@@ -75,6 +75,7 @@ __all__ = [
     "augment",
     "generate_store",
     "get_layout",
+    "inference",
     "load",
     "load_config",
     "losses",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ from kineme.augment import centre_window
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
 from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
-from kineme.clips.batches import Clips, resident
+from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.retargeted import RetargetedStore
-from kineme.clips.store import ClipStore
+from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
 from kineme.errors import KinemeError
@@ -155,12 +155,14 @@ class Model:
             store = self.fitted(x)
             self.check(store, allow_preprocessing=allow_preprocessing)
             clips = resident(store, device=device or default_device())
-        elif isinstance(x, str | Path):
-            clips = self._prepared(_opened(Path(x), layout, options))
         else:
-            single = not isinstance(x, Sequence)
-            arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
-            clips = self._prepared(_given(arrays, layout or self.shape.layout, fps, options))
+            if isinstance(x, str | Path):
+                source = open_recordings(Path(x), layout, options)
+            else:
+                single = not isinstance(x, Sequence)
+                arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
+                source = _given(arrays, layout or self.shape.layout, fps, options)
+            clips = joined([clip.xyz for clip in self.prepared(source)])
         features = self.encode(
             clips, batch_size=batch_size, device=device, precision=precision, progress=progress
         )
@@ -277,31 +279,35 @@ class Model:
                 "alike, or set `allow_preprocessing`"
             )
 
-    def _prepared(self, source: Source) -> Clips:
-        """Raw clips, preprocessed and brought into the model's layout."""
+    def prepared(self, source: Source) -> Iterator[Clip]:
+        """Raw clips, one by one: preprocessed, with the model's joints and bodies.
+
+        Raises:
+            KinemeError: the source's units or layout do not fit the model, at once; or a clip cannot be
+                preprocessed, when its turn comes.
+        """
         units = self.preprocessing.units(source.units)
         if self.units not in (None, units):
             raise KinemeError(f"{source.name}: is in {units}, but the model was trained on {self.units}")
-        shape, parts = self.shape, []
         weights = None
-        if source.layout != shape.layout:
-            weights = correspondence(source.layout, shape.layout)
-        for item in source.items:
-            clip = source.read(item)
-            try:
-                xyz = self.preprocessing(clip.xyz, source.layout)
-                if weights is not None:  # as `RetargetedStore` does
-                    xyz = self.preprocessing(weights @ xyz, shape.layout)
-            except KinemeError as error:
-                raise KinemeError(f"{clip.name}: {error}") from error
-            if xyz[:, shape.bodies :].any():
-                raise KinemeError(
-                    f"{clip.name}: shows {xyz.shape[1]} bodies, but the encoder reads {shape.bodies}"
-                )
-            xyz = xyz[:, : shape.bodies]
-            parts.append(np.pad(xyz, ((0, 0), (0, shape.bodies - xyz.shape[1]), (0, 0), (0, 0))))
-        length = torch.tensor([len(part) for part in parts])
-        return Clips(torch.from_numpy(np.concatenate(parts)), length.cumsum(0) - length, length)
+        if source.layout != self.shape.layout:
+            weights = correspondence(source.layout, self.shape.layout)
+        return (self._prepared(source.read(item), source.layout, weights) for item in source.items)
+
+    def _prepared(self, clip: Clip, layout: Layout, weights: Array | None) -> Clip:
+        shape = self.shape
+        try:
+            xyz = self.preprocessing(clip.xyz, layout)
+            if weights is not None:  # as `RetargetedStore` does
+                xyz = self.preprocessing(weights @ xyz, shape.layout)
+        except KinemeError as error:
+            raise KinemeError(f"{clip.name}: {error}") from error
+        if xyz[:, shape.bodies :].any():
+            raise KinemeError(
+                f"{clip.name}: shows {xyz.shape[1]} bodies, but the encoder reads {shape.bodies}"
+            )
+        xyz = xyz[:, : shape.bodies]
+        return replace(clip, xyz=np.pad(xyz, ((0, 0), (0, shape.bodies - xyz.shape[1]), (0, 0), (0, 0))))
 
 
 def load(
@@ -433,8 +439,12 @@ def _given(arrays: Sequence[Array], layout: str | Layout, fps: float, options: M
     return given_poses(arrays, named, fps=fps, **options)
 
 
-def _opened(path: Path, layout: str | Layout | None, options: Mapping[str, Any]) -> Source:
-    """A file or folder of recordings: an .npz container, or poses."""
+def open_recordings(path: Path, layout: str | Layout | None, options: Mapping[str, Any]) -> Source:
+    """A file or folder of recordings: an .npz container, or poses with the options of `open_poses`.
+
+    Raises:
+        KinemeError: as they do, or an option has no effect.
+    """
     if path.suffix == ".npz" and is_container(path):
         if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on a container, which describes itself; drop it")

@@ -7,6 +7,7 @@ memory map. A batch is an index: no worker processes, no per-clip Python.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from kineme.clips.store import ClipStore
+from kineme.typing import Array
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,12 @@ class Clips:
         """(N, T) frame numbers → (N, T, M, V, C) on the index's device."""
         taken = self.frames.index_select(0, rows.flatten().to(self.frames.device))
         return taken.view(*rows.shape, *self.frames.shape[1:]).to(rows.device, non_blocking=True)
+
+
+def joined(arrays: Sequence[Array]) -> Clips:
+    """Clips of one array (T, M, V, C) each."""
+    length = torch.tensor([len(array) for array in arrays])
+    return Clips(torch.from_numpy(np.concatenate(arrays)), length.cumsum(0) - length, length)
 
 
 def resident(

@@ -1,0 +1,99 @@
+"""`kineme search`: the clips or moments of a store that are nearest to an example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kineme.evaluation.options import Device
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from kineme.inference.retrieval import Hit
+
+
+def search(
+    run: Path,
+    library: Path,
+    *,
+    like: str,
+    k: int = 10,
+    window: str | None = None,
+    step: str | None = None,
+    out: Path | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    batch_size: int = 256,
+    device: Device = "auto",
+    allow_preprocessing: bool = False,
+) -> None:
+    """Find motion like an example: the clips or moments of a store whose features are nearest to its own.
+
+    Hits do not overlap each other, nor the example. The index of a library is made at the first search and
+    kept beside it, in LIBRARY.index.
+
+      kineme search runs/mine stores/mine --like "walk[2s:4s]" --k 5
+
+    Args:
+        run: Run directory, model.safetensors or published checkpoint.
+        library: Clip store to search.
+        like: The example: a clip of the library, by name, or a file of poses. A part of it is written in
+            brackets, such as "walk[2s:4s]".
+        k: How many to find.
+        window: Search moments of so many seconds, such as 2s. Default: as long as the part, else whole clips.
+        step: Seconds from the start of a moment to that of the next, such as 0.5s; by default half a window.
+        out: CSV table to write as well.
+        layout: Of a file of poses: a built-in layout or a layout file. Default: what it says.
+        fps: Of a file of poses: frames per second. Default: what it says, else 30.
+        batch_size: Clips per pass of the encoder.
+        device: Where to compute; `auto` takes the GPU if there is one.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+    """
+    from rich.console import Console
+
+    from kineme.clips.store import ClipStore
+    from kineme.commands.bar import progress_bar
+    from kineme.commands.times import part_of, seconds
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference import retrieval
+    from kineme.model import load
+
+    store = ClipStore(library)
+    query, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
+    with progress_bar(f"index of {library.name}") as progress:
+        hits = retrieval.search(
+            load(run),
+            store,
+            query,
+            part=part,
+            k=k,
+            window=seconds(window, "window"),
+            step=seconds(step, "step"),
+            layout=layout,
+            fps=fps,
+            allow_preprocessing=allow_preprocessing,
+            batch_size=batch_size,
+            device=chosen_device(device),
+            progress=progress,
+        )
+    Console().print(_table(hits, like))
+    if out is not None:
+        retrieval.write_hits(hits, out)
+        Console(stderr=True).print(f"written to {out}", highlight=False, soft_wrap=True)
+
+
+def _table(hits: list[Hit], like: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, title=escape(f"like {like}"), title_justify="left", title_style="bold")
+    for column in ("similarity", "start", "end"):
+        table.add_column(column, justify="right")
+    for column in ("clip", "label", "subject"):
+        table.add_column(column, overflow="fold")
+    for hit in hits:
+        texts = (escape(text) for text in (hit.name, hit.label, hit.subject))
+        table.add_row(f"{hit.similarity:.3f}", f"{hit.start:.2f} s", f"{hit.end:.2f} s", *texts)
+    return table

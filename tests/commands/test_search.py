@@ -1,0 +1,89 @@
+"""`kineme search`, as it is typed."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from inference.models import model, motion, write
+
+from kineme.__main__ import main
+from kineme.clips.store import Clip
+from kineme.inference import search
+from kineme.model import load_run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with a run and a store of four clips of 4 s."""
+    model(tmp_path / "run")
+    names = ["walk", "wave", "bow", "odd[1:2]"]
+    write(tmp_path / "mine", [Clip(name, motion(40, seed), label=1) for seed, name in enumerate(names)])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["search", *words]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_hits_on_the_terminal_and_in_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "search",
+        "run",
+        "mine",
+        "--like",
+        "walk[1s:3s]",
+        "--step",
+        "0.5s",
+        "--k",
+        "4",
+        "--out",
+        "hits.csv",
+    ]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "like walk[1s:3s]" in shown
+    with (folder / "hits.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    hits = search(load_run("run"), "mine", "walk", part=(1, 3), step=0.5, k=4)
+    assert [(row["name"], float(row["start"]), row["label"]) for row in rows] == [
+        (hit.name, hit.start, "swing") for hit in hits
+    ]
+    for hit in hits:
+        assert f"{hit.similarity:.3f}" in shown
+
+
+def test_a_clip_whose_name_ends_like_a_part(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "run", "mine", "--like", "odd[1:2]"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("4.00 s") == 3
+    assert shown.count("odd[1:2]") == 1  # the title
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["run", "mine"], "missing: --like"),
+        (["run", "mine", "--like", "jump"], "mine: has no clip 'jump', and there is no such file"),
+        (
+            ["run", "mine", "--like", "walk[3]"],
+            "--like: walk[3] has no part; write start and end, such as walk[2s:4s]",
+        ),
+        (["run", "mine", "--like", "walk[1x:2s]"], "--like: 1x is not a time"),
+        (["run", "mine", "--like", "walk[1s:9s]"], "walk: has no part from 1 s to 9 s; it lasts 4 s"),
+        (["run", "mine", "--like", "walk", "--window", "2x"], "--window: 2x is not a time"),
+        (["run", "mine", "--like", "walk", "--k", "0"], "--k: is 0; it must be 1 or more"),
+        (["run", "nowhere", "--like", "walk"], "nowhere: no such clip store"),
+    ],
+)
+def test_mistakes_earn_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], line: str
+) -> None:
+    before = {path.name for path in folder.iterdir()}
+    assert line in refused(capsys, *words)
+    assert {path.name for path in folder.iterdir()} == before
