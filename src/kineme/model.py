@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class Model:
         """Input modality: joint, bone or motion."""
         return self.shape.stream
 
-    @property
+    @cached_property
     def protocols(self) -> EvaluateConfig:
         """Settings of the protocols that measure it."""
         return config_from_dict(self.config, where="the model's configuration").evaluate
