@@ -19,7 +19,7 @@ from kineme.clips.writer import StoreWriter
 from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
-from kineme.layouts import get_layout
+from kineme.layouts import Layout, get_layout
 from kineme.model import Model, load_run
 from kineme.preprocessing import parse_preprocessing
 from kineme.sources.poses import open_poses
@@ -102,6 +102,21 @@ def test_joints_of_another_layout_are_found_by_name(tmp_path: Path, preprocessin
     features = own.encode(resident(RetargetedStore(store, get_layout("kinect20"))))
     np.testing.assert_allclose(own.embed(store), features, rtol=0, atol=1e-6)
     np.testing.assert_allclose(own.embed(arrays, layout="ntu25"), features, rtol=0, atol=1e-6)
+
+
+def test_joints_that_names_do_not_tell_are_mapped(tmp_path: Path) -> None:
+    """The body without its hands, and with them where a map says which joints they are."""
+    own = model(tmp_path, "plain", "ntu25", 1)
+    ntu = get_layout("ntu25")
+    names = [f"joint{i}" if "hand" in name else name for i, name in enumerate(ntu.joints)]
+    parents = [None if parent == -1 else names[parent] for parent in ntu.parents]
+    other = Layout.from_names("other", names, parents)
+    (clip, *_) = recordings("ntu25", 1)
+    hands = {name: [names[i]] for i, name in enumerate(ntu.joints) if "hand" in name}
+    found = own.embed(clip, layout=other, joint_map=hands)
+    np.testing.assert_allclose(found, own.embed(clip), rtol=0, atol=1e-5)
+    wrists = own.embed(clip, layout=other, joint_map={name: ["left_wrist"] for name in hands})
+    assert np.abs(wrists - found).max() > 1e-3
 
 
 def test_files_give_the_features_of_their_arrays(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
 from kineme.errors import KinemeError
 from kineme.layouts import Layout, get_layout
-from kineme.layouts.correspondence import correspondence
+from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.methods import Method
 from kineme.packaged import published_recipe
 from kineme.preprocessing import Preprocessing, parse_preprocessing, stored_preprocessing
@@ -105,6 +105,7 @@ class Model:
         axes: str | None = None,
         units: str | None = None,
         image: str | None = None,
+        joint_map: JointMap | None = None,
         allow_preprocessing: bool = False,
         batch_size: int = 256,
         device: str | None = None,
@@ -127,6 +128,7 @@ class Model:
             axes: `y-up`, `y-down` or `z-up`; default y-up in 3D, y-down in 2D.
             units: `m`, `cm` or `mm`, in 3D; default m.
             image: image size in pixels, such as `1920x1080`, in 2D.
+            joint_map: joint of the model → joints of the clips whose mean it is, where names do not tell.
             allow_preprocessing: accept a store with another preprocessing or units.
             batch_size: clips per pass of the encoder.
             device: of the encoder; default a GPU if there is one.
@@ -153,7 +155,7 @@ class Model:
         if isinstance(x, ClipStore):
             if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
                 raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
-            store = self.fitted(x)
+            store = self.fitted(x, joint_map)
             self.check(store, allow_preprocessing=allow_preprocessing)
             clips = resident(store, device=device or default_device())
         else:
@@ -163,7 +165,7 @@ class Model:
                 single = not isinstance(x, Sequence)
                 arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
                 source = _given(arrays, layout or self.shape.layout, fps, options)
-            clips = joined([clip.xyz for clip in self.prepared(source)])
+            clips = joined([clip.xyz for clip in self.prepared(source, joint_map)])
         features = self.encode(
             clips, batch_size=batch_size, device=device, precision=precision, progress=progress
         )
@@ -227,7 +229,7 @@ class Model:
                 run / WEIGHTS, self.encoder, self.preprocessing, self.config, self.epochs, self.units
             )
 
-    def fitted(self, store: ClipStore) -> ClipStore:
+    def fitted(self, store: ClipStore, joint_map: JointMap | None = None) -> ClipStore:
         """The store in the model's layout: itself, or retargeted.
 
         Raises:
@@ -242,7 +244,7 @@ class Model:
             return store
         logger.info("%s: joints of %s found among those of %s by their names",
                     store.path, self.shape.layout.name, store.layout.name)  # fmt: skip
-        return RetargetedStore(store, self.shape.layout)
+        return RetargetedStore(store, self.shape.layout, joint_map)
 
     def check(self, store: ClipStore, *, allow_preprocessing: bool = False) -> None:
         """Checks that a store holds clips like those the encoder was trained on.
@@ -280,7 +282,7 @@ class Model:
                 "alike, or set `allow_preprocessing`"
             )
 
-    def prepared(self, source: Source) -> Iterator[Clip]:
+    def prepared(self, source: Source, joint_map: JointMap | None = None) -> Iterator[Clip]:
         """Raw clips, one by one: preprocessed, with the model's joints and bodies.
 
         Raises:
@@ -292,7 +294,7 @@ class Model:
             raise KinemeError(f"{source.name}: is in {units}, but the model was trained on {self.units}")
         weights = None
         if source.layout != self.shape.layout:
-            weights = correspondence(source.layout, self.shape.layout)
+            weights = correspondence(source.layout, self.shape.layout, joint_map)
         return (self._prepared(source.read(item), source.layout, weights) for item in source.items)
 
     def _prepared(self, clip: Clip, layout: Layout, weights: Array | None) -> Clip:

@@ -20,6 +20,7 @@ def embed(
     device: Device = "auto",
     precision: Literal["float32", "bfloat16"] = "float32",
     allow_preprocessing: bool = False,
+    joint_map: Path | None = None,
     layout: str | None = None,
     fps: float | None = None,
     axes: Literal["y-up", "y-down", "z-up"] | None = None,
@@ -44,6 +45,7 @@ def embed(
         device: Where to compute; `auto` takes the GPU if there is one.
         precision: Of the encoder's arithmetic.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
         layout: Of poses: a built-in layout or a layout file. Default: what the files say.
         fps: Of poses: frames per second. Default: what the files say, else 30.
         axes: Of poses: which way y or z points, as of `kineme prepare poses`.
@@ -57,6 +59,7 @@ def embed(
     from kineme.evaluation.task import chosen_device
     from kineme.inference.embed import embed_table
     from kineme.inference.tables import check_table, write_table
+    from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 
     path = out or Path(f"features-{inputs[0].resolve().stem}.npz")
@@ -75,6 +78,7 @@ def embed(
             units=units,
             image=image,
             allow_preprocessing=allow_preprocessing,
+            joint_map=read_joint_map(joint_map) if joint_map else None,
             batch_size=batch_size,
             device=chosen_device(device),
             precision=precision,

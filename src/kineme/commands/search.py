@@ -27,6 +27,7 @@ def search(
     batch_size: int = 256,
     device: Device = "auto",
     allow_preprocessing: bool = False,
+    joint_map: Path | None = None,
 ) -> None:
     """Find motion like an example: the clips or moments of a store whose features are nearest to its own.
 
@@ -49,6 +50,7 @@ def search(
         batch_size: Clips per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
     """
     from rich.console import Console
 
@@ -57,6 +59,7 @@ def search(
     from kineme.commands.times import part_of, seconds
     from kineme.evaluation.task import chosen_device
     from kineme.inference import retrieval
+    from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 
     store = ClipStore(library)
@@ -73,6 +76,7 @@ def search(
             layout=layout,
             fps=fps,
             allow_preprocessing=allow_preprocessing,
+            joint_map=read_joint_map(joint_map) if joint_map else None,
             batch_size=batch_size,
             device=chosen_device(device),
             progress=progress,

@@ -15,6 +15,7 @@ from kineme.clips.batches import Clips, joined
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.tables import Block
+from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, default_device, open_recordings
 from kineme.preprocessing import Preprocessing
 from kineme.progress import Progress, silent, within
@@ -115,6 +116,7 @@ def embed_table(
     axes: str | None = None,
     units: str | None = None,
     image: str | None = None,
+    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
     batch_size: int = 256,
     device: str | None = None,
@@ -134,6 +136,7 @@ def embed_table(
         layout: of the joints in files: a name or a layout file. Default: what the files say.
         fps: frames per second of the files. Default: what they say, else 30.
         axes, units, image: of the files, see `Model.embed`.
+        joint_map: see `Model.embed`.
         allow_preprocessing: accept stores with another preprocessing or units.
         batch_size: clips per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
@@ -156,7 +159,7 @@ def embed_table(
         raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
     windows = None if window is None else Windows(window, window / 2 if step is None else step)
     options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
-    opened = [open_input(model, each, options, allow_preprocessing) for each in inputs]
+    opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
     if windows is not None:
         for each in opened:
             windows.check(each)
@@ -168,6 +171,7 @@ def open_input(
     model: Model,
     given: str | Path | ClipStore,
     options: Mapping[str, Any],
+    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
 ) -> Recordings:
     """Opens a store, or files of poses with the options of `embed_table`.
@@ -180,7 +184,7 @@ def open_input(
     if isinstance(given, ClipStore):
         if told := [name for name, value in options.items() if value is not None]:
             raise KinemeError(f"`{told[0]}` has no effect on the store {given.path}, which describes itself")
-        store = model.fitted(given)
+        store = model.fitted(given, joint_map)
         model.check(store, allow_preprocessing=allow_preprocessing)
         manifest = store.manifest
         return Recordings(
@@ -199,7 +203,7 @@ def open_input(
         fps=source.fps,
         class_names=source.class_names,
         count=len(source.items),
-        clips=model.prepared(source),
+        clips=model.prepared(source, joint_map),
     )
 
 

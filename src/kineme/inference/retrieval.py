@@ -26,6 +26,7 @@ from kineme.evaluation.features import cache_key
 from kineme.files import atomic_write
 from kineme.inference.embed import embed_table, open_input
 from kineme.inference.tables import read_features, write_table
+from kineme.layouts.correspondence import JointMap
 from kineme.metrics.neighbours import nearest
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
@@ -86,6 +87,7 @@ def search(
     step: float | None = None,
     layout: str | None = None,
     fps: float | None = None,
+    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
     batch_size: int = 256,
     device: str | None = None,
@@ -106,6 +108,7 @@ def search(
         step: seconds from one moment's start to the next one's; default half a window.
         layout: of the joints in a file. Default: what it says.
         fps: frames per second of a file. Default: what it says, else 30.
+        joint_map: of the library and of a file, see `Model.embed`.
         allow_preprocessing: accept a library with another preprocessing or units.
         batch_size: clips per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
@@ -124,10 +127,11 @@ def search(
     if k < 1:
         raise KinemeError(f"`k`: is {k}; it must be 1 or more")
     given = library if isinstance(library, ClipStore) else ClipStore(library)
-    store = model.fitted(given)
+    store = model.fitted(given, joint_map)
     model.check(store, allow_preprocessing=allow_preprocessing)
     place = device or default_device()
-    asked = _asked(model, store, query, part, {**NO_OPTIONS, "layout": layout, "fps": fps}, place)
+    options = {**NO_OPTIONS, "layout": layout, "fps": fps}
+    asked = _asked(model, store, query, part, options, joint_map, place)
     cut = {"window": asked.length if window is None else window, "step": step}
     index = _index(model, given, store, cut, allow_preprocessing, batch_size, place, progress)
     return _found(index, asked, k, place)
@@ -149,6 +153,7 @@ def _asked(
     query: str | Path | Array,
     part: Part | None,
     options: Mapping[str, Any],
+    joint_map: JointMap | None,
     device: str,
 ) -> _Query:
     if not isinstance(query, str | Path):
@@ -156,7 +161,7 @@ def _asked(
             raise KinemeError("`part` has no effect on an array; cut the array")
         values = np.asarray(query)
         if values.ndim != 1:
-            return _Query(model.embed(values, device=device))
+            return _Query(model.embed(values, joint_map=joint_map, device=device))
         if values.shape != (model.encoder.dim,):
             raise KinemeError(f"the query has {len(values)} features, the model's have {model.encoder.dim}")
         return _Query(values.astype(np.float32))
@@ -168,7 +173,7 @@ def _asked(
             store.manifest.preprocessing,
         )
     elif Path(query).exists():
-        file = open_input(model, query, options)
+        file = open_input(model, query, options, joint_map)
         if file.count != 1:
             raise KinemeError(f"{query}: holds {file.count} recordings; the query must be one")
         (clip,) = file.clips
