@@ -41,7 +41,7 @@ from kineme.sources import Source
 from kineme.sources.container import is_container, open_container
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.given import given_poses
-from kineme.training.directory import check_room, occupied, replacing, write_config
+from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -222,12 +222,14 @@ class Model:
         True
         """
         run = Path(out)
-        check_room(run, overwrite)
-        with occupied(run), replacing(run):
-            write_config(run, self.config)
-            save_encoder(
-                run / WEIGHTS, self.encoder, self.preprocessing, self.config, self.epochs, self.units
-            )
+        with occupied(run):
+            restore(run)
+            check_room(run, overwrite)
+            with replacing(run):
+                write_config(run, self.config)
+                save_encoder(
+                    run / WEIGHTS, self.encoder, self.preprocessing, self.config, self.epochs, self.units
+                )
 
     def fitted(self, store: ClipStore, joint_map: JointMap | None = None) -> ClipStore:
         """The store in the model's layout: itself, or retargeted.

@@ -340,6 +340,21 @@ def test_settings_that_are_refused_leave_the_old_run_as_it_was(
     assert list(tmp_path.iterdir()) == [run]
 
 
+def test_a_run_that_a_killed_overwriting_put_aside_comes_back_and_is_still_protected(
+    tmp_path: Path, settings: Settings
+) -> None:
+    run = tmp_path / "run"
+    train(settings(train_epochs=1), run)
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    run.rename(tmp_path / ".run.old")  # as a process leaves it that is killed before its first checkpoint
+    run.mkdir()
+    (run / "config.yaml").write_bytes(before["config.yaml"])
+    with pytest.raises(KinemeError, match="run: holds a run already"):
+        train(settings(train_epochs=1, train_seed=1), run)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert list(tmp_path.iterdir()) == [run]
+
+
 def test_two_trainings_do_not_share_a_directory(tmp_path: Path, settings: Settings) -> None:
     run = tmp_path / "run"
 

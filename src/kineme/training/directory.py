@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,33 +53,34 @@ def check_room(out: Path, overwrite: bool) -> None:
         )
 
 
-@contextmanager
-def occupied(out: Path) -> Iterator[None]:
+def occupied(out: Path) -> AbstractContextManager[None]:
     """Keeps other processes from writing the same run.
 
     Raises:
         KinemeError: another process is writing it, or the directory is not writable.
     """
-    with locked(out, "this run"):
-        yield
+    return locked(out, "this run")
+
+
+def restore(out: Path) -> None:
+    """Brings back the run that was put aside for one that has saved no checkpoint."""
+    aside = _aside(out)
+    if aside.exists() and not (out / WEIGHTS).exists():
+        shutil.rmtree(out, ignore_errors=True)
+        aside.rename(out)
 
 
 @contextmanager
 def replacing(out: Path) -> Iterator[None]:
     """Puts an earlier run aside until the new one has saved a checkpoint; restores it if none is saved."""
-    aside = out.with_name(f".{out.name}.old")
-    if aside.exists() and not (out / WEIGHTS).exists():  # a process was killed before its first checkpoint
-        shutil.rmtree(out, ignore_errors=True)
-        aside.rename(out)
+    aside = _aside(out)
     if out.exists():
         shutil.rmtree(aside, ignore_errors=True)
         out.rename(aside)
     try:
         yield
     except BaseException:
-        if aside.exists() and not (out / WEIGHTS).exists():
-            shutil.rmtree(out, ignore_errors=True)
-            aside.rename(out)
+        restore(out)
         raise
     finally:
         if (out / WEIGHTS).exists():
@@ -126,9 +127,13 @@ def check_state(run: Path) -> None:
 
 def remove_halves(run: Path) -> None:
     """Removes partial files of killed processes."""
-    for half in run.glob(".*.partial-*"):
+    for half in filter(_is_half, run.iterdir()):
         with suppress(OSError):
             half.unlink()
+
+
+def _aside(out: Path) -> Path:
+    return out.with_name(f".{out.name}.old")
 
 
 def _is_half(path: Path) -> bool:

@@ -32,6 +32,7 @@ from kineme.training.directory import (
     occupied,
     remove_halves,
     replacing,
+    restore,
     write_config,
 )
 from kineme.training.module import Pretraining, Training
@@ -85,6 +86,7 @@ def train(
                 check_state(out)
                 remove_halves(out)
             else:
+                restore(out)  # of a process that was killed before its first checkpoint
                 check_room(out, overwrite)
         module = _untrained(config, store, rows)
         if config.train.minutes is not None and not resume:  # then config.yaml has the number of epochs
