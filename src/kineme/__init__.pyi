@@ -26,6 +26,7 @@ from .model import Model, load
 from .preparing import prepare
 from .preprocessing import (
     AGCN,
+    CTRGCN,
     PREPROCESSINGS,
     CrossCLR,
     Plain,
@@ -39,6 +40,7 @@ __version__: str
 
 __all__ = [
     "AGCN",
+    "CTRGCN",
     "DSTE",
     "ENCODERS",
     "METHODS",

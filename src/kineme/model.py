@@ -297,7 +297,8 @@ class Model:
         weights = None
         if source.layout != self.shape.layout:
             weights = correspondence(source.layout, self.shape.layout, joint_map)
-        return (self._prepared(source.read(item), source.layout, weights) for item in source.items)
+        read = source.reader(self.preprocessing)
+        return (self._prepared(read(item), source.layout, weights) for item in source.items)
 
     def _prepared(self, clip: Clip, layout: Layout, weights: Array | None) -> Clip:
         shape = self.shape
