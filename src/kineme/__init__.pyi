@@ -14,13 +14,15 @@ from .encoders import (
     Disentangled,
     Encoder,
     Features,
+    JointTransformer,
     MapEncoder,
+    PatchEncoder,
     View,
 )
 from .errors import KinemeError
 from .generate import generate_store
 from .layouts import Layout, get_layout
-from .methods import METHODS, USDRL, AimCLR, Method, SCDNet
+from .methods import MAMP, METHODS, USDRL, AimCLR, Method, SCDNet
 from .metrics import METRICS
 from .model import Model, load
 from .preparing import prepare
@@ -43,6 +45,7 @@ __all__ = [
     "CTRGCN",
     "DSTE",
     "ENCODERS",
+    "MAMP",
     "METHODS",
     "METRICS",
     "PREPROCESSINGS",
@@ -61,12 +64,14 @@ __all__ = [
     "Disentangled",
     "Encoder",
     "Features",
+    "JointTransformer",
     "KinemeError",
     "Layout",
     "Manifest",
     "MapEncoder",
     "Method",
     "Model",
+    "PatchEncoder",
     "Plain",
     "Preprocessing",
     "SCDNet",

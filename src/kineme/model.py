@@ -323,7 +323,7 @@ def load(
 
     Args:
         path: a run directory, a safetensors file, or the authors' checkpoint (.pt, .pth, .tar).
-        system: of an authors' checkpoint: `aimclr`, `usdrl` or `scdnet`; default the one that fits.
+        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet` or `mamp`; default the one that fits.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
 
