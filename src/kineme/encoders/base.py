@@ -185,7 +185,7 @@ class DenseEncoder(Encoder):
 class PatchEncoder(Encoder):
     """An encoder of patches, which can compute some of them alone, as masked modelling needs.
 
-    A patch is a joint of one body over a few frames, a token of width D. `Features.tokens` holds one for each.
+    A patch is a joint of one body over a few frames; its token, of width D, is in `Features.tokens`.
 
     Attributes:
         hidden: D.

@@ -119,7 +119,7 @@ class MAMP(Method):
         tokens = self.encoder(clips, Kept(tokens=kept)).tokens
         assert tokens is not None, "the encoder gives no tokens"
         predicted: Tensor = self.decoder(tokens.flatten(0, 1), kept.flatten(0, 1))
-        return predicted.unflatten(0, kept.shape[:2])
+        return predicted.view(*kept.shape[:2], *predicted.shape[1:])
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
         """`loss`, the squared error of the hidden patches; those of absent bodies count, with target 0."""

@@ -57,7 +57,7 @@ class CTRGCN(Preprocessing):
         tracks = _denoised([_Track.of(body) for body in np.moveaxis(xyz, 1, 0) if body.any()])
         xyz = _merged(tracks, len(xyz))
         xyz = xyz[xyz.any(axis=(1, 2, 3))]
-        present = xyz.any(axis=(2, 3))
+        present: Array = np.any(xyz, axis=(2, 3))
         origin = xyz[present[:, 0].argmax(), 0, spine_end(layout, "ctrgcn")].mean(axis=0)
         xyz = np.where(present[..., None, None], xyz - origin, 0)
         return xyz[:, [0, 0]] if self.bodies == "copied" and xyz.shape[1] == 1 else xyz
