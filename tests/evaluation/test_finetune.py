@@ -287,7 +287,7 @@ def test_the_same_command_gives_the_same_files(run: Path, capsys: pytest.Capture
 
 
 PATCHES = {
-    "head": "joints", "dropout": 0.2, "drop_path": 0.3, "layer_decay": 0.5, "label_smoothing": 0.1,
+    "head": "joints", "dropout": 0.1, "drop_path": 0.1, "layer_decay": 0.5, "label_smoothing": 0.1,
     "optimizer": "adamw", "decay_vectors": False, "schedule": "warmup-cosine", "milestones": [],
 }  # fmt: skip
 

@@ -4,6 +4,9 @@ Two probes. `sgd` is the published protocol: a linear layer trained by SGD with 
 decay, at settings of the recipe that suit the scale of the method's features. `logistic` is a logistic
 regression on standardised features, fitted until it converges: it does not depend on their scale, so it is
 the fair one for comparing raw coordinates, a random encoder and a pre-trained one.
+
+Deviation: MAMP's probe sees training clips cropped and turned at random, through the encoder again in each
+epoch. Here every probe sees the features of each clip's centre, which are computed once.
 """
 
 from __future__ import annotations
