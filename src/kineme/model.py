@@ -297,7 +297,8 @@ class Model:
         weights = None
         if source.layout != self.shape.layout:
             weights = correspondence(source.layout, self.shape.layout, joint_map)
-        return (self._prepared(source.read(item), source.layout, weights) for item in source.items)
+        read = source.reader(self.preprocessing)
+        return (self._prepared(read(item), source.layout, weights) for item in source.items)
 
     def _prepared(self, clip: Clip, layout: Layout, weights: Array | None) -> Clip:
         shape = self.shape
@@ -322,7 +323,7 @@ def load(
 
     Args:
         path: a run directory, a safetensors file, or the authors' checkpoint (.pt, .pth, .tar).
-        system: of an authors' checkpoint: `aimclr`, `usdrl` or `scdnet`; default the one that fits.
+        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet` or `mamp`; default the one that fits.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
 
