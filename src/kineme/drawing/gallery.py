@@ -10,7 +10,7 @@ All players follow one clock. The longest clip sets its length: all clips begin 
 stands at its last frame until they begin again. In JavaScript a gallery is its element:
 
     const element = document.getElementById("hits");
-    element.gallery.play(); element.gallery.pause(); element.gallery.seek(1.5); element.gallery.time;  // seconds
+    element.gallery.play(); element.gallery.pause(); element.gallery.seek(1.5);  // seconds
 """
 
 from __future__ import annotations
