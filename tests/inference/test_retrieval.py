@@ -164,6 +164,13 @@ def test_hits_as_csv(own: Model, library: ClipStore, tmp_path: Path) -> None:
         ("walk", {"step": 1.0}, "`step` has no effect without `window`"),
         (np.ones(3), {}, "the query has 3 features, the model's have 16"),
         (np.ones((9, 3, 3)), {"part": (0, 1)}, "`part` has no effect on an array"),
+        (np.zeros((0, 3, 3)), {}, r"array 0: is float64 of shape \(0, 3, 3\)"),
+        (np.full((9, 3, 3), np.nan), {}, "array 0: "),
+        (np.full(16, np.nan), {}, "a feature that is zero, NaN or infinite"),
+        (np.zeros(16), {}, "a feature that is zero, NaN or infinite"),
+        (np.ones((9, 3, 3)), {"fps": 0.0}, "`fps`: is 0; it must be frames per second"),
+        ("walk", {"layout": "coco17"}, "`layout` has no effect on walk, a clip of"),
+        ("walk", {"fps": 30.0}, "`fps` has no effect on walk"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(
@@ -172,6 +179,46 @@ def test_what_cannot_be_searched_is_refused(
     with pytest.raises(KinemeError, match=line):
         search(own, library, query, **options)  # type: ignore[arg-type]
     assert not library.path.with_name("library.index").exists()
+
+
+def test_files_that_cannot_be_queries_are_refused(own: Model, library: ClipStore, tmp_path: Path) -> None:
+    """An empty file, an empty array, joints of another body, several recordings."""
+    (tmp_path / "empty.csv").touch()
+    np.save(tmp_path / "none.npy", np.zeros((0, 25, 3)))
+    np.save(tmp_path / "hand.npy", motion(20, 0, joints=25))
+    (tmp_path / "two").mkdir()
+    for name in "ab":
+        np.save(tmp_path / "two" / f"{name}.npy", motion(20, 0, joints=25))
+    for file, layout, line in (
+        ("empty.csv", "ntu25", r"empty\.csv: "),
+        ("none.npy", "ntu25", r"none\.npy: "),
+        (
+            "hand.npy",
+            None,
+            r"hand\.npy: has 25 joints of unknown layout; name it or a layout file with `layout`",
+        ),
+        ("hand.npy", "coco17", r"hand\.npy: has 25 joints, but layout coco17 has 17"),
+        ("hand.npy", "ntu25", "ntu25"),  # whose joints are not those of the model's stick
+        ("missing.csv", None, "has no clip '.*missing.csv', and there is no such file"),
+    ):
+        with pytest.raises(KinemeError, match=line) as caught:
+            search(own, library, tmp_path / file, layout=layout)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(KinemeError, match="two: holds 2 recordings; the query must be one"):
+        search(own, library, tmp_path / "two", layout="ntu25", joint_map={"hand": ["spine_base"]})
+    assert not library.path.with_name("library.index").exists()
+
+
+def test_moments_of_untrimmed_recordings_have_the_label_of_what_they_show(own: Model, tmp_path: Path) -> None:
+    xyz = motion(60, 3)
+    day = Clip("day", np.concatenate([xyz, xyz]), intervals=[(0, 20, 0), (70, 95, 1)])
+    store = write(tmp_path / "library", [day, Clip("other", motion(60, 4))])
+    (best, *_) = search(own, store, "day", part=(1, 3), step=0.5)
+    assert (best.start, best.label) == (7.0, "swing")
+    (best, *_) = search(own, store, "day", part=(7, 9), step=0.5)
+    assert (best.start, best.label) == (1.0, "rise")
+    (best, *_) = search(own, store, "day", part=(9.5, 11.5), step=0.5)
+    assert (best.start, best.label) == (3.5, "")
 
 
 def test_parts_need_a_preprocessing_that_keeps_frames(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +83,14 @@ def _read(file: Path) -> tuple[Block, int] | None:
 def parts_of(table: Path) -> Iterator[Path]:
     """The folder for the parts of a table, `TABLE.parts`; removed when the block ends well.
 
+    What killed processes left of the table itself is removed first.
+
     Raises:
         KinemeError: another process writes this table.
     """
     folder = table.with_name(f"{table.name}.parts")
     with locked(table, "this table"):
+        for left in table.parent.glob(f".{escape(table.stem)}.partial-*{escape(table.suffix)}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield folder
         shutil.rmtree(folder, ignore_errors=True)

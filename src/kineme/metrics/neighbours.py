@@ -12,7 +12,7 @@ from kineme.errors import KinemeError
 from kineme.typing import Array
 
 CHUNK = 1 << 26  # similarities held at a time: 256 MB of float32
-BLOCK = 1 << 13  # training clips read at a time
+BLOCK = 1 << 15  # training clips read at a time: 64 MB of 512 features
 
 
 def nearest_label(
