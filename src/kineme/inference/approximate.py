@@ -9,6 +9,7 @@ nearest of features of the library.
 from __future__ import annotations
 
 import logging
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,14 @@ ROWS = 1 << 14  # added at a time
 def installed() -> bool:
     """Whether faiss can be imported."""
     try:
-        import faiss  # noqa: F401
+        _faiss()
     except ImportError:
         return False
     return True
+
+
+def _faiss() -> Any:
+    return import_module("faiss")  # its types lack some of what it takes
 
 
 def build(features: Array, path: Path, progress: Progress = silent) -> None:
@@ -52,8 +57,7 @@ def build(features: Array, path: Path, progress: Progress = silent) -> None:
     Raises:
         KinemeError: it cannot be written.
     """
-    import faiss
-
+    faiss = _faiss()
     count, dim = features.shape
     # Of unit vectors the nearest by distance are the nearest by cosine, and distances make the better graph.
     graph = faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_L2)
@@ -93,12 +97,10 @@ def _shared(truth: set[int], found: set[int]) -> float:
 
 def load(path: Path, count: int) -> Any | None:
     """The graph of a file; None if there is none of so many vectors, or it is damaged."""
-    import faiss
-
     if not path.is_file():
         return None
     try:
-        graph = faiss.read_index(str(path))
+        graph = _faiss().read_index(str(path))
     except RuntimeError:
         return None
     return graph if graph.ntotal == count else None

@@ -159,8 +159,14 @@ def open_index(
     given = library if isinstance(library, ClipStore) else ClipStore(library)
     store, place = model.fitted(given, joint_map), device or default_device()
     model.check(store, allow_preprocessing=allow_preprocessing)
-    options = {"allow_preprocessing": allow_preprocessing, "batch_size": batch_size, "device": place}
-    embed_table(model, [store], window=window, step=step, **options)  # checks; computes nothing yet
+    options: dict[str, Any] = {
+        "window": window,
+        "step": step,
+        "allow_preprocessing": allow_preprocessing,
+        "batch_size": batch_size,
+        "device": place,
+    }
+    embed_table(model, [store], **options)  # checks; computes nothing yet
     manifest = store.manifest
     more = {"window": window, "step": step, "fps": manifest.fps, "classes": manifest.class_names}
     key = cache_key(model, store, np.arange(len(store)), "float32", format=FORMAT, **more)
@@ -169,10 +175,9 @@ def open_index(
     if path is None:
         path = _writable(given) / name
         with parts_of(path) as parts:
-            blocks = embed_table(
-                model, [store], window=window, step=step, parts=parts, progress=progress, **options
-            )
-            _write(path, store, model.encoder.dim, window and Windows(window, step or window / 2), blocks)
+            blocks = embed_table(model, [store], parts=parts, progress=progress, **options)
+            windows = Windows(window, step or window / 2) if window else None
+            _write(path, store, model.encoder.dim, windows, blocks)
     _tidy(path.parent, given)
     features, columns = _opened(path) or _lost(path)
     graph = _graph(path, features, neighbours, progress)

@@ -70,6 +70,9 @@ class Parts:
         return self.folder / self.key / f"{number:06}.part"
 
 
+NOTHING = Parts(None, "")
+
+
 def _read(file: Path) -> tuple[Block, int] | None:
     """A part; None if there is none, or it is damaged."""
     damages = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
