@@ -78,7 +78,7 @@ def windows(count: int, rng: np.random.Generator) -> Array:
     """(N, D) unit features of windows of whole recordings."""
     fixed = np.random.default_rng(0)
     actions = fixed.standard_normal((ACTIONS, DIM), np.float32)
-    ways = fixed.standard_normal((WAYS, DIM), np.float32) / np.sqrt(WAYS)
+    ways = fixed.standard_normal((WAYS, DIM), np.float32) / WAYS**0.5
     recordings = -(-count // RECORDING)
     subjects = rng.standard_normal((recordings, 1, DIM), np.float32)
     shown = rng.integers(ACTIONS, size=(recordings, RECORDING // ACTION)).repeat(ACTION, axis=1)
@@ -86,7 +86,7 @@ def windows(count: int, rng: np.random.Generator) -> Array:
     path = np.empty_like(steps)
     path[:, 0] = steps[:, 0]
     for i in range(1, RECORDING):
-        path[:, i] = 0.9 * path[:, i - 1] + np.sqrt(1 - 0.9**2) * steps[:, i]
+        path[:, i] = 0.9 * path[:, i - 1] + (1 - 0.9**2) ** 0.5 * steps[:, i]
     noise = rng.standard_normal((recordings, RECORDING, DIM), np.float32)
     features = 1 + actions[shown] + 0.5 * subjects + path @ ways + 0.2 * noise
     features = features.reshape(-1, DIM)[:count]

@@ -211,6 +211,20 @@ def test_beyond_a_million_rows_search_is_approximate_unless_told_otherwise(
     assert open_index(own, library).graph is None  # twelve clips
 
 
+def test_the_graph_of_an_index_that_cannot_be_written_beside_it_is_in_the_cache(
+    own: Model, library: ClipStore, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faiss")
+    beside = open_index(own, library).path
+    monkeypatch.setattr(index, "_writable", lambda library: index._folders(library)[1])
+    for _ in range(2):
+        opened = open_index(own, library, neighbours="approximate")
+        assert opened.path == beside
+        assert opened.graph is not None
+    assert len(list(cache.glob("*/*.faiss"))) == 1
+    assert not beside.with_suffix(".faiss").exists()
+
+
 def test_without_faiss_large_libraries_are_searched_exactly(
     own: Model, library: ClipStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -218,7 +232,7 @@ def test_without_faiss_large_libraries_are_searched_exactly(
     monkeypatch.setattr(index, "LARGE", 5)
     caplog.set_level(logging.INFO, "kineme")
     hits = search(own, library, "clip3")
-    assert '12 rows are compared one by one; pip install "kineme[faiss]" to search' in caplog.text
+    assert '12 rows are compared one by one; pip install "kineme[faiss]" to search them' in caplog.text
     assert hits == search(own, library, "clip3", neighbours="exact")
     with pytest.raises(KinemeError, match=r"`neighbours`: approximate .* needs faiss; pip install"):
         search(own, library, "clip3", neighbours="approximate")

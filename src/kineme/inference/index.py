@@ -60,6 +60,13 @@ class Index:
         start, end: (N,) in seconds from the recording's beginning.
         graph: of faiss, for approximate search; None where all rows are compared.
         device: where rows are compared.
+
+    >>> import kineme
+    >>> model = kineme.load(example_run)
+    >>> index = kineme.inference.open_index(model, example_store, window=1.0)
+    >>> rows, similarity = index.nearest(index.features[:1], k=5)
+    >>> print(index.hit(rows[0, 0], similarity[0, 0]).name, len(index) > 24)
+    S001C002P001R001A001 True
     """
 
     path: Path
@@ -107,11 +114,11 @@ class Index:
         >>> import kineme
         >>> hit = open_index(kineme.load(example_run), example_store).hit(1, 0.98)
         >>> hit.name, hit.label, round(hit.end, 1)
-        ('S001C002P001R001A011', 'bow', 3.7)
+        ('S001C003P001R001A001', 'wave', 4.2)
         """
         store, clip = self.store, int(self.clip[row])
         return Hit(
-            similarity=similarity,
+            similarity=float(similarity),
             name=str(store.names[clip]),
             start=float(self.start[row]),
             end=float(self.end[row]),
@@ -180,7 +187,12 @@ def open_index(
             _write(path, store, model.encoder.dim, windows, blocks)
     _tidy(path.parent, given)
     features, columns = _opened(path) or _lost(path)
-    graph = _graph(path, features, neighbours, progress)
+    graph = None
+    if neighbours == "approximate" or (neighbours == "auto" and _is_large(features)):
+        graph = _graph(given, path, features, progress)
+        if neighbours == "auto":
+            how = "are searched approximately; `neighbours` exact compares all"
+            logger.info("%s: %s rows %s", given.path, f"{len(features):,}", how)
     return Index(path, store, features, **columns, graph=graph, device=place)
 
 
@@ -253,20 +265,23 @@ def _tidy(folder: Path, library: ClipStore) -> None:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
-def _graph(path: Path, features: Array, neighbours: Neighbours, progress: Progress) -> Any | None:
-    """The graph of an index if it is to be searched approximately; made unless it is there."""
-    count = len(features)
-    if neighbours == "exact" or (neighbours == "auto" and count <= LARGE):
-        return None
+def _is_large(features: Array) -> bool:
+    """Whether an index is to be searched approximately; where faiss is missing, that is said."""
+    if len(features) <= LARGE:
+        return False
     if not approximate.installed():
-        remedy = f"{approximate.INSTALL} to search it approximately, in milliseconds"
-        logger.info("%s rows are compared one by one; %s", f"{count:,}", remedy)
-        return None
-    file = path.with_suffix(".faiss")
-    graph = approximate.load(file, count)
-    if graph is None:
-        approximate.build(features, file, progress)
-        graph = approximate.load(file, count)
-    if neighbours == "auto":
-        logger.info("%s rows are searched approximately; `neighbours` exact compares all", f"{count:,}")
-    return graph
+        remedy = f"{approximate.INSTALL} to search them approximately, in milliseconds"
+        logger.info("%s rows are compared one by one; %s", f"{len(features):,}", remedy)
+        return False
+    return True
+
+
+def _graph(library: ClipStore, path: Path, features: Array, progress: Progress) -> Any:
+    """The graph of an index; made unless it is there and whole."""
+    name = path.with_suffix(".faiss").name
+    for folder in _folders(library):
+        if (graph := approximate.load(folder / name, len(features))) is not None:
+            return graph
+    file = _writable(library) / name
+    approximate.build(features, file, progress)
+    return approximate.load(file, len(features))
