@@ -11,11 +11,12 @@ import pytest
 from inference.models import model, motion, write
 
 from kineme.clips.batches import joined
+from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference import Hit, embed_table, search
 from kineme.inference.hits import write_hits
-from kineme.layouts import get_layout
+from kineme.layouts import Layout, get_layout
 from kineme.model import Model
 from kineme.preparing import prepare
 from kineme.preprocessing import get_preprocessing
@@ -133,6 +134,24 @@ def test_the_index_is_made_once_for_all_that_it_depends_on(
     damaged.write_bytes(damaged.read_bytes()[:-100])
     assert search(own, library, "walk") == hits
     assert len(indexes(library)) == 3
+
+
+def test_a_library_of_other_joints_is_retargeted_once_and_its_index_is_one_of_many(
+    library: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bones = Layout.from_names("bones", ["hip", "neck"], [None, "hip"])
+    plain, other = model(tmp_path / "plain"), model(tmp_path / "other", bones)
+    search(plain, library, "walk")
+    made = []
+    retarget = RetargetedStore.__init__
+    monkeypatch.setattr(
+        RetargetedStore, "__init__", lambda self, *given: (made.append(given), retarget(self, *given))[0]
+    )
+    hits = search(other, library, "walk")
+    assert len(made) == 1
+    assert len(indexes(library)) == 2
+    assert search(other, other.fitted(library), "walk") == hits
+    assert len(indexes(library)) == 2
 
 
 def test_a_changed_library_gets_a_new_index(own: Model, library: ClipStore, tmp_path: Path) -> None:

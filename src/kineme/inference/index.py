@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.features import cache_key
@@ -144,7 +145,7 @@ def open_index(
 
     Args:
         model: see `kineme.load`.
-        library: a clip store.
+        library: a clip store, also one that `Model.fitted` has retargeted.
         window: seconds of a moment. Default: whole clips.
         step: seconds from one moment's start to the next one's; default half a window.
         neighbours: `exact` compares all rows, `approximate` asks a graph of faiss, which is made if it is
@@ -164,6 +165,7 @@ def open_index(
     if neighbours == "approximate" and not approximate.installed():
         raise approximate.missing()
     given = library if isinstance(library, ClipStore) else ClipStore(library)
+    original = given.original if isinstance(given, RetargetedStore) else given
     store, place = model.fitted(given, joint_map), device or default_device()
     model.check(store, allow_preprocessing=allow_preprocessing)
     options: dict[str, Any] = {
@@ -177,19 +179,19 @@ def open_index(
     manifest = store.manifest
     more = {"window": window, "step": step, "fps": manifest.fps, "classes": manifest.class_names}
     key = cache_key(model, store, np.arange(len(store)), "float32", format=FORMAT, **more)
-    name = f"{given.manifest.fingerprint[:16]}-{key}.npy"
-    path = next((path for folder in _folders(given) if _opened(path := folder / name)), None)
+    name = f"{original.manifest.fingerprint[:16]}-{key}.npy"
+    path = next((path for folder in _folders(original) if _opened(path := folder / name)), None)
     if path is None:
-        path = _writable(given) / name
+        path = _writable(original) / name
         with parts_of(path) as parts:
             blocks = embed_table(model, [store], parts=parts, progress=progress, **options)
             windows = Windows(window, step or window / 2) if window else None
             _write(path, store, model.encoder.dim, windows, blocks)
-    _tidy(path.parent, given)
+    _tidy(path.parent, original)
     features, columns = _opened(path) or _lost(path)
     graph = None
     if neighbours == "approximate" or (neighbours == "auto" and _is_large(features)):
-        graph = _graph(given, path, features, progress)
+        graph = _graph(original, path, features, progress)
         if neighbours == "auto":
             how = "are searched approximately; `neighbours` exact compares all"
             logger.info("%s: %s rows %s", given.path, f"{len(features):,}", how)
