@@ -165,6 +165,24 @@ def test_approximate_search_finds_nearly_all_of_the_nearest(
     assert (np.diff(similarity, axis=1) <= 0).all()
 
 
+def test_how_far_a_graph_is_searched_is_kept_and_too_little_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("faiss")
+    features = clustered(2000, 16, 1)
+    for efforts in ((300,), (400, 500)):
+        monkeypatch.setattr(approximate, "EFFORTS", efforts)
+        approximate.build(features, tmp_path / "graph.faiss")
+        graph = approximate.load(tmp_path / "graph.faiss", 2000)
+        assert graph is not None
+        assert graph.hnsw.efSearch == efforts[0]
+    assert "neighbours" not in caplog.text
+    monkeypatch.setattr(approximate, "_tune", lambda graph, features: 0.93)
+    approximate.build(features, tmp_path / "graph.faiss")
+    assert "finds 93 % of the ten nearest" in caplog.text
+    assert "compare all rows where more matters: `neighbours` exact" in caplog.text
+
+
 def test_a_graph_of_something_else_is_not_used(tmp_path: Path) -> None:
     pytest.importorskip("faiss")
     path = tmp_path / "graph.faiss"

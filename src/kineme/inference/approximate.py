@@ -27,6 +27,7 @@ INSTALL = 'pip install "kineme[faiss]"'
 LINKS = 24  # neighbours of a node; twice as many at the lowest level
 BREADTH = 64  # candidates while the graph is made
 RECALL = 0.98  # aimed at when it is made; of queries that are not in the library it finds a little less
+ENOUGH = 0.95
 EFFORTS = (64, 128, 256, 512, 1024)  # candidates while it is searched
 SAMPLE = 128  # features of the library that the effort is measured with
 SPARE = 4  # candidates compared exactly for each that is asked for
@@ -67,7 +68,11 @@ def build(features: Array, path: Path, progress: Progress = silent) -> None:
         graph.add(np.ascontiguousarray(features[first : first + ROWS]))
         progress(min(first + ROWS, count), count)
     recall = _tune(graph, features)
-    logger.info("%s: finds %.0f %% of the ten nearest, measured within the library", path, 100 * recall)
+    told = f"{path}: finds {100 * recall:.0f} % of the ten nearest, measured within the library"
+    if recall < ENOUGH:
+        logger.warning("%s; compare all rows where more matters: `neighbours` exact", told)
+    else:
+        logger.info("%s", told)
     with atomic_write(path) as aside:
         try:
             faiss.write_index(graph, str(aside))
