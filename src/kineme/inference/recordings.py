@@ -9,6 +9,7 @@ from typing import Any
 
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
+from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, open_recordings
 from kineme.preprocessing import Preprocessing
@@ -22,6 +23,7 @@ class Recordings:
     Attributes:
         name: as it was given.
         preprocessing: of its clips.
+        layout: of its clips, the model's.
         fps: frames per second.
         class_names: that labels index.
         count: of recordings.
@@ -31,6 +33,7 @@ class Recordings:
 
     name: str
     preprocessing: Preprocessing
+    layout: Layout
     fps: float
     class_names: Sequence[str]
     count: int
@@ -61,6 +64,7 @@ def open_input(
         return Recordings(
             name=str(given.path),
             preprocessing=manifest.preprocessing,
+            layout=store.layout,
             fps=manifest.fps,
             class_names=manifest.class_names,
             count=len(store),
@@ -73,6 +77,7 @@ def open_input(
     return Recordings(
         name=str(given),
         preprocessing=model.preprocessing,
+        layout=model.shape.layout,
         fps=source.fps,
         class_names=source.class_names,
         count=len(source.items),
