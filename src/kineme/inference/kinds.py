@@ -16,8 +16,8 @@ NONE = 0  # the number of no kind
 def kinds_of(features: Array, k: int | None = None, *, seed: int = 0) -> tuple[Array, Array]:
     """Groups features by HDBSCAN (Campello et al., 2013), or by k-means where their number is given.
 
-    Features are standardised, scaled to length 1 and reduced to 20 principal components. Settings were chosen
-    on people of a training part (docs/cluster.md).
+    Features are standardised, scaled to length 1 and reduced to 20 principal components. HDBSCAN takes the
+    leaves of its tree, the finest groups. Settings were chosen on a training part (docs/cluster.md).
 
     Args:
         features: (N, D).
@@ -62,7 +62,9 @@ def _dense(places: Array) -> Array:
     from sklearn.cluster import HDBSCAN
 
     least = min(max(FEWEST, int(2 / 3 * len(places) ** 0.5)), len(places))
-    found: Array = HDBSCAN(min_cluster_size=least, min_samples=1, copy=True).fit_predict(places)
+    found: Array = HDBSCAN(
+        min_cluster_size=least, min_samples=1, cluster_selection_method="leaf", copy=True
+    ).fit_predict(places)
     return found
 
 
