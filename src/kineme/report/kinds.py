@@ -107,7 +107,7 @@ def _frames(
                 end = max(min(math.floor(segments[place].end * fps + 0.5), len(clip.xyz)), first + 1)
                 frames = np.arange(first, end, fps / inputs[0].fps).astype(np.int64)[:most]
                 shown = clip.xyz[frames]
-                bodies = present(shown).any(axis=0).nonzero()[0].max(initial=0) + 1
+                bodies = np.flatnonzero(np.any(present(shown), axis=0)).max(initial=0) + 1
                 yield place, (shown[:, :bodies], first)
             if not sought:
                 return
@@ -131,7 +131,7 @@ def _histogram(segments: Sequence[Segment], kind: Kind, bins: Array) -> Markup:
     return render(
         "lengths.html",
         heights=(100 * counts / counts.max()).round(1).tolist(),
-        label=f"{lengths.min():.1f} s to {lengths.max():.1f} s long, {np.median(lengths):.1f} s at the median",
+        label=f"{lengths.min():.1f} s to {lengths.max():.1f} s, {np.median(lengths):.1f} s at the median",
         longest=f"{bins[-1]:.1f} s",
     )
 
