@@ -1,8 +1,8 @@
 """Boundaries between motions, and kinds of motion, without labels: PRECOG.
 
-The encoder trains on the recordings of odd subjects, on whom all settings were chosen; those of even subjects
-are clustered. A boundary is right within 10 frames of a true one, where a class begins or ends. It is compared
-with cutting each recording evenly into as many segments.
+The encoder trains on the recordings of odd subjects, on whom all settings were chosen. Those of even subjects
+are clustered. A boundary is right within 10 frames of a true one, where a class begins or ends, and F1 is
+compared with that of cutting each recording evenly into as many segments.
 """
 
 from __future__ import annotations

@@ -113,7 +113,13 @@ def cluster(
             device=chosen_device(device),
             progress=progress,
         )
-    Console().print(_table(found))
+    console = Console()
+    console.print(_table(found))
+    for metric, value in found.agreement.items():
+        console.print(f"{metric} with labels: {value:.1f} %", highlight=False, soft_wrap=True)
+    if not any(kind.number for kind in found.kinds):
+        line = "too few segments are alike for a kind; ask for a number of kinds with --k"
+        console.print(line, highlight=False, soft_wrap=True)
     write_segments(found.segments, table)
     write_kinds(
         found, drawn, model, inputs, options, joint_map=joints, allow_preprocessing=allow_preprocessing
@@ -127,18 +133,11 @@ def _table(found: Kinds) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    lines = [f"{metric} with labels: {value:.1f} %" for metric, value in found.agreement.items()]
-    if not any(kind.number for kind in found.kinds):
-        lines.append("no two segments are alike enough to be a kind; ask for a number of kinds with --k")
-    title = f"{len(found.segments):,} segments" + (" of recordings that were cut" if found.untrimmed else "")
-    table = Table(
-        box=SIMPLE_HEAD,
-        title=title,
-        caption="\n".join(lines),
-        title_justify="left",
-        caption_justify="left",
-        title_style="bold",
-    )
+    from kineme.clips.published import counted
+
+    recordings = len({(each.source, each.recording) for each in found.segments})
+    title = f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("kind")
     for column in ("segments", "time", "mean length", "people"):
         table.add_column(column, justify="right")
