@@ -33,7 +33,7 @@ def measure(options: Options) -> Iterator[Figure]:
         _write_part(options.data / "precog.npz", container, remainder, 6 if options.small else None)
         kineme.prepare("container", container, stores[part], preprocessing="plain(facing=True, scale=True)")
     epochs = max(1, EPOCHS // 40) if options.small else EPOCHS
-    settings = {"data.split": "all", "data.window": 64, "train.epochs": epochs}
+    settings = {"data.split": "all", "data.window": 64, "train.epochs": epochs, "train.batch_size": 32}
     model = kineme.pretrain("usdrl-small", options.folder / "run", store=stores["odd"], overrides=settings)
 
     began = perf_counter()

@@ -54,7 +54,8 @@ def cluster(
         page: HTML page to write (default: beside the table, with its name and .html).
         k: How many kinds; by default as many as there are.
         cut: `clips` takes each recording whole, `motions` cuts every one where motions begin and end; `auto`
-            cuts those that are longer than 10 s or untrimmed (their store has intervals).
+            cuts those that are untrimmed (their store has intervals) and those of more than 10 s, of a store
+            only if most of its clips are as long.
         window: Cut recordings into windows of so many seconds instead, such as 2s.
         step: Seconds from the start of a window to that of the next; by default a window.
         prominence: How much rarer than the pose between two motions those within them must be, in nats;
