@@ -219,8 +219,8 @@ class Model:
         >>> model.on("cpu") is model
         True
         """
-        state = next(self.encoder.parameters())
-        if state.device == torch.empty(0, device=device).device and not self.encoder.training:
+        weight = next(self.encoder.parameters(), torch.empty(0))
+        if weight.device == torch.empty(0, device=device).device and not self.encoder.training:
             return self
         return replace(self, encoder=copy.deepcopy(self.encoder).eval().to(device))
 
