@@ -58,8 +58,8 @@ def cluster(
             only if most of its clips are as long.
         window: Cut recordings into windows of so many seconds instead, such as 2s.
         step: Seconds from the start of a window to that of the next; by default a window.
-        prominence: How much rarer than the pose between two motions those within them must be, in nats;
-            smaller finds more motions (default: 0.07).
+        prominence: How clearly a motion must leave the pose between motions, in nats; smaller finds more
+            of them (default: 0.07).
         seed: Of the grouping.
         batch_size: Segments per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
