@@ -140,10 +140,10 @@ def blocks_of(
         kept, done = kept + 1, done + len(block)
         if recordings:  # no recording is done in part
             number, read, rows = kept, recordings, done
-    for group in _groups(inputs, read):
+    for group in groups(inputs, read):
         cuts = [(windows.cut if windows else whole)(len(clip.xyz), each.fps) for each, clip in group]
         table = _table(group, cuts, windows is not None)
-        clips = _cut([clip.xyz for _, clip in group], cuts, device)
+        clips = pieces([clip.xyz for _, clip in group], cuts, device)
         read, rows = read + len(group), rows + len(clips)
         for first in range(0, len(clips), ROWS):
             number += 1
@@ -158,7 +158,7 @@ def blocks_of(
             yield block
 
 
-def _groups(inputs: Sequence[Recordings], first: int) -> Iterator[list[tuple[Recordings, Clip]]]:
+def groups(inputs: Sequence[Recordings], first: int) -> Iterator[list[tuple[Recordings, Clip]]]:
     """All recordings from a number on, in groups, each of which depends on none before it."""
     group: list[tuple[Recordings, Clip]] = []
     frames = bodies = 0
@@ -196,7 +196,7 @@ def _table(
     }
 
 
-def _cut(arrays: Sequence[Array], cuts: Sequence[Mapping[str, Array]], device: str) -> Clips:
+def pieces(arrays: Sequence[Array], cuts: Sequence[Mapping[str, Array]], device: str) -> Clips:
     """The windows of recordings, on a device; they share frames."""
     clips = joined(arrays)
     first = torch.from_numpy(np.concatenate([cut["first"] for cut in cuts]))

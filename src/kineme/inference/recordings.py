@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
+from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, open_recordings
 from kineme.preprocessing import Preprocessing
@@ -22,18 +25,22 @@ class Recordings:
     Attributes:
         name: as it was given.
         preprocessing: of its clips.
+        layout: of its clips, the model's.
         fps: frames per second.
         class_names: that labels index.
         count: of recordings.
+        median: frames of a store's clips, at the median; None of files, which have not been read.
         clips: number → the recordings from this one on, one by one; those before it are not read.
         identity: changes when the recordings do.
     """
 
     name: str
     preprocessing: Preprocessing
+    layout: Layout
     fps: float
     class_names: Sequence[str]
     count: int
+    median: float | None
     clips: Callable[[int], Iterator[Clip]]
     identity: Mapping[str, Any]
 
@@ -61,9 +68,11 @@ def open_input(
         return Recordings(
             name=str(given.path),
             preprocessing=manifest.preprocessing,
+            layout=store.layout,
             fps=manifest.fps,
             class_names=manifest.class_names,
             count=len(store),
+            median=float(np.median(store.index["frames"])) if len(store) else None,
             clips=lambda first: _stored(store, first),
             identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
         )
@@ -73,9 +82,11 @@ def open_input(
     return Recordings(
         name=str(given),
         preprocessing=model.preprocessing,
+        layout=model.shape.layout,
         fps=source.fps,
         class_names=source.class_names,
         count=len(source.items),
+        median=None,
         clips=lambda first: model.prepared(replace(source, items=source.items[first:]), joint_map),
         identity={
             "files": _files(path, source),
