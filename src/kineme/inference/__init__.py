@@ -1,7 +1,32 @@
-"""What a trained model is for: tables of features, and motion found by example."""
+"""What a trained model is for: tables of features, motion found by example, motion named by classifiers."""
 
+from kineme.inference.classifier import Classifier, read_classifier
 from kineme.inference.embed import embed_table
+from kineme.inference.examination import Examination
+from kineme.inference.examples import Example, read_examples
+from kineme.inference.predict import Prediction, Segment, predict, write_predictions
 from kineme.inference.retrieval import Hit, search
+from kineme.inference.suggest import Suggestion, suggest, write_suggestions
 from kineme.inference.tables import Block, write_table
+from kineme.inference.teach import teach
 
-__all__ = ["Block", "Hit", "embed_table", "search", "write_table"]
+__all__ = [
+    "Block",
+    "Classifier",
+    "Examination",
+    "Example",
+    "Hit",
+    "Prediction",
+    "Segment",
+    "Suggestion",
+    "embed_table",
+    "predict",
+    "read_classifier",
+    "read_examples",
+    "search",
+    "suggest",
+    "teach",
+    "write_predictions",
+    "write_suggestions",
+    "write_table",
+]
