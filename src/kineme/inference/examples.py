@@ -191,7 +191,8 @@ def _check_labels(examples: Sequence[Example]) -> None:
         first = spelt.setdefault(example.label.casefold(), example)
         if first.label != example.label:
             raise KinemeError(
-                f"{example.where or 'examples'}: label {example.label!r} is {first.label!r} before; spell them alike"
+                f"{example.where or 'examples'}: label {example.label!r} was {first.label!r} before; spell "
+                "them alike"
             )
 
 
