@@ -64,7 +64,8 @@ def fit(copies: Array, labels: Array, classes: int) -> Head:
     _, each, dim = copies.shape
     raw = copies.reshape(-1, dim).astype(np.float64)
     mean, deviation = raw.mean(axis=0), raw.std(axis=0)
-    scale = np.where(deviation > 1e-6 * max(deviation.max(), 1e-12), deviation, 1.0)
+    varies = deviation > 1e-7 * np.abs(raw).max(axis=0)  # beyond rounding
+    scale = np.where(varies, deviation, 1.0)
     standard = (raw - mean) / scale
     known, place = np.unique(np.repeat(labels, each), return_inverse=True)
     centre = np.stack([standard[place == row].mean(axis=0) for row in range(len(known))])
