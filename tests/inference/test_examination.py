@@ -77,6 +77,15 @@ def test_parts_of_a_recording_are_left_out_together() -> None:
         assert not set(names[test]) & set(np.delete(names, test))
 
 
+def test_folds_are_stratified() -> None:
+    """Of 27 classes with three examples each, no fold has two examples of one."""
+    labels = np.repeat(np.arange(27), 3)
+    folds = folds_of(labels, np.full(81, ""), np.arange(81).astype(str))
+    assert sorted(len(test) for test in folds.tests) == [8] * 9 + [9]
+    assert all(len(np.unique(labels[test])) == len(test) for test in folds.tests)
+    assert folds.judged(labels).all()
+
+
 def test_the_learning_curve_counts_examples_of_the_training_part() -> None:
     """Four people with three examples of each class: a fold trains on nine of each."""
     labels, people = np.tile([0, 1, 2], 12), np.repeat(["a", "b", "c", "d"], 9)

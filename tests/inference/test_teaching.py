@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
-from kineme.inference import Classifier, Example, read_classifier, teach
+from kineme.inference import Classifier, Example, read_classifier, reading, teach
 from kineme.inference.classifier import classifier_path, find_classifier
 from kineme.inference.reading import CROPS, read, read_copies
 from kineme.model import Model, with_encoder
@@ -119,6 +119,18 @@ def test_copies_are_crops_and_sheared_crops(own: Model) -> None:
         np.testing.assert_allclose(copies[1, place], own.encode(own.clips(crop))[0], atol=1e-5)
     assert np.abs(copies[:, 5:] - copies[:, :1]).max(axis=2).min() > 1e-4  # each differs
     np.testing.assert_array_equal(read_copies(own, clips), copies)
+
+
+def test_many_examples_are_copied_a_few_at_a_time(own: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sheared are the frames of the example itself: without a shear or a cut, copies are the whole."""
+    monkeypatch.setattr(reading, "SHEAR", 0.0)
+    monkeypatch.setattr(reading, "LARGEST_CUT", 0.0)
+    monkeypatch.setattr(reading, "TOGETHER", 2)
+    clips = own.clips([moving("rise", i, frames=20 + i) for i in range(5)])
+    done: list[int] = []
+    copies = read_copies(own, clips, progress=lambda now, total: done.append(now))
+    np.testing.assert_allclose(copies[:, 5:], own.encode(clips)[:, None].repeat(8, axis=1), atol=1e-5)
+    assert done == [2, 4, 5]
 
 
 def test_a_classifier_is_kept_as_it_is(own: Model, taught: Classifier, tmp_path: Path) -> None:

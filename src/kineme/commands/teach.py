@@ -44,8 +44,6 @@ def teach(
 
       kineme teach runs/mine labels.csv --suggest 20
 
-      kineme teach runs/mine labels.csv labels-next.csv     # once labels-next.csv is filled in
-
       kineme predict runs/mine recordings/
 
     It prints the cross-validated accuracy, how that grows with the number of examples, and which class would
@@ -58,7 +56,8 @@ def teach(
         store: Clip store of the examples, and of what to label next. Default: that of the pre-training.
         out: File to write instead of RUN/classifiers/NAME.safetensors, such as where the run is read-only.
         suggest: List so many clips, or moments of long recordings, whose labels would help most.
-        suggestions: Where that list goes, to be filled in and given back; by default LABELS-next.csv.
+        suggestions: Where that list goes, to be filled in and given as another of LABELS; by default
+            LABELS-next.csv.
         batch_size: Clips per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
@@ -126,8 +125,8 @@ def teach(
     for line in _lines(classifier):
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
     if skipped := sum(empty for _, empty in tables):
-        rows = "row has" if skipped == 1 else "rows have"
-        aside.print(f"{skipped} {rows} no label yet, and so were skipped", markup=False)
+        rows, were = ("row has", "was") if skipped == 1 else ("rows have", "were")
+        aside.print(f"{skipped} {rows} no label yet, and so {were} skipped", markup=False)
     aside.print(f"written to {path}", markup=False)
     if suggest is not None:
         assert known is not None
@@ -174,14 +173,9 @@ def _lines(classifier: Classifier) -> list[str]:
         return ["no class has a second example, so the classifier could not be cross-validated; label more"]
     low, high = found.interval
     what = "person" if found.left_out == "people" else "recording"
-    how = (
-        f"a {what} left out at a time"
-        if found.folds < 10 or what == "person"
-        else "a tenth left out at a time"
-    )
     lines = [
-        f"accuracy {found.accuracy:.1f} % (95 % interval {low:.0f} to {high:.0f}), cross-validated: {how}, "
-        f"{found.judged} of {total} examples judged"
+        f"accuracy {found.accuracy:.1f} % (95 % interval {low:.0f} to {high:.0f}), cross-validated: {found.folds} "
+        f"folds, no {what} in two of them, {found.judged} of {total} examples judged"
     ]
     alone = [
         name for name, recall in zip(classifier.class_names, found.recall, strict=True) if recall is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +10,6 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.model_selection import StratifiedGroupKFold
 
 from kineme.metrics.accuracy import confusion_matrix
 from kineme.progress import Progress, silent
@@ -115,13 +113,13 @@ def folds_of(labels: Array, people: Array, recordings: Array, seed: int = 0) -> 
 
 
 def _grouped(labels: Array, groups: Array, seed: int) -> list[Array]:
-    distinct, of = np.unique(groups, return_inverse=True)
-    if len(distinct) <= MOST_FOLDS:
-        return [np.flatnonzero(of == group) for group in range(len(distinct))]
-    splitter = StratifiedGroupKFold(MOST_FOLDS, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")
-        return [test for _, test in splitter.split(labels, labels, groups)]
+    """At most ten folds; groups of one class are dealt to different ones."""
+    distinct, first, of = np.unique(groups, return_index=True, return_inverse=True)
+    drawn = np.random.default_rng(seed).permutation(len(distinct))
+    dealt = drawn[np.argsort(labels[first][drawn], kind="stable")]
+    fold = np.empty(len(distinct), dtype=np.int64)
+    fold[dealt] = np.arange(len(distinct)) % MOST_FOLDS
+    return [np.flatnonzero(fold[of] == number) for number in range(min(len(distinct), MOST_FOLDS))]
 
 
 def examine(

@@ -19,6 +19,7 @@ CROPS = ((0.0, 1.0), (0.05, 0.95), (0.1, 0.9), (0.0, 0.85), (0.15, 1.0))  # shar
 SHEARED = 8  # copies that are sheared
 SHEAR = 0.3  # amplitude
 LARGEST_CUT = 0.2  # of each end of a sheared copy
+TOGETHER = 64  # clips whose sheared copies are in memory
 
 
 def crops_of(clips: Clips) -> Clips:
@@ -75,9 +76,9 @@ def read_copies(
 
     Args:
         model: its encoder.
-        clips: (N) in memory, one after another, such as `joined` makes; their sheared copies are held too.
+        clips: (N) in memory, one after another as `joined` makes them.
         seed: of the random crops and shears.
-        batch_size, device, progress: as of `read`; progress counts clips twice.
+        batch_size, device, progress: as of `read`.
 
     Returns:
         (N, 5 + 8, D) float32.
@@ -85,27 +86,28 @@ def read_copies(
     Raises:
         KinemeError: a feature is not finite.
     """
-    crops = _encoded(model, crops_of(clips), len(CROPS), batch_size, device, _half(progress, 0))
-    sheared = _sheared(clips, torch.Generator().manual_seed(seed))
-    return np.concatenate(
-        [crops, _encoded(model, sheared, SHEARED, batch_size, device, _half(progress, 1))], axis=1
-    )
-
-
-def _half(progress: Progress, before: int) -> Progress:
-    return lambda done, total: progress(before * total + done, 2 * total)
+    generator, parts = torch.Generator().manual_seed(seed), []
+    for first in range(0, len(clips), TOGETHER):
+        part = clips[first : first + TOGETHER]
+        crops = _encoded(model, crops_of(part), len(CROPS), batch_size, device, silent)
+        sheared = _encoded(model, _sheared(part, generator), SHEARED, batch_size, device, silent)
+        parts.append(np.concatenate([crops, sheared], axis=1))
+        progress(first + len(part), len(clips))
+    return np.concatenate(parts)
 
 
 def _sheared(clips: Clips, generator: torch.Generator) -> Clips:
     """(N) clips → (N·8) random crops, each of its own sheared frames, those of a clip together."""
+    begins, total = int(clips.start[0]), int(clips.length.sum())
+    plain = clips.frames[begins : begins + total]
     of_frame = torch.arange(len(clips)).repeat_interleave(clips.length)
     frames, first, length = [], [], []
     for number in range(SHEARED):
         matrix = shear_matrix(draw_shear(len(clips), SHEAR, generator))
-        frames.append(torch.einsum("fmvc,fdc->fmvd", clips.frames, matrix[of_frame].to(clips.frames)))
+        frames.append(torch.einsum("fmvc,fdc->fmvd", plain, matrix[of_frame]))
         cut = torch.rand(2, len(clips), generator=generator) * LARGEST_CUT * clips.length
         begin, after = cut[0].round().long(), clips.length - cut[1].round().long()
-        first.append(number * len(clips.frames) + clips.start + begin)
+        first.append(number * total + clips.start - begins + begin)
         length.append((after - begin).clamp_min(1))
     starts, lengths = (torch.stack(each, dim=1).flatten() for each in (first, length))
     return Clips(torch.cat(frames), starts, lengths)
