@@ -122,7 +122,7 @@ def test_copies_are_crops_and_sheared_crops(own: Model) -> None:
 
 
 def test_many_examples_are_copied_a_few_at_a_time(own: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is sheared are the frames of the example itself: without a shear or a cut, copies are the whole."""
+    """Those of an example are of its own frames: without a shear or a cut, they are the whole of it."""
     monkeypatch.setattr(reading, "SHEAR", 0.0)
     monkeypatch.setattr(reading, "LARGEST_CUT", 0.0)
     monkeypatch.setattr(reading, "TOGETHER", 2)

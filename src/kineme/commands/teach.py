@@ -174,8 +174,8 @@ def _lines(classifier: Classifier) -> list[str]:
     low, high = found.interval
     what = "person" if found.left_out == "people" else "recording"
     lines = [
-        f"accuracy {found.accuracy:.1f} % (95 % interval {low:.0f} to {high:.0f}), cross-validated: {found.folds} "
-        f"folds, no {what} in two of them, {found.judged} of {total} examples judged"
+        f"accuracy {found.accuracy:.1f} % (95 % interval {low:.0f} to {high:.0f}), cross-validated: "
+        f"{found.folds} folds, no {what} in two of them, {found.judged} of {total} examples judged"
     ]
     alone = [
         name for name, recall in zip(classifier.class_names, found.recall, strict=True) if recall is None

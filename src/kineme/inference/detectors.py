@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import groupby
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -34,7 +33,7 @@ def detect(
     device: str = "auto",
     progress: Progress = silent,
 ) -> Iterator[Prediction]:
-    """What a detector finds in recordings, one by one; of some it is nothing.
+    """What a detector finds in recordings, one by one; in some it is nothing.
 
     Args:
         detector: with its model.
@@ -60,6 +59,8 @@ def _found(
 ) -> Iterator[Prediction]:
     for store in stores:
         found = find(detector, store, device=device, progress=progress)
-        for name, segments in groupby(found, key=lambda segment: segment.recording):
-            mine = [Segment(each.start, each.end, each.action, each.score) for each in segments]
+        segments: dict[str, list[Segment]] = {name: [] for name in store.names.tolist()}
+        for each in found:
+            segments[each.recording].append(Segment(each.start, each.end, each.action, each.score))
+        for name, mine in segments.items():
             yield Prediction(str(store.path), name, mine)

@@ -96,7 +96,6 @@ def teach(
         progress=progress,
     )
     logger.debug("temperature %.3g", examination.temperature)
-    preprocessings = {(known.manifest.preprocessing if known else model.preprocessing).id}
     return Classifier(
         class_names=class_names,
         counts=tuple(np.bincount(labels).tolist()),
@@ -104,7 +103,7 @@ def teach(
         distances=distances,
         seconds=float(np.median([each.end - each.start for each in found])),
         weights=model.weights,
-        preprocessing=preprocessings.pop(),
+        preprocessing=(model if known is None else known.manifest).preprocessing.id,
         examination=examination,
     )
 
