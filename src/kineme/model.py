@@ -191,7 +191,9 @@ class Model:
         (24, 64)
         """
         place = torch.device(device or default_device())
-        encoder = copy.deepcopy(self.encoder).eval().to(place)
+        encoder = self.encoder
+        if place.type != "cpu" or encoder.training:  # the model's own stays as it is
+            encoder = copy.deepcopy(encoder).eval().to(place)
         features = np.empty((len(clips), encoder.dim), dtype=np.float32)
         crop = self.crop
         with (
