@@ -2,7 +2,7 @@
 
 from kineme.inference.embed import embed_table
 from kineme.inference.events import Event, Judge
-from kineme.inference.like import Likeness, like
+from kineme.inference.likeness import Likeness, like
 from kineme.inference.retrieval import Hit, search
 from kineme.inference.tables import Block, write_table
 from kineme.inference.watch import Watcher

@@ -150,24 +150,22 @@ class Spotter:
                 running.total, running.windows = running.total + score, running.windows + 1
         best = int(np.argmax(scores))
         score = float(scores[best])
+        candidate = self._candidate
         if score < self.starts[best] or (running is not None and best == running.label):
-            self._candidate = None
-        elif self._candidate is None or self._candidate.label != best:
-            self._candidate = _Running(best, since, score, 1)
+            candidate = None
+        elif candidate is None or candidate.label != best:
+            candidate = _Running(best, since, score, 1)
         else:
-            self._candidate.total, self._candidate.windows = (
-                self._candidate.total + score,
-                self._candidate.windows + 1,
-            )
+            candidate = _Running(best, candidate.start, candidate.total + score, candidate.windows + 1)
         changes = []
-        begins = self._candidate is not None and self._candidate.windows >= IN_A_ROW
-        if running is not None and (begins or self._below >= IN_A_ROW):
-            ends = [self._ceased] * (self._below > 0) + ([self._candidate.start] if self._candidate else [])
+        begun = candidate if candidate is not None and candidate.windows >= IN_A_ROW else None
+        if running is not None and (begun or self._below >= IN_A_ROW):
+            ends = [self._ceased] * (self._below > 0) + ([begun.start] if begun else [])
             changes += self._end(min(ends))
-        if begins:
-            assert self._candidate is not None
-            self.running, self._candidate = self._candidate, None
-            changes.append(Change("start", self.running.label, score, self.running.start, None))
+        if begun:
+            self.running, candidate = begun, None
+            changes.append(Change("start", begun.label, score, begun.start, None))
+        self._candidate = candidate
         return changes
 
     def finish(self, time: float) -> list[Change]:

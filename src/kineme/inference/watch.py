@@ -11,6 +11,7 @@ import math
 import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -111,18 +112,15 @@ class Watcher:
             raise KinemeError(f"`fps`: is {fps:g}; it must be above {1 / BRIDGED:g}, such as 30")
         frames = math.floor(judge.window * fps + 0.5)
         if not 2 <= frames <= LONGEST:
-            raise KinemeError(
-                f"`window`: {judge.window:g} s at {fps:g} frames per second are {frames:,} frames; it must be 2 to "
-                f"{LONGEST:,}"
-            )
+            at = f"{judge.window:g} s at {fps:g} frames per second"
+            raise KinemeError(f"`window`: {at} has {frames:,} frames; it must have 2 to {LONGEST:,}")
         if not 1e-9 < step <= judge.window:
-            raise KinemeError(
-                f"`step`: is {step:g} s; it must be above 0 s and at most the window, {judge.window:g} s"
-            )
+            most = f"at most the window, {judge.window:g} s"
+            raise KinemeError(f"`step`: is {step:g} s; it must be above 0 s and {most}")
         self.model, self.judge, self.fps, self.step = model, judge, fps, step
         self.layout = get_layout(layout) if isinstance(layout, str) else layout or model.shape.layout
         self.counts = Counts()
-        self._options = {"fps": fps, "axes": axes, "units": units, "image": image}
+        self._options: dict[str, Any] = {"fps": fps, "axes": axes, "units": units, "image": image}
         self._joint_map = joint_map
         self._frames = frames
         self._columns: int | None = None  # of a joint, 2 or 3, as the first frame has
@@ -199,36 +197,33 @@ class Watcher:
         return len(self._people)
 
     def _checked(self, people: Array | People) -> Mapping[Person, Array] | list[Array]:
-        """Poses (V, C) as float32, NaN where a joint was not found; people without enough joints left out."""
+        """The poses of those who are there."""
         if isinstance(people, Mapping):
-            ids, given = list(people), list(people.values())
-        else:
-            single = isinstance(people, np.ndarray) and people.ndim == 2
-            ids, given = ([1], [people]) if single else ([], list(people))
-        poses = []
-        for each in given:
-            points = np.asarray(each)
-            if points.ndim != 2 or points.shape[1] not in (
-                (2, 3) if self._columns is None else (self._columns,)
-            ):
-                wanted = "2 or 3" if self._columns is None else f"{self._columns} as before"
-                raise BadFrame(
-                    f"has joints of shape {points.shape}; expected (joints, coordinates), coordinates {wanted}"
-                )
-            if len(points) != self.layout.num_joints:
-                raise BadFrame(
-                    f"has {len(points)} joints, and layout {self.layout.name} has {self.layout.num_joints}; "
-                    "set the `layout` of the poses"
-                )
-            try:
-                found, _ = split_columns(points[None].astype(np.float64), False)
-            except ValueError as error:
-                raise BadFrame(str(error)) from error
-            poses.append(found[0])
-        seen = [np.isfinite(each[:, 0]).sum() >= max(len(each) // LEAST, 1) for each in poses]
-        if ids:
-            return {name: pose for name, pose, there in zip(ids, poses, seen, strict=True) if there}
-        return [pose for pose, there in zip(poses, seen, strict=True) if there]
+            poses = {person: self._pose(each) for person, each in people.items()}
+            return {person: pose for person, pose in poses.items() if pose is not None}
+        if isinstance(people, np.ndarray) and people.ndim == 2:
+            return self._checked({1: people})
+        return [pose for pose in map(self._pose, people) if pose is not None]
+
+    def _pose(self, given: Array) -> Array | None:
+        """(V, C) float32, NaN where a joint was not found; None with so few that nobody is there."""
+        points = np.asarray(given)
+        columns = (2, 3) if self._columns is None else (self._columns,)
+        if points.ndim != 2 or points.shape[1] not in columns or points.dtype.kind not in "fiu":
+            wanted = " or ".join(map(str, columns))
+            before = "" if self._columns is None else " as in the frames before it"
+            raise BadFrame(f"has joints of shape {points.shape}; expected (joints, {wanted}){before}")
+        if len(points) != self.layout.num_joints:
+            raise BadFrame(
+                f"has {len(points)} joints, and layout {self.layout.name} has {self.layout.num_joints}; "
+                "set the `layout` of the poses"
+            )
+        try:
+            pose, _ = split_columns(points[None].astype(np.float64), False)
+        except ValueError as error:
+            raise BadFrame(str(error)) from error
+        found = np.isfinite(pose[0, :, 0]).sum()
+        return pose[0] if found >= max(len(points) // LEAST, 1) else None
 
     def _check_settings(self, poses: Mapping[Person, Array] | Sequence[Array]) -> None:
         """Reads the first pose as a clip, so that what does not fit is known at once."""
@@ -249,7 +244,7 @@ class Watcher:
         if person not in self._people:
             if len(self._people) >= MAX_PEOPLE:
                 self._say(
-                    "crowd", f"more than {MAX_PEOPLE} people at {self._time:.3f} s; {person} is left out"
+                    "crowd", f"more than {MAX_PEOPLE} people; {person} is left out at {self._time:.3f} s"
                 )
                 return None
             shape = (self.layout.num_joints, self._columns or 3)

@@ -185,7 +185,8 @@ def arriving(chunks: Chunks) -> Chunks:
     def put(item: Chunk | Exception | None) -> None:
         while not stop.is_set():
             try:
-                return waiting.put(item, timeout=_WAIT)
+                waiting.put(item, timeout=_WAIT)
+                break
             except Full:
                 pass
 

@@ -108,7 +108,7 @@ def like(
 
     >>> import kineme
     >>> model = kineme.load(example_run)
-    >>> bow = {"bow": ("S001C002P001R001A002", (1.0, 3.0))}
+    >>> bow = {"bow": ("S001C002P001R001A004", (1.0, 3.0))}
     >>> judge = like(model, bow, library=example_store)
     >>> judge.window, judge.starts.shape, bool(judge.starts[0] < 1)
     (2.0, (1,), True)
@@ -214,8 +214,8 @@ def _moments(model: Model, store: ClipStore, window: float, examples: Sequence[_
             moments.append(_again(model, xyz))
     if len(moments) < LEAST:
         raise KinemeError(
-            f"`threshold`: {store.path} has {len(moments)} other moments of {window:g} s, too few to derive it "
-            f"from; set it, such as 0.9, or name a `library` with at least {LEAST}"
+            f"`threshold`: {store.path} has {len(moments)} other moments of {window:g} s, too few to derive "
+            f"it from; set it, such as 0.9, or name a `library` with at least {LEAST}"
         )
     return moments
 
