@@ -55,6 +55,15 @@ class Counts:
     delay: float = 0.0
     longest: float = 0.0
 
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.frames + other.frames,
+            self.windows + other.windows,
+            self.events + other.events,
+            self.delay + other.delay,
+            max(self.longest, other.longest),
+        )
+
 
 @dataclass
 class _Someone:
@@ -79,7 +88,7 @@ class Watcher:
         fps: frames per second.
         axes, units, image: as of `Model.embed`.
         joint_map: see `Model.embed`.
-        step: seconds from one window to the next.
+        step: seconds from one window to the next; default a quarter of a window, at most half a second.
 
     Raises:
         KinemeError: a setting is out of range.
@@ -106,11 +115,12 @@ class Watcher:
         units: str | None = None,
         image: str | None = None,
         joint_map: JointMap | None = None,
-        step: float = 0.25,
+        step: float | None = None,
     ) -> None:
         if not 1 / BRIDGED < fps < 1e4:
             raise KinemeError(f"`fps`: is {fps:g}; it must be above {1 / BRIDGED:g}, such as 30")
         frames = math.floor(judge.window * fps + 0.5)
+        step = min(judge.window / 4, 0.5) if step is None else step
         if not 2 <= frames <= LONGEST:
             at = f"{judge.window:g} s at {fps:g} frames per second"
             raise KinemeError(f"`window`: {at} has {frames:,} frames; it must have 2 to {LONGEST:,}")

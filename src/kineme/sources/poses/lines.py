@@ -107,7 +107,11 @@ class Frame:
 
 
 def frames(
-    lines: Iterable[Line | None], bad: Callable[[str, str], None], fps: float | None = None
+    lines: Iterable[Line | None],
+    bad: Callable[[str, str], None],
+    *,
+    fps: float | None = None,
+    tolerant: bool = False,
 ) -> Iterator[Beginning | Frame | None]:
     """Lines → the beginnings of streams and their frames; None where nothing has come for a while.
 
@@ -115,9 +119,10 @@ def frames(
         lines: see `kineme.sources.live.lines`.
         bad: called with the kind of mistake and the message about a line that is left out; it may raise.
         fps: frames per second, if they are known without a header.
+        tolerant: a stream with a malformed header is left out, and the next one waited for.
 
     Raises:
-        KinemeError: a header is malformed.
+        KinemeError: a header is malformed, unless `tolerant`.
 
     >>> text = [b'{"layout": "coco17", "fps": 25}', b'{"t": 0.5, "joints": [[0, 1, 2]]}', b"oops"]
     >>> lines = [Line(each, f"line {i + 1}", 0, i == 0, float(i)) for i, each in enumerate(text)]
@@ -128,7 +133,7 @@ def frames(
     """
     stream: int | None = None
     timed: bool | None = None
-    rate, begun, number = fps, 0.0, 0  # of lines that are frames, or should be
+    left_out, rate, begun, number = False, fps, 0.0, 0  # of lines that are frames, or should be
     for line in lines:
         if line is None:
             yield None
@@ -139,17 +144,23 @@ def frames(
         except BadFrame as error:
             told, wrong = {"joints": None}, error
         if line.stream != stream:
-            stream, timed, begun, number = line.stream, None, line.arrived, 0
+            stream, timed, begun, number, left_out = line.stream, None, line.arrived, 0, False
             header = Header()
             if "joints" not in told and "people" not in told:
                 try:
                     header, told = Header.read(told), None
                 except KinemeError as error:
-                    raise KinemeError(f"{line.name}: {error}") from error
+                    if not tolerant:
+                        raise KinemeError(f"{line.name}: {error}") from error
+                    bad("stream", f"{line.name}: {error}; the rest of it is left out")
+                    left_out = True
+                    continue
             rate = fps or header.fps
             yield Beginning(header, line.name)
             if told is None:
                 continue
+        if left_out:
+            continue
         number += 1
         try:
             if wrong:
