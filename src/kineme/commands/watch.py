@@ -59,7 +59,7 @@ def watch(
         like: Examples of what to watch for: clips of the library, by name, or files of poses. A part is
             written in brackets, such as "walk[2s:4s]".
         library: Clip store of the examples, from which the threshold is derived as well.
-        threshold: Similarity at which an event starts. Default: what 1 % of the library's moments reach.
+        threshold: Similarity at which an event starts. Default: what 5 % of the library's moments reach.
         window: Length of the moments that are compared, such as 2s. Default: the longest example's.
         step: Seconds from one moment to the next, such as 0.5s; by default a quarter of the window, at most
             0.5s.

@@ -24,7 +24,7 @@ from kineme.typing import Array
 logger = logging.getLogger(__name__)
 
 Part = tuple[float, float | None]
-RARE = 0.01  # of the library's moments are as similar as the threshold
+RARE = 0.05  # of the library's moments are as similar as the threshold
 MOST, LEAST = 1000, 20  # moments of the library that are looked at
 WIDER = 1.5  # an event ends where 1 - similarity is so many times that at which it starts
 
@@ -94,7 +94,7 @@ def like(
         library: a clip store.
         window: seconds; default that of the longest example.
         threshold: the similarity at which an event starts. Default: for each example the similarity that
-            1 % of the library's moments reach, those that overlap an example left out.
+            5 % of the library's moments reach, those that overlap an example left out.
         layout: of the joints in files. Default: what they say.
         fps: frames per second of files. Default: what they say, else 30.
         joint_map: of the library and of files, see `Model.embed`.
