@@ -6,17 +6,19 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
-    from kineme.inference.events import Event
+    from kineme.inference.classifier import Classifier
+    from kineme.inference.events import Event, Judge
     from kineme.inference.watch import Counts, Watcher
+    from kineme.model import Model
     from kineme.sources.live import Chunks
     from kineme.sources.poses.lines import Header
 
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 def watch(
     run: Path,
     *,
+    classifier: str | None = None,
+    none: float | None = None,
     like: list[str] | None = None,
     library: Path | None = None,
     threshold: float | None = None,
@@ -46,8 +50,10 @@ def watch(
     """Watch poses as they are made, and tell what begins and ends.
 
     Poses come as JSON lines on stdin, a frame a line. Events go to stdout as JSON lines, at once, with the
-    delay since the frame that completed them.
+    delay since the frame that completed them. What is watched for is what `kineme teach` has taught, or with
+    --like motion like examples.
 
+      my-camera | kineme watch runs/mine
       my-camera | kineme watch runs/mine --like "walk[2s:4s]" --library stores/mine
 
     A line is {"t": 0.033, "joints": [[x, y, z], ...]}, or {"people": [{"id": "anna", "joints": ...}, ...]} of
@@ -56,11 +62,16 @@ def watch(
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.
+        classifier: A name among those in RUN/classifiers, or a file. Default: the only one.
+        none: Share of motions of the classes that may be taken for none of them; 0: every moment gets a
+            class. Default: 0.05, or the least that the number of examples allows.
         like: Examples of what to watch for: clips of the library, by name, or files of poses. A part is
             written in brackets, such as "walk[2s:4s]".
         library: Clip store of the examples, from which the threshold is derived as well.
-        threshold: Similarity at which an event starts. Default: what 5 % of the library's moments reach.
-        window: Length of the moments that are compared, such as 2s. Default: the longest example's.
+        threshold: Probability or similarity at which an event starts. Default: 0.6 for a classifier; for
+            examples what 5 % of the library's moments reach.
+        window: Length of the moments that are judged, such as 2s. Default: the typical one of what the
+            classifier was taught, or the longest example's.
         step: Seconds from one moment to the next, such as 0.5s; by default a quarter of the window, at most
             0.5s.
         follow: Read a growing file instead of stdin, from its beginning, like `tail -f`.
@@ -76,37 +87,25 @@ def watch(
         units: Of poses in three dimensions: the unit of the coordinates; default m.
         image: Of poses in an image: its size, such as 1920x1080.
     """
-    from kineme.clips.store import ClipStore
-    from kineme.commands.bar import progress_bar
-    from kineme.commands.times import part_of, seconds
+    from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
-    from kineme.inference import likeness
+    from kineme.inference.taught import STARTS, Taught
     from kineme.inference.watch import Watcher
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
     from kineme.sources.poses.lines import Header
 
-    if follow is not None and listen is not None:
-        raise KinemeError("`follow` and `listen` are two inputs; choose one")
-    if not like:
-        raise KinemeError("`like`: name an example of what to watch for")
+    _check(like, classifier, none, library, follow, listen)
     model, place = load(run), chosen_device(device)
-    joints = read_joint_map(joint_map) if joint_map else None
-    store = ClipStore(library) if library else None
-    names = [] if store is None else store.names.tolist()
+    joints, length = read_joint_map(joint_map) if joint_map else None, seconds(window, "window")
     with _one_thread():
-        with progress_bar("threshold") as progress:
-            judge = likeness.like(
-                model,
-                {text: (text, None) if text in names else part_of(text, "like") for text in like},
-                library=store,
-                window=seconds(window, "window"),
-                threshold=threshold,
-                joint_map=joints,
-                allow_preprocessing=allow_preprocessing,
-                device=place,
-                progress=progress,
-            )
+        judge: Judge
+        if like:
+            options = {"joint_map": joints, "allow_preprocessing": allow_preprocessing, "device": place}
+            judge = _likeness(model, like, library, window=length, threshold=threshold, **options)
+        else:
+            taught = _classifier(run, classifier, model)
+            judge = Taught(model, taught, length, STARTS if threshold is None else threshold, none, place)
 
         def start(header: Header) -> Watcher:
             return Watcher(
@@ -123,6 +122,50 @@ def watch(
 
         start(Header())  # options are checked before the first line comes
         _watch(_input(follow, listen), start, strict=strict, tolerant=listen is not None, fps=fps)
+
+
+def _check(
+    like: Sequence[str] | None,
+    classifier: str | None,
+    none: float | None,
+    library: Path | None,
+    follow: Path | None,
+    listen: int | None,
+) -> None:
+    """Refuses options that contradict each other or have no effect."""
+    if follow is not None and listen is not None:
+        raise KinemeError("`follow` and `listen` are two inputs; choose one")
+    if like and classifier:
+        raise KinemeError("`like` and `classifier` are two things to watch for; choose one")
+    if like and none is not None:
+        raise KinemeError("`none` has no effect on examples; set their `threshold`")
+    if library is not None and not like:
+        raise KinemeError("`library` has no effect without `like`; name an example")
+
+
+def _likeness(model: Model, examples: Sequence[str], library: Path | None, **options: Any) -> Judge:
+    from kineme.clips.store import ClipStore
+    from kineme.commands.bar import progress_bar
+    from kineme.commands.times import part_of
+    from kineme.inference import likeness
+
+    store = None if library is None else ClipStore(library)
+    names = [] if store is None else store.names.tolist()
+    parts = {text: (text, None) if text in names else part_of(text, "like") for text in examples}
+    with progress_bar("threshold") as progress:
+        return likeness.like(model, parts, library=store, progress=progress, **options)
+
+
+def _classifier(run: Path, name: str | None, model: Model) -> Classifier:
+    from kineme.inference.classifier import find_classifier, read_classifier
+
+    path = find_classifier(run, name)
+    if path.parent.name == "results":
+        raise KinemeError(
+            f"{path}: is a detector, which reads whole recordings; teach a classifier with `kineme teach`, "
+            "or name an example by `like`"
+        )
+    return read_classifier(path, model)
 
 
 def _input(follow: Path | None, listen: int | None) -> Chunks:
