@@ -118,8 +118,9 @@ class Spotter:
 
     Args:
         starts, ends: (K,) see `Judge`.
+        begin: when the person came, in seconds.
 
-    >>> spotter = Spotter(np.array([0.6]), np.array([0.4]))
+    >>> spotter = Spotter(np.array([0.6]), np.array([0.4]), begin=0)
     >>> for i, score in enumerate([0.1, 0.9, 0.2, 0.8, 0.7, 0.5, 0.3, 0.1]):  # one alone is flicker
     ...     for change in spotter.window(np.array([score]), i, i + 2):
     ...         print(i, change.event, change.start, change.end)
@@ -129,6 +130,7 @@ class Spotter:
 
     starts: Array
     ends: Array
+    begin: float
     running: _Running | None = None
     _candidate: _Running | None = None
     _middle: float | None = None  # of the last window
@@ -138,7 +140,7 @@ class Spotter:
     def window(self, scores: Array, start: float, end: float) -> list[Change]:
         """Takes the scores (K,) of a window in seconds; windows come in order of time."""
         middle = (start + end) / 2
-        since = start if self._middle is None else (self._middle + middle) / 2
+        since = self.begin if self._middle is None else (self._middle + middle) / 2
         self._middle = middle
         if (running := self.running) is not None:
             score = float(scores[running.label])

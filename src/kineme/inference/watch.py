@@ -259,7 +259,9 @@ class Watcher:
                 return None
             shape = (self.layout.num_joints, self._columns or 3)
             recent = Recent(self._frames, self.fps, shape)
-            self._people[person] = _Someone(recent, Spotter(self.judge.starts, self.judge.ends), self._time)
+            self._people[person] = _Someone(
+                recent, Spotter(self.judge.starts, self.judge.ends, self._time), self._time
+            )
         return self._people[person]
 
     def _lost(self, time: float) -> list[tuple[Person, Change]]:
@@ -274,7 +276,7 @@ class Watcher:
 
     def _forget(self, person: Person) -> list[Change]:
         someone = self._people.pop(person)
-        return someone.spotter.finish(someone.seen)
+        return someone.spotter.finish(someone.seen + 1 / self.fps)
 
     def _judged(self) -> list[tuple[Person, Change]]:
         """Encodes the newest window of everybody who has one."""
@@ -295,7 +297,8 @@ class Watcher:
         changes = []
         for (person, someone), row in zip(people, scores, strict=True):
             someone.judged = end = someone.recent.latest
-            found = someone.spotter.window(row, end - self.judge.window, end)
+            start = end - (self._frames - 1) / self.fps  # a frame lasts until the next
+            found = someone.spotter.window(row, start, start + self.judge.window)
             changes += [(person, change) for change in found]
         return changes
 
