@@ -19,7 +19,7 @@ from kineme.errors import KinemeError
 
 MAX_LINE = 1 << 20  # bytes; a hundred people with 25 joints take 200 kB
 CHUNK = 1 << 16  # bytes that are read at once
-AHEAD = 64  # chunks that are read before the first is taken: 4 MB
+AHEAD = 8  # chunks that are read before the first is taken: 500 kB
 LOOPBACK = "127.0.0.1"
 _WAIT = 0.1  # seconds until a wait for input is looked at again
 _POLL = 0.02  # seconds until a file is looked at again
