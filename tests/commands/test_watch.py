@@ -111,9 +111,7 @@ def test_a_recording_that_is_piped_in(folder: Path) -> None:
     # the example is the stream from 5 s to 7 s: windows with a middle near 6 s are like it
     assert 5.5 < start["start"] < 6.0 < end["end"] < 6.5
     assert start["similarity"] > 0.9999
-    assert start["at"] == pytest.approx(
-        start["start"] + 1.05, abs=0.051
-    )  # half a window, and half a step
+    assert start["at"] == pytest.approx(start["start"] + 1.05, abs=0.051)  # half a window, and half a step
     assert 0 < start["delay"] < PATIENCE
     assert re.fullmatch(
         r"120 frames, \d+ windows, 2 events, delay [\d.]+ s on average and [\d.]+ s at most", lines[-1]

@@ -16,8 +16,8 @@ from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
     from kineme.inference.classifier import Classifier
-    from kineme.inference.events import Event, Judge
-    from kineme.inference.watch import Counts, Watcher
+    from kineme.inference.events import Counts, Event, Judge
+    from kineme.inference.watch import Watcher
     from kineme.model import Model
     from kineme.sources.live import Chunks
     from kineme.sources.poses.lines import Header

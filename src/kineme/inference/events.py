@@ -23,6 +23,19 @@ class Judge(Protocol):
         measure: what its scores are, `probability` or `similarity`.
         starts: (K,) the score at which a class begins,
         ends: and below which it ends; at most as high.
+
+    >>> class Raised:  # hands above the head, in the layout ntu25; takes no training
+    ...     class_names, window, measure = ("hands up",), 1.0, "probability"
+    ...     starts, ends = np.array([0.6]), np.array([0.4])
+    ...     def scores(self, clips):
+    ...         height = clips.resize(8)[:, 1, :, :, 0].mean(1)  # (N, V)
+    ...         return (height[:, [7, 11]] > height[:, [3]]).float().mean(1, keepdim=True).numpy()
+    >>> judge: Judge = Raised()
+    >>> pose = np.zeros((1, 1, 25, 3), dtype=np.float32)
+    >>> pose[0, 0, [3, 7, 11], 1] = 1.5, 1.8, 1.7
+    >>> from kineme.clips.batches import joined
+    >>> judge.scores(joined([pose.repeat(30, axis=0)])).tolist()
+    [[1.0]]
     """
 
     @property
@@ -93,6 +106,34 @@ class Event:
         for key, digits in (("start", 3), ("end", 3), ("at", 3), ("delay", 4)):
             told[key] = None if told[key] is None else round(told[key], digits)
         return {"event": told.pop("event"), "label": told.pop("label"), measure: round(score, 4), **told}
+
+
+@dataclass
+class Counts:
+    """What a watcher has done.
+
+    Attributes:
+        frames: taken.
+        windows: encoded.
+        events: handed out.
+        delay: of all events together, in seconds.
+        longest: delay of an event.
+    """
+
+    frames: int = 0
+    windows: int = 0
+    events: int = 0
+    delay: float = 0.0
+    longest: float = 0.0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.frames + other.frames,
+            self.windows + other.windows,
+            self.events + other.events,
+            self.delay + other.delay,
+            max(self.longest, other.longest),
+        )
 
 
 @dataclass

@@ -40,6 +40,13 @@ class Likeness:
         examples: (K, D) their features, of length 1.
         starts: (K,) the similarity at which an event starts.
         device: of the encoder.
+
+    >>> import kineme
+    >>> model, store = kineme.load(example_run), kineme.open_store(example_store)
+    >>> judge = like(model, {"bow": ("S001C002P001R001A004", (1.0, 3.0))}, library=store, threshold=0.9)
+    >>> clips = joined([store.clip(row) for row in range(3)])
+    >>> judge.ends.round(2).tolist(), judge.scores(clips).shape
+    ([0.85], (3, 1))
     """
 
     model: Model

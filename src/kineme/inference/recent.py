@@ -6,6 +6,10 @@ import math
 
 import numpy as np
 
+from kineme.layouts import Layout
+from kineme.sources.poses.arrays import split_columns
+from kineme.sources.poses.coordinates import LEAST
+from kineme.sources.poses.lines import BadFrame
 from kineme.typing import Array
 
 NEAR = 0.05  # frames; poses this near to the time of a frame stand for it as they are
@@ -72,3 +76,33 @@ class Recent:
         low = points[below]
         result: Array = np.where(weight > 0, low + weight * (points[above] - low), low)
         return result
+
+
+def checked_pose(given: Array, layout: Layout, columns: int | None) -> Array | None:
+    """A pose as float32, NaN where a joint was not found; None with so few that nobody is there.
+
+    Args:
+        given: (V, C).
+        layout: of the V joints.
+        columns: C of the poses before; None: 2 or 3.
+
+    Raises:
+        BadFrame: it has another shape, or infinite coordinates.
+    """
+    points = np.asarray(given)
+    allowed = (2, 3) if columns is None else (columns,)
+    if points.ndim != 2 or points.shape[1] not in allowed or points.dtype.kind not in "fiu":
+        wanted = " or ".join(map(str, allowed))
+        before = "" if columns is None else " as in the frames before it"
+        raise BadFrame(f"has joints of shape {points.shape}; expected (joints, {wanted}){before}")
+    if len(points) != layout.num_joints:
+        raise BadFrame(
+            f"has {len(points)} joints, and layout {layout.name} has {layout.num_joints}; set the `layout` of "
+            "the poses"
+        )
+    try:
+        pose, _ = split_columns(points[None].astype(np.float64), False)
+    except ValueError as error:
+        raise BadFrame(str(error)) from error
+    found = np.isfinite(pose[0, :, 0]).sum()
+    return pose[0] if found >= max(len(points) // LEAST, 1) else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kineme.errors import KinemeError
-from kineme.inference.events import Event
-from kineme.inference.watch import Counts, Watcher
+from kineme.inference.events import Counts, Event
+from kineme.inference.watch import Watcher
 from kineme.sources.poses.lines import BadFrame, Beginning, Frame, Header
 
 Bad = Callable[[str, str], None]

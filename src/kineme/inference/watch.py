@@ -11,20 +11,21 @@ import math
 import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kineme.clips.batches import joined
 from kineme.errors import KinemeError
-from kineme.inference.events import Change, Event, Judge, Spotter
-from kineme.inference.recent import Recent
+from kineme.inference.events import Change, Counts, Event, Judge, Spotter
+from kineme.inference.recent import Recent, checked_pose
 from kineme.inference.sparing import Sparing
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model
-from kineme.sources.poses.arrays import MAX_PEOPLE, split_columns
-from kineme.sources.poses.coordinates import BRIDGED, LEAST
+from kineme.sources.poses.arrays import MAX_PEOPLE
+from kineme.sources.poses.coordinates import BRIDGED
 from kineme.sources.poses.given import given_poses
 from kineme.sources.poses.lines import BadFrame, People, Person
 from kineme.sources.poses.tracking import Tracker
@@ -35,34 +36,6 @@ logger = logging.getLogger(__name__)
 ANEW = 1.0  # seconds; a clock that goes back further was set anew
 LONGEST = 2000  # frames of a window: a minute at 30 frames per second
 BEHIND = 2.0  # seconds
-
-
-@dataclass
-class Counts:
-    """What a watcher has done.
-
-    Attributes:
-        frames: taken.
-        windows: encoded.
-        events: handed out.
-        delay: of all events together, in seconds.
-        longest: delay of an event.
-    """
-
-    frames: int = 0
-    windows: int = 0
-    events: int = 0
-    delay: float = 0.0
-    longest: float = 0.0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.frames + other.frames,
-            self.windows + other.windows,
-            self.events + other.events,
-            self.delay + other.delay,
-            max(self.longest, other.longest),
-        )
 
 
 @dataclass
@@ -208,32 +181,13 @@ class Watcher:
 
     def _checked(self, people: Array | People) -> Mapping[Person, Array] | list[Array]:
         """The poses of those who are there."""
-        if isinstance(people, Mapping):
-            poses = {person: self._pose(each) for person, each in people.items()}
-            return {person: pose for person, pose in poses.items() if pose is not None}
         if isinstance(people, np.ndarray) and people.ndim == 2:
-            return self._checked({1: people})
-        return [pose for pose in map(self._pose, people) if pose is not None]
-
-    def _pose(self, given: Array) -> Array | None:
-        """(V, C) float32, NaN where a joint was not found; None with so few that nobody is there."""
-        points = np.asarray(given)
-        columns = (2, 3) if self._columns is None else (self._columns,)
-        if points.ndim != 2 or points.shape[1] not in columns or points.dtype.kind not in "fiu":
-            wanted = " or ".join(map(str, columns))
-            before = "" if self._columns is None else " as in the frames before it"
-            raise BadFrame(f"has joints of shape {points.shape}; expected (joints, {wanted}){before}")
-        if len(points) != self.layout.num_joints:
-            raise BadFrame(
-                f"has {len(points)} joints, and layout {self.layout.name} has {self.layout.num_joints}; "
-                "set the `layout` of the poses"
-            )
-        try:
-            pose, _ = split_columns(points[None].astype(np.float64), False)
-        except ValueError as error:
-            raise BadFrame(str(error)) from error
-        found = np.isfinite(pose[0, :, 0]).sum()
-        return pose[0] if found >= max(len(points) // LEAST, 1) else None
+            people = {1: people}
+        check = partial(checked_pose, layout=self.layout, columns=self._columns)
+        if isinstance(people, Mapping):
+            poses = {person: check(each) for person, each in people.items()}
+            return {person: pose for person, pose in poses.items() if pose is not None}
+        return [pose for pose in map(check, people) if pose is not None]
 
     def _check_settings(self, poses: Mapping[Person, Array] | Sequence[Array]) -> None:
         """Reads the first pose as a clip, so that what does not fit is known at once."""
