@@ -20,7 +20,8 @@ from inference.models import model, motion, write
 
 from kineme.__main__ import main
 from kineme.clips.store import Clip, ClipStore
-from kineme.inference import Example, teach
+from kineme.commands.live import described
+from kineme.inference import Event, Example, teach
 from kineme.preprocessing import parse_preprocessing
 
 ROOT = Path(__file__).parents[2]
@@ -249,3 +250,9 @@ def test_an_input_without_frames_is_a_mistake(folder: Path) -> None:
         "warning: line 1: is not JSON; left out",
         'kineme watch: error: no frame came in; a line is such as {"t": 0.0, "joints": [[x, y, z], ...]}',
     ]
+
+
+def test_an_event_in_words_has_no_control_characters() -> None:
+    event = Event("end", "wave\x1b[31m", 0.9, "anna", 1.25, 3.5, 4.0, 0.0123)
+    words = "wave?[31m ends at 3.50 s after 2.25 s, delay 0.012 s, person anna, probability 0.90"
+    assert described(event).plain == words

@@ -8,6 +8,7 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from kineme.clips.published import counted
 from kineme.inference.events import Event
 from kineme.inference.streams import Streams
 
@@ -71,8 +72,8 @@ class LiveLine:
     def _line(self, streams: Streams, rate: float) -> Text:
         from rich.text import Text
 
-        who = "1 person" if streams.people == 1 else f"{streams.people} people"
-        parts = [f"{streams.time:,.1f} s", f"{rate:.0f} frames/s", who, f"{streams.counts.events:,} events"]
+        who, events = counted(streams.people, "person", "people"), counted(streams.counts.events, "event")
+        parts = [f"{streams.time:,.1f} s", f"{rate:.0f} frames/s", who, events]
         line = Text(" · ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
         return line.append(" · last: ").append(described(self._last)) if self._last else line
 
@@ -91,5 +92,5 @@ def described(event: Event) -> Text:
             f" at {event.end:.2f} s after {event.end - event.start:.2f} s"
         )
     return text.append(
-        f", {event.measure} {event.score:.2f}, person {event.person}, delay {event.delay:.3f} s"
+        f", delay {event.delay:.3f} s, person {event.person}, {event.measure} {event.score:.2f}"
     )

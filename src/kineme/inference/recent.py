@@ -97,8 +97,8 @@ def checked_pose(given: Array, layout: Layout, columns: int | None) -> Array | N
         raise BadFrame(f"has joints of shape {points.shape}; expected (joints, {wanted}){before}")
     if len(points) != layout.num_joints:
         raise BadFrame(
-            f"has {len(points)} joints, and layout {layout.name} has {layout.num_joints}; set the `layout` of "
-            "the poses"
+            f"has {len(points)} joints, and layout {layout.name} has {layout.num_joints}; set the `layout` "
+            "of the poses"
         )
     try:
         pose, _ = split_columns(points[None].astype(np.float64), False)
