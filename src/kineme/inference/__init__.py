@@ -6,12 +6,12 @@ from kineme.inference.events import Event, Judge
 from kineme.inference.examination import Examination
 from kineme.inference.examples import Example, read_examples
 from kineme.inference.likeness import Likeness, like
-from kineme.inference.predict import Prediction, Segment, predict, write_predictions
+from kineme.inference.prediction import Prediction, Segment, predict, write_predictions
 from kineme.inference.retrieval import Hit, search
-from kineme.inference.suggest import Suggestion, suggest, write_suggestions
+from kineme.inference.suggesting import Suggestion, suggest, write_suggestions
 from kineme.inference.tables import Block, write_table
 from kineme.inference.taught import Taught
-from kineme.inference.teach import teach
+from kineme.inference.teaching import teach
 from kineme.inference.watch import Watcher
 
 __all__ = [
