@@ -26,7 +26,7 @@ def test_a_store_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     printed = capsys.readouterr().out
     first, second, _, published, *_ = printed.splitlines()
     assert first == f"{store.path}: 3 clips, 150 frames, 3 classes, 3 subjects"
-    assert second == "layout ntu25, preprocessing crossclr, source ntu120"
+    assert second == "layout ntu25, preprocessing crossclr, source ntu120, 30 fps"
     assert published == "3 clips: 113,942 fewer than the published 113,945"
     assert "left out by the ignore list: 1\n" in printed
     assert f"left out as damaged: 1\n  {damaged}:" in printed

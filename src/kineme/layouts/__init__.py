@@ -202,6 +202,32 @@ class Layout:
             "facing": list(self.facing) if self.facing else None,
         }
 
+    def to_yaml(self) -> str:
+        """The text of a layout file, with joints by name.
+
+        >>> print(Layout.from_names("arm", ["elbow", "hand"], [None, "elbow"]).to_yaml(), end="")
+        name: arm
+        joints: [elbow, hand]
+        parents: [null, elbow]
+        mirrored: []
+        centre: elbow
+        origin: [elbow]
+        """
+
+        def named(joints: Sequence[int]) -> list[str | None]:
+            return [None if joint == -1 else self.joints[joint] for joint in joints]
+
+        lines = {
+            "name": self.name,
+            "joints": list(self.joints),
+            "parents": named(self.parents),
+            "mirrored": [named(pair) for pair in self.mirrored],
+            "centre": self.joints[self.centre],
+            "origin": named(self.origin),
+            **({"facing": named(self.facing)} if self.facing else {}),
+        }
+        return yaml.safe_dump(lines, default_flow_style=None, sort_keys=False, width=100)
+
 
 def read_yaml(path: Path, what: str) -> Any:
     """The contents of a YAML or JSON file; raises KinemeError if it cannot be read as `what`."""

@@ -1,25 +1,32 @@
 """The built-in layouts as data: joints in the order of their publisher, and the tree as chains.
 
 A chain `hip > knee > ankle` makes the hip the parent of the knee and the knee that of the ankle; the joint
-that no chain has as a child is the root. Sources:
-
-    ntu25, kinect20     Microsoft's Kinect SDKs; NTU's bones as 2s-AGCN draws them
-    azure32             Azure Kinect body tracking SDK, `k4abt_joint_id_t` and its table of parents
-    coco17, coco133     COCO and COCO-WholeBody, annotations of the data sets
-    halpe26             Halpe Full-Body, the first 26 keypoints
-    h36m17              Human3.6M as VideoPose3D, MotionBERT and MMPose take it
-    openpose25, body25b OpenPose, BODY_25 and BODY_25B of `poseParameters.cpp`
-    mediapipe33         MediaPipe Pose; holistic75 with the 21 landmarks of each hand, without the face
-    smpl22              the body joints of SMPL, SMPL-H and SMPL-X
-    rig22               the body of animation rigs (LaFAN1, Mixamo without fingers): names are bones
-    mixamo65            Mixamo's standard rig
-    cmu31               the CMU motion library as BVH
+that no chain has as a child is the root. `SOURCES` says whose definition it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+
+SOURCES: Mapping[str, str] = {
+    "ntu25": "NTU RGB+D and PKU-MMD: Kinect v2, bones as 2s-AGCN draws them",
+    "kinect20": "Kinect v1: UTD-MHAD, Northwestern-UCLA",
+    "azure32": "Azure Kinect body tracking (k4abt_joint_id_t)",
+    "coco17": "COCO keypoints: AlphaPose, HRNet, ViTPose, YOLO-pose, RTMPose",
+    "coco133": "COCO-WholeBody: body, feet, face and hands",
+    "halpe26": "Halpe: body and feet, as RTMPose and AlphaPose give them, and Pose2Sim",
+    "h36m17": "Human3.6M as VideoPose3D, MotionBERT and MMPose take it",
+    "openpose25": "OpenPose BODY_25",
+    "body25b": "OpenPose BODY_25B",
+    "mediapipe33": "MediaPipe Pose",
+    "holistic75": "MediaPipe Holistic: pose and both hands, without the face",
+    "smpl22": "body joints of SMPL, SMPL-H and SMPL-X: AMASS, HumanML3D",
+    "rig22": "body of animation rigs: LaFAN1, Mixamo without fingers; names are bones",
+    "mixamo65": "Mixamo's standard rig with fingers",
+    "cmu31": "CMU motion library as BVH",
+}
 
 
 @dataclass(frozen=True)
