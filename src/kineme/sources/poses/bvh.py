@@ -142,7 +142,7 @@ def _floats(words: Sequence[str], count: int, number: int) -> Array:
         values = np.array([float(word) for word in words])
     except ValueError:
         values = np.zeros(0)
-    if len(values) != count or not (np.abs(values) < 1e9).all():
+    if len(values) != count or not (np.abs(values) < 1e12).all():
         raise ValueError(f"line {number}: expected {count} {'number' if count == 1 else 'numbers'}")
     return values
 
