@@ -136,7 +136,7 @@ def _planned(planned: Plan, out: Path) -> list[str]:
     frames, joints = len(clip.xyz), source.layout.joints
     bodies = counted(int(clip.xyz.any(axis=(0, 2, 3)).sum()), "body")
     known = "" if source.fps_known else " (assumed)"
-    tall = f", about {first.height:.2f} m tall" if first.height else ""
+    tall = f", measuring about {first.height:.2f} m" if first.height else ""
     shown = ", ".join(joints[:4]) + (", ..." if len(joints) > 4 else "")
     classes = f" of {counted(len(source.class_names), 'class')}" if source.class_names else " without classes"
     return [

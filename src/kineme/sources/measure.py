@@ -58,5 +58,5 @@ def remark_on_height(source: Source, found: Measured, *, units: bool) -> None:
         return
     remedy = "set `units` to what the files are in" if units else "scale the recordings"
     logger.warning(
-        "%s: its body is about %.3g m tall; if that is wrong, %s", found.clip.name, found.height, remedy
+        "%s: its body measures about %.3g m; if that is wrong, %s", found.clip.name, found.height, remedy
     )
