@@ -127,11 +127,12 @@ class Model:
             layout: of the joints in arrays or files: a name, a layout file or a `Layout`. Default: for arrays
                 the model's, for files what they say.
             fps: frames per second of the arrays.
-            axes: `y-up`, `y-down` or `z-up`; default as bodies stand in motion capture, y-up in 3D, y-down in 2D.
+            axes: `y-up`, `y-down` or `z-up`; default as bodies stand in motion capture, y-up in 3D, y-down
+                in 2D.
             units: `m`, `cm`, `mm`, `in` or the metres of a unit, in 3D; default what files say, else m.
             image: image size in pixels, such as `1920x1080`, in 2D.
-            joint_map: joint of the model → joints (or markers) of the clips whose mean it is, where names do not
-                tell.
+            joint_map: joint of the model → joints (or markers) of the clips whose mean it is, where names do
+                not tell.
             body_model: file of an SMPL body model, for AMASS.
             allow_preprocessing: accept a store with another preprocessing or units.
             batch_size: clips per pass of the encoder.
@@ -459,7 +460,8 @@ def open_recordings(
 ) -> Source:
     """A file or folder of recordings: an .npz container, or poses with the options of `open_poses`.
 
-    Where their joints are of no known layout, such as markers, `joint_map` places those of `target` among them.
+    Where their joints are of no known layout, such as markers, `joint_map` places those of `target` among
+    them.
 
     Raises:
         KinemeError: as they do, or an option has no effect.

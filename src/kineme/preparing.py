@@ -157,7 +157,13 @@ def prepare(
     if workers is not None:
         check_between("`workers`", workers, 1)
     planned = plan(
-        source, raw, preprocessing=preprocessing, processed=processed, untrimmed=untrimmed, ignore=ignore, **options
+        source,
+        raw,
+        preprocessing=preprocessing,
+        processed=processed,
+        untrimmed=untrimmed,
+        ignore=ignore,
+        **options,
     )
     origin, chosen, items = planned.source, planned.preprocessing, planned.items
     if workers is None:

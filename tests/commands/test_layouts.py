@@ -18,11 +18,18 @@ def test_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["layouts"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in printed[1:] if line[0] != " "} == set(LAYOUTS) == set(SOURCES)
-    assert next(line for line in printed if line.startswith("halpe26")).split()[:4] == ["halpe26", "26", "11", "hip"]
+    assert next(line for line in printed if line.startswith("halpe26")).split()[:4] == [
+        "halpe26",
+        "26",
+        "11",
+        "hip",
+    ]
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_one_is_printed_as_a_layout_file(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_is_printed_as_a_layout_file(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["layouts", name]) == 0
     (tmp_path / "layout.yaml").write_text(capsys.readouterr().out)
     assert get_layout(tmp_path / "layout.yaml") == LAYOUTS[name]
@@ -51,12 +58,15 @@ def test_a_recording_with_a_tree_gives_its_layout(tmp_path: Path, capsys: pytest
     assert "layout mocapbank, preprocessing plain, source mocapbank, 30 fps" in capsys.readouterr().out
 
 
-def test_bones_are_found_by_what_keeps_its_distance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bones_are_found_by_what_keeps_its_distance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A hand on an arm that turns, far from a foot."""
     angle = np.linspace(0, 2, 30)
     turn = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
-    places = {"foot": [0, -1, 0] + 0 * turn, "hand": [0, 1, 0] + turn, "elbow": [0, 1, 0] + turn / 2,
-              "pelvis": 0 * turn, "shoulder": [0, 1, 0] + 0 * turn}  # fmt: skip
+    up = np.array([0, 1, 0])
+    places = {"foot": 0 * turn - up, "hand": up + turn, "elbow": up + turn / 2, "pelvis": 0 * turn}
+    places["shoulder"] = up + 0 * turn
     header = ",".join(f"{name}_{axis}" for name in places for axis in "xyz")
     rows = np.concatenate(list(places.values()), axis=1).round(6).tolist()
     (tmp_path / "arm.csv").write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]))

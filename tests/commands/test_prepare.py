@@ -44,8 +44,12 @@ def test_options_of_a_source_reach_it(tmp_path: Path, capsys: pytest.CaptureFixt
 MOCAP = Path(__file__).parents[1] / "mocap"
 
 
-def test_a_dry_run_says_what_would_be_read_as_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["prepare", "poses", str(MOCAP / "tennis_serve.c3d"), str(tmp_path / "store"), "--dry-run"]) == 0
+def test_a_dry_run_says_what_would_be_read_as_what(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["prepare", "poses", str(MOCAP / "tennis_serve.c3d"), str(tmp_path / "store"), "--dry-run"]) == 0
+    )
     printed = capsys.readouterr()
     assert printed.out.splitlines() == [
         "recordings: 1 clip without classes, read as tennis_serve",

@@ -75,7 +75,8 @@ def test_built_in_layouts_are_symmetric(name: str) -> None:
                      95: "left_hand_thumb4", 112: "right_hand_root", 132: "right_hand_pinky_finger4"}),
         ("holistic75", {32: "right_foot_index", 33: "left_hand_wrist", 37: "left_hand_thumb_tip",
                         53: "left_hand_pinky_tip", 54: "right_hand_wrist"}),
-        ("rig22", {1: "LeftUpLeg", 5: "RightUpLeg", 9: "Spine", 13: "Head", 14: "LeftShoulder", 21: "RightHand"}),
+        ("rig22", {1: "LeftUpLeg", 5: "RightUpLeg", 9: "Spine", 13: "Head", 14: "LeftShoulder",
+                   21: "RightHand"}),
         ("cmu31", {1: "LHipJoint", 11: "LowerBack", 16: "Head", 17: "LeftShoulder", 30: "RThumb"}),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ def c3d_bytes(
     analog: int = 0,
     more: Parameters | None = None,
 ) -> bytes:
-    """(T, N, 3) points, NaN for what was not measured; floats where `scale` is negative, else 16-bit integers."""
+    """(T, N, 3) points, NaN for what was not measured; floats if `scale` is negative, else integers."""
     frames, count = points.shape[:2]
     order = ">" if processor == MIPS else "<"
     extra = more or {}
@@ -76,7 +76,9 @@ def _section(groups: Parameters, processor: int, blocks: int, start: int) -> byt
                 content = struct.pack("bBBB", -1, 2, width, len(values))
                 content += b"".join(str(value).ljust(width).encode() for value in values)
             elif values and isinstance(values[0], float):
-                content = struct.pack("bBB", 4, 1, len(values)) + b"".join(_float(float(v), processor) for v in values)
+                content = struct.pack("bBB", 4, 1, len(values)) + b"".join(
+                    _float(float(v), processor) for v in values
+                )
             else:
                 content = struct.pack(f"{order}bBB{len(values)}H", 2, 1, len(values), *values)
             out += struct.pack("bb", len(name), number) + name.encode()

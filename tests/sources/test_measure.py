@@ -30,7 +30,9 @@ def bodies(height: float) -> Array:
 def test_small_and_large_bodies_of_any_source_are_remarked_on(
     height: float, remark: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    source = Source("mine", LAYOUTS["kinect20"], (), 30.0, 1, ["a"], ["a"], lambda name: Clip(name, bodies(height)))
+    source = Source(
+        "mine", LAYOUTS["kinect20"], (), 30.0, 1, ["a"], ["a"], lambda name: Clip(name, bodies(height))
+    )
     found = measured(source, ["a"])
     assert isinstance(found, Measured)
     assert found.height == pytest.approx(height, rel=1e-6)
@@ -43,9 +45,20 @@ def test_small_and_large_bodies_of_any_source_are_remarked_on(
 def test_the_option_that_mends_it_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     np.save(tmp_path / "a.npy", bodies(0.56)[:, 0])
     prepare("poses", tmp_path / "a.npy", tmp_path / "store", layout="kinect20", fps=30.0)
-    assert "its body measures about 0.56 m; if that is wrong, set `units` to what the files are in" in caplog.text
+    assert (
+        "its body measures about 0.56 m; if that is wrong, set `units` to what the files are in"
+        in caplog.text
+    )
     caplog.clear()
-    prepare("poses", tmp_path / "a.npy", tmp_path / "store", layout="kinect20", fps=30.0, units="3", overwrite=True)
+    prepare(
+        "poses",
+        tmp_path / "a.npy",
+        tmp_path / "store",
+        layout="kinect20",
+        fps=30.0,
+        units="3",
+        overwrite=True,
+    )
     assert "measures" not in caplog.text
 
 

@@ -19,7 +19,10 @@ from kineme.sources.poses.smpl import read_body_model
 from kineme.typing import Array
 
 SMPL = LAYOUTS["smpl22"]
-REST = np.round(np.random.default_rng(0).normal(size=(24, 3)), 2)  # joints of the mean shape, two of them hands
+REST = np.round(
+    np.random.default_rng(0).normal(size=(24, 3)), 2
+)  # joints of the mean shape, two of them hands
+MOVED = np.array([1.0, 2.0, 3.0])
 GROWTH = np.array([0.0, 0.1, 0.0])  # by which the first component of shape moves joint 1
 
 
@@ -40,8 +43,14 @@ def body_model(tmp_path: Path) -> Path:
 
 
 def motion(folder: Path, poses: Array, **more: Any) -> Path:
-    trans = np.tile([1.0, 2.0, 3.0], (len(poses), 1))
-    arrays = {"poses": poses, "trans": trans, "betas": np.zeros(16), "mocap_framerate": 120.0, "gender": "female"}
+    trans = np.tile(MOVED, (len(poses), 1))
+    arrays = {
+        "poses": poses,
+        "trans": trans,
+        "betas": np.zeros(16),
+        "mocap_framerate": 120.0,
+        "gender": "female",
+    }
     np.savez(folder / "walk.npz", **{**arrays, **more})
     return folder / "walk.npz"
 
@@ -53,18 +62,18 @@ def test_a_resting_body_is_where_its_joints_are(tmp_path: Path, body_model: Path
     source = open_poses(motion(tmp_path, np.zeros((3, 156)), betas=betas), body_model=body_model)
     assert (source.layout, source.fps, source.units) == (SMPL, 120, "metres")
     xyz = source.read(source.items[0]).xyz
-    expected = REST[:22] + [1, 2, 3]
+    expected = REST[:22] + MOVED
     expected[1] += 2 * GROWTH
     np.testing.assert_allclose(xyz[1, 0], expected[:, [0, 2, 1]] * [1, 1, -1], atol=1e-6)
 
 
 def test_a_joint_turns_those_below_it(tmp_path: Path, body_model: Path) -> None:
-    """The left hip (joint 1) by 90° about z: knee, ankle and foot (4, 7, 10) turn about it, nothing else does."""
+    """The left hip (joint 1) by 90° about z: knee, ankle and foot (4, 7, 10) turn about it, only they."""
     poses = np.zeros((1, 66))
     poses[0, 3:6] = 0, 0, np.pi / 2
     source = open_poses(motion(tmp_path, poses), body_model=body_model, axes="y-up")
     xyz = source.read(source.items[0]).xyz[0, 0]
-    rest = REST[:22] + [1, 2, 3]
+    rest = REST[:22] + MOVED
     expected = rest.copy()
     for joint in (4, 7, 10):
         x, y, z = rest[joint] - rest[1]
@@ -75,11 +84,13 @@ def test_a_joint_turns_those_below_it(tmp_path: Path, body_model: Path) -> None:
 def test_the_hips_are_the_root_joint_plus_the_translation(tmp_path: Path, body_model: Path) -> None:
     turned = np.full((2, 72), 0.3)
     source = open_poses(motion(tmp_path, turned), body_model=body_model, axes="y-up")
-    np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0, 0], [REST[0] + [1, 2, 3]] * 2, atol=1e-6)
+    np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0, 0], [REST[0] + MOVED] * 2, atol=1e-6)
 
 
 def test_without_a_body_model_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match=r"walk.npz: holds rotations of an SMPL body .*name its file with `body_model`"):
+    with pytest.raises(
+        KinemeError, match=r"walk.npz: holds rotations of an SMPL body .*name its file with `body_model`"
+    ):
         open_poses(motion(tmp_path, np.zeros((3, 156))))
 
 
@@ -88,7 +99,7 @@ def pickled(content: dict[str, Any]) -> bytes:
     from scipy.sparse import csc_matrix
 
     chumpy, ch = types.ModuleType("chumpy"), types.ModuleType("chumpy.ch")
-    old, old_csc = types.ModuleType("scipy.sparse.csc"), None
+    old = types.ModuleType("scipy.sparse.csc")
 
     class Ch:
         def __init__(self, x: Array) -> None:
@@ -141,7 +152,10 @@ class Evil:
         ({**model(), "v_template": Evil()}, r"contains '__builtin__.print', not only arrays"),
         ({"v_template": 1}, "it lacks J_regressor"),
         ([1, 2], "it holds no named arrays"),
-        ({**model(), "kintree_table": np.zeros((2, 24), np.uint32)}, "its joints hang together in another way"),
+        (
+            {**model(), "kintree_table": np.zeros((2, 24), np.uint32)},
+            "its joints hang together in another way",
+        ),
         ({**model(), "J_regressor": np.zeros((24, 5))}, "J_regressor does not match the vertices"),
     ],
 )

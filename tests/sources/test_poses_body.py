@@ -29,15 +29,20 @@ def stand(layout: Layout) -> Array:
     [([0, 1, 2], [1, 1, 1], "y-up"), ([0, 1, 2], [1, -1, -1], "y-down"), ([0, 2, 1], [1, -1, 1], "z-up"),
      ([1, 0, 2], [1, -1, 1], None)],
 )  # fmt: skip
-def test_heads_are_above_feet(layout: Layout, order: list[int], signs: list[int], expected: str | None) -> None:
+def test_heads_are_above_feet(
+    layout: Layout, order: list[int], signs: list[int], expected: str | None
+) -> None:
     assert upright(stand(layout)[..., order] * signs, layout) == expected
 
 
 @pytest.mark.parametrize(
-    ("unit", "name"), [(1, "m"), (0.01, "cm"), (0.001, "mm"), (0.0254, "in"), (0.0254 / 0.45, "0.0564 m (CMU)")]
+    ("unit", "name"),
+    [(1, "m"), (0.01, "cm"), (0.001, "mm"), (0.0254, "in"), (0.0254 / 0.45, "0.0564 m (CMU)")],
 )
 @pytest.mark.parametrize("size", [0.85, 1.0, 1.15])
-def test_the_unit_of_a_rig_is_that_in_which_it_is_as_tall_as_people(unit: float, name: str, size: float) -> None:
+def test_the_unit_of_a_rig_is_that_in_which_it_is_as_tall_as_people(
+    unit: float, name: str, size: float
+) -> None:
     for layout in (LAYOUTS["rig22"], LAYOUTS["cmu31"], LAYOUTS["mixamo65"]):
         assert guessed_scale(stand(layout) * size / unit, layout) == (unit, name)
 
@@ -65,7 +70,9 @@ def test_up_is_what_the_user_says_then_the_format_then_the_body(caplog: pytest.L
     assert coordinates_of(Poses(lying, None, axes=STANDING), rig, "y-up", "m", None).axes == "y-up"
     assert coordinates_of(Poses(lying, None, axes="y-up"), rig, None, "m", None).axes == "y-up"
     caplog.clear()
-    assert coordinates_of(Poses(lying, None), rig, None, "m", None).axes == "y-up"  # arrays: as always, with a remark
+    assert (
+        coordinates_of(Poses(lying, None), rig, None, "m", None).axes == "y-up"
+    )  # arrays: as always, with a remark
     assert "y-up is assumed, but heads are above feet as in z-up" in caplog.text
 
 

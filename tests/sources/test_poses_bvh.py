@@ -44,7 +44,10 @@ Frame Time: 0.008333
 @pytest.mark.parametrize("name", ["mixamo", "mocapbank"])
 def test_joints_are_where_bvhio_has_them(name: str) -> None:
     with np.load(GOLDEN / "bvh_positions.npz") as stored:
-        names, expected = [without_prefix(str(joint)) for joint in stored[f"{name}_names"]], stored[f"{name}_xyz"]
+        names, expected = (
+            [without_prefix(str(joint)) for joint in stored[f"{name}_names"]],
+            stored[f"{name}_xyz"],
+        )
     poses = bvh_poses((MOCAP / f"{name}.bvh").read_bytes())
     shared = [joint for joint in names if joint in poses.joints]
     assert len(shared) == len(names)
@@ -67,14 +70,18 @@ def test_an_arm_by_hand() -> None:
     )
 
 
-@pytest.mark.parametrize("order", ["Xrotation Yrotation Zrotation", "Yrotation Zrotation Xrotation", "Zrotation"])
+@pytest.mark.parametrize(
+    "order", ["Xrotation Yrotation Zrotation", "Yrotation Zrotation Xrotation", "Zrotation"]
+)
 def test_rotations_multiply_in_the_order_of_their_channels(order: str) -> None:
     """Against SciPy, whose capital letters are turns about axes that move along."""
     from scipy.spatial.transform import Rotation
 
     angles = np.array([20.0, -35.0, 70.0])[: len(order.split())]
     text = ARM.replace("3 Zrotation Xrotation Yrotation", f"{len(angles)} {order}")
-    text = text.replace("0 0 0 0 0 0\n", f"0 0 0 {' '.join(map(str, angles))}\n").replace("Frames: 2", "Frames: 1")
+    text = text.replace("0 0 0 0 0 0\n", f"0 0 0 {' '.join(map(str, angles))}\n").replace(
+        "Frames: 2", "Frames: 1"
+    )
     found = bvh_poses(text.encode()).points[0, 0, 2] - [4, 2, 3]
     turn = Rotation.from_euler("".join(word[0] for word in order.split()), angles, degrees=True)
     np.testing.assert_allclose(found, turn.apply([0, 2, 0]), atol=1e-6)
@@ -91,7 +98,7 @@ def test_many_frames_are_as_good_as_one() -> None:
 
 
 def test_the_hips_of_mixamo() -> None:
-    """Frame 0 begins -0.2399 98.2948 -0.5224, in centimetres; bones with `mixamorig:` are known without it."""
+    """Frame 0 begins -0.2399 98.2948 -0.5224, in centimetres; bones lose their `mixamorig:`."""
     source = open_poses(MOCAP / "mixamo.bvh")
     clip = source.read(source.items[0])
     assert (source.fps, source.fps_known, source.units) == (30, True, "metres")
@@ -124,7 +131,9 @@ def test_lafan_s_names_are_rig22(tmp_path: Path) -> None:
     def write(joint: int) -> None:
         nonlocal depth
         kind = "ROOT" if depth == 0 else "JOINT"
-        lines.append(f"{kind} {rig.joints[joint]} {{\nOFFSET 0 12 0\nCHANNELS 3 Zrotation Yrotation Xrotation")
+        lines.append(
+            f"{kind} {rig.joints[joint]} {{\nOFFSET 0 12 0\nCHANNELS 3 Zrotation Yrotation Xrotation"
+        )
         depth += 1
         children = [child for child, parent in rig.bones if parent == joint]
         for child in children:
@@ -139,7 +148,8 @@ def test_lafan_s_names_are_rig22(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "fps"), [("0.033333", 30), ("0.0083333", 120), ("0.04", 25), ("0.016683", 59.941), ("0.1", 10)]
+    ("written", "fps"),
+    [("0.033333", 30), ("0.0083333", 120), ("0.04", 25), ("0.016683", 59.941), ("0.1", 10)],
 )
 def test_rates_are_those_that_were_rounded(written: str, fps: float) -> None:
     assert bvh_notes(f"Frame Time: {written}\n".encode()) == {"fps": fps}

@@ -46,8 +46,8 @@ class Manifest:
         fps: frames a second.
         units: of the coordinates.
         fingerprint: SHA-256 of frames, confidences and index.
-        fps_status: `known`, where recordings or user said the frame rate; `assumed`, where nobody did; `missing`
-            in stores that were written before this was recorded.
+        fps_status: `known`, where recordings or user said the frame rate; `assumed`, where nobody did;
+            `missing` in stores that were written before this was recorded.
 
     >>> import kineme
     >>> manifest = kineme.open_store(example_store).manifest

@@ -30,9 +30,10 @@ def layouts(
 
     Args:
         names: Print these as layout files instead of listing all; built-in names or layout files.
-        draw: Draw them (all, by default) to this file, .png or .svg. One alone is drawn with its joints' names.
-        template: Print a layout file with the joints of this recording. Where the recording has no tree, bones
-            are guessed from which joints move together; look them over.
+        draw: Draw them (all, by default) to this file, .png or .svg. One alone is drawn with its joints'
+            names.
+        template: Print a layout file with the joints of this recording. Where the recording has no tree,
+            bones are guessed from which joints move together; look them over.
         body_model: For a template from AMASS: the .npz or .pkl of an SMPL body model.
     """
     from rich.console import Console
@@ -83,5 +84,7 @@ def _template(path: Path, body_model: Path | None) -> None:
     from kineme.sources.poses.template import layout_template
 
     layout: Layout = layout_template(path, Told(body_model=body_model))
-    print(f"# The joints of {path}. Look over parents, pairs and facing; leave out what is no joint of a body.")
+    print(
+        f"# The joints of {path}. Look over parents, pairs and facing; leave out what is no joint of a body."
+    )
     print(layout.to_yaml(), end="")

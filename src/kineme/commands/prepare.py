@@ -73,10 +73,10 @@ def prepare(
             dimensions, 33.
         fps: Of `poses`: frames per second. Default: what the files say, else 30. Files of several rates are
             resampled to it.
-        axes: Of `poses`: which way y or z points. Default: as heads stand above feet in motion capture, y-up in
-            three dimensions, y-down in images and for MediaPipe.
-        units: Of `poses` in three dimensions: the unit of the coordinates, m, cm, mm, in, or its metres such as
-            0.0564. Default: what the files say; in BVH the one that makes a body about 1.7 m tall; else m.
+        axes: Of `poses`: which way y or z points. Default: as heads stand above feet in motion capture, y-up
+            in three dimensions, y-down in images and for MediaPipe.
+        units: Of `poses` in three dimensions: the unit of the coordinates, m, cm, mm, in, or its metres such
+            as 0.0564. Default: what the files say; in BVH the one that makes a body about 1.7 m tall; else m.
         image: Of `poses` in an image: its size, such as 1920x1080; coordinates are then in image heights. By
             default they are in body sizes, so that the distance to the camera does not matter.
         scores: Of `poses`: the last of three numbers per joint is a confidence and not z, in arrays and in
@@ -92,8 +92,10 @@ def prepare(
     from kineme import preparing
     from kineme.commands.bar import progress_bar
 
-    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image, "scores": scores}
-    options |= {"joint_map": joint_map, "body_model": body_model}
+    options = {
+        "layout": layout, "fps": fps, "axes": axes, "units": units, "image": image, "scores": scores,
+        "joint_map": joint_map, "body_model": body_model,
+    }  # fmt: skip
     given = {name: value for name, value in options.items() if value not in (None, False)}
     if dry_run:
         planned = preparing.plan(

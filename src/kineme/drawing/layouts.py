@@ -16,7 +16,8 @@ from kineme.typing import Array
 COLUMNS = 5
 # Where points of the body are, in metres; those of the left side, which the reader sees on the right.
 _MIDDLE = {
-    "pelvis": 0.95, "lumbar": 0.97, "lower spine": 1.07, "middle spine": 1.18, "chest": 1.32, "neck base": 1.44,
+    "pelvis": 0.95, "lumbar": 0.97, "lower spine": 1.07, "middle spine": 1.18, "chest": 1.32,
+    "neck base": 1.44,
     "neck": 1.51, "head base": 1.55, "nose": 1.60, "head": 1.64, "head top": 1.76,
 }  # fmt: skip
 _LEFT = {
@@ -24,7 +25,8 @@ _LEFT = {
     "mouth": (0.025, 1.56), "collar": (0.06, 1.41), "shoulder": (0.18, 1.40), "elbow": (0.37, 1.19),
     "forearm": (0.44, 1.11), "wrist": (0.55, 1.0), "hand": (0.61, 0.93), "index": (0.64, 0.92),
     "pinky": (0.60, 0.88), "thumb": (0.60, 0.98), "hand tip": (0.67, 0.86), "hip bone": (0.03, 0.94),
-    "hip": (0.10, 0.90), "knee": (0.13, 0.50), "ankle": (0.15, 0.10), "heel": (0.14, 0.03), "foot": (0.19, 0.05),
+    "hip": (0.10, 0.90), "knee": (0.13, 0.50), "ankle": (0.15, 0.10), "heel": (0.14, 0.03),
+    "foot": (0.19, 0.05),
     "toes": (0.22, 0.03), "big toe": (0.21, 0.0), "small toe": (0.26, 0.01),
 }  # fmt: skip
 _STEP = 0.03  # from a joint to one that is no point of the body, such as a finger's
@@ -75,14 +77,16 @@ def _beyond(layout: Layout, places: Array, joint: int, parent: int) -> Array:
     place = siblings.index(joint)
     if len(siblings) > 12:
         angle = 2 * np.pi * place / len(siblings)
-        return places[parent] + _FACE * np.array([np.cos(angle), np.sin(angle)])
+        ring: Array = places[parent] + _FACE * np.array([np.cos(angle), np.sin(angle)])
+        return ring
     above = layout.parents[parent]
     way = places[parent] - places[above] if above != -1 else np.array([0.0, 1.0])
     way = way / max(float(np.linalg.norm(way)), 1e-6)
     side = -1 if places[parent][0] < 0 else 1
     turn = side * np.radians(22) * (place - (len(siblings) - 1) / 2)
     cos, sin = np.cos(turn), np.sin(turn)
-    return places[parent] + _STEP * np.array([cos * way[0] - sin * way[1], sin * way[0] + cos * way[1]])
+    step: Array = _STEP * np.array([cos * way[0] - sin * way[1], sin * way[0] + cos * way[1]])
+    return np.asarray(places[parent] + step)
 
 
 def _draw(axes: Axes, layout: Layout, *, names: bool) -> None:
@@ -92,7 +96,7 @@ def _draw(axes: Axes, layout: Layout, *, names: bool) -> None:
         colours[left], colours[right] = LEFT, RIGHT
     for child, parent in layout.bones:
         axes.plot(*places[[child, parent]].T, color=colours[child], linewidth=1.5, zorder=1)
-    axes.scatter(*places.T, s=9, c=colours, linewidths=0, zorder=2)
+    axes.scatter(places[:, 0], places[:, 1], s=9, c=colours, linewidths=0, zorder=2)
     if names and layout.num_joints <= 40:
         for joint, (x, y) in enumerate(places):
             side = "right" if x < 0 else "left"

@@ -159,8 +159,8 @@ def embed_table(
     if batch_size < 1:
         raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
     windows = None if window is None else Windows(window, window / 2 if step is None else step)
-    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
-    options["body_model"] = body_model
+    space = {"axes": axes, "units": units, "image": image}
+    options = {"layout": layout, "fps": fps, **space, "body_model": body_model}
     opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
     if windows is not None:
         for each in opened:

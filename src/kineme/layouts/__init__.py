@@ -1,6 +1,7 @@
 """Joint layouts as data: the joints of a skeleton, their tree, and which mirror each other.
 
-Those that are built in stand in `builtin.py`; `kineme layouts` lists them. Others are small YAML or JSON files:
+Those that are built in stand in `builtin.py`; `kineme layouts` lists them. Others are small YAML or JSON
+files:
 
     name: stick5
     joints:  [hip, neck, head, left_hand, right_hand]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
+from itertools import pairwise
 
 SOURCES: Mapping[str, str] = {
     "ntu25": "NTU RGB+D and PKU-MMD: Kinect v2, bones as 2s-AGCN draws them",
@@ -46,7 +46,7 @@ class Definition:
         parent: dict[str, str] = {}
         for chain in self.chains:
             names = chain.split(" > ")
-            for above, below in zip(names, names[1:], strict=False):
+            for above, below in pairwise(names):
                 assert below not in parent, f"{below} has two parents"
                 parent[below] = above
         return [parent.get(joint) for joint in self.joints]
@@ -126,9 +126,10 @@ DEFINITIONS: Mapping[str, Definition] = {
     "ntu25": Definition(
         tuple(
             (
-                "spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand right_shoulder "
-                "right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee "
-                "right_ankle right_foot spine_shoulder left_hand_tip left_thumb right_hand_tip right_thumb"
+                "spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand "
+                "right_shoulder right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot "
+                "right_hip right_knee right_ankle right_foot spine_shoulder left_hand_tip left_thumb "
+                "right_hand_tip right_thumb"
             ).split()
         ),
         # NTU RGB+D's bones hang from the spine at the shoulders; a hand tip hangs from its thumb.
@@ -146,9 +147,9 @@ DEFINITIONS: Mapping[str, Definition] = {
     "kinect20": Definition(
         tuple(
             (
-                "hip_center spine shoulder_center head left_shoulder left_elbow left_wrist left_hand right_shoulder "
-                "right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee "
-                "right_ankle right_foot"
+                "hip_center spine shoulder_center head left_shoulder left_elbow left_wrist left_hand "
+                "right_shoulder right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot "
+                "right_hip right_knee right_ankle right_foot"
             ).split()
         ),
         (
@@ -164,10 +165,10 @@ DEFINITIONS: Mapping[str, Definition] = {
     "azure32": Definition(
         tuple(
             (
-                "pelvis spine_navel spine_chest neck clavicle_left shoulder_left elbow_left wrist_left hand_left "
-                "handtip_left thumb_left clavicle_right shoulder_right elbow_right wrist_right hand_right "
-                "handtip_right thumb_right hip_left knee_left ankle_left foot_left hip_right knee_right "
-                "ankle_right foot_right head nose eye_left ear_left eye_right ear_right"
+                "pelvis spine_navel spine_chest neck clavicle_left shoulder_left elbow_left wrist_left "
+                "hand_left handtip_left thumb_left clavicle_right shoulder_right elbow_right wrist_right "
+                "hand_right handtip_right thumb_right hip_left knee_left ankle_left foot_left hip_right "
+                "knee_right ankle_right foot_right head nose eye_left ear_left eye_right ear_right"
             ).split()
         ),
         (
@@ -208,7 +209,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     "halpe26": Definition(
         (
             *_COCO,
-            *"head neck hip left_big_toe right_big_toe left_small_toe right_small_toe left_heel right_heel".split(),
+            *"head neck hip left_big_toe right_big_toe left_small_toe right_small_toe".split(),
+            *"left_heel right_heel".split(),
         ),
         (
             "hip > neck > nose > head",
@@ -235,9 +237,10 @@ DEFINITIONS: Mapping[str, Definition] = {
     "openpose25": Definition(
         tuple(
             (
-                "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
-                "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
-                "left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+                "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist "
+                "mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye "
+                "right_ear left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe "
+                "right_heel"
             ).split()
         ),
         (
@@ -255,8 +258,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     "body25b": Definition(
         (
             *_COCO,
-            *"upper_neck head_top left_big_toe left_small_toe left_heel right_big_toe right_small_toe".split(),
-            "right_heel",
+            *"upper_neck head_top left_big_toe left_small_toe left_heel".split(),
+            *"right_big_toe right_small_toe right_heel".split(),
         ),
         (
             "upper_neck > nose",
@@ -294,8 +297,8 @@ DEFINITIONS: Mapping[str, Definition] = {
         tuple(
             (
                 "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 "
-                "left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder left_elbow "
-                "right_elbow left_wrist right_wrist"
+                "left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder "
+                "left_elbow right_elbow left_wrist right_wrist"
             ).split()
         ),
         (
@@ -339,10 +342,10 @@ DEFINITIONS: Mapping[str, Definition] = {
     "cmu31": Definition(
         tuple(
             (
-                "Hips LHipJoint LeftUpLeg LeftLeg LeftFoot LeftToeBase RHipJoint RightUpLeg RightLeg RightFoot "
-                "RightToeBase LowerBack Spine Spine1 Neck Neck1 Head LeftShoulder LeftArm LeftForeArm LeftHand "
-                "LeftFingerBase LeftHandIndex1 LThumb RightShoulder RightArm RightForeArm RightHand "
-                "RightFingerBase RightHandIndex1 RThumb"
+                "Hips LHipJoint LeftUpLeg LeftLeg LeftFoot LeftToeBase RHipJoint RightUpLeg RightLeg "
+                "RightFoot RightToeBase LowerBack Spine Spine1 Neck Neck1 Head LeftShoulder LeftArm "
+                "LeftForeArm LeftHand LeftFingerBase LeftHandIndex1 LThumb RightShoulder RightArm "
+                "RightForeArm RightHand RightFingerBase RightHandIndex1 RThumb"
             ).split()
         ),
         (

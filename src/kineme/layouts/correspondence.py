@@ -4,8 +4,8 @@ A name stands for a point of the body: 'ShoulderLeft', 'l_shoulder' and Vicon's 
 shoulder. A point without a joint of its own is placed between or beyond other joints: the middle of the spine
 half-way from pelvis to neck, a hand some way beyond the wrist. Vicon's names (AMC/ASF) are bones, and the
 point is where the bone ends: 'lfemur' is the knee. In animation rigs (BVH, Mixamo, Unity, Unreal) it is where
-the bone begins: 'LeftUpLeg' is the hip, and 'LeftFoot' the ankle. A layout with bones such as an upper leg or a
-forearm is taken to be a rig. A joint map, a small YAML file, overrides names that are
+the bone begins: 'LeftUpLeg' is the hip, and 'LeftFoot' the ankle. A layout with bones such as an upper leg
+or a forearm is taken to be a rig. A joint map, a small YAML file, overrides names that are
 unknown or misleading:
 
     head: top_of_helmet             # target joint: source joint,

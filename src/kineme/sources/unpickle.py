@@ -34,8 +34,8 @@ def read_pickle(file: RawFile, inert: Collection[str] = ()) -> Any:
 
     Args:
         file: the pickle.
-        inert: classes such as `scipy.sparse.csc.csc_matrix` whose objects become `Inert`: their state is kept,
-            nothing of the class is run, and it need not be installed.
+        inert: classes such as `scipy.sparse.csc.csc_matrix` whose objects become `Inert`: their state is
+            kept, nothing of the class is run, and it need not be installed.
 
     Raises:
         KinemeError: it cannot be read, is damaged, or holds anything else; the message names it.

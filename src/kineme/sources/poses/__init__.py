@@ -66,11 +66,12 @@ def open_poses(
     Args:
         raw: the files.
         layout: built-in name, layout file or layout; by default what the files say unambiguously.
-        fps: frames per second; by default what the files say, else 30. Files of several rates are resampled to it.
+        fps: frames per second; by default what the files say, else 30. Files of several rates are resampled
+            to it.
         axes: `y-up`, `y-down` or `z-up`; by default as heads stand above feet in TRC, C3D and BVH, z-up in
             AMASS, else y-up in three dimensions and y-down in two and for MediaPipe.
-        units: `m`, `cm`, `mm`, `in`, or the metres of a unit such as `0.0564`, in three dimensions; by default
-            what the files say, in BVH the unit in which the body is nearest to 1.7 m tall, else m.
+        units: `m`, `cm`, `mm`, `in`, or the metres of a unit such as `0.0564`, in three dimensions; by
+            default what the files say, in BVH the unit in which the body is nearest to 1.7 m tall, else m.
         image: width and height such as `1920x1080`, of poses in an image.
         scores: the last of three numbers is a confidence and not z, in arrays and tables without a header.
         joint_map: joint of `layout` → joints or markers of the files whose mean it is, or a file of such; the
@@ -79,8 +80,8 @@ def open_poses(
 
     Raises:
         UnknownLayoutError: the joints are of no layout that is known.
-        KinemeError: there are no poses, no clip can be read, or an option is invalid or makes no sense for these
-            poses.
+        KinemeError: there are no poses, no clip can be read, or an option is invalid or makes no sense for
+            these poses.
     """
     if fps is not None and not 0 < fps < 1e4:
         raise KinemeError(f"`fps`: is {fps}; it must be frames per second, such as 30")
@@ -93,7 +94,9 @@ def open_poses(
     first, chosen = _first_poses(recordings, told, mapped, name)
     coordinates = coordinates_of(first, chosen.layout, axes, units, size)
     if rate is None:
-        logger.warning("the files do not say their frame rate; %g a second is assumed, set `fps` if not", _FPS)
+        logger.warning(
+            "the files do not say their frame rate; %g a second is assumed, set `fps` if not", _FPS
+        )
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)
     return Source(
@@ -178,7 +181,8 @@ def _named(files: Sequence[RawFile]) -> Iterator[None]:
 
 
 def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:
-    """The first readable recording with people in it, as its files have it. Of OpenPose's frames one is enough.
+    """The first readable recording with people in it, as its files have it. Of OpenPose's frames one is
+    enough.
 
     Raises:
         KinemeError: there is none; the message is about the first recording.

@@ -39,7 +39,9 @@ def amass_poses(data: bytes, body_model: Path | None) -> Poses:
     poses, trans = (_numbers(arrays.get(name), name, 2) for name in ("poses", "trans"))
     betas = _numbers(arrays["betas"], "betas", 1) if "betas" in arrays else np.zeros(0)
     if poses.shape[1] < _NUMBERS or trans.shape != (len(poses), 3):
-        raise ValueError(f"has poses of shape {poses.shape} and trans of {trans.shape}; expected (T, 66 or more)")
+        raise ValueError(
+            f"has poses of shape {poses.shape} and trans of {trans.shape}; expected (T, 66 or more)"
+        )
     check_size(len(poses), 1, LAYOUT.num_joints, 3)
     rotations = poses[:, :_NUMBERS].reshape(len(poses), LAYOUT.num_joints, 3)
     points = read_body_model(body_model).places(rotations, trans, betas)

@@ -19,7 +19,8 @@ _CLEAR = 0.5  # share of the way from feet to head that lies along one axis, at 
 
 
 def stature(points: Array, layout: Layout) -> float:
-    """About how tall the bodies (T, M, V, C) of an animation rig are, in the units of the file; NaN if unseen.
+    """About how tall the bodies (T, M, V, C) of an animation rig are, in the units of the file; NaN if
+    unseen.
 
     From the lengths of bones, so that it does not matter whether they stand or sit.
     """
@@ -32,7 +33,9 @@ def stature(points: Array, layout: Layout) -> float:
     longest = [0.0] * layout.num_joints  # way from each joint to its farthest leaf
     span = 0.0
     for joint in reversed(layout.topological):
-        ways = sorted((longest[below] + bone[below] for below, above in layout.bones if above == joint), reverse=True)
+        ways = sorted(
+            (longest[below] + bone[below] for below, above in layout.bones if above == joint), reverse=True
+        )
         longest[joint] = ways[0] if ways else 0.0
         span = max(span, sum(ways[:2]))
     return span / _SPAN if seen.any() else float("nan")

@@ -1,7 +1,8 @@
 """BVH, the files of animation: Mixamo, Blender, Unity, MotionBuilder, Rokoko, the CMU library.
 
-A tree of joints with offsets, then one line of channels a frame. Rotations multiply in the order in which their
-channels stand, whatever it is; positions replace a joint's offset, as in Blender. Where a joint ends without a child, its `End Site` becomes the joint `NAME_end`, unless it lies on the joint.
+A tree of joints with offsets, then one line of channels a frame. Rotations multiply in the order in which
+their channels stand, whatever it is; positions replace a joint's offset, as in Blender. Where a joint ends
+without a child, its `End Site` becomes the joint `NAME_end`, unless it lies on the joint.
 
 A file does not say its units. They are guessed from the skeleton's size, see `coordinates.guessed_scale`.
 Functions raise ValueError with what is wrong, and in which line.
@@ -50,7 +51,12 @@ def bvh_poses(data: bytes) -> Poses:
     check_size(motion.frames, 1, len(joints), 3)
     values = _values(lines, motion, channels)
     places = np.concatenate(list(_places(joints, values)))
-    kept = [i for i, joint in enumerate(joints) if not joint.end or np.linalg.norm(joint.offset) > 1e-6]
+    above = {joint.parent for joint in joints}
+    kept = [
+        row
+        for row, joint in enumerate(joints)
+        if not joint.end or row in above or np.linalg.norm(joint.offset) > 1e-6
+    ]
     at = {joint: place for place, joint in enumerate(kept)} | {-1: -1}
     names = [joint.name for joint in joints]
     bare = [without_prefix(name) for name in names]
@@ -133,7 +139,9 @@ def _channels(words: Sequence[str], number: int) -> tuple[str, ...]:
     lower = {name.lower(): name for name in _CHANNELS}
     found = tuple(lower.get(word.lower(), "") for word in words[2:])
     if "" in found or len(words) < 2 or words[1] != str(len(found)) or len(set(found)) < len(found):
-        raise ValueError(f"line {number}: {shown(' '.join(words))}; expected channels such as 3 Zrotation ...")
+        raise ValueError(
+            f"line {number}: {shown(' '.join(words))}; expected channels such as 3 Zrotation ..."
+        )
     return found
 
 

@@ -1,9 +1,9 @@
 """C3D, the files of Vicon, Qualisys, OptiTrack, Motion Analysis and Theia3D: markers, or poses of segments.
 
-Markers that a frame does not show (residual below 0) are gaps. Points that are no places are left out: angles,
-forces, moments, powers and scalars by the type groups of POINT, and markers without a name ('*12'). People are
-told apart by the prefix of their labels, 'anna:LASI'. Poses of segments (Theia3D) give the place where each
-segment begins, under its name without '_4X4'.
+Markers that a frame does not show (residual below 0) are gaps. Points that are no places are left out:
+angles, forces, moments, powers and scalars by the type groups of POINT, and markers without a name ('*12').
+People are told apart by the prefix of their labels, 'anna:LASI'. Poses of segments (Theia3D) give the place
+where each segment begins, under its name without '_4X4'.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def _segments(file: C3DFile) -> tuple[list[str], Array]:
     if labels:
         check_size(len(poses), 1, max(len(labels), 2), 3)
     found = {
-        match[1]: number for number, label in enumerate(labels) if (match := _SEGMENT.fullmatch(label.strip()))
+        match[1]: number
+        for number, label in enumerate(labels)
+        if (match := _SEGMENT.fullmatch(label.strip()))
     }
     found.pop("worldbody", None)
     return list(found), poses[..., :3, 3][:, list(found.values())]

@@ -1,8 +1,9 @@
 """The container of C3D: header, parameters, and the frames as a view of the file.
 
-Own and small, because a reader that shares our process must refuse a damaged file, not end the process, and must
-not unpack the force plates and muscles of a laboratory to find its markers. The format is described at c3d.org.
-All numbers are read with the byte order and the floats (IEEE or DEC) that the parameter section announces.
+Own and small, because a reader that shares our process must refuse a damaged file, not end the process, and
+must not unpack the force plates and muscles of a laboratory to find its markers. The format is described at
+c3d.org. All numbers are read with the byte order and the floats (IEEE or DEC) that the parameter section
+announces.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ class C3DFile:
         """How many frames there are; several places say, as the header's 16 bits are too few."""
         first, last = (self.numbers("TRIAL", f"ACTUAL_{end}_FIELD") for end in ("START", "END"))
         if len(first) == 2 == len(last):
-            low, high = ((int(each[0]) % (1 << 16)) + (int(each[1]) % (1 << 16) << 16) for each in (first, last))
+            low, high = (
+                (int(each[0]) % (1 << 16)) + (int(each[1]) % (1 << 16) << 16) for each in (first, last)
+            )
             frames = high - low + 1
         elif found := self.number("POINT", "LONG_FRAMES", 0):
             frames = int(found)
@@ -121,7 +124,9 @@ def open_c3d(buffer: Array) -> C3DFile:
     processor = int(buffer[start + 3])
     if processor not in (_INTEL, _DEC, _MIPS):
         raise ValueError(f"was written by an unknown processor ({processor})")
-    section = bytes(buffer[start : start + min(int(buffer[start + 2]) * BLOCK or _MAX_PARAMETERS, _MAX_PARAMETERS)])
+    section = bytes(
+        buffer[start : start + min(int(buffer[start + 2]) * BLOCK or _MAX_PARAMETERS, _MAX_PARAMETERS)]
+    )
     try:
         return C3DFile(buffer, _groups(section, processor), processor)
     except (IndexError, ValueError) as error:
@@ -168,12 +173,13 @@ def _value(section: bytes, at: int, processor: int) -> Array | list[str]:
 
 
 def _floats(values: Array, processor: int) -> Array:
-    """Bytes (..., 4·n) → float32 (..., n). DEC's floats have their halves swapped and are four times as large."""
+    """Bytes (..., 4·n) → float32 (..., n). DEC's have their halves swapped and are four times as large."""
     values = np.ascontiguousarray(values)
     if processor == _DEC:
         halves = values.view("<u2").reshape(*values.shape[:-1], -1, 2)
         swapped = (halves[..., 0].astype(np.uint32) << 16) | halves[..., 1]
-        return swapped.view(np.float32) / np.float32(4)
+        quarters: Array = swapped.view(np.float32) / np.float32(4)
+        return quarters
     return values.view(f"{_order(processor)}f4").astype(np.float32)
 
 

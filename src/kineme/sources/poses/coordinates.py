@@ -1,11 +1,12 @@
 """Coordinates and gaps of poses: y up, comparable units, and a place for every joint of a body.
 
-In three dimensions the units are metres; which unit a file has is what the user says, else what the file says,
-else guessed from the body (BVH), else metres. Which way is up is guessed in the same order from head and feet,
-where a format leaves it open (TRC, C3D, BVH). In two dimensions the units are image heights relative to the centre of the image,
-if its size is known; otherwise body sizes (the longest side of the joints' bounding box, median over bodies
-and frames) relative to the centre of everything in the clip, with z = 0. MediaPipe's image landmarks are
-treated alike, keeping their z; its world landmarks, which have the hips at the origin, are metres.
+In three dimensions the units are metres; which unit a file has is what the user says, else what the file
+says, else guessed from the body (BVH), else metres. Which way is up is guessed in the same order from head
+and feet, where a format leaves it open (TRC, C3D, BVH). In two dimensions the units are image heights
+relative to the centre of the image, if its size is known; otherwise body sizes (the longest side of the
+joints' bounding box, median over bodies and frames) relative to the centre of everything in the clip, with z
+= 0. MediaPipe's image landmarks are treated alike, keeping their z; its world landmarks, which have the hips
+at the origin, are metres.
 
 Gaps of up to half a second are interpolated linearly, of a joint or of a whole body. In longer ones a body is
 absent, that is zero; a missing joint of a present body keeps its position relative to its parent, moving
@@ -128,31 +129,39 @@ def metres_per_unit(units: str) -> float:
         scale = 0.0
     if not 1e-6 < scale < 1e3:
         known = ", ".join(METRES)
-        raise KinemeError(f"`units`: is {units}; it must be one of {known}, or the metres of a unit such as 0.0564")
+        raise KinemeError(
+            f"`units`: is {units}; it must be one of {known}, or the metres of a unit such as 0.0564"
+        )
     return scale
 
 
 def _guessed_units(poses: Poses, layout: Layout) -> float:
     scale, name = guessed_scale(poses.points, layout)
     tall = stature(poses.points, layout) * scale
-    logger.info("the unit is taken to be %s, as the body is then about %.2f m tall; set `units` if not", name, tall)
+    logger.info(
+        "the unit is taken to be %s, as the body is then about %.2f m tall; set `units` if not", name, tall
+    )
     return scale
 
 
 def _axes(poses: Poses, layout: Layout, usual: str) -> str:
-    """What the format fixes; else as the body stands, where its files differ; else as usual, with a remark."""
+    """What the format fixes; else as the body stands, where its files differ; else as usual."""
     if poses.axes in AXES:
         return str(poses.axes)
     found = upright(poses.points, layout)
     if poses.axes == STANDING:
         chosen = found or usual
         if found is None:
-            logger.info("which axis is up cannot be told from the body; %s is assumed, set `axes` if not", chosen)
+            logger.info(
+                "which axis is up cannot be told from the body; %s is assumed, set `axes` if not", chosen
+            )
         elif chosen != usual:
             logger.info("bodies stand %s; set `axes` if that is wrong", chosen)
         return chosen
     if found is not None and found != usual:
-        logger.warning("%s is assumed, but heads are above feet as in %s; set `axes` to say which", usual, found)
+        logger.warning(
+            "%s is assumed, but heads are above feet as in %s; set `axes` to say which", usual, found
+        )
     return usual
 
 

@@ -59,7 +59,9 @@ class Fit:
             return poses
         given = [canonical_joint(joint) for joint in poses.joints]
         if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:
-            raise ValueError(f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}")
+            raise ValueError(
+                f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}"
+            )
         order = [given.index(canonical_joint(joint)) for joint in layout.joints]
         confidence = None if poses.confidence is None else poses.confidence[:, :, order]
         points = np.ascontiguousarray(poses.points[:, :, order])
@@ -116,7 +118,9 @@ def _unnamed(poses: Poses) -> str:
     joints = poses.points.shape[2]
     fitting = ", ".join(layout.name for layout in LAYOUTS.values() if layout.num_joints == joints)
     hint = f" (of this size: {fitting})" if fitting else ""
-    return f"has {joints} joints without names, of unknown layout; name it or a layout file with `layout`{hint}"
+    return (
+        f"has {joints} joints without names, of unknown layout; name it or a layout file with `layout`{hint}"
+    )
 
 
 def _wanted(poses: Poses, layout: Layout) -> Fit:
@@ -131,7 +135,9 @@ def _wanted(poses: Poses, layout: Layout) -> Fit:
 
 def _mapped(poses: Poses, layout: Layout | None, joint_map: JointMap, name: str) -> Fit:
     if layout is None:
-        raise KinemeError("`joint_map`: name the layout whose joints it places with `layout`, such as kinect20")
+        raise KinemeError(
+            "`joint_map`: name the layout whose joints it places with `layout`, such as kinect20"
+        )
     if not poses.joints:
         raise KinemeError("`joint_map`: the joints of these files have no names; leave it out")
     # Names are all that counts; any tree will do.
@@ -157,7 +163,10 @@ def _part(joints: Sequence[str], given: set[frozenset[str]]) -> Fit | None:
     tops = [joint for joint in kept if above[joint] == -1]
     # Without its root the tree falls apart; its parts hang on the largest one.
     root = max(tops, key=lambda top: sum(_below(joint, top, above) for joint in kept))
-    parents = [None if joint == root else whole.joints[root if above[joint] == -1 else above[joint]] for joint in kept]
+    parents = [
+        None if joint == root else whole.joints[root if above[joint] == -1 else above[joint]]
+        for joint in kept
+    ]
     names = [whole.joints[joint] for joint in kept]
     origin = [whole.joints[joint] for joint in whole.origin if joint in kept]
     hips = [name for name in ("left_hip", "right_hip") if name in names]

@@ -1,9 +1,10 @@
 """The formats of poses: which files have them, and how a file becomes a clip.
 
-A format is a reader and a row of `FORMATS`. Its reader takes a file and what the user said, and returns `Poses`
-(bodies with a fixed place each) or `Detections` (people to be tracked): points, and as far as the file says
-them the names of the joints, their tree, the unit and the axis that is up. It raises ValueError with what is wrong;
-whoever calls names the file. `notes` gives `fps`, `label` and `subject` from the first bytes, where a file has them.
+A format is a reader and a row of `FORMATS`. Its reader takes a file and what the user said, and returns
+`Poses` (bodies with a fixed place each) or `Detections` (people to be tracked): points, and as far as the
+file says them the names of the joints, their tree, the unit and the axis that is up. It raises ValueError
+with what is wrong; whoever calls names the file. `notes` gives `fps`, `label` and `subject` from the first
+bytes, where a file has them.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ class Format:
     Attributes:
         name: in words.
         suffix: of its files, in lower case.
-        read: file and what the user said → clip; raises ValueError, or KinemeError if the file cannot be read.
-        notes: the first `head` bytes of a file → `fps`, `label` and `subject`, as far as it says them; may raise
-            ValueError.
+        read: file and what the user said → clip; raises ValueError, or KinemeError if the file cannot be
+            read.
+        notes: the first `head` bytes of a file → `fps`, `label` and `subject`, as far as it says them; may
+            raise ValueError.
         head: how many bytes that are.
         is_one: whether a file with this suffix has this format, where several share it.
     """
@@ -81,7 +83,11 @@ def _buffer(file: RawFile) -> Array:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("NumPy array", ".npy", lambda file, told: arrays.npy_poses(file.read(arrays.MAX_ARRAY_BYTES), told.scores)),
+    Format(
+        "NumPy array",
+        ".npy",
+        lambda file, told: arrays.npy_poses(file.read(arrays.MAX_ARRAY_BYTES), told.scores),
+    ),
     Format(
         "AMASS",
         ".npz",
@@ -97,7 +103,11 @@ FORMATS: tuple[Format, ...] = (
         arrays.npz_notes,
         arrays.MAX_ARRAY_BYTES,
     ),
-    Format("CSV", ".csv", lambda file, told: tables.csv_poses(file.read(tables.MAX_CSV_BYTES), told.scores, told.layout)),
+    Format(
+        "CSV",
+        ".csv",
+        lambda file, told: tables.csv_poses(file.read(tables.MAX_CSV_BYTES), told.scores, told.layout),
+    ),
     Format(
         "JSON",
         ".json",
@@ -127,7 +137,7 @@ def format_of(file: RawFile) -> Format:
 
 
 def notes_of(file: RawFile) -> Mapping[str, Any]:
-    """`fps`, `label` and `subject`, as far as a file says them. Damage is reported when it is read, not here."""
+    """`fps`, `label` and `subject`, as far as a file says them. Damage is reported when it is read."""
     try:
         form = format_of(file)
         if form.notes is _silent:

@@ -61,7 +61,8 @@ class MarkerSet:
         """Joint of the layout → its markers and their shares; None if some joint cannot be placed."""
         there = set(markers)
         found = {
-            joint: next((way for way in ways if there.issuperset(way)), None) for joint, ways in self.joints.items()
+            joint: next((way for way in ways if there.issuperset(way)), None)
+            for joint, ways in self.joints.items()
         }
         return {joint: way for joint, way in found.items() if way} if all(found.values()) else None
 
@@ -120,5 +121,7 @@ def mixed(poses: Poses, layout: Layout, shares: Mapping[str, Shares]) -> Poses:
                 raise ValueError(f"lacks {name!r}, from which the joint {joint!r} is placed")
             points[:, :, row] += np.float32(share) * poses.points[:, :, place[name]]
             if confidence is not None and poses.confidence is not None:
-                np.minimum(confidence[:, :, row], poses.confidence[:, :, place[name]], out=confidence[:, :, row])
+                np.minimum(
+                    confidence[:, :, row], poses.confidence[:, :, place[name]], out=confidence[:, :, row]
+                )
     return Poses(points, confidence, layout.joints, scale=poses.scale, axes=poses.axes)

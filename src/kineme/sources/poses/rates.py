@@ -19,7 +19,8 @@ def evenly(points: Array, times: Array, fps: float) -> Array:
     """(T, V, C) points at `times` (T,) → (T', V, C) at 0, 1/fps, 2/fps, ... from the first instant.
 
     They stay as they are where no instant is a quarter of a frame away from its place, or no times are given.
-    Otherwise they are interpolated linearly; where one of the two neighbours is missing (NaN), so is the result.
+    Otherwise they are interpolated linearly; where one of the two neighbours is missing (NaN), so is the
+    result.
 
     Raises:
         ValueError: times do not ascend, or last longer than a clip may.
@@ -34,12 +35,10 @@ def evenly(points: Array, times: Array, fps: float) -> Array:
         late = int(np.flatnonzero(np.diff(clock) <= 0)[0]) + 1
         raise ValueError(f"its times do not ascend: frame {late + 1} is not later than frame {late}")
     if clock[-1] >= MAX_FRAMES:
-        raise ValueError(f"its times span {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}")
-    if np.abs(clock - clock[-1] / (len(clock) - 1) * np.arange(len(clock))).max() > EVEN * np.diff(clock).mean():
-        logger.info("times are uneven, so frames are resampled to %g a second", fps)
-    else:
-        logger.info("times tell %.4g frames a second, so they are resampled to the %g of the header",
-                    (len(clock) - 1) / clock[-1] * fps, fps)  # fmt: skip
+        raise ValueError(
+            f"its times span {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
+        )
+    logger.info("times are not as even as %g frames a second, so frames are resampled to that", fps)
     return _at(points, clock)
 
 

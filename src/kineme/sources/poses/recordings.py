@@ -62,8 +62,8 @@ def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tupl
             another rate are to be resampled to it.
 
     Raises:
-        KinemeError: there are none, two have the same name, their frame rates differ and `fps` is not given, or
-            the list of labels is malformed.
+        KinemeError: there are none, two have the same name, their frame rates differ and `fps` is not given,
+            or the list of labels is malformed.
     """
     files = find_files(raw, *SUFFIXES)
     lists = [file for file in files if file.name.lower() == LABELS]

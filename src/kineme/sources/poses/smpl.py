@@ -1,8 +1,8 @@
 """SMPL body models: from shape and rotations to the places of the 22 joints of the body.
 
 A model (SMPL, SMPL-H or SMPL-X, as `.npz` or `.pkl`) has to be fetched from its authors, who license it
-(https://smpl.is.tue.mpg.de). The joints of a body of shape β are J·(v̄ + S·β), and each turns its children about
-itself (Loper et al., SIGGRAPH Asia 2015, sections 3.2 and 3.3). Skin is not computed.
+(https://smpl.is.tue.mpg.de). The joints of a body of shape β are J·(v̄ + S·β), and each turns its children
+about itself (Loper et al., SIGGRAPH Asia 2015, sections 3.2 and 3.3). Skin is not computed.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def _read(path: Path, changed: int) -> BodyModel:
         raise KinemeError(f"`body_model`: {error}") from error
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise KinemeError(
-            f"`body_model`: {path}: is no body model of the SMPL family ({error}); fetch SMPL, SMPL-H or SMPL-X "
-            "from its authors"
+            f"`body_model`: {path}: is no body model of the SMPL family ({error}); fetch SMPL, SMPL-H or "
+            "SMPL-X from its authors"
         ) from error
 
 

@@ -51,7 +51,7 @@ def _tree(poses: Poses, joints: tuple[str, ...]) -> list[int]:
 
 
 def _costs(points: Array) -> Array:
-    """(V, V) of linking two joints, above 0: how much their distance changes, and a little how large it is."""
+    """(V, V) of linking two joints, above 0: how much their distance changes, and a little how large."""
     body = points[:, 0]
     frames = max(min(_FRAMES, (1 << 24) // body.shape[1] ** 2), 2)
     some = body[np.linspace(0, len(body) - 1, min(frames, len(body))).astype(int)].astype(np.float64)

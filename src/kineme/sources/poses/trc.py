@@ -7,8 +7,8 @@
                   X1  Y1  Z1    X2  Y2  Z2    ...
     1       0.0   0.1 0.9 0.2   ...
 
-Cells are separated by tabs. An empty cell, or a marker at (0, 0, 0), is a gap. Functions raise ValueError with
-what is wrong, and in which line.
+Cells are separated by tabs. An empty cell, or a marker at (0, 0, 0), is a gap. Functions raise ValueError
+with what is wrong, and in which line.
 """
 
 from __future__ import annotations
