@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sources.c3d_writer import c3d_bytes
 from sources.fuzz import held, memory_below, mutations, survives
-from sources.test_poses_amass import model, motion
+from sources.test_poses_amass import model, motion, pickled
 from sources.test_poses_bvh import ARM
 from sources.test_poses_trc import PAIR
 
@@ -70,10 +70,14 @@ def test_opening_a_damaged_file_is_as_safe(tmp_path: Path, kind: str) -> None:
         survives(lambda: open_poses(path, **options))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(500, marks=pytest.mark.slow)])
-def test_a_damaged_body_model_is_read_or_refused(tmp_path: Path, count: int) -> None:
-    path = tmp_path / "body.npz"
-    np.savez(path, **model())
+@pytest.mark.parametrize("suffix", ["npz", "pkl"])
+@pytest.mark.parametrize("count", [60, pytest.param(MANY, marks=pytest.mark.slow)])
+def test_a_damaged_body_model_is_read_or_refused(tmp_path: Path, count: int, suffix: str) -> None:
+    path = tmp_path / f"body.{suffix}"
+    if suffix == "pkl":
+        path.write_bytes(pickled(model()))
+    else:
+        np.savez(path, **model())
     for data in mutations(path.read_bytes(), count, seed=2):
         path.write_bytes(data)
         survives(lambda: read_body_model(path))

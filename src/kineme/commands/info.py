@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from kineme.clips.summary import Missing, Summary
 
 WORST = 5  # joints listed as missing most often
-_NOT_KNOWN = {"assumed": " (assumed: the recordings do not say)"}
+_NOT_KNOWN = {
+    "assumed": " (assumed: the recordings do not say)",
+    "missing": " (an older store, which does not say whether that is known)",
+}
 NAMES = 12  # subjects, cameras or setups listed in full; of more, the first and the last
 
 
