@@ -16,6 +16,7 @@ COMMANDS = {
     "generate": "make a clip store of generated motion",
     "prepare": "make a clip store from raw recordings",
     "info": "describe a clip store",
+    "layouts": "list and draw joint layouts, and write one for your recordings",
     "show": "draw a clip: a page that plays it, an animation or a strip of poses",
     "pretrain": "train an encoder without labels, by a recipe",
     "embed": "features of recordings or of their windows, as a table",

@@ -39,7 +39,8 @@ from kineme.preprocessing import Preprocessing, parse_preprocessing, stored_prep
 from kineme.progress import Progress, silent
 from kineme.sources import Source
 from kineme.sources.container import is_container, open_container
-from kineme.sources.poses import open_poses
+from kineme.sources.measure import Measured, measured, remark_on_height
+from kineme.sources.poses import UnknownLayoutError, open_poses
 from kineme.sources.poses.given import given_poses
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
@@ -106,6 +107,7 @@ class Model:
         units: str | None = None,
         image: str | None = None,
         joint_map: JointMap | None = None,
+        body_model: str | Path | None = None,
         allow_preprocessing: bool = False,
         batch_size: int = 256,
         device: str | None = None,
@@ -120,15 +122,18 @@ class Model:
 
         Args:
             x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list of such
-                arrays; a clip store or its path; a file or folder of poses (.npy, CSV, JSON) or an .npz
-                container.
+                arrays; a clip store or its path; a file or folder of poses (.trc, .c3d, .bvh, AMASS, .npy,
+                CSV, JSON) or an .npz container.
             layout: of the joints in arrays or files: a name, a layout file or a `Layout`. Default: for arrays
                 the model's, for files what they say.
             fps: frames per second of the arrays.
-            axes: `y-up`, `y-down` or `z-up`; default y-up in 3D, y-down in 2D.
-            units: `m`, `cm` or `mm`, in 3D; default m.
+            axes: `y-up`, `y-down` or `z-up`; default as bodies stand in motion capture, y-up in 3D, y-down
+                in 2D.
+            units: `m`, `cm`, `mm`, `in` or the metres of a unit, in 3D; default what files say, else m.
             image: image size in pixels, such as `1920x1080`, in 2D.
-            joint_map: joint of the model → joints of the clips whose mean it is, where names do not tell.
+            joint_map: joint of the model → joints (or markers) of the clips whose mean it is, where names do
+                not tell.
+            body_model: file of an SMPL body model, for AMASS.
             allow_preprocessing: accept a store with another preprocessing or units.
             batch_size: clips per pass of the encoder.
             device: of the encoder; default a GPU if there is one.
@@ -156,6 +161,7 @@ class Model:
             units=units,
             image=image,
             joint_map=joint_map,
+            body_model=body_model,
             allow_preprocessing=allow_preprocessing,
             device=device,
         )
@@ -175,6 +181,7 @@ class Model:
         units: str | None = None,
         image: str | None = None,
         joint_map: JointMap | None = None,
+        body_model: str | Path | None = None,
         allow_preprocessing: bool = False,
         device: str | None = None,
     ) -> Clips:
@@ -191,13 +198,15 @@ class Model:
         if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
             x = ClipStore(x)
         if isinstance(x, ClipStore):
-            if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
+            told = {**options, "layout": layout, "body_model": body_model}
+            if given := [name for name, value in told.items() if value is not None]:
                 raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
             store = self.fitted(x, joint_map)
             self.check(store, allow_preprocessing=allow_preprocessing)
             return resident(store, device=device or default_device())
         if isinstance(x, str | Path):
-            source = open_recordings(Path(x), layout, options)
+            more = {**options, "body_model": body_model}
+            source = open_recordings(Path(x), layout, more, joint_map, self.shape.layout)
         else:
             arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
             source = _given(arrays, layout or self.shape.layout, fps, options)
@@ -492,8 +501,17 @@ def _given(arrays: Sequence[Array], layout: str | Layout, fps: float, options: M
     return given_poses(arrays, named, fps=fps, **options)
 
 
-def open_recordings(path: Path, layout: str | Layout | None, options: Mapping[str, Any]) -> Source:
+def open_recordings(
+    path: Path,
+    layout: str | Layout | None,
+    options: Mapping[str, Any],
+    joint_map: JointMap | None = None,
+    target: Layout | None = None,
+) -> Source:
     """A file or folder of recordings: an .npz container, or poses with the options of `open_poses`.
+
+    Where their joints are of no known layout, such as markers, `joint_map` places those of `target` among
+    them.
 
     Raises:
         KinemeError: as they do, or an option has no effect.
@@ -502,9 +520,16 @@ def open_recordings(path: Path, layout: str | Layout | None, options: Mapping[st
         if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on a container, which describes itself; drop it")
         return open_container(path)
-    if isinstance(layout, Layout):
-        raise KinemeError("`layout`: name it or pass a layout file, for files of poses")
-    return open_poses(path, layout=layout, **options)
+    try:
+        source = open_poses(path, layout=layout, **options)
+    except UnknownLayoutError:
+        if joint_map is None or target is None:
+            raise
+        source = open_poses(path, layout=target, joint_map=joint_map, **options)
+    first = measured(source, source.items)
+    if isinstance(first, Measured):
+        remark_on_height(source, first, units=True)
+    return source
 
 
 def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:

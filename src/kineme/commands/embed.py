@@ -25,8 +25,9 @@ def embed(
     layout: str | None = None,
     fps: float | None = None,
     axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: Literal["m", "cm", "mm"] | None = None,
+    units: str | None = None,
     image: str | None = None,
+    body_model: Path | None = None,
 ) -> None:
     """Write the features of recordings to a table: one row per clip, or per window.
 
@@ -38,7 +39,8 @@ def embed(
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.
-        inputs: Clip stores, and files or folders of poses. Poses are prepared as the training clips were.
+        inputs: Clip stores, and files or folders of poses: motion capture (.trc, .c3d, .bvh, AMASS), the
+            output of pose estimators, .npy, .npz, CSV. Poses are prepared as the training clips were.
         out: Table to write: .npz, .csv or .parquet (default: features-INPUT.npz in the current directory); an
             existing one is replaced.
         window: Cut recordings into windows of so many seconds, such as 2s. A shorter recording is one row.
@@ -47,12 +49,14 @@ def embed(
         device: Where to compute; `auto` takes the GPU if there is one.
         precision: Of the encoder's arithmetic.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
         layout: Of poses: a built-in layout or a layout file. Default: what the files say.
         fps: Of poses: frames per second. Default: what the files say, else 30.
         axes: Of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates; default m.
+        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
         image: Of poses in an image: its size, such as 1920x1080.
+        body_model: Of poses from AMASS: the .npz or .pkl of an SMPL body model.
     """
     from rich.console import Console
 
@@ -81,6 +85,7 @@ def embed(
                 axes=axes,
                 units=units,
                 image=image,
+                body_model=body_model,
                 allow_preprocessing=allow_preprocessing,
                 joint_map=read_joint_map(joint_map) if joint_map else None,
                 batch_size=batch_size,

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from kineme.clips.summary import Missing, Summary
 
 WORST = 5  # joints listed as missing most often
+_NOT_KNOWN = {
+    "assumed": " (assumed: the recordings do not say)",
+    "missing": " (an older store, which does not say whether that is known)",
+}
 NAMES = 12  # subjects, cameras or setups listed in full; of more, the first and the last
 
 
@@ -63,7 +67,8 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "source": manifest.source,
         "preprocessing": manifest.preprocessing.id,
         "clips": f"{summary.clips:,}",
-        "frames": f"{summary.frames:,} at {fps:g} fps: {_duration(summary.frames / fps)}",
+        "frames": f"{summary.frames:,} at {fps:g} fps{_NOT_KNOWN.get(manifest.fps_status, '')}: "
+        f"{_duration(summary.frames / fps)}",
         "clip lengths": f"{_frames(lengths.shortest, fps)} to {_frames(lengths.longest, fps)}, "
         f"median {_frames(lengths.median, fps)}",
         "labels": _labels(summary) if intervals is None else "",

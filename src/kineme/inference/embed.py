@@ -41,6 +41,7 @@ def embed_table(
     units: str | None = None,
     image: str | None = None,
     joint_map: JointMap | None = None,
+    body_model: str | Path | None = None,
     allow_preprocessing: bool = False,
     batch_size: int = 256,
     device: str | None = None,
@@ -61,7 +62,7 @@ def embed_table(
         layout: of the joints in files: a name or a layout file. Default: what the files say.
         fps: frames per second of the files. Default: what they say, else 30.
         axes, units, image: of the files, see `Model.embed`.
-        joint_map: see `Model.embed`.
+        joint_map, body_model: see `Model.embed`.
         allow_preprocessing: accept stores with another preprocessing or units.
         batch_size: clips per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
@@ -86,7 +87,8 @@ def embed_table(
     if batch_size < 1:
         raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
     windows = None if window is None else Windows(window, window / 2 if step is None else step)
-    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
+    space = {"axes": axes, "units": units, "image": image}
+    options = {"layout": layout, "fps": fps, **space, "body_model": body_model}
     opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
     if windows is not None:
         for each in opened:

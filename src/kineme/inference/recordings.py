@@ -77,7 +77,7 @@ def open_input(
             identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
         )
     path, rest = Path(given), {name: value for name, value in options.items() if name != "layout"}
-    source = open_recordings(path, options["layout"], rest)
+    source = open_recordings(path, options["layout"], rest, joint_map, model.shape.layout)
     model.prepared(replace(source, items=[]), joint_map)  # refuses what does not fit at once
     return Recordings(
         name=str(given),

@@ -38,6 +38,13 @@ class Poses:
     confidence: Array | None  # (T, M, V) float32, 0 to 1; None if unknown
     joints: tuple[str, ...] = ()  # names in the order of V; empty if unknown
     program: str = ""  # that wrote the file, `openpose`, `coco` or `mediapipe`; empty for anything else
+    parents: tuple[int, ...] = ()  # of `joints`, -1 for the root; empty if the file has no tree
+    scale: float | None = None  # metres per unit of the coordinates; None if the file does not say
+    axes: str | None = None  # which way is up, or `STANDING`; None where the format leaves it open
+
+
+STANDING = "standing"
+"""Files of the format have y or z up and do not say which: the body tells."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def npy_poses(data: bytes, scores: bool) -> Poses:
 
 def npz_poses(data: bytes, scores: bool) -> Poses:
     """The bytes of an .npz file → its clip. Raises ValueError as `npy_poses`."""
-    arrays = _load_npz(data, (*KEYS, "confidence"))
+    arrays = load_npz(data, (*KEYS, "confidence"))
     key = next((key for key in KEYS if key in arrays), None)
     if key is None:
         raise ValueError(f"lacks the array {KEYS[0]!r} (or {KEYS[1]!r})")
@@ -71,7 +78,7 @@ def npz_poses(data: bytes, scores: bool) -> Poses:
 
 def npz_notes(data: bytes) -> dict[str, Any]:
     """Label, subject and fps of an .npz file, if given. Raises ValueError as `npy_poses`."""
-    return {name: array.item() for name, array in _load_npz(data, NOTES).items() if array.size == 1}
+    return {name: array.item() for name, array in load_npz(data, NOTES).items() if array.size == 1}
 
 
 def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
@@ -97,7 +104,7 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
     return Poses(points, last)
 
 
-def _load_npz(data: bytes, names: tuple[str, ...]) -> Mapping[str, Array]:
+def load_npz(data: bytes, names: tuple[str, ...]) -> Mapping[str, Array]:
     """Those of the named arrays that exist; others are not decompressed."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

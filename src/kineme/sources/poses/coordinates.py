@@ -1,9 +1,12 @@
 """Coordinates and gaps of poses: y up, comparable units, and a place for every joint of a body.
 
-In three dimensions the units are metres. In two they are image heights relative to the centre of the image,
-if its size is known; otherwise body sizes (the longest side of the joints' bounding box, median over bodies
-and frames) relative to the centre of everything in the clip, with z = 0. MediaPipe's image landmarks are
-treated alike, keeping their z; its world landmarks, which have the hips at the origin, are metres.
+In three dimensions the units are metres; which unit a file has is what the user says, else what the file
+says, else guessed from the body (BVH), else metres. Which way is up is guessed in the same order from head
+and feet, where a format leaves it open (TRC, C3D, BVH). In two dimensions the units are image heights
+relative to the centre of the image, if its size is known; otherwise body sizes (the longest side of the
+joints' bounding box, median over bodies and frames) relative to the centre of everything in the clip, with z
+= 0. MediaPipe's image landmarks are treated alike, keeping their z; its world landmarks, which have the hips
+at the origin, are metres.
 
 Gaps of up to half a second are interpolated linearly, of a joint or of a whole body. In longer ones a body is
 absent, that is zero; a missing joint of a present body keeps its position relative to its parent, moving
@@ -13,6 +16,7 @@ Filled joints have confidence 0.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 
@@ -20,11 +24,14 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
-from kineme.sources.poses.arrays import Poses
+from kineme.sources.poses.arrays import STANDING, Poses
+from kineme.sources.poses.body import guessed_scale, stature, upright
 from kineme.sources.poses.tracking import sizes
 from kineme.typing import Array
 
-METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+logger = logging.getLogger(__name__)
+
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 AXES = ("y-up", "y-down", "z-up")
 BRIDGED = 0.5  # seconds, the longest gap that is interpolated
 LEAST = 4  # a body with less than a quarter of its joints counts as absent
@@ -39,7 +46,7 @@ class Coordinates:
 
     axes: str  # one of `AXES`
     metric: bool  # three-dimensional; otherwise positions in an image
-    scale: float = 1.0  # of the unit, in metres
+    scale: float | None = None  # metres per unit; None: what each file says, else metres
     image: tuple[int, int] | None = None  # (width, height) in pixels; None if unknown
 
     @property
@@ -53,7 +60,8 @@ class Coordinates:
         Raises:
             ValueError: bodies are more than 10 metres tall.
         """
-        points = self._metres(poses.points) if self.metric else self._in_image(poses.points)
+        scale = self.scale or poses.scale or 1.0
+        points = self._metres(poses.points * scale) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
             points = np.concatenate([points, 0 * points[..., :1]], axis=-1)  # NaN stays NaN
         x, y, z = np.moveaxis(points, -1, 0)
@@ -64,7 +72,6 @@ class Coordinates:
         return Poses(np.stack([x, y, z], axis=-1).astype(np.float32), poses.confidence)
 
     def _metres(self, points: Array) -> Array:
-        points = points * self.scale
         size = _median_size(points)
         if size > _TALL:
             raise ValueError(f"has a body {size:,.0f} metres tall; set `units` to mm (or cm)")
@@ -94,9 +101,9 @@ def coordinates_of(
     Raises:
         KinemeError: an option is invalid, or makes no sense for these poses.
     """
-    for option, chosen, allowed in (("axes", axes, AXES), ("units", units, tuple(METRES))):
-        if chosen is not None and chosen not in allowed:
-            raise KinemeError(f"`{option}`: is {chosen}; it must be one of {', '.join(allowed)}")
+    if axes is not None and axes not in AXES:
+        raise KinemeError(f"`axes`: is {axes}; it must be one of {', '.join(AXES)}")
+    scale = None if units is None else metres_per_unit(units)
     flat = poses.points.shape[-1] == 2
     mediapipe = layout.name == "mediapipe33"
     metric = not flat and (units is not None or not mediapipe or _hips_at_origin(poses.points, layout))
@@ -106,8 +113,56 @@ def coordinates_of(
             raise KinemeError(f"`{option}`: these poses are {kind}; leave it out")
     if flat and axes == "z-up":
         raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
+    if metric and scale is None and poses.scale is None and poses.axes == STANDING:
+        scale = _guessed_units(poses, layout)
     usual = "y-down" if flat or mediapipe else "y-up"
-    return Coordinates(axes or usual, metric, METRES[units or "m"], image)
+    return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image)
+
+
+def metres_per_unit(units: str) -> float:
+    """`mm` → 0.001; a number of metres stays. Raises KinemeError."""
+    if units in METRES:
+        return METRES[units]
+    try:
+        scale = float(units)
+    except ValueError:
+        scale = 0.0
+    if not 1e-6 < scale < 1e3:
+        known = ", ".join(METRES)
+        raise KinemeError(
+            f"`units`: is {units}; it must be one of {known}, or the metres of a unit such as 0.0564"
+        )
+    return scale
+
+
+def _guessed_units(poses: Poses, layout: Layout) -> float:
+    scale, name = guessed_scale(poses.points, layout)
+    tall = stature(poses.points, layout) * scale
+    logger.info(
+        "the unit is taken to be %s, as the body is then about %.2f m tall; set `units` if not", name, tall
+    )
+    return scale
+
+
+def _axes(poses: Poses, layout: Layout, usual: str) -> str:
+    """What the format fixes; else as the body stands, where its files differ; else as usual."""
+    if poses.axes in AXES:
+        return str(poses.axes)
+    found = upright(poses.points, layout)
+    if poses.axes == STANDING:
+        chosen = found or usual
+        if found is None:
+            logger.info(
+                "which axis is up cannot be told from the body; %s is assumed, set `axes` if not", chosen
+            )
+        elif chosen != usual:
+            logger.info("bodies stand %s; set `axes` if that is wrong", chosen)
+        return chosen
+    if found is not None and found != usual:
+        logger.warning(
+            "%s is assumed, but heads are above feet as in %s; set `axes` to say which", usual, found
+        )
+    return usual
 
 
 def image_size(text: str) -> tuple[int, int]:

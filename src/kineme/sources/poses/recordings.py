@@ -16,7 +16,7 @@ import csv
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -24,11 +24,9 @@ from typing import Any, NamedTuple
 
 from kineme.clips.store import UNLABELLED
 from kineme.errors import KinemeError
-from kineme.sources.poses.arrays import MAX_ARRAY_BYTES, npz_notes
-from kineme.sources.poses.documents import MAX_JSON_BYTES, json_notes
+from kineme.sources.poses.formats import SUFFIXES, notes_of
 from kineme.sources.raw import RawFile, find_files
 
-SUFFIXES = (".npy", ".npz", ".csv", ".json")
 LABELS = "labels.csv"
 _OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
 _MAX_LABELS_BYTES = 1 << 25
@@ -44,6 +42,7 @@ class Recording:
     label: int = UNLABELLED
     subject: str = ""
     camera: int = -1
+    fps: float | None = None  # its own, where it has to be resampled
 
 
 class _Told(NamedTuple):
@@ -59,11 +58,12 @@ def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tupl
 
     Args:
         raw: the files.
-        fps: by default what the files say, None if they say nothing.
+        fps: by default what the files say, None if they say nothing. Where they say different ones, those of
+            another rate are to be resampled to it.
 
     Raises:
-        KinemeError: there are none, two have the same name, their frame rates differ, or the list of labels
-            is malformed.
+        KinemeError: there are none, two have the same name, their frame rates differ and `fps` is not given,
+            or the list of labels is malformed.
     """
     files = find_files(raw, *SUFFIXES)
     lists = [file for file in files if file.name.lower() == LABELS]
@@ -72,11 +72,15 @@ def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tupl
     recordings = _grouped([file for file in files if file not in lists])
     if not recordings:
         raise KinemeError(f"{raw}: contains no poses; expected {', '.join(SUFFIXES)} files, zipped or not")
-    notes = [_notes(recording) for recording in recordings]
-    rates = {fps} if fps else {float(each["fps"]) for each in notes if _is_rate(each.get("fps"))}
-    if len(rates) > 1:
-        different = f"{raw}: the files have {len(rates)} different frame rates"
-        raise KinemeError(f"{different}; resample them, or set `fps`")
+    notes = [{} if recording.numbers else notes_of(recording.files[0]) for recording in recordings]
+    own = [float(each["fps"]) if _is_rate(each.get("fps")) else None for each in notes]
+    rates = {rate for rate in own if rate}
+    mixed = len(rates) > 1
+    if mixed and fps is None:
+        some = ", ".join(f"{rate:g}" for rate in sorted(rates)[:3])
+        different = f"{raw}: the files have {len(rates)} different frame rates ({some} a second)"
+        raise KinemeError(f"{different}; set `fps` to the rate to which all are to be resampled")
+    rate = fps or next(iter(rates), None)
     if lists:
         told = _listed(lists[0], recordings)
     elif any(each.get("label") is not None for each in notes):
@@ -87,10 +91,13 @@ def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tupl
     classes = sorted({each.label for each in told} - {""}, key=_natural)
     at = {name: index for index, name in enumerate(classes)} | {"": UNLABELLED}
     labelled = []
-    for recording, each, note in zip(recordings, told, notes, strict=True):
+    for recording, each, note, mine in zip(recordings, told, notes, own, strict=True):
         subject = each.subject or _text(note.get("subject"))
-        labelled.append(replace(recording, label=at[each.label], subject=subject, camera=each.camera))
-    return labelled, tuple(classes), next(iter(rates), None)
+        other = mine if mixed and mine != rate else None
+        labelled.append(
+            replace(recording, label=at[each.label], subject=subject, camera=each.camera, fps=other)
+        )
+    return labelled, tuple(classes), rate
 
 
 def _grouped(files: Sequence[RawFile]) -> list[Recording]:
@@ -117,20 +124,6 @@ def _clip_name(folder: PurePosixPath, prefix: str) -> str:
     if prefix in ("", folder.name):
         return "poses" if folder == PurePosixPath() else folder.as_posix()
     return (folder / prefix).as_posix()
-
-
-def _notes(recording: Recording) -> Mapping[str, Any]:
-    """Label, subject and fps in a clip's file. Damage is reported when the clip is read, not here."""
-    file = recording.files[0]
-    suffix = file.place.suffix.lower()
-    try:
-        if suffix == ".npz":
-            return npz_notes(file.read(MAX_ARRAY_BYTES))
-        if suffix == ".json" and not recording.numbers:
-            return json_notes(file.read(MAX_JSON_BYTES))
-    except (KinemeError, ValueError):
-        pass
-    return {}
 
 
 def _is_rate(value: Any) -> bool:
