@@ -221,7 +221,7 @@ class AGCN(Preprocessing):
 
     def joint_at_zero(self, layout: Layout) -> int | None:
         """The upper end of the lowest spine segment, if it is one joint."""
-        joints = _spine_end(layout) if layout.facing else []
+        joints = spine_end(layout) if layout.facing else []
         return joints[0] if len(joints) == 1 else None
 
     def apply(self, xyz: Array, layout: Layout) -> Array:
@@ -229,7 +229,7 @@ class AGCN(Preprocessing):
         xyz = xyz[:, :4]
         bodies = sorted(np.moveaxis(xyz, 1, 0), key=_energy, reverse=True)
         xyz = np.stack([_filled(body) for body in bodies[:MAX_BODIES]], axis=1)
-        top = xyz[:, 0, _spine_end(layout)].mean(axis=1)
+        top = xyz[:, 0, spine_end(layout)].mean(axis=1)
         up = top[0] - xyz[0, 0, layout.origin].mean(axis=0)
         xyz = np.where(xyz.any(axis=-1, keepdims=True), xyz - top[:, None, None], 0)
         xyz = xyz @ _rotation(up, np.array([0.0, 0.0, 1.0])).T
@@ -361,7 +361,7 @@ def _filled(body: Array) -> Array:
     return kept[np.arange(len(body)) % len(kept)]
 
 
-def _spine_end(layout: Layout) -> list[int]:
+def spine_end(layout: Layout) -> list[int]:
     """Joints whose mean is the upper end of the lowest spine segment (NTU's spine_mid).
 
     It is the first joint on the path from the origin to where the shoulders meet. If the origin is not a
