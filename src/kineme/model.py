@@ -148,8 +148,46 @@ class Model:
         >>> model.embed(one).shape, model.embed([one, one[:20]]).shape
         ((64,), (2, 64))
         """
+        clips = self.clips(
+            x,
+            layout=layout,
+            fps=fps,
+            axes=axes,
+            units=units,
+            image=image,
+            joint_map=joint_map,
+            allow_preprocessing=allow_preprocessing,
+            device=device,
+        )
+        features = self.encode(
+            clips, batch_size=batch_size, device=device, precision=precision, progress=progress
+        )
+        single = not isinstance(x, str | Path | ClipStore | Sequence)
+        return features[0] if single else features
+
+    def clips(
+        self,
+        x: Array | Sequence[Array] | ClipStore | str | Path,
+        *,
+        layout: str | Layout | None = None,
+        fps: float = 30.0,
+        axes: str | None = None,
+        units: str | None = None,
+        image: str | None = None,
+        joint_map: JointMap | None = None,
+        allow_preprocessing: bool = False,
+        device: str | None = None,
+    ) -> Clips:
+        """What `embed` takes as clips in memory, prepared as the training clips were.
+
+        Args and errors are those of `embed`.
+
+        >>> import kineme, numpy
+        >>> model = kineme.load(example_run)
+        >>> model.clips([numpy.ones((40, 25, 3)), numpy.ones((20, 25, 3))]).length
+        tensor([40, 20])
+        """
         options = {"axes": axes, "units": units, "image": image}
-        single = False
         if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
             x = ClipStore(x)
         if isinstance(x, ClipStore):
@@ -157,19 +195,13 @@ class Model:
                 raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
             store = self.fitted(x, joint_map)
             self.check(store, allow_preprocessing=allow_preprocessing)
-            clips = resident(store, device=device or default_device())
+            return resident(store, device=device or default_device())
+        if isinstance(x, str | Path):
+            source = open_recordings(Path(x), layout, options)
         else:
-            if isinstance(x, str | Path):
-                source = open_recordings(Path(x), layout, options)
-            else:
-                single = not isinstance(x, Sequence)
-                arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
-                source = _given(arrays, layout or self.shape.layout, fps, options)
-            clips = joined([clip.xyz for clip in self.prepared(source, joint_map)])
-        features = self.encode(
-            clips, batch_size=batch_size, device=device, precision=precision, progress=progress
-        )
-        return features[0] if single else features
+            arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
+            source = _given(arrays, layout or self.shape.layout, fps, options)
+        return joined([clip.xyz for clip in self.prepared(source, joint_map)])
 
     def encode(
         self,

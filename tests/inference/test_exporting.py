@@ -25,7 +25,11 @@ from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.generate import generate_store
 from kineme.inference import export, exporting, graphs
+from kineme.inference.classifier import Classifier
+from kineme.inference.examination import Examination
 from kineme.inference.exporting import Exported, load_program
+from kineme.inference.head import fit
+from kineme.inference.reading import read
 from kineme.layouts import get_layout
 from kineme.model import Model, load_run
 from kineme.preprocessing import parse_preprocessing
@@ -80,6 +84,24 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Array]:
     return [store.clip(row) for row in range(len(store))]
 
 
+@pytest.fixture(scope="module")
+def taught(run: Path, recordings: list[Array]) -> Classifier:
+    """A classifier of the generated actions, on that run."""
+    model = load_run(run)
+    features = read(model, model.clips(recordings), device="cpu")
+    labels = np.arange(len(recordings)) % 3
+    return Classifier(
+        class_names=("wave", "bow", "shake hands"),
+        counts=(1, 1, 1),
+        head=fit(features, labels, 3),
+        distances=np.linspace(0.001, 0.02, 40),
+        seconds=2.0,
+        weights=model.weights,
+        preprocessing="plain",
+        examination=Examination(None, None, 0, "people", 2, (None,) * 3, (), (), (0.0,) * 3, 1.0),
+    )
+
+
 @pytest.fixture
 def at_once(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing the network takes no time, for tests of what is around it."""
@@ -103,6 +125,41 @@ def test_its_features_are_those_of_the_model(run: Path, exported: Exported, reco
     assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
     assert exported.difference < exporting.TOLERANCE
     assert len(np.unique(found.round(5), axis=0)) == len(recordings)  # and they tell recordings apart
+
+
+@pytest.mark.usefixtures("at_once")
+def test_classes_are_those_of_the_taught_classifier(
+    run: Path, taught: Classifier, recordings: list[Array], tmp_path: Path
+) -> None:
+    """With their probabilities, and none of these where a recording is further away than the threshold."""
+    model = load_run(run)
+    done = export(model, tmp_path / "exported", classifier=taught, none=0.1)
+    assert done.difference < exporting.TOLERANCE
+    unlike = [each[:5, :, ::-1] for each in recordings]
+    given = [*recordings, *unlike]
+    written = load_program(done.path)
+    found = [written.classify(each) for each in given]
+    features = read(model, model.clips(given), device="cpu")
+    probabilities = taught.probabilities_of(features)
+    far = taught.head.novelty(features) > taught.threshold(0.1)
+    names = [taught.class_names[label] for label in probabilities.argmax(axis=1)]
+    assert [label for label, _ in found] == np.where(far, "none of these", names).tolist()
+    np.testing.assert_allclose([share for _, share in found], probabilities.max(axis=1), atol=1e-4)
+    assert 0 < far.sum() < len(far)
+    about = json.loads((done.path / "model.json").read_text(encoding="utf-8"))
+    assert about["classes"] == ["wave", "bow", "shake hands"]
+    np.save(tmp_path / "walk.npy", recordings[0])
+    command = [sys.executable, done.path / "run.py", tmp_path / "walk.npy"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.strip().split(",")[1] == found[0][0]
+
+
+def test_a_classifier_of_another_model_is_refused(taught: Classifier, tmp_path: Path) -> None:
+    other = load_run(a_run(tmp_path / "other", "sttr"))
+    with pytest.raises(KinemeError, match="was taught on another encoder"):
+        export(other, tmp_path / "exported", classifier=taught)
+    with pytest.raises(KinemeError, match="`none` has no effect without `classifier`"):
+        export(other, tmp_path / "exported", none=0.05)
 
 
 def test_the_network_takes_any_number_of_clips(exported: Exported, recordings: list[Array]) -> None:

@@ -64,10 +64,10 @@ def a_model(
     return load_run(folder)
 
 
-def written(model: Model, recordings: Recordings, folder: Path, classes: tuple[str, ...] = ()) -> Any:
+def written(model: Model, recordings: Recordings, folder: Path) -> Any:
     """The program as a module; its networks are never run."""
-    (folder / "run.py").write_text(program(model, recordings, classes), encoding="utf-8")
-    (folder / "model.json").write_text(as_json(describe(model, recordings, classes, None)), encoding="utf-8")
+    (folder / "run.py").write_text(program(model, recordings, classifies=False), encoding="utf-8")
+    (folder / "model.json").write_text(as_json(describe(model, recordings, None, None)), encoding="utf-8")
     return load_program(folder)
 
 
@@ -185,14 +185,14 @@ def test_csv_files_have_a_column_for_each_coordinate_of_a_joint(tmp_path: Path) 
 
 def every_program(folder: Path) -> Iterator[tuple[str, str]]:
     """(name, source) of the program for each preprocessing, stream, layout and kind of poses."""
-    for stream, bodies, classes in (("joint", 1, ()), ("bone", 2, ("a", "b")), ("motion", 2, ())):
+    for stream, bodies, classifies in (("joint", 1, False), ("bone", 2, True), ("motion", 2, False)):
         model = a_model(folder, stream=stream, bodies=bodies)
         for preprocessing in PREPROCESSINGS:
             for units, image in (("metres", None), ("body sizes", None), ("image heights", (1280, 720))):
                 for layout in ("ntu25", "mediapipe33"):
                     other = replace(model, preprocessing=parse_preprocessing(preprocessing), units=units)
                     recordings = Recordings(get_layout(layout), image=image)
-                    yield f"{preprocessing}-{stream}-{units}-{layout}", program(other, recordings, classes)
+                    yield f"{preprocessing}-{stream}-{units}-{layout}", program(other, recordings, classifies)
 
 
 def test_every_program_is_short_and_as_tidy_as_kineme(tmp_path: Path) -> None:
@@ -230,15 +230,13 @@ def test_a_preprocessing_that_is_not_kinemes_own_is_refused(tmp_path: Path) -> N
 def test_the_size_of_images_is_asked_for_where_it_matters(tmp_path: Path) -> None:
     model = a_model(tmp_path, layout="coco17", units="image heights")
     with pytest.raises(KinemeError, match="`image`: the model was trained on poses in images of known size"):
-        program(model, Recordings(get_layout("coco17")), ())
+        program(model, Recordings(get_layout("coco17")), classifies=False)
     with pytest.raises(KinemeError, match="`image`: has no effect on a model that was trained on metres"):
-        program(a_model(tmp_path), Recordings(NTU, image=(640, 480)), ())
+        program(a_model(tmp_path), Recordings(NTU, image=(640, 480)), classifies=False)
 
 
 def test_what_the_description_says(tmp_path: Path) -> None:
-    about = describe(
-        a_model(tmp_path, "plain(scale=True)"), Recordings(NTU, fps=25.0), ("wave",), "CC-BY-4.0"
-    )
+    about = describe(a_model(tmp_path, "plain(scale=True)"), Recordings(NTU, fps=25.0), None, "CC-BY-4.0")
     assert about["preprocessing"] == {
         "name": "plain",
         "parameters": {"centre": "frame", "facing": False, "scale": True},
@@ -246,5 +244,5 @@ def test_what_the_description_says(tmp_path: Path) -> None:
     assert about["input"] == {"clips": ["N", 3, 13, 25, 2], "axes": "N C T V M"}
     assert (about["frames_per_second"], about["crop"], about["licence"]) == (25.0, 0.9, "CC-BY-4.0")
     assert about["layout"]["joints"] == list(NTU.joints)
-    assert about["classes"] == ["wave"]
+    assert about["classes"] == []
     assert "arXiv 2412.09220" in about["cite"][0]

@@ -13,6 +13,8 @@ def export(
     joint_map: Path | None = None,
     image: str | None = None,
     fps: float = 30.0,
+    classifier: str | None = None,
+    none: float | None = None,
     licence: str | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -33,6 +35,10 @@ def export(
         joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
         image: Of a model of poses in images: the size of the images, such as 1920x1080.
         fps: Frames per second of the recordings, unless the caller of run.py says otherwise.
+        classifier: Also export a classifier that was taught by `kineme teach`: its name in the run, or its
+            file. run.py then names the class of a recording.
+        none: Share of motions of its classes that may be taken for none of them, such as 0.05; by default
+            none of these is never said.
         licence: Of the training data, such as CC-BY-4.0; written into model.json, for it binds those who use
             the weights.
         overwrite: Replace an earlier export.
@@ -40,18 +46,23 @@ def export(
     from rich.console import Console
 
     from kineme.commands.bar import progress_bar
+    from kineme.inference.classifier import find_classifier, read_classifier
     from kineme.inference.exporting import export as write
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 
+    model = load(run)
+    taught = read_classifier(find_classifier(run, classifier), model) if classifier else None
     with progress_bar("export") as progress:
         done = write(
-            load(run),
+            model,
             out or Path(f"exported-{run.resolve().stem}"),
             layout=layout,
             joint_map=read_joint_map(joint_map) if joint_map else None,
             image=image,
             fps=fps,
+            classifier=taught,
+            none=none,
             licence=licence,
             overwrite=overwrite,
             progress=progress,

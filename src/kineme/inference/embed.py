@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ ROWS = 1 << 12  # of a block
 class Windows:
     """How recordings are cut, in seconds: window i starts at i·step and lasts `length`.
 
-    The last one ends inside the recording. A recording that is shorter than a window is one row.
+    The last one ends inside the recording. A recording that is shorter than a window, or that lasts at most
+    `whole`, is one row.
 
     >>> Windows(length=2.0, step=0.5).cut(frames=90, fps=30.0)["start"].tolist()
     [0.0, 0.5, 1.0]
@@ -37,6 +39,7 @@ class Windows:
 
     length: float
     step: float
+    whole: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in (("window", self.length), ("step", self.step)):
@@ -60,7 +63,7 @@ class Windows:
 
     def cut(self, frames: int, fps: float) -> dict[str, Array]:
         """Columns `first` and `length` in frames, `start` and `end` in seconds, a row per window."""
-        if frames / fps < self.length - 1e-9:
+        if frames / fps < self.length - 1e-9 or frames / fps <= self.whole:
             return whole(frames, fps)
         count = math.floor((frames / fps - self.length) / self.step + 1e-9) + 1
         start = np.arange(count) * self.step
@@ -163,8 +166,9 @@ def embed_table(
     if windows is not None:
         for each in opened:
             windows.check(each)
-    encoding = {"batch_size": batch_size, "device": device or default_device(), "precision": precision}
-    return _blocks(model, opened, windows, encoding, progress)
+    place = device or default_device()
+    encode = partial(model.encode, batch_size=batch_size, device=place, precision=precision)
+    return blocks_of(opened, windows, encode, device=place, progress=progress)
 
 
 def open_input(
@@ -214,26 +218,35 @@ def _stored(store: ClipStore) -> Iterator[Clip]:
         yield Clip(name, store.clip(row), label=label, subject=subject)
 
 
-def _blocks(
-    model: Model,
+def blocks_of(
     inputs: Sequence[Recordings],
     windows: Windows | None,
-    encoding: Mapping[str, Any],
-    progress: Progress,
+    encode: Callable[..., Array],
+    *,
+    device: str,
+    progress: Progress = silent,
 ) -> Iterator[Block]:
-    """The blocks of all inputs. Recordings are gathered until they have `FRAMES` frames."""
+    """The blocks of all inputs. Recordings are gathered until they have `FRAMES` frames.
+
+    Args:
+        inputs: opened, see `open_input`.
+        windows: how they are cut; None: not.
+        encode: clips on the device, and `progress` → their features (N, D).
+        device: of the clips.
+        progress: called with the rows done and in total, as far as that is known.
+    """
     count = sum(each.count for each in inputs)
     read = rows = done = 0
     for group in _groups(inputs):
         cut = windows.cut if windows else whole
         cuts = [cut(len(clip.xyz), recordings.fps) for recordings, clip in group]
         table = _table(group, cuts)
-        clips = _cut([clip.xyz for _, clip in group], cuts, encoding["device"])
+        clips = _cut([clip.xyz for _, clip in group], cuts, device)
         read, rows = read + len(group), rows + len(clips)
         for first in range(0, len(clips), ROWS):
             part = slice(first, first + ROWS)
             meanwhile = within(progress, done, round(rows * count / read))
-            features = model.encode(clips[part], **encoding, progress=meanwhile)
+            features = encode(clips[part], progress=meanwhile)
             done += len(features)
             yield Block(features, **{name: column[part] for name, column in table.items()})
 

@@ -1,8 +1,9 @@
 """Exports a trained model as a folder that works without PyTorch and without Kineme.
 
 encoder.onnx     clips (N, C, T, V, M) → features (N, D), for any number N of clips
+classifier.onnx  features → probabilities (N, K), and whether each is none of the classes; with a classifier
 model.json       joints, preprocessing, classes, where it is from
-run.py           recordings → features; a program of less than 100 lines that needs numpy and onnxruntime
+run.py           recordings → features or classes; a program of less than 100 lines that needs numpy and onnxruntime
 
 The written folder is tried on made-up recordings before it is moved into place.
 """
@@ -25,8 +26,10 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.files import locked, replace_directory, unwritable
-from kineme.inference.graphs import check_installed, write_encoder
+from kineme.inference.classifier import Classifier
+from kineme.inference.graphs import check_installed, write_classifier, write_encoder
 from kineme.inference.program import Recordings, axes, check_exportable, describe, in_images, program
+from kineme.inference.reading import read
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model
@@ -34,8 +37,8 @@ from kineme.progress import Progress, silent
 from kineme.sources.poses.coordinates import image_size
 from kineme.typing import Array
 
-ENCODER, DESCRIPTION, PROGRAM = "encoder.onnx", "model.json", "run.py"
-FILES = {ENCODER, DESCRIPTION, PROGRAM}
+ENCODER, CLASSIFIER, DESCRIPTION, PROGRAM = "encoder.onnx", "classifier.onnx", "model.json", "run.py"
+FILES = {ENCODER, CLASSIFIER, DESCRIPTION, PROGRAM}
 TOLERANCE = 1e-4  # between onnxruntime and PyTorch, of the largest feature
 LENGTHS = (5, 8, 12, 20, 33, 50, 64, 90, 121)  # frames of the recordings that it is tried on
 BATCHES = (1, 2, 7)
@@ -71,6 +74,8 @@ def export(
     joint_map: JointMap | None = None,
     image: str | None = None,
     fps: float = 30.0,
+    classifier: Classifier | None = None,
+    none: float | None = None,
     licence: str | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -84,6 +89,8 @@ def export(
         joint_map: joint of the model → joints of `layout` whose mean it is, where names do not tell.
         image: size of the images, such as `1920x1080`, of a model of poses in images.
         fps: frames per second of recordings, unless the caller of `run.py` says otherwise.
+        classifier: that was taught on the model, see `kineme.inference.teach`; `run.py` then names classes.
+        none: share of motions of its classes that may be taken for none of them; default never.
         licence: of the training data, which binds who uses the weights; written into `model.json`.
         overwrite: replace an earlier export.
         progress: called with the steps done and in total.
@@ -102,27 +109,37 @@ def export(
     check_exportable(model)
     if not fps > 0:
         raise KinemeError(f"`fps`: is {fps:g}; it must be more than 0")
+    if none is not None and classifier is None:
+        raise KinemeError("`none` has no effect without `classifier`; pass both")
+    if classifier is not None:
+        classifier.check(model)
+    threshold = np.inf if classifier is None or none is None else classifier.threshold(none)
     named = get_layout(layout) if isinstance(layout, str) else layout or model.shape.layout
     recordings = Recordings(named, fps, None if image is None else image_size(image), joint_map)
-    about = describe(model, recordings, (), licence)
-    source = program(model, recordings, ())
+    about = describe(model, recordings, classifier, licence)
+    source = program(model, recordings, classifier is not None)
     with _written_aside(out, overwrite) as folder:
         progress(0, 3)
         write_encoder(model.encoder, folder / ENCODER)
+        if classifier is not None:
+            write_classifier(classifier, threshold, folder / CLASSIFIER)
         (folder / DESCRIPTION).write_text(as_json(about), encoding="utf-8")
         (folder / PROGRAM).write_text(source, encoding="utf-8")
         progress(1, 3)
-        difference = compare(model, folder, recordings)
+        difference = compare(model, folder, recordings, classifier)
         progress(2, 3)
         size = sum(each.stat().st_size for each in folder.iterdir()) / 1e6
     progress(3, 3)
     return Exported(out, difference, len(LENGTHS), size, perf_counter() - began)
 
 
-def compare(model: Model, folder: Path, recordings: Recordings) -> float:
+def compare(
+    model: Model, folder: Path, recordings: Recordings, classifier: Classifier | None = None
+) -> float:
     """The largest difference between the features of a written folder and those of `Model.embed`.
 
-    Raw recordings go through the folder's own program, in batches of several sizes.
+    Raw recordings go through the folder's own program, in batches of several sizes. Probabilities of classes
+    are compared too.
 
     Returns:
         It as a share of the largest feature.
@@ -132,7 +149,7 @@ def compare(model: Model, folder: Path, recordings: Recordings) -> float:
     """
     arrays = made_up(model, recordings)
     picture = in_images(model, recordings)
-    expected = model.embed(
+    prepared = model.clips(
         arrays,
         layout=recordings.layout,
         fps=recordings.fps,
@@ -142,6 +159,7 @@ def compare(model: Model, folder: Path, recordings: Recordings) -> float:
         joint_map=recordings.joint_map,
         device="cpu",
     )
+    expected = model.encode(prepared, device="cpu")
     written = load_program(folder)
     clips = np.stack([written.clip(each, recordings.fps) for each in arrays])
     found = [np.stack([written.embed(each, recordings.fps) for each in arrays])]
@@ -149,6 +167,10 @@ def compare(model: Model, folder: Path, recordings: Recordings) -> float:
         batches = np.split(clips, range(size, len(clips), size))
         found.append(np.concatenate([written.ENCODER.run(None, {"clips": batch})[0] for batch in batches]))
     difference = max(float(np.abs(each - expected).max()) for each in found) / float(np.abs(expected).max())
+    if classifier is not None:
+        likeliest = classifier.probabilities_of(read(model, prepared, device="cpu")).max(axis=1)
+        told = np.array([written.classify(each, recordings.fps)[1] for each in arrays])
+        difference = max(difference, float(np.abs(told - likeliest).max()))
     if not difference <= TOLERANCE:
         raise KinemeError(
             f"the exported program's features differ from PyTorch's by {difference:.1e} of the largest one, "

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from kineme.encoders import Encoder
 from kineme.encoders.base import COORDINATES
 from kineme.errors import KinemeError
+from kineme.inference.classifier import Classifier
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
@@ -30,6 +31,31 @@ class ClipFeatures(nn.Module):
         """(N, C, T, V, M) → (N, D)."""
         features: Tensor = self.encoder(clips).clip
         return features
+
+
+class ClassProbabilities(nn.Module):
+    """A taught classifier: features (N, D) → probabilities (N, K), and whether each is none of the classes.
+
+    Args:
+        classifier: its temperature is folded into its weights.
+        threshold: distance beyond which a motion is none of the classes; infinite for never.
+    """
+
+    def __init__(self, classifier: Classifier, threshold: float) -> None:
+        super().__init__()
+        head = classifier.head
+        for name in ("mean", "scale", "weight", "bias", "centres"):
+            self.register_buffer(name, torch.from_numpy(getattr(head, name)))
+        self.threshold = threshold
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, D) float32 → (N, K) float32, (N,) bool; computed in float64, as in Kineme."""
+        exact = features.double()
+        probabilities = (exact @ self.get_buffer("weight").mT + self.get_buffer("bias")).softmax(dim=1)
+        standard = (exact - self.get_buffer("mean")) / self.get_buffer("scale")
+        directions = standard / standard.norm(dim=1, keepdim=True).clamp_min(1e-300)
+        distance = 1 - (directions @ self.get_buffer("centres").mT).amax(dim=1)
+        return probabilities.float(), distance > self.threshold
 
 
 def check_installed() -> None:
@@ -51,6 +77,13 @@ def write_encoder(encoder: Encoder, path: Path) -> None:
     shape = encoder.shape
     clips = torch.zeros(3, COORDINATES, shape.frames, shape.layout.num_joints, shape.bodies)
     write_onnx(ClipFeatures(encoder), clips, ["clips"], ["features"], path)
+
+
+def write_classifier(classifier: Classifier, threshold: float, path: Path) -> None:
+    """Writes a classifier: input `features` (N, D), outputs `probabilities` (N, K) and `none` (N,)."""
+    module = ClassProbabilities(classifier, threshold)
+    example = torch.zeros(3, classifier.head.weight.shape[1])
+    write_onnx(module, example, ["features"], ["probabilities", "none"], path)
 
 
 def write_onnx(module: nn.Module, example: Tensor, inputs: list[str], outputs: list[str], path: Path) -> None:

@@ -7,7 +7,6 @@ only what its model needs.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -16,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kineme import __version__
 from kineme.errors import KinemeError
+from kineme.inference.classifier import Classifier
+from kineme.inference.reading import CROPS
 from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.methods import METHODS
@@ -84,7 +85,7 @@ def check_exportable(model: Model) -> None:
 
 
 def describe(
-    model: Model, recordings: Recordings, class_names: Sequence[str], licence: str | None
+    model: Model, recordings: Recordings, classifier: Classifier | None, licence: str | None
 ) -> dict[str, Any]:
     """What stands in `model.json`.
 
@@ -115,7 +116,8 @@ def describe(
         "frames_per_second": recordings.fps,
         "coordinates": coordinates(model, recordings),
         "preprocessing": {"name": model.preprocessing.name, "parameters": asdict(model.preprocessing)},
-        "classes": list(class_names),
+        "classes": list(classifier.class_names) if classifier else [],
+        "shares": CROPS if classifier else [],
         "recordings": _layout(model, recordings.layout),
     }
     if mapped:
@@ -132,7 +134,7 @@ def coordinates(model: Model, recordings: Recordings) -> str:
     return "y up, in metres" if model.units == "metres" else "y up, in the units of its training data"
 
 
-def program(model: Model, recordings: Recordings, class_names: Sequence[str]) -> str:
+def program(model: Model, recordings: Recordings, classifies: bool) -> str:
     """The source of `run.py`."""
     settings = asdict(model.preprocessing)
     return (
@@ -146,7 +148,7 @@ def program(model: Model, recordings: Recordings, class_names: Sequence[str]) ->
             in_image=in_images(model, recordings),
             image=recordings.image,
             coordinates=coordinates(model, recordings),
-            classes=bool(class_names),
+            classes=classifies,
             fps=f"{recordings.fps:g}",
             least=max(recordings.layout.num_joints // LEAST, 1),
             mapped=recordings.layout != model.shape.layout,
