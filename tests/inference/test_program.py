@@ -223,7 +223,7 @@ def test_every_program_is_short_and_as_tidy_as_kineme(tmp_path: Path) -> None:
 def test_a_preprocessing_that_is_not_kinemes_own_is_refused(tmp_path: Path) -> None:
     model = a_model(tmp_path)
     theirs = replace(model, preprocessing=Unavailable("theirs", {"by": 2}))
-    with pytest.raises(KinemeError, match=r"preprocessing theirs\(by=2\) is not one of Kineme's own"):
+    with pytest.raises(KinemeError, match=r"preprocessing theirs\(by=2\) is not one of Kineme's"):
         check_exportable(theirs)
 
 

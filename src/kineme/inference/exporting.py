@@ -3,7 +3,7 @@
 encoder.onnx     clips (N, C, T, V, M) → features (N, D), for any number N of clips
 classifier.onnx  features → probabilities (N, K), and whether each is none of the classes; with a classifier
 model.json       joints, preprocessing, classes, where it is from
-run.py           recordings → features or classes; a program of less than 100 lines that needs numpy and onnxruntime
+run.py           recordings → features or classes; a short program that needs numpy and onnxruntime alone
 
 The written folder is tried on made-up recordings before it is moved into place.
 """

@@ -111,10 +111,10 @@ def write_onnx(module: nn.Module, example: Tensor, inputs: list[str], outputs: l
             )
         except Exception as error:  # neither promises anything narrower
             reason = " ".join(str(error).split())[:200]
+            what = type(getattr(module, "encoder", module)).__name__
             raise KinemeError(
-                f"{type(getattr(module, 'encoder', module)).__name__} cannot be exported ({reason}); write its "
-                "forward pass so that torch.export records it with any number of clips, such as x.shape[0] for "
-                "len(x)"
+                f"{what} cannot be exported ({reason}); write its forward pass so that torch.export records it "
+                "with any number of clips, such as x.shape[0] for len(x)"
             ) from error
     assert translated is not None
     translated.save(path)

@@ -79,7 +79,7 @@ def check_exportable(model: Model) -> None:
     """
     if model.preprocessing.name not in PREPROCESSINGS:
         raise KinemeError(
-            f"preprocessing {model.preprocessing.id} is not one of Kineme's own ({', '.join(PREPROCESSINGS)}), "
+            f"preprocessing {model.preprocessing.id} is not one of Kineme's ({', '.join(PREPROCESSINGS)}), "
             "so an exported program could not repeat it; train on a store that was prepared by one of these"
         )
 
