@@ -113,7 +113,7 @@ def write_onnx(module: nn.Module, example: Tensor, inputs: list[str], outputs: l
             reason = " ".join(str(error).split())[:200]
             what = type(getattr(module, "encoder", module)).__name__
             raise KinemeError(
-                f"{what} cannot be exported ({reason}); write its forward pass so that torch.export records it "
+                f"{what} cannot be exported ({reason}); write its forward pass so that torch.export takes it "
                 "with any number of clips, such as x.shape[0] for len(x)"
             ) from error
     assert translated is not None
