@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._rights() != "write":
             return self._error(403, "", "You don't have the rights to create a model here")
         if name in self.hub.repositories:
-            return self._json({"error": "You already created this model repo"}, 409)
+            return self._json({"error": "You already created it", "url": f"{self.hub.url}/{name}"}, 409)
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
         self.hub.repositories[name] = Repository(private=private)
         self.hub.repositories[name].commit({".gitattributes": b"*.safetensors filter=lfs\n"})

@@ -99,9 +99,10 @@ def push(
 
 
 def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's configuration without the place of its store, and without people named in its split."""
+    """A run's configuration without places of this machine, and without people named in its split."""
     data = {**config["data"], "store": None, "split": without_people(config["data"]["split"])}
-    return {**config, "data": data}
+    found: dict[str, Any] = _placeless({**config, "data": data})
+    return found
 
 
 def without_people(split: str) -> str:
@@ -138,10 +139,7 @@ def _gather(run: Path, model: Model, folder: Path, repository: str, licence: str
             result,
             store=_data_set(result.store),
             split=without_people(result.split),
-            settings={
-                key: _data_set(value) if isinstance(value, str) else value
-                for key, value in result.settings.items()
-            },
+            settings=_placeless(dict(result.settings)),
         )
         target = folder / "results" / f"{number:02}-{re.sub(r'[^a-z]+', '-', result.protocol)}.json"
         target.parent.mkdir(exist_ok=True)
@@ -171,7 +169,7 @@ def _card(
         repository=repository,
         licence=licence,
         model=model,
-        settings=model.config,
+        settings=without_paths(model.config),
         clips=None if seen is None else len(seen.names),
         data=seen.source if seen is not None and seen.source in [*SOURCES, "generated"] else None,
         classifiers=classifiers,
@@ -239,6 +237,15 @@ def _spread(score: Score) -> str:
 def _data_set(store: str) -> str:
     """The name of a store without its place."""
     return PurePath(store.replace("\\", "/")).name
+
+
+def _placeless(value: Any) -> Any:
+    """Settings in which of every path only the last name is left."""
+    if isinstance(value, Mapping):
+        return {key: _placeless(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_placeless(each) for each in value]
+    return _data_set(value) if isinstance(value, str) else value
 
 
 def as_text(value: object) -> str:

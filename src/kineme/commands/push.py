@@ -19,8 +19,8 @@ def push(
     """Share a run on the Hugging Face Hub, from where `kineme.load("hf:user/name")` loads it.
 
     Shared are the encoder, the settings, the results, the classifiers that were taught on it, and a card that
-    is made from them. Training clips stay here, and so do names of people and clips, and paths of this machine.
-    Log in by `hf auth login` first, or set HF_TOKEN.
+    is made from them. Training clips stay here, and so do names of people and clips, and paths of this
+    machine. Log in by `hf auth login` first, or set HF_TOKEN.
 
       kineme push runs/mine anna/walking --licence cc-by-4.0 --dry-run
 

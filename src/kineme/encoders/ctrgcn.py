@@ -121,7 +121,7 @@ class GraphConvolution(nn.Module):
         batches = [(x, mixed)]
         # A program that torch.export records cannot have a number of parts that depends on the clips.
         if x.device.type == "cpu" and not torch.compiler.is_compiling():
-            batches = list(zip(x.split(BODIES_AT_ONCE), mixed.split(BODIES_AT_ONCE), strict=True))
+            batches = list(zip(*(torch.split(each, BODIES_AT_ONCE) for each in (x, mixed)), strict=True))
         # Products of 3·C channels are large and cheap: the backward pass computes them again.
         parts = [
             checkpoint(_aggregate, *part, mixing, weight, bias, use_reentrant=False, preserve_rng_state=False)
