@@ -26,7 +26,8 @@ from kineme.inference.examination import Examination
 from kineme.inference.head import fit
 from kineme.model import load_run
 from kineme.pretraining import pretrain
-from kineme.sharing import as_text, push
+from kineme.sharing import push
+from kineme.sharing.card import as_text
 
 constants = pytest.importorskip("huggingface_hub.constants")
 
@@ -72,7 +73,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ).save(run / "classifiers" / "moves.safetensors")
     result = Result(
         protocol="linear", method="usdrl", encoder="sttr", stream="joint", weights=model.weights,
-        pretrained_epochs=1, preprocessing="plain", crop=1.0, settings={"epochs": 3, "from": [str(store)]}, seed=0,
+        pretrained_epochs=1, preprocessing="plain", crop=1.0, seed=0,
+        settings={"epochs": 3, "from": [str(store)]},
         version="0.2", commit=None, store=str(store), fingerprint="0" * 64, store_preprocessing="plain",
         split="subjects:anna,ben", train_clips=4, test_clips=4,
         scores={"logistic": Score(62.5, (50.0, 75.0))}, baselines={}, detailed="logistic",
@@ -84,6 +86,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     old = replace(result, weights="0" * 64, protocol="knn")
     (run / "results" / "knn.json").write_text(old.to_json(), encoding="utf-8")
     (run / "results" / "other.json").write_text("{}")
+    (run / "classifiers" / "damaged.safetensors").write_bytes(b"no classifier")
     return run
 
 
@@ -130,7 +133,7 @@ def test_the_card(trained: Path) -> None:
     (entry,) = about["model-index"][0]["results"]
     assert entry["metrics"] == [{"type": "accuracy", "name": "logistic", "value": 62.5}]
     assert 'kineme.load("hf:user/walking")' in text
-    assert "| trained on | 4 clips of generated, split subjects: 1 people |" in text
+    assert "| trained on | 4 clips from `generated`, split subjects: 1 person |" in text
     assert "| linear | clinic-of-anna | subjects: 2 people | logistic | 62.5 | 50.0 to 75.0 | 4 |" in text
     assert r"| moves | wave \| hello, \<b\>bow\</b\> | 8 |" in text
     assert "| preprocessing | plain |" in text
@@ -148,7 +151,8 @@ def test_a_dry_run_sends_nothing(hub: Hub, trained: Path, capsys: pytest.Capture
     printed = capsys.readouterr()
     assert [line.split()[1] for line in printed.out.splitlines()[:5]] == NAMES
     assert "# walking" in printed.out
-    assert printed.err == "nothing was uploaded to user/walking\n"
+    assert "warning: not shared: " in printed.err  # a damaged classifier
+    assert printed.err.endswith("nothing was uploaded to user/walking\n")
     assert hub.requests == []
 
 
@@ -227,8 +231,8 @@ def test_files_of_strangers_are_asked_for_by_checked_names_only(
     """Nothing else is downloaded, whatever a repository calls its files."""
     weights = (trained / "model.safetensors").read_bytes()
     strange = [
-        "../../evil.json", "results/../../evil.json", "results/a/b.json", "evil.py", "state.ckpt", "model.pkl",
-        "classifiers/../evil.safetensors", "/etc/passwd", "results/.hidden.json",
+        "../../evil.json", "results/../../evil.json", "results/a/b.json", "evil.py", "state.ckpt",
+        "model.pkl", "classifiers/../evil.safetensors", "/etc/passwd", "results/.hidden.json",
     ]  # fmt: skip
     hub.repositories["user/evil"] = Repository()
     hub.repositories["user/evil"].commit({"model.safetensors": weights, **dict.fromkeys(strange, b"evil")})
