@@ -64,7 +64,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Classifier(
         class_names=("wave | hello", "<b>bow</b>"),
         counts=(4, 4),
-        head=fit(features, labels, 2),
+        head=fit(features[:, None], labels, 2),
         distances=np.linspace(0, 1, 8),
         seconds=2.0,
         weights=model.weights,

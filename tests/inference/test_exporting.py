@@ -29,7 +29,7 @@ from kineme.inference.classifier import Classifier
 from kineme.inference.examination import Examination
 from kineme.inference.exporting import Exported, load_program
 from kineme.inference.head import fit
-from kineme.inference.reading import read
+from kineme.inference.reading import read, read_copies
 from kineme.layouts import get_layout
 from kineme.model import Model, load_run
 from kineme.preprocessing import parse_preprocessing
@@ -88,12 +88,12 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Array]:
 def taught(run: Path, recordings: list[Array]) -> Classifier:
     """A classifier of the generated actions, on that run."""
     model = load_run(run)
-    features = read(model, model.clips(recordings), device="cpu")
+    copies = read_copies(model, model.clips(recordings), device="cpu")
     labels = np.arange(len(recordings)) % 3
     return Classifier(
         class_names=("wave", "bow", "shake hands"),
         counts=(1, 1, 1),
-        head=fit(features, labels, 3),
+        head=fit(copies, labels, 3),
         distances=np.linspace(0.001, 0.02, 40),
         seconds=2.0,
         weights=model.weights,

@@ -5,11 +5,11 @@ from kineme.inference.embed import embed_table
 from kineme.inference.examination import Examination
 from kineme.inference.examples import Example, read_examples
 from kineme.inference.exporting import Exported, export
-from kineme.inference.predict import Prediction, Segment, predict, write_predictions
+from kineme.inference.prediction import Prediction, Segment, predict, write_predictions
 from kineme.inference.retrieval import Hit, search
-from kineme.inference.suggest import Suggestion, suggest, write_suggestions
+from kineme.inference.suggesting import Suggestion, suggest, write_suggestions
 from kineme.inference.tables import Block, write_table
-from kineme.inference.teach import teach
+from kineme.inference.teaching import teach
 
 __all__ = [
     "Block",

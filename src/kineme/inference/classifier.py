@@ -216,28 +216,39 @@ def read_classifier(path: str | Path, model: Model) -> Classifier:
     return classifier
 
 
+def classifier_path(run: Path, name: str) -> Path:
+    """Where a run keeps a classifier."""
+    return (run if run.is_dir() else run.parent) / FOLDER / f"{name}{SUFFIX}"
+
+
 def find_classifier(run: Path, name: str | None) -> Path:
-    """The file of a classifier: a file, or a name among those of a run; None is the only one.
+    """The file of a taught classifier or of a trained detector.
+
+    Args:
+        run: run directory, or its weights.
+        name: of one that the run holds, or a file; None: the only one.
 
     Raises:
         KinemeError: there is none, or several and no name.
     """
     if is_address(run):
         run = fetch(run)
-    folder = (run if run.is_dir() else run.parent) / FOLDER
-    there = sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
+    folder = run if run.is_dir() else run.parent
+    detectors = {path.stem: path for path in sorted((folder / "results").glob(f"detect*{SUFFIX}"))}
+    there = detectors | {path.stem: path for path in sorted((folder / FOLDER).glob(f"*{SUFFIX}"))}
     if name is None:
         if len(there) == 1:
-            return folder / f"{there[0]}{SUFFIX}"
+            return next(iter(there.values()))
         if not there:
             raise KinemeError(f"{run}: has no classifier; teach one with `kineme teach`, or name a file")
-        raise KinemeError(f"{run}: has several classifiers; choose one of {', '.join(there)} by `classifier`")
+        raise KinemeError(f"{run}: choose one of {', '.join(sorted(there))} by `classifier`")
     if name in there:
-        return folder / f"{name}{SUFFIX}"
+        return there[name]
     if Path(name).is_file():
         return Path(name)
-    near = did_you_mean(name, there) or (f"; there are {', '.join(there)}" if there else "; it has none")
-    raise KinemeError(f"{run}: has no classifier {name!r}, and there is no such file{near}")
+    near = did_you_mean(name, there) or (f"; there are {', '.join(sorted(there))}" if there else "")
+    remedy = near or "; teach one with `kineme teach`, or train a detector with `kineme evaluate detect`"
+    raise KinemeError(f"{run}: has no classifier {name!r}, and there is no such file{remedy}")
 
 
 def calibrated(head: Head, temperature: float) -> Head:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +10,6 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.model_selection import StratifiedGroupKFold
 
 from kineme.metrics.accuracy import confusion_matrix
 from kineme.progress import Progress, silent
@@ -115,16 +113,17 @@ def folds_of(labels: Array, people: Array, recordings: Array, seed: int = 0) -> 
 
 
 def _grouped(labels: Array, groups: Array, seed: int) -> list[Array]:
-    distinct, of = np.unique(groups, return_inverse=True)
-    if len(distinct) <= MOST_FOLDS:
-        return [np.flatnonzero(of == group) for group in range(len(distinct))]
-    splitter = StratifiedGroupKFold(MOST_FOLDS, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")
-        return [test for _, test in splitter.split(labels, labels, groups)]
+    """At most ten folds; groups of one class are dealt to different ones."""
+    distinct, first, of = np.unique(groups, return_index=True, return_inverse=True)
+    drawn = np.random.default_rng(seed).permutation(len(distinct))
+    dealt = drawn[np.argsort(labels[first][drawn], kind="stable")]
+    fold = np.empty(len(distinct), dtype=np.int64)
+    fold[dealt] = np.arange(len(distinct)) % MOST_FOLDS
+    return [np.flatnonzero(fold[of] == number) for number in range(min(len(distinct), MOST_FOLDS))]
 
 
 def examine(
+    copies: Array,
     features: Array,
     labels: Array,
     class_names: Sequence[str],
@@ -137,11 +136,12 @@ def examine(
     """Cross-validates a way to fit a classifier.
 
     Args:
-        features: (N, D).
+        copies: (N, A, D) that a classifier is fitted to.
+        features: (N, D) that it is asked about.
         labels: (N,) classes 0 .. K - 1.
         class_names: K.
         folds: see `folds_of`.
-        fit: features and labels → a classifier.
+        fit: copies and labels → a classifier.
         seed: of the draws of the learning curve.
         progress: called with the fits done and in total.
 
@@ -149,8 +149,8 @@ def examine(
         The outcome, and (n,) ascending: distances of judged examples from what they were not part of.
     """
     classes, judged = len(class_names), folds.judged(labels)
-    largest = int(np.bincount(labels).max())
-    sizes = [size for size in CURVE if size < largest] if judged.any() else []
+    typical = _typical_training(labels, folds)
+    sizes = [size for size in CURVE if size < round(typical)] if judged.any() else []
     done, total = 0, (len(sizes) * REPEATS + 1) * len(folds.tests)
 
     def scores(size: int | None, generator: np.random.Generator) -> tuple[Array, Array]:
@@ -161,7 +161,7 @@ def examine(
             rows = rows if size is None else subsample(labels, rows, size, generator)
             asked = test[judged[test]]
             if len(asked):
-                fitted = fit(features[rows], labels[rows])
+                fitted = fit(copies[rows], labels[rows])
                 logits[asked], novelty[asked] = (
                     fitted.logits(features[asked]),
                     fitted.novelty(features[asked]),
@@ -179,7 +179,7 @@ def examine(
         curve.append((size, 100 * float(np.mean(hits))))
     right = int((predicted == truth).sum())
     if judged.any():
-        curve.append((round(_typical_training(labels, folds)), 100 * right / len(truth)))
+        curve.append((round(typical), 100 * right / len(truth)))
     confusion = confusion_matrix(truth, predicted, classes)
     return (
         Examination(
@@ -192,7 +192,7 @@ def examine(
                 100 * float(confusion[k, k] / confusion[k].sum()) if confusion[k].any() else None
                 for k in range(classes)
             ),
-            curve=tuple(dict(curve).items()),
+            curve=tuple(curve),
             confusions=_confusions(confusion, class_names),
             gains=expected_gains(confusion, np.bincount(labels, minlength=classes), curve),
             temperature=temperature(logits, truth),

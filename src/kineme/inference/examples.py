@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ def find_examples(
         start, end = _part(example, len(clip.xyz) / fps, clip.name, where, preprocessing)
         first = min(math.floor(start * fps + 0.5), len(clip.xyz) - 1)
         xyz = clip.xyz[first : max(math.floor(end * fps + 0.5), first + 1)]
-        key = (str(number) if isinstance(example.motion, np.ndarray) else clip.name, start, end)
+        key = (clip.name, start, end)
         if key in seen:
             raise KinemeError(
                 f"{where}: {clip.name} is labelled already, by {seen[key]}; keep one of the two"
@@ -191,7 +191,8 @@ def _check_labels(examples: Sequence[Example]) -> None:
         first = spelt.setdefault(example.label.casefold(), example)
         if first.label != example.label:
             raise KinemeError(
-                f"{example.where or 'examples'}: label {example.label!r} is {first.label!r} before; spell them alike"
+                f"{example.where or 'examples'}: label {example.label!r} was {first.label!r} before; spell "
+                "them alike"
             )
 
 
@@ -209,7 +210,7 @@ def _clip(
     try:
         if isinstance(motion, np.ndarray):
             (clip,) = model.prepared(given_poses([motion], model.shape.layout), joint_map)
-            return clip, GIVEN_FPS, model.preprocessing
+            return replace(clip, name=where), GIVEN_FPS, model.preprocessing  # a name of its own
         if store is not None and str(motion) in row_of:
             row = row_of[str(motion)]
             subject = str(store.index["subject"][row])

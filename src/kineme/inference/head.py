@@ -1,7 +1,8 @@
-"""The classifier on frozen features: logistic regression on standardised features, and distances.
+"""The classifier on frozen features: linear discriminant analysis over varied copies of the examples.
 
-Fit for three examples a class. Both constants were chosen on training people of UTD-MHAD who were held out in
-turn, see docs/teach.md.
+Copies of one example differ in what does not matter (where it is cut, how a body is built or seen), so their
+scatter about the class means tells which directions to ignore, even with one example a class. This, and the
+shrinkage, was chosen on training people of UTD-MHAD who were held out in turn, see docs/teach.md.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from scipy.linalg import solve
 
 from kineme.typing import Array
 
-INVERSE_PENALTY = 30.0  # C of the logistic regression, where a feature's variance is 1 / D
-PRIOR = 20.0  # examples' worth by which a feature's variance is drawn to that of all features
-STEPS = 1000
+SHRINKAGE = 0.03  # of the scatter within classes towards a multiple of the identity
 
 
 @dataclass(frozen=True)
@@ -52,33 +51,38 @@ class Head:
         return found
 
 
-def fit(features: Array, labels: Array, classes: int) -> Head:
-    """Fits a classifier to convergence; the outcome is the same every time.
+def fit(copies: Array, labels: Array, classes: int) -> Head:
+    """Fits a classifier, in closed form. Classes are taken to be equally likely.
+
+    How many examples of a class somebody labelled says little about how often it occurs.
 
     Args:
-        features: (N, D).
+        copies: (N, A, D) features of A copies of each example.
         labels: (N,) classes below `classes`, of which two or more occur.
         classes: K.
     """
-    features = features.astype(np.float64)
-    mean, variance = features.mean(axis=0), features.var(axis=0)
-    pooled = (len(features) * variance + PRIOR * variance.mean()) / (len(features) + PRIOR)
-    scale = np.sqrt(np.where(pooled > 0, pooled, 1.0))
-    standard = (features - mean) / scale
-    shrink = 1 / np.sqrt(features.shape[1])
-    # The penalty does not see rotations, and the weights lie in the span of the examples: solve it there.
-    left, size, axes = np.linalg.svd(standard * shrink, full_matrices=False)
-    solver = LogisticRegression(C=INVERSE_PENALTY, max_iter=STEPS).fit(left * size, labels)
-    coefficients, intercept = solver.coef_ @ axes * shrink, solver.intercept_
-    if len(solver.classes_) == 2:  # one logit stands for both
-        coefficients = np.concatenate([-coefficients, coefficients]) / 2
-        intercept = np.concatenate([-intercept, intercept]) / 2
-    weight, bias = np.zeros((classes, features.shape[1])), np.full(classes, -np.inf)
-    weight[solver.classes_] = coefficients / scale
-    bias[solver.classes_] = intercept - weight[solver.classes_] @ mean
-    centres = np.zeros_like(weight)
-    for label in solver.classes_.tolist():
-        centres[label] = _unit(standard[labels == label].mean(axis=0, keepdims=True))[0]
+    _, each, dim = copies.shape
+    raw = copies.reshape(-1, dim).astype(np.float64)
+    mean, deviation = raw.mean(axis=0), raw.std(axis=0)
+    varies = deviation > 1e-7 * np.abs(raw).max(axis=0)  # beyond rounding
+    scale = np.where(varies, deviation, 1.0)
+    standard = (raw - mean) / scale
+    known, place = np.unique(np.repeat(labels, each), return_inverse=True)
+    centre = np.stack([standard[place == row].mean(axis=0) for row in range(len(known))])
+    residual = standard - centre[place]
+    scatter = residual.T @ residual / len(residual)
+    spread = max(float(np.trace(scatter)) / dim, 1e-6)  # copies may all be alike, as of a still body
+    scatter = (1 - SHRINKAGE) * scatter + SHRINKAGE * spread * np.eye(dim)
+    apart = centre - centre.mean(axis=0)
+    axes = solve(scatter, apart.T, assume_a="pos").T
+    # With more examples the scatter grows and logits shrink. Relative to how far the classes are apart they
+    # compare, so that a temperature found on folds suits the classifier of all examples.
+    axes /= max(float((axes * apart).sum(axis=1).mean()), 1e-12)
+    weight, bias, centres = np.zeros((classes, dim)), np.full(classes, -np.inf), np.zeros((classes, dim))
+    weight[known] = axes / scale
+    middle = 0.5 * (centre + centre.mean(axis=0))  # of a class and of all: there its logit is zero
+    bias[known] = -(axes * middle).sum(axis=1) - weight[known] @ mean
+    centres[known] = _unit(centre)
     return Head(mean, scale, weight, bias, centres)
 
 

@@ -16,7 +16,7 @@ from kineme.files import atomic_write
 from kineme.inference.classifier import Classifier
 from kineme.inference.embed import blocks_of, open_input
 from kineme.inference.examples import NO_OPTIONS, Example
-from kineme.inference.predict import windows_for
+from kineme.inference.prediction import windows_for
 from kineme.inference.reading import read
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, default_device

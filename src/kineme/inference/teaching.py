@@ -16,7 +16,7 @@ from kineme.inference.classifier import Classifier, calibrated
 from kineme.inference.examination import examine, folds_of
 from kineme.inference.examples import Example, find_examples, read_examples
 from kineme.inference.head import fit
-from kineme.inference.reading import read
+from kineme.inference.reading import CROPS, read_copies
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
@@ -52,7 +52,7 @@ def teach(
         joint_map, allow_preprocessing: see `Model.embed`.
         batch_size: clips per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
-        seed: of the draws of the cross-validation.
+        seed: of the copies of examples, and of the draws of the cross-validation.
         progress: called with the examples read and in total, then with the fits of the cross-validation.
 
     Raises:
@@ -80,19 +80,27 @@ def teach(
     labels = np.array([class_names.index(each.label) for each in found])
     place = device or default_device()
     clips = joined([each.xyz for each in found])
-    features = read(model, clips, batch_size=batch_size, device=place, progress=progress)
+    copies = read_copies(model, clips, seed=seed, batch_size=batch_size, device=place, progress=progress)
+    features = copies[:, : len(CROPS)].mean(axis=1)  # as `read` gives
 
     people, names = (np.array([getattr(each, key) for each in found]) for key in ("subject", "name"))
     ways = partial(fit, classes=len(class_names))
     examination, distances = examine(
-        features, labels, class_names, folds_of(labels, people, names), ways, seed=seed, progress=progress
+        copies,
+        features,
+        labels,
+        class_names,
+        folds_of(labels, people, names),
+        ways,
+        seed=seed,
+        progress=progress,
     )
     logger.debug("temperature %.3g", examination.temperature)
     preprocessings = {(known.manifest.preprocessing if known else model.preprocessing).id}
     return Classifier(
         class_names=class_names,
         counts=tuple(np.bincount(labels).tolist()),
-        head=calibrated(ways(features, labels), examination.temperature),
+        head=calibrated(ways(copies, labels), examination.temperature),
         distances=distances,
         seconds=float(np.median([each.end - each.start for each in found])),
         weights=model.weights,
