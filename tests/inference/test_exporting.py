@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from inference.models import model as stick_model
+from safetensors.numpy import save_file
 
 from conftest import STICK
 from kineme.__main__ import main
@@ -90,11 +91,12 @@ def taught(run: Path, recordings: list[Array]) -> Classifier:
     model = load_run(run)
     copies = read_copies(model, model.clips(recordings), device="cpu")
     labels = np.arange(len(recordings)) % 3
+    head = fit(copies, labels, 3)
     return Classifier(
         class_names=("wave", "bow", "shake hands"),
         counts=(1, 1, 1),
-        head=fit(copies, labels, 3),
-        distances=np.linspace(0.001, 0.02, 40),
+        head=head,
+        distances=np.sort(head.novelty(copies.mean(axis=1))),
         seconds=2.0,
         weights=model.weights,
         preprocessing="plain",
@@ -133,7 +135,7 @@ def test_classes_are_those_of_the_taught_classifier(
 ) -> None:
     """With their probabilities, and none of these where a recording is further away than the threshold."""
     model = load_run(run)
-    done = export(model, tmp_path / "exported", classifier=taught, none=0.1)
+    done = export(model, tmp_path / "exported", classifier=taught, none=0.5)
     assert done.difference < exporting.TOLERANCE
     unlike = [each[:5, :, ::-1] for each in recordings]
     given = [*recordings, *unlike]
@@ -141,7 +143,7 @@ def test_classes_are_those_of_the_taught_classifier(
     found = [written.classify(each) for each in given]
     features = read(model, model.clips(given), device="cpu")
     probabilities = taught.probabilities_of(features)
-    far = taught.head.novelty(features) > taught.threshold(0.1)
+    far = taught.head.novelty(features) > taught.threshold(0.5)
     names = [taught.class_names[label] for label in probabilities.argmax(axis=1)]
     assert [label for label, _ in found] == np.where(far, "none of these", names).tolist()
     np.testing.assert_allclose([share for _, share in found], probabilities.max(axis=1), atol=1e-4)
@@ -308,6 +310,14 @@ def test_the_command(
     assert "differ from PyTorch's by at most" in said
     assert main(["export", "sticks"]) == 2
     assert "set --overwrite to replace it" in capsys.readouterr().err
+
+
+def test_detectors_are_not_exported(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    detector = tmp_path / "detect.safetensors"
+    save_file({"weight": np.zeros(1)}, detector, metadata={"kineme": json.dumps({"rule": "peaks"})})
+    words = ["export", str(run), "--out", str(tmp_path / "exported"), "--classifier", str(detector)]
+    assert main(words) == 2
+    assert "is a detector, which is not exported; use it by `kineme predict`" in capsys.readouterr().err
 
 
 @pytest.mark.slow

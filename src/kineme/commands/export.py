@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kineme.errors import KinemeError
+
 
 def export(
     run: Path,
@@ -47,12 +49,18 @@ def export(
 
     from kineme.commands.bar import progress_bar
     from kineme.inference.classifier import find_classifier, read_classifier
+    from kineme.inference.detectors import is_detector
     from kineme.inference.exporting import export as write
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 
     model = load(run)
-    taught = read_classifier(find_classifier(run, classifier), model) if classifier else None
+    taught = None
+    if classifier is not None:
+        file = find_classifier(run, classifier)
+        if is_detector(file):
+            raise KinemeError(f"{file}: is a detector, which is not exported; use it by `kineme predict`")
+        taught = read_classifier(file, model)
     with progress_bar("export") as progress:
         done = write(
             model,
