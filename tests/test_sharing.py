@@ -103,7 +103,7 @@ def test_a_shared_model_is_the_same_everywhere(hub: Hub, trained: Path) -> None:
     shared = push(trained, "user/walking", licence="cc-by-4.0")
     assert shared.url == f"{hub.url}/user/walking"
     assert sorted(hub.repositories["user/walking"].files) == [".gitattributes", *NAMES]
-    here, there = load_run(trained), kineme.load("hf:user/walking")
+    here, there = load_run(trained), kineme.load(Path("hf:user/walking"))  # a path on the command line
     assert there.weights == here.weights
     array = np.random.default_rng(0).normal(size=(40, 25, 3))
     np.testing.assert_array_equal(there.embed(array, device="cpu"), here.embed(array, device="cpu"))

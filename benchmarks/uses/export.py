@@ -7,13 +7,14 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import onnxruntime
 import torch
 
 from benchmarks.uses import Figure, Options
 from kineme.checkpoints import build_encoder, save_encoder
 from kineme.config import load_config
 from kineme.encoders import ClipShape
-from kineme.inference.exporting import TOLERANCE, export, load_program
+from kineme.inference.exporting import ENCODER, TOLERANCE, export
 from kineme.layouts import get_layout
 from kineme.model import Model, load_run
 from kineme.packaged import find_recipe
@@ -37,7 +38,9 @@ def measure(options: Options) -> Iterator[Figure]:
             f"{name}: onnxruntime differs by, of the largest feature", exported.difference, "", TOLERANCE
         )
         yield Figure(f"{name}: export", exported.seconds, "s")
-        session = load_program(exported.path).ENCODER
+        threads = onnxruntime.SessionOptions()
+        threads.intra_op_num_threads = torch.get_num_threads()
+        session = onnxruntime.InferenceSession(exported.path / ENCODER, threads)
         shape = model.shape
         clips = torch.randn(CLIPS, 3, shape.frames, shape.layout.num_joints, shape.bodies)
         arrays = {"clips": clips.numpy()}

@@ -212,6 +212,8 @@ def test_a_mistake_is_one_line(copy: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "ValueError: expected (T, up to 2 bodies, 25, 3), not (9, 17, 3)\n"
+    done = subprocess.run(command[:2], capture_output=True, text=True)
+    assert done.stderr.startswith("aimclr encoder (stgcn), exported by Kineme")  # how it is used
 
 
 @pytest.mark.usefixtures("at_once")
@@ -235,6 +237,8 @@ def test_other_folders_and_files_are_never_replaced(run: Path, copy: Path, tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(KinemeError, match="is a file; choose another place"):
         export(load_run(run), tmp_path / "file", overwrite=True)
+    with pytest.raises(KinemeError, match="cannot be written"):  # as in a folder without permission
+        export(load_run(run), tmp_path / "file" / "exported")
 
 
 def names_below(folder: Path) -> list[str]:
