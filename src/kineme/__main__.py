@@ -30,6 +30,8 @@ COMMANDS = {
     "reproduce": "run an experiment grid",
     "report": "HTML report of runs",
     "convert": "turn a published checkpoint into a run directory",
+    "push": "share a run on the Hugging Face Hub",
+    "export": "write a model for use without PyTorch: ONNX and a program",
 }
 CLOSED_PIPE, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 MENDABLE = {  # failures of the system that users can do something about

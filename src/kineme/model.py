@@ -31,6 +31,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
 from kineme.errors import KinemeError
+from kineme.hub import fetch, is_address
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.methods import Method
@@ -378,7 +379,8 @@ def load(
     """Loads a pre-trained model: a run, its `model.safetensors`, or a published program's checkpoint.
 
     Args:
-        path: a run directory, a safetensors file, or the authors' checkpoint (.pt, .pth, .tar).
+        path: a run directory, a safetensors file, the authors' checkpoint (.pt, .pth, .tar), or the address
+            of a shared model, such as `hf:user/name` or `hf:user/name@revision`.
         system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet` or `mamp`; default the one that fits.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
@@ -390,6 +392,8 @@ def load(
     >>> kineme.load(example_run).method
     'usdrl'
     """
+    if is_address(path):
+        return load_run(fetch(path), stranger=True)
     path = Path(path)
     if path.suffix in (".pt", ".pth", ".tar") and path.is_file():
         named = get_layout(layout) if isinstance(layout, str) else layout
@@ -397,8 +401,12 @@ def load(
     return load_run(path)
 
 
-def load_run(path: str | Path) -> Model:
+def load_run(path: str | Path, *, stranger: bool = False) -> Model:
     """The model of a run directory or a safetensors file.
+
+    Args:
+        path: of either.
+        stranger: refuse parts that are named by a dotted path, since finding them imports a module.
 
     Raises:
         KinemeError: the file is missing, damaged, or was not written by Kineme.
@@ -411,6 +419,9 @@ def load_run(path: str | Path) -> Model:
         with safe_open(file, framework="pt") as opened:
             description = json.loads((opened.metadata() or {})["kineme"])
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        preprocessed_by = description.get("preprocessing") or description["recipe"]
+        if stranger:
+            check_loadable(description["config"], str(preprocessed_by["name"]))
         config = config_from_dict(description["config"], where="its settings").to_dict()
         layout = Layout.from_dict(description["layout"], where="its layout")
         data = description["config"]["data"]
@@ -419,7 +430,7 @@ def load_run(path: str | Path) -> Model:
             ClipShape(layout, data["frames"], description["bodies"], data["stream"]),
         )
         encoder.load_state_dict(state)
-        preprocessing = stored_preprocessing(description.get("preprocessing") or description["recipe"])
+        preprocessing = stored_preprocessing(preprocessed_by)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
@@ -432,6 +443,21 @@ def load_run(path: str | Path) -> Model:
         epochs=description.get("epochs"),
         units=description.get("units"),
     )
+
+
+def check_loadable(config: Mapping[str, Any], preprocessing: str) -> None:
+    """Checks that a model's parts are found without importing what somebody names: none has a dotted path.
+
+    Raises:
+        KinemeError: one is named by a dotted path.
+    """
+    named = {part: str(config[part]["name"]) for part in ("encoder", "method")}
+    for part, name in {**named, "preprocessing": preprocessing}.items():
+        if "." in name:
+            raise KinemeError(
+                f"{part} {name} is code outside Kineme, which a shared model must not name; put it into a "
+                "package that registers it (docs/extend.md)"
+            )
 
 
 def from_authors(

@@ -76,7 +76,9 @@ class JointTransformer(PatchEncoder):
         """
         self.check_input(clips)
         chosen = None if kept is None else kept.tokens
-        tokens = self.norm(self._blocks(self.embedded(clips, chosen))).unflatten(0, (len(clips), -1))
+        tokens = self.norm(self._blocks(self.embedded(clips, chosen))).unflatten(
+            0, (clips.shape[0], -1)
+        )  # not `len`: an exported batch is dynamic
         pooled = self._pooled(tokens.mean(2), clips)
         if chosen is not None:
             return Features(pooled, tokens=tokens)

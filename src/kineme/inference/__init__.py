@@ -7,6 +7,7 @@ from kineme.inference.embed import embed_table
 from kineme.inference.events import Event, Judge
 from kineme.inference.examination import Examination
 from kineme.inference.examples import Example, read_examples
+from kineme.inference.exporting import Exported, export
 from kineme.inference.hits import Hit
 from kineme.inference.index import Index, open_index
 from kineme.inference.likeness import Likeness, like
@@ -27,6 +28,7 @@ __all__ = [
     "Event",
     "Examination",
     "Example",
+    "Exported",
     "Hit",
     "Index",
     "Judge",
@@ -41,6 +43,7 @@ __all__ = [
     "Watcher",
     "cluster",
     "embed_table",
+    "export",
     "like",
     "open_index",
     "predict",

@@ -21,6 +21,7 @@ from kineme.arguments import did_you_mean
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
+from kineme.hub import fetch, is_address
 from kineme.inference.examination import Examination
 from kineme.inference.head import Head
 from kineme.inference.reading import read
@@ -230,6 +231,8 @@ def find_classifier(run: Path, name: str | None) -> Path:
     Raises:
         KinemeError: there is none, or several and no name.
     """
+    if is_address(run):
+        run = fetch(run)
     folder = run if run.is_dir() else run.parent
     detectors = {path.stem: path for path in sorted((folder / "results").glob(f"detect*{SUFFIX}"))}
     there = detectors | {path.stem: path for path in sorted((folder / FOLDER).glob(f"*{SUFFIX}"))}
