@@ -214,7 +214,7 @@ def test_files_that_cannot_be_queries_are_refused(own: Model, library: ClipStore
         (
             "hand.npy",
             None,
-            r"hand\.npy: has 25 joints of unknown layout; name it or a layout file with `layout`",
+            r"hand\.npy: has 25 joints without names, of unknown layout; name it or a layout file with `layout`",
         ),
         ("hand.npy", "coco17", r"hand\.npy: has 25 joints, but layout coco17 has 17"),
         ("hand.npy", "ntu25", "ntu25"),  # whose joints are not those of the model's stick
