@@ -14,7 +14,7 @@ from benchmarks.uses import Figure, Options
 from kineme.checkpoints import build_encoder, save_encoder
 from kineme.config import load_config
 from kineme.encoders import ClipShape
-from kineme.inference.exporting import ENCODER, TOLERANCE, export
+from kineme.inference.exporting.export import ENCODER, TOLERANCE, export
 from kineme.layouts import get_layout
 from kineme.model import Model, load_run
 from kineme.packaged import find_recipe

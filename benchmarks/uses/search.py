@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from benchmarks.uses import Figure, Options
-from kineme.inference import approximate
+from kineme.inference.searching import approximate
 from kineme.metrics.neighbours import nearest
 from kineme.typing import Array
 

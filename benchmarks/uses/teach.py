@@ -18,7 +18,7 @@ from kineme.clips.batches import resident
 from kineme.clips.splits import split_rows
 from kineme.errors import KinemeError
 from kineme.inference import Classifier, Example, teach
-from kineme.inference.reading import read
+from kineme.inference.classifying.reading import read
 from kineme.model import random_like
 from kineme.typing import Array
 

@@ -11,7 +11,7 @@ from kineme.evaluation.options import Device
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from kineme.inference.segments import Kinds
+    from kineme.inference.clustering.segments import Kinds
 
 
 def cluster(
@@ -76,10 +76,10 @@ def cluster(
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
-    from kineme.inference.changes import DEFAULTS, Changes
-    from kineme.inference.cluster import cluster as find
-    from kineme.inference.pages import check_page
-    from kineme.inference.segments import write_segments
+    from kineme.inference.clustering.changes import DEFAULTS, Changes
+    from kineme.inference.clustering.cluster import cluster as find
+    from kineme.inference.clustering.segments import write_segments
+    from kineme.inference.searching.pages import check_page
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
     from kineme.report.kinds import write_kinds

@@ -48,9 +48,9 @@ def export(
     from rich.console import Console
 
     from kineme.commands.bar import progress_bar
-    from kineme.inference.classifier import find_classifier, read_classifier
-    from kineme.inference.detectors import is_detector
-    from kineme.inference.exporting import export as write
+    from kineme.inference.classifying.classifier import find_classifier, read_classifier
+    from kineme.inference.classifying.detectors import is_detector
+    from kineme.inference.exporting.export import export as write
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from kineme.clips.published import counted
-from kineme.inference.events import Event
-from kineme.inference.streams import Streams
+from kineme.inference.watching.events import Event
+from kineme.inference.watching.streams import Streams
 
 if TYPE_CHECKING:
     from rich.text import Text

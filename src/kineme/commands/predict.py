@@ -72,8 +72,8 @@ def predict(
     from kineme.commands.times import seconds
     from kineme.evaluation.detection.detector import Detector
     from kineme.evaluation.task import chosen_device
-    from kineme.inference.classifier import find_classifier
-    from kineme.inference.detectors import detect, is_detector
+    from kineme.inference.classifying.classifier import find_classifier
+    from kineme.inference.classifying.detectors import detect, is_detector
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 
@@ -137,7 +137,7 @@ class _Tally:
 
     def watched(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
         """Counts predictions as they pass."""
-        from kineme.inference.prediction import NONE
+        from kineme.inference.classifying.prediction import NONE
 
         known = {name.casefold() for name in self.classes}
         for each in predictions:
@@ -152,7 +152,7 @@ class _Tally:
 
     def lines(self, none: bool) -> Iterator[str]:
         """What to say of them."""
-        from kineme.inference.examination import wilson
+        from kineme.inference.classifying.examination import wilson
 
         if not self.classes:  # a detector's recordings have no label of their own
             return

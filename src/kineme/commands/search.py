@@ -10,7 +10,7 @@ from kineme.evaluation.options import Device
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from kineme.inference.hits import Hit
+    from kineme.inference.searching.hits import Hit
 
 
 def search(
@@ -63,9 +63,9 @@ def search(
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import part_of, seconds
     from kineme.evaluation.task import chosen_device
-    from kineme.inference import retrieval
-    from kineme.inference.hits import write_hits
-    from kineme.inference.pages import check_page, write_page
+    from kineme.inference.searching import retrieval
+    from kineme.inference.searching.hits import write_hits
+    from kineme.inference.searching.pages import check_page, write_page
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 

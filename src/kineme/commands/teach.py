@@ -74,9 +74,9 @@ def teach(
     from kineme.clips.store import ClipStore
     from kineme.commands.bar import progress_bar
     from kineme.evaluation.task import chosen_device
-    from kineme.inference.classifier import classifier_path
-    from kineme.inference.suggesting import check_unwritten
-    from kineme.inference.teaching import own_store
+    from kineme.inference.classifying.classifier import classifier_path
+    from kineme.inference.classifying.suggesting import check_unwritten
+    from kineme.inference.classifying.teaching import own_store
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 

@@ -15,9 +15,9 @@ from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
-    from kineme.inference.classifier import Classifier
-    from kineme.inference.events import Counts, Event, Judge
-    from kineme.inference.watch import Watcher
+    from kineme.inference.classifying.classifier import Classifier
+    from kineme.inference.watching.events import Counts, Event, Judge
+    from kineme.inference.watching.watcher import Watcher
     from kineme.model import Model
     from kineme.sources.live import Chunks
     from kineme.sources.poses.lines import Header
@@ -89,8 +89,8 @@ def watch(
     """
     from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
-    from kineme.inference.taught import STARTS, Taught
-    from kineme.inference.watch import Watcher
+    from kineme.inference.watching.taught import STARTS, Taught
+    from kineme.inference.watching.watcher import Watcher
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
     from kineme.sources.poses.lines import Header
@@ -147,7 +147,7 @@ def _likeness(model: Model, examples: Sequence[str], library: Path | None, **opt
     from kineme.clips.store import ClipStore
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import part_of
-    from kineme.inference import likeness
+    from kineme.inference.watching import likeness
 
     store = None if library is None else ClipStore(library)
     names = [] if store is None else store.names.tolist()
@@ -157,7 +157,7 @@ def _likeness(model: Model, examples: Sequence[str], library: Path | None, **opt
 
 
 def _classifier(run: Path, name: str | None, model: Model) -> Classifier:
-    from kineme.inference.classifier import find_classifier, read_classifier
+    from kineme.inference.classifying.classifier import find_classifier, read_classifier
 
     path = find_classifier(run, name)
     if path.parent.name == "results":
@@ -189,8 +189,8 @@ def _watch(
 ) -> None:
     """Watches until the input ends or Ctrl-C; says in the end what has been done."""
     from kineme.commands.live import LiveLine
-    from kineme.inference.sparing import Sparing
-    from kineme.inference.streams import Streams
+    from kineme.inference.watching.sparing import Sparing
+    from kineme.inference.watching.streams import Streams
     from kineme.sources.live import arriving, lines
     from kineme.sources.poses.lines import frames
 

@@ -1,25 +1,25 @@
 """What a trained model is for: motion found by example, in kinds, named, and watched as it is made."""
 
-from kineme.inference.changes import Changes
-from kineme.inference.classifier import Classifier, read_classifier
-from kineme.inference.cluster import cluster
+from kineme.inference.classifying.classifier import Classifier, read_classifier
+from kineme.inference.classifying.examination import Examination
+from kineme.inference.classifying.examples import Example, read_examples
+from kineme.inference.classifying.prediction import PredictedSegment, Prediction, predict, write_predictions
+from kineme.inference.classifying.suggesting import Suggestion, suggest, write_suggestions
+from kineme.inference.classifying.teaching import teach
+from kineme.inference.clustering.changes import Changes
+from kineme.inference.clustering.cluster import cluster
+from kineme.inference.clustering.segments import Kind, Kinds, Segment
 from kineme.inference.embed import embed_table
-from kineme.inference.events import Event, Judge
-from kineme.inference.examination import Examination
-from kineme.inference.examples import Example, read_examples
-from kineme.inference.exporting import Exported, export
-from kineme.inference.hits import Hit
-from kineme.inference.index import Index, open_index
-from kineme.inference.likeness import Likeness, like
-from kineme.inference.pages import write_page
-from kineme.inference.prediction import PredictedSegment, Prediction, predict, write_predictions
-from kineme.inference.retrieval import search
-from kineme.inference.segments import Kind, Kinds, Segment
-from kineme.inference.suggesting import Suggestion, suggest, write_suggestions
+from kineme.inference.exporting.export import Exported, export
+from kineme.inference.searching.hits import Hit
+from kineme.inference.searching.index import Index, open_index
+from kineme.inference.searching.pages import write_page
+from kineme.inference.searching.retrieval import search
 from kineme.inference.tables import Block, write_table
-from kineme.inference.taught import Taught
-from kineme.inference.teaching import teach
-from kineme.inference.watch import Watcher
+from kineme.inference.watching.events import Event, Judge
+from kineme.inference.watching.likeness import Likeness, like
+from kineme.inference.watching.taught import Taught
+from kineme.inference.watching.watcher import Watcher
 
 __all__ = [
     "Block",

@@ -16,10 +16,10 @@ from kineme.drawing.gallery import Card, gallery
 from kineme.drawing.player import HUES, head, legend
 from kineme.drawing.posture import present
 from kineme.files import atomic_write
-from kineme.inference.kinds import NONE
-from kineme.inference.pages import FRAMES
+from kineme.inference.clustering.kinds import NONE
+from kineme.inference.clustering.segments import Kind, Kinds, Segment
 from kineme.inference.recordings import Recordings, open_input
-from kineme.inference.segments import Kind, Kinds, Segment
+from kineme.inference.searching.pages import FRAMES
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model
 from kineme.report.examined import evenly

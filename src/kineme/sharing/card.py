@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from kineme import __version__
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.evaluation.results import RANKING, Result, Score
-from kineme.inference.classifier import Classifier
+from kineme.inference.classifying.classifier import Classifier
 from kineme.model import Model
 from kineme.sharing.private import without_paths
 from kineme.sources import SOURCES

@@ -15,7 +15,7 @@ from kineme.checkpoints import WEIGHTS, save_encoder
 from kineme.errors import KinemeError
 from kineme.evaluation.results import Result
 from kineme.hub import check_repository, upload
-from kineme.inference.classifier import FOLDER, SUFFIX, Classifier, read_classifier
+from kineme.inference.classifying.classifier import FOLDER, SUFFIX, Classifier, read_classifier
 from kineme.model import Model, check_loadable, load_run
 from kineme.sharing.card import write_card
 from kineme.sharing.private import data_set, placeless, without_paths, without_people

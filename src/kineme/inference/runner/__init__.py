@@ -1,1 +1,0 @@
-"""The program of an exported model, as templates; `kineme.inference.program` fills them in."""
