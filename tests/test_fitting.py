@@ -73,22 +73,29 @@ def steps(chosen: Chosen, clips: int) -> int:
     return train.epochs * (clips // train.batch_size)
 
 
-def test_few_clips_are_one_batch_and_are_seen_for_some_thousand_steps(store: Path) -> None:
+def test_few_clips_are_one_batch_and_are_not_seen_too_often(store: Path) -> None:
     chosen = fitted_config(indexed(store, [100] * 20))
-    assert chosen.config.train.batch_size == 20
-    assert steps(chosen, 20) == 3000
+    assert (chosen.config.train.batch_size, chosen.config.train.epochs) == (20, 300)
     assert chosen.reasons[0] == "clips: all 20, as none has a label to measure by"
 
 
-def test_many_clips_are_seen_twenty_times(store: Path) -> None:
+def test_some_hundred_clips_are_seen_for_a_thousand_steps(store: Path) -> None:
+    chosen = fitted_config(indexed(store, [100] * 431))
+    assert (chosen.config.train.batch_size, chosen.config.train.epochs) == (61, 143)
+    assert steps(chosen, 431) == 1001
+
+
+def test_many_clips_are_seen_as_often_as_time_allows(store: Path) -> None:
     chosen = fitted_config(indexed(store, [90] * 100_000), gpu=True)
     train = chosen.config.train
-    assert (train.batch_size, train.epochs, train.max_minutes) == (64, 20, 60)
-    assert (train.save_every, train.knn_every) == (1, 1)
+    assert (train.batch_size, train.epochs, train.max_minutes) == (64, 100, 60)
+    assert (train.save_every, train.knn_every) == (2, 5)
     assert chosen.reasons[2] == (
-        "training: usdrl with sttr, 20 epochs of 1,562 batches of 64 clips: 31,240 steps, at most 60 minutes "
+        "training: usdrl with sttr, 100 epochs of 1,562 batches of 64 clips: 156,200 steps, at most 60 minutes "
         "on a GPU"
     )
+    slow = fitted_config(store).config.train
+    assert (slow.epochs, slow.max_minutes) == (20, 15)
 
 
 @pytest.mark.parametrize("clips", [2, 3, 63, 65, 73, 127, 131, 150, 431, 9973])
@@ -148,12 +155,12 @@ def test_what_is_given_is_not_chosen_and_the_rest_follows_from_it(store: Path) -
     words = ["--train.batch_size=10", "--data.split", "all", "--data.frames=16", f"--data.store={store}"]
     chosen = fitted_config(None, words)
     assert (chosen.config.train.batch_size, chosen.config.data.split) == (10, "all")
-    assert (chosen.config.train.epochs, chosen.config.train.max_minutes) == (334, 15)  # of nine batches
+    assert (chosen.config.train.epochs, chosen.config.train.max_minutes) == (112, 15)  # of nine batches
     assert chosen.reasons == (
         "clips: 90 of 90 (split all, given)",
         "views: 16 frames (given)",
-        "training: usdrl with sttr, 334 epochs of 9 batches of 10 clips (given): 3,006 steps, at most 15 minutes "
-        "on a CPU",
+        "training: usdrl with sttr, 112 epochs of 9 batches of 10 clips (given): 1,008 steps, at most "
+        "15 minutes on a CPU",
     )
     exact = fitted_config(store, ["--train.epochs=5"])
     assert (exact.config.train.epochs, exact.config.train.max_minutes) == (5, None)

@@ -34,9 +34,10 @@ BATCH = 64  # clips: enough for the statistics of a batch, and small data sets t
 LEAST_BATCH = 16
 TOKENS = 1 << 15  # frames and joints of a batch's clips, which bound its memory on large skeletons
 
-STEPS = 3000  # of a small data set
-LEAST_EPOCHS = 20  # of a large one
-MINUTES = {False: 15.0, True: 60.0}  # on a CPU, on a GPU
+# Some hundred clips gain nothing after about a thousand steps, and twenty clips lose after 300 (docs/pretrain.md).
+STEPS, MOST_EPOCHS = 1000, 300
+LEAST_EPOCHS = {False: 20, True: 100}  # on a CPU, on a GPU: large data sets are seen as often as time allows
+MINUTES = {False: 15.0, True: 60.0}
 SAVED, WATCHED = 50, 20  # times in a run that it is saved, and that its features are looked at
 
 
@@ -178,13 +179,15 @@ def _training(
         train = replace(train, batch_size=even_batch(clips, most))
     batches = max(1, clips // (train.batch_size * train.accumulate * train.devices * train.nodes))
     if "train.epochs" not in given:
-        train = replace(train, epochs=max(LEAST_EPOCHS, math.ceil(STEPS / batches)))
+        epochs = min(max(math.ceil(STEPS / batches), LEAST_EPOCHS[gpu]), MOST_EPOCHS)
+        train = replace(train, epochs=epochs)
     bounded = not {"train.epochs", "train.minutes", "train.max_minutes"} & set(given)
     if bounded and train.devices * train.nodes == 1:
         train = replace(train, max_minutes=MINUTES[gpu])
-    for key, times in (("save_every", SAVED), ("knn_every", WATCHED)):
-        if f"train.{key}" not in given:
-            train = replace(train, **{key: max(1, train.epochs // times)})
+    if "train.save_every" not in given:
+        train = replace(train, save_every=max(1, train.epochs // SAVED))
+    if "train.knn_every" not in given:
+        train = replace(train, knn_every=max(1, train.epochs // WATCHED))
     of = f"of {counted(batches, 'batch', 'batches')} of {train.batch_size} clips{said('batch_size')}"
     if train.minutes is not None:
         return train, f"{train.minutes:g} minutes{said('minutes')} {of}"

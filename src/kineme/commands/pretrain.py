@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -75,6 +76,8 @@ def pretrain(
         parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
         parser.print_help(sys.stdout)
         return
+    if named and (Path(words[0]) / "manifest.json").is_file():
+        raise KinemeError(f"{words[0]}: is a clip store, not a recipe; name it by --store")
     if named:
         recipe = find_recipe(words[0])
         config, name = load_config(recipe, settings), recipe.stem
@@ -111,11 +114,11 @@ def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool =
             print(f"\nto continue: kineme pretrain --resume {run}", end="", file=sys.stderr)
         raise
     if is_first_process():
-        print(f"the run is in {run}; next: {_next_command(config, run)}")
+        print(f"the run is in {run}; next: {' or '.join(_next_commands(config, run))}")
 
 
-def _next_command(config: Config, run: Path) -> str:
-    """What measures a run on its own clips; where they have no labels, what shows it."""
+def _next_commands(config: Config, run: Path) -> list[str]:
+    """What measures a run on its own clips; where they have no labels, what shows and what uses it."""
     from kineme.clips.splits import usual_split
     from kineme.clips.store import ClipStore
 
@@ -123,7 +126,10 @@ def _next_command(config: Config, run: Path) -> str:
     split = usual_split(store) if trained == "all" else trained
     untrimmed = len(store.intervals["clip"]) > 0
     if split == "all" or not (untrimmed or (store.labels >= 0).any()):
-        return f"kineme report {run}"
+        found = [f"kineme report {run}"]
+        if len(store) > 1:
+            found.append(f"kineme search {run} {store.path} --like {quote(str(store.names[0]))}")
+        return found
     recognition = "knn" if config.evaluate.linear.lr is None else "linear"
     protocol = "detect" if untrimmed else recognition
-    return f"kineme evaluate {protocol} {run}" + (f" --split {split}" if split != trained else "")
+    return [f"kineme evaluate {protocol} {run}" + (f" --split {split}" if split != trained else "")]

@@ -48,7 +48,7 @@ class RisingLoss(L.Callback):
         self._said = True
         before, now, window = found
         logger.warning(
-            "epoch %d: the loss rises (mean of the last %d epochs %.4g, of the %d before %.4g); lower train.lr",
+            "epoch %d: the loss rises (mean of %d epochs %.4g, of the %d before %.4g); lower train.lr",
             *(len(losses), window, now, window, before),
         )
 
