@@ -91,8 +91,8 @@ def test_many_clips_are_seen_as_often_as_time_allows(store: Path) -> None:
     assert (train.batch_size, train.epochs, train.max_minutes) == (64, 100, 60)
     assert (train.save_every, train.knn_every) == (2, 5)
     assert chosen.reasons[2] == (
-        "training: usdrl with sttr, 100 epochs of 1,562 batches of 64 clips: 156,200 steps, at most 60 minutes "
-        "on a GPU"
+        "training: usdrl with sttr, 100 epochs of 1,562 batches of 64 clips: 156,200 steps, at most 60 "
+        "minutes on a GPU"
     )
     slow = fitted_config(store).config.train
     assert (slow.epochs, slow.max_minutes) == (20, 15)

@@ -34,7 +34,7 @@ BATCH = 64  # clips: enough for the statistics of a batch, and small data sets t
 LEAST_BATCH = 16
 TOKENS = 1 << 15  # frames and joints of a batch's clips, which bound its memory on large skeletons
 
-# Some hundred clips gain nothing after about a thousand steps, and twenty clips lose after 300 (docs/pretrain.md).
+# Some hundred clips gain nothing after a thousand steps, twenty lose after 300 (docs/pretrain.md).
 STEPS, MOST_EPOCHS = 1000, 300
 LEAST_EPOCHS = {False: 20, True: 100}  # on a CPU, on a GPU: large data sets are seen as often as time allows
 MINUTES = {False: 15.0, True: 60.0}

@@ -72,7 +72,7 @@ def test_an_encoder_that_collapses_is_named_once(
 ) -> None:
     rows = run_of(tmp_path / "run", moves, Agreement)
     (line,) = warned(caplog)
-    assert ": the embedding has collapsed: 24 sampled clips have nearly the same feature" in line
+    assert ": the embedding has collapsed: sampled clips have nearly the same feature" in line
     assert line.endswith("; lower train.lr, or train by another method or recipe")
     assert float(rows[-1]["feature_std"]) < 1e-3
 
@@ -106,7 +106,7 @@ def test_clips_that_are_all_the_same_are_no_fault_of_the_encoder(
     run_of(tmp_path / "run", tmp_path / "still", "usdrl", train_epochs=5, train_lr=0.001)
     (line,) = warned(caplog)
     assert line == (
-        "epoch 5: all 16 sampled clips are the same, so there is nothing to learn; check the recordings"
+        "epoch 5: all sampled clips are the same, so there is nothing to learn; check the recordings"
     )
 
 

@@ -119,17 +119,11 @@ def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool =
 
 def _next_commands(config: Config, run: Path) -> list[str]:
     """What measures a run on its own clips; where they have no labels, what shows and what uses it."""
-    from kineme.clips.splits import usual_split
     from kineme.clips.store import ClipStore
+    from kineme.evaluation.advice import measuring_command
 
-    store, trained = ClipStore(str(config.data.store)), config.data.split
-    split = usual_split(store) if trained == "all" else trained
-    untrimmed = len(store.intervals["clip"]) > 0
-    if split == "all" or not (untrimmed or (store.labels >= 0).any()):
-        found = [f"kineme report {run}"]
-        if len(store) > 1:
-            found.append(f"kineme search {run} {store.path} --like {quote(str(store.names[0]))}")
-        return found
-    recognition = "knn" if config.evaluate.linear.lr is None else "linear"
-    protocol = "detect" if untrimmed else recognition
-    return [f"kineme evaluate {protocol} {run}" + (f" --split {split}" if split != trained else "")]
+    store = ClipStore(str(config.data.store))
+    if measuring := measuring_command(config, run, store):
+        return [measuring]
+    using = f"kineme search {run} {store.path} --like {quote(str(store.names[0]))}"
+    return [f"kineme report {run}", *([using] if len(store) > 1 else [])]

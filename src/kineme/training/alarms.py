@@ -6,7 +6,7 @@ Each says so once, as a warning of the log. Neither affects training.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -73,6 +73,29 @@ def risen(losses: Sequence[float], epochs: int) -> tuple[float, float, int] | No
     if last.min() <= before.max() or rise <= RISEN * (max(losses) - min(losses)):
         return None
     return float(before.mean()), float(last.mean()), window
+
+
+def told(rows: Sequence[Mapping[str, float]], epochs: int) -> list[str]:
+    """What a history shows of a loss that rose and an embedding that collapsed, a line each.
+
+    Args:
+        rows: of the history; the first that has a spread stands for the untrained encoder.
+        epochs: of the whole training.
+
+    >>> spread = {"feature_rank": 9.0, "feature_std": 0.2}
+    >>> told([{"loss": 2.0} | spread, {"loss": 1.0} | spread], epochs=2)
+    []
+    """
+    losses = [row["loss"] for row in rows if "loss" in row]
+    found = []
+    for epoch in range(1, len(losses) + 1):
+        if rise := risen(losses[:epoch], epochs):
+            found.append(f"the loss rose over {rise[2]} epochs before epoch {epoch}; lower train.lr")
+            break
+    seen = [Look(row["feature_std"], row["feature_rank"]) for row in rows if "feature_rank" in row]
+    if seen and (fault := collapsed(SAMPLED, seen[-1], seen[0], alike=1.0)):
+        found.append(fault)
+    return found
 
 
 class Collapse(L.Callback):
@@ -164,12 +187,12 @@ def collapsed(clips: int, seen: Look, untrained: Look, alike: float) -> str:
     if clips < FEWEST:
         return ""
     if alike < SAME:
-        return f"all {clips} sampled clips are the same, so there is nothing to learn; check the recordings"
+        return "all sampled clips are the same, so there is nothing to learn; check the recordings"
     if seen.deviation < max(ALIKE, FALLEN * untrained.deviation):
         how = f"differ by {seen.deviation:.1g} of its size, {untrained.deviation:.1g} before training"
-        what = f"{clips} sampled clips have nearly the same feature ({how})"
+        what = f"sampled clips have nearly the same feature ({how})"
     elif seen.rank < ON_A_LINE and untrained.rank > ROUND:
-        what = f"the features of {clips} sampled clips lie on a line (effective rank {seen.rank:.2f})"
+        what = f"the features of sampled clips lie on a line (effective rank {seen.rank:.2f})"
     else:
         return ""
     return f"the embedding has collapsed: {what}; lower train.lr, or train by another method or recipe"
