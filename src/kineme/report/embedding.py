@@ -88,10 +88,8 @@ def colourings_of(seen: Examined, shown: Array) -> list[Colouring]:
         names, groups = np.unique(column, return_inverse=True)
         order = sorted(range(len(names)), key=lambda i: _in_order(str(names[i])))
         if title == "class" and (seen.labels >= 0).any():
-            known = [str(name) for name in seen.store.manifest.class_names]
-            order = sorted(
-                range(len(names)), key=lambda i: known.index(str(names[i])) if names[i] else len(known)
-            )
+            known = [*map(str, seen.store.manifest.class_names), ""]
+            order = sorted(range(len(names)), key=lambda i: known.index(str(names[i])))
         elif not 1 < len(names) <= GROUPS:
             continue
         rank = np.argsort(order)
