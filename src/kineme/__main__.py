@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
     "detect": "find actions in new recordings with a trained detector",
     "search": "find the clips or moments of a store that are like an example",
+    "cluster": "find kinds of motion without labels, and where one ends and the next begins",
     "fuse": "ensemble joint, bone and motion runs",
     "reproduce": "run an experiment grid",
     "report": "HTML report of runs",

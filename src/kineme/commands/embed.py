@@ -30,7 +30,8 @@ def embed(
     """Write the features of recordings to a table: one row per clip, or per window.
 
     Columns are source, name, start and end in seconds, subject, label, and the features. The table is written
-    block by block, so recordings may be many and long.
+    block by block, so recordings may be many and long. If it is interrupted, the same command goes on where
+    it stopped.
 
       kineme embed runs/mine recordings --window 2s --step 0.5s --out moments.csv
 
@@ -58,6 +59,7 @@ def embed(
     from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
     from kineme.inference.embed import embed_table
+    from kineme.inference.parts import parts_of
     from kineme.inference.tables import check_table, write_table
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
@@ -66,7 +68,7 @@ def embed(
     check_table(path)
     if path.resolve() in [each.resolve() for each in inputs]:
         raise KinemeError(f"{path}: is an input too; write the table elsewhere with `out`")
-    with progress_bar("embed") as progress:
+    with parts_of(path) as parts, progress_bar("embed") as progress:
         blocks = embed_table(
             load(run),
             inputs,
@@ -82,6 +84,7 @@ def embed(
             batch_size=batch_size,
             device=chosen_device(device),
             precision=precision,
+            parts=parts,
             progress=progress,
         )
         rows = write_table(blocks, path)
