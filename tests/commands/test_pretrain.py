@@ -150,8 +150,8 @@ def test_the_next_command_works_on_these_clips(
     assert main([*words, "--no-baselines"]) == 0
     assert main([*train, "--store", str(unlabelled_moves)]) == 0
     words = finished(capsys)
-    search = ["search", str(run), str(unlabelled_moves), "--like", "clip00"]
-    assert words == ["report", str(run), "or", "kineme", *search]
+    cluster = ["cluster", str(run), str(unlabelled_moves)]
+    assert words == [*cluster, "or", "kineme", "report", str(run)]
     assert main([*words[:2], "--out", str(page)]) == 0
     assert page.is_file()
     assert main([*search, "--k", "2"]) == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -118,12 +117,14 @@ def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool =
 
 
 def _next_commands(config: Config, run: Path) -> list[str]:
-    """What measures a run on its own clips; where they have no labels, what shows and what uses it."""
+    """What measures a run on its own clips; without labels, what finds kinds of motion, and shows them."""
     from kineme.clips.store import ClipStore
     from kineme.evaluation.advice import measuring_command
+    from kineme.inference.kinds import FEWEST
 
     store = ClipStore(str(config.data.store))
     if measuring := measuring_command(config, run, store):
         return [measuring]
-    using = f"kineme search {run} {store.path} --like {quote(str(store.names[0]))}"
-    return [f"kineme report {run}", *([using] if len(store) > 1 else [])]
+    if len(store) < FEWEST and not config.data.window:
+        return [f"kineme report {run}"]
+    return [f"kineme cluster {run} {store.path}", f"kineme report {run}"]

@@ -20,8 +20,11 @@ FEWEST = 5  # clips that make a map
 GROUPS = 64  # people or recordings that colours and shapes tell apart
 
 
-def embedding(number: int, seen: Examined, playable: int) -> Markup:
-    """The map of a run's clips with its legends, and a player for at most `playable` of them."""
+def embedding(number: int, seen: Examined, playable: int, kinds: Array | None = None) -> Markup:
+    """The map of a run's clips with its legends, and a player for at most `playable` of them.
+
+    `kinds` are the kind of each clip, if they were found; 0 is none.
+    """
     clips = len(seen.test)
     collapsed = clips > 1 and has_collapsed(seen.features)
     if clips < FEWEST or collapsed:
@@ -30,7 +33,7 @@ def embedding(number: int, seen: Examined, playable: int) -> Markup:
     places = tsne(seen.features[shown])
     places = (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-9)
     plays = dict.fromkeys(evenly(shown, playable).tolist())
-    colourings = colourings_of(seen, shown)
+    colourings = colourings_of(seen, shown, kinds)
     points = [
         {
             "x": round(float(x), 4),
@@ -71,17 +74,19 @@ class Colouring:
     groups: list[int]
 
 
-def colourings_of(seen: Examined, shown: Array) -> list[Colouring]:
-    """What tells the shown clips apart: class, person, camera, recording; the first is seen first."""
+def colourings_of(seen: Examined, shown: Array, kinds: Array | None = None) -> list[Colouring]:
+    """What tells the shown clips apart: class, kind, person, camera, recording."""
     clips, index = seen.test[shown], seen.store.index
     rows = seen.rows_of(clips)
     classes = np.array([seen.class_name(clip) for clip in clips.tolist()])
     camera = index["camera"][rows]
+    none = np.full(len(rows), "")
     columns = {
         "class": classes,
+        "kind": none if kinds is None else np.array([str(kind or "") for kind in kinds[shown].tolist()]),
         "person": index["subject"][rows].astype(str),
         "camera": np.where(camera >= 0, camera.astype(str), ""),
-        "recording": seen.store.names[rows].astype(str) if seen.cut is not None else np.full(len(rows), ""),
+        "recording": seen.store.names[rows].astype(str) if seen.cut is not None else none,
     }
     found = []
     for title, column in columns.items():
@@ -93,7 +98,8 @@ def colourings_of(seen: Examined, shown: Array) -> list[Colouring]:
         elif not 1 < len(names) <= GROUPS:
             continue
         rank = np.argsort(order)
-        found.append(Colouring(title, [str(names[i]) or "unknown" for i in order], rank[groups].tolist()))
+        unknown = "in no kind" if title == "kind" else "unknown"
+        found.append(Colouring(title, [str(names[i]) or unknown for i in order], rank[groups].tolist()))
     return found or [Colouring("", [seen.noun], [0] * len(rows))]
 
 

@@ -15,6 +15,7 @@ from kineme.report.confusion import confusion
 from kineme.report.detection import detection
 from kineme.report.embedding import embedding
 from kineme.report.examined import Examined, examine
+from kineme.report.groups import grouped, groups
 from kineme.report.notes import notes
 from kineme.report.numbers import headline, numbers
 from kineme.report.retrieval import retrieval
@@ -92,5 +93,9 @@ def _parts(
     if isinstance(seen, str):
         yield "", seen
         return
-    yield f"Map of the {seen.noun}s", embedding(number, seen, PLAYABLE // runs)
+    labelled = bool((seen.labels >= 0).any())
+    found = None if labelled else grouped(seen)
+    yield f"Map of the {seen.noun}s", embedding(number, seen, PLAYABLE // runs, found and found[0])
+    if found is not None:
+        yield "Kinds of motion", groups(number, seen, found, f"kineme cluster {run.path} {seen.store.path}")
     yield "Nearest neighbours", retrieval(number, seen, max(FEWEST_QUERIES, QUERIES // runs))
