@@ -53,7 +53,7 @@ def groups(number: int, seen: Examined, found: tuple[Array, Array], command: str
         "groups.html",
         seen=seen,
         kinds=int(kinds.max()),
-        none=int((kinds == NONE).sum()),
+        apart=int((kinds == NONE).sum()),
         looked=len(seen.test),
         parts=parts,
         legend=legend(seen.store.bodies),
