@@ -110,7 +110,7 @@ def _split(store: ClipStore, data: DataConfig, given: Collection[str]) -> tuple[
         kept = f"clips: {trains:,} of {clips:,} (split {data.split}); the others stay unseen, to measure by"
         return data, kept
     why = "nothing tells people apart" if measurable else "none has a label to measure by"
-    return data, f"clips: all {clips:,}, as {why}"
+    return data, f"clips: {'the only one' if clips == 1 else f'all {clips:,}'}, as {why}"
 
 
 def _views(
@@ -137,12 +137,14 @@ def _views(
         return data, lengths, f"views: {data.frames} frames (given){cut}"
     least, most = FRAMES
     frames = min(max(int(share * median) // 4 * 4, least), most)
-    kept = "half a" if share == 0.5 else f"{share:.0%} of a"
+    kept = f"of {'half a' if share == 0.5 else f'{share:.0%} of a'} {what} or more,"
+    if frames > share * median:
+        kept = "at least,"
     why = f"as the median {what} has {median:g} frames ({median / fps:.1f} s)"
     return (
         replace(data, frames=frames),
         lengths,
-        f"views: {frames} frames of {kept} {what} or more, {why}{cut}",
+        f"views: {frames} frames {kept} {why}{cut}",
     )
 
 

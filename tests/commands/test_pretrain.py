@@ -105,7 +105,7 @@ def test_without_a_recipe_settings_fit_the_clips(
     said = capsys.readouterr()
     assert said.err.splitlines()[:3] == [
         "clips: 12 of 24 (split odd-even); the others stay unseen, to measure by",
-        "views: 8 frames of half a clip or more, as the median clip has 11 frames (0.4 s)",
+        "views: 8 frames at least, as the median clip has 11 frames (0.4 s)",
         "training: usdrl with sttr, 2 epochs (given) of 1 batch of 12 clips: 2 steps",
     ]
     assert said.out == ("the run is in runs/moves-joint; next: kineme evaluate linear runs/moves-joint\n")

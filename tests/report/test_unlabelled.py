@@ -71,7 +71,7 @@ def test_the_map_is_coloured_by_what_tells_clips_apart(tmp_path: Path) -> None:
     assert (people.title, people.names) == ("person", ["person 1", "person 2", "person 3"])
     assert people.groups == [i % 3 for i in range(12)]
     kinds, people = colourings_of(seen, np.arange(12), np.array([1, 2, 0] * 4))
-    assert (kinds.names, kinds.groups) == (["1", "2", "in no kind"], [0, 1, 2] * 4)
+    assert (kinds.names, kinds.groups) == (["kind 1", "kind 2", "in no kind"], [0, 1, 2] * 4)
 
 
 @pytest.mark.parametrize("clips", [2, 5])

@@ -121,10 +121,12 @@ def _next_commands(config: Config, run: Path) -> list[str]:
     from kineme.clips.store import ClipStore
     from kineme.evaluation.advice import measuring_command
     from kineme.inference.kinds import FEWEST
+    from kineme.training.alarms import told
+    from kineme.training.history import HISTORY, read_history
 
     store = ClipStore(str(config.data.store))
     if measuring := measuring_command(config, run, store):
         return [measuring]
-    if len(store) < FEWEST and not config.data.window:
+    if len(store) < FEWEST or told(read_history(run / HISTORY), config.train.epochs):
         return [f"kineme report {run}"]
     return [f"kineme cluster {run} {store.path}", f"kineme report {run}"]

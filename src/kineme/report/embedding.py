@@ -98,9 +98,16 @@ def colourings_of(seen: Examined, shown: Array, kinds: Array | None = None) -> l
         elif not 1 < len(names) <= GROUPS:
             continue
         rank = np.argsort(order)
-        unknown = "in no kind" if title == "kind" else "unknown"
-        found.append(Colouring(title, [str(names[i]) or unknown for i in order], rank[groups].tolist()))
+        told = [_told(title, str(names[i])) for i in order]
+        found.append(Colouring(title, told, rank[groups].tolist()))
     return found or [Colouring("", [seen.noun], [0] * len(rows))]
+
+
+def _told(title: str, name: str) -> str:
+    """A group in the legend: `kind 1`, `anna`, `unknown`."""
+    if not name:
+        return "in no kind" if title == "kind" else "unknown"
+    return f"{title} {name}" if name.isdecimal() and title != "class" else name
 
 
 def _in_order(name: str) -> tuple[bool, int, str]:
