@@ -18,6 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import even_batch, resident
+from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
@@ -178,8 +179,8 @@ def _with_fitting_epochs(config: Config, store: ClipStore, rows: Array) -> Confi
     fit(_untrained(trial, store, rows), [stopwatch])
     epochs = stopwatch.epochs if at_most is None else min(stopwatch.epochs, config.train.epochs)
     logger.info(
-        "%.2g s per step, %d steps per epoch: %d epochs in %g min",
-        *(stopwatch.step_seconds, stopwatch.epoch_steps, epochs, minutes),
+        "%.2g s per step, %s per epoch: %s in %g min",
+        *(stopwatch.step_seconds, counted(stopwatch.epoch_steps, "step"), counted(epochs, "epoch"), minutes),
     )
     return replace(config, train=with_epochs(config.train, epochs))
 
