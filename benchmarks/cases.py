@@ -19,6 +19,14 @@ class Published:
     step: float
     encoding: float
 
+    def seconds(self, batch: int) -> dict[str, float]:
+        """Of each part, for a batch of so many clips."""
+        return {
+            "augmentation": self.augmentation * batch,
+            "training step": self.step,
+            "encoding": batch / self.encoding,
+        }
+
 
 # Seconds of the 2048³ matrix product in the runs that gave the figures below, by precision. They were taken
 # on another processor than yours, so compare in units of them (see docs/benchmarks.md).
@@ -34,9 +42,9 @@ class Case:
         method, encoder: their registered names.
         frames: T of a view.
         batch: clips a training step.
-        optimizer: `sgd` (momentum 0.9, weight decay 1e-4) or `adam` (weight decay 1e-5).
+        optimizer: `sgd` (momentum 0.9, weight decay 1e-4), `adam` (weight decay 1e-5) or `adamw` (0.05).
         lr: learning rate.
-        published: cost of the published program.
+        published: cost of the published program; None where it was not measured.
     """
 
     method: str
@@ -45,7 +53,7 @@ class Case:
     batch: int
     optimizer: str
     lr: float
-    published: Published
+    published: Published | None
 
 
 CASES = {
@@ -53,4 +61,5 @@ CASES = {
     "usdrl-sttr": Case("usdrl", "sttr", 64, 32, "adam", 5e-4, Published(4 * 0.3e-3, 6.17, 87)),
     "usdrl-dste": Case("usdrl", "dste", 64, 32, "adam", 5e-4, Published(4 * 0.3e-3, 23.48, 22)),
     "scdnet": Case("scdnet", "disentangled", 64, 16, "sgd", 0.01, Published(2 * 0.32e-3, 10.29, 12.6)),
+    "mamp": Case("mamp", "mamp", 120, 128, "adamw", 1e-3, None),
 }

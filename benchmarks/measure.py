@@ -63,17 +63,14 @@ def measure(
         device,
         clock,
     )
-    published = {
-        "augmentation": case.published.augmentation * case.batch,
-        "training step": case.published.step,
-        "encoding": case.batch / case.published.encoding,
-    }
+    published = case.published.seconds(case.batch) if case.published else {}
     results = []
     for label, seconds in taken.items():
         part, precision = labels[label]
         # Augmentation runs on one thread and the product on several: of as many as the published one only.
         comparable = device.type == "cpu" and (threads == PUBLISHED_THREADS or part != "augmentation")
-        units = published[part] / PUBLISHED_PRODUCT["float32"] if comparable else None
+        known = published.get(part) if comparable else None
+        units = None if known is None else known / PUBLISHED_PRODUCT["float32"]
         results.append(
             Result(
                 name,

@@ -1,8 +1,8 @@
 """Boundaries between motions, and kinds of motion, without labels: PRECOG.
 
-The encoder trains on the recordings of odd subjects, on whom all settings were chosen; those of even subjects
-are clustered. A boundary is right within 10 frames of a true one, where a class begins or ends. It is compared
-with cutting each recording evenly into as many segments.
+The encoder trains on the recordings of odd subjects, on whom all settings were chosen. Those of even subjects
+are clustered. A boundary is right within 10 frames of a true one, where a class begins or ends, and F1 is
+compared with that of cutting each recording evenly into as many segments.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def measure(options: Options) -> Iterator[Figure]:
         _write_part(options.data / "precog.npz", container, remainder, 6 if options.small else None)
         kineme.prepare("container", container, stores[part], preprocessing="plain(facing=True, scale=True)")
     epochs = max(1, EPOCHS // 40) if options.small else EPOCHS
-    settings = {"data.split": "all", "data.window": 64, "train.epochs": epochs}
+    settings = {"data.split": "all", "data.window": 64, "train.epochs": epochs, "train.batch_size": 32}
     model = kineme.pretrain("usdrl-small", options.folder / "run", store=stores["odd"], overrides=settings)
 
     began = perf_counter()

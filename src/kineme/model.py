@@ -148,8 +148,46 @@ class Model:
         >>> model.embed(one).shape, model.embed([one, one[:20]]).shape
         ((64,), (2, 64))
         """
+        clips = self.clips(
+            x,
+            layout=layout,
+            fps=fps,
+            axes=axes,
+            units=units,
+            image=image,
+            joint_map=joint_map,
+            allow_preprocessing=allow_preprocessing,
+            device=device,
+        )
+        features = self.encode(
+            clips, batch_size=batch_size, device=device, precision=precision, progress=progress
+        )
+        single = not isinstance(x, str | Path | ClipStore | Sequence)
+        return features[0] if single else features
+
+    def clips(
+        self,
+        x: Array | Sequence[Array] | ClipStore | str | Path,
+        *,
+        layout: str | Layout | None = None,
+        fps: float = 30.0,
+        axes: str | None = None,
+        units: str | None = None,
+        image: str | None = None,
+        joint_map: JointMap | None = None,
+        allow_preprocessing: bool = False,
+        device: str | None = None,
+    ) -> Clips:
+        """What `embed` takes as clips in memory, prepared as the training clips were.
+
+        Args and errors are those of `embed`.
+
+        >>> import kineme, numpy
+        >>> model = kineme.load(example_run)
+        >>> model.clips([numpy.ones((40, 25, 3)), numpy.ones((20, 25, 3))]).length
+        tensor([40, 20])
+        """
         options = {"axes": axes, "units": units, "image": image}
-        single = False
         if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
             x = ClipStore(x)
         if isinstance(x, ClipStore):
@@ -157,19 +195,13 @@ class Model:
                 raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
             store = self.fitted(x, joint_map)
             self.check(store, allow_preprocessing=allow_preprocessing)
-            clips = resident(store, device=device or default_device())
+            return resident(store, device=device or default_device())
+        if isinstance(x, str | Path):
+            source = open_recordings(Path(x), layout, options)
         else:
-            if isinstance(x, str | Path):
-                source = open_recordings(Path(x), layout, options)
-            else:
-                single = not isinstance(x, Sequence)
-                arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
-                source = _given(arrays, layout or self.shape.layout, fps, options)
-            clips = joined([clip.xyz for clip in self.prepared(source, joint_map)])
-        features = self.encode(
-            clips, batch_size=batch_size, device=device, precision=precision, progress=progress
-        )
-        return features[0] if single else features
+            arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
+            source = _given(arrays, layout or self.shape.layout, fps, options)
+        return joined([clip.xyz for clip in self.prepared(source, joint_map)])
 
     def encode(
         self,
@@ -219,8 +251,8 @@ class Model:
         >>> model.on("cpu") is model
         True
         """
-        state = next(self.encoder.parameters())
-        if state.device == torch.empty(0, device=device).device and not self.encoder.training:
+        weight = next(self.encoder.parameters(), torch.empty(0))
+        if weight.device == torch.empty(0, device=device).device and not self.encoder.training:
             return self
         return replace(self, encoder=copy.deepcopy(self.encoder).eval().to(device))
 
@@ -312,7 +344,8 @@ class Model:
         weights = None
         if source.layout != self.shape.layout:
             weights = correspondence(source.layout, self.shape.layout, joint_map)
-        return (self._prepared(source.read(item), source.layout, weights) for item in source.items)
+        read = source.reader(self.preprocessing)
+        return (self._prepared(read(item), source.layout, weights) for item in source.items)
 
     def _prepared(self, clip: Clip, layout: Layout, weights: Array | None) -> Clip:
         shape = self.shape
@@ -337,7 +370,7 @@ def load(
 
     Args:
         path: a run directory, a safetensors file, or the authors' checkpoint (.pt, .pth, .tar).
-        system: of an authors' checkpoint: `aimclr`, `usdrl` or `scdnet`; default the one that fits.
+        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet` or `mamp`; default the one that fits.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
 

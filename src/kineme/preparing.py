@@ -121,7 +121,7 @@ def prepare(
         fps=origin.fps,
         units=chosen.units(origin.units),
     )
-    work = _Work(origin.read, origin.layout, None if processed else chosen, confidence)
+    work = _Work(origin.reader(chosen), origin.layout, None if processed else chosen, confidence)
     damaged: list[str] = []
     bodies = min(origin.bodies, MAX_BODIES)
     started = time.perf_counter()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from conftest import STICK
 from kineme.errors import KinemeError
 from kineme.inference.changes import DEFAULTS, Changes, boundaries, motions, poses_of, rarity
 from kineme.metrics.clustering import boundary_f1
+from kineme.sources.container import open_container
 from kineme.typing import Array
 
 FPS = 30.0
@@ -109,3 +113,23 @@ def test_what_is_rare_is_judged_by_the_minute_around() -> None:
     xyz, true = recording(lengths, rests)
     found = motions(xyz, STICK, 2.0, Changes(smooth=1.0))
     assert boundary_f1([true], [found], tolerance=5) > 95
+
+
+@pytest.mark.data
+def test_recorded_people_are_cut_far_better_than_evenly() -> None:
+    """The odd people of PRECOG, on whom the defaults were chosen."""
+    folder = os.environ.get("KINEME_DATA")
+    if not folder:
+        pytest.skip("KINEME_DATA names no folder of recordings")
+    source = open_container(Path(folder) / "precog.npz")
+    true, found, even = [], [], []
+    for item in source.items:
+        clip = source.read(item)
+        if int(clip.subject) % 2:
+            frames = len(clip.xyz)
+            edges = np.unique([edge for start, end, _ in clip.intervals for edge in (start, end)])
+            true.append(edges[(edges > 0) & (edges < frames)])
+            found.append(motions(clip.xyz, source.layout, source.fps, DEFAULTS))
+            even.append(np.linspace(0, frames, len(found[-1]) + 2)[1:-1].round().astype(int))
+    assert boundary_f1(true, found) > 78
+    assert boundary_f1(true, found) > boundary_f1(true, even) + 20

@@ -83,7 +83,7 @@ def test_untrimmed_recordings_are_cut_where_motions_begin_and_end(own: Model, tm
 def test_recordings_of_more_than_ten_seconds_are_cut_unless_told_otherwise(
     own: Model, tmp_path: Path
 ) -> None:
-    xyz, _ = recording([40, 60, 30], [40, 30, 50, 60])
+    xyz, _ = recording([40, 60, 30], [40, 30, 50, 100])
     store = write(tmp_path / "long", [Clip("long", xyz), Clip("short", xyz[:290])], fps=30.0)
     found = cluster(own, [store], k=2)
     assert [each.recording for each in found.segments].count("long") == 7
@@ -91,6 +91,12 @@ def test_recordings_of_more_than_ten_seconds_are_cut_unless_told_otherwise(
     assert "boundary F1" not in found.agreement
     assert len(cluster(own, [store], k=2, cut="clips").segments) == 2
     assert len(cluster(own, [store], k=2, cut="motions").segments) == 14
+
+
+def test_a_long_clip_among_trimmed_ones_is_whole(own: Model, tmp_path: Path) -> None:
+    xyz, _ = recording([40, 60, 30], [40, 30, 50, 100])
+    clips = [Clip("long", xyz), Clip("short", xyz[:200]), Clip("shorter", xyz[:100])]
+    assert len(cluster(own, [write(tmp_path / "mine", clips, fps=30.0)], k=2).segments) == 3
 
 
 def test_windows(own: Model, tmp_path: Path) -> None:

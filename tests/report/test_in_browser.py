@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import EMPTY_CANVASES, MARKS, SETTLED, TOO_WIDE, Open, launched, opener
 
 from kineme.report.page import write_report
 from kineme.training.history import read_history
@@ -16,66 +15,19 @@ from kineme.training.history import read_history
 from .conftest import write_detections, write_recordings
 from .test_unlabelled import recorded, trained
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-
-PROGRAM = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-)
-EMPTY_CANVASES = """
-[...document.querySelectorAll("canvas")].filter(canvas => {
-  if (!canvas.checkVisibility()) return false;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width || 1, canvas.height || 1);
-  return !data.some((value, i) => i % 4 === 3 && value > 0);
-}).length
-"""
-TOO_WIDE = """
-[...document.querySelectorAll("body *")].filter(element => !element.closest(".scroll, svg, pre")
-  && element.getBoundingClientRect().right > innerWidth + 1).map(element => element.outerHTML.slice(0, 80))
-"""
-SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-Open = Callable[..., Any]
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: install it, or name it in CHROME"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=PROGRAM, args=FLAGS)
-        yield launched
-        launched.close()
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture
 def show(browser: Any) -> Iterator[Open]:
-    """Opens a file; at the end no console message, no error and no other request may have come of it."""
-    heard: list[str] = []
-    pages = []
-
-    def opened(path: Path, width: int = 1280, **media: str) -> Any:
-        page = browser.new_page(viewport={"width": width, "height": 900}, **media)
-        page.on("console", lambda message: heard.append(message.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("request", lambda request: heard.append(request.url) if request.url != address else None)
-        address = path.resolve().as_uri()
-        page.goto(address)
-        page.evaluate(SETTLED)
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert heard == []
+    with opener(browser) as show:
+        yield show
 
 
 @pytest.fixture(scope="module")

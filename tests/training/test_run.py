@@ -186,6 +186,23 @@ def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path: Path, settings: S
     assert_same_end(tmp_path / "whole", tmp_path / "stopped")
 
 
+def test_groups_of_parameters_resume_too(tmp_path: Path, settings: Settings) -> None:
+    config = settings(
+        train_epochs=4,
+        train_optimizer="adamw",
+        train_weight_decay=0.05,
+        train_decay_vectors=False,
+        train_schedule="warmup-cosine",
+        train_warmup=1.0,
+        train_final_lr=1e-4,
+    )
+    train(config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train_until(7, config, tmp_path / "stopped")
+    train(load_run_config(tmp_path / "stopped"), tmp_path / "stopped", resume=True)
+    assert_same_end(tmp_path / "whole", tmp_path / "stopped")
+
+
 def test_epochs_after_the_last_checkpoint_are_done_again(tmp_path: Path, settings: Settings) -> None:
     config = settings(train_epochs=4, train_save_every=2)
     train(config, tmp_path / "whole")

@@ -54,11 +54,12 @@ def cluster(
         page: HTML page to write (default: beside the table, with its name and .html).
         k: How many kinds; by default as many as there are.
         cut: `clips` takes each recording whole, `motions` cuts every one where motions begin and end; `auto`
-            cuts those that are longer than 10 s or untrimmed (their store has intervals).
+            cuts those that are untrimmed (their store has intervals) and those of more than 10 s, of a store
+            only if most of its clips are as long.
         window: Cut recordings into windows of so many seconds instead, such as 2s.
         step: Seconds from the start of a window to that of the next; by default a window.
-        prominence: How much rarer than the pose between two motions those within them must be, in nats;
-            smaller finds more motions (default: 0.07).
+        prominence: How clearly a motion must leave the pose between motions, in nats; smaller finds more
+            of them (default: 0.07).
         seed: Of the grouping.
         batch_size: Segments per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
@@ -113,7 +114,13 @@ def cluster(
             device=chosen_device(device),
             progress=progress,
         )
-    Console().print(_table(found))
+    console = Console()
+    console.print(_table(found))
+    for metric, value in found.agreement.items():
+        console.print(f"{metric} with labels: {value:.1f} %", highlight=False, soft_wrap=True)
+    if not any(kind.number for kind in found.kinds):
+        line = "too few segments are alike for a kind; ask for a number of kinds with --k"
+        console.print(line, highlight=False, soft_wrap=True)
     write_segments(found.segments, table)
     write_kinds(
         found, drawn, model, inputs, options, joint_map=joints, allow_preprocessing=allow_preprocessing
@@ -127,18 +134,11 @@ def _table(found: Kinds) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    lines = [f"{metric} with labels: {value:.1f} %" for metric, value in found.agreement.items()]
-    if not any(kind.number for kind in found.kinds):
-        lines.append("no two segments are alike enough to be a kind; ask for a number of kinds with --k")
-    title = f"{len(found.segments):,} segments" + (" of recordings that were cut" if found.untrimmed else "")
-    table = Table(
-        box=SIMPLE_HEAD,
-        title=title,
-        caption="\n".join(lines),
-        title_justify="left",
-        caption_justify="left",
-        title_style="bold",
-    )
+    from kineme.clips.published import counted
+
+    recordings = len({(each.source, each.recording) for each in found.segments})
+    title = f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("kind")
     for column in ("segments", "time", "mean length", "people"):
         table.add_column(column, justify="right")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -68,26 +69,30 @@ def embed(
     check_table(path)
     if path.resolve() in [each.resolve() for each in inputs]:
         raise KinemeError(f"{path}: is an input too; write the table elsewhere with `out`")
-    with parts_of(path) as parts, progress_bar("embed") as progress:
-        blocks = embed_table(
-            load(run),
-            inputs,
-            window=seconds(window, "window"),
-            step=seconds(step, "step"),
-            layout=layout,
-            fps=fps,
-            axes=axes,
-            units=units,
-            image=image,
-            allow_preprocessing=allow_preprocessing,
-            joint_map=read_joint_map(joint_map) if joint_map else None,
-            batch_size=batch_size,
-            device=chosen_device(device),
-            precision=precision,
-            parts=parts,
-            progress=progress,
-        )
-        rows = write_table(blocks, path)
+    try:
+        with parts_of(path) as parts, progress_bar("embed") as progress:
+            blocks = embed_table(
+                load(run),
+                inputs,
+                window=seconds(window, "window"),
+                step=seconds(step, "step"),
+                layout=layout,
+                fps=fps,
+                axes=axes,
+                units=units,
+                image=image,
+                allow_preprocessing=allow_preprocessing,
+                joint_map=read_joint_map(joint_map) if joint_map else None,
+                batch_size=batch_size,
+                device=chosen_device(device),
+                precision=precision,
+                parts=parts,
+                progress=progress,
+            )
+            rows = write_table(blocks, path)
+    except KeyboardInterrupt:
+        print("\nto go on, give the same command again", end="", file=sys.stderr)
+        raise
     Console(stderr=True).print(
         f"{rows:,} {'row' if rows == 1 else 'rows'} written to {path}", highlight=False, soft_wrap=True
     )

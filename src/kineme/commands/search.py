@@ -73,6 +73,7 @@ def search(
         check_page(page)
     store, model = ClipStore(library), load(run)
     joints = read_joint_map(joint_map) if joint_map else None
+    store = model.fitted(store, joints)
     query, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
     with progress_bar(f"index of {library.name}") as progress:
         hits = retrieval.search(

@@ -4,10 +4,14 @@ Two probes. `sgd` is the published protocol: a linear layer trained by SGD with 
 decay, at settings of the recipe that suit the scale of the method's features. `logistic` is a logistic
 regression on standardised features, fitted until it converges: it does not depend on their scale, so it is
 the fair one for comparing raw coordinates, a random encoder and a pre-trained one.
+
+Deviation: MAMP's probe sees training clips cropped and turned at random, through the encoder again in each
+epoch. Here every probe sees the features of each clip's centre, which are computed once.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +29,7 @@ from kineme.typing import Array
 
 EVALUATE_EVERY = 5  # epochs, in all three papers
 MOMENTUM = 0.9
+NORM_EPS, NORM_SHARE = 1e-6, 0.1  # of the batch norm; the share of a batch in the running statistics
 Settings = TypeVar("Settings", LinearConfig, FinetuneConfig)
 
 
@@ -91,23 +96,50 @@ def sgd(
     x, y = torch.from_numpy(train).to(device), torch.from_numpy(labels).to(device)
     x_test = torch.from_numpy(test).to(device)
     layer = _Layer(x.shape[1], classes, settings.init_std, generator, device)
-    lr = settings.lr
+    norm = _Norm(x) if settings.norm else None
+    lr, steps = settings.lr, settings.epochs * -(-len(x) // settings.batch_size)
     assert lr is not None, "see with_rate"
     best: Epoch | None = None
+    step = 0
     for epoch in range(1, settings.epochs + 1):
         order = torch.randperm(len(x), generator=generator).to(device)
         for batch in torch.split(order, settings.batch_size):
-            layer.step(x[batch], y[batch], lr)
+            seen = x[batch] if norm is None else norm.step(x[batch])
+            falling = settings.schedule == "cosine"
+            rate = lr * (1 + math.cos(math.pi * step / steps)) / 2 if falling else lr
+            layer.step(seen, y[batch], rate)
+            step += 1
         progress(epoch, settings.epochs)
-        if epoch in settings.milestones:
+        if settings.schedule == "step" and epoch in settings.milestones:
             lr *= 0.1
         if epoch % EVALUATE_EVERY == 0 or epoch == settings.epochs:
-            scores = layer(x_test).cpu().numpy()
+            scores = layer(x_test if norm is None else norm(x_test)).cpu().numpy()
             last = Epoch(epoch, top_k(scores, test_labels), scores)
             if best is None or last.top1 > best.top1:
                 best = last
     assert best is not None, "no epochs"
     return last, best
+
+
+class _Norm:
+    """Batch norm without scale and shift, as torch.nn.BatchNorm1d(affine=False, eps=1e-6) does it.
+
+    It stands before the only layer that learns, so no gradient passes through it.
+    """
+
+    def __init__(self, x: Tensor) -> None:
+        self.mean, self.variance = torch.zeros_like(x[0]), torch.ones_like(x[0])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, D) → (N, D), by the running statistics."""
+        return (x - self.mean) * torch.rsqrt(self.variance + NORM_EPS)
+
+    def step(self, x: Tensor) -> Tensor:
+        """(N, D) → (N, D), by the batch's own statistics, which enter the running ones."""
+        variance, mean = torch.var_mean(x, dim=0, correction=0)
+        self.mean.lerp_(mean, NORM_SHARE)
+        self.variance.lerp_(variance * len(x) / max(len(x) - 1, 1), NORM_SHARE)
+        return (x - mean) * torch.rsqrt(variance + NORM_EPS)
 
 
 class _Layer:

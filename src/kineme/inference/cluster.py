@@ -65,8 +65,9 @@ def cluster(
         model: see `kineme.load`.
         inputs: clip stores, and files or folders of poses, as for `embed_table`.
         k: how many kinds. Default: as many as there are.
-        cut: `clips` takes each recording whole, `motions` cuts all of them; `auto` those that are longer
-            than 10 s or known to be untrimmed (their store has intervals).
+        cut: `clips` takes each recording whole, `motions` cuts all of them; `auto` those that are known to
+            be untrimmed (their store has intervals), and those of more than 10 s, but of a store only if most
+            of its clips are as long.
         window: seconds; recordings are cut into windows instead.
         step: seconds from one window's start to the next one's; default a window.
         changes: how boundaries between motions are found.
@@ -176,8 +177,9 @@ class _Cutter:
     def _is_long(self, recordings: Recordings, clip: Clip) -> bool:
         if self.by != "auto":
             return self.by == "motions"
-        long = len(clip.intervals) > 0 or len(clip.xyz) > LONG * recordings.fps
-        return long and recordings.preprocessing.keeps_frames
+        most = LONG * recordings.fps
+        long = len(clip.xyz) > most and (recordings.median is None or recordings.median > most)
+        return recordings.preprocessing.keeps_frames and (long or len(clip.intervals) > 0)
 
     def agreement(self, kinds: Array) -> Figures:
         """What labels say, where there are any."""

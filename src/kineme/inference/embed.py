@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from kineme.clips.batches import Clips, joined
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.features import identity
-from kineme.inference.parts import Parts
+from kineme.inference.parts import NOTHING, Parts
 from kineme.inference.recordings import Recordings, open_input
 from kineme.inference.tables import Block
 from kineme.inference.windows import Windows, labels_of, whole
@@ -91,10 +92,11 @@ def embed_table(
         for each in opened:
             windows.check(each)
     place = device or default_device()
-    encoding = {"batch_size": batch_size, "device": place, "precision": precision}
+    encoding: dict[str, Any] = {"batch_size": batch_size, "device": place, "precision": precision}
     settings = {"window": windows and (windows.length, windows.step), "joint_map": joint_map, **encoding}
     kept = Parts(parts, _key(model, opened, settings))
-    return _blocks(model.on(place), opened, windows, encoding, kept, progress)
+    encode = partial(model.on(place).encode, **encoding)
+    return blocks_of(opened, windows, encode, device=place, parts=kept, progress=progress)
 
 
 def _key(model: Model, inputs: Sequence[Recordings], settings: Mapping[str, Any]) -> str:
@@ -111,15 +113,25 @@ def _key(model: Model, inputs: Sequence[Recordings], settings: Mapping[str, Any]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def _blocks(
-    model: Model,
+def blocks_of(
     inputs: Sequence[Recordings],
     windows: Windows | None,
-    encoding: Mapping[str, Any],
-    parts: Parts,
-    progress: Progress,
+    encode: Callable[..., Array],
+    *,
+    device: str,
+    parts: Parts = NOTHING,
+    progress: Progress = silent,
 ) -> Iterator[Block]:
-    """The blocks of all inputs. Recordings are gathered until they have `FRAMES` frames."""
+    """The blocks of all inputs. Recordings are gathered until they have `FRAMES` frames.
+
+    Args:
+        inputs: opened, see `open_input`.
+        windows: how they are cut; None: not.
+        encode: clips on the device, and `progress` → their features (N, D).
+        device: of the clips.
+        parts: where finished blocks are kept, and taken from.
+        progress: called with the rows done and in total, as far as that is known.
+    """
     count = sum(each.count for each in inputs)
     kept = number = read = rows = 0  # blocks on disk; then the block, recordings and rows where work goes on
     done = 0
@@ -131,7 +143,7 @@ def _blocks(
     for group in groups(inputs, read):
         cuts = [(windows.cut if windows else whole)(len(clip.xyz), each.fps) for each, clip in group]
         table = _table(group, cuts, windows is not None)
-        clips = pieces([clip.xyz for _, clip in group], cuts, encoding["device"])
+        clips = pieces([clip.xyz for _, clip in group], cuts, device)
         read, rows = read + len(group), rows + len(clips)
         for first in range(0, len(clips), ROWS):
             number += 1
@@ -139,7 +151,7 @@ def _blocks(
                 continue
             part = slice(first, first + ROWS)
             meanwhile = within(progress, done, round(rows * count / read))
-            features = model.encode(clips[part], **encoding, progress=meanwhile)
+            features = encode(clips[part], progress=meanwhile)
             done += len(features)
             block = Block(features, **{name: column[part] for name, column in table.items()})
             parts.keep(number - 1, block, read if first + ROWS >= len(clips) else 0)

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.features import cache_key
@@ -60,6 +61,13 @@ class Index:
         start, end: (N,) in seconds from the recording's beginning.
         graph: of faiss, for approximate search; None where all rows are compared.
         device: where rows are compared.
+
+    >>> import kineme
+    >>> model = kineme.load(example_run)
+    >>> index = kineme.inference.open_index(model, example_store, window=1.0)
+    >>> rows, similarity = index.nearest(index.features[:1], k=5)
+    >>> print(index.hit(rows[0, 0], similarity[0, 0]).name, len(index) > 24)
+    S001C002P001R001A001 True
     """
 
     path: Path
@@ -107,11 +115,11 @@ class Index:
         >>> import kineme
         >>> hit = open_index(kineme.load(example_run), example_store).hit(1, 0.98)
         >>> hit.name, hit.label, round(hit.end, 1)
-        ('S001C002P001R001A011', 'bow', 3.7)
+        ('S001C003P001R001A001', 'wave', 4.2)
         """
         store, clip = self.store, int(self.clip[row])
         return Hit(
-            similarity=similarity,
+            similarity=float(similarity),
             name=str(store.names[clip]),
             start=float(self.start[row]),
             end=float(self.end[row]),
@@ -137,7 +145,7 @@ def open_index(
 
     Args:
         model: see `kineme.load`.
-        library: a clip store.
+        library: a clip store, also one that `Model.fitted` has retargeted.
         window: seconds of a moment. Default: whole clips.
         step: seconds from one moment's start to the next one's; default half a window.
         neighbours: `exact` compares all rows, `approximate` asks a graph of faiss, which is made if it is
@@ -157,25 +165,36 @@ def open_index(
     if neighbours == "approximate" and not approximate.installed():
         raise approximate.missing()
     given = library if isinstance(library, ClipStore) else ClipStore(library)
+    original = given.original if isinstance(given, RetargetedStore) else given
     store, place = model.fitted(given, joint_map), device or default_device()
     model.check(store, allow_preprocessing=allow_preprocessing)
-    options = {"allow_preprocessing": allow_preprocessing, "batch_size": batch_size, "device": place}
-    embed_table(model, [store], window=window, step=step, **options)  # checks; computes nothing yet
+    options: dict[str, Any] = {
+        "window": window,
+        "step": step,
+        "allow_preprocessing": allow_preprocessing,
+        "batch_size": batch_size,
+        "device": place,
+    }
+    embed_table(model, [store], **options)  # checks; computes nothing yet
     manifest = store.manifest
     more = {"window": window, "step": step, "fps": manifest.fps, "classes": manifest.class_names}
     key = cache_key(model, store, np.arange(len(store)), "float32", format=FORMAT, **more)
-    name = f"{given.manifest.fingerprint[:16]}-{key}.npy"
-    path = next((path for folder in _folders(given) if _opened(path := folder / name)), None)
+    name = f"{original.manifest.fingerprint[:16]}-{key}.npy"
+    path = next((path for folder in _folders(original) if _opened(path := folder / name)), None)
     if path is None:
-        path = _writable(given) / name
+        path = _writable(original) / name
         with parts_of(path) as parts:
-            blocks = embed_table(
-                model, [store], window=window, step=step, parts=parts, progress=progress, **options
-            )
-            _write(path, store, model.encoder.dim, window and Windows(window, step or window / 2), blocks)
-    _tidy(path.parent, given)
+            blocks = embed_table(model, [store], parts=parts, progress=progress, **options)
+            windows = Windows(window, step or window / 2) if window else None
+            _write(path, store, model.encoder.dim, windows, blocks)
+    _tidy(path.parent, original)
     features, columns = _opened(path) or _lost(path)
-    graph = _graph(path, features, neighbours, progress)
+    graph = None
+    if neighbours == "approximate" or (neighbours == "auto" and _is_large(features)):
+        graph = _graph(original, path, features, progress)
+        if neighbours == "auto":
+            how = "are searched approximately; `neighbours` exact compares all"
+            logger.info("%s: %s rows %s", given.path, f"{len(features):,}", how)
     return Index(path, store, features, **columns, graph=graph, device=place)
 
 
@@ -248,20 +267,23 @@ def _tidy(folder: Path, library: ClipStore) -> None:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
-def _graph(path: Path, features: Array, neighbours: Neighbours, progress: Progress) -> Any | None:
-    """The graph of an index if it is to be searched approximately; made unless it is there."""
-    count = len(features)
-    if neighbours == "exact" or (neighbours == "auto" and count <= LARGE):
-        return None
+def _is_large(features: Array) -> bool:
+    """Whether an index is to be searched approximately; where faiss is missing, that is said."""
+    if len(features) <= LARGE:
+        return False
     if not approximate.installed():
-        remedy = f"{approximate.INSTALL} to search it approximately, in milliseconds"
-        logger.info("%s rows are compared one by one; %s", f"{count:,}", remedy)
-        return None
-    file = path.with_suffix(".faiss")
-    graph = approximate.load(file, count)
-    if graph is None:
-        approximate.build(features, file, progress)
-        graph = approximate.load(file, count)
-    if neighbours == "auto":
-        logger.info("%s rows are searched approximately; `neighbours` exact compares all", f"{count:,}")
-    return graph
+        remedy = f"{approximate.INSTALL} to search them approximately, in milliseconds"
+        logger.info("%s rows are compared one by one; %s", f"{len(features):,}", remedy)
+        return False
+    return True
+
+
+def _graph(library: ClipStore, path: Path, features: Array, progress: Progress) -> Any:
+    """The graph of an index; made unless it is there and whole."""
+    name = path.with_suffix(".faiss").name
+    for folder in _folders(library):
+        if (graph := approximate.load(folder / name, len(features))) is not None:
+            return graph
+    file = _writable(library) / name
+    approximate.build(features, file, progress)
+    return approximate.load(file, len(features))

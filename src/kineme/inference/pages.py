@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from kineme.clips.batches import joined
@@ -126,5 +127,5 @@ def _found(hits: Sequence[Hit], store: ClipStore, most: int) -> list[Card]:
 
 def _bodies(clip: Array) -> Array:
     """Without bodies that are never there; (T, M', V, C), M' at least 1."""
-    seen = present(clip).any(axis=0)
-    return clip[:, : max(1, int(seen.nonzero()[0].max(initial=-1)) + 1)]
+    seen = np.flatnonzero(present(clip).any(axis=0))
+    return np.asarray(clip[:, : seen.max(initial=0) + 1])

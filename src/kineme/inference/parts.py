@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,9 @@ class Parts:
         return self.folder / self.key / f"{number:06}.part"
 
 
+NOTHING = Parts(None, "")
+
+
 def _read(file: Path) -> tuple[Block, int] | None:
     """A part; None if there is none, or it is damaged."""
     damages = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -82,10 +86,14 @@ def _read(file: Path) -> tuple[Block, int] | None:
 def parts_of(table: Path) -> Iterator[Path]:
     """The folder for the parts of a table, `TABLE.parts`; removed when the block ends well.
 
+    What killed processes left of the table itself is removed first.
+
     Raises:
         KinemeError: another process writes this table.
     """
     folder = table.with_name(f"{table.name}.parts")
     with locked(table, "this table"):
+        for left in table.parent.glob(f".{escape(table.stem)}.partial-*{escape(table.suffix)}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield folder
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
@@ -27,6 +29,7 @@ class Recordings:
         fps: frames per second.
         class_names: that labels index.
         count: of recordings.
+        median: frames of a store's clips, at the median; None of files, which have not been read.
         clips: number → the recordings from this one on, one by one; those before it are not read.
         identity: changes when the recordings do.
     """
@@ -37,6 +40,7 @@ class Recordings:
     fps: float
     class_names: Sequence[str]
     count: int
+    median: float | None
     clips: Callable[[int], Iterator[Clip]]
     identity: Mapping[str, Any]
 
@@ -68,6 +72,7 @@ def open_input(
             fps=manifest.fps,
             class_names=manifest.class_names,
             count=len(store),
+            median=float(np.median(store.index["frames"])) if len(store) else None,
             clips=lambda first: _stored(store, first),
             identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
         )
@@ -81,6 +86,7 @@ def open_input(
         fps=source.fps,
         class_names=source.class_names,
         count=len(source.items),
+        median=None,
         clips=lambda first: model.prepared(replace(source, items=source.items[first:]), joint_map),
         identity={
             "files": _files(path, source),

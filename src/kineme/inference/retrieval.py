@@ -86,11 +86,10 @@ def search(
     feature = asked.feature(model, place)
     index = open_index(
         model,
-        given,
+        store,
         window=asked.length if window is None else window,
         step=step,
         neighbours=neighbours,
-        joint_map=joint_map,
         allow_preprocessing=allow_preprocessing,
         batch_size=batch_size,
         device=place,

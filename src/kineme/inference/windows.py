@@ -17,7 +17,8 @@ from kineme.typing import Array
 class Windows:
     """How recordings are cut, in seconds: window i starts at i·step and lasts `length`.
 
-    The last one ends inside the recording. A recording that is shorter than a window is one row.
+    The last one ends inside the recording. A recording that is shorter than a window, or that lasts at most
+    `whole`, is one row.
 
     >>> Windows(length=2.0, step=0.5).cut(frames=90, fps=30.0)["start"].tolist()
     [0.0, 0.5, 1.0]
@@ -25,6 +26,7 @@ class Windows:
 
     length: float
     step: float
+    whole: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in (("window", self.length), ("step", self.step)):
@@ -48,7 +50,7 @@ class Windows:
 
     def cut(self, frames: int, fps: float) -> dict[str, Array]:
         """Columns `first` and `length` in frames, `start` and `end` in seconds, a row per window."""
-        if frames / fps < self.length - 1e-9:
+        if frames / fps < self.length - 1e-9 or frames / fps <= self.whole:
             return whole(frames, fps)
         count = math.floor((frames / fps - self.length) / self.step + 1e-9) + 1
         start = np.arange(count) * self.step

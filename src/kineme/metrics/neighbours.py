@@ -12,7 +12,7 @@ from kineme.errors import KinemeError
 from kineme.typing import Array
 
 CHUNK = 1 << 26  # similarities held at a time: 256 MB of float32
-BLOCK = 1 << 13  # training clips read at a time
+BLOCK = 1 << 15  # training clips read at a time: 64 MB of 512 features
 
 
 def nearest_label(
@@ -80,7 +80,7 @@ def cosines(train: Array, test: Array, *, device: torch.device | str = "cpu") ->
         test: (N', D) features.
         device: where they are computed.
     """
-    queries = F.normalize(torch.from_numpy(test).to(device), dim=1)
+    queries = F.normalize(torch.from_numpy(test.astype(train.dtype, copy=False)).to(device), dim=1)
     similarity = queries.new_empty(len(test), len(train))
     for first in range(0, len(train), BLOCK):
         with warnings.catch_warnings():  # a map is read-only, and nothing writes to it
