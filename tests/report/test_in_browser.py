@@ -13,6 +13,7 @@ from kineme.report.page import write_report
 from kineme.training.history import read_history
 
 from .conftest import write_detections, write_recordings
+from .test_unlabelled import recorded, trained
 
 pytestmark = MARKS
 
@@ -120,9 +121,35 @@ def test_the_map_is_read_and_its_clips_play(show: Open, report: Path) -> None:
     plane.press("ArrowRight")
     plane.press("Enter")
     assert points[8]["name"] in caption.inner_text()
-    page.locator('[data-class="1"]').click()
+    page.locator('.classes-legend:visible [data-class="1"]').click()
     plane.press("ArrowRight")
     assert read.inner_text().startswith("<script>")
+
+
+@pytest.fixture
+def unlabelled(tmp_path: Path) -> Path:
+    store = recorded(tmp_path / "store", 24, people=3)
+    write_report([trained(tmp_path, store, train_epochs=6, train_batch_size=8)], tmp_path / "page.html")
+    return tmp_path / "page.html"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (500, "dark")])
+def test_a_map_without_labels_is_coloured_by_what_one_chooses(
+    show: Open, unlabelled: Path, width: int, scheme: str
+) -> None:
+    page = show(unlabelled, width, color_scheme=scheme, reduced_motion="reduce")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.evaluate(EMPTY_CANVASES) == 0
+    legends, caption = page.locator(".classes-legend"), page.locator(".map figcaption")
+    assert [legends.nth(i).is_visible() for i in range(2)] == [True, False]
+    assert caption.inner_text().startswith(("kind ", "in no kind"))
+    page.locator(".colours").select_option("person")
+    assert [legends.nth(i).is_visible() for i in range(2)] == [False, True]
+    assert caption.inner_text() == "person 1 (clip00)"
+    legends.nth(1).locator("button").nth(2).click()
+    page.locator(".plane canvas").press("ArrowRight")
+    assert page.locator(".plane output").inner_text() == "person 3 (clip02)"
 
 
 @pytest.mark.parametrize(("width", "across"), [(1280, 0.75), (390, 0.25)])
