@@ -120,7 +120,7 @@ def _next_commands(config: Config, run: Path) -> list[str]:
     """What measures a run on its own clips; without labels, what finds kinds of motion, and shows them."""
     from kineme.clips.store import ClipStore
     from kineme.evaluation.advice import measuring_command
-    from kineme.inference.kinds import FEWEST
+    from kineme.inference.clustering.kinds import FEWEST
     from kineme.training.alarms import told
     from kineme.training.history import HISTORY, read_history
 

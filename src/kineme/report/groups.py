@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from kineme.drawing.player import legend
 from kineme.drawing.projection import has_collapsed
-from kineme.inference.kinds import NONE, kinds_of
+from kineme.inference.clustering.kinds import NONE, kinds_of
 from kineme.report.examined import Examined
 from kineme.report.templating import render
 from kineme.typing import Array

@@ -58,7 +58,8 @@ def cluster(
 
     Clips are one segment each. Long recordings are first cut where motions begin and end, see `Changes`. The
     segments' features are grouped by density (HDBSCAN), which leaves what is like nothing else in no kind, or
-    into a number of kinds (k-means). The same input and seed give the same kinds. One block of recordings is in memory at a time, and the features of all segments.
+    into a number of kinds (k-means). The same input and seed give the same kinds. One block of recordings is
+    in memory at a time, and the features of all segments.
 
     Args:
         model: see `kineme.load`.
