@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inference.clustering.test_changes import recording
 from inference.models import model, motion, write
-from inference.test_changes import recording
 
 from kineme.__main__ import main
 from kineme.clips.store import Clip

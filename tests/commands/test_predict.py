@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluation.detection.recordings import write_recordings
+from inference.classifying.test_teaching import examples_of, moving
 from inference.models import model, write
-from inference.test_teaching import examples_of, moving
 
 from conftest import Settings
 from kineme.__main__ import main

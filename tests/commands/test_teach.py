@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inference.classifying.test_teaching import moving
 from inference.models import model, write
-from inference.test_teaching import moving
 
 from kineme.__main__ import main
 from kineme.clips.store import Clip

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inference.classifying.test_teaching import examples_of, moving
 from inference.models import model, motion, write
-from inference.test_teaching import examples_of, moving
 
 from kineme.clips.batches import joined
 from kineme.clips.store import Clip, ClipStore

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inference.models import model, motion, write
 
 from conftest import STICK
 from kineme.clips.store import Clip
@@ -17,7 +18,6 @@ from kineme.layouts import get_layout
 from kineme.model import Model
 from kineme.preprocessing import get_preprocessing
 
-from .models import model, motion, write
 from .test_changes import recording
 
 

@@ -25,11 +25,13 @@ from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.generate import generate_store
-from kineme.inference import export, exporting, graphs
+from kineme.inference import export
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.examination import Examination
 from kineme.inference.classifying.head import fit
 from kineme.inference.classifying.reading import read, read_copies
+from kineme.inference.exporting import export as exporting
+from kineme.inference.exporting import graphs
 from kineme.inference.exporting.export import Exported, load_program
 from kineme.layouts import get_layout
 from kineme.model import Model, load_run
@@ -42,6 +44,7 @@ ENCODERS = {
     "sttr": ("usdrl", {"hidden": 16, "heads": 2, "depth": 1}),
     "dste": ("usdrl", {"hidden": 16, "heads": 2, "depth": 1}),
     "disentangled": ("scdnet", {"hidden": 16, "heads": 2, "stem": [8, 16]}),
+    "mamp": ("mamp", {"hidden": 16, "heads": 2, "depth": 2}),
 }
 
 

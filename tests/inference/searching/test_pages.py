@@ -15,7 +15,8 @@ from conftest import STICK
 from kineme.clips.store import Clip, ClipStore
 from kineme.drawing.player import scene
 from kineme.errors import KinemeError
-from kineme.inference import Hit, pages, search, write_page
+from kineme.inference import Hit, search, write_page
+from kineme.inference.searching import pages
 from kineme.layouts import get_layout
 from kineme.model import Model
 from kineme.preparing import prepare

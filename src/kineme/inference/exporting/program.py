@@ -164,7 +164,7 @@ def program(model: Model, recordings: Recordings, classifies: bool) -> str:
 @cache
 def _templates() -> Environment:
     return Environment(
-        loader=PackageLoader("kineme.inference", "runner"),
+        loader=PackageLoader("kineme.inference.exporting", "runner"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
