@@ -176,7 +176,7 @@ def test_how_far_a_graph_is_searched_is_kept_and_too_little_is_said(
         approximate.build(features, tmp_path / "graph.faiss")
         graph = approximate.load(tmp_path / "graph.faiss", 2000)
         assert graph is not None
-        assert graph.hnsw.efSearch == efforts[0]
+        assert approximate._hnsw(graph).efSearch == efforts[0]
     assert "neighbours" not in caplog.text
     monkeypatch.setattr(approximate, "_tune", lambda graph, features: 0.93)
     approximate.build(features, tmp_path / "graph.faiss")
