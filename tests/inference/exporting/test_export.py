@@ -330,7 +330,8 @@ def test_detectors_are_not_exported(run: Path, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize(
-    ("preprocessing", "stream"), [("plain(facing=True)", "motion"), ("crossclr", "bone"), ("agcn", "joint")]
+    ("preprocessing", "stream"),
+    [("plain(facing=True)", "motion"), ("crossclr", "bone"), ("agcn", "joint"), ("ctrgcn", "motion")],
 )
 def test_every_encoder(encoder: str, preprocessing: str, stream: str, tmp_path: Path) -> None:
     """On raw recordings, in batches of several sizes: `export` compares, and refuses what differs."""
