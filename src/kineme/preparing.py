@@ -20,6 +20,7 @@ from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_
 from kineme.progress import Progress, silent
 from kineme.sources import SOURCES, Source
 from kineme.sources.measure import Measured, measured, remark_on_height
+from kineme.sources.raw import FETCH, MEND
 from kineme.sources.workers import in_order
 
 logger = logging.getLogger(__name__)
@@ -195,7 +196,7 @@ def prepare(
             elif skip_bad:
                 damaged.append(str(clip))
             else:
-                raise clip
+                raise _skippable(clip)
             progress(done, len(items))
         if len(damaged) == len(items):
             raise KinemeError(damaged[0])
@@ -227,6 +228,13 @@ class _Work:
         if self.confidence and clip.confidence is not None:
             kept = clip.confidence[:, first_bodies(clip.xyz)]
         return replace(clip, xyz=xyz, confidence=kept)
+
+
+def _skippable(error: KinemeError) -> KinemeError:
+    """The error of a damaged file, with the other thing that can be done about it."""
+    if str(error).endswith((FETCH, MEND)):
+        return KinemeError(f"{error}, or set `skip_bad` to leave it out")
+    return error
 
 
 def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
@@ -114,6 +115,10 @@ def cluster(
             device=chosen_device(device),
             progress=progress,
         )
+    write_segments(found.segments, table)
+    write_kinds(
+        found, drawn, model, inputs, options, joint_map=joints, allow_preprocessing=allow_preprocessing
+    )
     console = Console()
     console.print(_table(found))
     for metric, value in found.agreement.items():
@@ -121,12 +126,7 @@ def cluster(
     if not any(kind.number for kind in found.kinds):
         line = "too few segments are alike for a kind; ask for a number of kinds with --k"
         console.print(line, highlight=False, soft_wrap=True)
-    write_segments(found.segments, table)
-    write_kinds(
-        found, drawn, model, inputs, options, joint_map=joints, allow_preprocessing=allow_preprocessing
-    )
-    for path in (table, drawn):
-        Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+    written(table, drawn)
 
 
 def _table(found: Kinds) -> Table:
@@ -136,7 +136,7 @@ def _table(found: Kinds) -> Table:
 
     from kineme.clips.published import counted
 
-    recordings = len({(each.source, each.recording) for each in found.segments})
+    recordings = len({(each.source, each.name) for each in found.segments})
     title = f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}"
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("kind")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kineme.commands.said import command, say
 from kineme.errors import KinemeError
 
 
@@ -45,7 +46,6 @@ def export(
             the weights.
         overwrite: Replace an earlier export.
     """
-    from rich.console import Console
 
     from kineme.commands.bar import progress_bar
     from kineme.inference.classifying.classifier import find_classifier, read_classifier
@@ -75,10 +75,8 @@ def export(
             overwrite=overwrite,
             progress=progress,
         )
-    Console(stderr=True).print(
-        f"{done.path}: {done.megabytes:,.1f} MB, in {done.seconds:.0f} s; its features of {done.recordings} "
-        f"recordings differ from PyTorch's by at most {done.difference:.1e} of the largest one; "
-        f"next: python {done.path}/run.py RECORDING",
-        highlight=False,
-        soft_wrap=True,
+    say(
+        f"written to {done.path} ({done.megabytes:,.1f} MB) in {done.seconds:.0f} s; its features of "
+        f"{done.recordings} recordings differ from PyTorch's by at most {done.difference:.1e} of the largest "
+        f"one; next: {command('python', done.path / 'run.py')} RECORDING"
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
             console.print("", classes(summary), sep="\n")
     if figure is not None:
         _draw(opened, summary, figure)
-        print(f"written to {figure}", file=sys.stderr)
+        written(figure)
 
 
 def overview(store: ClipStore, summary: Summary) -> Table:

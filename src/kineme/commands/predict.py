@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
@@ -68,6 +69,7 @@ def predict(
     from rich.console import Console
 
     from kineme import inference
+    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds
     from kineme.evaluation.detection.detector import Detector
@@ -119,9 +121,7 @@ def predict(
             rows = inference.write_predictions(tally.watched(found), path, taught.class_names)
     for line in tally.lines(none is not None):
         Console().print(line, highlight=False, markup=False, soft_wrap=True)
-    recordings = f"{tally.recordings:,} {'recording' if tally.recordings == 1 else 'recordings'}"
-    written = f"{rows:,} {'segment' if rows == 1 else 'segments'} of {recordings} written to {path}"
-    Console(stderr=True).print(written, highlight=False, markup=False, soft_wrap=True)
+    written(path, what=f"{counted(rows, 'segment')} of {counted(tally.recordings, 'recording')}")
 
 
 @dataclass
@@ -152,6 +152,7 @@ class _Tally:
 
     def lines(self, none: bool) -> Iterator[str]:
         """What to say of them."""
+        from kineme.clips.published import counted
         from kineme.inference.classifying.examination import wilson
 
         if not self.classes:  # a detector's recordings have no label of their own
@@ -165,4 +166,5 @@ class _Tally:
             )
         if self.others:
             rest = f"; {self.refused:,} of them are none of these" if none else ""
-            yield f"{self.others:,} recordings have a label that was not taught{rest}"
+            has = "has" if self.others == 1 else "have"
+            yield f"{counted(self.others, 'recording')} {has} a label that was not taught{rest}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.said import written
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
@@ -93,13 +94,12 @@ def search(
             device=chosen_device(device),
             progress=progress,
         )
-    Console().print(_table(hits, like))
     if out is not None:
         write_hits(hits, out)
     if page is not None:
         write_page(hits, page, model, store, query, part=part, layout=layout, fps=fps, joint_map=joints)
-    for path in filter(None, (out, page)):
-        Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+    Console().print(_table(hits, like))
+    written(*filter(None, (out, page)))
 
 
 def _table(hits: list[Hit], like: str) -> Table:
@@ -110,7 +110,7 @@ def _table(hits: list[Hit], like: str) -> Table:
     table = Table(box=SIMPLE_HEAD, title=escape(f"like {like}"), title_justify="left", title_style="bold")
     for column in ("similarity", "start", "end"):
         table.add_column(column, justify="right")
-    for column in ("clip", "label", "subject"):
+    for column in ("name", "label", "subject"):
         table.add_column(column, overflow="fold")
     for hit in hits:
         texts = (escape(text) for text in (hit.name, hit.label, hit.subject))

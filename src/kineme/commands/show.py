@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kineme.arguments import did_you_mean
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def show(store: Path, clip: str, *, out: Path | None = None, frames: str | None 
         end = LONGEST[suffix]
         print(f"{name}: drawing the first {end} of {length} frames; see --frames", file=sys.stderr)
     DRAWINGS[suffix](_scene(opened, row, first, end), opened.manifest, path)
-    print(f"written to {path}", file=sys.stderr)
+    written(path)
 
 
 def find_clip(store: ClipStore, clip: str) -> int:

@@ -82,7 +82,8 @@ def watch(
         joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
         layout: Of the poses: a built-in layout or a layout file. Default: what the header says, else the
             model's.
-        fps: Of the poses: frames per second. Default: what the header says, else 30.
+        fps: Of the poses: frames per second, where lines have no `t`. Default: what the header says, else the
+            time of arrival counts. Needed for a recording that is piped in at once.
         axes: Of the poses: which way y or z points, as of `kineme prepare poses`.
         units: Of poses in three dimensions: the unit of the coordinates; default m.
         image: Of poses in an image: its size, such as 1920x1080.

@@ -33,13 +33,12 @@ from kineme.sources.poses.formats import Told, format_of
 from kineme.sources.poses.rates import resampled
 from kineme.sources.poses.recordings import Recording, find_recordings
 from kineme.sources.poses.tracking import strongest, tracked
-from kineme.sources.raw import RawFile
+from kineme.sources.raw import MEND, RawFile
 
 logger = logging.getLogger(__name__)
 
 _FPS = 30.0  # if neither the user nor a file says
 _TRIED = 20  # recordings that come into no layout before the first one's error is raised
-_REMEDY = "mend the file, or set `skip_bad` to leave it out"
 
 
 class UnknownLayoutError(KinemeError):
@@ -177,7 +176,7 @@ def _named(files: Sequence[RawFile]) -> Iterator[None]:
         raise UnknownLayoutError(f"{first}: {error}") from error
     except ValueError as error:
         place = f"{first}" if first == last else f"{first} to {last.name}"
-        raise KinemeError(f"{place}: {error}; {_REMEDY}") from error
+        raise KinemeError(f"{place}: {error}; {MEND}") from error
 
 
 def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:
