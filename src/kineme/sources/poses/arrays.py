@@ -182,9 +182,8 @@ def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
     if not 1 <= bodies <= MAX_PEOPLE:
         raise ValueError(f"has {bodies:,} people; expected 1 to {MAX_PEOPLE}")
     if not 2 <= joints <= MAX_JOINTS:
-        raise ValueError(
-            f"has {joints:,} {'joint' if joints == 1 else 'joints'}; expected 2 to {MAX_JOINTS:,}"
-        )
+        noun = "joint" if joints == 1 else "joints"
+        raise ValueError(f"has {joints:,} {noun}; expected 2 to {MAX_JOINTS:,}")
     if not 2 <= coordinates <= 4:
         raise ValueError(f"has {coordinates:,} numbers per joint; expected x y, x y z or x y z confidence")
     if frames * bodies * joints * coordinates > MAX_NUMBERS:
