@@ -34,7 +34,7 @@ def cluster(
     layout: str | None = None,
     fps: float | None = None,
     axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: Literal["m", "cm", "mm"] | None = None,
+    units: str | None = None,
     image: str | None = None,
 ) -> None:
     """Find the kinds of motion in recordings, without labels: which there are, how often, and when.
@@ -65,11 +65,12 @@ def cluster(
         batch_size: Segments per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
         layout: Of poses: a built-in layout or a layout file. Default: what the files say.
         fps: Of poses: frames per second. Default: what the files say, else 30.
         axes: Of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates; default m.
+        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
         image: Of poses in an image: its size, such as 1920x1080.
     """
     from rich.console import Console

@@ -35,7 +35,8 @@ def export(
         out: Folder to write (default: exported-RUN in the current directory).
         layout: Of the joints in the recordings that run.py will be given: a built-in layout or a layout
             file. Default: the model's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
         image: Of a model of poses in images: the size of the images, such as 1920x1080.
         fps: Frames per second of the recordings, unless the caller of run.py says otherwise.
         classifier: Also export a classifier that was taught by `kineme teach`: its name in the run, or its

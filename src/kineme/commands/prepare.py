@@ -53,8 +53,8 @@ def prepare(
             your own; or the name or dotted path of a source from another package.
         raw: The recordings: a folder, a zip as downloaded, or a folder of zips.
         out: The store to write.
-        preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
-            the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
+        preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr`, `ctrgcn` or `plain`
+            (default for the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
             `"plain(facing=True, scale=True)"`. Untrimmed recordings need `plain` (PKU-MMD's default is
             `"plain(facing=True)"`): the others move frames.
         processed: The recordings went through this preprocessing already, as published arrays did:
