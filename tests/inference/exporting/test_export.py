@@ -313,7 +313,8 @@ def test_the_command(
     monkeypatch.chdir(tmp_path)
     assert main(["export", "sticks"]) == 0
     said = capsys.readouterr().err
-    assert said.startswith("exported-sticks: 0.")
+    assert said.startswith("written to exported-sticks (0.")
+    assert said.endswith("next: python exported-sticks/run.py RECORDING\n")
     assert "differ from PyTorch's by at most" in said
     assert main(["export", "sticks"]) == 2
     assert "set --overwrite to replace it" in capsys.readouterr().err
