@@ -30,9 +30,9 @@ from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled
 from kineme.sources.poses.documents import MAX_FRAME_BYTES, openpose, openpose_frame
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
-from kineme.sources.poses.rates import resampled
+from kineme.sources.poses.rates import resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings
-from kineme.sources.poses.tracking import strongest, tracked
+from kineme.sources.poses.tracking import as_poses, strongest, tracked
 from kineme.sources.raw import RawFile
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,11 @@ def open_poses(
     scores: bool = False,
     joint_map: str | Path | JointMap | None = None,
     body_model: str | Path | None = None,
+    components: str | None = None,
+    label_column: str | None = None,
+    subject_column: str | None = None,
+    camera_column: str | None = None,
+    name: str | None = None,
 ) -> Source:
     """The clips of a folder, zip or file of poses, sorted by name.
 
@@ -77,6 +82,11 @@ def open_poses(
         joint_map: joint of `layout` → joints or markers of the files whose mean it is, or a file of such; the
             others are found by their names.
         body_model: `.npz` or `.pkl` of an SMPL body, for AMASS.
+        components: names of the groups of joints to take, separated by commas, of `.pose` files, OpenPose and
+            MediaPipe Holistic, such as `pose,left_hand,right_hand`.
+        label_column, subject_column, camera_column: of tables, columns with one value a file.
+        name: how clips are named, `{label}`, `{subject}`, `{camera}` and other fields in braces, such as
+            `{subject}_{label}-{take}`.
 
     Raises:
         UnknownLayoutError: the joints are of no layout that is known.
@@ -88,10 +98,17 @@ def open_poses(
     size = image_size(image) if image is not None else None
     named = get_layout(layout) if isinstance(layout, str) else layout
     mapped = read_joint_map(Path(joint_map)) if isinstance(joint_map, str | Path) else joint_map
-    told = Told(named, scores, None if body_model is None else Path(body_model))
-    recordings, classes, rate = find_recordings(raw, fps)
-    name = raw.resolve().stem
-    first, chosen = _first_poses(recordings, told, mapped, name)
+    columns = {"label": label_column, "subject": subject_column, "camera": camera_column}
+    told = Told(
+        named,
+        scores,
+        None if body_model is None else Path(body_model),
+        _components(components),
+        {role: column for role, column in columns.items() if column},
+    )
+    recordings, classes, rate = find_recordings(raw, fps, told, name)
+    title = raw.resolve().stem
+    first, chosen = _first_poses(recordings, told, mapped, title)
     coordinates = coordinates_of(first, chosen.layout, axes, units, size)
     if rate is None:
         logger.warning(
@@ -100,7 +117,7 @@ def open_poses(
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)
     return Source(
-        name=name,
+        name=title,
         layout=chosen.layout,
         class_names=classes,
         fps=rate or _FPS,
@@ -113,6 +130,13 @@ def open_poses(
         confidence=first.confidence is not None,
         units=coordinates.units,
     )
+
+
+def _components(text: str | None) -> tuple[str, ...]:
+    names = tuple(each.strip() for each in (text or "").split(",") if each.strip())
+    if text is not None and not names:
+        raise KinemeError("`components`: names nothing; give names such as pose,left_hand,right_hand")
+    return names
 
 
 @dataclass(frozen=True)
@@ -128,14 +152,16 @@ class _Reader:
     def __call__(self, recording: Recording) -> Clip:
         found = _read(recording, self.told)
         with _named(recording.files):
-            columns = found.points.shape[-1]
+            columns, times = found.points.shape[-1], found.times
             if columns != self.columns:
                 others = f"the first clip {self.columns}; make two stores"
                 raise ValueError(f"has {columns} coordinates per joint, {others}")
             if isinstance(found, Detections):
                 found = tracked(found, recording.fps or self.fps, MAX_BODIES)
             poses = self.coordinates(strongest(self.fit(found), MAX_BODIES))
-            if recording.fps is not None:
+            if times is not None:
+                poses = timed(poses, times, self.fps)
+            elif recording.fps is not None:
                 poses = resampled(poses, recording.fps, self.fps)
             points, confidence = filled(poses, self.fit.layout, self.fps)
         return Clip(
@@ -232,7 +258,7 @@ def _somebody(recording: Recording, told: Told) -> Poses:
         confidence = found.confidence
         if isinstance(found, Detections):
             confidence = None if confidence is None else confidence[:, None]
-            found = Poses(found.points[:, None], confidence, program=found.program)
+            found = as_poses(found, found.points[:, None], confidence)
         if np.isfinite(found.points).any():
             return found
     raise ValueError("has nobody in any frame")

@@ -37,10 +37,11 @@ class Poses:
     points: Array  # (T, M, V, C) float32, C 2 or 3, NaN where a joint was not found
     confidence: Array | None  # (T, M, V) float32, 0 to 1; None if unknown
     joints: tuple[str, ...] = ()  # names in the order of V; empty if unknown
-    program: str = ""  # that wrote the file, `openpose`, `coco` or `mediapipe`; empty for anything else
+    program: str = ""  # that wrote the file, such as `openpose`; empty if unknown
     parents: tuple[int, ...] = ()  # of `joints`, -1 for the root; empty if the file has no tree
     scale: float | None = None  # metres per unit of the coordinates; None if the file does not say
     axes: str | None = None  # which way is up, or `STANDING`; None where the format leaves it open
+    times: Array | None = None  # (T,) seconds, ascending, where the file has them
 
 
 STANDING = "standing"
@@ -56,6 +57,12 @@ class Detections:
     confidence: Array | None  # (D, V) float32, 0 to 1; None if unknown
     frames: int  # T, frames with or without people
     program: str  # as in `Poses`
+    joints: tuple[str, ...] = ()  # as in `Poses`
+    parents: tuple[int, ...] = ()  # as in `Poses`
+    identity: Array | None = None  # (D,) int64, who each detection is, where the file says it
+    scale: float | None = None  # as in `Poses`
+    axes: str | None = None  # as in `Poses`
+    times: Array | None = None  # (frames,) as in `Poses`
 
 
 def npy_poses(data: bytes, scores: bool) -> Poses:

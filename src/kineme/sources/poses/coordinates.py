@@ -5,8 +5,9 @@ says, else guessed from the body (BVH), else metres. Which way is up is guessed 
 and feet, where a format leaves it open (TRC, C3D, BVH). In two dimensions the units are image heights
 relative to the centre of the image, if its size is known; otherwise body sizes (the longest side of the
 joints' bounding box, median over bodies and frames) relative to the centre of everything in the clip, with z
-= 0. MediaPipe's image landmarks are treated alike, keeping their z; its world landmarks, which have the hips
-at the origin, are metres.
+= 0. Fractions of the image's width and height are refused without its size, as bodies would be distorted.
+MediaPipe's image landmarks are treated alike, keeping their z; its world landmarks, which have the hips at
+the origin, are metres.
 
 Gaps of up to half a second are interpolated linearly, of a joint or of a whole body. In longer ones a body is
 absent, that is zero; a missing joint of a present body keeps its position relative to its parent, moving
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,7 +37,13 @@ AXES = ("y-up", "y-down", "z-up")
 BRIDGED = 0.5  # seconds, the longest gap that is interpolated
 LEAST = 4  # a body with less than a quarter of its joints counts as absent
 _TALL = 10.0  # metres; taller bodies have other units
-_FRACTIONS = 4.0  # of the image; coordinates in pixels exceed it
+_INSIDE = 0.8  # share of coordinates between 0 and 1, at least, if they are fractions
+_DISTORTED = (
+    "x and y are fractions of the image's width and height, which have different lengths: bodies would be "
+    "distorted"
+)
+_SAY = "set `image` to the size of the video, such as 1920x1080 (1x1 if x and y have one length)"
+_STANDS = ("y-up", "z-up")
 _AT_ORIGIN = 0.1  # metres from the origin to the hips of world landmarks
 
 
@@ -58,7 +65,8 @@ class Coordinates:
         """(T, M, V, 2 or 3) as in the file → (T, M, V, 3) in `units`, y up; missing joints stay NaN.
 
         Raises:
-            ValueError: bodies are more than 10 metres tall.
+            ValueError: bodies are more than 10 metres tall, or places are fractions of an image whose size is
+                unknown.
         """
         scale = self.scale or poses.scale or 1.0
         points = self._metres(poses.points * scale) if self.metric else self._in_image(poses.points)
@@ -79,6 +87,8 @@ class Coordinates:
 
     def _in_image(self, points: Array) -> Array:
         if self.image is None:
+            if are_fractions(points):
+                raise ValueError(f"{_DISTORTED}; {_SAY}")
             seen = points[np.isfinite(points[..., 0])]
             if len(seen) == 0:
                 return points
@@ -86,8 +96,7 @@ class Coordinates:
             size = _median_size(points)
         else:
             width, size = self.image
-            if not (np.abs(points) > _FRACTIONS).any():  # of width and height; MediaPipe's z is like its x
-                points = points * np.array([width, size, width][: points.shape[-1]])
+            points = in_pixels(points, self.image)  # MediaPipe's z is like its x
             middle = np.array([width / 2, size / 2, 0][: points.shape[-1]])
         result: Array = (points - middle) / max(size, 1e-6)
         return result
@@ -105,12 +114,16 @@ def coordinates_of(
         raise KinemeError(f"`axes`: is {axes}; it must be one of {', '.join(AXES)}")
     scale = None if units is None else metres_per_unit(units)
     flat = poses.points.shape[-1] == 2
-    mediapipe = layout.name == "mediapipe33"
-    metric = not flat and (units is not None or not mediapipe or _hips_at_origin(poses.points, layout))
+    mediapipe = layout.name.startswith(("mediapipe33", "holistic75"))
+    metric = not flat and (units is not None or not _in_image(poses, layout, mediapipe))
+    if metric and mediapipe and poses.axes is None and not _hips_at_origin(poses.points, layout):
+        poses = replace(poses, axes=STANDING)  # landmarks of several cameras, such as FreeMoCap's
     kind = "three-dimensional" if metric else "two-dimensional"
     for option, given, wanted in (("units", units, True), ("image", image, False)):
         if given is not None and wanted != metric:
             raise KinemeError(f"`{option}`: these poses are {kind}; leave it out")
+    if not metric and image is None and are_fractions(poses.points):
+        raise KinemeError(f"`image`: not given, and in the first clip {_DISTORTED}; {_SAY}")
     if flat and axes == "z-up":
         raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
     if metric and scale is None and poses.scale is None and poses.axes == STANDING:
@@ -171,6 +184,30 @@ def image_size(text: str) -> tuple[int, int]:
     if match is None:
         raise KinemeError(f"`image`: is {text}; it must be width and height in pixels, such as 1920x1080")
     return int(match[1]), int(match[2])
+
+
+def in_pixels(points: Array, size: tuple[float, float]) -> Array:
+    """Places (..., 2 or 3), from fractions of an image of (width, height) pixels; others stay."""
+    if not are_fractions(points):
+        return points
+    lengths = np.array([*size, size[0]], dtype=np.float32)[: points.shape[-1]]
+    return np.asarray(points * lengths)
+
+
+def _in_image(poses: Poses, layout: Layout, mediapipe: bool) -> bool:
+    """Whether three numbers a joint are a place in an image and MediaPipe's depth, whatever the layout."""
+    if poses.scale is not None:
+        return False
+    if mediapipe:
+        return not _hips_at_origin(poses.points, layout) and upright(poses.points, layout) not in _STANDS
+    return are_fractions(poses.points) and upright(poses.points, layout) == "y-down"
+
+
+def are_fractions(points: Array) -> bool:
+    """Whether places in an image (..., 2 or 3) are fractions of its width and height, and not pixels."""
+    seen = points[np.isfinite(points[..., 0])][:, :2]
+    inside = (seen >= 0) & (seen <= 1)
+    return bool(len(seen)) and bool(inside.mean() >= _INSIDE)
 
 
 def _median_size(points: Array) -> float:

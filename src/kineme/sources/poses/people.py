@@ -1,0 +1,331 @@
+"""JSON of people in frames, as MediaPipe, MMPose, Ultralytics, TensorFlow.js and many programs write it.
+
+A file is a list of frames, `{"frames": [...]}` (or data, results, instance_info, ...), `{"0": ..., "1": ...}`
+or an object of lists.
+A frame is one person, a list of people, null, or an object with people (`instances`, `predictions`, ...) or
+with MediaPipe's groups of landmarks; with `frame`, `timestamp` where the program adds them.
+A person is a list of points, an object of points by number or name, `{"x": [...], "y": [...]}`, or an object
+with such `keypoints` and `keypoint_scores`, and `track_id`.
+A point is `{"x", "y", "z", "visibility", "name"}` or a list of numbers.
+
+Functions raise ValueError with what is wrong, and in which frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from kineme.sources.poses import holistic
+from kineme.sources.poses.arrays import MAX_FRAMES, Detections, check_size, renumber, split_columns
+from kineme.sources.poses.coordinates import in_pixels
+from kineme.sources.poses.headers import plain
+from kineme.sources.poses.keypoints import by_name, is_point, numbered, points, points_by_name
+from kineme.sources.poses.times import rate_of, seconds, times_unit
+from kineme.sources.raw import shown
+from kineme.typing import Array
+
+_OF_FRAMES = "frames data results predictions instanceinfo poses history sequence".split()
+_OF_PEOPLE = "people persons instances predictions detections poses bodies objects annotations tracks".split()
+_GROUPS = {
+    "pose_world": "poseworldlandmarks worldlandmarks poselandmarksworld worldposelandmarks keypoints3d ea",
+    "pose": "poselandmarks landmarks pose keypoints landmark body keypoints2d normalizedlandmarks",
+    "left_hand": "lefthandlandmarks lefthand",
+    "right_hand": "righthandlandmarks righthand",
+}
+_GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
+_NUMBERS = "frame frameindex frameid frameidx framenumber frameno framenum".split()
+_IDS = "trackid id personid trackingid idx instanceid poseid".split()
+_SCORES = (
+    "keypointscores scores keypointsvisible visibility visible confidence confidences conf score".split()
+)
+
+
+@dataclass
+class _Frame:
+    """A frame of the file: what it shows, and its number and time where it says them."""
+
+    place: int
+    shows: Any
+    number: int | None = None
+    time: Any = None
+
+
+@dataclass
+class _Person:
+    frame: int  # place in the file
+    groups: dict[str, tuple[tuple[str, ...], Array]]  # group → names and (V, 4) x y z confidence
+    who: int | None
+
+
+def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
+    """Parsed JSON → the people of its frames.
+
+    Args:
+        content: of the file.
+        wanted: groups of landmarks, see `holistic.chosen`.
+    """
+    frames = list(_frames(content))
+    if not 1 <= len(frames) <= MAX_FRAMES:
+        raise ValueError(f"has {len(frames):,} frames; expected 1 to {MAX_FRAMES:,}")
+    found = [person for frame in frames for person in _people(frame)]
+    numbers = [frame.number for frame in frames]
+    place, count = np.arange(len(frames)), len(frames)
+    if all(number is not None for number in numbers) and len(set(numbers)) == count:
+        place, count = renumber([number for number in numbers if number is not None])
+    seen = _detections(found, place, count, _times(frames, place, count), wanted)
+    size = size_of(content) or next((size_of(frame.shows) for frame in frames if frame.shows), None)
+    return replace(seen, points=in_pixels(seen.points, size)) if size and seen.scale is None else seen
+
+
+def told(content: Any) -> dict[str, Any]:
+    """The frame rate that a file says, or that the times of its frames tell."""
+    frames = list(_frames(content))
+    times = _times(frames, np.arange(len(frames)), len(frames))
+    rate = None if times is None else rate_of(times)
+    return {} if rate is None else {"fps": rate, "measured": True}
+
+
+def size_of(content: Any) -> tuple[float, float] | None:
+    """Width and height of the image in pixels, where an object or what describes it says them."""
+    if not isinstance(content, Mapping):
+        return None
+    keys = by_name(content)
+    for before in ("", "image", "img", "frame", "video"):
+        width, height = keys.get(f"{before}width"), keys.get(f"{before}height")
+        if isinstance(width, int | float) and isinstance(height, int | float):
+            return (width, height) if 1 < width < 1e5 and 1 < height < 1e5 else None
+    inside = ("meta", "metadata", "info", "videoinfo", "imagesize", "videometadata", "metainfo")
+    return next((size for name in inside if (size := size_of(keys.get(name)))), None)
+
+
+def _frames(content: Any) -> Iterator[_Frame]:
+    if isinstance(content, Mapping):
+        keys = by_name(content)
+        inner = next((keys[name] for name in _OF_FRAMES if isinstance(keys.get(name), list | dict)), None)
+        if _is_frame(keys):
+            content = [content]
+        elif inner is not None:
+            content = inner
+        else:
+            content = _transposed(content) or content
+    if isinstance(content, Mapping) and (numbers := numbered(content)):
+        for place, (number, shows) in enumerate(sorted(numbers.items())):
+            yield _frame(place, shows, number)
+        return
+    if not isinstance(content, list):
+        raise ValueError("is not a list of frames, nor an object with one, such as 'frames'")
+    for place, shows in enumerate(content):
+        yield _frame(place, shows, None)
+
+
+def _is_frame(keys: Mapping[str, Any]) -> bool:
+    """Whether it is one frame: its landmarks are points, and not frames of landmarks."""
+    firsts = [_first(_unwrapped(value)) for name, value in keys.items() if name in _GROUP and value]
+    return any(is_point(first) or isinstance(first, int | float) for first in firsts)
+
+
+def _transposed(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """An object of lists, one a group of landmarks, each a value a frame → a list of frames."""
+    lists = {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, list) and (plain(str(key)) in _GROUP or times_unit(str(key)) is not None)
+    }
+    if not any(plain(key) in _GROUP for key in lists):
+        return []
+    count = max(map(len, lists.values()))
+    return [{key: value[at] for key, value in lists.items() if at < len(value)} for at in range(count)]
+
+
+def _frame(place: int, shows: Any, number: int | None) -> _Frame:
+    if not isinstance(shows, Mapping):
+        return _Frame(place, shows, number)
+    keys = by_name(shows)
+    own = next((keys[name] for name in _NUMBERS if name in keys), None)
+    number = own if isinstance(own, int) and not isinstance(own, bool) else number
+    return _Frame(place, shows, number, _time(shows))
+
+
+def _time(shows: Mapping[str, Any]) -> Any:
+    """(value, unit) of a frame's time; None without one."""
+    for key, value in shows.items():
+        unit = times_unit(str(key))
+        if unit is not None and isinstance(value, int | float | str):
+            return value, unit
+    return None
+
+
+def _times(frames: Sequence[_Frame], place: Array, count: int) -> Array | None:
+    """(count,) seconds; None where some frame has no time."""
+    given = [frame.time for frame in frames]
+    if not given or any(each is None for each in given) or len({unit for _, unit in given}) > 1:
+        return None
+    times = seconds([value for value, _ in given], given[0][1])
+    if times is None:
+        return None
+    known = np.isfinite(times)
+    order = np.argsort(place[known], kind="stable")
+    return np.interp(np.arange(count), place[known][order], times[known][order])
+
+
+def _people(frame: _Frame) -> Iterator[_Person]:
+    shows = frame.shows
+    if isinstance(shows, Mapping):
+        keys = by_name(shows)
+        several = next((keys[name] for name in _OF_PEOPLE if isinstance(keys.get(name), list | dict)), None)
+        groups = {_GROUP[name]: value for name, value in keys.items() if name in _GROUP}
+        if several is None and groups:
+            yield from _grouped(frame, groups, keys)
+            return
+        if several is None and keys and not points_by_name(shows):
+            raise ValueError(
+                f"frame {frame.place} has no 'landmarks'; it has {shown(sorted(map(str, shows))[:6])}"
+            )
+        shows = several if several is not None else [shows]
+    if not shows:
+        return
+    if isinstance(shows, Mapping):  # people by id
+        shows = [
+            {"id": int(who), "keypoints": each} if str(who).isdecimal() and len(str(who)) < 10 else each
+            for who, each in shows.items()
+        ]
+    if not isinstance(shows, list):
+        raise ValueError(f"frame {frame.place} is not a list of landmarks")
+    if is_point(shows[0]):
+        shows = [shows]
+    for person in shows:
+        if isinstance(person, Mapping) and (keys := by_name(person)) and set(keys) & set(_GROUP):
+            yield from _grouped(
+                frame, {_GROUP[name]: each for name, each in keys.items() if name in _GROUP}, keys
+            )
+        elif isinstance(person, Mapping) and person and not points_by_name(person):
+            raise ValueError(f"frame {frame.place}: a person has no 'keypoints' or 'landmarks'")
+        elif isinstance(person, list | Mapping):
+            if person:
+                yield _Person(frame.place, {"pose": points(person, None, True, frame.place)}, None)
+        elif person is not None:
+            raise ValueError(f"frame {frame.place} is not a list of landmarks")
+
+
+def _grouped(frame: _Frame, groups: Mapping[str, Any], keys: Mapping[str, Any]) -> Iterator[_Person]:
+    """The people of an object with groups of landmarks: one, or several as in the Tasks API."""
+    who = next((keys[name] for name in _IDS if isinstance(keys.get(name), int)), None)
+    scores = next((keys[name] for name in _SCORES if isinstance(keys.get(name), list)), None)
+    depth = "keypoints" not in keys or scores is not None  # a third number is z, and not a score
+    each = {name: _several(_unwrapped(value)) for name, value in groups.items() if value}
+    for index in range(max(map(len, each.values()), default=0)):
+        found = {
+            name: points(values[index], scores, depth, frame.place)
+            for name, values in each.items()
+            if index < len(values) and values[index]
+        }
+        if found:
+            yield _Person(frame.place, found, who if index == 0 else None)
+
+
+def _unwrapped(value: Any) -> Any:
+    while (
+        isinstance(value, Mapping)
+        and len(value) == 1
+        and isinstance(inner := next(iter(value.values())), list)
+    ):
+        value = inner
+    return value
+
+
+def _several(value: Any) -> list[Any]:
+    """People of a group: a list of people, or one person."""
+    if isinstance(value, list) and value and not is_point(value[0]) and not isinstance(value[0], int | float):
+        return [_unwrapped(each) for each in value]
+    return [value]
+
+
+def _first(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return next(iter(value.values()), None)
+    return value[0] if isinstance(value, list) and value else None
+
+
+def _detections(
+    found: Sequence[_Person], place: Array, frames: int, times: Array | None, wanted: Sequence[str]
+) -> Detections:
+    """People → detections of the groups that are chosen, in one order of joints."""
+    if not found:
+        return Detections(np.zeros(0, np.int64), np.zeros((0, 2, 2), np.float32), None, frames, "")
+    first: dict[str, tuple[str, ...]] = {}
+    size: dict[str, int] = {}
+    for person in found:
+        for group, (names, values) in person.groups.items():
+            first.setdefault(group, names)
+            if size.setdefault(group, len(values)) != len(values):
+                both = f"{size[group]} or {len(values)}"
+                raise ValueError(f"its people have {both} joints; write files of one kind")
+    chosen = holistic.chosen(size, wanted)
+    names = tuple(
+        joint for group in chosen for joint in _named(group, first[group], size[group], len(chosen))
+    )
+    check_size(1, 1, sum(size[group] for group in chosen), 4)
+    values = np.full((len(found), sum(size[group] for group in chosen), 4), np.nan)
+    start = 0
+    for group in chosen:
+        for row, person in enumerate(found):
+            if group in person.groups:
+                given, placed = person.groups[group]
+                if given != first[group]:
+                    if set(given) != set(first[group]):
+                        raise ValueError(f"frame {person.frame} names other joints than the frames before")
+                    placed = placed[[given.index(joint) for joint in first[group]]]
+                values[row, start : start + size[group]] = placed
+        start += size[group]
+    return _as_detections(found, values, names, chosen, place, frames, times)
+
+
+def _as_detections(
+    found: Sequence[_Person], values: Array, names: tuple[str, ...], chosen: Sequence[str], place: Array,
+    frames: int, times: Array | None,
+) -> Detections:  # fmt: skip
+    frame = place[[person.frame for person in found]]
+    order = np.argsort(frame, kind="stable")
+    solid = not np.isnan(values[..., 2]).all()
+    if solid:  # some programs leave out a z of 0
+        values[..., 2] = np.where(np.isnan(values[..., 2]) & ~np.isnan(values[..., 0]), 0, values[..., 2])
+    scored = not np.isnan(values[..., 3]).all()
+    if scored:  # hands have no visibility
+        values[..., 3] = np.where(np.isnan(values[..., 3]) & ~np.isnan(values[..., 0]), 1, values[..., 3])
+    kept = [axis for axis, there in enumerate((True, True, solid, scored)) if there]
+    places, confidence = split_columns(values[order][..., kept], scores=scored)
+    who = [person.who for person in found]
+    known = all(each is not None for each in who) and len({*zip(frame.tolist(), who, strict=True)}) == len(
+        who
+    )
+    world = chosen == ("pose_world",)
+    return Detections(
+        frame[order].astype(np.int64),
+        places,
+        confidence,
+        frames,
+        "mediapipe" if solid or places.shape[1] == holistic.BODY else "coco",
+        names if len(names) == places.shape[1] else (),
+        identity=np.array(who, dtype=np.int64)[order] if known else None,
+        scale=1.0 if world else None,
+        axes="y-down" if world else None,
+        times=times,
+    )
+
+
+def _named(group: str, names: tuple[str, ...], count: int, groups: int) -> tuple[str, ...]:
+    """Names of a group's joints; the usual ones where several groups make up a clip."""
+    if group.endswith("_hand"):
+        side = group.removesuffix("_hand")
+        return (
+            holistic.hand_names(side)
+            if count == holistic.HAND
+            else tuple(f"{group}_{i}" for i in range(count))
+        )
+    if names or groups == 1:
+        return names
+    return holistic.body_names() if count == holistic.BODY else tuple(f"joint_{i}" for i in range(count))
