@@ -27,12 +27,13 @@ from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled, image_size
-from kineme.sources.poses.documents import MAX_FRAME_BYTES, openpose, openpose_frame
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
+from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
 from kineme.sources.poses.rates import resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings
 from kineme.sources.poses.tracking import as_poses, strongest, tracked
+from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
 from kineme.sources.raw import RawFile
 
 logger = logging.getLogger(__name__)
@@ -182,13 +183,23 @@ def _read(recording: Recording, told: Told) -> Poses | Detections:
     """
     with _named(recording.files):
         if recording.numbers:
-            return openpose(recording.numbers, [_frame(each) for each in recording.files])
+            return _of_frames(recording, told)
         return format_of(recording.files[0]).read(recording.files[0], told)
 
 
-def _frame(file: RawFile) -> list[list[object]]:
+def _of_frames(recording: Recording, told: Told) -> Detections:
+    """A clip whose frames are files of their own."""
+    if recording.files[0].place.suffix.lower() == ".txt":
+        joints = told.layout.num_joints if told.layout else None
+        people = [yolo_frame(file.read(MAX_YOLO_BYTES)) for file in recording.files]
+        return yolo(recording.numbers, people, joints)
+    frames = [_frame(each, told.components) for each in recording.files]
+    return openpose(recording.numbers, frames, told.components)
+
+
+def _frame(file: RawFile, components: Sequence[str]) -> list[list[object]]:
     with _named([file]):
-        return openpose_frame(file.read(MAX_FRAME_BYTES))
+        return openpose_frame(file.read(MAX_FRAME_BYTES), components)
 
 
 @contextmanager

@@ -8,11 +8,13 @@ apart. Results of an estimator are a bare list and have no images.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kineme.sources.poses.arrays import Detections, check_size, renumber, split_columns
+from kineme.sources.poses.flat import detections
 from kineme.sources.poses.images import frames_of
 from kineme.sources.poses.trees import tree_of
 from kineme.sources.raw import shown
@@ -113,3 +115,23 @@ def _keypoints(found: Sequence[Mapping[str, Any]], joints: int) -> Any:
     if values.ndim != 2:
         raise ValueError("its annotations have nested lists; expected numbers")
     return values.reshape(len(found), -1, 3)
+
+
+def coco_results(entries: list[Any]) -> Detections:
+    """Results of COCO-style estimators, AlphaPose among them → the people of one video. Raises ValueError."""
+    people, images, who = [], [], []
+    for index, entry in enumerate(entries):
+        keypoints = entry.get("keypoints") if isinstance(entry, dict) else None
+        if not isinstance(keypoints, list):
+            raise ValueError(f"entry {index} has no list of 'keypoints'")
+        people.append(keypoints)
+        images.append(entry.get("image_id"))
+        who.append(entry.get("track_id", entry.get("idx")))
+    frame, count, times = frames_of(images)
+    order = np.argsort(frame, kind="stable")
+    found = detections([people[i] for i in order], frame[order], count, "coco")
+    # AlphaPose gives everybody the idx 1 or none where it does not track.
+    known = all(isinstance(each, int) and abs(each) < 1 << 62 for each in who)
+    if not known or len({*zip(frame.tolist(), who, strict=True)}) < len(who):
+        return replace(found, times=times)
+    return replace(found, times=times, identity=np.array(who, dtype=np.int64)[order])

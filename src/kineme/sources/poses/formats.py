@@ -20,7 +20,18 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
-from kineme.sources.poses import amass, arrays, bvh, c3d, documents, tables, trc
+from kineme.sources.poses import (
+    amass,
+    arrays,
+    bvh,
+    c3d,
+    deeplabcut,
+    documents,
+    hdf5,
+    signs,
+    tables,
+    trc,
+)  # fmt: skip
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.raw import RawFile
 from kineme.typing import Array
@@ -80,6 +91,11 @@ def _amass(file: RawFile) -> bool:
             return False
 
 
+def _head(file: RawFile) -> bytes:
+    with file.checked(), file.open() as stream:
+        return stream.read(1 << 10)
+
+
 def _buffer(file: RawFile) -> Array:
     """The bytes of a file; a memory map, where it is no member of an archive."""
     if file.member is not None:
@@ -112,6 +128,12 @@ FORMATS: tuple[Format, ...] = (
         arrays.MAX_ARRAY_BYTES,
     ),
     Format(
+        "DeepLabCut",
+        ".csv",
+        lambda file, told: deeplabcut.deeplabcut_csv(file.read(tables.MAX_CSV_BYTES)),
+        is_one=lambda file: deeplabcut.is_deeplabcut(_head(file)),
+    ),
+    Format(
         "CSV",
         ".csv",
         lambda file, told: tables.csv_poses(
@@ -129,6 +151,16 @@ FORMATS: tuple[Format, ...] = (
         _alone(documents.json_notes),
         documents.MAX_JSON_BYTES,
     ),
+    *(
+        Format(program, suffix, lambda file, told: hdf5.hdf5_poses(file.read(hdf5.MAX_HDF5_BYTES)))
+        for program, suffix in (("SLEAP or DeepLabCut", ".h5"), ("SLEAP", ".slp"))
+    ),
+    Format(
+        "pose-format",
+        ".pose",
+        lambda file, told: signs.signs_poses(file.read(signs.MAX_POSE_BYTES), told.components),
+        _alone(signs.signs_notes),
+    ),
     Format(
         "TRC", ".trc", lambda file, told: trc.trc_poses(file.read(trc.MAX_TRC_BYTES)), _alone(trc.trc_notes)
     ),
@@ -137,7 +169,8 @@ FORMATS: tuple[Format, ...] = (
         "BVH", ".bvh", lambda file, told: bvh.bvh_poses(file.read(bvh.MAX_BVH_BYTES)), _alone(bvh.bvh_notes)
     ),
 )
-SUFFIXES = tuple(dict.fromkeys(each.suffix for each in FORMATS))
+SUFFIXES = (*dict.fromkeys(each.suffix for each in FORMATS), ".txt")
+"""Of all files of poses; `.txt` are YOLO's, one a frame, which are read together."""
 
 
 def format_of(file: RawFile) -> Format:

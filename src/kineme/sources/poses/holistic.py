@@ -28,6 +28,11 @@ def hand_names(side: str) -> tuple[str, ...]:
     return tuple(joint for joint in LAYOUTS["holistic75"].joints if joint.startswith(f"{side}_hand_"))
 
 
+def is_hand(joints: Sequence[str]) -> bool:
+    """Whether these are the 21 landmarks of MediaPipe's hand."""
+    return len(joints) == HAND and joints[1].upper().startswith("THUMB_CMC")
+
+
 def landmark_name(name: str) -> str:
     """As `holistic75` has it: `LEFT_HAND_INDEX_FINGER_MCP` → `left_hand_index_mcp`; others stay."""
     found = re.sub(r"(?<=index|iddle)_finger|(?<=ring|inky)_finger", "", name.lower())
@@ -71,6 +76,8 @@ def chosen(groups: Mapping[str, int], wanted: Sequence[str]) -> tuple[str, ...]:
         ValueError: a wanted one is not there.
     """
     if wanted:
+        if len(set(wanted)) < len(wanted):
+            raise ValueError("`components` names one twice")
         for name in wanted:
             if name not in groups:
                 raise ValueError(f"has no component {name!r}; it has {', '.join(groups)}")

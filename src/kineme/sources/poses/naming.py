@@ -45,7 +45,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     fields = [part[1:-1] for part in parts if part.startswith("{") and part.endswith("}")]
     if not set(fields) & set(FIELDS) or len(set(fields)) < len(fields) or any(f[0].isdigit() for f in fields):
         raise KinemeError(
-            f"`name`: is {pattern!r}; it must have one or more of {{label}}, {{subject}} and {{camera}}, each "
+            f"`name`: is {pattern!r}; it must have some of {{label}}, {{subject}} and {{camera}}, each "
             "once, such as {subject}_{label}-{take}"
         )
     text = "".join(

@@ -31,6 +31,8 @@ from kineme.sources.poses.times import usual_rate
 from kineme.sources.raw import RawFile, find_files
 
 LABELS = "labels.csv"
+_NEVER = re.compile(r"(?!)")
+_YOLO = re.compile(r"(?:(.*?)_)?(\d{1,18})")
 _OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
 _MAX_LABELS_BYTES = 1 << 25
 
@@ -81,6 +83,9 @@ def find_recordings(
     if not recordings:
         raise KinemeError(f"{raw}: contains no poses; expected {', '.join(SUFFIXES)} files, zipped or not")
     told = told or Told()
+    if told.columns and not any(each.files[0].place.suffix.lower() == ".csv" for each in recordings):
+        role = next(iter(told.columns))
+        raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
     notes = [{} if recording.numbers else notes_of(recording.files[0], told) for recording in recordings]
     own = [float(each["fps"]) if _is_rate(each.get("fps")) else None for each in notes]
     measured = [rate for rate, each in zip(own, notes, strict=True) if rate and each.get("measured")]
@@ -95,7 +100,12 @@ def find_recordings(
     if lists:
         rows = _listed(lists[0], recordings)
     elif pattern is not None:
-        rows = [_Said(*each) for each in named([recording.name for recording in recordings], pattern)]
+        rows = [
+            _Said(label or _text(note.get("label")), subject, camera)
+            for (label, subject, camera), note in zip(
+                named([recording.name for recording in recordings], pattern), notes, strict=True
+            )
+        ]
     elif any(each.get("label") is not None for each in notes):
         rows = [_Said(_text(each.get("label"))) for each in notes]
     else:
@@ -116,7 +126,10 @@ def _grouped(files: Sequence[RawFile]) -> list[Recording]:
     frames: dict[str, list[tuple[int, RawFile]]] = {}
     recordings: list[Recording] = []
     for file in files:
-        match = _OPENPOSE.fullmatch(file.stem) if file.place.suffix.lower() == ".json" else None
+        suffix = file.place.suffix.lower()
+        if suffix == ".txt" and not _YOLO.fullmatch(file.stem):
+            continue  # a text of another kind, such as YOLO's list of classes
+        match = {".json": _OPENPOSE, ".txt": _YOLO}.get(suffix, _NEVER).fullmatch(file.stem)
         if match:
             name = _clip_name(file.place.parent, match[1] or "")
             frames.setdefault(name, []).append((int(match[2]), file))

@@ -48,7 +48,7 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None, constant: Sequen
     Raises:
         ValueError: what is wrong, and in which line.
     """
-    rows = _rows(data)
+    rows = table_rows(data)
     if all(_is_number(field) for field in rows[0][1]):
         return _bare(rows, scores, layout)
     header = [name.strip() for name in rows[0][1]]
@@ -84,7 +84,7 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         line, _, data = data.partition(b"\n")
         if match := _RATE.search(line.decode(errors="replace")):
             notes["fps"] = float(match[1])
-    rows = _rows(data)
+    rows = table_rows(data)
     header, first = [name.strip() for name in rows[0][1]], rows[1][1] if len(rows) > 1 else []
     for role, name in wanted.items():
         column = _column(header, name)
@@ -120,7 +120,7 @@ def _one_value(rows: Sequence[tuple[int, Row]], header: Row, name: str) -> None:
             )
 
 
-def _rows(data: bytes) -> list[tuple[int, Row]]:
+def table_rows(data: bytes) -> list[tuple[int, Row]]:
     """Line number and fields of the rows that are not blank."""
     try:
         text = data.decode("utf-8-sig")
@@ -153,7 +153,7 @@ def _bare(rows: Sequence[tuple[int, Row]], scores: bool, layout: Layout | None) 
     for number, row in rows:
         if len(row) != numbers:
             raise ValueError(f"line {number} has {len(row)} numbers, the first {numbers}")
-    values = _floats(rows, range(numbers)).reshape(len(rows), 1, joints, columns)
+    values = floats(rows, range(numbers)).reshape(len(rows), 1, joints, columns)
     return Poses(*split_columns(values, scores))
 
 
@@ -172,7 +172,7 @@ def _wide(rows: Sequence[tuple[int, Row]], header: Row, columns: Columns) -> Pos
     axes = sorted(next(iter(found.values())))
     names, order = _in_order(list(found))
     places = [found[name][axis] for name in order for axis in axes]
-    values = _floats(rows, places).reshape(len(rows), len(order), len(axes))
+    values = floats(rows, places).reshape(len(rows), len(order), len(axes))
     if not names and (body := holistic.body_of(len(order))):
         values = values[:, body]
     joints = np.broadcast_to(np.arange(values.shape[1]), values.shape[:2])
@@ -186,7 +186,7 @@ def _long(rows: Sequence[tuple[int, Row]], header: Row, columns: Columns, at: Ma
     names, order = _in_order(list(dict.fromkeys(given)))
     column = {name: index for index, name in enumerate(order)}
     joints = np.array([column[name] for name in given])[:, None]
-    values = _floats(rows, [at[axis] for axis in axes])[:, None]
+    values = floats(rows, [at[axis] for axis in axes])[:, None]
     return _placed(rows, header, columns, joints, values, axes, names)
 
 
@@ -279,7 +279,7 @@ def _in_order(joints: list[str]) -> tuple[tuple[str, ...], list[str]]:
     return (), [joint for _, joint in ordered]
 
 
-def _floats(rows: Sequence[tuple[int, Row]], columns: Sequence[int]) -> Array:
+def floats(rows: Sequence[tuple[int, Row]], columns: Sequence[int]) -> Array:
     """(R, columns) numbers; an empty field is NaN."""
     try:
         return np.array([[float(row[column] or "nan") for column in columns] for _, row in rows])
