@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap, read_joint_map
 from kineme.preprocessing import MAX_BODIES
@@ -59,6 +59,7 @@ def open_poses(
     joint_map: str | Path | JointMap | None = None,
     body_model: str | Path | None = None,
     components: str | None = None,
+    least_confidence: float | None = None,
     label_column: str | None = None,
     subject_column: str | None = None,
     camera_column: str | None = None,
@@ -85,6 +86,7 @@ def open_poses(
         body_model: `.npz` or `.pkl` of an SMPL body, for AMASS.
         components: names of the groups of joints to take, separated by commas, of `.pose` files, OpenPose and
             MediaPipe Holistic, such as `pose,left_hand,right_hand`.
+        least_confidence: below which a joint counts as not found.
         label_column, subject_column, camera_column: of tables, columns with one value a file.
         name: how clips are named, `{label}`, `{subject}`, `{camera}` and other fields in braces, such as
             `{subject}_{label}-{take}`.
@@ -96,6 +98,8 @@ def open_poses(
     """
     if fps is not None and not 0 < fps < 1e4:
         raise KinemeError(f"`fps`: is {fps}; it must be frames per second, such as 30")
+    if least_confidence is not None:
+        check_between("`least_confidence`", least_confidence, 0, 1)
     size = image_size(image) if image is not None else None
     named = get_layout(layout) if isinstance(layout, str) else layout
     mapped = read_joint_map(Path(joint_map)) if isinstance(joint_map, str | Path) else joint_map
@@ -106,6 +110,7 @@ def open_poses(
         None if body_model is None else Path(body_model),
         _components(components),
         {role: column for role, column in columns.items() if column},
+        least_confidence or 0.0,
     )
     recordings, classes, rate = find_recordings(raw, fps, told, name)
     title = raw.resolve().stem
@@ -183,8 +188,13 @@ def _read(recording: Recording, told: Told) -> Poses | Detections:
     """
     with _named(recording.files):
         if recording.numbers:
-            return _of_frames(recording, told)
-        return format_of(recording.files[0]).read(recording.files[0], told)
+            found: Poses | Detections = _of_frames(recording, told)
+        else:
+            found = format_of(recording.files[0]).read(recording.files[0], told)
+    if found.confidence is None or not told.least_confidence:
+        return found
+    seen = found.confidence >= told.least_confidence
+    return replace(found, points=np.where(seen[..., None], found.points, np.float32(np.nan)))
 
 
 def _of_frames(recording: Recording, told: Told) -> Detections:

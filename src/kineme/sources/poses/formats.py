@@ -46,6 +46,7 @@ class Told:
     body_model: Path | None = None
     components: tuple[str, ...] = ()  # of MediaPipe's and OpenPose's results, such as pose and left_hand
     columns: Mapping[str, str] = field(default_factory=dict)  # label, subject, camera → column of a table
+    least_confidence: float = 0.0
 
 
 def _silent(data: bytes, told: Told) -> Mapping[str, Any]:

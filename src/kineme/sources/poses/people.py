@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from kineme.sources.poses import holistic
-from kineme.sources.poses.arrays import MAX_FRAMES, Detections, check_size, renumber, split_columns
+from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber
+from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.coordinates import in_pixels
 from kineme.sources.poses.headers import plain
 from kineme.sources.poses.keypoints import by_name, is_point, numbered, points, points_by_name
@@ -54,13 +54,6 @@ class _Frame:
     time: Any = None
 
 
-@dataclass
-class _Person:
-    frame: int  # place in the file
-    groups: dict[str, tuple[tuple[str, ...], Array]]  # group → names and (V, 4) x y z confidence
-    who: int | None
-
-
 def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
     """Parsed JSON → the people of its frames.
 
@@ -76,7 +69,7 @@ def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
     place, count = np.arange(len(frames)), len(frames)
     if all(number is not None for number in numbers) and len(set(numbers)) == count:
         place, count = renumber([number for number in numbers if number is not None])
-    seen = _detections(found, place, count, _times(frames, place, count), wanted)
+    seen = assembled(found, place, count, _times(frames, place, count), wanted)
     size = size_of(content) or next((size_of(frame.shows) for frame in frames if frame.shows), None)
     return replace(seen, points=in_pixels(seen.points, size)) if size and seen.scale is None else seen
 
@@ -98,6 +91,9 @@ def size_of(content: Any) -> tuple[float, float] | None:
         width, height = keys.get(f"{before}width"), keys.get(f"{before}height")
         if isinstance(width, int | float) and isinstance(height, int | float):
             return (width, height) if 1 < width < 1e5 and 1 < height < 1e5 else None
+    pair = keys.get("imagesize") or keys.get("resolution")
+    if isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, int | float) for each in pair):
+        return size_of({"width": pair[0], "height": pair[1]})
     inside = ("meta", "metadata", "info", "videoinfo", "imagesize", "videometadata", "metainfo")
     return next((size for name in inside if (size := size_of(keys.get(name)))), None)
 
@@ -172,12 +168,12 @@ def _times(frames: Sequence[_Frame], place: Array, count: int) -> Array | None:
     return np.interp(np.arange(count), place[known][order], times[known][order])
 
 
-def _people(frame: _Frame) -> Iterator[_Person]:
+def _people(frame: _Frame) -> Iterator[Person]:
     shows = frame.shows
     if isinstance(shows, Mapping):
         keys = by_name(shows)
         several = next((keys[name] for name in _OF_PEOPLE if isinstance(keys.get(name), list | dict)), None)
-        groups = {_GROUP[name]: value for name, value in keys.items() if name in _GROUP}
+        groups = _groups(keys)
         if several is None and groups:
             yield from _grouped(frame, groups, keys)
             return
@@ -198,20 +194,28 @@ def _people(frame: _Frame) -> Iterator[_Person]:
     if is_point(shows[0]):
         shows = [shows]
     for person in shows:
-        if isinstance(person, Mapping) and (keys := by_name(person)) and set(keys) & set(_GROUP):
-            yield from _grouped(
-                frame, {_GROUP[name]: each for name, each in keys.items() if name in _GROUP}, keys
-            )
+        groups = _groups(by_name(person)) if isinstance(person, Mapping) else {}
+        if groups:
+            yield from _grouped(frame, groups, by_name(person))
         elif isinstance(person, Mapping) and person and not points_by_name(person):
             raise ValueError(f"frame {frame.place}: a person has no 'keypoints' or 'landmarks'")
         elif isinstance(person, list | Mapping):
             if person:
-                yield _Person(frame.place, {"pose": points(person, None, True, frame.place)}, None)
+                yield Person(frame.place, {"pose": points(person, None, True, frame.place)}, None)
         elif person is not None:
             raise ValueError(f"frame {frame.place} is not a list of landmarks")
 
 
-def _grouped(frame: _Frame, groups: Mapping[str, Any], keys: Mapping[str, Any]) -> Iterator[_Person]:
+def _groups(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Group → its landmarks; landmarks of another name (`rawLandmarks`) where there are no others."""
+    found = {_GROUP[name]: value for name, value in keys.items() if name in _GROUP}
+    others = [name for name in keys if name.endswith("landmarks") and not name.startswith("face")]
+    if not found and others:
+        return {"pose": keys[others[0]]}
+    return found
+
+
+def _grouped(frame: _Frame, groups: Mapping[str, Any], keys: Mapping[str, Any]) -> Iterator[Person]:
     """The people of an object with groups of landmarks: one, or several as in the Tasks API."""
     who = next((keys[name] for name in _IDS if isinstance(keys.get(name), int)), None)
     scores = next((keys[name] for name in _SCORES if isinstance(keys.get(name), list)), None)
@@ -224,7 +228,7 @@ def _grouped(frame: _Frame, groups: Mapping[str, Any], keys: Mapping[str, Any]) 
             if index < len(values) and values[index]
         }
         if found:
-            yield _Person(frame.place, found, who if index == 0 else None)
+            yield Person(frame.place, found, who if index == 0 else None)
 
 
 def _unwrapped(value: Any) -> Any:
@@ -248,84 +252,3 @@ def _first(value: Any) -> Any:
     if isinstance(value, Mapping):
         return next(iter(value.values()), None)
     return value[0] if isinstance(value, list) and value else None
-
-
-def _detections(
-    found: Sequence[_Person], place: Array, frames: int, times: Array | None, wanted: Sequence[str]
-) -> Detections:
-    """People → detections of the groups that are chosen, in one order of joints."""
-    if not found:
-        return Detections(np.zeros(0, np.int64), np.zeros((0, 2, 2), np.float32), None, frames, "")
-    first: dict[str, tuple[str, ...]] = {}
-    size: dict[str, int] = {}
-    for person in found:
-        for group, (names, values) in person.groups.items():
-            first.setdefault(group, names)
-            if size.setdefault(group, len(values)) != len(values):
-                both = f"{size[group]} or {len(values)}"
-                raise ValueError(f"its people have {both} joints; write files of one kind")
-    chosen = holistic.chosen(size, wanted)
-    names = tuple(
-        joint for group in chosen for joint in _named(group, first[group], size[group], len(chosen))
-    )
-    check_size(1, 1, sum(size[group] for group in chosen), 4)
-    values = np.full((len(found), sum(size[group] for group in chosen), 4), np.nan)
-    start = 0
-    for group in chosen:
-        for row, person in enumerate(found):
-            if group in person.groups:
-                given, placed = person.groups[group]
-                if given != first[group]:
-                    if set(given) != set(first[group]):
-                        raise ValueError(f"frame {person.frame} names other joints than the frames before")
-                    placed = placed[[given.index(joint) for joint in first[group]]]
-                values[row, start : start + size[group]] = placed
-        start += size[group]
-    return _as_detections(found, values, names, chosen, place, frames, times)
-
-
-def _as_detections(
-    found: Sequence[_Person], values: Array, names: tuple[str, ...], chosen: Sequence[str], place: Array,
-    frames: int, times: Array | None,
-) -> Detections:  # fmt: skip
-    frame = place[[person.frame for person in found]]
-    order = np.argsort(frame, kind="stable")
-    solid = not np.isnan(values[..., 2]).all()
-    if solid:  # some programs leave out a z of 0
-        values[..., 2] = np.where(np.isnan(values[..., 2]) & ~np.isnan(values[..., 0]), 0, values[..., 2])
-    scored = not np.isnan(values[..., 3]).all()
-    if scored:  # hands have no visibility
-        values[..., 3] = np.where(np.isnan(values[..., 3]) & ~np.isnan(values[..., 0]), 1, values[..., 3])
-    kept = [axis for axis, there in enumerate((True, True, solid, scored)) if there]
-    places, confidence = split_columns(values[order][..., kept], scores=scored)
-    who = [person.who for person in found]
-    known = all(each is not None for each in who) and len({*zip(frame.tolist(), who, strict=True)}) == len(
-        who
-    )
-    world = chosen == ("pose_world",)
-    return Detections(
-        frame[order].astype(np.int64),
-        places,
-        confidence,
-        frames,
-        "mediapipe" if solid or places.shape[1] == holistic.BODY else "coco",
-        names if len(names) == places.shape[1] else (),
-        identity=np.array(who, dtype=np.int64)[order] if known else None,
-        scale=1.0 if world else None,
-        axes="y-down" if world else None,
-        times=times,
-    )
-
-
-def _named(group: str, names: tuple[str, ...], count: int, groups: int) -> tuple[str, ...]:
-    """Names of a group's joints; the usual ones where several groups make up a clip."""
-    if group.endswith("_hand"):
-        side = group.removesuffix("_hand")
-        return (
-            holistic.hand_names(side)
-            if count == holistic.HAND
-            else tuple(f"{group}_{i}" for i in range(count))
-        )
-    if names or groups == 1:
-        return names
-    return holistic.body_names() if count == holistic.BODY else tuple(f"joint_{i}" for i in range(count))

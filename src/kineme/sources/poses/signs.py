@@ -3,8 +3,8 @@
     version (float32); width, height, depth of the image; components: name, format such as XYZC, names of its
     points, limbs, colours. Then the body: frames a second, frames, people; points, and their confidences.
 
-Versions 0.0 (people may come and go), 0.1 and 0.2 are read. Points are in pixels. By default the body is taken,
-in metres where it is there, and the hands with it where those are MediaPipe's.
+Versions 0.0 (people may come and go), 0.1 and 0.2 are read. Points are in pixels. By default the body is
+taken, in metres where it is there, and the hands with it where those are MediaPipe's.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def stamp(name: str) -> tuple[str, float] | None:
     (('cam1_', 1627401234567.0), None)
     """
     stem = re.sub(r"\.(?:[A-Za-z]\w{1,4})$", "", name)
-    if match := re.fullmatch(r"(.*?)(?<!\d)(\d{10,19}|\d{9,11}\.\d{1,9})", stem):
+    if match := re.fullmatch(r"(.*?)(?<!\d)([1-9]\d{9,18}|[1-9]\d{8,10}\.\d{1,9})", stem):
         return match[1], float(match[2])
     date = r"((?:19|20)\d\d)[-_]?(\d\d)[-_]?(\d\d)[-_T ](\d\d)[-_:]?(\d\d)[-_:]?(\d\d)(?:[-_.,](\d{1,6}))?"
     if match := re.fullmatch(rf"(.*?){date}", stem):
