@@ -18,6 +18,7 @@ import numpy as np
 
 from kineme.layouts import MAX_JOINTS
 from kineme.sources.npy import read_header
+from kineme.sources.poses import holistic
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
@@ -98,6 +99,8 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
         expected = "numbers, (frames, joints, 2 or 3) or (frames, people, joints, 2 or 3)"
         raise ValueError(f"is {values.dtype.name} of shape {values.shape}; expected {expected}")
     values = values if values.ndim == 4 else values[:, None]
+    if confidence is None and (body := holistic.body_of(values.shape[2])):
+        values = values[:, :, body]
     check_size(*values.shape)
     points, last = split_columns(values, scores)
     if confidence is not None:

@@ -27,8 +27,8 @@ _FORMS = (
 _AXIS_FIRST = re.compile(rf"(?P<axis>{_AXIS}){_GAP}(?P<joint>.+)", re.IGNORECASE)  # x_nose
 _WORLD = re.compile(rf"(?:^|{_GAP})world(?={_GAP}|$)", re.IGNORECASE)
 _NO_PLACE = re.compile(
-    r".*(?:rot|rotation|quat|quaternion|orient|orientation|vel|velocity|acc|acceleration|angle)"
-    r"|.*(?:bbox|box|center_of_mass|centerofmass)",
+    r".*(?:rotation|quaternion|quat|orientation|velocity|acceleration|angle|bbox|center_?of_?mass)"
+    rf"|(?:.*{_GAP})?(?:rot|orient|vel|acc|box)",
     re.IGNORECASE,
 )
 _ROLES = {

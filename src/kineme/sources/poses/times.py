@@ -24,8 +24,9 @@ _NAMES = re.compile(
     rf"(?:frame|video|relative|elapsed)?(?:time|timestamp|timestamps|t|ts)(?:in)?(?P<unit>{'|'.join(_NAMED)})?"
     r"|(?P<alone>seconds|milliseconds|secs|msec)"
 )
-_USUAL = (15, 20, 23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 90, 100, 120, 240)
-_NEAR = 0.01  # share by which a measured rate may differ from a usual one, and be that
+_USUAL = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
+_BROADCAST = (23.976, 29.97, 59.94)
+_NEAR, _EXACT = 0.01, 0.0003  # share by which a measured rate may differ from a usual one, and be that
 
 
 def times_unit(name: str) -> float | None:
@@ -125,8 +126,10 @@ def rate_of(times: Array) -> float | None:
 def usual_rate(rates: Sequence[float]) -> float:
     """The rate of clips whose measured rates differ a little: their median, or a usual rate near to it."""
     rate = float(np.median(rates))
-    usual = min(_USUAL, key=lambda each: abs(each - rate))
-    return float(usual) if abs(usual - rate) <= _NEAR * usual else round(rate, 2)
+    for usual, near in (*((each, _EXACT) for each in _BROADCAST), *((each, _NEAR) for each in _USUAL)):
+        if abs(usual - rate) <= near * usual:
+            return float(usual)
+    return round(rate, 2)
 
 
 def _instant(given: Any) -> float:
