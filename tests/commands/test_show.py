@@ -140,3 +140,9 @@ def test_mistakes_earn_one_line(
     assert main(["show", str(moves), *words]) == USAGE_ERROR
     (line,) = capsys.readouterr().err.splitlines()
     assert reason in line
+
+
+def test_without_a_clip_the_names_are_listed(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(moves)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0], lines[7], len(lines)) == ("0\tclip00", "7\tclip07", 24)

@@ -123,7 +123,12 @@ def coco_results(entries: list[Any]) -> Detections:
     for index, entry in enumerate(entries):
         keypoints = entry.get("keypoints") if isinstance(entry, dict) else None
         if not isinstance(keypoints, list):
-            raise ValueError(f"entry {index} has no list of 'keypoints'")
+            boxes = (
+                "; these are detections (boxes), not poses"
+                if isinstance(entry, dict) and "bbox" in entry
+                else ""
+            )
+            raise ValueError(f"entry {index} has no list of 'keypoints'{boxes}")
         people.append(keypoints)
         images.append(entry.get("image_id"))
         who.append(entry.get("track_id", entry.get("idx")))

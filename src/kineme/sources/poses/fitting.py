@@ -14,6 +14,7 @@ from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.markers import Shares, marker_sets, mixed
 from kineme.sources.poses.trees import guessed_tree
+from kineme.sources.raw import shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
 SHOWN = 3  # joints named in a message
@@ -136,7 +137,8 @@ def _with_tree(poses: Poses, name: str) -> Fit:
 def listed(joints: Sequence[str]) -> str:
     """'joints: hip_r, knee_r, ankle_r, …; 25 of them'."""
     more = ", …" if len(joints) > SHOWN else ""
-    return f"joints: {', '.join(joints[:SHOWN])}{more}; {len(joints)} of them"
+    some = [joint if joint.isprintable() else shown(joint) for joint in joints[:SHOWN]]
+    return f"joints: {', '.join(some)}{more}; {len(joints)} of them"
 
 
 def _unnamed(poses: Poses) -> str:

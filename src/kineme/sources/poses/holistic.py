@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kineme.layouts import LAYOUTS
+from kineme.sources.raw import shown
 
 BODY, HAND = 33, 21
 _GROUPS = {
@@ -80,7 +81,7 @@ def chosen(groups: Mapping[str, int], wanted: Sequence[str]) -> tuple[str, ...]:
             raise ValueError("`components` names one twice")
         for name in wanted:
             if name not in groups:
-                raise ValueError(f"has no component {name!r}; it has {', '.join(groups)}")
+                raise ValueError(f"has no component {name!r}; it has {shown(', '.join(groups))[1:-1]}")
         return tuple(wanted)
     if "pose_world" in groups:
         return ("pose_world",)

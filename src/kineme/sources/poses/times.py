@@ -120,7 +120,7 @@ def rate_of(times: Array) -> float | None:
     middle = np.median(steps[steps > 0])
     # Milliseconds are rounded: the mean of the steps that are no pauses is more exact than their median.
     even = steps[(steps > 0.5 * middle) & (steps < 1.5 * middle)]
-    return usual_rate([1 / float(even.mean())])
+    return usual_rate([1 / float(even.mean())]) if len(even) else None
 
 
 def usual_rate(rates: Sequence[float]) -> float:
