@@ -172,6 +172,16 @@ class TestAlphaPose:
         assert found.identity.tolist() == [2] * 6
 
 
+def test_easy_vitpose_has_y_before_x() -> None:
+    names = LAYOUTS["coco17"].joints
+    frames = [{"7": [[y, x, 0.5] for x, y in frame.tolist()]} for frame in XY]
+    found = found_in({"keypoints": frames, "skeleton": {str(at): name for at, name in enumerate(names)}})
+    np.testing.assert_allclose(found.points, XY, rtol=1e-6)
+    assert found.joints == names
+    assert found.identity is not None
+    assert found.identity.tolist() == [7] * 6
+
+
 def annotations(**image: Any) -> dict[str, Any]:
     names = ["nose", "head_bottom", "head_top", "left_ear", "right_ear", *LAYOUTS["coco17"].joints[5:]]
     bones = [[1, 2], [2, 3], [2, 6], [2, 7], [6, 8], [8, 10], [7, 9], [9, 11], [6, 12], [7, 13], [12, 14]]

@@ -14,6 +14,7 @@ from sources.estimators import mediapipe_csv, mediapipe_json
 from sources.fuzz import held, memory_below, mutations, survives
 from sources.test_poses_estimators import XY, TestUltralytics, annotations, instance
 
+from kineme.layouts import LAYOUTS
 from kineme.sources.poses import open_poses
 
 FEW, MANY = 60, 2000
@@ -26,6 +27,14 @@ FILES = {
     "mmpose.json": lambda: json.dumps(
         {"instance_info": [{"frame_id": t, "instances": [instance(XY[t], track_id=1)]} for t in range(3)]}
     ).encode(),
+    "vitpose.json": lambda: json.dumps(
+        {
+            "keypoints": [
+                {"0": np.pad(XY[t], ((0, 0), (0, 1)), constant_values=1).tolist()} for t in range(3)
+            ],
+            "skeleton": {str(at): name for at, name in enumerate(LAYOUTS["coco17"].joints)},
+        }
+    ).encode(),
     "ultralytics.json": lambda: json.dumps([[TestUltralytics().person(t)] for t in range(3)]).encode(),
     "annotations.json": lambda: json.dumps(annotations()).encode(),
     "wide.csv": lambda: mediapipe_csv()["wide"].encode(),
@@ -34,6 +43,9 @@ FILES = {
     "mouse.h5": deeplabcut_h5,
     "flies.h5": sleap_analysis,
     "fly.slp": sleap_project,
+    "walk_1.txt": lambda: (
+        f"{TestUltralytics().line(0, '0.9', '2')}\n{TestUltralytics().line(3, '0.9', '5')}".encode()
+    ),
     "mediapipe.pose": (SIGNS / "mediapipe.pose").read_bytes,
     "openpose.pose": (SIGNS / "openpose.pose").read_bytes,
 }
@@ -44,7 +56,7 @@ FILES = {
 def test_a_damaged_file_gives_a_finite_clip_or_a_kineme_error(tmp_path: Path, name: str, count: int) -> None:
     path, good = tmp_path / name, FILES[name]()
     path.write_bytes(good)
-    source = open_poses(path)
+    source = open_poses(path, image="640x480" if name == "walk_1.txt" else None)
 
     def read(data: bytes) -> None:
         clip = source.read(replace(source.items[0], files=(held(name, data),)))

@@ -27,6 +27,7 @@ from kineme.sources.poses.coco import are_annotations, coco_annotations, coco_re
 from kineme.sources.poses.flat import numbers
 from kineme.sources.poses.people import people, told
 from kineme.sources.poses.tables import table_poses
+from kineme.sources.poses.vitpose import is_vitpose, vitpose_frames
 from kineme.sources.raw import shown
 
 MAX_JSON_BYTES = 1 << 27  # two minutes of MediaPipe Holistic with the face, hours of other estimators
@@ -47,6 +48,8 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
     """The bytes of a JSON file of one clip, in any of the forms; of landmarks those `components`."""
     content = _parsed(data)
     if isinstance(content, dict):
+        if is_vitpose(content):
+            return people(vitpose_frames(content))
         key = next((key for key in KEYS if key in content), None)
         if key and not isinstance(_innermost(content[key]), dict):
             confidence = content.get("confidence")
