@@ -108,6 +108,19 @@ class TestFractions:
         with pytest.raises(KinemeError, match="fractions of the image's width and height"):
             open_poses(path, layout="coco17")
 
+    def test_clips_in_metres_and_in_the_image_do_not_mix(self, tmp_path: Path) -> None:
+        (tmp_path / "a.json").write_text(json.dumps(mediapipe_json()["timed"]))
+        (tmp_path / "b.json").write_text(json.dumps([landmarks(IMAGE, 0)]))
+        source = open_poses(tmp_path)
+        with pytest.raises(
+            KinemeError, match=r"b.json: has fractions of an image, and the first clip metres"
+        ):
+            source.read(source.items[1])
+        (tmp_path / "a.json").rename(tmp_path / "c.json")
+        source = open_poses(tmp_path, image="640x480")
+        with pytest.raises(KinemeError, match=r"c.json: is in metres, the first clip in the image"):
+            source.read(source.items[1])
+
     def test_one_outlier_does_not_make_pixels_of_them(self, tmp_path: Path) -> None:
         frames = [landmarks(IMAGE, t) for t in range(FRAMES)]
         frames[4][31]["y"] = 7.5  # a foot far below the image

@@ -10,7 +10,7 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.sources.poses import open_poses
-from kineme.sources.poses.tables import csv_notes
+from kineme.sources.poses.table_notes import csv_notes
 from kineme.sources.poses.times import in_order, rate_of, seconds, stamp, times_unit, usual_rate
 
 HEADER = "hip_x,hip_y,hip_z,head_x,head_y,head_z"

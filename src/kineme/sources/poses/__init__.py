@@ -1,9 +1,12 @@
 """People's own recordings: motion capture, the output of pose estimators, and arrays.
 
-formats.py       the formats, one reader each: arrays.py, tables.py, documents.py (what estimators write),
-                 trc.py, c3d.py, bvh.py, amass.py
-recordings.py    the files of each clip, and its label
-fitting.py       joints of the files → joints of a layout; markers.py, joints among markers
+formats.py       the formats, one reader each: arrays.py; tables.py (headers.py, table_notes.py);
+                 documents.py, JSON (people.py, keypoints.py, assembling.py, holistic.py; coco.py, flat.py,
+                 vitpose.py); openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py, sleap.py;
+                 signs.py; trc.py, c3d.py, bvh.py, amass.py
+recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
+times.py         instants of frames and their rate; rates.py, one rate → another
+fitting.py       joints of the files → joints of a layout; markers.py, joints among markers; trees.py
 tracking.py      people found in each frame → bodies with a fixed place each
 coordinates.py   y up, comparable units, gaps filled; body.py, what the body tells of them
 """

@@ -55,6 +55,7 @@ class Coordinates:
     metric: bool  # three-dimensional; otherwise positions in an image
     scale: float | None = None  # metres per unit; None: what each file says, else metres
     image: tuple[int, int] | None = None  # (width, height) in pixels; None if unknown
+    mediapipe: bool = False  # the joints are MediaPipe's, which programs write in metres and in the image
 
     @property
     def units(self) -> str:
@@ -68,6 +69,7 @@ class Coordinates:
             ValueError: bodies are more than 10 metres tall, or places are fractions of an image whose size is
                 unknown.
         """
+        self._check_kind(poses)
         scale = self.scale or poses.scale or 1.0
         points = self._metres(poses.points * scale) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
@@ -78,6 +80,14 @@ class Coordinates:
         elif self.axes == "z-up":
             y, z = z, -y
         return Poses(np.stack([x, y, z], axis=-1).astype(np.float32), poses.confidence)
+
+    def _check_kind(self, poses: Poses) -> None:
+        """Refuses a clip in the image where the first one was in metres, and the other way round."""
+        if not self.metric and poses.scale is not None:
+            raise ValueError("is in metres, the first clip in the image; make two stores")
+        told = self.scale is not None or poses.scale is not None
+        if self.metric and self.mediapipe and not told and are_fractions(poses.points):
+            raise ValueError("has fractions of an image, and the first clip metres; make two stores")
 
     def _metres(self, points: Array) -> Array:
         size = _median_size(points)
@@ -123,13 +133,14 @@ def coordinates_of(
         if given is not None and wanted != metric:
             raise KinemeError(f"`{option}`: these poses are {kind}; leave it out")
     if not metric and image is None and are_fractions(poses.points):
-        raise KinemeError(f"`image`: not given, and in the first clip {_DISTORTED}; {_SAY}")
+        metres = "" if flat or mediapipe else ", or `units` to m if these are metres"
+        raise KinemeError(f"`image`: not given, and in the first clip {_DISTORTED}; {_SAY}{metres}")
     if flat and axes == "z-up":
         raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
     if metric and scale is None and poses.scale is None and poses.axes == STANDING:
         scale = _guessed_units(poses, layout)
     usual = "y-down" if flat or mediapipe else "y-up"
-    return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image)
+    return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image, mediapipe)
 
 
 def metres_per_unit(units: str) -> float:
@@ -199,8 +210,11 @@ def _in_image(poses: Poses, layout: Layout, mediapipe: bool) -> bool:
     if poses.scale is not None:
         return False
     if mediapipe:
+        if are_fractions(poses.points):
+            return True
         return not _hips_at_origin(poses.points, layout) and upright(poses.points, layout) not in _STANDS
-    return are_fractions(poses.points) and upright(poses.points, layout) == "y-down"
+    small = _median_size(poses.points) <= 1  # as a fraction; a person in metres is taller
+    return small and are_fractions(poses.points) and upright(poses.points, layout) == "y-down"
 
 
 def are_fractions(points: Array) -> bool:

@@ -29,9 +29,10 @@ from kineme.sources.poses import (
     documents,
     hdf5,
     signs,
+    table_notes,
     tables,
     trc,
-)  # fmt: skip
+)
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.raw import RawFile
 from kineme.typing import Array
@@ -140,8 +141,8 @@ FORMATS: tuple[Format, ...] = (
         lambda file, told: tables.csv_poses(
             file.read(tables.MAX_CSV_BYTES), told.scores, told.layout, tuple(told.columns.values())
         ),
-        lambda data, told: tables.csv_notes(data, told.columns),
-        tables.NOTES_BYTES,
+        lambda data, told: table_notes.csv_notes(data, told.columns),
+        table_notes.NOTES_BYTES,
     ),
     Format(
         "JSON",

@@ -16,7 +16,6 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
-from typing import Any
 
 import numpy as np
 
@@ -24,13 +23,11 @@ from kineme.layouts import Layout
 from kineme.sources.poses import holistic
 from kineme.sources.poses.arrays import Poses, check_size, renumber, split_columns
 from kineme.sources.poses.headers import Columns, columns_of, joint_columns, places, plain
-from kineme.sources.poses.times import rate_of, seconds, times_unit
+from kineme.sources.poses.times import seconds, times_unit
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
 MAX_CSV_BYTES = 1 << 26
-NOTES_BYTES = 1 << 16  # of a table that are looked at for its frame rate
-_RATE = re.compile(r"(?:fps|frame[ _]?rate|sampling[ _]?rate)\D{0,5}(\d{1,5}(?:\.\d{1,6})?)", re.IGNORECASE)
 _NOTHING = ("none", "null", "na", "n/a")  # besides nan, for a joint that was not found
 
 Row = list[str]
@@ -49,7 +46,7 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None, constant: Sequen
         ValueError: what is wrong, and in which line.
     """
     rows = table_rows(data)
-    if all(_is_number(field) for field in rows[0][1]):
+    if all(is_number(field) for field in rows[0][1]):
         return _bare(rows, scores, layout)
     header = [name.strip() for name in rows[0][1]]
     if len(rows) == 1:
@@ -70,39 +67,8 @@ def table_poses(header: Row, rows: Sequence[tuple[int, Row]]) -> Poses:
     return _wide(rows, header, columns)
 
 
-def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
-    """The frame rate from a table's first lines; label, subject and camera from columns.
-
-    Args:
-        data: the first `NOTES_BYTES` of the file.
-        wanted: `label`, `subject` or `camera` → name of its column.
-    """
-    if len(data) >= NOTES_BYTES:
-        data = data[: data.rfind(b"\n") + 1]
-    notes: dict[str, Any] = {}
-    while data.startswith((b"#", b"\xef\xbb\xbf#")):
-        line, _, data = data.partition(b"\n")
-        if match := _RATE.search(line.decode(errors="replace")):
-            notes["fps"] = float(match[1])
-    rows = table_rows(data)
-    header, first = [name.strip() for name in rows[0][1]], rows[1][1] if len(rows) > 1 else []
-    for role, name in wanted.items():
-        column = _column(header, name)
-        notes[role] = first[column].strip() if column < len(first) else ""
-    columns = columns_of(header)
-    if columns.fps is not None and columns.fps < len(first) and _is_number(first[columns.fps]):
-        notes["fps"] = float(first[columns.fps] or "nan")
-    elif columns.time is not None and "fps" not in notes:
-        given = [row[columns.time] for _, row in rows[1:] if columns.time < len(row)]
-        # A row a joint repeats the time of a frame.
-        given = list(dict.fromkeys(given)) if columns.joint is not None else given
-        times = seconds(given, times_unit(header[columns.time]) or 0.0)
-        if times is not None and (rate := rate_of(times)):
-            notes |= {"fps": rate, "measured": True}
-    return notes
-
-
-def _column(header: Row, name: str) -> int:
+def column_of(header: Row, name: str) -> int:
+    """The place of a column; raises ValueError if there is none of the name."""
     names = [plain(each) for each in header]
     if plain(name) not in names:
         some = ", ".join(header[:8]) + (", ..." if len(header) > 8 else "")
@@ -111,7 +77,7 @@ def _column(header: Row, name: str) -> int:
 
 
 def _one_value(rows: Sequence[tuple[int, Row]], header: Row, name: str) -> None:
-    column = _column(header, name)
+    column = column_of(header, name)
     for number, row in rows:
         if row[column].strip() != rows[0][1][column].strip():
             raise ValueError(
@@ -286,7 +252,7 @@ def floats(rows: Sequence[tuple[int, Row]], columns: Sequence[int]) -> Array:
     except ValueError:
         for number, row in rows:
             for column in columns:
-                if row[column].strip() and not _is_number(row[column]):
+                if row[column].strip() and not is_number(row[column]):
                     raise ValueError(f"line {number}: {shown(row[column])} is not a number") from None
         return np.array([[_number(row[column]) for column in columns] for _, row in rows])
 
@@ -304,7 +270,8 @@ def _integers(rows: Sequence[tuple[int, Row]], column: int) -> list[int]:
     return numbers
 
 
-def _is_number(field: str) -> bool:
+def is_number(field: str) -> bool:
+    """Whether it is a number, or stands for none."""
     try:
         _number(field)
     except ValueError:
