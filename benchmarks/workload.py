@@ -63,6 +63,8 @@ class Workload:
         parameters = [p for p in self.method.parameters() if p.requires_grad]
         if case.optimizer == "sgd":
             return torch.optim.SGD(parameters, case.lr, momentum=0.9, weight_decay=1e-4)
+        if case.optimizer == "adamw":
+            return torch.optim.AdamW(parameters, case.lr, weight_decay=0.05, fused=True)
         return torch.optim.Adam(parameters, case.lr, weight_decay=1e-5)
 
     def autocast(self) -> torch.autocast:

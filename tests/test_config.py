@@ -160,6 +160,11 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
         (["--train.epochs"], "--train.epochs needs a value"),
         (["--method.name=usdlr"], "unknown method 'usdlr'; did you mean usdrl?"),
         (["--train.schedule=cosine", "--train.milestones=[1]"], "train.milestones have no effect"),
+        (["--train.schedule=warmup-cosine", "--train.milestones=[1]"], "train.milestones have no effect"),
+        (["--train.final_lr=0.1"], "train.final_lr has effect under schedule: warmup-cosine only"),
+        (["--train.betas=[0.9,1.5]"], "train.betas are (0.9, 1.5); each must be at least 0 and less than 1"),
+        (["--evaluate.finetune.layer_decay=2"], "evaluate.finetune.layer_decay is 2; it must be from 0 to 1"),
+        (["--evaluate.finetune.dropout=0.1"], "evaluate.finetune.dropout has effect with head: joints only"),
         (["epochs=3"], "epochs=3"),
     ],
 )

@@ -182,6 +182,20 @@ def test_a_store_of_another_preprocessing_is_refused_unless_allowed(tmp_path: Pa
     assert own.embed(store, allow_preprocessing=True).shape == (3, 32)
 
 
+def test_an_encoder_that_is_where_it_is_needed_is_not_copied(tmp_path: Path) -> None:
+    own = model(tmp_path, "plain", "coco17", 1)
+    assert own.on("cpu") is own
+    own.encoder.train()
+    evaluating = own.on("cpu")
+    assert evaluating.encoder is not own.encoder
+    assert (evaluating.encoder.training, own.encoder.training) == (False, True)
+    assert evaluating.weights == own.weights
+    away = own.on("meta")
+    assert {each.device.type for each in away.encoder.parameters()} == {"meta"}
+    assert {each.device.type for each in own.encoder.parameters()} == {"cpu"}
+    assert away.encoder.training is False
+
+
 def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     own = model(tmp_path, "plain", "ntu25", 1)
     with torch.no_grad():
@@ -192,14 +206,19 @@ def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "method", "preprocessing"),
-    [("aimclr", "aimclr", "crossclr"), ("usdrl_sttr", "usdrl", "agcn"), ("scdnet", "scdnet", "agcn")],
+    [
+        ("aimclr", "aimclr", "crossclr"),
+        ("usdrl_sttr", "usdrl", "agcn"),
+        ("scdnet", "scdnet", "agcn"),
+        ("mamp", "mamp", "ctrgcn"),
+    ],
 )
 def test_an_authors_checkpoint_is_a_model(name: str, method: str, preprocessing: str, tmp_path: Path) -> None:
     path = tmp_path / "released.pt"
     torch.save({"state_dict": load_filled(f"{name}.keys.json")}, path)
     found = kineme.load(path, stream="motion")
     assert (found.method, found.preprocessing.id, found.stream) == (method, preprocessing, "motion")
-    assert found.protocols.linear.lr == {"aimclr": 3.0, "usdrl": 0.006, "scdnet": 2.0}[method]
+    assert found.protocols.linear.lr == {"aimclr": 3.0, "usdrl": 0.006, "scdnet": 2.0, "mamp": 0.1}[method]
     features = found.embed(recordings("ntu25", 2))
     assert features.shape == (3, found.encoder.dim)
     assert np.isfinite(features).all()
@@ -210,5 +229,5 @@ def test_an_authors_checkpoint_is_a_model(name: str, method: str, preprocessing:
 
 def test_a_checkpoint_of_nobody_is_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, tmp_path / "own.pt")
-    with pytest.raises(KinemeError, match="weights fit none of aimclr, usdrl, scdnet"):
+    with pytest.raises(KinemeError, match="weights fit none of aimclr, usdrl, scdnet, mamp"):
         kineme.load(tmp_path / "own.pt")

@@ -14,18 +14,21 @@ from .encoders import (
     Disentangled,
     Encoder,
     Features,
+    JointTransformer,
     MapEncoder,
+    PatchEncoder,
     View,
 )
 from .errors import KinemeError
 from .generate import generate_store
 from .layouts import Layout, get_layout
-from .methods import METHODS, USDRL, AimCLR, Method, SCDNet
+from .methods import MAMP, METHODS, USDRL, AimCLR, Method, SCDNet
 from .metrics import METRICS
 from .model import Model, load
 from .preparing import prepare
 from .preprocessing import (
     AGCN,
+    CTRGCN,
     PREPROCESSINGS,
     CrossCLR,
     Plain,
@@ -39,8 +42,10 @@ __version__: str
 
 __all__ = [
     "AGCN",
+    "CTRGCN",
     "DSTE",
     "ENCODERS",
+    "MAMP",
     "METHODS",
     "METRICS",
     "PREPROCESSINGS",
@@ -59,12 +64,14 @@ __all__ = [
     "Disentangled",
     "Encoder",
     "Features",
+    "JointTransformer",
     "KinemeError",
     "Layout",
     "Manifest",
     "MapEncoder",
     "Method",
     "Model",
+    "PatchEncoder",
     "Plain",
     "Preprocessing",
     "SCDNet",

@@ -54,6 +54,7 @@ class DataConfig:
 
 
 Optimizer = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["step", "cosine", "warmup-cosine"]
 Logger = Literal["csv", "tensorboard", "wandb"]
 
 
@@ -65,16 +66,21 @@ class TrainConfig:
         epochs: Passes over the training clips.
         minutes: Train for about this long instead: as many epochs as fit, estimated from the first steps;
             milestones and warm-up keep their share. Time spent in the online kNN is excluded.
-        batch_size: Clips per batch and device; incomplete batches are dropped.
+        max_minutes: Train for `epochs`, or for fewer if these would take longer than this; at least for one.
+        batch_size: Clips per batch and device; clips that do not fill one sit out, others each epoch.
         accumulate: Batches whose gradients are averaged for one step of the optimiser.
         optimizer: SGD with momentum, Adam, or Adam with decoupled weight decay.
         lr: Initial learning rate.
         momentum: Momentum of SGD.
+        betas: Decay rates of Adam's running means.
         weight_decay: L2 penalty.
+        decay_vectors: Penalise vectors too, which are biases and the scales of norms.
         clip_gradients: Maximum norm of the gradient; unlimited if left out.
-        schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` decays it to zero.
+        schedule: `step` multiplies the rate by 0.1 after each milestone; `cosine` decays it to zero over all
+            epochs; `warmup-cosine` decays it to `final_lr` over those after the warm-up.
         milestones: Epochs after which a `step` schedule lowers the rate.
         warmup: Epochs of linear warm-up of the rate.
+        final_lr: Rate at the end of `warmup-cosine`.
         precision: Precision of the networks; `auto` is bfloat16 where the hardware has it. Losses and weights
             are always float32.
         device: `auto`, `cpu` or `cuda`.
@@ -82,24 +88,28 @@ class TrainConfig:
         nodes: Number of nodes, started by torchrun or SLURM.
         seed: Seed of initialisation, shuffling and augmentation.
         save_every: Save a checkpoint every N epochs.
-        knn_every: Run the online kNN every N epochs if clips have labels; 0 for never. Labels are used for
-            monitoring only.
+        knn_every: Look at the features of training clips every N epochs, for their spread and, if clips have
+            labels, the online kNN; 0 for never. Labels are used for monitoring only.
         loggers: Also log every epoch to these: CSV or TensorBoard files in the run directory, or Weights &
             Biases.
     """
 
     epochs: int = 300
     minutes: float | None = None
+    max_minutes: float | None = None
     batch_size: int = 128
     accumulate: int = 1
     optimizer: Optimizer = "sgd"
     lr: float = 0.1
     momentum: float = 0.9
+    betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 1e-4
+    decay_vectors: bool = True
     clip_gradients: float | None = None
-    schedule: Literal["step", "cosine"] = "step"
+    schedule: Schedule = "step"
     milestones: tuple[int, ...] = ()
     warmup: float = 0.0
+    final_lr: float = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1
@@ -115,11 +125,13 @@ class LinearConfig:
     """The published linear probe: a linear layer on frozen features, trained by SGD.
 
     Args:
-        lr: Learning rate, multiplied by 0.1 after each milestone; needed by this protocol.
+        lr: Initial learning rate; needed by this protocol.
         batch_size: Clips per step; the last batch of an epoch may be smaller.
         epochs: Passes over the training features.
-        milestones: Epochs after which the rate falls.
+        milestones: Epochs after which a `step` schedule lowers the rate.
         init_std: Standard deviation of normal initial weights, with zero biases; by default those of PyTorch.
+        schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` decays it to zero.
+        norm: Batch-normalise the features first, without scale and shift.
     """
 
     lr: float | None = None
@@ -127,6 +139,8 @@ class LinearConfig:
     epochs: int = 100
     milestones: tuple[int, ...] = (80,)
     init_std: float | None = None
+    schedule: Literal["step", "cosine"] = "step"
+    norm: bool = False
 
 
 @dataclass
@@ -134,26 +148,53 @@ class FinetuneConfig:
     """Fine-tuning: the whole encoder is trained with labels.
 
     Args:
-        lr: Initial learning rate, multiplied by 0.1 after each milestone; needed by this protocol.
+        lr: Initial learning rate; needed by this protocol.
         batch_size: Clips per step.
         epochs: Passes over the labelled clips.
-        milestones: Epochs after which the rate falls.
+        schedule: As in pre-training.
+        milestones: Epochs after which a `step` schedule lowers the rate.
+        warmup: Epochs of linear warm-up of the rate.
+        final_lr: Rate at the end of `warmup-cosine`.
         optimizer: As in pre-training.
         weight_decay: L2 penalty.
+        decay_vectors: Penalise vectors too, which are biases and the scales of norms.
+        layer_decay: The rate of each stage of the encoder is this many times that of the stage after it; the
+            last one has the rate of the head. For encoders of patches; not where training is from scratch.
+        drop_path: Stochastic depth of the encoder's last block; less in those before. For encoders of
+            patches.
+        head: `linear` on the clip feature, or `joints`: on the mean token of each joint, with a hidden layer
+            of 2,048. For encoders of patches.
+        dropout: Share of the tokens' channels that the head `joints` drops.
+        label_smoothing: Share of a label that is spread over all classes.
         min_crop: Views are windows of at least this share of a clip's frames.
+        min_frames: And of at least this many frames; by default those of the encoder.
         shear: Amplitude of the shear's off-diagonal entries.
+        rotation: Greatest angle by which a clip is turned about each axis, in radians.
         pad_crop: Pad both ends by reflection and crop at random, as AimCLR does.
+        draw: Few labels are drawn from each `class` by itself, or from `all` clips at once.
     """
 
     lr: float | None = None
     batch_size: int = 128
     epochs: int = 100
+    schedule: Schedule = "step"
     milestones: tuple[int, ...] = (80,)
+    warmup: float = 0.0
+    final_lr: float = 0.0
     optimizer: Optimizer = "sgd"
     weight_decay: float = 1e-4
+    decay_vectors: bool = True
+    layer_decay: float = 1.0
+    drop_path: float = 0.0
+    head: Literal["linear", "joints"] = "linear"
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
     min_crop: float = 1.0
+    min_frames: int | None = None
     shear: float = 0.0
+    rotation: float = 0.0
     pad_crop: bool = False
+    draw: Literal["class", "all"] = "class"
 
 
 @dataclass
@@ -319,6 +360,7 @@ def _config(settings: Namespace) -> Config:
         ("train.momentum", config.train.momentum, 0),
         ("train.weight_decay", config.train.weight_decay, 0),
         ("train.warmup", config.train.warmup, 0),
+        ("train.final_lr", config.train.final_lr, 0),
         ("train.seed", config.train.seed, 0),
         ("train.knn_every", config.train.knn_every, 0),
         ("data.frames", config.data.frames, 2),
@@ -326,17 +368,40 @@ def _config(settings: Namespace) -> Config:
     ):
         if value < least:
             raise KinemeError(f"{key} is {value}; it must be at least {least}")
-    if config.train.minutes is not None and config.train.minutes <= 0:
-        raise KinemeError(f"train.minutes is {config.train.minutes:g}; it must be over 0")
-    if config.train.minutes is not None and config.train.devices * config.train.nodes > 1:
-        raise KinemeError("train.minutes works on one device only; set train.epochs instead")
+    if not all(0 <= beta < 1 for beta in config.train.betas):
+        raise KinemeError(f"train.betas are {config.train.betas}; each must be at least 0 and less than 1")
+    for key in ("minutes", "max_minutes"):
+        minutes: float | None = getattr(config.train, key)
+        if minutes is not None and minutes <= 0:
+            raise KinemeError(f"train.{key} is {minutes:g}; it must be over 0")
+        if minutes is not None and config.train.devices * config.train.nodes > 1:
+            raise KinemeError(f"train.{key} works on one device only; set train.epochs instead")
+    if config.train.minutes is not None and config.train.max_minutes is not None:
+        raise KinemeError("train.minutes and train.max_minutes exclude each other; drop one of the two")
     if config.train.clip_gradients is not None and config.train.clip_gradients <= 0:
         raise KinemeError(f"train.clip_gradients is {config.train.clip_gradients:g}; it must be over 0")
     if not 0 < config.evaluate.crop <= 1:
         raise KinemeError(f"evaluate.crop is {config.evaluate.crop:g}; it must be over 0 and at most 1")
-    if config.train.schedule == "cosine" and config.train.milestones:
+    if config.train.schedule != "step" and config.train.milestones:
         raise KinemeError("train.milestones have no effect under a cosine schedule; drop one of the two")
+    for section, each in (("train", config.train), ("evaluate.finetune", config.evaluate.finetune)):
+        if each.final_lr and each.schedule != "warmup-cosine":
+            raise KinemeError(f"{section}.final_lr has effect under schedule: warmup-cosine only; set it too")
+    _check_tuning(config.evaluate.finetune)
     return config
+
+
+def _check_tuning(tuning: FinetuneConfig) -> None:
+    for key, value, low, high in (
+        ("layer_decay", tuning.layer_decay, 0, 1),
+        ("drop_path", tuning.drop_path, 0, 0.99),
+        ("dropout", tuning.dropout, 0, 0.99),
+        ("label_smoothing", tuning.label_smoothing, 0, 0.99),
+    ):
+        if not low <= value <= high:
+            raise KinemeError(f"evaluate.finetune.{key} is {value:g}; it must be from {low} to {high}")
+    if tuning.dropout and tuning.head == "linear":
+        raise KinemeError("evaluate.finetune.dropout has effect with head: joints only; set it too")
 
 
 def _evaluate(plain: Mapping[str, Any]) -> EvaluateConfig:

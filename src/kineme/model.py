@@ -31,6 +31,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
 from kineme.errors import KinemeError
+from kineme.hub import fetch, is_address
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.methods import Method
@@ -153,8 +154,48 @@ class Model:
         >>> model.embed(one).shape, model.embed([one, one[:20]]).shape
         ((64,), (2, 64))
         """
+        clips = self.clips(
+            x,
+            layout=layout,
+            fps=fps,
+            axes=axes,
+            units=units,
+            image=image,
+            joint_map=joint_map,
+            body_model=body_model,
+            allow_preprocessing=allow_preprocessing,
+            device=device,
+        )
+        features = self.encode(
+            clips, batch_size=batch_size, device=device, precision=precision, progress=progress
+        )
+        single = not isinstance(x, str | Path | ClipStore | Sequence)
+        return features[0] if single else features
+
+    def clips(
+        self,
+        x: Array | Sequence[Array] | ClipStore | str | Path,
+        *,
+        layout: str | Layout | None = None,
+        fps: float = 30.0,
+        axes: str | None = None,
+        units: str | None = None,
+        image: str | None = None,
+        joint_map: JointMap | None = None,
+        body_model: str | Path | None = None,
+        allow_preprocessing: bool = False,
+        device: str | None = None,
+    ) -> Clips:
+        """What `embed` takes as clips in memory, prepared as the training clips were.
+
+        Args and errors are those of `embed`.
+
+        >>> import kineme, numpy
+        >>> model = kineme.load(example_run)
+        >>> model.clips([numpy.ones((40, 25, 3)), numpy.ones((20, 25, 3))]).length
+        tensor([40, 20])
+        """
         options = {"axes": axes, "units": units, "image": image}
-        single = False
         if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
             x = ClipStore(x)
         if isinstance(x, ClipStore):
@@ -163,20 +204,14 @@ class Model:
                 raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
             store = self.fitted(x, joint_map)
             self.check(store, allow_preprocessing=allow_preprocessing)
-            clips = resident(store, device=device or default_device())
+            return resident(store, device=device or default_device())
+        if isinstance(x, str | Path):
+            more = {**options, "body_model": body_model}
+            source = open_recordings(Path(x), layout, more, joint_map, self.shape.layout)
         else:
-            if isinstance(x, str | Path):
-                more = {**options, "body_model": body_model}
-                source = open_recordings(Path(x), layout, more, joint_map, self.shape.layout)
-            else:
-                single = not isinstance(x, Sequence)
-                arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
-                source = _given(arrays, layout or self.shape.layout, fps, options)
-            clips = joined([clip.xyz for clip in self.prepared(source, joint_map)])
-        features = self.encode(
-            clips, batch_size=batch_size, device=device, precision=precision, progress=progress
-        )
-        return features[0] if single else features
+            arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
+            source = _given(arrays, layout or self.shape.layout, fps, options)
+        return joined([clip.xyz for clip in self.prepared(source, joint_map)])
 
     def encode(
         self,
@@ -198,7 +233,7 @@ class Model:
         (24, 64)
         """
         place = torch.device(device or default_device())
-        encoder = copy.deepcopy(self.encoder).eval().to(place)
+        encoder = self.on(place).encoder
         features = np.empty((len(clips), encoder.dim), dtype=np.float32)
         crop = self.crop
         with (
@@ -215,6 +250,21 @@ class Model:
                 "diverged; train it again with a smaller learning rate"
             )
         return features
+
+    def on(self, device: torch.device | str) -> Model:
+        """The model with its encoder on a device and in evaluation mode, a copy unless it is there already.
+
+        Many calls of `encode` on a GPU need not move the encoder each time then.
+
+        >>> import kineme
+        >>> model = kineme.load(example_run)
+        >>> model.on("cpu") is model
+        True
+        """
+        weight = next(self.encoder.parameters(), torch.empty(0))
+        if weight.device == torch.empty(0, device=device).device and not self.encoder.training:
+            return self
+        return replace(self, encoder=copy.deepcopy(self.encoder).eval().to(device))
 
     def save(self, out: str | Path, *, overwrite: bool = False) -> None:
         """Writes the model as a run directory, without training state.
@@ -304,7 +354,8 @@ class Model:
         weights = None
         if source.layout != self.shape.layout:
             weights = correspondence(source.layout, self.shape.layout, joint_map)
-        return (self._prepared(source.read(item), source.layout, weights) for item in source.items)
+        read = source.reader(self.preprocessing)
+        return (self._prepared(read(item), source.layout, weights) for item in source.items)
 
     def _prepared(self, clip: Clip, layout: Layout, weights: Array | None) -> Clip:
         shape = self.shape
@@ -328,8 +379,9 @@ def load(
     """Loads a pre-trained model: a run, its `model.safetensors`, or a published program's checkpoint.
 
     Args:
-        path: a run directory, a safetensors file, or the authors' checkpoint (.pt, .pth, .tar).
-        system: of an authors' checkpoint: `aimclr`, `usdrl` or `scdnet`; default the one that fits.
+        path: a run directory, a safetensors file, the authors' checkpoint (.pt, .pth, .tar), or the address
+            of a shared model, such as `hf:user/name` or `hf:user/name@revision`.
+        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet` or `mamp`; default the one that fits.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
 
@@ -340,6 +392,8 @@ def load(
     >>> kineme.load(example_run).method
     'usdrl'
     """
+    if is_address(path):
+        return load_run(fetch(path), stranger=True)
     path = Path(path)
     if path.suffix in (".pt", ".pth", ".tar") and path.is_file():
         named = get_layout(layout) if isinstance(layout, str) else layout
@@ -347,8 +401,12 @@ def load(
     return load_run(path)
 
 
-def load_run(path: str | Path) -> Model:
+def load_run(path: str | Path, *, stranger: bool = False) -> Model:
     """The model of a run directory or a safetensors file.
+
+    Args:
+        path: of either.
+        stranger: refuse parts that are named by a dotted path, since finding them imports a module.
 
     Raises:
         KinemeError: the file is missing, damaged, or was not written by Kineme.
@@ -361,6 +419,9 @@ def load_run(path: str | Path) -> Model:
         with safe_open(file, framework="pt") as opened:
             description = json.loads((opened.metadata() or {})["kineme"])
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        preprocessed_by = description.get("preprocessing") or description["recipe"]
+        if stranger:
+            check_loadable(description["config"], str(preprocessed_by["name"]))
         config = config_from_dict(description["config"], where="its settings").to_dict()
         layout = Layout.from_dict(description["layout"], where="its layout")
         data = description["config"]["data"]
@@ -369,7 +430,7 @@ def load_run(path: str | Path) -> Model:
             ClipShape(layout, data["frames"], description["bodies"], data["stream"]),
         )
         encoder.load_state_dict(state)
-        preprocessing = stored_preprocessing(description.get("preprocessing") or description["recipe"])
+        preprocessing = stored_preprocessing(preprocessed_by)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
@@ -382,6 +443,21 @@ def load_run(path: str | Path) -> Model:
         epochs=description.get("epochs"),
         units=description.get("units"),
     )
+
+
+def check_loadable(config: Mapping[str, Any], preprocessing: str) -> None:
+    """Checks that a model's parts are found without importing what somebody names: none has a dotted path.
+
+    Raises:
+        KinemeError: one is named by a dotted path.
+    """
+    named = {part: str(config[part]["name"]) for part in ("encoder", "method")}
+    for part, name in {**named, "preprocessing": preprocessing}.items():
+        if "." in name:
+            raise KinemeError(
+                f"{part} {name} is code outside Kineme, which a shared model must not name; put it into a "
+                "package that registers it (docs/extend.md)"
+            )
 
 
 def from_authors(

@@ -181,7 +181,7 @@ def prepare(
         units=chosen.units(origin.units),
         fps_status="known" if origin.fps_known else "assumed",
     )
-    work = _Work(origin.read, origin.layout, None if processed else chosen, confidence)
+    work = _Work(origin.reader(chosen), origin.layout, None if processed else chosen, confidence)
     damaged: list[str] = []
     bodies = min(origin.bodies, MAX_BODIES)
     started = time.perf_counter()

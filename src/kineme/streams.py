@@ -10,7 +10,7 @@ from kineme.layouts import Layout
 
 STREAMS = ("joint", "bone", "motion")
 
-__all__ = ["take_joints", "to_stream"]
+__all__ = ["motion", "take_joints", "to_stream"]
 
 
 def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
@@ -36,10 +36,19 @@ def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
         clips = clips.contiguous()
         return clips - take_joints(clips, torch.tensor([parents], device=clips.device))
     if stream == "motion":
-        motion = torch.zeros_like(clips)
-        torch.sub(clips[:, :, 1:], clips[:, :, :-1], out=motion[:, :, :-1])
-        return motion
+        return motion(clips)
     raise KinemeError(f"{stream}: no such stream; choose {', '.join(STREAMS)}")
+
+
+def motion(clips: Tensor, stride: int = 1) -> Tensor:
+    """Clips (N, C, T, V, M) → the difference to the frame `stride` later, zero in the last `stride` frames.
+
+    >>> motion(torch.tensor([0.0, 1.0, 3.0, 7.0]).view(1, 1, 4, 1, 1), stride=2).flatten()
+    tensor([3., 6., 0., 0.])
+    """
+    moved = torch.zeros_like(clips)
+    torch.sub(clips[:, :, stride:], clips[:, :, :-stride], out=moved[:, :, :-stride])
+    return moved
 
 
 def take_joints(clips: Tensor, source: Tensor) -> Tensor:

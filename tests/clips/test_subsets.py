@@ -67,3 +67,19 @@ def test_clips_without_a_label_are_never_drawn() -> None:
 def test_impossible_shares_and_seeds_are_refused(fraction: float, seed: int) -> None:
     with pytest.raises(KinemeError, match=r"above 0 and at most 1|at least 0"):
         label_subset(ROWS, LABELS, fraction, seed)
+
+
+def test_all_classes_at_once_give_a_whole_number_rounded_down() -> None:
+    rows, labels = np.arange(100, 200), np.arange(100) % 7 - 1  # some clips have no label
+    labelled = rows[labels >= 0]
+    drawn = label_subset(rows, labels, 0.1, seed=0, by_class=False)
+    assert len(drawn) == int(0.1 * len(labelled))
+    assert set(drawn) <= set(labelled)
+    assert (np.diff(drawn) > 0).all()
+    larger = label_subset(rows, labels, 0.3, seed=0, by_class=False)
+    assert set(drawn) < set(larger)
+    shuffled = np.random.default_rng(0).permutation(100)
+    np.testing.assert_array_equal(
+        label_subset(rows[shuffled], labels[shuffled], 0.1, seed=0, by_class=False), drawn
+    )
+    assert len(label_subset(rows, labels, 0.001, seed=0, by_class=False)) == 1

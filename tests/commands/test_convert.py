@@ -21,7 +21,9 @@ PUBLISHED = {  # golden weights → what the run's settings must say of their si
     "scdnet": ("scdnet", {"name": "disentangled", "hidden": 64, "heads": 8}, {"queue": 512}, 64, "agcn"),
     "usdrl_sttr": ("usdrl", {"name": "sttr", "hidden": 64, "heads": 1, "depth": 2}, {}, 64, "agcn"),
     "usdrl_dste": ("usdrl", {"name": "dste", "hidden": 64, "heads": 1, "depth": 2}, {}, 64, "agcn"),
-}
+    "mamp": ("mamp", {"name": "mamp", "hidden": 64, "heads": 2, "depth": 2, "patch": 4},
+             {"decoder_hidden": 32, "decoder_depth": 1}, 120, "ctrgcn"),
+}  # fmt: skip
 
 
 def checkpoint(folder: Path, name: str = "aimclr") -> Path:
@@ -83,7 +85,7 @@ def test_an_existing_run_is_replaced_only_when_asked(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({1: "moco"}, "SYSTEM is moco; it must be one of aimclr, scdnet, usdrl"),
+        ({1: "moco"}, "SYSTEM is moco; it must be one of aimclr, mamp, scdnet, usdrl"),
         ({1: "usdrl"}, "not a checkpoint of USDRL: missing: "),
         ({2: "nothing.pt"}, "nothing.pt: no such checkpoint file"),
         ({4: "--layout=coco17"}, "the checkpoint has 25 joints, layout 'coco17' 17"),

@@ -217,7 +217,7 @@ def test_the_recipe_of_the_run_sets_the_probe(tmp_path):
     run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), linear=own)
     linear(run, baselines=False)
     result = Result.from_json(run / "results" / "linear.json")
-    assert result.settings == {**own, "init_std": None}
+    assert result.settings == {**own, "init_std": None, "schedule": "step", "norm": False}
     assert result.scores["last"].epoch == 5
 
 

@@ -17,6 +17,7 @@ from kineme.model import load_run, random_like
 TINY = {
     "aimclr-small": ["method.queue=8", "encoder.channels=[8]", "data.frames=16"],
     "scdnet-small": ["encoder.hidden=32", "encoder.stem=[8]", "data.frames=16"],
+    "mamp-small": ["encoder.hidden=16", "encoder.depth=1", "method.decoder_hidden=16", "data.frames=16"],
     "usdrl-small": ["encoder.hidden=32", "data.frames=16"],
     "usdrl-dste-small": ["encoder.hidden=32", "data.frames=16"],
 }

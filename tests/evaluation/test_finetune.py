@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kineme.clips.subsets import label_subset
 from kineme.config import FinetuneConfig, TrainConfig, load_config
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
+from kineme.evaluation import classifier
 from kineme.evaluation import finetune as module
 from kineme.evaluation.classifier import classify
 from kineme.evaluation.finetune import finetune, semi, settings_for, training
@@ -26,6 +28,7 @@ from kineme.evaluation.linear import Epoch
 from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result
 from kineme.evaluation.task import Task, open_task
+from kineme.layouts import get_layout
 from kineme.metrics.accuracy import top_k
 from kineme.model import load_run
 from kineme.packaged import find_recipe, recipes
@@ -36,23 +39,27 @@ ENCODERS = {
     "aimclr": {"name": "stgcn", "channels": [8, 16], "strided": [1], "dropout": 0.0},
     "scdnet": {"name": "disentangled", "hidden": 16, "heads": 2, "stem": [8, 8, 8]},
     "usdrl": {"name": "sttr", "hidden": 16, "depth": 1},
+    "mamp": {"name": "mamp", "hidden": 16, "heads": 2, "depth": 1},
 }
 CPU = TaskOptions(device="cpu")
 QUICK = {"epochs": 12, "lr": 5e-3, "batch_size": 6}
 
 
-def write_run(path: Path, moves: Path, method: str, *, bodies: int = 2) -> Path:
-    """A run whose encoder is as it was drawn."""
+def write_run(
+    path: Path, moves: Path, method: str, *, bodies: int = 2, finetune: Mapping[str, object] | None = None
+) -> Path:
+    """A run whose encoder is as it was drawn; settings of `finetune` besides those of the small recipe."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
         encoder = build_encoder(ENCODERS[method], ClipShape(ClipStore(moves).layout, 8, bodies))
-    sizes = {"queue": 8, "projection": 4} if method != "usdrl" else {}
+    sizes = {"queue": 8, "projection": 4} if method in ("aimclr", "scdnet") else {}
+    evaluate = asdict(load_config(find_recipe(f"{method}-small")).evaluate)
     config = {
         "data": {"store": str(moves), "split": "odd-even", "stream": "joint", "frames": 8},
         "train": {"seed": 0},
         "method": {"name": method, **sizes},
         "encoder": ENCODERS[method],
-        "evaluate": asdict(load_config(find_recipe(f"{method}-small")).evaluate),
+        "evaluate": {**evaluate, "finetune": {**evaluate["finetune"], **(finetune or {})}},
     }
     save_encoder(path / "model.safetensors", encoder, get_preprocessing("plain"), config)
     return path
@@ -74,7 +81,24 @@ RUN = Path("runs/x")
 AIMCLR = load_config(find_recipe("aimclr-ntu60-xsub")).evaluate.finetune
 
 
-@pytest.mark.parametrize("recipe", [name for name in recipes() if name.endswith(("sub", "view", "set"))])
+PUBLISHED = [name for name in recipes() if name.endswith(("sub", "view", "set"))]
+
+
+@pytest.mark.parametrize("recipe", [name for name in PUBLISHED if name.startswith("mamp")])
+def test_mamp_is_fine_tuned_as_published(recipe: str) -> None:
+    found = load_config(find_recipe(recipe)).evaluate.finetune
+    published = FinetuneConfig(
+        lr=3e-4, final_lr=1e-5, schedule="warmup-cosine", warmup=5, epochs=100, milestones=(), batch_size=48,
+        optimizer="adamw", weight_decay=0.05, decay_vectors=False, layer_decay=0.8, label_smoothing=0.1,
+        head="joints", dropout=0.3, drop_path=0.3, min_crop=0.5, min_frames=64, rotation=0.3, draw="all",
+    )  # fmt: skip
+    assert found == published
+    few = settings_for(found, 200, RUN, epochs=50)
+    assert (few.batch_size, few.optimizer, few.lr) == (25, "adamw", 3e-4)  # eight batches, its own optimiser
+    assert few.warmup == 2.5
+
+
+@pytest.mark.parametrize("recipe", [name for name in PUBLISHED if not name.startswith("mamp")])
 def test_the_settings_of_every_published_recipe(recipe: str) -> None:
     """Of its pre-training (optimiser, rate, batch, decay) and its linear evaluation (epochs, milestones)."""
     config = load_config(find_recipe(recipe))
@@ -121,7 +145,7 @@ def few(task: Task, **overrides: Any) -> TrainConfig:
     return training(settings_for(task.model.protocols.finetune, 12, task.run, **overrides), seed=0)
 
 
-@pytest.mark.parametrize("method", ["aimclr", "scdnet", "usdrl"])
+@pytest.mark.parametrize("method", ["aimclr", "mamp", "scdnet", "usdrl"])
 def test_what_can_be_told_apart_is_learned(tmp_path: Path, moves: Path, method: str) -> None:
     task = open_task(write_run(tmp_path / "run", moves, method), CPU)
     (last,) = classify(task, task.model, task.train_rows, few(task, epochs=40, lr=5e-3))
@@ -262,6 +286,55 @@ def test_the_same_command_gives_the_same_files(run: Path, capsys: pytest.Capture
     assert "±" in shown
 
 
+PATCHES = {
+    "head": "joints", "dropout": 0.1, "drop_path": 0.1, "layer_decay": 0.5, "label_smoothing": 0.1,
+    "optimizer": "adamw", "decay_vectors": False, "schedule": "warmup-cosine", "milestones": [],
+}  # fmt: skip
+
+
+def test_an_encoder_of_patches_learns_with_mamps_head(tmp_path: Path, moves: Path) -> None:
+    task = open_task(write_run(tmp_path / "run", moves, "mamp", finetune=PATCHES), CPU)
+    (last,) = classify(task, task.model, task.train_rows, few(task, epochs=40, lr=5e-3))
+    assert last.top1 == 100.0
+    assert all(block.drop_path == 0 for block in task.model.encoder.blocks)  # only the copy's are set
+
+
+@pytest.mark.parametrize(
+    "setting", [{"head": "joints"}, {"drop_path": 0.1}, {"layer_decay": 0.5}], ids=lambda each: str(*each)
+)
+def test_what_only_encoders_of_patches_have_is_refused_by_name(
+    tmp_path: Path, moves: Path, setting: dict[str, object]
+) -> None:
+    task = open_task(write_run(tmp_path / "run", moves, "usdrl", finetune=setting), CPU)
+    (name,) = setting
+    with pytest.raises(KinemeError, match=rf"evaluate\.finetune\.{name}.* is for encoders of patches"):
+        classify(task, task.model, task.train_rows, few(task, epochs=1))
+
+
+def test_from_scratch_all_stages_learn_at_one_rate(
+    tmp_path: Path, moves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = open_task(write_run(tmp_path / "run", moves, "mamp", finetune=PATCHES), CPU)
+    shares: list[list[float]] = []
+    monkeypatch.setattr(
+        classifier, "fit", lambda module, _: shares.append([share for share, _ in module.shares()])
+    )
+    for fresh in (False, True):
+        classify(task, task.model, task.train_rows, few(task, epochs=1), fresh=fresh)
+    assert shares == [[0.25, 0.5, 1.0, 1.0], [1.0]]  # positions, the block, the norm, the head
+
+
+def test_few_labels_can_be_drawn_from_all_classes_at_once(
+    tmp_path: Path, moves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = open_task(write_run(tmp_path / "run", moves, "usdrl", finetune={"draw": "all"}), CPU)
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(module, "classify", fake_classify(calls, {(6, 0): 3}))
+    semi(task, fractions=(0.5,), seeds=1, lr=0.1)
+    ((_, drawn, _),) = calls
+    assert drawn == label_subset(task.train_rows, task.train_labels, 0.5, 0, by_class=False).tolist()
+
+
 # What the classifier is shown
 
 
@@ -292,6 +365,27 @@ def test_min_crop_takes_a_window_of_at_least_that_share(moves: Path) -> None:
     length = 8 * step[:, 0]
     assert 20 - 1e-3 <= length.min() < 22
     assert 38 < length.max() <= 40 + 1e-3
+
+
+def test_a_rotation_turns_a_clip_by_one_matrix(moves: Path) -> None:
+    store = ClipStore(moves)
+    shape, clips = ClipShape(store.layout, 8, 2), resident(store)
+    turned = weak_view(shape, FinetuneConfig(rotation=0.3))(clips, torch.Generator().manual_seed(0))
+    for before, after in zip(clips.resize(8).flatten(2), turned.flatten(2), strict=True):
+        matrix = torch.linalg.lstsq(before.T, after.T).solution.T
+        torch.testing.assert_close(matrix @ before, after, atol=1e-4, rtol=0)
+        torch.testing.assert_close(matrix @ matrix.T, torch.eye(3), atol=1e-4, rtol=0)
+        assert 0 < torch.arccos((matrix.trace() - 1) / 2) < 0.3 * 3**0.5 + 0.05
+
+
+def test_min_frames_is_the_shortest_window() -> None:
+    frames = torch.arange(100.0)[:, None, None, None].expand(100, 1, 25, 3)
+    clips = Clips(frames, torch.zeros(200, dtype=torch.int64), torch.full((200,), 100))
+    shape = ClipShape(get_layout("ntu25"), 10, 1)
+    settings = FinetuneConfig(min_crop=0.1, min_frames=64)
+    view = weak_view(shape, settings)(clips, torch.Generator().manual_seed(0))
+    spans = 10 * view[:, 0, :, 0, 0].diff(dim=1)[:, 4]
+    assert 64 - 1e-3 <= spans.min() < 64.1
 
 
 def test_shear_mixes_the_coordinates_of_a_clip_by_one_matrix(moves: Path) -> None:

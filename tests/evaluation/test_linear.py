@@ -44,6 +44,31 @@ def test_the_step_is_that_of_torch():
     np.testing.assert_allclose(last.scores, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_norm_and_cosine_are_those_of_torch():
+    """Batches of 7, 7, 7 and 2 clips: the running statistics are those of the last ones of each epoch too."""
+    x, y = _blobs(23, 4, 6, 0.5, seed=0)
+    test, labels = _blobs(9, 4, 6, 0.5, seed=1)
+    x, test = 3 * x + 5, 3 * test + 5
+    settings = LinearConfig(0.3, 7, 6, (2,), 0.01, schedule="cosine", norm=True)  # milestones are for steps
+    last, _ = sgd(x, y, test, labels, 4, settings, seed=5)
+    generator = torch.Generator().manual_seed(5)
+    norm, layer = nn.BatchNorm1d(6, affine=False, eps=1e-6), nn.Linear(6, 4)
+    with torch.no_grad():
+        layer.weight.copy_(torch.empty(6, 4).normal_(0, 0.01, generator=generator).T)
+        layer.bias.zero_()
+    optimiser = torch.optim.SGD(layer.parameters(), lr=0.3, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 24)
+    for _ in range(6):
+        for batch in torch.randperm(23, generator=generator).split(7):
+            optimiser.zero_grad()
+            logits = layer(norm(torch.from_numpy(x)[batch]))
+            nn.functional.cross_entropy(logits, torch.from_numpy(y)[batch]).backward()
+            optimiser.step()
+            schedule.step()
+    expected = layer(norm.eval()(torch.from_numpy(test))).detach().numpy()
+    np.testing.assert_allclose(last.scores, expected, rtol=1e-4, atol=1e-5)
+
+
 AIMCLR = (3.0, 128, 100, (80,), None)
 SCDNET = (2.0, 1024, 80, (50, 70), 0.01)
 
@@ -52,7 +77,11 @@ def usdrl(lr: float):
     return (lr, 512, 160, (120, 140), 0.01)
 
 
-PUBLISHED = {  # learning rate, batch, epochs, milestones, standard deviation of the initial weights
+def mamp(lr: float, batch: int):
+    return (lr, batch, 100, (), 0.01, "cosine", True)
+
+
+PUBLISHED = {  # learning rate, batch, epochs, milestones, deviation of the initial weights, ...
     "aimclr-ntu60-xsub": AIMCLR,
     "aimclr-ntu60-xview": AIMCLR,
     "aimclr-ntu120-xsub": AIMCLR,
@@ -75,8 +104,13 @@ PUBLISHED = {  # learning rate, batch, epochs, milestones, standard deviation of
     "usdrl-dste-ntu120-xsub": usdrl(0.006),
     "usdrl-dste-ntu120-xset": usdrl(0.006),
     "usdrl-dste-pkummd2-xsub": usdrl(0.01),
+    "mamp-ntu60-xsub": mamp(0.1, 256),
+    "mamp-ntu60-xview": mamp(0.1, 256),
+    "mamp-ntu120-xsub": mamp(0.1, 256),
+    "mamp-ntu120-xset": mamp(0.1, 256),
+    "mamp-pkummd2-xsub": mamp(0.01, 32),
 }
-SEPARATING = [LinearConfig(*each) for each in (AIMCLR, SCDNET, usdrl(0.006))]
+SEPARATING = [LinearConfig(*each) for each in (AIMCLR, SCDNET, usdrl(0.006), mamp(0.1, 256))]
 
 
 @pytest.mark.parametrize("recipe", PUBLISHED)

@@ -113,11 +113,12 @@ def test_metrics_are_of_the_detailed_probe(swapped: Task) -> None:
     np.testing.assert_array_equal(predictions.scores["last"].argmax(axis=1), 1 - predictions.labels)
 
 
-def test_progress_is_told_in_clips_of_both_encoders(swapped: Task) -> None:
+def test_progress_is_told_in_clips_that_are_encoded_and_probed(swapped: Task) -> None:
     told: list[tuple[int, int]] = []
     knn(swapped, progress=lambda *done: told.append(done))
-    assert told[0] == (24, 96)  # 24 training and 24 test clips, and two encoders
-    assert told[-1] == (96, 96)
+    # 24 training and 24 test clips: raw coordinates are probed, two encoders encode and are probed
+    assert told[0] == (48, 240)
+    assert told[-1] == (240, 240)
     assert sorted(told) == told
 
 

@@ -16,6 +16,7 @@ SMALL = {
     "sttr": {"hidden": 32},
     "dste": {"hidden": 32},
     "disentangled": {"hidden": 32, "stem": (8, 16, 8)},
+    "mamp": {"hidden": 32, "depth": 1},
 }
 PAIRS = [(m, e) for m in METHODS for e in ENCODERS if issubclass(ENCODERS[e], METHODS[m].encoder_type)]
 BATCH = 4
@@ -42,6 +43,7 @@ def test_two_steps_move_all_weights(
     shape = ClipShape(get_layout(layout), 16, bodies, stream)
     encoder = build_encoder({"name": encoder_name, **SMALL[encoder_name]}, shape)
     settings = {"queue": 2 * BATCH} if method_name in ("aimclr", "scdnet") else {}
+    settings |= {"decoder_hidden": 32, "decoder_depth": 1} if method_name == "mamp" else {}
     method = build_method({"name": method_name, **settings}, encoder).train()
     clips, generator = ragged_clips(layout, bodies), torch.Generator().manual_seed(0)
     learning = {name: p for name, p in method.named_parameters() if p.requires_grad}
@@ -77,6 +79,13 @@ def test_an_encoder_that_does_not_fit_is_refused() -> None:
         ("stgcn", {"name": "aimclr"}, {"channels": (8, -1)}, "channels: is -1; it must be at least 1"),
         ("stgcn", {"name": "aimclr"}, {"dropout": 2.0}, "dropout: is 2.0; it must be at least 0 and less"),
         ("sttr", {"name": "usdrl", "min_crop": -1.0}, {}, "min_crop: is -1.0; it must be at least 0 and"),
+        ("mamp", {"name": "mamp", "mask_ratio": 0.999}, {}, "mask_ratio: 0.999 keeps 0 of 68 patches"),
+        ("mamp", {"name": "mamp", "mask_ratio": 0.0}, {}, "mask_ratio: 0.0 keeps 68 of 68 patches"),
+        ("mamp", {"name": "mamp", "temperature": 0.0}, {}, "temperature: is 0.0; it must be more than 0"),
+        ("mamp", {"name": "mamp", "stride": 0}, {}, "stride: is 0; it must be at least 1"),
+        ("mamp", {"name": "mamp", "decoder_hidden": 12}, {}, "decoder_hidden: 12 is not a multiple of the"),
+        ("mamp", {"name": "mamp"}, {"patch": 3}, "patch: 3 does not divide the 16 frames of a clip"),
+        ("mamp", {"name": "mamp"}, {"heads": 5}, "heads: 5 does not divide the hidden size 32"),
         ("disentangled", {"name": "scdnet", "momentum": 1.5}, {}, "momentum: is 1.5; it must be at least 0"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kineme.config import load_config
 from kineme.errors import KinemeError
 from kineme.packaged import find_grid, grids, recipes
 from kineme.reproduce.grid import Measurement, load_grid
@@ -142,14 +143,17 @@ def test_the_published_grid_has_every_published_recipe() -> None:
     assert {cell.recipe.stem for cell in grid.cells} == published
     for cell in grid.cells:  # a recipe names its data, and its store is made of them
         data = cell.recipe.stem.split("-")[-2]
-        recipe = " --preprocessing crossclr" if cell.recipe.stem.startswith("aimclr") else ""
-        assert cell.command == f"kineme prepare {data} RAW stores/{cell.store}{recipe}"
+        wanted = load_config(cell.recipe).data.preprocessing
+        assert wanted is not None
+        quoted = f'"{wanted}"' if "(" in wanted else wanted
+        chosen = "" if wanted == "agcn" else f" --preprocessing {quoted}"  # which NTU and PKU-MMD have anyway
+        assert cell.command == f"kineme prepare {data} RAW stores/{cell.store}{chosen}"
 
 
-def test_the_small_grid_trains_three_systems_on_equal_terms() -> None:
+def test_the_small_grid_trains_four_systems_on_equal_terms() -> None:
     grid = load_grid(grids()["small"])
     assert {cell.recipe.stem for cell in grid.cells} == {
-        "usdrl-small", "usdrl-dste-small", "scdnet-small", "aimclr-small",
+        "usdrl-small", "usdrl-dste-small", "scdnet-small", "aimclr-small", "mamp-small",
     }  # fmt: skip
     assert {(cell.store, cell.split, cell.stream) for cell in grid.cells} == {("data", None, "joint")}
     assert grid.epochs == 60

@@ -20,9 +20,9 @@ SHORT = RAW / "S017C001P008R002A060.skeleton"  # starts with frames without a bo
 Lines = list[str]
 
 
-def body(seed: int) -> Lines:
+def body(seed: int, person: int = 72057594037931691) -> Lines:
     """A body's lines; joint j is at (seed, j, 0.5)."""
-    state = "72057594037931691 0 1 1 1 1 0 -0.06 -0.01 2"
+    state = f"{person} 0 1 1 1 1 0 -0.06 -0.01 2"
     return [state, "25", *(f"{seed} {joint} 0.5 257 248 963 645 0.1 0.9 0.1 0.1 2" for joint in range(25))]
 
 
@@ -54,6 +54,22 @@ def test_a_small_file_by_hand(tmp_path: Path) -> None:
         expected[frame, slot] = np.stack([np.full(25, seed), np.arange(25), np.full(25, 0.5)], axis=-1)
     np.testing.assert_array_equal(xyz, expected)
     assert xyz.dtype == np.float32
+
+
+def test_a_slot_can_be_a_person_instead_of_a_place_in_the_list(tmp_path: Path) -> None:
+    anna, ben, carl = 7, 3, 5
+    frames = [[body(1, anna)], [body(2, ben), body(3, anna)], [], [body(4, ben), body(5, carl)]]
+    file = write(tmp_path, text(*frames))
+    seeds = read_skeleton(file, by_person=True)[:, :, 0, 0]
+    np.testing.assert_array_equal(seeds, [[1, 0, 0], [3, 2, 0], [0, 0, 0], [0, 4, 5]])
+    np.testing.assert_array_equal(read_skeleton(file)[:, :, 0, 0], [[1, 0], [2, 3], [0, 0], [4, 5]])
+
+
+def test_more_people_than_a_clip_can_show_are_refused(tmp_path: Path) -> None:
+    """A slot for each would take memory that grows with the square of the file."""
+    crowd = text(*([body(1, person)] for person in range(65)))
+    with pytest.raises(KinemeError, match="tracks 65 people, more than the 64"):
+        read_skeleton(write(tmp_path, crowd), by_person=True)
 
 
 @pytest.mark.parametrize("end", ["\r\n", " \n", "\n\n"], ids=["dos", "trailing blanks", "blank lines"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import lightning as L
 import pytest
 import torch
+from torch import Tensor, nn
 
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
-from kineme.training.module import EpochBatches, learning_rate, step_seed
+from kineme.training.module import EpochBatches, Training, learning_rate, step_seed
 
 
 def rates(train: TrainConfig, steps: int) -> list[float]:
@@ -49,6 +51,45 @@ def test_warm_up_multiplies_the_schedule() -> None:
     bare = TrainConfig(epochs=4, lr=0.5, schedule="cosine")
     assert learning_rate(train, 1, 4) == pytest.approx(learning_rate(bare, 1, 4) / 2)
     assert learning_rate(train, 9, 4) == learning_rate(bare, 9, 4)
+
+
+def test_a_warm_up_from_zero_is_followed_by_a_half_cosine_to_the_final_rate() -> None:
+    """MAMP's: 20 of 400 epochs up to 1e-3, and down to 5e-4."""
+    train = TrainConfig(epochs=400, lr=1e-3, warmup=20, final_lr=5e-4, schedule="warmup-cosine")
+    steps = {0: 0.0, 50: 1.25e-4, 400: 1e-3, 20 * 20 + 190 * 20: 7.5e-4, 400 * 20: 5e-4}
+    for step, rate in steps.items():
+        assert learning_rate(train, step, 20) == pytest.approx(rate), step
+    falling = [learning_rate(train, step, 20) for step in range(400, 8000)]
+    assert falling == sorted(falling, reverse=True)
+
+
+class Parts(Training):
+    """A matrix with a bias, and a first stage that learns at a tenth of the rate."""
+
+    remedy = ""
+
+    def __init__(self, train: TrainConfig) -> None:
+        L.LightningModule.__init__(self)
+        self.train_config = train
+        self.first, self.second = nn.Linear(2, 2), nn.Linear(2, 2)
+
+    def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def shares(self) -> list[tuple[float, list[nn.Parameter]]]:
+        return [(0.1, [*self.first.parameters()]), (1.0, [*self.second.parameters()])]
+
+
+def test_vectors_can_be_spared_weight_decay_and_stages_have_their_share_of_the_rate() -> None:
+    train = TrainConfig(optimizer="adamw", lr=1.0, weight_decay=0.05, betas=(0.9, 0.95), decay_vectors=False)
+    module = Parts(train)
+    groups = module.configure_optimizers().param_groups
+    found = [(group["share"], group["weight_decay"], len(group["params"])) for group in groups]
+    assert found == [(0.1, 0.05, 1), (0.1, 0.0, 1), (1.0, 0.05, 1), (1.0, 0.0, 1)]
+    assert groups[1]["params"][0] is module.first.bias
+    assert all(group["betas"] == (0.9, 0.95) for group in groups)
+    decayed = Parts(TrainConfig(weight_decay=0.05)).configure_optimizers().param_groups
+    assert [(group["weight_decay"], len(group["params"])) for group in decayed] == [(0.05, 2), (0.05, 2)]
 
 
 def test_seeds_of_steps_ranks_and_runs_are_their_own() -> None:

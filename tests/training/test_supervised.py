@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
+from kineme.training.heads import LinearHead
 from kineme.training.run import fit
 from kineme.training.supervised import EvenBatches, Supervised
 
@@ -50,7 +50,7 @@ def module(moves: Path, **train: object) -> Supervised:
         **{"epochs": 1, "batch_size": 24, "device": "cpu", "precision": "float32", **train}
     )
     labels = store.index["label"].astype(np.int64)
-    head = nn.Linear(encoder.dim, 3)
+    head = LinearHead(encoder.dim, 3)
     rows = np.arange(len(store))
     return Supervised(encoder, head, lambda clips, generator: clips.resize(8), settings, store, rows, labels)
 
@@ -61,7 +61,7 @@ def test_a_step_is_one_of_cross_entropy_on_encoder_and_layer(moves: Path) -> Non
     fit(trained, [])
     store = ClipStore(moves)
     clips = trained.clips.resize(8)
-    logits = expected.head(expected.encoder(clips).clip)
+    logits = expected.head(expected.encoder(clips))
     labels = torch.from_numpy(store.index["label"].astype(np.int64))
     loss = (logits.logsumexp(dim=1) - logits[torch.arange(24), labels]).mean()
     loss.backward()

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kineme.authors import aimclr, scdnet, usdrl
+from kineme.authors import aimclr, mamp, scdnet, usdrl
 from kineme.authors.state import State
-from kineme.encoders import DSTE, STGCN, STTR, Disentangled
+from kineme.encoders import DSTE, STGCN, STTR, Disentangled, JointTransformer
 from kineme.layouts import Layout
-from kineme.methods import Method
+from kineme.methods import MAMP, Method
 from kineme.methods.contrast import KeyQueue
 
 SYSTEMS: dict[str, Callable[[State, Layout | None], Method]] = {
     "aimclr": aimclr.from_state,
     "usdrl": usdrl.from_state,
     "scdnet": scdnet.from_state,
+    "mamp": mamp.from_state,
 }
 
 
@@ -37,11 +38,18 @@ def encoder_settings(method: Method) -> dict[str, Any]:
             sizes = {"hidden": own.hidden, "heads": own.temporal.layer.attention.heads}
             stem = [unit.graph_norm.num_features for unit in own.temporal_stem.units]
             return {"name": "disentangled", **sizes, "stem": stem}
+        case JointTransformer():
+            sizes = {name: getattr(own, name) for name in ("hidden", "heads", "patch")}
+            return {"name": "mamp", **sizes, "depth": len(own.blocks)}
     raise AssertionError(f"the sizes of {type(own).__name__} are not known here")
 
 
 def method_settings(system: str, method: Method) -> dict[str, Any]:
     """The settings of a published method that determine its weights."""
+    if isinstance(method, MAMP):
+        decoder = method.decoder
+        sizes = {"decoder_hidden": decoder.head.in_features, "decoder_depth": len(decoder.blocks)}
+        return {"name": system, **sizes}
     queue = next((part for part in method.modules() if isinstance(part, KeyQueue)), None)
     sizes = {} if queue is None else {"queue": len(queue.keys), "projection": queue.keys.shape[1]}
     return {"name": system, **sizes}

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.serialization import safe_globals
 
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
 
 State = dict[str, Tensor]
+WRAPPERS = ("state_dict", "model")
 SHOWN = 6  # keys named in an error
 _USUAL = {25: "ntu25", 17: "coco17"}  # joints → the layout all authors use; others of the size must be named
 
 
 def read_state(source: str | Path | Mapping[str, Any]) -> State:
-    """A flat state dict from a file or mapping, bare or under `state_dict`; strips the prefix `module.`.
+    """A flat state dict from a file or mapping, bare or under `state_dict` or `model`.
+
+    Strips the prefix `module.`.
 
     Raises:
         KinemeError: the file is missing, holds more than tensors, or is not a state dict.
@@ -28,14 +33,17 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
         if not Path(source).is_file():
             raise KinemeError(f"{source}: no such checkpoint file")
         try:
-            source = torch.load(source, map_location="cpu", weights_only=True)
+            with safe_globals([Namespace]):  # MAMP keeps its command line: a plain container
+                source = torch.load(source, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load promises nothing narrower, and advises to load unsafely
             raise KinemeError(
                 f"{where}: cannot be read as a checkpoint of tensors; it is damaged, or holds more than "
                 "tensors (code in a checkpoint is not run): save its state dict by itself"
             ) from error
-    if isinstance(source, Mapping) and isinstance(source.get("state_dict"), Mapping):
-        source = source["state_dict"]
+    for wrapper in WRAPPERS:
+        if isinstance(source, Mapping) and isinstance(source.get(wrapper), Mapping):
+            source = source[wrapper]
+            break
     if not isinstance(source, Mapping) or not all(isinstance(v, Tensor) for v in source.values()):
         raise KinemeError(f"{where}: holds no state dict of tensors")
     return {str(key).removeprefix("module."): value for key, value in source.items()}

@@ -12,7 +12,9 @@ from kineme.errors import KinemeError
 Rows = npt.NDArray[np.int64]
 
 
-def label_subset(rows: Rows, labels: npt.NDArray[Any], fraction: float, seed: int) -> Rows:
+def label_subset(
+    rows: Rows, labels: npt.NDArray[Any], fraction: float, seed: int, *, by_class: bool = True
+) -> Rows:
     """Draws a share of the clips of each class: round(fraction · clips of the class), and at least one.
 
     Halves are rounded up. The draw depends on the seed, the class and the clips of that class alone, not on
@@ -23,6 +25,8 @@ def label_subset(rows: Rows, labels: npt.NDArray[Any], fraction: float, seed: in
         labels: (n,) their classes; a row without a label (-1) is never drawn.
         fraction: above 0 and at most 1.
         seed: at least 0.
+        by_class: if not, int(fraction · clips) are drawn from all classes at once, as MAMP does: a class may
+            get more or fewer than its share, or none.
 
     Returns:
         (k,) the chosen rows, in order.
@@ -35,6 +39,10 @@ def label_subset(rows: Rows, labels: npt.NDArray[Any], fraction: float, seed: in
     if seed < 0:
         raise KinemeError(f"`seed` is {seed}; it must be at least 0")
     assert rows.shape == labels.shape, (rows.shape, labels.shape)
+    if not by_class:
+        every = np.sort(rows[labels >= 0])
+        order = np.argsort(np.random.default_rng(seed).random(len(every)))
+        return np.sort(every[order[: max(1, int(fraction * len(every)))]])
     chosen = [np.empty(0, dtype=np.int64)]
     for label in np.unique(labels[labels >= 0]).tolist():
         own = np.sort(rows[labels == label])

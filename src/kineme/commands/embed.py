@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +32,8 @@ def embed(
     """Write the features of recordings to a table: one row per clip, or per window.
 
     Columns are source, name, start and end in seconds, subject, label, and the features. The table is written
-    block by block, so recordings may be many and long.
+    block by block, so recordings may be many and long. If it is interrupted, the same command goes on where
+    it stopped.
 
       kineme embed runs/mine recordings --window 2s --step 0.5s --out moments.csv
 
@@ -62,6 +64,7 @@ def embed(
     from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
     from kineme.inference.embed import embed_table
+    from kineme.inference.parts import parts_of
     from kineme.inference.tables import check_table, write_table
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
@@ -70,26 +73,31 @@ def embed(
     check_table(path)
     if path.resolve() in [each.resolve() for each in inputs]:
         raise KinemeError(f"{path}: is an input too; write the table elsewhere with `out`")
-    with progress_bar("embed") as progress:
-        blocks = embed_table(
-            load(run),
-            inputs,
-            window=seconds(window, "window"),
-            step=seconds(step, "step"),
-            layout=layout,
-            fps=fps,
-            axes=axes,
-            units=units,
-            image=image,
-            body_model=body_model,
-            allow_preprocessing=allow_preprocessing,
-            joint_map=read_joint_map(joint_map) if joint_map else None,
-            batch_size=batch_size,
-            device=chosen_device(device),
-            precision=precision,
-            progress=progress,
-        )
-        rows = write_table(blocks, path)
+    try:
+        with parts_of(path) as parts, progress_bar("embed") as progress:
+            blocks = embed_table(
+                load(run),
+                inputs,
+                window=seconds(window, "window"),
+                step=seconds(step, "step"),
+                layout=layout,
+                fps=fps,
+                axes=axes,
+                units=units,
+                image=image,
+                body_model=body_model,
+                allow_preprocessing=allow_preprocessing,
+                joint_map=read_joint_map(joint_map) if joint_map else None,
+                batch_size=batch_size,
+                device=chosen_device(device),
+                precision=precision,
+                parts=parts,
+                progress=progress,
+            )
+            rows = write_table(blocks, path)
+    except KeyboardInterrupt:
+        print("\nto go on, give the same command again", end="", file=sys.stderr)
+        raise
     Console(stderr=True).print(
         f"{rows:,} {'row' if rows == 1 else 'rows'} written to {path}", highlight=False, soft_wrap=True
     )

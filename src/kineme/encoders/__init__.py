@@ -7,10 +7,12 @@ from kineme.encoders.base import (
     Features,
     Kept,
     MapEncoder,
+    PatchEncoder,
     View,
 )
 from kineme.encoders.disentangled import Disentangled
 from kineme.encoders.dste import DSTE
+from kineme.encoders.mamp import JointTransformer
 from kineme.encoders.stgcn import STGCN
 from kineme.encoders.sttr import STTR
 from kineme.registry import Registry
@@ -22,6 +24,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "sttr": "kineme.encoders.sttr.STTR",
         "dste": "kineme.encoders.dste.DSTE",
         "disentangled": "kineme.encoders.disentangled.Disentangled",
+        "mamp": "kineme.encoders.mamp.JointTransformer",
     },
     base=Encoder,
 )
@@ -36,7 +39,9 @@ __all__ = [
     "Disentangled",
     "Encoder",
     "Features",
+    "JointTransformer",
     "Kept",
     "MapEncoder",
+    "PatchEncoder",
     "View",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,6 +52,7 @@ class View:
         clips: (N, C, T, V, M) of one stream; T may differ between views.
         mask: (N, T, V, M) bool, false where a joint is missing or padding; None: nothing is.
         stream: input modality; None: that of the encoder's shape.
+        kept: tokens that the encoder computes, drawn with the view; None: all of them.
 
     >>> import torch
     >>> view = View(torch.zeros(8, 3, 64, 25, 2), stream="bone")
@@ -61,6 +63,7 @@ class View:
     clips: Tensor
     mask: Tensor | None = None
     stream: str | None = None
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Kept:
     Attributes:
         temporal: (N, K) int64, frames or segments.
         spatial: (N, L) int64, joints of bodies.
+        tokens: (N, M, K) int64, patches of each body: segment · V + joint.
 
     >>> import kineme, torch
     >>> encoder = kineme.STTR(ClipShape(kineme.get_layout("coco17"), 16, 1), hidden=8)
@@ -80,6 +84,7 @@ class Kept:
 
     temporal: Tensor | None = None
     spatial: Tensor | None = None
+    tokens: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class Features:
         clip: (N, D), one feature per clip.
         temporal: (N, T', D'), one per time step; None where the encoder has none.
         spatial: (N, L, D'), one per joint; None where the encoder has none.
+        tokens: (N, M, K, D'), one per patch of each body; None where the encoder has none.
 
     >>> import torch
     >>> features = Features(clip=torch.tensor([[3.0, 4.0]]))
@@ -100,6 +106,7 @@ class Features:
     clip: Tensor
     temporal: Tensor | None = None
     spatial: Tensor | None = None
+    tokens: Tensor | None = None
 
 
 class Encoder(nn.Module, ABC):
@@ -125,6 +132,15 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, clips: Tensor) -> Features:
         """(N, C, T, V, M) → features."""
+
+    def check_input(self, clips: Tensor) -> None:
+        """Refuses clips of another shape than the encoder was built for."""
+        wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
+        if clips.shape[1:] != wanted:
+            raise KinemeError(
+                f"clips of (C, T, V, M) = {tuple(clips.shape[1:])} given to an encoder for {wanted}; "
+                "resize the clips or build the encoder for their shape"
+            )
 
 
 class MapEncoder(Encoder):
@@ -165,11 +181,42 @@ class DenseEncoder(Encoder):
     runs_on_kept_tokens: ClassVar[bool] = False
     hidden: int
 
-    def check_input(self, clips: Tensor) -> None:
-        """Refuses clips of another shape than the encoder was built for."""
-        wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
-        if clips.shape[1:] != wanted:
-            raise KinemeError(
-                f"clips of (C, T, V, M) = {tuple(clips.shape[1:])} given to an encoder for {wanted}; "
-                "resize the clips or build the encoder for their shape"
-            )
+
+class PatchEncoder(Encoder):
+    """An encoder of patches, which can compute some of them alone, as masked modelling needs.
+
+    A patch is a joint of one body over a few frames; its token, of width D, is in `Features.tokens`.
+
+    Attributes:
+        hidden: D.
+        heads: of its attention.
+        patch: frames of a patch.
+
+    >>> import kineme, torch
+    >>> shape = ClipShape(kineme.get_layout("coco17"), 16, 2)
+    >>> encoder = kineme.JointTransformer(shape, hidden=8, heads=2, depth=1)
+    >>> kept = Kept(tokens=torch.tensor([[[0, 20, 67], [1, 2, 3]]]))  # three of 4 · 17, of each body
+    >>> encoder(torch.randn(1, 3, 16, 17, 2), kept).tokens.shape
+    torch.Size([1, 2, 3, 8])
+    """
+
+    hidden: int
+    heads: int
+    patch: int
+
+    @property
+    def segments(self) -> int:
+        """S, patches of a joint in a clip."""
+        return self.shape.frames // self.patch
+
+    @abstractmethod
+    def forward(self, clips: Tensor, kept: Kept | None = None) -> Features:
+        """(N, C, T, V, M) → features with tokens, of all patches or of those in `kept.tokens`."""
+
+    @abstractmethod
+    def stages(self) -> Sequence[Sequence[nn.Parameter]]:
+        """All parameters in groups, from the input to the output; fine-tuning may slow the first ones."""
+
+    @abstractmethod
+    def set_drop_path(self, greatest: float) -> None:
+        """Sets stochastic depth, which fine-tuning may use."""

@@ -1,4 +1,4 @@
-"""An encoder and a linear layer on it, trained together with labels and scored on test clips."""
+"""An encoder and a classifier on it, trained together with labels and scored on test clips."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from torch import nn
 
 from kineme.clips.batches import resident
 from kineme.config import TrainConfig
@@ -19,11 +18,11 @@ from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import top_k
 from kineme.model import Model, clip_input
 from kineme.progress import Progress, silent
+from kineme.training.heads import make_head, of_patches
 from kineme.training.run import fit
 from kineme.training.supervised import Supervised, weak_view
 from kineme.typing import Array
 
-INIT_STD = 0.01  # of the linear layer's weights, as in the linear protocols
 TEST_BATCH = 256
 
 
@@ -33,16 +32,19 @@ def classify(
     rows: Array,
     settings: TrainConfig,
     *,
+    fresh: bool = False,
     every: int | None = None,
     progress: Progress = silent,
 ) -> list[Epoch]:
-    """Trains an encoder and a linear layer on it with labels, and scores the test clips.
+    """Trains an encoder and a classifier on it with labels, and scores the test clips.
 
     Args:
         task: what is measured on which clips.
         model: where training begins; a copy of it is trained.
         rows: (n,) of the store, the labelled clips to train on.
-        settings: how; its seed decides all that is drawn.
+        settings: how; its seed decides all that is drawn. Classifier and views are those of the model's
+            protocols.
+        fresh: the encoder is not pre-trained, so all of its stages are trained at one rate.
         every: score the test clips every so many epochs and after the last; None: after the last only.
         progress: called after each step with the clips done and the clips in all, over all epochs.
 
@@ -50,19 +52,28 @@ def classify(
         The epochs at which the test clips were scored.
 
     Raises:
-        KinemeError: the seed is below 0, or the loss is not finite.
+        KinemeError: the seed is below 0, the protocol does not fit the encoder, or the loss is not finite.
     """
     check_between("`seed`", settings.seed, 0)
-    encoder = deepcopy(model.encoder).train()
+    encoder, tuning = deepcopy(model.encoder).train(), model.protocols.finetune
+    if tuning.drop_path:
+        of_patches(encoder, "drop_path").set_drop_path(tuning.drop_path)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        head = nn.Linear(encoder.dim, task.classes)
-        nn.init.normal_(head.weight, std=INIT_STD)
-        nn.init.zeros_(head.bias)
+        head = make_head(encoder, task.classes, tuning)
         labels = task.store.index["label"][rows].astype(np.int64)
         train = on_device_of(task, settings)
-        view = weak_view(encoder.shape, model.protocols.finetune)
-        module = Supervised(encoder, head, view, train, task.store, rows, labels)
+        module = Supervised(
+            encoder,
+            head,
+            weak_view(encoder.shape, tuning),
+            train,
+            task.store,
+            rows,
+            labels,
+            label_smoothing=tuning.label_smoothing,
+            layer_decay=1.0 if fresh else tuning.layer_decay,
+        )
         scorer = _Scorer(task, model.crop, every or settings.epochs, progress)
         fit(module, [scorer])
     return scorer.epochs

@@ -1,18 +1,18 @@
 """Fine-tuning: the whole encoder trained with labels, all of them or few.
 
-`finetune` trains on every labelled clip of a split's training part, `semi` on a share of them, drawn class by
-class and several times. Both start from the pre-trained encoder and a fresh linear layer; their baseline is
-the same network trained from scratch, with the same settings.
+`finetune` trains on every labelled clip of a split's training part, `semi` on a share of them, drawn several
+times: from each class, or from all at once where the recipe says so. Both start from the pre-trained encoder
+and a fresh classifier; their baseline is the same network trained from scratch, with the same settings.
 
-Deviation: the papers say how clips are augmented in fine-tuning, not how the rest is set. In the published
-recipes optimiser, rate, weight decay and batch are therefore those of each method's pre-training, epochs and
-milestones those of its linear evaluation.
+Deviation: the papers of AimCLR, SCD-Net and USDRL say how clips are augmented in fine-tuning, not how the
+rest is set. In their recipes optimiser, rate, weight decay and batch are therefore those of each method's
+pre-training, epochs and milestones those of its linear evaluation. MAMP's are as published.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -37,8 +37,9 @@ FRACTIONS = (0.01, 0.05, 0.1, 0.2)
 SEEDS = 3
 # Few clips make few steps, too few for SGD at rates that were found on large data. Where an epoch has fewer
 # batches than these, it gets as many smaller ones, and Adam, whose steps do not depend on the gradients'
-# scale. With a fifth of the labels of three of UTD-MHAD's training subjects, tested on the fourth, 30 epochs
-# give SCD-Net 51.9 instead of 37.0 %, AimCLR 50.0 instead of 44.4, USDRL 75.9 instead of 80.6.
+# scale; a recipe's own AdamW stays. With a fifth of the labels of three of UTD-MHAD's training subjects,
+# tested on the fourth, 30 epochs give SCD-Net 51.9 instead of 37.0 %, AimCLR 50.0 instead of 44.4, USDRL 75.9
+# instead of 80.6.
 LEAST_BATCHES, LEAST_BATCH = 8, 16
 
 
@@ -57,7 +58,7 @@ def settings_for(
         config: the recipe's.
         clips: labelled ones to train on.
         run: the recipe is of this run, for messages.
-        epochs: instead of the recipe's; its milestones move in proportion.
+        epochs: instead of the recipe's; its milestones and warm-up move in proportion.
         lr: instead of the recipe's.
         batch_size: instead of the recipe's.
 
@@ -68,10 +69,13 @@ def settings_for(
     settings = with_rate(config, "finetune", lr, run)
     if clips < LEAST_BATCHES * config.batch_size:
         batch = min(max(LEAST_BATCH, clips // LEAST_BATCHES), config.batch_size)
-        settings = replace(settings, batch_size=batch, optimizer="adam", lr=5e-4, weight_decay=1e-5)
+        settings = replace(settings, batch_size=batch)
+        if config.optimizer != "adamw":
+            settings = replace(settings, optimizer="adam", lr=5e-4, weight_decay=1e-5)
     if epochs is not None:
         moved = tuple(round(milestone * epochs / config.epochs) for milestone in config.milestones)
-        settings = replace(settings, epochs=epochs, milestones=moved)
+        warmup = settings.warmup * epochs / config.epochs
+        settings = replace(settings, epochs=epochs, milestones=moved, warmup=warmup)
     return replace(settings, lr=lr or settings.lr, batch_size=batch_size or settings.batch_size)
 
 
@@ -111,6 +115,7 @@ def finetune(
             begin(seed),
             task.train_rows,
             training(settings, seed),
+            fresh=row == SCRATCH,
             every=EVALUATE_EVERY,
             progress=within(progress, number * work, len(beginnings) * work),
         )
@@ -152,9 +157,10 @@ def semi(
     if seeds < 1 or not fractions:
         raise KinemeError("nothing to average; set `seeds` to at least 1, and name one of `fractions`")
     began = perf_counter()
+    by_class = task.model.protocols.finetune.draw == "class"
     draws = {
         fraction: [
-            label_subset(task.train_rows, task.train_labels, fraction, each)
+            label_subset(task.train_rows, task.train_labels, fraction, each, by_class=by_class)
             for each in range(seed, seed + seeds)
         ]
         for fraction in fractions
@@ -174,7 +180,14 @@ def semi(
             found = []
             for each, rows in enumerate(drawn, start=seed):
                 train = training(settings[fraction], each)
-                found += classify(task, begin(each), rows, train, progress=within(progress, done, total))
+                found += classify(
+                    task,
+                    begin(each),
+                    rows,
+                    train,
+                    fresh=row == SCRATCH,
+                    progress=within(progress, done, total),
+                )
                 done += settings[fraction].epochs * len(rows)
             outcomes[row][percent(fraction)] = _mean(found, task.test_labels)
     precision = _precision(task)
@@ -188,13 +201,13 @@ def semi(
 
 def training(settings: FinetuneConfig, seed: int) -> TrainConfig:
     """The settings as training takes them."""
-    shared = ("epochs", "batch_size", "optimizer", "lr", "weight_decay", "milestones")
+    shared = {each.name for each in fields(TrainConfig)} & {each.name for each in fields(settings)}
     return TrainConfig(**{name: getattr(settings, name) for name in shared}, seed=seed)
 
 
 def described(settings: FinetuneConfig) -> dict[str, Any]:
     """What decides the result, apart from the precision, which follows from the device."""
-    return {**asdict(settings), "schedule": "step"}
+    return asdict(settings)
 
 
 def percent(fraction: float) -> str:

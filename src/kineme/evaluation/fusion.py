@@ -253,7 +253,7 @@ def _held_out_scores(stream: Stream, fitted: Array, held: Array, seed: int) -> d
     x_held, y_held = features[held], task.train_labels[held]
     probe = LinearConfig(**{**settings, "milestones": tuple(settings["milestones"])})
     last, _ = sgd(x, y, x_held, y_held, task.classes, probe, seed=seed, device=task.device)
-    return {"logistic": logistic(x, y, x_held, task.classes), "last": last.scores}
+    return {"logistic": logistic(x, y, x_held, task.classes, device=task.device), "last": last.scores}
 
 
 def _in_order(predictions: Predictions, names: Array) -> Mapping[str, Array]:

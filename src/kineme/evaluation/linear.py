@@ -4,10 +4,14 @@ Two probes. `sgd` is the published protocol: a linear layer trained by SGD with 
 decay, at settings of the recipe that suit the scale of the method's features. `logistic` is a logistic
 regression on standardised features, fitted until it converges: it does not depend on their scale, so it is
 the fair one for comparing raw coordinates, a random encoder and a pre-trained one.
+
+Deviation: MAMP's probe sees training clips cropped and turned at random, through the encoder again in each
+epoch. Here every probe sees the features of each clip's centre, which are computed once.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -18,11 +22,14 @@ from torch import Tensor
 
 from kineme.config import FinetuneConfig, LinearConfig
 from kineme.errors import KinemeError, check_positive
+from kineme.evaluation.logistic import fit
 from kineme.metrics.accuracy import top_k
+from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 EVALUATE_EVERY = 5  # epochs, in all three papers
 MOMENTUM = 0.9
+NORM_EPS, NORM_SHARE = 1e-6, 0.1  # of the batch norm; the share of a batch in the running statistics
 Settings = TypeVar("Settings", LinearConfig, FinetuneConfig)
 
 
@@ -64,6 +71,7 @@ def sgd(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    progress: Progress = silent,
 ) -> tuple[Epoch, Epoch]:
     """The published protocol on features that are computed once: an epoch is a few matrix products.
 
@@ -78,6 +86,7 @@ def sgd(
         settings: of the recipe; its `lr` is set.
         seed: of the initial weights and the order of the clips.
         device: where the layer is trained; all features are kept there.
+        progress: called with the epochs done and in all.
 
     Returns:
         The last epoch and the best one. The best is chosen on the test clips, as the papers do, and is
@@ -87,22 +96,50 @@ def sgd(
     x, y = torch.from_numpy(train).to(device), torch.from_numpy(labels).to(device)
     x_test = torch.from_numpy(test).to(device)
     layer = _Layer(x.shape[1], classes, settings.init_std, generator, device)
-    lr = settings.lr
+    norm = _Norm(x) if settings.norm else None
+    lr, steps = settings.lr, settings.epochs * -(-len(x) // settings.batch_size)
     assert lr is not None, "see with_rate"
     best: Epoch | None = None
+    step = 0
     for epoch in range(1, settings.epochs + 1):
         order = torch.randperm(len(x), generator=generator).to(device)
         for batch in torch.split(order, settings.batch_size):
-            layer.step(x[batch], y[batch], lr)
-        if epoch in settings.milestones:
+            seen = x[batch] if norm is None else norm.step(x[batch])
+            falling = settings.schedule == "cosine"
+            rate = lr * (1 + math.cos(math.pi * step / steps)) / 2 if falling else lr
+            layer.step(seen, y[batch], rate)
+            step += 1
+        progress(epoch, settings.epochs)
+        if settings.schedule == "step" and epoch in settings.milestones:
             lr *= 0.1
         if epoch % EVALUATE_EVERY == 0 or epoch == settings.epochs:
-            scores = layer(x_test).cpu().numpy()
+            scores = layer(x_test if norm is None else norm(x_test)).cpu().numpy()
             last = Epoch(epoch, top_k(scores, test_labels), scores)
             if best is None or last.top1 > best.top1:
                 best = last
     assert best is not None, "no epochs"
     return last, best
+
+
+class _Norm:
+    """Batch norm without scale and shift, as torch.nn.BatchNorm1d(affine=False, eps=1e-6) does it.
+
+    It stands before the only layer that learns, so no gradient passes through it.
+    """
+
+    def __init__(self, x: Tensor) -> None:
+        self.mean, self.variance = torch.zeros_like(x[0]), torch.ones_like(x[0])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, D) → (N, D), by the running statistics."""
+        return (x - self.mean) * torch.rsqrt(self.variance + NORM_EPS)
+
+    def step(self, x: Tensor) -> Tensor:
+        """(N, D) → (N, D), by the batch's own statistics, which enter the running ones."""
+        variance, mean = torch.var_mean(x, dim=0, correction=0)
+        self.mean.lerp_(mean, NORM_SHARE)
+        self.variance.lerp_(variance * len(x) / max(len(x) - 1, 1), NORM_SHARE)
+        return (x - mean) * torch.rsqrt(variance + NORM_EPS)
 
 
 class _Layer:
@@ -147,8 +184,16 @@ class _Layer:
         self.bias.sub_(bias_velocity, alpha=lr)
 
 
-def logistic(train: Array, labels: Array, test: Array, classes: int) -> Array:
-    """Multinomial logistic regression (scikit-learn's, L2 penalty 1) on standardised features.
+def logistic(
+    train: Array,
+    labels: Array,
+    test: Array,
+    classes: int,
+    *,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> Array:
+    """Multinomial logistic regression, L2 penalty 1, on standardised features.
 
     Each feature is standardised by itself, so joints that hardly move weigh as much as those that do: raw
     coordinates lose by it (UTD-MHAD 78.4 %, with one scale for all 87.7 %), and kNN is their better measure.
@@ -158,22 +203,21 @@ def logistic(train: Array, labels: Array, test: Array, classes: int) -> Array:
         labels: (N,) classes, at least two different ones.
         test: (N', D) features.
         classes: number of classes; one that no training clip has is never predicted.
+        device: where it is fitted.
+        progress: as of `logistic.fit`.
 
     Returns:
         (N', classes) log-probabilities of the test clips.
     """
-    from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    # In float64, and to a gradient of 1e-5: at the default tolerance L-BFGS stops a per cent short.
     scaler = StandardScaler().fit(train.astype(np.float64))
-    x, x_test = (scaler.transform(features.astype(np.float64)) for features in (train, test))
-    if len(x) < x.shape[1]:
-        # N clips span N directions at most, and the penalty is the same in any rotation of the features, so
-        # in these directions it is the same regression, with fewer unknowns.
-        _, _, directions = np.linalg.svd(x, full_matrices=False)
-        x, x_test = x @ directions.T, x_test @ directions.T
-    model = LogisticRegression(tol=1e-5, max_iter=10_000).fit(x, labels)
+    x, x_test = (
+        torch.from_numpy(scaler.transform(features.astype(np.float64)).astype(np.float32)).to(device)
+        for features in (train, test)
+    )
+    known, y = np.unique(labels, return_inverse=True)
+    fitted = fit(x, torch.from_numpy(y).to(device), len(known), progress=progress)
     scores = np.full((len(test), classes), -np.inf)
-    scores[:, model.classes_] = model.predict_log_proba(x_test)
+    scores[:, known] = fitted(x_test).log_softmax(dim=1).cpu().numpy()
     return scores

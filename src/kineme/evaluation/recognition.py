@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
@@ -22,8 +22,8 @@ from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import bootstrap_interval
 from kineme.metrics.neighbours import nearest_label
 from kineme.metrics.ranking import Ranks, rank
-from kineme.model import random_like
-from kineme.progress import Progress, silent, within
+from kineme.model import Model, random_like
+from kineme.progress import Progress, share, silent, within
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Outcome:
 
 
 # Features of the training and of the test clips → what each probe found.
-Measure = Callable[[Array, Array], dict[str, Outcome]]
+Measure = Callable[[Array, Array, Progress], dict[str, Outcome]]
 
 
 def linear(
@@ -71,7 +71,7 @@ def linear(
         seed: of the probe and of the random encoder.
         lr: learning rate of the SGD probe, instead of the recipe's.
         baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips encoded and the clips in all.
+        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
 
     Raises:
         KinemeError: no learning rate is set.
@@ -94,7 +94,7 @@ def knn(
         k: neighbours that vote.
         seed: of the random encoder.
         baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips encoded and the clips in all.
+        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
     """
     return _evaluate(task, _retrieval(task, k), "knn", {"k": k}, seed, "knn", baselines, progress)
 
@@ -114,8 +114,8 @@ def transfer(
     probe = with_rate(task.model.protocols.linear, "linear", lr, task.run)
     probes, retrieval = _probes(task, probe, seed), _retrieval(task, k=1)
 
-    def measure(train: Array, test: Array) -> dict[str, Outcome]:
-        return {**probes(train, test), **retrieval(train, test)}
+    def measure(train: Array, test: Array, progress: Progress) -> dict[str, Outcome]:
+        return {**probes(train, test, progress), **retrieval(train, test, silent)}
 
     settings = {"linear": asdict(probe), "knn": {"k": 1}}
     return _evaluate(task, measure, "transfer", settings, seed, "last", baselines, progress)
@@ -125,10 +125,21 @@ def _probes(task: Task, settings: LinearConfig, seed: int) -> Measure:
     """The linear probes on the clips of a task."""
     labels, test_labels = task.train_labels, task.test_labels
 
-    def measure(train: Array, test: Array) -> dict[str, Outcome]:
-        scores = logistic(train, labels, test, task.classes)
+    def measure(train: Array, test: Array, progress: Progress) -> dict[str, Outcome]:
+        scores = logistic(
+            train, labels, test, task.classes, device=task.device, progress=share(progress, 0, 50, 100)
+        )
+        meanwhile = share(progress, 50, 50, 100)
         last, best = sgd(
-            train, labels, test, test_labels, task.classes, settings, seed=seed, device=task.device
+            train,
+            labels,
+            test,
+            test_labels,
+            task.classes,
+            settings,
+            seed=seed,
+            device=task.device,
+            progress=meanwhile,
         )
         return {
             "logistic": Outcome.of(scores, test_labels),
@@ -150,7 +161,7 @@ def _retrieval(task: Task, k: int) -> Measure:
             *(np.sum(~sought), np.sum(sought)),
         )
 
-    def measure(train: Array, test: Array) -> dict[str, Outcome]:
+    def measure(train: Array, test: Array, _: Progress) -> dict[str, Outcome]:
         predicted = nearest_label(train, labels, test, k=k, device=task.device)
         ranks = rank(train, labels, test, test_labels, device=task.device)
         return {
@@ -184,10 +195,18 @@ def _evaluate(
 ) -> tuple[Result, Predictions]:
     """Measures the encoder and its baselines alike."""
     began = perf_counter()
+    rows: dict[str, Model | None] = {PRETRAINED: task.model}
+    if baselines:
+        rows = {RAW: None, RANDOM: random_like(task.model, seed), **rows}
+    clips = len(task.train_rows) + len(task.test_rows)
+    done, total = 0, clips * sum(1 if model is None else 2 for model in rows.values())
     outcomes = {}
-    for row, train, test in _representations(task, seed, baselines, progress):
-        logger.debug("%s: %s", protocol, row)
-        outcomes[row] = measure(train, test)
+    for row, model in rows.items():
+        train, test = _features(task, model, within(progress, done, total))
+        done += 0 if model is None else clips
+        outcomes[row] = measure(train, test, share(progress, done, clips, total))
+        done += clips
+        progress(done, total)
     return report(task, outcomes, protocol, settings, seed, detailed, began)
 
 
@@ -241,19 +260,10 @@ def report(
     return result, predictions
 
 
-def _representations(
-    task: Task, seed: int, baselines: bool, progress: Progress
-) -> Iterator[tuple[str, Array, Array]]:
-    """(row of the table, training features, test features), one after another to hold only one in memory."""
+def _features(task: Task, model: Model | None, progress: Progress) -> tuple[Array, Array]:
+    """Of the training and of the test clips; raw coordinates where there is no model."""
     train, test = task.train_rows, task.test_rows
-    encoders = {RANDOM: random_like(task.model, seed)} if baselines else {}
-    encoders[PRETRAINED] = task.model
-    done, total = 0, len(encoders) * (len(train) + len(test))
-    if baselines:
-        yield RAW, raw_coordinates(task.store, train), raw_coordinates(task.store, test)
-    for row, model in encoders.items():
-        x = task.features(model, train, progress=within(progress, done, total))
-        x_test = task.features(model, test, progress=within(progress, done + len(train), total))
-        done += len(train) + len(test)
-        progress(done, total)
-        yield row, x, x_test
+    if model is None:
+        return raw_coordinates(task.store, train), raw_coordinates(task.store, test)
+    x = task.features(model, train, progress=progress)
+    return x, task.features(model, test, progress=within(progress, len(train), len(train) + len(test)))

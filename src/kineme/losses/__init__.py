@@ -8,6 +8,7 @@ from kineme.losses.contrast import (
     mined_info_nce,
 )
 from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
+from kineme.losses.reconstruction import masked_reconstruction, standardised
 
 __all__ = [
     "batch_logits",
@@ -15,8 +16,10 @@ __all__ = [
     "cross_correlation",
     "distribution_divergence",
     "info_nce",
+    "masked_reconstruction",
     "mined_info_nce",
     "similarity",
     "spread",
+    "standardised",
     "variance_covariance",
 ]

@@ -2,6 +2,7 @@
 
 from kineme.methods.aimclr import AimCLR
 from kineme.methods.base import Method
+from kineme.methods.mamp import MAMP
 from kineme.methods.scdnet import SCDNet
 from kineme.methods.usdrl import USDRL
 from kineme.registry import Registry
@@ -12,8 +13,9 @@ METHODS: Registry[type[Method]] = Registry(
         "aimclr": "kineme.methods.aimclr.AimCLR",
         "usdrl": "kineme.methods.usdrl.USDRL",
         "scdnet": "kineme.methods.scdnet.SCDNet",
+        "mamp": "kineme.methods.mamp.MAMP",
     },
     base=Method,
 )
 
-__all__ = ["METHODS", "USDRL", "AimCLR", "Method", "SCDNet"]
+__all__ = ["MAMP", "METHODS", "USDRL", "AimCLR", "Method", "SCDNet"]

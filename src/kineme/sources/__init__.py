@@ -13,6 +13,7 @@ from typing import Any
 
 from kineme.clips.store import Clip
 from kineme.layouts import Layout
+from kineme.preprocessing import Preprocessing
 from kineme.registry import Registry
 
 
@@ -35,6 +36,8 @@ class Source:
         untrimmed: clips are whole recordings with labelled intervals, so frames must stay in place.
         confidence: clips carry confidences of the pose estimator.
         units: of the coordinates.
+        read_people: as `read`, with a slot for every tracked person instead of a slot for each place in a
+            frame's list; None where the format does not tell people apart.
 
     >>> import kineme, numpy
     >>> still = lambda name: kineme.Clip(name, numpy.ones((30, 1, 25, 3)))
@@ -60,6 +63,11 @@ class Source:
     confidence: bool = False
     units: str = "metres"
     fps_known: bool = True
+    read_people: Callable[[Any], Clip] | None = None
+
+    def reader(self, preprocessing: Preprocessing) -> Callable[[Any], Clip]:
+        """How clips are read for a preprocessing: item → raw clip."""
+        return self.read_people or self.read if preprocessing.by_person else self.read
 
 
 SOURCES: Registry[Callable[..., Source]] = Registry(

@@ -28,6 +28,7 @@ _BODY_NUMBERS = 10  # on a body's line of tracking state
 _JOINT_NUMBERS = 12
 _BODY_LINES = 2 + _JOINTS  # of one body in one frame
 _MAX_BODIES = 6  # tracked by a Kinect v2 at once
+_MAX_PEOPLE = 64  # as the sensor counts them: one who was lost and found again has a new ID
 _MAX_FRAMES = 100_000  # the longest clip has 300
 _MAX_BYTES = 1 << 26
 
@@ -69,6 +70,7 @@ def open_ntu(raw: Path, actions: int) -> Source:
         names=[file.stem for file in items],
         items=items,
         read=read_clip,
+        read_people=read_people,
         preprocessing="agcn",
         costly=True,
     )
@@ -79,6 +81,13 @@ def read_clip(file: RawFile) -> Clip:
     return Clip(file.stem, read_skeleton(file), label=_action(file) - 1, **ntu_columns(file.stem))
 
 
+def read_people(file: RawFile) -> Clip:
+    """As `read_clip`, with a slot for every person that the sensor tracked."""
+    return Clip(
+        file.stem, read_skeleton(file, by_person=True), label=_action(file) - 1, **ntu_columns(file.stem)
+    )
+
+
 def _action(file: RawFile) -> int:
     match = NTU_NAME.fullmatch(file.stem)
     if match is None:
@@ -87,27 +96,30 @@ def _action(file: RawFile) -> int:
     return int(match[5])
 
 
-def read_skeleton(file: RawFile) -> Array:
+def read_skeleton(file: RawFile, *, by_person: bool = False) -> Array:
     """(T, M, 25, 3) float32: the bodies of each frame in file order, zero where a frame has fewer than M.
+
+    With `by_person`, a slot is a tracked person, known by the body's ID, in order of their first frames.
 
     Only counts and coordinates are parsed; if they are inconsistent, the file is read line by line to find
     out where. Memory is allocated for what the file contains, not for what it claims.
 
     Raises:
         KinemeError: the file is missing, empty, binary, cut off, has another number of joints, or contains
-            invalid numbers; the message names the line.
+            invalid numbers (the message names the line), or too many people.
     """
     data = file.read(_MAX_BYTES)
     with contextlib.suppress(ValueError, IndexError):
-        return _parse(data)
+        return _parse(file, data, by_person)
+    clean = b"\n".join(b" ".join(line.split()) for line in data.splitlines() if line.strip())
     try:
-        return _parse(b"\n".join(b" ".join(line.split()) for line in data.splitlines() if line.strip()))
+        return _parse(file, clean, by_person)
     except (ValueError, IndexError):
         _explain(file, data)
         raise
 
 
-def _parse(data: bytes) -> Array:
+def _parse(file: RawFile, data: bytes, by_person: bool) -> Array:
     """A file without blank lines, with single spaces between its numbers → (T, M, 25, 3).
 
     Raises ValueError or IndexError if its numbers are inconsistent.
@@ -118,6 +130,7 @@ def _parse(data: bytes) -> Array:
     rows: list[int] = []
     slots: list[int] = []
     joints: list[str] = []
+    people: dict[str, int] = {}  # ID → slot
     for frame in range(frames):
         bodies = int(lines[at])
         at += 1
@@ -128,8 +141,11 @@ def _parse(data: bytes) -> Array:
                 raise ValueError
             joints += lines[at + 2 : at + _BODY_LINES]
             rows.append(frame)
-            slots.append(slot)
+            who = lines[at].partition(" ")[0]
+            slots.append(people.setdefault(who, len(people)) if by_person else slot)
             at += _BODY_LINES
+    if len(people) > _MAX_PEOPLE:
+        raise file.error(f"tracks {len(people)} people, more than the {_MAX_PEOPLE} that a clip can show")
     if at != len(lines) or not 0 < frames <= _MAX_FRAMES:
         raise ValueError
     xyz = np.zeros((frames, max(slots, default=-1) + 1, _JOINTS, 3), dtype=np.float32)

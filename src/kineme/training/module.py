@@ -11,7 +11,7 @@ import lightning as L
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from kineme.clips.batches import Clips, resident
@@ -72,8 +72,9 @@ class Training(L.LightningModule, ABC):
         generator = torch.Generator(self.device).manual_seed(seed)
         if not self._outputs:  # the first batch of an optimiser step
             self._progress = batch / (batches * train.epochs)
+            rate = learning_rate(train, batch, batches)
             for group in self.trainer.optimizers[0].param_groups:
-                group["lr"] = learning_rate(train, batch, batches)
+                group["lr"] = rate * group.get("share", 1.0)
             self.before_step(self._progress)
         outputs = self.losses(rows.to(self.clips.start.device), generator)
         self._outputs.append({name: value.detach() for name, value in outputs.items() if value.ndim})
@@ -94,19 +95,29 @@ class Training(L.LightningModule, ABC):
                 self.after_step(each, self._progress)
             self._outputs = []
 
+    def shares(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """Parameters with the share of the learning rate that they are trained at."""
+        return [(1.0, list(self.parameters()))]
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimiser of all parameters that require gradients."""
-        train = self.train_config
-        parameters = [p for p in self.parameters() if p.requires_grad]
+        train, groups = self.train_config, []
+        for share, parameters in self.shares():
+            learning = [each for each in parameters if each.requires_grad]
+            vectors = [] if train.decay_vectors else [each for each in learning if each.ndim <= 1]
+            others = learning if train.decay_vectors else [each for each in learning if each.ndim > 1]
+            groups += [
+                {"params": members, "share": share, "weight_decay": decay}
+                for members, decay in ((others, train.weight_decay), (vectors, 0.0))
+                if members
+            ]
         if train.optimizer == "sgd":
-            return torch.optim.SGD(
-                parameters, train.lr, momentum=train.momentum, weight_decay=train.weight_decay
-            )
+            return torch.optim.SGD(groups, train.lr, momentum=train.momentum)
         kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
         fused = (
             train.clip_gradients is None
         )  # Lightning does not clip a fused optimiser's gradients in bfloat16
-        return kind(parameters, train.lr, weight_decay=train.weight_decay, fused=fused)
+        return kind(groups, train.lr, betas=train.betas, fused=fused)
 
 
 class Pretraining(Training):
@@ -148,6 +159,11 @@ def step_seed(seed: int, step: int, rank: int) -> int:
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
     """The learning rate of a step, from its number."""
     epoch = step / steps_per_epoch
+    if train.schedule == "warmup-cosine":  # from 0, as masked autoencoders are warmed up
+        if epoch < train.warmup:
+            return train.lr * epoch / train.warmup
+        share = (epoch - train.warmup) / (train.epochs - train.warmup)
+        return train.final_lr + (train.lr - train.final_lr) * (1 + math.cos(math.pi * share)) / 2
     rate = train.lr * min(1.0, (epoch + 1 / steps_per_epoch) / train.warmup) if train.warmup else train.lr
     if train.schedule == "cosine":
         return rate * (1 + math.cos(math.pi * epoch / train.epochs)) / 2

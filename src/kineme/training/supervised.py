@@ -1,4 +1,4 @@
-"""Supervised training of an encoder with a linear layer on its clip feature."""
+"""Supervised training of an encoder with a classifier on its features."""
 
 from __future__ import annotations
 
@@ -16,37 +16,48 @@ from kineme.clips.batches import Clips
 from kineme.clips.store import ClipStore
 from kineme.config import FinetuneConfig, TrainConfig
 from kineme.encoders import ClipShape, Encoder
+from kineme.training.heads import of_patches
 from kineme.training.module import Training, epoch_order
 
 Augmentation = Callable[[Clips, torch.Generator], Tensor]
 
 
 def weak_view(shape: ClipShape, settings: FinetuneConfig) -> Augmentation:
-    """The augmentation of fine-tuning: a random window of each clip, resized; pad-crop and shear if set."""
+    """The augmentation of fine-tuning: a random window of each clip, resized; the others if they are set."""
+    shortest = shape.frames if settings.min_frames is None else settings.min_frames
 
     def augmented(clips: Clips, generator: torch.Generator) -> Tensor:
-        window = augment.draw_window(clips.length, shape.frames, (settings.min_crop, 1.0), generator)
+        window = augment.draw_window(clips.length, shortest, (settings.min_crop, 1.0), generator)
         x = clips.resize(shape.frames, *window)
         if settings.pad_crop:
             x = augment.pad_crop(x, augment.draw_pad_crop(len(x), shape.frames, generator))
         if settings.shear:
             x = augment.shear(x, augment.draw_shear(len(x), settings.shear, generator))
+        if settings.rotation:
+            angles = augment.draw_uniform((len(x), 3), -settings.rotation, settings.rotation, generator)
+            x = augment.rotate(x, angles.rad2deg())
         return shape.take(x)
 
     return augmented
 
 
 class Supervised(Training):
-    """Cross-entropy of labelled clips; trains encoder and linear layer in place.
+    """Cross-entropy of labelled clips; trains encoder and classifier in place.
 
     Args:
         encoder: the network.
-        head: from its clip feature to the logits of the classes.
+        head: from its features to the logits of the classes.
         view: augments a batch of clips to (N, C, T, V, M).
         train: settings; `devices` is 1.
         store: the clips.
         rows: (n,) those to train on.
         labels: (n,) their classes.
+        label_smoothing: share of a label that is spread over all classes.
+        layer_decay: the rate of each stage of an encoder of patches is this many times that of the next; the
+            last stage has that of the head.
+
+    Raises:
+        KinemeError: the encoder has no stages, but `layer_decay` is not 1.
     """
 
     remedy = "lower `lr`"
@@ -55,16 +66,22 @@ class Supervised(Training):
     def __init__(
         self,
         encoder: Encoder,
-        head: nn.Linear,
+        head: nn.Module,
         view: Augmentation,
         train: TrainConfig,
         store: ClipStore,
         rows: npt.NDArray[np.int64],
         labels: npt.NDArray[np.int64],
+        *,
+        label_smoothing: float = 0.0,
+        layer_decay: float = 1.0,
     ) -> None:
         super().__init__(train, store, rows)
         self.encoder, self.head = encoder, head
         self.view = view
+        self.label_smoothing = label_smoothing
+        self.stages = () if layer_decay == 1 else of_patches(encoder, "layer_decay").stages()
+        self.layer_decay = layer_decay
         self.register_buffer("labels", torch.from_numpy(labels), persistent=False)
 
     def batches(self) -> Sampler[Tensor]:
@@ -75,11 +92,21 @@ class Supervised(Training):
         """Cross-entropy, in float32."""
         with torch.no_grad():
             view = self.view(self.clips[rows], generator)
-        return {"loss": F.cross_entropy(self(view).float(), self.labels[rows])}
+        logits, labels = self(view).float(), self.labels[rows]
+        return {"loss": F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)}
+
+    def shares(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """Of each stage of the encoder, and of the rest, which is the head if there are stages."""
+        slowed = {id(each) for stage in self.stages for each in stage}
+        depth = len(self.stages)
+        return [
+            *((self.layer_decay ** (depth - 1 - at), [*stage]) for at, stage in enumerate(self.stages)),
+            (1.0, [each for each in self.parameters() if id(each) not in slowed]),
+        ]
 
     def forward(self, clips: Tensor) -> Tensor:
         """(N, C, T, V, M) → (N, classes) logits."""
-        logits: Tensor = self.head(self.encoder(clips).clip)
+        logits: Tensor = self.head(self.encoder(clips))
         return logits
 
 

@@ -8,7 +8,7 @@ recordings.py    the files of each clip, and its label; naming.py, images.py, wh
 times.py         instants of frames and their rate; rates.py, one rate → another
 fitting.py       joints of the files → joints of a layout; markers.py, joints among markers; trees.py
 tracking.py      people found in each frame → bodies with a fixed place each
-coordinates.py   y up, comparable units, gaps filled; body.py, what the body tells of them
+coordinates.py   y up, comparable units, gaps filled; body.py, what the body tells of them; fractions.py
 """
 
 from __future__ import annotations

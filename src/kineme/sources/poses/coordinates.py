@@ -27,6 +27,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import STANDING, Poses
 from kineme.sources.poses.body import guessed_scale, stature, upright
+from kineme.sources.poses.fractions import DISTORTED, REMEDY, are_fractions, in_pixels
 from kineme.sources.poses.tracking import sizes
 from kineme.typing import Array
 
@@ -37,12 +38,6 @@ AXES = ("y-up", "y-down", "z-up")
 BRIDGED = 0.5  # seconds, the longest gap that is interpolated
 LEAST = 4  # a body with less than a quarter of its joints counts as absent
 _TALL = 10.0  # metres; taller bodies have other units
-_INSIDE = 0.8  # share of coordinates between 0 and 1, at least, if they are fractions
-_DISTORTED = (
-    "x and y are fractions of the image's width and height, which have different lengths: bodies would be "
-    "distorted"
-)
-_SAY = "set `image` to the size of the video, such as 1920x1080 (1x1 if x and y have one length)"
 _STANDS = ("y-up", "z-up")
 _AT_ORIGIN = 0.1  # metres from the origin to the hips of world landmarks
 
@@ -98,7 +93,7 @@ class Coordinates:
     def _in_image(self, points: Array) -> Array:
         if self.image is None:
             if are_fractions(points):
-                raise ValueError(f"{_DISTORTED}; {_SAY}")
+                raise ValueError(f"{DISTORTED}; {REMEDY}")
             seen = points[np.isfinite(points[..., 0])]
             if len(seen) == 0:
                 return points
@@ -124,7 +119,7 @@ def coordinates_of(
         raise KinemeError(f"`axes`: is {axes}; it must be one of {', '.join(AXES)}")
     scale = None if units is None else metres_per_unit(units)
     flat = poses.points.shape[-1] == 2
-    mediapipe = layout.name.startswith(("mediapipe33", "holistic75"))
+    mediapipe = is_mediapipe(layout)
     metric = not flat and (units is not None or not _in_image(poses, layout, mediapipe))
     if metric and mediapipe and poses.axes is None and not _hips_at_origin(poses.points, layout):
         poses = replace(poses, axes=STANDING)  # landmarks of several cameras, such as FreeMoCap's
@@ -134,13 +129,23 @@ def coordinates_of(
             raise KinemeError(f"`{option}`: these poses are {kind}; leave it out")
     if not metric and image is None and are_fractions(poses.points):
         metres = "" if flat or mediapipe else ", or `units` to m if these are metres"
-        raise KinemeError(f"`image`: not given, and in the first clip {_DISTORTED}; {_SAY}{metres}")
+        raise KinemeError(f"`image`: not given, and in the first clip {DISTORTED}; {REMEDY}{metres}")
     if flat and axes == "z-up":
         raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
     if metric and scale is None and poses.scale is None and poses.axes == STANDING:
         scale = _guessed_units(poses, layout)
-    usual = "y-down" if flat or mediapipe else "y-up"
+    usual = usual_axes(layout, poses.points.shape[-1])
     return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image, mediapipe)
+
+
+def usual_axes(layout: Layout, columns: int) -> str:
+    """What is assumed of a layout's poses in 2 or 3 dimensions that do not say which axis is up."""
+    return "y-down" if columns == 2 or is_mediapipe(layout) else "y-up"
+
+
+def is_mediapipe(layout: Layout) -> bool:
+    """Whether it is a layout of MediaPipe, or a part of one."""
+    return layout.name.startswith(("mediapipe33", "holistic75"))
 
 
 def metres_per_unit(units: str) -> float:
@@ -197,14 +202,6 @@ def image_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def in_pixels(points: Array, size: tuple[float, float]) -> Array:
-    """Places (..., 2 or 3), from fractions of an image of (width, height) pixels; others stay."""
-    if not are_fractions(points):
-        return points
-    lengths = np.array([*size, size[0]], dtype=np.float32)[: points.shape[-1]]
-    return np.asarray(points * lengths)
-
-
 def _in_image(poses: Poses, layout: Layout, mediapipe: bool) -> bool:
     """Whether three numbers a joint are a place in an image and MediaPipe's depth, whatever the layout."""
     if poses.scale is not None:
@@ -215,13 +212,6 @@ def _in_image(poses: Poses, layout: Layout, mediapipe: bool) -> bool:
         return not _hips_at_origin(poses.points, layout) and upright(poses.points, layout) not in _STANDS
     small = _median_size(poses.points) <= 1  # as a fraction; a person in metres is taller
     return small and are_fractions(poses.points) and upright(poses.points, layout) == "y-down"
-
-
-def are_fractions(points: Array) -> bool:
-    """Whether places in an image (..., 2 or 3) are fractions of its width and height, and not pixels."""
-    seen = points[np.isfinite(points[..., 0])][:, :2]
-    inside = (seen >= 0) & (seen <= 1)
-    return bool(len(seen)) and bool(inside.mean() >= _INSIDE)
 
 
 def _median_size(points: Array) -> float:

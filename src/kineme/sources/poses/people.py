@@ -21,7 +21,7 @@ import numpy as np
 
 from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber
 from kineme.sources.poses.assembling import Person, assembled
-from kineme.sources.poses.coordinates import in_pixels
+from kineme.sources.poses.fractions import in_pixels
 from kineme.sources.poses.headers import plain
 from kineme.sources.poses.keypoints import by_name, is_point, numbered, points, points_by_name
 from kineme.sources.poses.times import rate_of, seconds, times_unit

@@ -1,0 +1,119 @@
+"""MAMP's encoder: a plain transformer over the joints and segments of a body (Mao et al., ICCV 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineme.augment.patches import to_patches
+from kineme.encoders.base import COORDINATES, ClipShape, Features, Kept, PatchEncoder
+from kineme.encoders.transformer import drop_paths, embedding, make_blocks
+from kineme.errors import KinemeError, check_between
+
+
+class JointTransformer(PatchEncoder):
+    """Pre-norm transformer blocks over patches: a token is a joint of one body over a few frames.
+
+    Bodies pass through it one by one and do not see each other. The clip feature is the mean over tokens and
+    bodies.
+
+    Args:
+        shape: of the clips.
+        hidden: Width D of a token and of the clip feature.
+        heads: Attention heads; a divisor of `hidden`.
+        depth: Blocks.
+        patch: Frames of a patch; a divisor of the frames of a clip.
+        present_only: Leave bodies that are absent from a whole clip out of its feature. They count in the
+            published results, where half the feature of one person is a constant.
+
+    Raises:
+        KinemeError: `heads` does not divide `hidden`, `patch` not the frames, or a setting is not positive.
+
+    >>> import kineme, torch
+    >>> encoder = JointTransformer(ClipShape(kineme.get_layout("ntu25"), 120, 2), hidden=8, heads=2, depth=1)
+    >>> features = encoder(torch.randn(4, 3, 120, 25, 2))
+    >>> features.clip.shape, features.tokens.shape, features.temporal.shape, features.spatial.shape
+    (torch.Size([4, 8]), torch.Size([4, 2, 750, 8]), torch.Size([4, 30, 8]), torch.Size([4, 50, 8]))
+    """
+
+    def __init__(
+        self,
+        shape: ClipShape,
+        *,
+        hidden: int = 256,
+        heads: int = 8,
+        depth: int = 8,
+        patch: int = 4,
+        present_only: bool = False,
+    ) -> None:
+        super().__init__()
+        for name, value in (("hidden", hidden), ("depth", depth), ("patch", patch)):
+            check_between(name, value, 1)
+        if shape.frames % patch:
+            raise KinemeError(f"patch: {patch} does not divide the {shape.frames} frames of a clip")
+        self.shape = shape
+        self.hidden = self.dim = hidden
+        self.heads = heads
+        self.patch = patch
+        self.present_only = present_only
+        self.embedding = nn.Linear(patch * COORDINATES, hidden)
+        self.joint_position = embedding(shape.layout.num_joints, hidden)
+        self.segment_position = embedding(self.segments, hidden)
+        self.blocks = make_blocks(depth, hidden, heads)
+        self.norm = nn.LayerNorm(hidden)
+
+    def forward(self, clips: Tensor, kept: Kept | None = None) -> Features:
+        """(N, C, T, V, M) → clip (N, D), tokens (N, M, L, D), temporal (N, S, D), spatial (N, M·V, D).
+
+        With `kept.tokens`, only those tokens are computed, and the clip feature is their mean; there are no
+        temporal and spatial ones then.
+
+        Raises:
+            KinemeError: the clips are not of the encoder's shape.
+        """
+        self.check_input(clips)
+        chosen = None if kept is None else kept.tokens
+        count = clips.shape[0]  # not `len`: the batch of an exported encoder is dynamic
+        tokens = self.norm(self._blocks(self.embedded(clips, chosen))).unflatten(0, (count, -1))
+        pooled = self._pooled(tokens.mean(2), clips)
+        if chosen is not None:
+            return Features(pooled, tokens=tokens)
+        grid = tokens.unflatten(2, (self.segments, -1))
+        return Features(pooled, grid.mean((1, 3)), grid.mean(2).flatten(1, 2), tokens)
+
+    def embedded(self, clips: Tensor, kept: Tensor | None = None) -> Tensor:
+        """(N, C, T, V, M) → patches with their positions (N·M, L, D), or the kept ones (N·M, K, D)."""
+        patches = to_patches(clips, self.patch).flatten(0, 1)
+        position = (self.segment_position[:, None] + self.joint_position).flatten(0, 1)
+        if kept is not None:
+            kept = kept.flatten(0, 1)
+            patches = patches.gather(1, kept[..., None].expand(-1, -1, patches.shape[2]))
+            position = F.embedding(kept, position)
+        with torch.autocast(clips.device.type, enabled=False):  # coordinates are not rounded to 8 bits
+            embedded: Tensor = self.embedding(patches.float()) + position
+        return embedded
+
+    def _blocks(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def _pooled(self, bodies: Tensor, clips: Tensor) -> Tensor:
+        """(N, M, D) → (N, D)."""
+        if not self.present_only:
+            return bodies.mean(1)
+        present = (clips != 0).any(3).any(2).any(1)[..., None].to(bodies.dtype)
+        return (bodies * present).sum(1) / present.sum(1).clamp_min(1)
+
+    def stages(self) -> Sequence[Sequence[nn.Parameter]]:
+        """Embedding and positions, then each block, then the last norm."""
+        first = [*self.embedding.parameters(), self.joint_position, self.segment_position]
+        blocks = [[*block.parameters()] for block in self.blocks]
+        return [first, *blocks, [*self.norm.parameters()]]
+
+    def set_drop_path(self, greatest: float) -> None:
+        """Stochastic depth in training, rising from 0 in the first block to `greatest` in the last."""
+        drop_paths([*self.blocks], greatest)

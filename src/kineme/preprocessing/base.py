@@ -1,0 +1,135 @@
+"""The contract of preprocessings, and how they are found by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kineme.errors import KinemeError
+from kineme.layouts import Layout
+from kineme.registry import Registry
+from kineme.typing import Array
+
+MAX_BODIES = 2  # in preprocessed clips
+
+
+@dataclass(frozen=True)
+class Preprocessing(ABC):
+    """A preprocessing: a frozen dataclass whose fields are its parameters.
+
+    Stores of equal preprocessings hold comparable clips. A new one is registered with
+    `PREPROCESSINGS.register` or named by its dotted path.
+
+    Attributes:
+        up: unit vector that points up in preprocessed clips.
+        keeps_frames: every frame keeps its index, so labelled intervals remain valid.
+        keeps_zeros: missing joints, zero in the recording, stay zero.
+        by_person: every tracked person has a slot of its own in the clips that it takes, where the source
+            tells people apart; else a slot is a place in each frame's list of bodies.
+
+    >>> @dataclass(frozen=True)
+    ... class Scaled(Preprocessing):
+    ...     factor: float = 1.0
+    ...     def apply(self, xyz, layout):
+    ...         return self.factor * xyz[:, :2]
+    >>> Scaled(0.5).parameters, Scaled(0.5) == Scaled(0.2)
+    ({'factor': 0.5}, False)
+    """
+
+    up: ClassVar[tuple[float, float, float]] = (0.0, 1.0, 0.0)
+    keeps_frames: ClassVar[bool] = True
+    keeps_zeros: ClassVar[bool] = False
+    by_person: ClassVar[bool] = False
+
+    @abstractmethod
+    def apply(self, xyz: Array, layout: Layout) -> Array:
+        """(T, M, V, C) with at least one body → (T', M', V, C), M' at most two."""
+
+    def joint_at_zero(self, layout: Layout) -> int | None:
+        """The joint of the first body that is at the origin in every frame; None if there is none."""
+        return None
+
+    def units(self, raw: str) -> str:
+        """Units of preprocessed clips, from those of raw clips."""
+        return raw
+
+    @property
+    def name(self) -> str:
+        """Its registered name, or its dotted path."""
+        return PREPROCESSINGS.name_of(type(self))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that differ from their defaults."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {each.name: given[each.name] for each in fields(self) if given[each.name] != each.default}
+
+    @property
+    def id(self) -> str:
+        """One line, such as `plain(facing=True)`, recorded in every checkpoint and result."""
+        inside = ", ".join(f"{key}={value}" for key, value in sorted(self.parameters.items()))
+        return f"{self.name}({inside})" if inside else self.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name and parameters, for manifests and model files."""
+        return {"name": self.name, "parameters": self.parameters}
+
+    def check_keeps_frames(self) -> None:
+        """Checks that it is fit for untrimmed recordings.
+
+        Raises:
+            KinemeError: it moves frames.
+        """
+        if not self.keeps_frames:
+            raise KinemeError(
+                f"preprocessing {self.id} moves frames, so the intervals of untrimmed recordings would no "
+                "longer fit; use plain, such as plain(facing=True)"
+            )
+
+    def __call__(self, xyz: Array, layout: Layout) -> Array:
+        """(T, M, V, C) → (T', M', V, C) float32, M' at most two.
+
+        Raises:
+            KinemeError: no body is present in any frame, or the layout lacks required joints.
+        """
+        if not xyz.any():
+            raise KinemeError("no body is present in any frame; leave the clip out")
+        return np.ascontiguousarray(self.apply(xyz, layout), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Unavailable(Preprocessing):
+    """A store's preprocessing whose package is not installed: known by name, cannot be applied."""
+
+    stored_name: str = ""
+    stored_parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """As in the store."""
+        return self.stored_name
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As in the store."""
+        return dict(self.stored_parameters)
+
+    def apply(self, xyz: Array, layout: Layout) -> Array:
+        """Raises KinemeError."""
+        raise KinemeError(f"preprocessing {self.id} is not installed; install the package that provides it")
+
+
+PREPROCESSINGS: Registry[type[Preprocessing]] = Registry(
+    "preprocessing",
+    {
+        "plain": "kineme.preprocessing.plain.Plain",
+        "crossclr": "kineme.preprocessing.crossclr.CrossCLR",
+        "agcn": "kineme.preprocessing.agcn.AGCN",
+        "ctrgcn": "kineme.preprocessing.ctrgcn.CTRGCN",
+    },
+    base=Preprocessing,
+)
