@@ -120,7 +120,8 @@ def coordinates_of(
     scale = None if units is None else metres_per_unit(units)
     flat = poses.points.shape[-1] == 2
     mediapipe = is_mediapipe(layout)
-    metric = not flat and (units is not None or not _in_image(poses, layout, mediapipe))
+    said = image is not None or axes == "y-down"  # as only places in an image are
+    metric = not flat and (units is not None or not _in_image(poses, layout, mediapipe, said))
     if metric and mediapipe and poses.axes is None and not _hips_at_origin(poses.points, layout):
         poses = replace(poses, axes=STANDING)  # landmarks of several cameras, such as FreeMoCap's
     kind = "three-dimensional" if metric else "two-dimensional"
@@ -202,14 +203,15 @@ def image_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _in_image(poses: Poses, layout: Layout, mediapipe: bool) -> bool:
+def _in_image(poses: Poses, layout: Layout, mediapipe: bool, said: bool) -> bool:
     """Whether three numbers a joint are a place in an image and MediaPipe's depth, whatever the layout."""
     if poses.scale is not None:
         return False
     if mediapipe:
         if are_fractions(poses.points):
             return True
-        return not _hips_at_origin(poses.points, layout) and upright(poses.points, layout) not in _STANDS
+        stands = not said and upright(poses.points, layout) in _STANDS
+        return not stands and not _hips_at_origin(poses.points, layout)
     small = _median_size(poses.points) <= 1  # as a fraction; a person in metres is taller
     return small and are_fractions(poses.points) and upright(poses.points, layout) == "y-down"
 
