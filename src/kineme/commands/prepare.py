@@ -79,14 +79,15 @@ def prepare(
             layout file. Default: what the files say unambiguously, that is the names or the tree of their
             joints, the markers of Plug-in Gait, Qualisys or Theia3D, 25 joints of OpenPose, 17 in two
             dimensions, 33.
-        fps: Of `poses`: frames per second. Default: what the files say, else 30. Files of several rates are
-            resampled to it.
+        fps: Of `poses`: frames per second. Default: what the files or their times say, else 30. Files with
+            times and files of several rates are resampled to it.
         axes: Of `poses`: which way y or z points. Default: as heads stand above feet in motion capture, y-up
             in three dimensions, y-down in images and for MediaPipe.
         units: Of `poses` in three dimensions: the unit of the coordinates, m, cm, mm, in, or its metres such
             as 0.0564. Default: what the files say; in BVH the one that makes a body about 1.7 m tall; else m.
         image: Of `poses` in an image: its size, such as 1920x1080; coordinates are then in image heights. By
-            default they are in body sizes, so that the distance to the camera does not matter.
+            default they are in body sizes, so that the distance to the camera does not matter. Fractions of
+            the image (MediaPipe, YOLO) need it, as x and y have different lengths.
         scores: Of `poses`: the last of three numbers per joint is a confidence and not z, in arrays and in
             CSV without a header.
         joint_map: Of `poses` with `layout`: YAML file with the joints or markers of the files whose mean a

@@ -76,13 +76,13 @@ def open_poses(
     Args:
         raw: the files.
         layout: built-in name, layout file or layout; by default what the files say unambiguously.
-        fps: frames per second; by default what the files say, else 30. Files of several rates are resampled
-            to it.
+        fps: frames per second; by default what the files or their times say, else 30. Files with times and
+            files of several rates are resampled to it.
         axes: `y-up`, `y-down` or `z-up`; by default as heads stand above feet in TRC, C3D and BVH, z-up in
             AMASS, else y-up in three dimensions and y-down in two and for MediaPipe.
         units: `m`, `cm`, `mm`, `in`, or the metres of a unit such as `0.0564`, in three dimensions; by
             default what the files say, in BVH the unit in which the body is nearest to 1.7 m tall, else m.
-        image: width and height such as `1920x1080`, of poses in an image.
+        image: width and height such as `1920x1080`, of poses in an image; needed for fractions of it.
         scores: the last of three numbers is a confidence and not z, in arrays and tables without a header.
         joint_map: joint of `layout` → joints or markers of the files whose mean it is, or a file of such; the
             others are found by their names.
