@@ -230,6 +230,12 @@ class _Work:
         return replace(clip, xyz=xyz, confidence=kept)
 
 
+def options_of(open_source: Callable[..., Source]) -> list[str]:
+    """Names of the keyword arguments of a source's function."""
+    parameters = inspect.signature(open_source).parameters.values()
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+
+
 def _skippable(error: KinemeError) -> KinemeError:
     """The error of a damaged file, with the other thing that can be done about it."""
     if str(error).endswith((FETCH, MEND)):
@@ -239,8 +245,7 @@ def _skippable(error: KinemeError) -> KinemeError:
 
 def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> list[str]:
     """The keyword arguments of the source's function; refuses options that are not among them."""
-    parameters = inspect.signature(open_source).parameters.values()
-    takes = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    takes = options_of(open_source)
     for name in options:
         if name not in takes:
             known = f"it takes {', '.join(f'`{each}`' for each in takes)}" if takes else "it takes none"
