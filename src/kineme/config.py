@@ -73,8 +73,10 @@ class TrainConfig:
         momentum: Momentum of SGD.
         betas: Decay rates of Adam's running means.
         weight_decay: L2 penalty.
+        final_weight_decay: L2 penalty at the end, reached along half a cosine; constant if left out.
         decay_vectors: Penalise vectors too, which are biases and the scales of norms.
-        clip_gradients: Maximum norm of the gradient; unlimited if left out.
+        clip_gradients: Maximum norm of the gradient, or of that of each part which a method clips by itself;
+            unlimited if left out.
         schedule: `step` multiplies the rate by 0.1 after each milestone; `cosine` decays it to zero over all
             epochs; `warmup-cosine` decays it to `final_lr` over those after the warm-up.
         milestones: Epochs after which a `step` schedule lowers the rate.
@@ -102,6 +104,7 @@ class TrainConfig:
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 1e-4
+    final_weight_decay: float | None = None
     decay_vectors: bool = True
     clip_gradients: float | None = None
     schedule: Schedule = "step"
@@ -374,6 +377,11 @@ def _config(settings: Namespace) -> Config:
         raise KinemeError("train.minutes works on one device only; set train.epochs instead")
     if config.train.clip_gradients is not None and config.train.clip_gradients <= 0:
         raise KinemeError(f"train.clip_gradients is {config.train.clip_gradients:g}; it must be over 0")
+    if (
+        config.train.final_weight_decay is not None
+        and not min(config.train.final_weight_decay, config.train.weight_decay) > 0
+    ):
+        raise KinemeError("train.final_weight_decay: it and train.weight_decay must be over 0")
     if not 0 < config.evaluate.crop <= 1:
         raise KinemeError(f"evaluate.crop is {config.evaluate.crop:g}; it must be over 0 and at most 1")
     if config.train.schedule != "step" and config.train.milestones:

@@ -121,7 +121,7 @@ class OnlineKNN(L.Callback):
     @torch.no_grad()
     def accuracy(self, module: Pretraining) -> float:
         """Leave-one-subject-out, or leave-one-out with a single subject; between 0 and 1."""
-        encoder, shape = module.method.encoder, module.method.encoder.shape
+        encoder, shape = module.method.learned, module.method.learned.shape
         encoder.eval()
         features = []
         for rows in (
@@ -153,7 +153,7 @@ class Checkpoints(L.Callback):
         config, epochs = module.config.to_dict(), trainer.current_epoch + 1
         manifest = self.manifest
         save_encoder(
-            self.run / WEIGHTS, module.method.encoder, manifest.preprocessing, config, epochs, manifest.units
+            self.run / WEIGHTS, module.method.learned, manifest.preprocessing, config, epochs, manifest.units
         )
         with atomic_write(self.run / STATE) as aside:
             trainer.save_checkpoint(aside)
