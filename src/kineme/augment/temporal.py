@@ -111,7 +111,7 @@ def draw_window(
 
 
 def draw_frames(length: Tensor, frames: int, generator: torch.Generator) -> Tensor:
-    """Times, for `Clips.sample`, at which clips of L frames are sampled to T: real frames if there are enough.
+    """Times, for `Clips.sample`, at which clips of L frames are sampled to T: real frames where they suffice.
 
     L < T: evenly, between frames, as `Clips.resize` does. T ≤ L < 2T: all frames but L - T, which are left
     out at as many of T + 1 places. Else one frame of each of T equal parts.
