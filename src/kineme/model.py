@@ -323,7 +323,8 @@ def load(
 
     Args:
         path: a run directory, a safetensors file, or the authors' checkpoint (.pt, .pth, .tar).
-        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet` or `mamp`; default the one that fits.
+        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet`, `mamp` or `slim`; default the one that
+            fits. SLiM's safetensors need it.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
 
@@ -335,7 +336,7 @@ def load(
     'usdrl'
     """
     path = Path(path)
-    if path.suffix in (".pt", ".pth", ".tar") and path.is_file():
+    if path.is_file() and (system or path.suffix in (".pt", ".pth", ".tar")):
         named = get_layout(layout) if isinstance(layout, str) else layout
         return from_authors(path, system=system, layout=named, stream=stream)
     return load_run(path)

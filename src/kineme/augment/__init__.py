@@ -10,8 +10,10 @@ Draws use the caller's generator, on its device, and never the global one.
 from kineme.augment.draws import draw_coin, draw_subset, draw_uniform, where
 from kineme.augment.geometry import (
     draw_axis,
+    draw_bone_scales,
     draw_rotation,
     draw_shear,
+    draw_turn,
     flip,
     mask_axis,
     noise,
@@ -60,6 +62,7 @@ __all__ = [
     "corrupt",
     "draw_axis",
     "draw_blur",
+    "draw_bone_scales",
     "draw_coin",
     "draw_corruption",
     "draw_frames",
@@ -71,6 +74,7 @@ __all__ = [
     "draw_shear",
     "draw_subset",
     "draw_tubes",
+    "draw_turn",
     "draw_uniform",
     "draw_window",
     "flip",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kineme.augment.draws import draw_uniform
+from kineme.augment.draws import draw_coin, draw_uniform, where
 from kineme.layouts import Layout
 from kineme.layouts.parts import joint_kinds, start, walk
 from kineme.streams import take_joints
@@ -147,6 +147,30 @@ def scale_bones(clips: Tensor, factors: Tensor, layout: Layout) -> Tensor:
         bone = clips[:, :, :, joint] - clips[:, :, :, parent]
         joints[joint] = joints[parent] + bone * factors[:, kinds[joint], None, None]
     return torch.stack(joints, dim=3)
+
+
+def draw_bone_scales(clips: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Factors (N, 3, M) for `scale_bones`, uniform in [1 - most, 1 + most), in half of (N, C, T, V, M) clips.
+
+    >>> draw_bone_scales(torch.zeros(2, 3, 4, 5, 1), 0.2, torch.Generator().manual_seed(0))[..., 0]
+    tensor([[0.8354, 0.8528, 0.9230],
+            [1.0000, 1.0000, 1.0000]])
+    """
+    n, bodies = len(clips), clips.shape[4]
+    apply = draw_coin(n, 0.5, generator)
+    return where(apply, draw_uniform((n, 3, bodies), 1 - most, 1 + most, generator), 1.0)
+
+
+def draw_turn(n: int, tilt: float, turn: float, generator: torch.Generator) -> Tensor:
+    """(n, 3) degrees for `rotate`, in half of the clips: within ±`turn` about y, ±`tilt` (rad) about x and z.
+
+    >>> draw_turn(2, 0.1, 3.0, torch.Generator().manual_seed(0)).round()
+    tensor([[  -5., -126.,   -2.],
+            [   0.,    0.,    0.]])
+    """
+    most = torch.tensor([tilt, turn, tilt], device=generator.device).rad2deg()
+    apply = draw_coin(n, 0.5, generator)
+    return where(apply, draw_uniform((n, 3), -1.0, 1.0, generator) * most, 0.0)
 
 
 def noise(clips: Tensor, std: Tensor, generator: torch.Generator) -> Tensor:

@@ -217,18 +217,15 @@ class SLiM(Method):
 
     def _augmented(self, x: Tensor, view: Tensor, generator: torch.Generator) -> Tensor:
         """Mirrors, scales, turns joints (N, C, T, V, 1) and adds noise, by the number (N,) of their view."""
-        n, device = len(x), x.device
+        n = len(x)
 
         def coin(probability: float = 0.5) -> Tensor:
             return augment.draw_coin(n, probability, generator)
 
         x = augment.reflect(x, coin(), self.mirror)
-        low, high = 1 - self.bone_scale, 1 + self.bone_scale
-        factors = augment.draw_uniform((n, 3, 1), low, high, generator)
-        x = augment.scale_bones(x, augment.where(coin(), factors, 1.0), self.encoder.shape.layout)
-        most = torch.tensor([self.tilt, self.turn, self.tilt], device=device)
-        angles = augment.draw_uniform((n, 3), -1.0, 1.0, generator) * most
-        x = augment.rotate(x, augment.where(coin(), angles, 0.0).rad2deg())
+        factors = augment.draw_bone_scales(x, self.bone_scale, generator)
+        x = augment.scale_bones(x, factors, self.encoder.shape.layout)
+        x = augment.rotate(x, augment.draw_turn(n, self.tilt, self.turn, generator))
         second = view == 1  # of the global views the noisier one, which may lose an axis
         noisy = torch.where(second, coin(NOISY), (view < GLOBALS) | coin())
         x = augment.noise(x, self.noise * torch.where(second, STRONG_NOISE, 1) * noisy, generator)
