@@ -62,4 +62,5 @@ CASES = {
     "usdrl-dste": Case("usdrl", "dste", 64, 32, "adam", 5e-4, Published(4 * 0.3e-3, 23.48, 22)),
     "scdnet": Case("scdnet", "disentangled", 64, 16, "sgd", 0.01, Published(2 * 0.32e-3, 10.29, 12.6)),
     "mamp": Case("mamp", "mamp", 120, 128, "adamw", 1e-3, None),
+    "slim": Case("slim", "slim", 64, 32, "adamw", 1.7e-4, None),
 }

@@ -14,6 +14,7 @@ from kineme.methods.slim import SLiM
 
 SYSTEM = "SLiM"
 FRAMES, BODIES = 64, 2  # which the weights do not reveal
+HEADS = ("dino_head.", "ibot_head.")
 HEAD_WIDTH = 32  # channels of an attention head, always
 
 # Our names → theirs: regular expressions, applied from top to bottom.
@@ -47,15 +48,14 @@ def from_state(state: State, layout: Layout | None = None) -> SLiM:
     Raises:
         KinemeError: keys are missing, unexpected or of another shape (it names them).
     """
-    bare = not any(key.startswith("backbone.") for key in state)
-    prefix = "backbone." if bare else ""
+    prefix = "" if any(key.startswith("backbone.") for key in state) else "backbone."
     state = {f"{prefix}{key}": _as_ours(f"{prefix}{key}", tensor) for key, tensor in state.items()}
     method = _untrained(state, layout)
-    if bare:
+    if any(key.startswith(HEADS) for key in state):
+        load_renamed(method, state, authors_name, SYSTEM)
+    else:
         for encoder in (method.encoder, method.teacher):
             load_renamed(encoder, state, lambda name: authors_name(f"encoder.{name}"), SYSTEM)
-    else:
-        load_renamed(method, state, authors_name, SYSTEM)
     return method.eval()
 
 
