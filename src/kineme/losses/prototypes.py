@@ -34,13 +34,12 @@ def sinkhorn(logits: Tensor, temperature: float, rounds: int = ROUNDS) -> Tensor
             [0.2700, 0.7300]])
     """
     with torch.autocast(logits.device.type, enabled=False):
-        z = logits.float() / temperature
-        greatest = z.amax() if len(z) else z.new_full((), -torch.inf)
-        q = (z - _over_processes(greatest, "max")).exp_()
-        total, prototypes = _over_processes(z.new_tensor(float(len(z))), "sum"), z.shape[1]
+        q = logits.float() / temperature  # a copy, which takes all the steps that follow
+        greatest = q.amax() if len(q) else q.new_full((), -torch.inf)
+        q.sub_(_over_processes(greatest, "max")).exp_()
+        total, prototypes = _over_processes(q.new_tensor(float(len(q))), "sum"), q.shape[1]
         tiny = torch.finfo(q.dtype).tiny
-        row = z.new_ones(len(z))
-        column = z.new_ones(prototypes)
+        row, column = q.new_ones(len(q)), q.new_ones(prototypes)
         for _ in range(rounds):
             column = 1 / (prototypes * _over_processes(row @ q, "sum")).clamp_min(tiny)
             row = 1 / (total * (q @ column)).clamp_min(tiny)
