@@ -18,7 +18,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
 from kineme.losses import koleo, prototype_cross_entropy, sinkhorn
 from kineme.methods import SLiM
-from kineme.methods.slim import PrototypeHead
+from kineme.methods.prototypes import PrototypeHead
 from kineme.model import load_run
 from kineme.streams import to_stream
 from kineme.training.run import train

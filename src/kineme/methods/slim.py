@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme import augment
@@ -23,6 +22,7 @@ from kineme.layouts.parts import body_parts
 from kineme.losses.prototypes import koleo, prototype_cross_entropy, sinkhorn
 from kineme.methods.base import Method
 from kineme.methods.contrast import momentum_copy, momentum_update
+from kineme.methods.prototypes import PrototypeHead
 from kineme.preprocessing.bodies import spine_end
 from kineme.streams import to_stream
 
@@ -231,7 +231,7 @@ class SLiM(Method):
         x = augment.noise(x, self.noise * torch.where(second, STRONG_NOISE, 1) * noisy, generator)
         return augment.mask_axis(x, torch.where(second & coin(ZEROED), augment.draw_axis(n, generator), -1))
 
-    def _masks(self, sizes: Sequence[int], n: int, generator: torch.Generator) -> list[Tensor | None]:
+    def _masks(self, sizes: Sequence[int], n: int, generator: torch.Generator) -> list[Tensor]:
         """The mask (N, T, V, 1) of each view: some of the global ones, and all local ones."""
         device, patch, joints = generator.device, self.encoder.patch, self.places.shape[1]
         chosen = int(GLOBALS * n * self.masked)
@@ -318,30 +318,6 @@ class SLiM(Method):
 
     def _error(self, target: Tensor, logits: Tensor) -> Tensor:
         return prototype_cross_entropy(target, logits, self.student_temperature)
-
-
-class PrototypeHead(nn.Module):
-    """An MLP of three layers and unit length; then similarities to unit prototypes, times their gains."""
-
-    def __init__(self, dim: int, hidden: int, out: int, prototypes: int) -> None:
-        super().__init__()
-        self.mlp = nn.Sequential(
-            nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, out)
-        )
-        for module in self.mlp:
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
-        self.direction = nn.Parameter(nn.init.trunc_normal_(torch.empty(prototypes, out), std=0.02))
-        self.gain = nn.Parameter(torch.ones(prototypes, 1))
-
-    def forward(self, x: Tensor, learning: bool = True) -> Tensor:
-        """(N, D) → (N, prototypes); if not learning, no gradient moves the prototypes."""
-        x = F.normalize(self.mlp(x).float(), dim=-1)
-        prototypes = self.gain * F.normalize(self.direction, dim=-1)
-        if not learning:  # a gradient of zero, because processes that train together wait for every one
-            prototypes = prototypes.detach() + 0 * prototypes
-        return F.linear(x, prototypes)
 
 
 def _shown(view: View) -> Tensor:
