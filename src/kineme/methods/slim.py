@@ -50,7 +50,8 @@ class SLiM(Method):
         student_temperature: Temperature of the student's softmax.
         teacher_temperatures: Temperatures of the teacher's assignments: the first, and that after the rise.
         temperature_rise: Share of training in which the teacher's temperature rises.
-        freeze: Share of training, at its beginning, in which the prototypes stay.
+        freeze: Share of training, at its beginning, in which the prototypes stay. As published it makes 1,250
+            steps: prototypes that move at once become alike, and there is nothing to tell apart.
         koleo: Weight of the term that keeps clips apart.
         embedding_rate: Share of the learning rate at which the first layer is trained.
         global_crop: Least and greatest share of a clip's frames in a global view.
@@ -167,7 +168,7 @@ class SLiM(Method):
         slow = self.encoder.embedding_parameters()
         known = {id(each) for each in slow}
         rest = [each for each in self.parameters() if id(each) not in known]
-        return [(self.embedding_rate, [*slow]), (1.0, rest)]
+        return [(1.0, rest), (self.embedding_rate, [*slow])]  # the log shows the rate of the first group
 
     def clipped_together(self) -> list[list[nn.Parameter]]:
         """The encoder and each head by themselves."""
