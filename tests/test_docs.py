@@ -17,6 +17,7 @@ from kineme.__main__ import COMMANDS
 from kineme.config import load_config
 from kineme.encoders import ENCODERS
 from kineme.layouts import get_layout
+from kineme.layouts.correspondence import read_joint_map
 from kineme.methods import METHODS
 from kineme.packaged import recipes
 from kineme.reproduce.grid import load_grid
@@ -91,18 +92,17 @@ def test_commands_and_recipes_of_the_pages_exist(page: Path) -> None:
 
 
 def test_recipe_layout_and_grid_of_the_pages_are_valid(tmp_path: Path) -> None:
-    """The first block of YAML in the pages that explain them."""
+    """The first block of YAML in the pages that explain them; of data, a joint map and then a layout."""
     files = {}
-    for name in ("pretrain", "data", "reproduce"):
-        block = re.search(
-            r"^```yaml\n(.*?)^```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.M | re.S
-        )
-        assert block is not None
+    for name, place in (("pretrain", 0), ("map", 0), ("data", 1), ("reproduce", 0)):
+        page = DOCS / f"{name.replace('map', 'data')}.md"
+        blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
         files[name] = tmp_path / f"{name}.yaml"
-        files[name].write_text(block[1], encoding="utf-8")
+        files[name].write_text(blocks[place], encoding="utf-8")
     shutil.copy(recipes()["usdrl-small"], tmp_path / "mine.yaml")
     assert load_config(files["pretrain"]).evaluate.linear.milestones == (120, 140)
     assert get_layout(str(files["data"])).joints[-1] == "right_hand"
+    assert set(read_joint_map(files["map"])) < set(get_layout("kinect20").joints)
     assert load_grid(files["reproduce"]).epochs == 60
 
 

@@ -17,6 +17,7 @@ LEAST = {
     "own_poses_to_neighbours.py": (r"same action: ([\d.]+) %", 85.0),
     "own_training_loop.py": (r"after training: kNN ([\d.]+) %", 72.0),
     "probe_own_features.py": (r"range_of_motion +linear ([\d.]+) %", 75.0),
+    "watch_poses.py": (r"found: ([\d.]+) % of", 80.0),
 }
 
 

@@ -182,6 +182,20 @@ def test_a_store_of_another_preprocessing_is_refused_unless_allowed(tmp_path: Pa
     assert own.embed(store, allow_preprocessing=True).shape == (3, 32)
 
 
+def test_an_encoder_that_is_where_it_is_needed_is_not_copied(tmp_path: Path) -> None:
+    own = model(tmp_path, "plain", "coco17", 1)
+    assert own.on("cpu") is own
+    own.encoder.train()
+    evaluating = own.on("cpu")
+    assert evaluating.encoder is not own.encoder
+    assert (evaluating.encoder.training, own.encoder.training) == (False, True)
+    assert evaluating.weights == own.weights
+    away = own.on("meta")
+    assert {each.device.type for each in away.encoder.parameters()} == {"meta"}
+    assert {each.device.type for each in own.encoder.parameters()} == {"cpu"}
+    assert away.encoder.training is False
+
+
 def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     own = model(tmp_path, "plain", "ntu25", 1)
     with torch.no_grad():

@@ -35,6 +35,6 @@ def test_public_names_have_an_example(name: str) -> None:
     assert isinstance(thing, ModuleType) or ">>>" in (thing.__doc__ or "")
 
 
-@pytest.mark.parametrize("method", ["check", "embed", "encode", "fitted", "save"])
+@pytest.mark.parametrize("method", ["check", "clips", "embed", "encode", "fitted", "save"])
 def test_methods_of_the_model_have_an_example(method: str) -> None:
     assert ">>>" in (getattr(kineme.Model, method).__doc__ or "")

@@ -16,15 +16,21 @@ COMMANDS = {
     "generate": "make a clip store of generated motion",
     "prepare": "make a clip store from raw recordings",
     "info": "describe a clip store",
+    "layouts": "list and draw joint layouts, and write one for your recordings",
     "show": "draw a clip: a page that plays it, an animation or a strip of poses",
-    "pretrain": "train an encoder without labels, by a recipe",
-    "embed": "features of recordings or of their windows, as a table",
-    "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
-    "detect": "find actions in new recordings with a trained detector",
+    "pretrain": "train an encoder without labels: by a recipe, or with settings that fit the clips",
     "search": "find the clips or moments of a store that are like an example",
+    "cluster": "find kinds of motion without labels, and where one ends and the next begins",
+    "teach": "make a classifier from a handful of labelled clips or moments",
+    "predict": "name what recordings show, with a taught classifier or a trained detector",
+    "watch": "watch poses as they are made, and tell what begins and ends",
+    "embed": "features of recordings or of their windows, as a table",
+    "export": "write a model for use without PyTorch: ONNX and a program",
+    "push": "share a run on the Hugging Face Hub",
+    "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
     "fuse": "ensemble joint, bone and motion runs",
-    "reproduce": "run an experiment grid",
     "report": "HTML report of runs",
+    "reproduce": "run an experiment grid",
     "convert": "turn a published checkpoint into a run directory",
 }
 CLOSED_PIPE, USAGE_ERROR, INTERRUPTED = 1, 2, 130
@@ -68,8 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in MENDABLE:
             raise
         reason = f"{error.filename or 'output'}: {MENDABLE[error.errno]}"
-    except KeyboardInterrupt:
-        print(f"\nkineme {command}: interrupted; finished outputs are kept", file=sys.stderr)
+    except KeyboardInterrupt as stopped:  # a command may say in it what it has done
+        done = str(stopped) or "finished outputs are kept"
+        print(f"\nkineme {command}: interrupted; {done}", file=sys.stderr)
         return INTERRUPTED
     print(f"kineme {command}: error: {reason}", file=sys.stderr)
     return USAGE_ERROR

@@ -66,7 +66,8 @@ class TrainConfig:
         epochs: Passes over the training clips.
         minutes: Train for about this long instead: as many epochs as fit, estimated from the first steps;
             milestones and warm-up keep their share. Time spent in the online kNN is excluded.
-        batch_size: Clips per batch and device; incomplete batches are dropped.
+        max_minutes: Train for `epochs`, or for fewer if these would take longer than this; at least for one.
+        batch_size: Clips per batch and device; clips that do not fill one sit out, others each epoch.
         accumulate: Batches whose gradients are averaged for one step of the optimiser.
         optimizer: SGD with momentum, Adam, or Adam with decoupled weight decay.
         lr: Initial learning rate.
@@ -89,14 +90,15 @@ class TrainConfig:
         nodes: Number of nodes, started by torchrun or SLURM.
         seed: Seed of initialisation, shuffling and augmentation.
         save_every: Save a checkpoint every N epochs.
-        knn_every: Run the online kNN every N epochs if clips have labels; 0 for never. Labels are used for
-            monitoring only.
+        knn_every: Look at the features of training clips every N epochs, for their spread and, if clips have
+            labels, the online kNN; 0 for never. Labels are used for monitoring only.
         loggers: Also log every epoch to these: CSV or TensorBoard files in the run directory, or Weights &
             Biases.
     """
 
     epochs: int = 300
     minutes: float | None = None
+    max_minutes: float | None = None
     batch_size: int = 128
     accumulate: int = 1
     optimizer: Optimizer = "sgd"
@@ -386,10 +388,14 @@ def _config(settings: Namespace) -> Config:
             raise KinemeError(f"{key} is {value}; it must be at least {least}")
     if not all(0 <= beta < 1 for beta in config.train.betas):
         raise KinemeError(f"train.betas are {config.train.betas}; each must be at least 0 and less than 1")
-    if config.train.minutes is not None and config.train.minutes <= 0:
-        raise KinemeError(f"train.minutes is {config.train.minutes:g}; it must be over 0")
-    if config.train.minutes is not None and config.train.devices * config.train.nodes > 1:
-        raise KinemeError("train.minutes works on one device only; set train.epochs instead")
+    for key in ("minutes", "max_minutes"):
+        minutes: float | None = getattr(config.train, key)
+        if minutes is not None and minutes <= 0:
+            raise KinemeError(f"train.{key} is {minutes:g}; it must be over 0")
+        if minutes is not None and config.train.devices * config.train.nodes > 1:
+            raise KinemeError(f"train.{key} works on one device only; set train.epochs instead")
+    if config.train.minutes is not None and config.train.max_minutes is not None:
+        raise KinemeError("train.minutes and train.max_minutes exclude each other; drop one of the two")
     if config.train.clip_gradients is not None and config.train.clip_gradients <= 0:
         raise KinemeError(f"train.clip_gradients is {config.train.clip_gradients:g}; it must be over 0")
     if (

@@ -31,6 +31,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
 from kineme.errors import KinemeError
+from kineme.hub import fetch, is_address
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.methods import Method
@@ -39,7 +40,8 @@ from kineme.preprocessing import Preprocessing, parse_preprocessing, stored_prep
 from kineme.progress import Progress, silent
 from kineme.sources import Source
 from kineme.sources.container import is_container, open_container
-from kineme.sources.poses import open_poses
+from kineme.sources.measure import Measured, measured, remark_on_height
+from kineme.sources.poses import UnknownLayoutError, open_poses
 from kineme.sources.poses.given import given_poses
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
@@ -106,6 +108,7 @@ class Model:
         units: str | None = None,
         image: str | None = None,
         joint_map: JointMap | None = None,
+        body_model: str | Path | None = None,
         allow_preprocessing: bool = False,
         batch_size: int = 256,
         device: str | None = None,
@@ -120,15 +123,18 @@ class Model:
 
         Args:
             x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list of such
-                arrays; a clip store or its path; a file or folder of poses (.npy, CSV, JSON) or an .npz
-                container.
+                arrays; a clip store or its path; a file or folder of poses (.trc, .c3d, .bvh, AMASS, .npy,
+                CSV, JSON) or an .npz container.
             layout: of the joints in arrays or files: a name, a layout file or a `Layout`. Default: for arrays
                 the model's, for files what they say.
             fps: frames per second of the arrays.
-            axes: `y-up`, `y-down` or `z-up`; default y-up in 3D, y-down in 2D.
-            units: `m`, `cm` or `mm`, in 3D; default m.
+            axes: `y-up`, `y-down` or `z-up`; default as bodies stand in motion capture, y-up in 3D, y-down
+                in 2D.
+            units: `m`, `cm`, `mm`, `in` or the metres of a unit, in 3D; default what files say, else m.
             image: image size in pixels, such as `1920x1080`, in 2D.
-            joint_map: joint of the model → joints of the clips whose mean it is, where names do not tell.
+            joint_map: joint of the model → joints (or markers) of the clips whose mean it is, where names do
+                not tell.
+            body_model: file of an SMPL body model, for AMASS.
             allow_preprocessing: accept a store with another preprocessing or units.
             batch_size: clips per pass of the encoder.
             device: of the encoder; default a GPU if there is one.
@@ -148,28 +154,64 @@ class Model:
         >>> model.embed(one).shape, model.embed([one, one[:20]]).shape
         ((64,), (2, 64))
         """
-        options = {"axes": axes, "units": units, "image": image}
-        single = False
-        if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
-            x = ClipStore(x)
-        if isinstance(x, ClipStore):
-            if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
-                raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
-            store = self.fitted(x, joint_map)
-            self.check(store, allow_preprocessing=allow_preprocessing)
-            clips = resident(store, device=device or default_device())
-        else:
-            if isinstance(x, str | Path):
-                source = open_recordings(Path(x), layout, options)
-            else:
-                single = not isinstance(x, Sequence)
-                arrays = [np.asarray(x)] if single else [np.asarray(each) for each in x]
-                source = _given(arrays, layout or self.shape.layout, fps, options)
-            clips = joined([clip.xyz for clip in self.prepared(source, joint_map)])
+        clips = self.clips(
+            x,
+            layout=layout,
+            fps=fps,
+            axes=axes,
+            units=units,
+            image=image,
+            joint_map=joint_map,
+            body_model=body_model,
+            allow_preprocessing=allow_preprocessing,
+            device=device,
+        )
         features = self.encode(
             clips, batch_size=batch_size, device=device, precision=precision, progress=progress
         )
+        single = not isinstance(x, str | Path | ClipStore | Sequence)
         return features[0] if single else features
+
+    def clips(
+        self,
+        x: Array | Sequence[Array] | ClipStore | str | Path,
+        *,
+        layout: str | Layout | None = None,
+        fps: float = 30.0,
+        axes: str | None = None,
+        units: str | None = None,
+        image: str | None = None,
+        joint_map: JointMap | None = None,
+        body_model: str | Path | None = None,
+        allow_preprocessing: bool = False,
+        device: str | None = None,
+    ) -> Clips:
+        """What `embed` takes as clips in memory, prepared as the training clips were.
+
+        Args and errors are those of `embed`.
+
+        >>> import kineme, numpy
+        >>> model = kineme.load(example_run)
+        >>> model.clips([numpy.ones((40, 25, 3)), numpy.ones((20, 25, 3))]).length
+        tensor([40, 20])
+        """
+        options = {"axes": axes, "units": units, "image": image}
+        if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
+            x = ClipStore(x)
+        if isinstance(x, ClipStore):
+            told = {**options, "layout": layout, "body_model": body_model}
+            if given := [name for name, value in told.items() if value is not None]:
+                raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
+            store = self.fitted(x, joint_map)
+            self.check(store, allow_preprocessing=allow_preprocessing)
+            return resident(store, device=device or default_device())
+        if isinstance(x, str | Path):
+            more = {**options, "body_model": body_model}
+            source = open_recordings(Path(x), layout, more, joint_map, self.shape.layout)
+        else:
+            arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
+            source = _given(arrays, layout or self.shape.layout, fps, options)
+        return joined([clip.xyz for clip in self.prepared(source, joint_map)])
 
     def encode(
         self,
@@ -191,7 +233,7 @@ class Model:
         (24, 64)
         """
         place = torch.device(device or default_device())
-        encoder = copy.deepcopy(self.encoder).eval().to(place)
+        encoder = self.on(place).encoder
         features = np.empty((len(clips), encoder.dim), dtype=np.float32)
         crop = self.crop
         with (
@@ -208,6 +250,21 @@ class Model:
                 "diverged; train it again with a smaller learning rate"
             )
         return features
+
+    def on(self, device: torch.device | str) -> Model:
+        """The model with its encoder on a device and in evaluation mode, a copy unless it is there already.
+
+        Many calls of `encode` on a GPU need not move the encoder each time then.
+
+        >>> import kineme
+        >>> model = kineme.load(example_run)
+        >>> model.on("cpu") is model
+        True
+        """
+        weight = next(self.encoder.parameters(), torch.empty(0))
+        if weight.device == torch.empty(0, device=device).device and not self.encoder.training:
+            return self
+        return replace(self, encoder=copy.deepcopy(self.encoder).eval().to(device))
 
     def save(self, out: str | Path, *, overwrite: bool = False) -> None:
         """Writes the model as a run directory, without training state.
@@ -322,7 +379,8 @@ def load(
     """Loads a pre-trained model: a run, its `model.safetensors`, or a published program's checkpoint.
 
     Args:
-        path: a run directory, a safetensors file, or the authors' checkpoint (.pt, .pth, .tar).
+        path: a run directory, a safetensors file, the authors' checkpoint (.pt, .pth, .tar), or the address
+            of a shared model, such as `hf:user/name` or `hf:user/name@revision`.
         system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet`, `mamp` or `slim`; default the one that
             fits. SLiM's safetensors need it.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
@@ -335,6 +393,8 @@ def load(
     >>> kineme.load(example_run).method
     'usdrl'
     """
+    if is_address(path):
+        return load_run(fetch(path), stranger=True)
     path = Path(path)
     if path.is_file() and (system or path.suffix in (".pt", ".pth", ".tar")):
         named = get_layout(layout) if isinstance(layout, str) else layout
@@ -342,8 +402,12 @@ def load(
     return load_run(path)
 
 
-def load_run(path: str | Path) -> Model:
+def load_run(path: str | Path, *, stranger: bool = False) -> Model:
     """The model of a run directory or a safetensors file.
+
+    Args:
+        path: of either.
+        stranger: refuse parts that are named by a dotted path, since finding them imports a module.
 
     Raises:
         KinemeError: the file is missing, damaged, or was not written by Kineme.
@@ -356,6 +420,9 @@ def load_run(path: str | Path) -> Model:
         with safe_open(file, framework="pt") as opened:
             description = json.loads((opened.metadata() or {})["kineme"])
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        preprocessed_by = description.get("preprocessing") or description["recipe"]
+        if stranger:
+            check_loadable(description["config"], str(preprocessed_by["name"]))
         config = config_from_dict(description["config"], where="its settings").to_dict()
         layout = Layout.from_dict(description["layout"], where="its layout")
         data = description["config"]["data"]
@@ -364,7 +431,7 @@ def load_run(path: str | Path) -> Model:
             ClipShape(layout, data["frames"], description["bodies"], data["stream"]),
         )
         encoder.load_state_dict(state)
-        preprocessing = stored_preprocessing(description.get("preprocessing") or description["recipe"])
+        preprocessing = stored_preprocessing(preprocessed_by)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
@@ -377,6 +444,21 @@ def load_run(path: str | Path) -> Model:
         epochs=description.get("epochs"),
         units=description.get("units"),
     )
+
+
+def check_loadable(config: Mapping[str, Any], preprocessing: str) -> None:
+    """Checks that a model's parts are found without importing what somebody names: none has a dotted path.
+
+    Raises:
+        KinemeError: one is named by a dotted path.
+    """
+    named = {part: str(config[part]["name"]) for part in ("encoder", "method")}
+    for part, name in {**named, "preprocessing": preprocessing}.items():
+        if "." in name:
+            raise KinemeError(
+                f"{part} {name} is code outside Kineme, which a shared model must not name; put it into a "
+                "package that registers it (docs/extend.md)"
+            )
 
 
 def from_authors(
@@ -446,8 +528,17 @@ def _given(arrays: Sequence[Array], layout: str | Layout, fps: float, options: M
     return given_poses(arrays, named, fps=fps, **options)
 
 
-def open_recordings(path: Path, layout: str | Layout | None, options: Mapping[str, Any]) -> Source:
+def open_recordings(
+    path: Path,
+    layout: str | Layout | None,
+    options: Mapping[str, Any],
+    joint_map: JointMap | None = None,
+    target: Layout | None = None,
+) -> Source:
     """A file or folder of recordings: an .npz container, or poses with the options of `open_poses`.
+
+    Where their joints are of no known layout, such as markers, `joint_map` places those of `target` among
+    them.
 
     Raises:
         KinemeError: as they do, or an option has no effect.
@@ -456,9 +547,16 @@ def open_recordings(path: Path, layout: str | Layout | None, options: Mapping[st
         if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on a container, which describes itself; drop it")
         return open_container(path)
-    if isinstance(layout, Layout):
-        raise KinemeError("`layout`: name it or pass a layout file, for files of poses")
-    return open_poses(path, layout=layout, **options)
+    try:
+        source = open_poses(path, layout=layout, **options)
+    except UnknownLayoutError:
+        if joint_map is None or target is None:
+            raise
+        source = open_poses(path, layout=target, joint_map=joint_map, **options)
+    first = measured(source, source.items)
+    if isinstance(first, Measured):
+        remark_on_height(source, first, units=True)
+    return source
 
 
 def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:

@@ -19,6 +19,7 @@ from kineme.layouts import Layout
 from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_preprocessing
 from kineme.progress import Progress, silent
 from kineme.sources import SOURCES, Source
+from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.workers import in_order
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,67 @@ class Prepared:
     def clips_per_second(self) -> float:
         """Clips read, damaged ones included."""
         return (len(self.store) + len(self.damaged)) / self.seconds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `prepare` is going to do.
+
+    Attributes:
+        source: the recordings, opened.
+        preprocessing: that they go through.
+        items: of the source, without those on the `ignore` list.
+        first: a clip, as it is read; the error, if none of the first ones can be read.
+    """
+
+    source: Source
+    preprocessing: Preprocessing
+    items: list[Any]
+    first: Measured | KinemeError
+
+
+def plan(
+    source: str,
+    raw: str | Path,
+    *,
+    preprocessing: str | None = None,
+    processed: bool = False,
+    untrimmed: bool = False,
+    ignore: str | Path | None = None,
+    **options: Any,
+) -> Plan:
+    """Opens recordings and reads one of them, as `prepare` begins; nothing is written.
+
+    Args:
+        source, raw, preprocessing, processed, untrimmed, ignore, options: as `prepare`.
+
+    Raises:
+        KinemeError: the source, an option, the recordings, the list or the preprocessing is invalid.
+
+    >>> import numpy
+    >>> (example_folder / "planned").mkdir()
+    >>> numpy.save(example_folder / "planned" / "first.npy", numpy.random.rand(40, 25, 3))
+    >>> planned = plan("poses", example_folder / "planned", layout="ntu25", fps=30.0)
+    >>> planned.source.layout.name, planned.first.clip.xyz.shape, planned.preprocessing.id
+    ('ntu25', (40, 1, 25, 3), 'plain')
+    """
+    open_source = SOURCES[source]
+    chosen = None if preprocessing is None else parse_preprocessing(preprocessing)
+    if processed and chosen is None:
+        raise KinemeError(
+            "`processed`: set `preprocessing` to what the recordings went through, such as agcn"
+        )
+    options |= {"untrimmed": True} if untrimmed else {}
+    taken = _check_options(source, open_source, options)
+    origin = open_source(Path(raw), **options)
+    chosen = chosen or parse_preprocessing(origin.preprocessing)
+    if origin.untrimmed:
+        chosen.check_keeps_frames()
+    items = _kept(origin, _names(Path(ignore)) if ignore else frozenset())
+    first = measured(origin, items)
+    if isinstance(first, Measured):
+        remark_on_height(origin, first, units="units" in taken)
+    return Plan(origin, chosen, items, first)
 
 
 def prepare(
@@ -92,21 +154,18 @@ def prepare(
     >>> prepared.store.names.tolist(), prepared.store.manifest.preprocessing.id
     (['wave/first'], 'plain')
     """
-    open_source = SOURCES[source]
-    chosen = None if preprocessing is None else parse_preprocessing(preprocessing)
-    if processed and chosen is None:
-        raise KinemeError(
-            "`processed`: set `preprocessing` to what the recordings went through, such as agcn"
-        )
     if workers is not None:
         check_between("`workers`", workers, 1)
-    options |= {"untrimmed": True} if untrimmed else {}
-    _check_options(source, open_source, options)
-    origin = open_source(Path(raw), **options)
-    chosen = chosen or parse_preprocessing(origin.preprocessing)
-    if origin.untrimmed:
-        chosen.check_keeps_frames()
-    items = _kept(origin, _names(Path(ignore)) if ignore else frozenset())
+    planned = plan(
+        source,
+        raw,
+        preprocessing=preprocessing,
+        processed=processed,
+        untrimmed=untrimmed,
+        ignore=ignore,
+        **options,
+    )
+    origin, chosen, items = planned.source, planned.preprocessing, planned.items
     if workers is None:
         pays = origin.costly and len(items) >= _POOL_FROM
         workers = min(os.cpu_count() or 1, _MAX_WORKERS) if pays else 1
@@ -120,6 +179,7 @@ def prepare(
         class_names=origin.class_names,
         fps=origin.fps,
         units=chosen.units(origin.units),
+        fps_status="known" if origin.fps_known else "assumed",
     )
     work = _Work(origin.reader(chosen), origin.layout, None if processed else chosen, confidence)
     damaged: list[str] = []
@@ -169,14 +229,20 @@ class _Work:
         return replace(clip, xyz=xyz, confidence=kept)
 
 
-def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> None:
-    """Refuses options that are not among the keyword arguments of the source's function."""
+def options_of(open_source: Callable[..., Source]) -> list[str]:
+    """Names of the keyword arguments of a source's function."""
     parameters = inspect.signature(open_source).parameters.values()
-    takes = [f"`{each.name}`" for each in parameters if each.kind is each.KEYWORD_ONLY]
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+
+
+def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> list[str]:
+    """The keyword arguments of the source's function; refuses options that are not among them."""
+    takes = options_of(open_source)
     for name in options:
-        if f"`{name}`" not in takes:
-            known = f"it takes {', '.join(takes)}" if takes else "it takes none"
+        if name not in takes:
+            known = f"it takes {', '.join(f'`{each}`' for each in takes)}" if takes else "it takes none"
             raise KinemeError(f"source {source} has no option `{name}`; {known}")
+    return takes
 
 
 def _kept(origin: Source, ignored: frozenset[str]) -> list[Any]:

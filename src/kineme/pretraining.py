@@ -1,8 +1,9 @@
-"""Pre-training as a function: from a recipe and a store to a run directory and a `Model`."""
+"""Pre-training as a function: from a store, with a recipe or without, to a run directory and a `Model`."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from kineme.config import Config, load_config
 from kineme.errors import KinemeError
+from kineme.fitting import BASE, fitted_config
 from kineme.model import Model, load_run
 from kineme.packaged import find_recipe
 from kineme.training.directory import load_run_config
-from kineme.training.run import train
+from kineme.training.run import resolve_device, train
 
 if TYPE_CHECKING:
     import lightning as L
     from lightning.pytorch.loggers import Logger
+
+logger = logging.getLogger(__name__)
 
 
 def pretrain(
@@ -34,11 +38,13 @@ def pretrain(
     """Trains an encoder without labels, into a run directory.
 
     Args:
-        config: all settings; or a recipe, by path or by the name of a built-in one. None to resume with the
-            run's own.
+        config: all settings; or a recipe, by path or by the name of a built-in one. None chooses settings
+            that fit the clips of `store`, and tells the log in three lines which and why; to resume, None
+            takes the run's own.
         out: the run directory.
         store: clip store to train on; replaces `data.store`.
-        overrides: settings that override those of a recipe, such as `{"train.epochs": 10}`.
+        overrides: settings that override those of a recipe or those chosen, such as
+            `{"train.epochs": 10}`.
         resume: continue from the last checkpoint; ends with the same weights as an uninterrupted run.
         overwrite: replace an existing run, as soon as the new one has saved a checkpoint.
         callbacks: Lightning callbacks, besides Kineme's own.
@@ -56,25 +62,35 @@ def pretrain(
     >>> model = kineme.pretrain("usdrl-small", example_folder / "run", store=example_store, overrides=short)
     >>> model.epochs
     1
+    >>> short = {"train.epochs": 1, "encoder.hidden": 16}
+    >>> kineme.pretrain(out=example_folder / "fitted", store=example_store, overrides=short).shape.frames
+    32
     """
     if out is None:
         raise KinemeError("name the run directory: pretrain(config, out)")
     run = Path(out)
     if resume and config is None:
         config = load_run_config(run)
+    words = [f"--{key}={_word(value)}" for key, value in (overrides or {}).items()]
     if config is None:
-        raise KinemeError("name a recipe or pass a Config: pretrain(config, out)")
-    if isinstance(config, Config):
-        if overrides:
-            raise KinemeError("`overrides` are for recipes; change the Config itself")
-        settings = config
-    else:
-        words = [f"--{key}={_word(value)}" for key, value in (overrides or {}).items()]
-        settings = load_config(find_recipe(str(config)), words)
+        config, words = _fitted(store, words), []
+    elif not isinstance(config, Config):
+        config, words = load_config(find_recipe(str(config)), words), []
+    if words:
+        raise KinemeError("`overrides` are for recipes; change the Config itself")
     if store is not None:
-        settings = replace(settings, data=replace(settings.data, store=str(store)))
-    train(settings, run, resume=resume, overwrite=overwrite, callbacks=callbacks, loggers=loggers)
+        config = replace(config, data=replace(config.data, store=str(store)))
+    train(config, run, resume=resume, overwrite=overwrite, callbacks=callbacks, loggers=loggers)
     return load_run(run)
+
+
+def _fitted(store: str | Path | None, words: list[str]) -> Config:
+    """Settings chosen from the clips; the log says which, and why."""
+    device, _ = resolve_device(load_config(find_recipe(BASE), words).train)
+    chosen = fitted_config(store, words, gpu=device == "cuda")
+    for line in chosen.reasons:
+        logger.info("%s", line)
+    return chosen.config
 
 
 def _word(value: Any) -> str:

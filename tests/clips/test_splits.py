@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from kineme.clips.splits import published_splits, split_rows
+from kineme.clips.splits import published_splits, split_rows, usual_split
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
@@ -171,3 +171,19 @@ def test_unnamed_subjects_are_refused(tmp_path: Path) -> None:
     store = store_of(tmp_path, [{"subject": "1"}, {}])
     with pytest.raises(KinemeError, match="some clips have no subject"):
         split_rows(store, "odd-even", "train")
+
+
+def test_the_usual_split_keeps_people_apart_where_it_can(tmp_path: Path) -> None:
+    def usual(name: str, rows: list[dict[str, Any]], source: str = "handmade") -> str:
+        (tmp_path / name).mkdir()
+        return usual_split(store_of(tmp_path / name, rows, source))
+
+    assert usual("numbered", [{"subject": str(i), "camera": 2 - i % 2} for i in range(1, 5)]) == "odd-even"
+    assert usual("named", [{"subject": name} for name in ("eva", "anna", "bob")]) == "subjects:anna,eva"
+    assert usual("even", [{"subject": "2"}, {"subject": "4"}]) == "subjects:2"
+    assert usual("alone", [{"subject": "1"}, {"subject": "1"}]) == "all"
+    assert usual("unknown", [{}, {}]) == "all"
+    assert usual("partly", [{"subject": "1"}, {"subject": "2"}, {}]) == "all"
+    assert usual("cameras", [{"camera": 1}, {"camera": 2}]) == "xview"
+    published = [{"splits": {"xsub": True}}, {"splits": {"xsub": False}}]
+    assert usual("published", published, "pkummd1") == "xsub"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from inference.models import model, motion, write
 
 from kineme.__main__ import main
 from kineme.clips.store import Clip
+from kineme.inference.parts import Parts
 from kineme.layouts import get_layout
 from kineme.model import load_run
 
@@ -28,9 +30,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert main(["embed", *words]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    return error
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("warning: ")]
+    assert len(lines) == 1
+    return lines[0]
 
 
 def test_a_store_becomes_a_file_beside_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +89,32 @@ def test_mistakes_earn_one_line(
     before = {path.name for path in folder.iterdir()}
     assert line in refused(capsys, *words)
     assert {path.name for path in folder.iterdir()} == before
+
+
+def test_an_interrupted_one_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["embed", "run", "mine", "--window", "1s", "--step", "0.1s", "--out", "table.csv"]
+    assert main([*words[:-1], "whole.csv"]) == 0
+    monkeypatch.setattr("kineme.inference.embed.ROWS", 10)
+    keep, kept = Parts.keep, []
+
+    def interrupted(self: Parts, *rest: Any) -> None:
+        keep(self, *rest)
+        kept.append(rest)
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Parts, "keep", interrupted)
+    capsys.readouterr()
+    assert main(words) == 130
+    assert "to go on, give the same command again\n" in capsys.readouterr().err
+    assert not (folder / "table.csv").exists()
+    assert main(words) == 0
+    assert "table.csv.parts: goes on after 20 rows of an interrupted attempt" in capsys.readouterr().err
+    assert not (folder / "table.csv.parts").exists()
+    one, other = ((folder / name).read_text().splitlines() for name in ("whole.csv", "table.csv"))
+    assert [line.split(",")[:6] for line in one] == [line.split(",")[:6] for line in other]
 
 
 def test_a_damaged_file_among_others_leaves_no_table(

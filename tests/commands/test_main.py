@@ -92,7 +92,7 @@ def test_recipes_are_listed_without_torch() -> None:
         (["prepare", "ntu", "raw", "out"], "unknown source 'ntu'"),
         (["generate", "o", "--seed", "1", "--seed=2"], "--seed is given twice; see kineme generate --help"),
         (["prepare", "ntu60"], "missing: RAW; see kineme prepare --help"),
-        (["detect", "run"], "missing: --store; see kineme detect --help"),
+        (["predict", "run"], "missing: INPUTS; see kineme predict --help"),
         (["prepare", "ntu60", "/nowhere", "out"], "/nowhere"),
         (["evaluate", "liner", "run"], "unknown protocol 'liner'; did you mean linear?"),
         (

@@ -26,7 +26,7 @@ def test_a_store_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     printed = capsys.readouterr().out
     first, second, _, published, *_ = printed.splitlines()
     assert first == f"{store.path}: 3 clips, 150 frames, 3 classes, 3 subjects"
-    assert second == "layout ntu25, preprocessing crossclr, source ntu120"
+    assert second == "layout ntu25, preprocessing crossclr, source ntu120, 30 fps"
     assert published == "3 clips: 113,942 fewer than the published 113,945"
     assert "left out by the ignore list: 1\n" in printed
     assert f"left out as damaged: 1\n  {damaged}:" in printed
@@ -39,3 +39,56 @@ def test_options_of_a_source_reach_it(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["prepare", "ntu61", raw, str(tmp_path / "store")]) == 2
     assert "unknown source 'ntu61'; did you mean ntu60?" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+MOCAP = Path(__file__).parents[1] / "mocap"
+
+
+def test_a_dry_run_says_what_would_be_read_as_what(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["prepare", "poses", str(MOCAP / "tennis_serve.c3d"), str(tmp_path / "store"), "--dry-run"]) == 0
+    )
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "recordings: 1 clip without classes, read as tennis_serve",
+        "first clip: tennis_serve: 30 frames, 0.6 s, 1 body, measuring about 1.57 m",
+        "joints: 20 of kinect20: hip_center, spine, shoulder_center, head, ...",
+        "time and space: 50 frames a second, metres, without confidences",
+        f"store: {tmp_path / 'store'}, by plain; nothing is written, as this is a dry run",
+    ]
+    assert printed.err.splitlines() == [
+        "bodies stand z-up; set --axes if that is wrong",
+        "joints of kinect20: markers of Plug-in Gait",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_any_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", "ntu120", str(GOLDEN / "ntu_raw"), str(tmp_path / "store"), "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"recordings: {len(NAMES)} clips of 120 classes, read as ntu120"
+    assert lines[3] == "time and space: 30 frames a second, metres, without confidences"
+    assert len(lines) == 5
+    assert main(["prepare", "ntu60", str(tmp_path), str(tmp_path / "store"), "--dry-run"]) == 2
+
+
+def test_an_assumed_frame_rate_is_said_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    import numpy as np
+
+    np.save(tmp_path / "walk.npy", np.random.default_rng(0).random((12, 20, 3)) * 1.7)
+    words = ["prepare", "poses", str(tmp_path / "walk.npy"), str(tmp_path / "store"), "--layout", "kinect20"]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert "do not say their frame rate; 30 a second is assumed, set --fps if not" in printed.err
+    assert "source walk, 30 fps (assumed)" in printed.out
+    assert json.loads((tmp_path / "store" / "manifest.json").read_text())["fps_status"] == "assumed"
+    assert main(["info", str(tmp_path / "store")]) == 0
+    assert "30 fps (assumed" in capsys.readouterr().out
+    assert main([*words, "--fps", "30", "--overwrite"]) == 0
+    printed = capsys.readouterr()
+    assert "assumed" not in printed.out.partition("layout")[2] + printed.err
+    assert ClipStore(tmp_path / "store").manifest.fps_status == "known"

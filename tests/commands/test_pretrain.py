@@ -19,6 +19,7 @@ from kineme.methods import AimCLR
 from kineme.model import load_run
 from kineme.packaged import find_recipe, recipes
 from kineme.training.directory import load_run_config
+from kineme.training.timing import Stopwatch
 
 RECIPE = """\
 data:
@@ -96,6 +97,40 @@ def test_a_run_goes_where_it_is_told(
     assert len(history(tmp_path / "here")) == 2
 
 
+def test_without_a_recipe_settings_fit_the_clips(
+    moves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["pretrain", "--store", str(moves), "--train.epochs", "2", "--encoder.hidden=16"]) == 0
+    said = capsys.readouterr()
+    assert said.err.splitlines()[:3] == [
+        "clips: 12 of 24 (split odd-even); the others stay unseen, to measure by",
+        "views: 8 frames at least, as the median clip has 11 frames (0.4 s)",
+        "training: usdrl with sttr, 2 epochs (given) of 1 batch of 12 clips: 2 steps",
+    ]
+    assert said.out == ("the run is in runs/moves-joint; next: kineme evaluate linear runs/moves-joint\n")
+    config = load_run_config(Path("runs/moves-joint"))
+    assert (config.data.split, config.train.batch_size, config.encoder["hidden"]) == ("odd-even", 12, 16)
+    assert main(["evaluate", "linear", "runs/moves-joint", "--no-baselines"]) == 0
+    assert main(["pretrain", str(moves)]) == USAGE_ERROR
+    assert f"{moves}: is a clip store, not a recipe; name it by --store" in capsys.readouterr().err
+    assert main(["pretrain", "--train.epochs=7", "--help"]) == 0
+    assert "Passes over the training clips. (type: int, default: 7)" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+def test_the_time_is_bounded_where_epochs_would_take_longer(
+    moves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stopwatch, "epochs", 3)
+    words = ["pretrain", "--store", str(moves), "--encoder.hidden=16", "--overwrite", "--out"]
+    assert main([*words, str(tmp_path / "run")]) == 0
+    assert len(history(tmp_path / "run")) == load_run_config(tmp_path / "run").train.epochs == 3
+    assert main([*words, str(tmp_path / "run"), "--train.epochs=2", "--train.max_minutes=1"]) == 0
+    assert len(history(tmp_path / "run")) == 2
+
+
 def finished(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """The command that a finished run names, in words."""
     return capsys.readouterr().out.partition("next: kineme ")[2].split()
@@ -113,8 +148,12 @@ def test_the_next_command_works_on_these_clips(
     assert (words := finished(capsys)) == ["evaluate", "knn", str(run), "--split", "odd-even"]
     assert main([*words, "--no-baselines"]) == 0
     assert main([*train, "--store", str(unlabelled_moves)]) == 0
-    assert (words := finished(capsys)) == ["report", str(run)]
-    assert main([*words, "--out", str(page)]) == 0
+    words = finished(capsys)
+    cluster = ["cluster", str(run), str(unlabelled_moves)]
+    assert words == [*cluster, "or", "kineme", "report", str(run)]
+    kinds = str(tmp_path / "kinds.html")
+    assert main([*cluster, "--k=2", "--out", str(tmp_path / "kinds.csv"), "--page", kinds]) == 0
+    assert main([*words[5:], "--out", str(page)]) == 0
     assert page.is_file()
 
 
@@ -239,8 +278,9 @@ def test_an_interrupted_run_says_how_it_is_continued(
         (["aimclr-small"], "no clips to train on; set data.store to a clip store"),
         (["aimclr-small", "--overwrit"], "unknown option --overwrit; did you mean --overwrite?"),
         (["aimclr-small", "--data.store", "/nowhere"], "/nowhere: no such clip store"),
-        (["--train.epochs=3"], "name a recipe first: kineme pretrain RECIPE"),
-        (["--out", "run"], "name a recipe first"),
+        (["--train.epochs=3"], "name the clips to train on: kineme pretrain --store STORE [RECIPE]"),
+        (["--out", "run"], "name the clips to train on"),
+        (["--store", "/nowhere"], "/nowhere: no such clip store"),
         (["aimclr-small", "--out"], "--out needs a value; see kineme pretrain --help"),
         (["--resume"], "--resume needs a value"),
         (["--resume", "/nowhere"], "/nowhere/config.yaml: cannot be read; is /nowhere a run directory?"),

@@ -65,6 +65,29 @@ def test_a_clip_whose_name_ends_like_a_part(folder: Path, capsys: pytest.Capture
     assert shown.count("odd[1:2]") == 1  # the title
 
 
+def test_hits_on_a_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["search", "run", "mine", "--like", "walk[1s:3s]", "--k", "2", "--page", "deep/like.html"]
+    assert main(words) == 0
+    assert "written to deep/like.html" in capsys.readouterr().err
+    text = (folder / "deep" / "like.html").read_text(encoding="utf-8")
+    hits = search(load_run("run"), "mine", "walk", part=(1, 3), k=2)
+    assert text.count("<figure") == 3
+    assert [text.index(f"similarity {hit.similarity:.3f}") for hit in hits]
+
+
+def test_approximate_search_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("faiss")
+    words = ["search", "run", "mine", "--like", "walk"]
+    assert main(words) == 0
+    exact = capsys.readouterr().out
+    assert not list(folder.glob("mine.index/*.faiss"))
+    assert main([*words, "--neighbours", "approximate"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == exact
+    assert "of the ten nearest, measured within the library" in captured.err
+    assert len(list(folder.glob("mine.index/*.faiss"))) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -78,6 +101,12 @@ def test_a_clip_whose_name_ends_like_a_part(folder: Path, capsys: pytest.Capture
         (["run", "mine", "--like", "walk[1s:9s]"], "walk: has no part from 1 s to 9 s; it lasts 4 s"),
         (["run", "mine", "--like", "walk", "--window", "2x"], "--window: 2x is not a time"),
         (["run", "mine", "--like", "walk", "--k", "0"], "--k: is 0; it must be 1 or more"),
+        (["run", "mine", "--like", "walk", "--page", "page.png"], "--page: page.png is no page by its name"),
+        (
+            ["run", "mine", "--like", "walk", "--neighbours", "some"],
+            "--neighbours is some; it must be one of auto, exact, approximate",
+        ),
+        (["run", "mine", "--like", "walk", "--fps", "30"], "--fps has no effect on walk, a clip of mine"),
         (["run", "nowhere", "--like", "walk"], "nowhere: no such clip store"),
     ],
 )

@@ -55,6 +55,18 @@ def test_identical_features_have_collapsed_and_stay_in_one_place(value):
     assert not has_collapsed(features)
 
 
+@pytest.mark.parametrize("size", [2.0**-600, 2.0**-100, 2.0**100, 2.0**600])
+def test_the_size_of_features_means_nothing(size):
+    features = np.random.default_rng(0).standard_normal((30, 8))
+    np.testing.assert_array_equal(tsne(size * features), tsne(features))
+
+
+def test_no_features_have_no_places():
+    assert tsne(np.zeros((0, 8))).shape == (0, 2)
+    assert not has_collapsed(np.zeros((0, 8)))
+    assert tsne(np.zeros((7, 0))).shape == (7, 2)
+
+
 def test_features_that_are_not_finite_are_refused():
     with pytest.raises(KinemeError, match="NaN or infinity"):
         tsne(np.array([[0.0, 1.0], [np.nan, 0.0], [1.0, 1.0]]))

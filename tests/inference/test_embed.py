@@ -97,6 +97,31 @@ def test_windows_of_files_are_cut_from_the_prepared_recording(tmp_path: Path) ->
     assert column(both, "end").tolist() == [4.0, 1.6]
 
 
+def test_windows_of_untrimmed_recordings_have_the_label_that_they_share_most_with(
+    own: Model, tmp_path: Path
+) -> None:
+    intervals = [(5, 17, 1), (17, 30, 0), (50, 52, 1)]
+    untrimmed = write(tmp_path / "untrimmed", [Clip("day", motion(70, 0), intervals=intervals)])
+    (block,) = embed_table(own, [untrimmed], window=1.0)
+    shown = dict(zip(block.start.tolist(), block.label.tolist(), strict=True))
+    assert [shown[i / 2] for i in range(13)] == [
+        "swing",  # frames 0 to 10
+        "swing",
+        "swing",  # 10 to 20: seven of swing, three of rise
+        "rise",  # 15 to 25: two of swing, eight of rise
+        "rise",
+        "rise",
+        "",
+        "",
+        "",
+        "swing",  # 45 to 55
+        "swing",
+        "",
+        "",
+    ]
+    assert next(embed_table(own, [untrimmed])).label.tolist() == [""]
+
+
 def test_inputs_follow_one_another(own: Model, store: ClipStore, tmp_path: Path) -> None:
     other = write(tmp_path / "other", [Clip("one", motion(30, 5), label=0)], fps=30.0)
     blocks = list(embed_table(own, [other, store.path]))

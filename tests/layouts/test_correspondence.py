@@ -9,7 +9,12 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout, match_layout
-from kineme.layouts.correspondence import anatomical_point, correspondence, read_joint_map
+from kineme.layouts.correspondence import (
+    anatomical_point,
+    anatomical_points,
+    correspondence,
+    read_joint_map,
+)
 
 KINECT, NTU, COCO = LAYOUTS["kinect20"], LAYOUTS["ntu25"], LAYOUTS["coco17"]
 
@@ -24,6 +29,9 @@ ASF = {
     "rradius": "rhumerus", "rwrist": "rradius", "rhand": "rwrist", "rfingers": "rhand", "rthumb": "rwrist",
 }  # fmt: skip
 VICON = Layout.from_names("vicon", list(ASF), list(ASF.values()))
+BODIES = [
+    layout for layout in LAYOUTS.values() if None not in anatomical_points(layout)
+]  # no fingers, no face
 
 
 def sources(source: Layout, target: Layout, **given: list[str]) -> dict[str, dict[str, float]]:
@@ -46,6 +54,10 @@ def sources(source: Layout, target: Layout, **given: list[str]) -> dict[str, dic
         ("rhumerus right_elbow", "right elbow"),
         ("spine lowerback", "lower spine"),
         ("nose", "nose"),
+        ("LeftUpLeg thigh_l LeftUpperLeg mixamorig:LeftUpLeg Bip01_L_Thigh lhipjoint", "left hip"),
+        ("RightForeArm forearm.R lowerarm_r ELBOW_RIGHT", "right elbow"),
+        ("SPINE_NAVEL Spine1 spine_01", "lower spine"),
+        ("HeadTop_End head_top Head_end", "head top"),
         ("tail blob left_blob lroot", None),
     ],
 )
@@ -53,11 +65,86 @@ def test_spellings_of_a_point(names, point):
     assert {anatomical_point(name) for name in names.split()} == {point}
 
 
-def test_all_joints_of_the_built_in_layouts_are_known():
+def test_all_joints_of_the_built_in_layouts_are_known_but_fingers_and_faces() -> None:
     for layout in LAYOUTS.values():
-        points = [anatomical_point(joint, layout.name) for joint in layout.joints]
-        assert None not in points
-        assert len(set(points)) == len(points)
+        points = anatomical_points(layout)
+        known = [point for point in points if point]
+        assert len(set(known)) == len(known)
+        unknown = [joint for joint, point in zip(layout.joints, points, strict=True) if not point]
+        assert all("hand" in joint.lower() or "face" in joint or "Toe_End" in joint for joint in unknown)
+    assert {layout.name for layout in BODIES} == set(LAYOUTS) - {"coco133", "holistic75", "mixamo65"}
+
+
+@pytest.mark.parametrize(
+    ("layout", "joint", "point"),
+    [
+        ("rig22", "LeftShoulder", "left collar"),
+        ("rig22", "LeftArm", "left shoulder"),
+        ("rig22", "RightHand", "right wrist"),
+        ("rig22", "RightFoot", "right ankle"),
+        ("rig22", "Neck", "neck base"),
+        ("mixamo65", "LeftToeBase", "left toes"),
+        ("cmu31", "LowerBack", "lumbar"),  # of no length: it begins in the hips
+        ("cmu31", "Spine", "lower spine"),
+        ("cmu31", "RThumb", "right thumb"),
+        ("azure32", "clavicle_left", "left collar"),
+        ("azure32", "shoulder_left", "left shoulder"),
+        ("smpl22", "left_foot", "left foot"),
+        ("h36m17", "thorax", "neck base"),
+        ("ntu25", "left_foot", "left foot"),  # no rig: a foot is a foot
+    ],
+)
+def test_a_name_depends_on_the_convention_of_its_layout(layout: str, joint: str, point: str) -> None:
+    found = dict(zip(LAYOUTS[layout].joints, anatomical_points(LAYOUTS[layout]), strict=True))
+    assert found[joint] == point
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("rig22", "ntu25", {
+            "spine_base": {"Hips": 1}, "spine_shoulder": {"Neck": 1}, "spine_mid": {"Spine1": 1},
+            "left_shoulder": {"LeftArm": 1}, "left_elbow": {"LeftForeArm": 1}, "left_wrist": {"LeftHand": 1},
+            "right_hip": {"RightUpLeg": 1}, "right_knee": {"RightLeg": 1}, "right_ankle": {"RightFoot": 1},
+            "right_foot": {"RightToe": 0.5, "RightFoot": 0.5}, "head": {"Head": 1},
+            "left_hand": {"LeftHand": 1.3, "LeftForeArm": -0.3},
+        }),
+        ("mixamo65", "kinect20", {
+            "hip_center": {"Hips": 1}, "spine": {"Spine": 1}, "shoulder_center": {"Neck": 1},
+            "head": {"Head": 0.5, "HeadTop_End": 0.5}, "left_hand": {"LeftHandMiddle1": 1},
+            "left_ankle": {"LeftFoot": 1}, "left_foot": {"LeftToeBase": 0.5, "LeftFoot": 0.5},
+        }),
+        ("cmu31", "coco17", {
+            "left_shoulder": {"LeftArm": 1}, "right_elbow": {"RightForeArm": 1},
+            "left_wrist": {"LeftHand": 1},
+            "left_hip": {"LeftUpLeg": 1}, "right_knee": {"RightLeg": 1}, "left_ankle": {"LeftFoot": 1},
+            "nose": {"Head": 1},
+        }),
+        ("azure32", "ntu25", {
+            "spine_base": {"pelvis": 1}, "spine_shoulder": {"neck": 1}, "left_shoulder": {"shoulder_left": 1},
+            "left_hand_tip": {"handtip_left": 1}, "left_thumb": {"thumb_left": 1},
+            "right_foot": {"foot_right": 1},
+        }),
+        ("azure32", "coco17", {"nose": {"nose": 1}, "left_ear": {"ear_left": 1}}),
+        ("smpl22", "kinect20", {
+            "hip_center": {"pelvis": 1}, "spine": {"spine1": 1}, "shoulder_center": {"neck": 1},
+            "left_foot": {"left_foot": 1}, "left_hand": {"left_wrist": 1.3, "left_elbow": -0.3},
+        }),
+        ("halpe26", "ntu25", {
+            "spine_base": {"hip": 1},
+            "left_foot": {"left_ankle": 0.5, "left_big_toe": 0.25, "left_small_toe": 0.25},
+        }),
+        ("h36m17", "kinect20", {"hip_center": {"root": 1}, "shoulder_center": {"thorax": 1}}),
+        ("body25b", "openpose25", {"mid_hip": {"left_hip": 0.5, "right_hip": 0.5}}),
+        ("coco133", "coco17", {"left_wrist": {"left_wrist": 1}, "nose": {"nose": 1}}),
+        ("holistic75", "mediapipe33", {"left_pinky": {"left_pinky": 1}}),
+    ],
+)  # fmt: skip
+def test_where_joints_of_other_systems_are_found(
+    source: str, target: str, expected: dict[str, dict[str, float]]
+) -> None:
+    found = sources(LAYOUTS[source], LAYOUTS[target])
+    assert {joint: found[joint] for joint in expected} == expected
 
 
 def test_a_layout_corresponds_to_itself():
@@ -100,7 +187,7 @@ def test_the_neck_of_openpose_lies_between_the_shoulders():
 
 
 def test_between_all_pairs_weights_sum_to_1_and_keep_left_and_right():
-    for source, target in product((*LAYOUTS.values(), VICON), repeat=2):
+    for source, target in product((*LAYOUTS.values(), VICON), (*BODIES, VICON)):
         weights = correspondence(source, target)
         assert weights.dtype == np.float32
         np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
@@ -120,7 +207,7 @@ def test_a_standing_figure_keeps_its_posture():
         xyz[KINECT.joints.index(joint), :2] = x, y
         if joint.startswith("left"):
             xyz[KINECT.joints.index(joint.replace("left", "right")), :2] = -x, y
-    for other in (*LAYOUTS.values(), VICON):
+    for other in (*BODIES, VICON):
         back = correspondence(other, KINECT) @ correspondence(KINECT, other) @ xyz
         assert np.abs(back - xyz).max() < 0.08, other.name
 

@@ -10,7 +10,8 @@ import pytest
 from golden_fill import GOLDEN
 
 from kineme.errors import KinemeError
-from kineme.layouts import LAYOUTS, Layout, get_layout, match_layout, spatial_partitions
+from kineme.layouts import LAYOUTS, Layout, get_layout, joint_words, match_layout, spatial_partitions
+from kineme.layouts.correspondence import anatomical_points
 
 STICK = """
 name: stick5
@@ -43,13 +44,64 @@ def test_partitions_of_a_small_tree_by_hand() -> None:
 def test_built_in_layouts_are_symmetric(name: str) -> None:
     """Mirroring swaps left and right names and leaves the tree as it is; ntu25's hands hang as published."""
     layout = LAYOUTS[name]
+    other = {"left": "right", "right": "left"}
     for joint, twin in enumerate(layout.mirror):
-        swapped = layout.joints[joint].replace("left", "#").replace("right", "left").replace("#", "right")
-        assert layout.joints[twin] == swapped
+        if layout.joints[joint].startswith("face_"):
+            continue  # named by numbers
+        swapped = [other.get(word, word) for word in joint_words(layout.joints[joint])]
+        assert joint_words(layout.joints[twin]) == swapped
     for child, parent in layout.bones:
         assert layout.parents[layout.mirror[child]] == layout.mirror[parent]
     assert layout.facing is not None
-    assert [layout.joints[joint] for joint in layout.facing] == ["left_shoulder", "right_shoulder"]
+    points = anatomical_points(layout)
+    assert [points[joint] for joint in layout.facing] == ["left shoulder", "right shoulder"]
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        # (number in the publisher's list, joint)
+        ("halpe26", {0: "nose", 16: "right_ankle", 17: "head", 18: "neck", 19: "hip", 20: "left_big_toe",
+                     21: "right_big_toe", 22: "left_small_toe", 24: "left_heel", 25: "right_heel"}),
+        ("body25b", {16: "right_ankle", 17: "upper_neck", 18: "head_top", 19: "left_big_toe", 21: "left_heel",
+                     22: "right_big_toe", 24: "right_heel"}),
+        ("h36m17", {0: "root", 1: "right_hip", 4: "left_hip", 7: "spine", 8: "thorax", 10: "head",
+                    11: "left_shoulder", 14: "right_shoulder", 16: "right_wrist"}),
+        ("smpl22", {0: "pelvis", 3: "spine1", 9: "spine3", 12: "neck", 13: "left_collar", 15: "head",
+                    21: "right_wrist"}),
+        ("azure32", {0: "pelvis", 3: "neck", 4: "clavicle_left", 10: "thumb_left", 18: "hip_left", 26: "head",
+                     27: "nose", 28: "eye_left", 31: "ear_right"}),
+        ("coco133", {17: "left_big_toe", 22: "right_heel", 23: "face_0", 90: "face_67", 91: "left_hand_root",
+                     95: "left_hand_thumb4", 112: "right_hand_root", 132: "right_hand_pinky_finger4"}),
+        ("holistic75", {32: "right_foot_index", 33: "left_hand_wrist", 37: "left_hand_thumb_tip",
+                        53: "left_hand_pinky_tip", 54: "right_hand_wrist"}),
+        ("rig22", {1: "LeftUpLeg", 5: "RightUpLeg", 9: "Spine", 13: "Head", 14: "LeftShoulder",
+                   21: "RightHand"}),
+        ("cmu31", {1: "LHipJoint", 11: "LowerBack", 16: "Head", 17: "LeftShoulder", 30: "RThumb"}),
+    ],
+)  # fmt: skip
+def test_joints_have_the_numbers_of_their_publishers(name: str, numbers: dict[int, str]) -> None:
+    assert {number: LAYOUTS[name].joints[number] for number in numbers} == numbers
+
+
+def test_smpl_s_tree_is_its_kinematic_table() -> None:
+    published = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19]
+    assert list(LAYOUTS["smpl22"].parents) == published
+
+
+def test_the_landmarks_of_the_face_are_mirrored() -> None:
+    layout = LAYOUTS["coco133"]
+    pairs = {(layout.joints[left], layout.joints[right]) for left, right in layout.mirrored}
+    assert {
+        ("face_16", "face_0"),
+        ("face_26", "face_17"),
+        ("face_45", "face_36"),
+        ("face_54", "face_48"),
+    } <= pairs
+    alone = {23 + number for number in (8, 27, 28, 29, 30, 33, 51, 57, 62, 66)} | {
+        0
+    }  # the midline, and the nose
+    assert {joint for joint, twin in enumerate(layout.mirror) if joint == twin} == alone
 
 
 def test_ntu_bones_are_the_published_ones() -> None:

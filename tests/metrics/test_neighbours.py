@@ -47,6 +47,23 @@ def test_of_equally_many_votes_the_nearer_class_wins():
     assert nearest_label(train, labels, np.array([[1.0, 0.0]], dtype=np.float32), k=4).tolist() == [0]
 
 
+def test_training_clips_may_be_a_file_that_is_read_in_blocks(tmp_path, monkeypatch, recwarn):
+    rng = np.random.default_rng(0)
+    train, test = rng.standard_normal((50, 4), np.float32), rng.standard_normal((7, 4), np.float32)
+    rows, similarity = nearest(train, test, k=9)
+    monkeypatch.setattr(knn, "BLOCK", 8)
+    np.save(tmp_path / "train.npy", train)
+    mapped, same = nearest(np.load(tmp_path / "train.npy", mmap_mode="r"), test, k=9)
+    np.testing.assert_array_equal(mapped, rows)
+    np.testing.assert_allclose(same, similarity, rtol=0, atol=1e-6)
+    assert not recwarn
+
+
+def test_no_queries_have_no_neighbours():
+    rows, similarity = nearest(np.eye(3, dtype=np.float32), np.empty((0, 3), np.float32), k=2)
+    assert rows.shape == similarity.shape == (0, 2)
+
+
 def test_chunks_do_not_change_the_answer(monkeypatch):
     rng = np.random.default_rng(0)
     train, test = rng.standard_normal((30, 4), np.float32), rng.standard_normal((17, 4), np.float32)

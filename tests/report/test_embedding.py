@@ -30,7 +30,7 @@ def points(html: str) -> list[dict[str, object]]:
 def test_every_test_clip_is_on_the_map_with_its_wrong_neighbour(seen: Examined, finished: Path) -> None:
     found = points(embedding(0, seen, 500))
     assert [point["name"] for point in found] == seen.store.names[seen.test].tolist()
-    assert [point["class"] for point in found] == seen.labels.tolist()
+    assert [point["groups"][0] for point in found] == seen.labels.tolist()
     assert all(0 <= point[axis] <= 1 for point in found for axis in "xy")  # type: ignore[operator]
     right = sum(point["near"] is None for point in found)
     knn = Result.from_json(finished / "results" / "knn.json")

@@ -2,79 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import EMPTY_CANVASES, MARKS, SETTLED, TOO_WIDE, Open, launched, opener
 
 from kineme.report.page import write_report
 from kineme.training.history import read_history
 
 from .conftest import write_detections, write_recordings
+from .test_unlabelled import recorded, trained
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-
-PROGRAM = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-)
-EMPTY_CANVASES = """
-[...document.querySelectorAll("canvas")].filter(canvas => {
-  if (!canvas.checkVisibility()) return false;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width || 1, canvas.height || 1);
-  return !data.some((value, i) => i % 4 === 3 && value > 0);
-}).length
-"""
-TOO_WIDE = """
-[...document.querySelectorAll("body *")].filter(element => !element.closest(".scroll, svg, pre")
-  && element.getBoundingClientRect().right > innerWidth + 1).map(element => element.outerHTML.slice(0, 80))
-"""
-SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-Open = Callable[..., Any]
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: install it, or name it in CHROME"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=PROGRAM, args=FLAGS)
-        yield launched
-        launched.close()
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture
 def show(browser: Any) -> Iterator[Open]:
-    """Opens a file; at the end no console message, no error and no other request may have come of it."""
-    heard: list[str] = []
-    pages = []
-
-    def opened(path: Path, width: int = 1280, **media: str) -> Any:
-        page = browser.new_page(viewport={"width": width, "height": 900}, **media)
-        page.on("console", lambda message: heard.append(message.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("request", lambda request: heard.append(request.url) if request.url != address else None)
-        address = path.resolve().as_uri()
-        page.goto(address)
-        page.evaluate(SETTLED)
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert heard == []
+    with opener(browser) as show:
+        yield show
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +121,35 @@ def test_the_map_is_read_and_its_clips_play(show: Open, report: Path) -> None:
     plane.press("ArrowRight")
     plane.press("Enter")
     assert points[8]["name"] in caption.inner_text()
-    page.locator('[data-class="1"]').click()
+    page.locator('.classes-legend:visible [data-class="1"]').click()
     plane.press("ArrowRight")
     assert read.inner_text().startswith("<script>")
+
+
+@pytest.fixture
+def unlabelled(tmp_path: Path) -> Path:
+    store = recorded(tmp_path / "store", 24, people=3)
+    write_report([trained(tmp_path, store, train_epochs=6, train_batch_size=8)], tmp_path / "page.html")
+    return tmp_path / "page.html"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (500, "dark")])
+def test_a_map_without_labels_is_coloured_by_what_one_chooses(
+    show: Open, unlabelled: Path, width: int, scheme: str
+) -> None:
+    page = show(unlabelled, width, color_scheme=scheme, reduced_motion="reduce")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.evaluate(EMPTY_CANVASES) == 0
+    legends, caption = page.locator(".classes-legend"), page.locator(".map figcaption")
+    assert [legends.nth(i).is_visible() for i in range(2)] == [True, False]
+    assert caption.inner_text().startswith(("kind ", "in no kind"))
+    page.locator(".colours").select_option("person")
+    assert [legends.nth(i).is_visible() for i in range(2)] == [False, True]
+    assert caption.inner_text() == "person 1 (clip00)"
+    legends.nth(1).locator("button").nth(2).click()
+    page.locator(".plane canvas").press("ArrowRight")
+    assert page.locator(".plane output").inner_text() == "person 3 (clip02)"
 
 
 @pytest.mark.parametrize(("width", "across"), [(1280, 0.75), (390, 0.25)])

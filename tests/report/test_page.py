@@ -65,7 +65,7 @@ def test_a_store_that_has_moved_is_asked_for_and_found_again(
 def test_without_results_the_page_shows_training_and_says_how_to_measure(run: Path) -> None:
     shutil.rmtree(run / "results")
     text, reader = made(run)
-    assert f"kineme evaluate linear {run}" in text
+    assert f"measure it with <code>kineme evaluate knn {run}</code>" in text  # it sets no rate for linear
     assert text.count('<figure class="chart">') >= 4
     assert len(reader.players) == 1 + 12 * 5  # of the run's own split
 

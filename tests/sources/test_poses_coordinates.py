@@ -78,7 +78,7 @@ def test_size_and_place_in_the_image_do_not_matter() -> None:
 def test_what_a_source_holds_is_judged_by_its_first_clip() -> None:
     flat, solid = poses([1, 2], [3, 4]), poses([1, 2, 3], [4, 5, 6])
     assert coordinates_of(flat, ANY, None, None, None) == Coordinates("y-down", metric=False)
-    assert coordinates_of(flat, ANY, "y-up", None, (4, 3)) == Coordinates("y-up", False, 1, (4, 3))
+    assert coordinates_of(flat, ANY, "y-up", None, (4, 3)) == Coordinates("y-up", False, None, (4, 3))
     assert coordinates_of(solid, ANY, None, None, None) == Coordinates("y-up", metric=True)
     assert coordinates_of(solid, ANY, "z-up", "cm", None) == Coordinates("z-up", True, 0.01)
 
@@ -86,9 +86,11 @@ def test_what_a_source_holds_is_judged_by_its_first_clip() -> None:
 def test_world_landmarks_have_the_hips_at_the_origin() -> None:
     body = np.random.default_rng(0).normal(size=(33, 3))
     body -= body[[23, 24]].mean(axis=0)
-    assert coordinates_of(poses(*body), MEDIAPIPE, None, None, None) == Coordinates("y-down", True)
+    assert coordinates_of(poses(*body), MEDIAPIPE, None, None, None) == Coordinates(
+        "y-down", True, mediapipe=True
+    )
     in_image = coordinates_of(poses(*(body * 0.1 + 0.5)), MEDIAPIPE, None, None, (640, 480))
-    assert in_image == Coordinates("y-down", False, 1, (640, 480))
+    assert in_image == Coordinates("y-down", False, None, (640, 480), mediapipe=True)
 
 
 def test_options_without_sense_are_refused() -> None:

@@ -31,6 +31,7 @@ from kineme.training.directory import load_run_config
 from kineme.training.module import Pretraining
 from kineme.training.run import train
 
+SPREAD = ["feature_rank", "feature_std"]  # in the history, of the features of some clips
 FILES = {"clips.npz", "config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
 
 
@@ -82,7 +83,7 @@ def test_a_run_holds_all_there_is_to_know_of_it(tmp_path: Path, settings: Settin
     assert load_run_config(run).to_dict() == config.to_dict()
     rows = list(csv.DictReader((run / "history.csv").open()))
     terms = ["loss", "infonce", "d3m_extreme", "d3m_dropped"]
-    assert list(rows[0]) == ["epoch", "step", "seconds", "lr", *terms, "knn"]
+    assert list(rows[0]) == ["epoch", "step", "seconds", "lr", *terms, "knn", *SPREAD]
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "3"), ("2", "6")]
     for row in rows:
         infonce, extreme, dropped = (float(row[term]) for term in terms[1:])
@@ -136,7 +137,7 @@ def test_one_process_trains_again_and_again_in_the_memory_of_one_training(
 
 def test_skeletonclr_trains(tmp_path: Path, settings: Settings) -> None:
     train(settings(method_extreme=False), tmp_path / "run")
-    assert list(history(tmp_path / "run")[0]) == ["epoch", "step", "lr", "loss", "infonce", "knn"]
+    assert list(history(tmp_path / "run")[0]) == ["epoch", "step", "lr", "loss", "infonce", "knn", *SPREAD]
 
 
 def test_mixed_precision_trains(tmp_path: Path, settings: Settings) -> None:

@@ -74,6 +74,15 @@ def test_a_run_of_minutes_is_the_run_of_its_epochs(
     assert len(minutes) == 3
 
 
+@pytest.mark.parametrize(("fitting", "epochs"), [(3, 3), (9, 5)])
+def test_most_minutes_only_shorten_a_run(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, fitting: int, epochs: int
+) -> None:
+    monkeypatch.setattr(Stopwatch, "epochs", fitting)
+    train(settings(train_epochs=5, train_max_minutes=0.01), tmp_path / "run")
+    assert load_run_config(tmp_path / "run").train.epochs == epochs
+
+
 def test_steps_are_timed_in_the_real_loop(tmp_path: Path, settings: Settings) -> None:
     """24 clips make 3 steps of 8; as many epochs are trained as config.yaml says did fit."""
     train(settings(train_minutes=0.005), tmp_path / "run")
@@ -87,6 +96,11 @@ def test_steps_are_timed_in_the_real_loop(tmp_path: Path, settings: Settings) ->
     [
         ({"train_minutes": 0}, "train.minutes is 0; it must be over 0"),
         ({"train_minutes": 5, "train_devices": 2}, "train.minutes works on one device only"),
+        ({"train_max_minutes": 0}, "train.max_minutes is 0; it must be over 0"),
+        (
+            {"train_minutes": 5, "train_max_minutes": 5},
+            "train.minutes and train.max_minutes exclude each other",
+        ),
     ],
 )
 def test_minutes_that_mean_nothing_are_refused(

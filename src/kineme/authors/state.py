@@ -18,6 +18,7 @@ from kineme.layouts import LAYOUTS, Layout
 State = dict[str, Tensor]
 WRAPPERS = ("state_dict", "model", "teacher")
 SHOWN = 6  # keys named in an error
+_USUAL = {25: "ntu25", 17: "coco17"}  # joints → the layout all authors use; others of the size must be named
 
 
 def read_state(source: str | Path | Mapping[str, Any]) -> State:
@@ -96,8 +97,8 @@ def layout_of(joints: int, layout: Layout | None) -> Layout:
                 f"the checkpoint has {joints} joints, layout {layout.name!r} {layout.num_joints}"
             )
         return layout
-    if joints == 25:
-        return LAYOUTS["ntu25"]  # all authors use it; OpenPose's 25 must be named
+    if joints in _USUAL:
+        return LAYOUTS[_USUAL[joints]]
     fitting = [each for each in LAYOUTS.values() if each.num_joints == joints]
     if len(fitting) != 1:
         raise KinemeError(f"no single built-in layout has the checkpoint's {joints} joints; set `layout`")

@@ -106,6 +106,18 @@ class Clips:
         return taken.view(*rows.shape, *self.frames.shape[1:]).to(rows.device, non_blocking=True)
 
 
+def even_batch(clips: int, most: int) -> int:
+    """The largest batch, of half of `most` to `most` clips, that leaves out at most one clip in twenty.
+
+    Incomplete batches are dropped in pre-training. If all leave out more, the one that leaves out the fewest.
+
+    >>> even_batch(150, 64), even_batch(100_000, 64), even_batch(20, 64)
+    (50, 64, 20)
+    """
+    sizes = range(min(most, clips), max(1, min(most, clips) // 2) - 1, -1)
+    return next((size for size in sizes if 20 * (clips % size) <= clips), min(sizes, key=lambda n: clips % n))
+
+
 def joined(arrays: Sequence[Array]) -> Clips:
     """Clips of one array (T, M, V, C) each."""
     length = torch.tensor([len(array) for array in arrays])

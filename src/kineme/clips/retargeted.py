@@ -26,9 +26,11 @@ class RetargetedStore(ClipStore):
     `crossclr` turn a body by its pose, so there the angles differ, though they are as valid.
 
     Attributes:
+        original: the store.
         joint_map: joint → joints of the store and their weights in its sum.
     """
 
+    original: ClipStore
     joint_map: Mapping[str, Mapping[str, float]]
 
     def __init__(self, store: ClipStore, layout: Layout, joint_map: JointMap | None = None) -> None:
@@ -44,6 +46,7 @@ class RetargetedStore(ClipStore):
         """
         # Nothing is opened, so ClipStore's own __init__ is not called.
         vars(self).update(vars(store))
+        self.original = store
         weights = correspondence(store.layout, layout, joint_map)
         self.joint_map = {
             joint: {store.layout.joints[i]: round(float(row[i]), 6) for i in np.flatnonzero(row)}

@@ -18,6 +18,7 @@ its store; clips on neither list are in neither part. `a+b` intersects both part
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Literal
 
@@ -29,6 +30,7 @@ from kineme.errors import KinemeError
 
 Mask = npt.NDArray[np.bool_]
 
+_GENERATED = "odd-even+cameras:2,3"  # tests on people and a camera unseen in training
 _PUBLISHED = ("xsub", "xview", "xset", "odd-even")
 _NAMES = "all, xsub, xsub60, xsub120, xview, xset, odd-even, subjects:1,2,5, leave:3,7 and cameras:2,3"
 
@@ -71,6 +73,33 @@ def published_splits(store: ClipStore) -> dict[str, tuple[int, int]]:
         with suppress(KinemeError):
             sizes[name] = len(split_rows(store, name, "train")), len(split_rows(store, name, "test"))
     return sizes
+
+
+def usual_split(store: ClipStore) -> str:
+    """The split to measure by where none is named; `all` if the clips tell no people or cameras apart.
+
+    A list that comes with the data set, else the published split over subjects, else every other person
+    trains. Generated motion also keeps a camera for testing.
+
+    >>> import kineme
+    >>> usual_split(kineme.open_store(example_store))
+    'odd-even'
+    """
+    for name in _usual(store):
+        with suppress(KinemeError):
+            if all(len(split_rows(store, name, part)) for part in ("train", "test")):
+                return name
+    return "all"
+
+
+def _usual(store: ClipStore) -> Iterator[str]:
+    """Splits to try, the best first."""
+    if store.manifest.source == "generated":
+        yield _GENERATED
+    yield from (*store.splits, "xsub", "odd-even")
+    people = np.unique(store.index["subject"].astype(str)).tolist()
+    yield f"subjects:{','.join(people[::2])}"
+    yield from ("xview", "xset")
 
 
 def _in_part(store: ClipStore, name: str, part: Literal["train", "test"]) -> Mask:
@@ -119,10 +148,10 @@ def _column(store: ClipStore, column: str) -> npt.NDArray[np.int64]:
 
 def _subjects(store: ClipStore) -> npt.NDArray[np.str_]:
     """(N,) subjects; numbers without leading zeros, '01' as '1'."""
-    names = store.index["subject"].astype(str)
+    names, rank = np.unique(store.index["subject"].astype(str), return_inverse=True)
     if (names == "").any():
         raise KinemeError(f"{store.path}: some clips have no subject, which the split needs")
-    return np.array([_plainly(name) for name in names])
+    return np.array([_plainly(name) for name in names.tolist()])[rank]
 
 
 def _plainly(name: str) -> str:
@@ -130,14 +159,14 @@ def _plainly(name: str) -> str:
 
 
 def _subject_numbers(store: ClipStore) -> npt.NDArray[np.int64]:
-    subjects = _subjects(store)
+    subjects, rank = np.unique(_subjects(store), return_inverse=True)
     for subject in subjects.tolist():
         if not subject.isdecimal():
             raise KinemeError(
                 f"{store.path}: the split needs numbered subjects, but one is called {subject!r}; name those "
                 "to train on, as in subjects:a,b"
             )
-    return subjects.astype(np.int64)
+    return subjects.astype(np.int64)[rank]
 
 
 def _among(store: ClipStore, column: npt.NDArray[np.str_], values: str, what: str) -> Mask:

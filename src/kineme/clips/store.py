@@ -36,7 +36,18 @@ TRAINS, TESTS, NEITHER = 1, 0, -1  # in the column of a split
 
 @dataclass(frozen=True)
 class Manifest:
-    """The description of a store. `fingerprint` is the SHA-256 of its frames, confidences and index.
+    """The description of a store.
+
+    Attributes:
+        layout: of all clips.
+        preprocessing: that they went through.
+        source: what they were prepared from.
+        class_names: that labels index.
+        fps: frames a second.
+        units: of the coordinates.
+        fingerprint: SHA-256 of frames, confidences and index.
+        fps_status: `known`, where recordings or user said the frame rate; `assumed`, where nobody did;
+            `missing` in stores that were written before this was recorded.
 
     >>> import kineme
     >>> manifest = kineme.open_store(example_store).manifest
@@ -51,6 +62,7 @@ class Manifest:
     fps: float = 30.0
     units: str = "metres"
     fingerprint: str = ""
+    fps_status: str = "known"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, as in manifest.json."""
@@ -141,6 +153,7 @@ class ClipStore:
                 fps=float(data["fps"]),
                 units=data["units"],
                 fingerprint=data["fingerprint"],
+                fps_status=str(data.get("fps_status", "missing")),
             )
             self.frames: Array = np.load(self.path / "frames.npy", mmap_mode="r", allow_pickle=False)
             self.confidence: Array | None = None

@@ -74,6 +74,7 @@ class Summary:
             "layout": {"name": manifest.layout.name, "joints": list(manifest.layout.joints)},
             "units": manifest.units,
             "fps": manifest.fps,
+            "fps_status": manifest.fps_status,
             "clips": self.clips,
             "frames": self.frames,
             "hours": self.hours,

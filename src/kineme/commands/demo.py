@@ -10,7 +10,6 @@ from kineme.errors import KinemeError
 if TYPE_CHECKING:
     from kineme.clips.store import ClipStore
 
-GENERATED_SPLIT = "odd-even+cameras:2,3"  # tests on people and a camera unseen in training
 SHOWN = 6  # clips drawn as strips
 
 
@@ -41,7 +40,7 @@ def demo(
     import numpy as np
     from rich.console import Console
 
-    from kineme.clips.splits import split_rows
+    from kineme.clips.splits import split_rows, usual_split
     from kineme.commands import tables
     from kineme.commands.bars import ProgressLine
     from kineme.config import load_config
@@ -88,17 +87,6 @@ def demo(
         Console().print(tables.recognition(*results))
         numbers = f"numbers in {run / 'results'}, "
     say(f"figures in {folder}, {numbers}history in {run / HISTORY}", soft_wrap=True)
-
-
-def usual_split(store: ClipStore) -> str:
-    """A published split, or one over people; `all` if the clips allow neither."""
-    from kineme.clips.splits import published_splits
-
-    if store.manifest.source == "generated":
-        return GENERATED_SPLIT
-    subjects = sorted({str(subject) for subject in store.index["subject"] if subject})
-    unseen_people = f"subjects:{','.join(subjects[::2])}" if len(subjects) > 1 else "all"
-    return next(iter(published_splits(store)), unseen_people)
 
 
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:

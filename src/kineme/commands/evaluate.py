@@ -176,7 +176,7 @@ def detect(
 
     A linear layer learns the class of every frame, or the background, from the frozen encoder's features;
     runs of frames become segments. Writes RUN/results/detect.json with all metrics by name, detect.npz with
-    what was found where, and detect.safetensors, the detector, for `kineme detect`; another store, split or
+    what was found where, and detect.safetensors, the detector, for `kineme predict`; another store, split or
     seed, tokens, rule B or fine-tuning is appended to the name.
 
     Args:

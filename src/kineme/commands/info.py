@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from kineme.clips.summary import Missing, Summary
 
 WORST = 5  # joints listed as missing most often
+_NOT_KNOWN = {
+    "assumed": " (assumed: the recordings do not say)",
+    "missing": " (an older store, which does not say whether that is known)",
+}
 NAMES = 12  # subjects, cameras or setups listed in full; of more, the first and the last
 
 
@@ -63,7 +67,8 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "source": manifest.source,
         "preprocessing": manifest.preprocessing.id,
         "clips": f"{summary.clips:,}",
-        "frames": f"{summary.frames:,} at {fps:g} fps: {_duration(summary.frames / fps)}",
+        "frames": f"{summary.frames:,} at {fps:g} fps{_NOT_KNOWN.get(manifest.fps_status, '')}: "
+        f"{_duration(summary.frames / fps)}",
         "clip lengths": f"{_frames(lengths.shortest, fps)} to {_frames(lengths.longest, fps)}, "
         f"median {_frames(lengths.median, fps)}",
         "labels": _labels(summary) if intervals is None else "",
@@ -77,7 +82,9 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "joints": f"{layout.num_joints} ({layout.name}), in {manifest.units}: {', '.join(layout.joints)}",
         "missing joints": _missing(summary.missing, layout.joints),
         "splits": "\n".join(
-            f"{name}: {train:,} train, {test:,} test" for name, (train, test) in summary.splits.items()
+            f"{name}: {train:,} train, {test:,} test"
+            for name, (train, test) in summary.splits.items()
+            if train and test
         ),
         "fingerprint": manifest.fingerprint,
     }
@@ -104,7 +111,11 @@ def classes(summary: Summary) -> Table:
     most = max(1, int(summary.class_clips.max()))
     for number, name in enumerate(summary.manifest.class_names):
         count = int(summary.class_clips[number])
+        if not count:
+            continue
         table.add_row(str(number), Text(name), f"{count:,}", "▇" * round(20 * count / most))
+    if empty := int((summary.class_clips[: len(summary.manifest.class_names)] == 0).sum()):
+        table.add_row("", Text(f"{empty} more without {what}"), "0", "")
     return table
 
 

@@ -1,4 +1,4 @@
-"""`kineme pretrain`: a recipe → a run directory."""
+"""`kineme pretrain`: clips, and a recipe if there is one → a run directory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kineme.config import Config
 
 USAGE = """\
-kineme pretrain RECIPE [OPTIONS] [--SECTION.KEY VALUE ...]
+kineme pretrain [RECIPE] [OPTIONS] [--SECTION.KEY VALUE ...]
        kineme pretrain --resume RUN"""
 
 
@@ -30,10 +30,15 @@ def pretrain(
     resume: Path | None = None,
     help: Annotated[bool, Parameter(name=("--help", "-h"), show=False)] = False,
 ) -> None:
-    """Train an encoder without labels, by a recipe.
+    """Train an encoder without labels.
 
-    RECIPE is a YAML file, or the name of a recipe that comes with Kineme. Every key of it can be set on the
-    command line:
+    Without a recipe, settings are chosen from the clips: frames, batches, epochs, windows, split. Three lines
+    say which, and why.
+
+      kineme pretrain --store stores/mine
+
+    RECIPE is a YAML file, or the name of a recipe that comes with Kineme. Every key can be set on the command
+    line, with a recipe or without:
 
       kineme pretrain aimclr-small --store stores/mine --train.epochs 100
 
@@ -41,7 +46,7 @@ def pretrain(
 
     Args:
         store: Clip store to train on; short for --data.store.
-        out: Run directory (default: runs/RECIPE-STREAM).
+        out: Run directory (default: runs/RECIPE-STREAM, or runs/STORE-STREAM without a recipe).
         overwrite: Replace an existing run.
         resume: Continue an interrupted run; it ends with the same weights as one that was not interrupted.
     """
@@ -51,6 +56,7 @@ def pretrain(
         print("\nrecipes:", *recipes(), sep="\n  ")
         return
     from kineme.config import load_config, make_parser
+    from kineme.fitting import BASE
     from kineme.training.directory import load_run_config
 
     if resume is not None:
@@ -58,19 +64,41 @@ def pretrain(
             raise KinemeError("--resume takes the run's own settings; leave out the other arguments")
         _train(load_run_config(resume), resume, resume=True)
         return
-    if not words or words[0].startswith("-"):
-        raise KinemeError("name a recipe first: kineme pretrain RECIPE [--SECTION.KEY VALUE ...]")
+    named = bool(words) and not words[0].startswith("-")
     if strange := [word for word in words if re.match(r"--[^.=]*(=|$)", word)]:
         near = did_you_mean(strange[0], ("--store", "--out", "--overwrite", "--resume"))
         raise KinemeError(f"unknown option {strange[0]}{near or '; see kineme pretrain --help'}")
-    recipe = find_recipe(words[0])
-    config = load_config(recipe, [*words[1:], *([f"--data.store={store}"] if store else [])])
+    settings = [*words[named:], *([f"--data.store={store}"] if store else [])]
     if help:
+        config = load_config(find_recipe(words[0] if named else BASE), settings)
         parser = make_parser(config.method["name"], config.encoder["name"])
         parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
         parser.print_help(sys.stdout)
         return
-    _train(config, out or Path("runs") / f"{recipe.stem}-{config.data.stream}", overwrite=overwrite)
+    if named and (Path(words[0]) / "manifest.json").is_file():
+        raise KinemeError(f"{words[0]}: is a clip store, not a recipe; name it by --store")
+    if named:
+        recipe = find_recipe(words[0])
+        config, name = load_config(recipe, settings), recipe.stem
+    else:
+        config = _fitted(settings)
+        name = Path(str(config.data.store)).resolve().name
+    _train(config, out or Path("runs") / f"{name}-{config.data.stream}", overwrite=overwrite)
+
+
+def _fitted(settings: list[str]) -> Config:
+    """Settings chosen from the clips; prints which, and why."""
+    from kineme.config import load_config
+    from kineme.fitting import BASE, fitted_config
+    from kineme.training.run import is_first_process, resolve_device
+
+    asked = load_config(find_recipe(BASE), settings)
+    if asked.data.store is None:
+        raise KinemeError("name the clips to train on: kineme pretrain --store STORE [RECIPE]")
+    chosen = fitted_config(None, settings, gpu=resolve_device(asked.train)[0] == "cuda")
+    if is_first_process():
+        print(*chosen.reasons, sep="\n", file=sys.stderr)
+    return chosen.config
 
 
 def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -85,19 +113,20 @@ def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool =
             print(f"\nto continue: kineme pretrain --resume {run}", end="", file=sys.stderr)
         raise
     if is_first_process():
-        print(f"the run is in {run}; next: {_next_command(config, run)}")
+        print(f"the run is in {run}; next: {' or '.join(_next_commands(config, run))}")
 
 
-def _next_command(config: Config, run: Path) -> str:
-    """What measures a run on its own clips; where they have no labels, what shows it."""
+def _next_commands(config: Config, run: Path) -> list[str]:
+    """What measures a run on its own clips; without labels, what finds kinds of motion, and shows them."""
     from kineme.clips.store import ClipStore
-    from kineme.commands.demo import usual_split
+    from kineme.evaluation.advice import measuring_command
+    from kineme.inference.clustering.kinds import FEWEST
+    from kineme.training.alarms import told
+    from kineme.training.history import HISTORY, read_history
 
-    store, trained = ClipStore(str(config.data.store)), config.data.split
-    split = usual_split(store) if trained == "all" else trained
-    untrimmed = len(store.intervals["clip"]) > 0
-    if split == "all" or not (untrimmed or (store.labels >= 0).any()):
-        return f"kineme report {run}"
-    recognition = "knn" if config.evaluate.linear.lr is None else "linear"
-    protocol = "detect" if untrimmed else recognition
-    return f"kineme evaluate {protocol} {run}" + (f" --split {split}" if split != trained else "")
+    store = ClipStore(str(config.data.store))
+    if measuring := measuring_command(config, run, store):
+        return [measuring]
+    if len(store) < FEWEST or told(read_history(run / HISTORY), config.train.epochs):
+        return [f"kineme report {run}"]
+    return [f"kineme cluster {run} {store.path}", f"kineme report {run}"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from kineme.inference.retrieval import Hit
+    from kineme.inference.searching.hits import Hit
 
 
 def search(
@@ -22,6 +22,8 @@ def search(
     window: str | None = None,
     step: str | None = None,
     out: Path | None = None,
+    page: Path | None = None,
+    neighbours: Literal["auto", "exact", "approximate"] = "auto",
     layout: str | None = None,
     fps: float | None = None,
     batch_size: int = 256,
@@ -32,9 +34,9 @@ def search(
     """Find motion like an example: the clips or moments of a store whose features are nearest to its own.
 
     Hits do not overlap each other, nor the example. The index of a library is made at the first search and
-    kept beside it, in LIBRARY.index.
+    kept beside it, in LIBRARY.index; where that cannot be written, in the cache folder of the user.
 
-      kineme search runs/mine stores/mine --like "walk[2s:4s]" --k 5
+      kineme search runs/mine stores/mine --like "walk[2s:4s]" --page walk.html
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.
@@ -45,6 +47,9 @@ def search(
         window: Search moments of so many seconds, such as 2s. Default: as long as the part, else whole clips.
         step: Seconds from the start of a moment to that of the next, such as 0.5s; by default half a window.
         out: CSV table to write as well.
+        page: HTML page to write as well, on which the example and the hits play side by side in step.
+        neighbours: `exact` compares all moments. `approximate` asks faiss, which takes milliseconds and finds
+            nearly all of the nearest. `auto` is approximate beyond a million moments, if faiss is installed.
         layout: Of a file of poses: a built-in layout or a layout file. Default: what it says.
         fps: Of a file of poses: frames per second. Default: what it says, else 30.
         batch_size: Clips per pass of the encoder.
@@ -58,33 +63,43 @@ def search(
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import part_of, seconds
     from kineme.evaluation.task import chosen_device
-    from kineme.inference import retrieval
+    from kineme.inference.searching import retrieval
+    from kineme.inference.searching.hits import write_hits
+    from kineme.inference.searching.pages import check_page, write_page
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 
-    store = ClipStore(library)
+    if page is not None:
+        check_page(page)
+    store, model = ClipStore(library), load(run)
+    joints = read_joint_map(joint_map) if joint_map else None
+    store = model.fitted(store, joints)
     query, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
     with progress_bar(f"index of {library.name}") as progress:
         hits = retrieval.search(
-            load(run),
+            model,
             store,
             query,
             part=part,
             k=k,
             window=seconds(window, "window"),
             step=seconds(step, "step"),
+            neighbours=neighbours,
             layout=layout,
             fps=fps,
             allow_preprocessing=allow_preprocessing,
-            joint_map=read_joint_map(joint_map) if joint_map else None,
+            joint_map=joints,
             batch_size=batch_size,
             device=chosen_device(device),
             progress=progress,
         )
     Console().print(_table(hits, like))
     if out is not None:
-        retrieval.write_hits(hits, out)
-        Console(stderr=True).print(f"written to {out}", highlight=False, soft_wrap=True)
+        write_hits(hits, out)
+    if page is not None:
+        write_page(hits, page, model, store, query, part=part, layout=layout, fps=fps, joint_map=joints)
+    for path in filter(None, (out, page)):
+        Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
 
 
 def _table(hits: list[Hit], like: str) -> Table:

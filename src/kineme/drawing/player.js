@@ -112,7 +112,10 @@
     }
 
     #listen() {
-      const toggle = () => (this.playing ? this.pause() : this.play());
+      const toggle = () => { // unless a gallery, whose clock it follows, takes it up
+        const event = new CustomEvent("toggle", { cancelable: true });
+        if (this.element.dispatchEvent(event)) this.playing ? this.pause() : this.play();
+      };
       this.button?.addEventListener("click", toggle);
       this.scrubber?.addEventListener("input", () => {
         const wanted = Number(this.scrubber.value); // pausing resets it

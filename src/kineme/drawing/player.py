@@ -135,8 +135,11 @@ def legend(bodies: int) -> Markup:
 
 
 def head() -> Markup:
-    """Style and script of all players: once per page, in its <head>."""
-    style, script = (TEMPLATES.asset(name) for name in ("player.css", "player.js"))
+    """Style and script of all players and galleries of them: once per page, in its <head>."""
+    style, script = (
+        Markup("").join(TEMPLATES.asset(f"{name}.{kind}") for name in ("player", "gallery"))
+        for kind in ("css", "js")
+    )
     return Markup("<style>\n{}</style>\n<script>\n{}</script>").format(style, script)
 
 

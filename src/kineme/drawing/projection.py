@@ -12,7 +12,9 @@ NOISE = 1e-5  # relative to the features: float32 rounding, no spread
 
 
 def has_collapsed(features: Array) -> bool:
-    """Whether all (N, D) features are the same, to float32 precision."""
+    """Whether all (N, D) features are the same, to float32 precision. False where there are none."""
+    if features.size == 0:
+        return False
     return bool(np.ptp(features, axis=0).max(initial=0) <= NOISE * np.abs(features).max(initial=0))
 
 
@@ -38,8 +40,9 @@ def tsne(features: Array, *, seed: int = 0) -> Array:
 
     count = len(features)
     start = 1e-6 * np.random.default_rng(seed).standard_normal((count, 2))
-    if count < 2 or has_collapsed(features):
+    if count < 2 or features.shape[1] == 0 or has_collapsed(features):
         return start
+    features = features / np.abs(features).max()  # squares of large ones overflow
     reduced = PCA(min(COMPONENTS, *features.shape), random_state=seed).fit_transform(features)
     spread = reduced.std(axis=0)
     reduced = reduced[:, spread > NOISE * spread[0]]  # without components that are rounding errors

@@ -118,11 +118,14 @@ class GraphConvolution(nn.Module):
         assert self.value.bias is not None
         weight = _channels_first(self.value.weight.flatten(1))
         bias = _channels_first(self.value.bias[:, None])
-        step = BODIES_AT_ONCE if x.device.type == "cpu" else len(x)
+        batches = [(x, mixed)]
+        # A program that torch.export records cannot have a number of parts that depends on the clips.
+        if x.device.type == "cpu" and not torch.compiler.is_compiling():
+            batches = list(zip(*(torch.split(each, BODIES_AT_ONCE) for each in (x, mixed)), strict=True))
         # Products of 3·C channels are large and cheap: the backward pass computes them again.
         parts = [
             checkpoint(_aggregate, *part, mixing, weight, bias, use_reentrant=False, preserve_rng_state=False)
-            for part in zip(torch.split(x, step), torch.split(mixed, step), strict=True)
+            for part in batches
         ]
         return torch.cat(parts)
 

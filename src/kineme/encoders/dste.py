@@ -126,7 +126,7 @@ class DenseShiftAttention(nn.Module):
 
 def _over_tokens(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A linear map of the token axis without transposing: x (N, L, D), weight (L, L), bias (L,)."""
-    return torch.baddbmm(bias[:, None], weight.expand(len(x), *weight.shape), x)
+    return torch.baddbmm(bias[:, None], weight.expand(x.shape[0], *weight.shape), x)
 
 
 class MLP(nn.Module):

@@ -76,7 +76,8 @@ class JointTransformer(PatchEncoder):
         """
         self.check_input(clips)
         chosen = None if kept is None else kept.tokens
-        tokens = self.norm(self._blocks(self.embedded(clips, chosen))).unflatten(0, (len(clips), -1))
+        count = clips.shape[0]  # not `len`: the batch of an exported encoder is dynamic
+        tokens = self.norm(self._blocks(self.embedded(clips, chosen))).unflatten(0, (count, -1))
         pooled = self._pooled(tokens.mean(2), clips)
         if chosen is not None:
             return Features(pooled, tokens=tokens)

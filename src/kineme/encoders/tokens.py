@@ -55,7 +55,9 @@ class SelfAttention(nn.Module):
         """(N, L, D) → (N, L, D)."""
         query, key, value = (self._split(part) for part in self.qkv(x).chunk(3, dim=2))
         weights = (torch.bmm(query, key.mT) * query.shape[2] ** -0.5).softmax(2)
-        mixed = torch.bmm(weights, value).view(len(x), self.heads, x.shape[1], -1).transpose(1, 2).flatten(2)
+        mixed = (
+            torch.bmm(weights, value).view(x.shape[0], self.heads, x.shape[1], -1).transpose(1, 2).flatten(2)
+        )
         out: Tensor = self.out(mixed)
         return out
 

@@ -105,13 +105,23 @@ def centred(xyz: Tensor, layout: Layout) -> Tensor:
 def cache_key(
     model: Model, store: ClipStore, rows: npt.NDArray[np.int64], precision: str, **more: Any
 ) -> str:
-    """A file name that changes with everything the features depend on, `more` of it if there is.
+    """A file name that changes with everything the features depend on, `more` of it if there is."""
+    parts = {
+        **more,
+        **identity(model, precision),
+        "store": store.manifest.fingerprint,
+        "rows": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def identity(model: Model, precision: str) -> dict[str, Any]:
+    """What features of preprocessed clips depend on, beside the clips.
 
     The encoder's settings are part of it because not all show in the weights (a number of heads does not),
     and the package's version because its code may change what an encoder computes.
     """
-    parts = {
-        **more,
+    return {
         "weights": model.weights,
         "method": model.method,
         "encoder": model.config.get("encoder"),
@@ -120,8 +130,5 @@ def cache_key(
         "stream": model.stream,
         "crop": model.crop,
         "precision": precision,
-        "store": store.manifest.fingerprint,
-        "rows": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),
         "version": __version__,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]

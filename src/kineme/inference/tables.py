@@ -96,17 +96,6 @@ def write_table(blocks: Iterable[Block], path: str | Path) -> int:
     return rows
 
 
-def read_features(path: Path, rows: int = 1 << 15) -> Iterator[Array]:
-    """The features of an .npz table, in blocks (rows, D)."""
-    with zipfile.ZipFile(path) as archive, archive.open("features.npy") as member:
-        np.lib.format.read_magic(member)
-        (count, dim), _, dtype = np.lib.format.read_array_header_1_0(member)
-        for first in range(0, count, rows):
-            size = min(rows, count - first)
-            data = bytearray(member.read(size * dim * dtype.itemsize))
-            yield np.frombuffer(data, dtype).reshape(size, dim)
-
-
 @contextmanager
 def _csv(path: Path) -> Iterator[Append]:
     """Features are columns f0, f1, ... with as many digits as float32 has."""

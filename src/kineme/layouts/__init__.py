@@ -1,7 +1,7 @@
 """Joint layouts as data: the joints of a skeleton, their tree, and which mirror each other.
 
-Built in are `ntu25` (Kinect v2), `kinect20` (Kinect v1), `coco17`, `openpose25` and `mediapipe33`. Others are
-small YAML or JSON files:
+Those that are built in stand in `builtin.py`; `kineme layouts` lists them. Others are small YAML or JSON
+files:
 
     name: stick5
     joints:  [hip, neck, head, left_hand, right_hand]
@@ -25,6 +25,7 @@ import numpy as np
 import yaml
 
 from kineme.errors import KinemeError
+from kineme.layouts.builtin import DEFINITIONS, Definition
 from kineme.typing import Array
 
 MAX_JOINTS = 1024  # a file that claims more is damaged or hostile, and V × V arrays depend on it
@@ -202,6 +203,32 @@ class Layout:
             "facing": list(self.facing) if self.facing else None,
         }
 
+    def to_yaml(self) -> str:
+        """The text of a layout file, with joints by name.
+
+        >>> print(Layout.from_names("arm", ["elbow", "hand"], [None, "elbow"]).to_yaml(), end="")
+        name: arm
+        joints: [elbow, hand]
+        parents: [null, elbow]
+        mirrored: []
+        centre: elbow
+        origin: [elbow]
+        """
+
+        def named(joints: Sequence[int]) -> list[str | None]:
+            return [None if joint == -1 else self.joints[joint] for joint in joints]
+
+        lines = {
+            "name": self.name,
+            "joints": list(self.joints),
+            "parents": named(self.parents),
+            "mirrored": [named(pair) for pair in self.mirrored],
+            "centre": self.joints[self.centre],
+            "origin": named(self.origin),
+            **({"facing": named(self.facing)} if self.facing else {}),
+        }
+        return yaml.safe_dump(lines, default_flow_style=None, sort_keys=False, width=100)
+
 
 def read_yaml(path: Path, what: str) -> Any:
     """The contents of a YAML or JSON file; raises KinemeError if it cannot be read as `what`."""
@@ -211,16 +238,22 @@ def read_yaml(path: Path, what: str) -> Any:
         raise KinemeError(f"{path}: cannot be read as {what}: {' '.join(str(error).split())}") from error
 
 
+def without_prefix(joint: str) -> str:
+    """A joint's name without that of its character or rig: 'mixamorig:Hips', 'anna:LASI', 'Bip01 L Thigh'."""
+    return re.sub(r"^(?:.*:|mixamorig\d*_?|Bip\d+[ _]|ValveBiped\.)(?=.)", "", joint)
+
+
 def joint_words(joint: str) -> list[str]:
     """The lower-case words of a joint name, sides spelt out: 'ShoulderL' → ['shoulder', 'left']."""
-    words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", joint)]
+    words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", without_prefix(joint))]
     sides = {"l": "left", "r": "right"}
     return [sides.get(word, word) for word in words]
 
 
 def canonical_joint(joint: str) -> frozenset[str]:
     """A spelling-independent key: the same for 'ShoulderLeft', 'left_shoulder' and 'l_shoulder'."""
-    return frozenset(joint_words(joint))
+    words = frozenset(joint_words(joint))
+    return words - {"base"} if "toe" in words else words  # rigs say LeftToe or LeftToeBase
 
 
 def _mirrored_by_name(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
@@ -269,57 +302,19 @@ def spatial_partitions(layout: Layout) -> Array:
     return np.stack([np.where(subset, normalised, 0) for subset in subsets]).astype(np.float32)
 
 
-def _builtin() -> dict[str, Layout]:
-    ntu = (
-        "spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand right_shoulder "
-        "right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee "
-        "right_ankle right_foot spine_shoulder left_hand_tip left_thumb right_hand_tip right_thumb"
-    ).split()
-    # NTU RGB+D's bones hang from the spine at the shoulders; a hand tip hangs from its thumb.
-    ntu_parents = [1, 20, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, -1, 22, 7, 24, 11]
-    kinect = (
-        "hip_center spine shoulder_center head left_shoulder left_elbow left_wrist left_hand right_shoulder "
-        "right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee "
-        "right_ankle right_foot"
-    ).split()
-    kinect_parents = [-1, 0, 1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18]
-    coco = (
-        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
-        "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
-    ).split()
-    coco_parents = [-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14]
-    openpose = (
-        "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
-        "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
-        "left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
-    ).split()
-    openpose_parents = [
-        1, -1, 1, 2, 3, 1, 5, 6, 1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11,
-    ]  # fmt: skip
-    mediapipe = (
-        "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear "
-        "right_ear mouth_left mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist "
-        "right_wrist left_pinky right_pinky left_index right_index left_thumb right_thumb left_hip right_hip "
-        "left_knee right_knee left_ankle right_ankle left_heel right_heel left_foot_index right_foot_index"
-    ).split()
-    mediapipe_parents = [
-        -1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, 11, 12, 13, 14, 15, 16, 15, 16, 15, 16, 11, 12, 23, 24, 25,
-        26, 27, 28, 29, 30,
-    ]  # fmt: skip
-    hips = ("left_hip", "right_hip")
-    layouts = (
-        Layout.from_names("ntu25", ntu, ntu_parents, centre="spine_shoulder", origin=["spine_base"]),
-        Layout.from_names(
-            "kinect20", kinect, kinect_parents, centre="shoulder_center", origin=["hip_center"]
-        ),
-        Layout.from_names("coco17", coco, coco_parents, origin=hips),
-        Layout.from_names("openpose25", openpose, openpose_parents, origin=["mid_hip"]),
-        Layout.from_names("mediapipe33", mediapipe, mediapipe_parents, origin=hips),
+def _builtin(name: str, each: Definition) -> Layout:
+    return Layout.from_names(
+        name,
+        each.joints,
+        each.parents,
+        mirrored=[*_mirrored_by_name(each.joints), *each.mirrored],
+        centre=each.centre,
+        origin=each.origin,
+        facing=each.facing,
     )
-    return {layout.name: layout for layout in layouts}
 
 
-LAYOUTS: Mapping[str, Layout] = _builtin()
+LAYOUTS: Mapping[str, Layout] = {name: _builtin(name, each) for name, each in DEFINITIONS.items()}
 
 
 def get_layout(name_or_path: str | Path) -> Layout:

@@ -3,7 +3,9 @@
 A name stands for a point of the body: 'ShoulderLeft', 'l_shoulder' and Vicon's 'lclavicle' are all the left
 shoulder. A point without a joint of its own is placed between or beyond other joints: the middle of the spine
 half-way from pelvis to neck, a hand some way beyond the wrist. Vicon's names (AMC/ASF) are bones, and the
-point is where the bone ends: 'lfemur' is the knee. A joint map, a small YAML file, overrides names that are
+point is where the bone ends: 'lfemur' is the knee. In animation rigs (BVH, Mixamo, Unity, Unreal) it is where
+the bone begins: 'LeftUpLeg' is the hip, and 'LeftFoot' the ankle. A layout with bones such as an upper leg
+or a forearm is taken to be a rig. A joint map, a small YAML file, overrides names that are
 unknown or misleading:
 
     head: top_of_helmet             # target joint: source joint,
@@ -26,28 +28,52 @@ JointMap = Mapping[str, Sequence[str]]
 # Point → its names, without spaces, hyphens and side.
 _MIDDLE = {
     "pelvis": "pelvis hips hip hipcenter hipcentre midhip spinebase root",
-    "lower spine": "spine spine1 lowerback",
-    "middle spine": "spinemid midspine spine2 upperback",
-    "chest": "chest thorax spine3",
+    "lower spine": "spine spine1 spine01 lowerback spinenavel spinenaval abdomen",
+    "middle spine": "spinemid midspine spine2 spine02 upperback",
+    "chest": "chest thorax spine3 spine03 spinechest upperchest chest2",
     "neck base": "shouldercenter shouldercentre spineshoulder neckbase lowerneck",
-    "neck": "neck upperneck",
+    "neck": "neck upperneck neck01",
     "head": "head",
+    "head top": "headtop headtopend headend",
     "nose": "nose",
 }
-_PAIRED = {name: name for name in "eye ear mouth collar wrist hand thumb index pinky heel foot".split()}
+_PAIRED = {name: name for name in "eye ear mouth collar wrist heel foot".split()}
 _PAIRED |= {
     "inner eye": "eyeinner innereye",
     "outer eye": "eyeouter outereye",
-    "shoulder": "shoulder clavicle",
-    "elbow": "elbow humerus",
+    "shoulder": "shoulder clavicle arm upperarm uparm",
+    "elbow": "elbow humerus forearm lowerarm",
     "forearm": "radius",
-    "hand tip": "handtip fingers",
-    "hip": "hip hipjoint",
-    "knee": "knee femur",
+    "hand": "hand handmiddle1 fingerbase",
+    "hand tip": "handtip fingers handend wristend",
+    "thumb": "thumb handthumb3",
+    "index": "index handindex1",
+    "pinky": "pinky handpinky1",
+    "hip": "hip hipjoint upleg upperleg thigh",
+    "knee": "knee femur leg lowerleg shin calf",
     "ankle": "ankle tibia",
-    "toes": "toes footindex",
+    "toes": "toes toe toebase toe0 ball footindex footend ankleend",
     "big toe": "bigtoe",
     "small toe": "smalltoe",
+}
+# Bones of animation rigs only, and what names that others have too stand for there.
+_RIG_BONES = frozenset("upleg upperleg thigh lowerleg shin calf uparm upperarm forearm lowerarm".split())
+_IN_RIGS = {
+    "shoulder": "collar",
+    "clavicle": "collar",
+    "hand": "wrist",
+    "foot": "ankle",
+    "hipjoint": "hip bone",
+    "lowerback": "lumbar",
+    "spine1": "middle spine",
+    "spine2": "chest",
+    "spine02": "middle spine",
+    "chest": "middle spine",
+    "upperchest": "chest",
+    "neck": "neck base",
+    "neck01": "neck base",
+    "neck1": "neck",
+    "head": "head base",
 }
 _POINTS = {
     **{name: point for point, names in _MIDDLE.items() for name in names.split()},
@@ -58,7 +84,15 @@ _POINTS = {
         for side in ("left", "right")
     },
 }
-_OTHERWISE = {("openpose25", "neck"): "neck base"}  # the middle of the shoulders; others' necks are higher
+_OTHERWISE = {
+    ("openpose25", "neck"): "neck base",  # the middle of the shoulders; others' necks are higher
+    ("azure32", "neck"): "neck base",
+    ("halpe26", "head"): "head top",
+    ("h36m17", "head"): "head top",
+    ("h36m17", "thorax"): "neck base",  # at the height of the shoulders
+    ("smpl22", "neck"): "neck base",  # SMPL's joints are where its bones begin
+    ("smpl22", "head"): "head base",
+}
 
 # Point → ways to place it, the best first; '~' is its own side. Shares are from Kinect and Vicon skeletons; a
 # negative one places the point beyond the other joint.
@@ -69,13 +103,23 @@ _PLACES: dict[str, list[dict[str, float]]] = {
     "chest": [{"pelvis": 0.2, "neck base": 0.8}],
     "neck base": [{"left shoulder": 0.5, "right shoulder": 0.5}],
     "neck": [{"neck base": 0.5, "head": 0.5}],
-    "head": [{"left ear": 0.5, "right ear": 0.5}, {"nose": 1}],
+    "lumbar": [{"pelvis": 1}],
+    "head": [
+        {"left ear": 0.5, "right ear": 0.5},
+        {"head base": 0.5, "head top": 0.5},
+        {"head base": 1},
+        {"nose": 1},
+        {"head top": 1},
+    ],
+    "head base": [{"neck base": 0.35, "head": 0.65}],
+    "head top": [{"neck base": -0.35, "head": 1.35}],
     "nose": [{"head": 1}],
     "~eye": [{"nose": 1}],
     "~inner eye": [{"~eye": 1}],
     "~outer eye": [{"~eye": 1}],
     "~ear": [{"head": 1}],
     "~mouth": [{"nose": 1}],
+    "~hip bone": [{"pelvis": 1}],
     "~collar": [{"neck base": 0.5, "~shoulder": 0.5}],
     "~forearm": [{"~elbow": 0.35, "~wrist": 0.65}],
     "~wrist": [{"~hand": 1}],
@@ -104,21 +148,53 @@ _WAYS = {
 }
 
 
-def anatomical_point(joint: str, layout: str = "") -> str | None:
-    """The point of the body that a joint's name stands for, such as `left knee`; None if unknown."""
-    if (layout, joint) in _OTHERWISE:
-        return _OTHERWISE[layout, joint]
+def anatomical_point(joint: str, rig: bool = False) -> str | None:
+    """The point of the body that a joint's name stands for, such as `left knee`; None if unknown.
+
+    Args:
+        joint: its name.
+        rig: it is that of a bone, and the point is where the bone begins.
+
+    >>> anatomical_point("LeftFoot"), anatomical_point("mixamorig:LeftFoot", rig=True)
+    ('left foot', 'left ankle')
+    """
+    side, name = _side_and_name(joint)
+    if rig and name in _IN_RIGS:
+        return f"{side} {_IN_RIGS[name]}".strip()
+    return _POINTS.get(f"{side} {name}".strip())
+
+
+def anatomical_points(layout: Layout) -> tuple[str | None, ...]:
+    """The point of each joint of a layout, see `anatomical_point`.
+
+    >>> from kineme.layouts import LAYOUTS
+    >>> anatomical_points(LAYOUTS["rig22"])[:5]
+    ('pelvis', 'left hip', 'left knee', 'left ankle', 'left toes')
+    """
+    parts = [_side_and_name(joint) for joint in layout.joints]
+    rig = sum(name in _RIG_BONES for _, name in parts) > 1
+    shoulders = any(name == "shoulder" for _, name in parts)
+    points = []
+    for joint, (side, name) in zip(layout.joints, parts, strict=True):
+        point = _OTHERWISE.get((layout.name, joint)) or anatomical_point(joint, rig)
+        if name == "clavicle" and shoulders:  # Azure Kinect has both
+            point = f"{side} collar"
+        points.append(point)
+    return tuple(points)
+
+
+def _side_and_name(joint: str) -> tuple[str, str]:
+    """'upper_arm.L' → ('left', 'upperarm'); ('', name) without a side."""
     words = joint_words(joint)
     sides = [word for word in words if word in ("left", "right")]
     name = "".join(word for word in words if word not in sides)
     if len(sides) == 1:
-        return _POINTS.get(f"{sides[0]} {name}")
-    if name in _POINTS:
-        return _POINTS[name]
-    for prefix, side in (("left", "left"), ("right", "right"), ("l", "left"), ("r", "right")):
-        if name.startswith(prefix) and (point := _POINTS.get(f"{side} {name.removeprefix(prefix)}")):
-            return point
-    return None
+        return sides[0], name
+    if name not in _POINTS and name not in _IN_RIGS:
+        for prefix, side in (("left", "left"), ("right", "right"), ("l", "left"), ("r", "right")):
+            if name.startswith(prefix) and f"{side} {name.removeprefix(prefix)}" in _POINTS:
+                return side, name.removeprefix(prefix)
+    return "", name
 
 
 def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = None) -> Array:
@@ -138,13 +214,12 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
     joint_map = joint_map or {}
     _check(joint_map, source, target)
     points: dict[str, str] = {}  # point → joint of the source; the first of several
-    for joint in source.joints:
-        points.setdefault(anatomical_point(joint, source.name) or "", joint)
+    for joint, given in zip(source.joints, anatomical_points(source), strict=True):
+        points.setdefault(given or "", joint)
     spellings = {canonical_joint(joint): joint for joint in source.joints}
     weights = np.zeros((target.num_joints, source.num_joints), dtype=np.float32)
     lost = []
-    for row, joint in zip(weights, target.joints, strict=True):
-        point = anatomical_point(joint, target.name)
+    for row, joint, point in zip(weights, target.joints, anatomical_points(target), strict=True):
         if joint in joint_map:
             found: dict[str, float] | None = dict.fromkeys(joint_map[joint], 1 / len(joint_map[joint]))
         elif point is not None:

@@ -1,7 +1,8 @@
-"""Metrics: plain functions of arrays. Those of recognition have names, and other packages can add theirs.
+"""Metrics: plain functions of arrays. Some have names, and other packages can add theirs.
 
 A metric's parameters say what it is computed from: `labels` (N,) true classes, `predicted` (N,) classes,
-`scores` (N, classes), greater is likelier, and `classes`, how many there are. Any of these will do:
+`scores` (N, classes), greater is likelier, and `classes`, how many there are; of what was found without
+labels, `clusters` (N,), `true_boundaries` and `found_boundaries`. Any of these will do:
 
     @METRICS.register("error")
     def error(predicted, labels):
@@ -31,6 +32,8 @@ METRICS: Registry[Callable[..., Any]] = Registry(
         "balanced accuracy": "kineme.metrics.accuracy.balanced_accuracy",
         "macro-F1": "kineme.metrics.accuracy.macro_f1",
         "per-class recall": "kineme.metrics.accuracy.per_class_recall",
+        "adjusted mutual information": "kineme.metrics.clustering.adjusted_mutual_information",
+        "boundary F1": "kineme.metrics.clustering.boundary_f1",
     },
 )
 

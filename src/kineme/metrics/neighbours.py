@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,7 @@ from kineme.errors import KinemeError
 from kineme.typing import Array
 
 CHUNK = 1 << 26  # similarities held at a time: 256 MB of float32
+BLOCK = 1 << 15  # training clips read at a time: 64 MB of 512 features
 
 
 def nearest_label(
@@ -56,13 +59,36 @@ def nearest(
     """
     if not 1 <= k <= len(train):
         raise KinemeError(f"k = {k} neighbours of {len(train)} training clips; choose 1 to {len(train)}")
-    index = F.normalize(torch.from_numpy(train).to(device), dim=1).T
     rows, similarities = [], []
-    for queries in torch.split(torch.from_numpy(test), max(1, CHUNK // len(train))):
-        similarity, neighbours = (F.normalize(queries.to(device), dim=1) @ index).topk(k, dim=1)
+    size = max(1, CHUNK // len(train))
+    for first in range(0, len(test), size):
+        similarity, neighbours = cosines(train, test[first : first + size], device=device).topk(k, dim=1)
         rows.append(neighbours.cpu())
         similarities.append(similarity.cpu())
+    if not rows:
+        return np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32)
     return torch.cat(rows).numpy(), torch.cat(similarities).numpy()
+
+
+def cosines(train: Array, test: Array, *, device: torch.device | str = "cpu") -> torch.Tensor:
+    """(N', N) cosine similarities of test clips and training clips, on the device.
+
+    Training clips are read in blocks, so they may be a memory map that is larger than memory.
+
+    Args:
+        train: (N, D) features.
+        test: (N', D) features.
+        device: where they are computed.
+    """
+    queries = F.normalize(torch.from_numpy(test.astype(train.dtype, copy=False)).to(device), dim=1)
+    similarity = queries.new_empty(len(test), len(train))
+    for first in range(0, len(train), BLOCK):
+        with warnings.catch_warnings():  # a map is read-only, and nothing writes to it
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            block = torch.from_numpy(train[first : first + BLOCK]).to(device)
+        norms = torch.linalg.vector_norm(block, dim=1).clamp_min(1e-12)
+        torch.div(queries @ block.T, norms, out=similarity[:, first : first + BLOCK])
+    return similarity
 
 
 def _vote(labels: torch.Tensor, similarity: torch.Tensor, classes: int) -> torch.Tensor:

@@ -1,38 +1,62 @@
-"""Features and nearest neighbours of the test clips; clips thinned for a page."""
+"""Features and nearest neighbours of the clips that a report shows; clips thinned for a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
+import torch
 from markupsafe import Markup
 
-from kineme.clips.store import ClipStore
+from kineme.clips.batches import resident
+from kineme.clips.splits import split_rows
+from kineme.clips.store import UNLABELLED, ClipStore
 from kineme.drawing.player import player, scene
 from kineme.drawing.posture import present
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device, TaskOptions
-from kineme.evaluation.task import open_task
+from kineme.evaluation.task import chosen_device, labelled, open_task
 from kineme.metrics.neighbours import nearest
+from kineme.model import Model
 from kineme.report.runs import DETECT, Run, store_measured, stores_of
 from kineme.typing import Array
 
 NEIGHBOURS = 4
+LOOKED_AT = 64  # clips that tell whether all are the same
+PARTS: tuple[Literal["train"], Literal["test"]] = ("train", "test")
+MOST = 5000  # clips without a test part that are looked at: more neither fit on a map nor are needed
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Windows of recordings, each a clip of its own.
+
+    Attributes:
+        rows: (W,) rows of the store.
+        first, length: (W,) frames of the recording.
+    """
+
+    rows: Array
+    first: Array
+    length: Array
 
 
 @dataclass(frozen=True)
 class Examined:
-    """Test clips as an encoder embeds them.
+    """Clips as an encoder embeds them: test clips beside training clips, or all clips beside each other.
 
     Attributes:
         store: where the clips are.
-        test, train: rows of the store.
+        test, train: numbers of clips, rows of the store or, where recordings are cut, of `cut`; the same
+            where nothing divides them.
         features: (N, D) of the test clips.
-        neighbours: (N, k) rows of the store, the nearest training clip first.
+        neighbours: (N, k) numbers of the nearest training clips, the nearest first; never the clip itself.
         similarity: (N, k) their cosine.
+        cut: the windows; None for whole clips.
+        clips: how many there are to look at, of which `test` may be some.
     """
 
     store: ClipStore
@@ -41,48 +65,101 @@ class Examined:
     features: Array
     neighbours: Array
     similarity: Array
+    cut: Cut | None = None
+    clips: int = 0
+
+    @property
+    def divided(self) -> bool:
+        """Whether there is a test part."""
+        return not np.array_equal(self.test, self.train)
+
+    @property
+    def noun(self) -> str:
+        """What the clips are called."""
+        return "test clip" if self.divided else "clip" if self.cut is None else "window"
+
+    @property
+    def other(self) -> str:
+        """What their neighbours are called."""
+        return "training clip" if self.divided else f"other {self.noun}"
 
     @property
     def labels(self) -> Array:
-        """(N,) classes of the test clips."""
-        return self.store.labels[self.test]
+        """(N,) classes of the test clips, -1 where unknown."""
+        return self.labels_of(self.test)
 
     @property
     def right(self) -> Array:
-        """(N,) whether the nearest training clip has the same class."""
-        return np.equal(self.store.labels[self.neighbours[:, 0]], self.labels)
+        """(N,) whether the nearest clip has the same class; False where either is unknown."""
+        if self.neighbours.shape[1] == 0:
+            return np.zeros(len(self.test), dtype=bool)
+        return np.equal(self.labels_of(self.neighbours[:, 0]), self.labels) & (self.labels >= 0)
 
-    def class_name(self, row: int) -> str:
-        """Class of a clip of the store."""
-        return str(self.store.manifest.class_names[int(self.store.labels[row])])
+    @property
+    def alike(self) -> bool:
+        """Whether the clips themselves are all the same, as some of them tell."""
+        some = [self._xyz(clip) for clip in evenly(self.test, LOOKED_AT).tolist()]
+        ends = np.stack([xyz[[0, len(xyz) // 2, -1]] for xyz in some])
+        return bool((ends == ends[:1]).all())
 
-    def player(self, name: str, row: int, frames: int, **options: Any) -> Markup:
-        """A clip of the store as a moving skeleton, thinned to at most `frames` frames."""
-        return player(name, layout=self.store.layout, **self._thinned(row, frames), **options)
+    def rows_of(self, clips: Array) -> Array:
+        """Rows of the store that some clips are in."""
+        return clips if self.cut is None else self.cut.rows[clips]
 
-    def scene(self, row: int, frames: int) -> dict[str, str | int]:
-        """A clip of the store for a player to load, without what all clips share."""
-        told = scene(layout=self.store.layout, **self._thinned(row, frames))
+    def labels_of(self, clips: Array) -> Array:
+        """Classes of some clips; windows have none."""
+        labels: Array = self.store.labels[self.rows_of(clips)]
+        return labels if self.cut is None else np.full_like(labels, UNLABELLED)
+
+    def class_name(self, clip: int) -> str:
+        """Class of a clip, empty where it has none."""
+        label = int(self.labels_of(np.array([clip]))[0])
+        return str(self.store.manifest.class_names[label]) if label >= 0 else ""
+
+    def name(self, clip: int) -> str:
+        """Name of a clip; of a window with its seconds, as `kineme search` takes it."""
+        if self.cut is None:
+            return str(self.store.names[clip])
+        fps, first = self.store.manifest.fps, int(self.cut.first[clip])
+        start, end = (f"{frames / fps:.2f}s" for frames in (first, first + int(self.cut.length[clip])))
+        return f"{self.store.names[self.cut.rows[clip]]}[{start}:{end}]"
+
+    def player(self, name: str, clip: int, frames: int, **options: Any) -> Markup:
+        """A clip as a moving skeleton, thinned to at most `frames` frames."""
+        return player(name, layout=self.store.layout, **self._thinned(clip, frames), **options)
+
+    def scene(self, clip: int, frames: int) -> dict[str, str | int]:
+        """A clip for a player to load, without what all clips share."""
+        told = scene(layout=self.store.layout, **self._thinned(clip, frames))
         return {key: value for key, value in told.items() if key not in ("parents", "sides")}
 
-    def _thinned(self, row: int, frames: int) -> dict[str, Any]:
-        clip, fps = thinned(self.store.clip(row), self.store.manifest.fps, frames)
-        return {"clip": clip, "fps": fps, "up": self.store.manifest.preprocessing.up}
+    def _thinned(self, clip: int, frames: int) -> dict[str, Any]:
+        thin, fps = thinned(self._xyz(clip), self.store.manifest.fps, frames)
+        return {"clip": thin, "fps": fps, "up": self.store.manifest.preprocessing.up}
+
+    def _xyz(self, clip: int) -> Array:
+        """(T, M, V, C) frames of a clip."""
+        if self.cut is None:
+            return self.store.clip(clip)
+        first = int(self.cut.first[clip])
+        return self.store.clip(int(self.cut.rows[clip]))[first : first + int(self.cut.length[clip])]
 
 
 def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
     """Features and neighbours of the clips that the run's first recognition result was measured on.
 
-    Without results, those of the run's own split; `stores` are beside the one that it was trained on.
+    Without results, those of the test part of the run's own split; without labels or a test part, of the
+    clips that it was trained on, each beside the others. `stores` come before the one it was trained on.
 
     Raises:
-        KinemeError: the run has no weights, or its store is gone, has no labels, does not fit, or its split
-            has no test part.
+        KinemeError: the run has no weights, or its store is gone or does not fit.
     """
     if run.pretrained is None:
         raise KinemeError(f"{run.name} has no weights yet; train it to its first checkpoint")
     measured = next((each.result for each in run.measured if each.result.protocol != DETECT), None)
     store = store_measured(run, measured, stores) if measured else stores_of(run, stores)[0]
+    if measured is None and not is_measurable(store, run.config.data.split):
+        return _beside_each_other(run.pretrained, run, store, chosen_device(device))
     other = measured is not None and measured.preprocessing != measured.store_preprocessing
     split = measured.split if measured else None
     task = open_task(
@@ -92,7 +169,48 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
     features = task.features(task.model, test)
     k = min(NEIGHBOURS, len(train))
     found, similarity = nearest(task.features(task.model, train), features, k=k, device=task.device)
-    return Examined(task.store, test, train, features, train[found], similarity)
+    return Examined(task.store, test, train, features, train[found], similarity, clips=len(test))
+
+
+def is_measurable(store: ClipStore, split: str) -> bool:
+    """Whether both parts of a split have labelled clips, and none is in both."""
+    try:
+        train, test = (labelled(store, split, part) for part in PARTS)
+    except KinemeError:
+        return False
+    return len(np.intersect1d(train, test)) == 0
+
+
+def _beside_each_other(model: Model, run: Run, store: ClipStore, device: str) -> Examined:
+    """The clips, or windows, that a run was trained on; of another store all."""
+    data = run.config.data
+    model.check(store)
+    own = data.store is not None and store.path.resolve() == Path(data.store).resolve()
+    rows = split_rows(store, data.split if own else "all", "train")
+    cut, clips = None, resident(store, rows)
+    if data.window:
+        windows = clips.windows(data.window)
+        number = np.searchsorted(clips.start.numpy(), windows.start.numpy(), side="right") - 1
+        first = (windows.start - clips.start[torch.from_numpy(number)]).numpy()
+        cut, clips = Cut(rows[number], first, windows.length.numpy()), windows
+        rows = np.arange(len(windows))
+    shown = evenly(np.arange(len(rows)), MOST)
+    features = model.encode(clips[torch.from_numpy(shown)], device=device)
+    shown_rows = rows[shown]
+    k = min(NEIGHBOURS, len(shown) - 1)
+    found, similarity = nearest(features, features, k=k + 1, device=device)
+    found, similarity = _without_itself(found, similarity)
+    return Examined(
+        store, shown_rows, shown_rows, features, shown_rows[found], similarity, cut, clips=len(rows)
+    )
+
+
+def _without_itself(found: Array, similarity: Array) -> tuple[Array, Array]:
+    """Neighbours (N, k + 1) of clips among themselves → (N, k); of equal clips, others may come first."""
+    own = found == np.arange(len(found))[:, None]
+    own[~own.any(axis=1), -1] = True
+    shape = len(found), found.shape[1] - 1
+    return found[~own].reshape(shape), similarity[~own].reshape(shape)
 
 
 def thinned(clip: Array, fps: float, frames: int) -> tuple[Array, float]:

@@ -10,10 +10,12 @@ from typing import Any
 from markupsafe import Markup
 
 from kineme.clips.published import counted
+from kineme.evaluation.advice import measuring_command
 from kineme.evaluation.detection.scores import HEADLINE, SHOWN
 from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RAW, Result, Score
 from kineme.report.charts import strip
 from kineme.report.differences import Pair, differences
+from kineme.report.examined import Examined
 from kineme.report.runs import DETECT, Run
 from kineme.report.templating import render
 
@@ -69,8 +71,8 @@ class Table:
         return float(low), float(max(high, low + 10))
 
 
-def numbers(runs: Sequence[Run]) -> Markup:
-    """All results; those that were measured alike share a table."""
+def numbers(runs: Sequence[Run], seen: Sequence[Examined | str]) -> Markup:
+    """All results; those that were measured alike share a table. `seen` are each run's clips, if known."""
     groups: dict[tuple[Any, ...], list[Pair]] = {}
     for run in runs:
         for each in run.measured:
@@ -78,7 +80,11 @@ def numbers(runs: Sequence[Run]) -> Markup:
     return render(
         "numbers.html",
         groups=[_group(pairs, len(runs) > 1) for pairs in groups.values()],
-        unmeasured=[run for run in runs if not run.measured],
+        unmeasured=[
+            (run, measuring_command(run.config, run.path, each.store) if isinstance(each, Examined) else None)
+            for run, each in zip(runs, seen, strict=True)
+            if not run.measured
+        ],
         several=len(runs) > 1,
         own=PRETRAINED,
         strip=strip,

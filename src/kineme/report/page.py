@@ -14,7 +14,9 @@ from kineme.files import atomic_write
 from kineme.report.confusion import confusion
 from kineme.report.detection import detection
 from kineme.report.embedding import embedding
-from kineme.report.examined import examine
+from kineme.report.examined import Examined, examine
+from kineme.report.groups import grouped, groups
+from kineme.report.notes import notes
 from kineme.report.numbers import headline, numbers
 from kineme.report.retrieval import retrieval
 from kineme.report.runs import Run, read_runs
@@ -49,10 +51,12 @@ def write_report(
             run is named on the page instead.
     """
     runs = read_runs(paths)
-    details = []
+    details, examined = [], []
     for number, run in enumerate(runs):
         say(f"clips of {run.name}")
-        details.append(list(_parts(number, run, stores, device, len(runs))))
+        seen = _examined(run, stores, device)
+        examined.append(seen)
+        details.append(list(_parts(number, run, seen, stores, len(runs))))
     page = render(
         "page.html",
         runs=runs,
@@ -61,7 +65,8 @@ def write_report(
         style=TEMPLATES.asset("report.css"),
         script=TEMPLATES.asset("report.js"),
         headline=headline(runs[0]),
-        sections=[summary(runs), numbers(runs), training(runs)],
+        notes=notes(runs, examined),
+        sections=[summary(runs), numbers(runs, examined), training(runs)],
         details=details,
         version=__version__,
     )
@@ -69,18 +74,28 @@ def write_report(
         aside.write_text(page, encoding="utf-8")
 
 
+def _examined(run: Run, stores: Sequence[Path], device: str) -> Examined | str:
+    """The clips as the run's encoder embeds them, or why there are none."""
+    try:
+        return examine(run, stores, device)
+    except KinemeError as error:
+        return str(error)
+
+
 def _parts(
-    number: int, run: Run, stores: Sequence[Path], device: str, runs: int
+    number: int, run: Run, seen: Examined | str, stores: Sequence[Path], runs: int
 ) -> Iterator[tuple[str, Markup | str]]:
     """Heading and content of the parts about one run; without a heading, why parts are missing."""
     if run.measured:
         yield "Classes", confusion(run)
     if run.detections:
         yield "Detection", detection(number, run, stores, max(1, RECORDINGS // runs))
-    try:
-        seen = examine(run, stores, device)
-    except KinemeError as error:
-        yield "", str(error)
+    if isinstance(seen, str):
+        yield "", seen
         return
-    yield "Map of the test clips", embedding(number, seen, PLAYABLE // runs)
+    labelled = bool((seen.labels >= 0).any())
+    found = None if labelled else grouped(seen)
+    yield f"Map of the {seen.noun}s", embedding(number, seen, PLAYABLE // runs, found and found[0])
+    if found is not None:
+        yield "Kinds of motion", groups(number, seen, found, f"kineme cluster {run.path} {seen.store.path}")
     yield "Nearest neighbours", retrieval(number, seen, max(FEWEST_QUERIES, QUERIES // runs))

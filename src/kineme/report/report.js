@@ -61,17 +61,18 @@
     });
   }
 
-  class Atlas { // the map of the test clips
+  class Atlas { // the map of the clips
     constructor(element) {
-      const { points, classes, hues } = told(element);
+      const { points, colourings, hues } = told(element);
       this.element = element;
       this.points = points;
-      this.classes = classes;
+      this.colourings = colourings;
+      this.colouring = 0; // which groups colour the points
       this.hues = hues;
       this.canvas = element.querySelector(".plane canvas");
       this.output = element.querySelector(".plane output");
       this.figure = document.getElementById(element.dataset.player);
-      this.chosen = null; // a class that is highlighted
+      this.chosen = null; // a group that is highlighted
       this.at = null; // the point whose name is shown
       this.played = points.findIndex(point => point.scene);
       this.#say(this.points[this.played], this.figure.querySelector("figcaption"));
@@ -101,20 +102,36 @@
       for (const button of buttons) {
         button.addEventListener("click", () => {
           const index = Number(button.dataset.class);
-          this.chosen = this.chosen === index ? null : index;
-          for (const each of buttons) each.setAttribute("aria-pressed", each === button && this.chosen !== null);
-          this.#draw();
+          this.#choose(this.chosen === index ? null : index, button);
         });
       }
+      this.element.querySelector(".colours")?.addEventListener("change", event => {
+        this.colouring = Number(event.target.value);
+        for (const each of this.element.querySelectorAll(".classes-legend"))
+          each.hidden = Number(each.dataset.colouring) !== this.colouring;
+        this.#choose(null);
+        this.#say(this.points[this.played], this.figure.querySelector("figcaption"));
+      });
       new ResizeObserver(() => this.#draw()).observe(this.canvas);
       dark.addEventListener("change", () => this.#draw());
+    }
+
+    #choose(group, pressed = null) {
+      this.chosen = group;
+      for (const each of this.element.querySelectorAll("[data-class]"))
+        each.setAttribute("aria-pressed", each === pressed && group !== null);
+      this.#draw();
+    }
+
+    #group(point) {
+      return point.groups[this.colouring];
     }
 
     #nearest(event, reach) {
       const box = this.canvas.getBoundingClientRect();
       let best = null, least = reach;
       this.points.forEach((point, i) => {
-        if (this.chosen !== null && point.class !== this.chosen) return;
+        if (this.chosen !== null && this.#group(point) !== this.chosen) return;
         const [x, y] = this.#place(point);
         const far = Math.hypot(x + box.left - event.clientX, y + box.top - event.clientY);
         if (far < least) [best, least] = [i, far];
@@ -122,12 +139,12 @@
       return best;
     }
 
-    #walk(step) { // to the next clip, of the highlighted class if there is one
+    #walk(step) { // to the next clip, of the highlighted group if there is one
       const count = this.points.length;
       let i = this.at ?? (step > 0 ? -1 : count);
       for (let tried = 0; tried < count; tried++) {
         i = (i + step + count) % count;
-        if (this.chosen === null || this.points[i].class === this.chosen) return this.#move(i);
+        if (this.chosen === null || this.#group(this.points[i]) === this.chosen) return this.#move(i);
       }
     }
 
@@ -140,8 +157,9 @@
     }
 
     #say(point, where) {
-      const near = point.near === null ? "" : `; nearest training clip: ${point.near}`;
-      where.textContent = `${this.classes[point.class]} (${point.name})${near}`;
+      const near = point.near === null ? "" : `; nearest: ${point.near}`;
+      const names = this.colourings[this.colouring];
+      where.textContent = names.length > 1 ? `${names[this.#group(point)]} (${point.name})${near}` : point.name;
     }
 
     #play() {
@@ -171,12 +189,13 @@
         const [x, y] = this.#place(point);
         const size = (i === this.at ? 1.5 : 1) * (all || !point.scene ? 3.6 : 4.6);
         context.setTransform(sharp, 0, 0, sharp, sharp * x, sharp * y);
-        context.globalAlpha = this.chosen !== null && point.class !== this.chosen ? 0.12 : 1;
+        context.globalAlpha = this.chosen !== null && this.#group(point) !== this.chosen ? 0.12 : 1;
         const path = new Path2D();
-        SHAPES[Math.floor(point.class / this.hues) % SHAPES.length](path);
+        const group = this.#group(point);
+        SHAPES[Math.floor(group / this.hues) % SHAPES.length](path);
         const scaled = new Path2D();
         scaled.addPath(path, new DOMMatrix([size, 0, 0, size, 0, 0]));
-        context.fillStyle = context.strokeStyle = colour(`series-${point.class % this.hues}`);
+        context.fillStyle = context.strokeStyle = colour(`series-${group % this.hues}`);
         context.lineWidth = 1.4;
         if (point.near === null) context.fill(scaled);
         else context.stroke(scaled);

@@ -12,8 +12,15 @@ from kineme.report.runs import Run
 from kineme.report.templating import render
 
 SPREAD = "effective_rank"
-ASIDE = ("epoch", "step", "seconds", "lr", "knn", "loss", SPREAD, "embedding_std")
-LABELS = {"lr": "learning rate", "knn": "kNN", SPREAD: "effective rank"}
+FEATURES = "feature_rank", "feature_std"  # of whole clips; the others are of a batch's views
+ASIDE = ("epoch", "step", "seconds", "lr", "knn", "loss", SPREAD, "embedding_std", *FEATURES)
+LABELS = {
+    "lr": "learning rate",
+    "knn": "kNN",
+    SPREAD: "effective rank",
+    "feature_rank": "effective rank",
+    "feature_std": "deviation",
+}
 AXES: dict[str, Callable[[dict[str, float]], float]] = {
     "epoch": lambda row: row["epoch"],
     "minutes": lambda row: row.get("seconds", math.nan) / 60,
@@ -54,6 +61,9 @@ def _charts(runs: Sequence[Run], axis: str, several: bool) -> Iterator[Markup]:
         title = f"Loss terms, {run.name}" if several else "Loss terms"
         yield chart(title, drawn, x_label=axis, log=_spans_decades(drawn))
     yield chart("Effective rank of the embedding", lines(runs, SPREAD), x_label=axis)
+    yield chart("Effective rank of the features", lines(runs, FEATURES[0]), x_label=axis)
+    title = "Deviation of the features, of their size"
+    yield chart(title, lines(runs, FEATURES[1], 100.0), x_label=axis, unit=" %")
     yield chart("Learning rate", lines(runs, "lr"), x_label=axis)
 
 

@@ -26,6 +26,7 @@ class Source:
         layout: joints of all clips.
         class_names: the classes that labels index.
         fps: frames a second.
+        fps_known: the recordings or the user say it; it is not assumed.
         bodies: the most bodies in a frame.
         names: (N,) unique name of every clip.
         items: (N,) what `read` takes for each clip, such as its path.
@@ -61,6 +62,7 @@ class Source:
     untrimmed: bool = False
     confidence: bool = False
     units: str = "metres"
+    fps_known: bool = True
     read_people: Callable[[Any], Clip] | None = None
 
     def reader(self, preprocessing: Preprocessing) -> Callable[[Any], Clip]:

@@ -95,6 +95,7 @@ def open_arrays(raw: Path) -> Source:
         layout=get_layout("ntu25"),
         class_names=class_names,
         fps=30.0,
+        fps_known=False,
         bodies=max(part.bodies for part in parts),
         names=names,
         items=[(i, row) for i, part in enumerate(parts) for row in range(len(part.names))],

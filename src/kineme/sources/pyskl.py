@@ -80,6 +80,7 @@ def open_pyskl(raw: Path) -> Source:
         layout=get_layout(_LAYOUTS[shapes.pop()]),
         class_names=class_names,
         fps=30.0,
+        fps_known=False,
         bodies=max(1, *(len(annotation["keypoint"]) for annotation in annotations)),
         names=names,
         items=[

@@ -16,7 +16,7 @@ import io
 import math
 import pickle
 import re
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Collection, Mapping, Sized
 from typing import IO, Any
 
 import numpy as np
@@ -29,8 +29,13 @@ _DTYPE = re.compile(r"[biufSU][1-9]\d{0,8}|O8?", re.ASCII)
 _REMEDY = "fetch the file again, or export its data with numpy.savez"
 
 
-def read_pickle(file: RawFile) -> Any:
+def read_pickle(file: RawFile, inert: Collection[str] = ()) -> Any:
     """What a pickle holds: dict, list, tuple, set, str, bytes, numbers, None, arrays.
+
+    Args:
+        file: the pickle.
+        inert: classes such as `scipy.sparse.csc.csc_matrix` whose objects become `Inert`: their state is
+            kept, nothing of the class is run, and it need not be installed.
 
     Raises:
         KinemeError: it cannot be read, is damaged, or holds anything else; the message names it.
@@ -38,7 +43,7 @@ def read_pickle(file: RawFile) -> Any:
     packed = file.member is not None
     try:
         with io.BytesIO(file.read(_MAX_PACKED_BYTES)) if packed else file.open() as stream:
-            return _Unpickler(stream, file.size).load()
+            return _Unpickler(stream, file.size, inert).load()
     except KinemeError:
         raise
     except _RefusedError as error:
@@ -47,18 +52,49 @@ def read_pickle(file: RawFile) -> Any:
         raise KinemeError(f"{file}: is not a pickle, or is damaged ({one_line(error)}); {_REMEDY}") from error
 
 
+def unpickled(data: bytes) -> Any:
+    """What a small pickle inside another file holds, as `read_pickle`; raises ValueError."""
+    try:
+        return _Unpickler(io.BytesIO(data), len(data), ()).load()
+    except Exception as error:  # damaged pickles may raise anything
+        raise ValueError(f"has a part that is not a pickle, or is damaged ({one_line(error)})") from error
+
+
 class _RefusedError(Exception):
     """A reason in words for users."""
 
 
+class Inert:
+    """An object of a class that was not loaded: what its pickle says of it, and nothing that acts.
+
+    Attributes:
+        state: whatever the pickle gave it, most often a dictionary.
+    """
+
+    state: Any = None
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: IO[bytes], size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int, inert: Collection[str]) -> None:
         super().__init__(file, encoding="latin1")
         self._allowance = 2 * size
+        self._inert = inert
 
     def find_class(self, module: str, name: str) -> Any:
         """The constructor that stands for a global."""
         known = module.replace("__builtin__", "builtins").replace("numpy.core.", "numpy._core.")
+        if self._inert:
+            if f"{module}.{name}" in self._inert:
+                return type(name, (Inert,), {})
+            if (known, name) == ("builtins", "object"):
+                return type("object", (), {})
+            if (module, name) in (("copy_reg", "_reconstructor"), ("copyreg", "_reconstructor")):
+                return _Constructor(_reconstructor, self.spend)
         if (known, name) not in _CONSTRUCTORS:
             raise _RefusedError(f"contains {shown(f'{module}.{name}')}, not only arrays and plain containers")
         return _Constructor(_CONSTRUCTORS[known, name], self.spend)
@@ -135,6 +171,13 @@ class _Array(np.ndarray[Any, np.dtype[Any]]):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.view(np.ndarray).__reduce_ex__(protocol)
+
+
+def _reconstructor(kind: type, *_: object) -> Inert:
+    """How older protocols make an object: only of inert classes."""
+    if not (isinstance(kind, type) and issubclass(kind, Inert)):
+        raise _RefusedError("makes an object of a class that is not known")
+    return kind()
 
 
 def _reconstruct(*_: object) -> _Array:

@@ -118,19 +118,23 @@ class OnlineKNN(L.Callback):
         assert isinstance(module, Pretraining)
         self.history.noted["knn"] = self.accuracy(module)
 
-    @torch.no_grad()
     def accuracy(self, module: Pretraining) -> float:
         """Leave-one-subject-out, or leave-one-out with a single subject; between 0 and 1."""
-        encoder, shape = module.method.learned, module.method.learned.shape
-        encoder.eval()
-        features = []
-        for rows in (
-            torch.from_numpy(self.rows).to(module.clips.start.device).chunk(-(-len(self.rows) // 256))
-        ):
-            clips = shape.take(module.clips[rows].resize(shape.frames))
-            features.append(encoder(clips.to(module.device)).clip.float().cpu())
-        encoder.train()
-        return leave_group_out(torch.cat(features).numpy(), self.labels, self.groups)
+        features = embedded(module, torch.from_numpy(self.rows)).numpy()
+        return leave_group_out(features, self.labels, self.groups)
+
+
+@torch.no_grad()
+def embedded(module: Pretraining, rows: Tensor) -> Tensor:
+    """(n, D) features of whole training clips, on the CPU; the encoder stays in training."""
+    encoder, shape = module.method.learned, module.method.learned.shape
+    encoder.eval()
+    features = []
+    for part in rows.to(module.clips.start.device).chunk(-(-len(rows) // 256)):
+        clips = shape.take(module.clips[part].resize(shape.frames))
+        features.append(encoder(clips.to(module.device)).clip.float().cpu())
+    encoder.train()
+    return torch.cat(features)
 
 
 class Checkpoints(L.Callback):

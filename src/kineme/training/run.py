@@ -17,12 +17,15 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, Wand
 from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import build_encoder, build_method
+from kineme.clips.batches import even_batch, resident
+from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
+from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, History, OnlineKNN
 from kineme.training.directory import (
     LOGS,
@@ -89,9 +92,11 @@ def train(
                 restore(out)  # of a process that was killed before its first checkpoint
                 check_room(out, overwrite)
         module = _untrained(config, store, rows)
-        if config.train.minutes is not None and not resume:  # then config.yaml has the number of epochs
-            config = _with_fitting_epochs(config, config.train.minutes, store, rows)
-            module = _untrained(config, store, rows)
+        _tell_what_sits_out(config, store, rows)
+        if not resume:  # then config.yaml has the number of epochs
+            fitting = _with_fitting_epochs(config, store, rows)
+            if fitting is not config:
+                config, module = fitting, _untrained(fitting, store, rows)
         if first:
             if not resume:
                 stack.enter_context(replacing(out))
@@ -106,13 +111,18 @@ def train(
 
 
 def _callbacks(config: Config, out: Path, store: ClipStore, rows: Array) -> list[L.Callback]:
-    """Kineme's own. The online kNN comes before the history, which records its accuracy."""
-    history = History(out)
-    found: list[L.Callback] = [history, Checkpoints(out, store.manifest, config.train.save_every)]
+    """Kineme's own. What the history records comes before it, and what reads the history after it."""
+    history, seed = History(out), config.train.seed
+    every = config.train.knn_every
+    found: list[L.Callback] = [
+        Collapse(history, every, seed),
+        history,
+        RisingLoss(history),
+        Checkpoints(out, store.manifest, config.train.save_every),
+    ]
     if (store.labels[rows] >= 0).any() and not config.data.window:  # windows have no labels
         watched = store.labels[rows], store.index["subject"][rows]
-        every = config.train.knn_every
-        found.insert(0, OnlineKNN(history, *watched, every=every, seed=config.train.seed))
+        found.insert(0, OnlineKNN(history, *watched, every=every, seed=seed))
     return found
 
 
@@ -141,15 +151,36 @@ def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
     return Pretraining(build_method(config.method, encoder), config, store, rows)
 
 
-def _with_fitting_epochs(config: Config, minutes: float, store: ClipStore, rows: Array) -> Config:
-    """The settings with as many epochs as fit into the time, measured on a trial run."""
+def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
+    """Warns where incomplete batches leave out more than one clip in twenty of each epoch."""
+    train, clips = config.train, len(rows)
+    if config.data.window:
+        clips = len(resident(store, rows).windows(config.data.window))
+    ranks = train.devices * train.nodes * train.accumulate
+    out = clips % (train.batch_size * ranks)
+    better = even_batch(clips // ranks, train.batch_size)
+    if 20 * out > clips and better * ranks * (clips // (better * ranks)) > clips - out:
+        logger.warning(
+            "%d of %d clips sit out each epoch, others every time, as they do not fill a batch of %d; "
+            "train.batch_size=%d leaves out fewer",
+            *(out, clips, train.batch_size, better),
+        )
+
+
+def _with_fitting_epochs(config: Config, store: ClipStore, rows: Array) -> Config:
+    """The settings with as many epochs as fit into the time, if one is set, measured on a trial run."""
+    minutes, at_most = config.train.minutes, config.train.max_minutes
+    if minutes is None:
+        minutes = at_most
+    if minutes is None:
+        return config
     stopwatch = Stopwatch(minutes)
     trial = replace(config, train=replace(config.train, epochs=max(config.train.epochs, TRIAL_STEPS)))
     fit(_untrained(trial, store, rows), [stopwatch])
-    epochs = stopwatch.epochs
+    epochs = stopwatch.epochs if at_most is None else min(stopwatch.epochs, config.train.epochs)
     logger.info(
-        "%.2g s per step, %d steps per epoch: %d epochs in %g min",
-        *(stopwatch.step_seconds, stopwatch.epoch_steps, epochs, minutes),
+        "%.2g s per step, %s per epoch: %s in %g min",
+        *(stopwatch.step_seconds, counted(stopwatch.epoch_steps, "step"), counted(epochs, "epoch"), minutes),
     )
     return replace(config, train=with_epochs(config.train, epochs))
 

@@ -21,7 +21,7 @@ from kineme.evaluation.detection.classifier import Context
 from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.detection.extract import store_features
 from kineme.evaluation.detection.finetune import settings
-from kineme.evaluation.detection.found import find, write_table
+from kineme.evaluation.detection.found import find
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.results import RANDOM, RAW, Result
 from kineme.evaluation.task import Task, open_task
@@ -152,10 +152,6 @@ def test_a_detector_that_was_kept_finds_the_same(
     mine = [each for each in segments if each.recording in found.names]
     assert [(each.recording, each.start, each.end, each.action) for each in mine] == expected
     assert [each.score for each in mine] == pytest.approx(found.segment_scores)
-    write_table(mine, tmp_path / "table.csv")
-    first, second = (tmp_path / "table.csv").read_text().splitlines()[:2]
-    assert first == "recording,start,end,action,score"
-    assert second.startswith(f"recording1,{mine[0].start:.3f},{mine[0].end:.3f},{mine[0].action},0.")
 
 
 def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Model, tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
-"""Segments that a detector finds in unlabelled recordings, and the table of them."""
+"""Segments that a detector finds in unlabelled recordings."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,13 +12,12 @@ from kineme.clips.store import ClipStore
 from kineme.evaluation.detection.detector import Detector, propose
 from kineme.evaluation.detection.extract import offsets_of
 from kineme.evaluation.task import chosen_device
-from kineme.files import atomic_write
 from kineme.progress import Progress, silent
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One detected action: the columns of the table. Times are in seconds from the recording's beginning."""
+    """One detected action. Times are in seconds from the recording's beginning."""
 
     recording: str
     start: float
@@ -52,13 +49,3 @@ def find(
         Segment(str(store.names[row]), start / fps, end / fps, detector.class_names[label], score)
         for (row, label, start, end), score in zip(segments.tolist(), scores.tolist(), strict=True)
     ]
-
-
-def write_table(segments: Sequence[Segment], path: Path) -> None:
-    """Writes segments as CSV, times to the millisecond."""
-    with atomic_write(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(Segment)])
-        for segment in segments:
-            recording, start, end, action, score = astuple(segment)
-            writer.writerow([recording, f"{start:.3f}", f"{end:.3f}", action, f"{score:.4f}"])

@@ -1,59 +1,72 @@
-"""People's own pose data: files of one clip each, and the output of pose estimators.
+"""People's own recordings: motion capture, the output of pose estimators, and arrays.
 
-recordings.py    the files of each clip, and its label
-arrays.py, tables.py, documents.py    NumPy, CSV and JSON
+formats.py       the formats, one reader each: arrays.py; tables.py (headers.py, table_notes.py);
+                 documents.py, JSON (people.py, keypoints.py, assembling.py, holistic.py; coco.py, flat.py,
+                 vitpose.py); openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py, sleap.py;
+                 signs.py; trc.py, c3d.py, bvh.py, amass.py
+recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
+times.py         instants of frames and their rate; rates.py, one rate → another
+fitting.py       joints of the files → joints of a layout; markers.py, joints among markers; trees.py
 tracking.py      people found in each frame → bodies with a fixed place each
-coordinates.py   y up, comparable units, gaps filled
+coordinates.py   y up, comparable units, gaps filled; body.py, what the body tells of them; fractions.py
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
-from kineme.layouts import LAYOUTS, Layout, canonical_joint, get_layout
+from kineme.errors import KinemeError, check_between
+from kineme.layouts import Layout, get_layout
+from kineme.layouts.correspondence import JointMap, read_joint_map
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
-from kineme.sources.poses.arrays import MAX_ARRAY_BYTES, Detections, Poses, npy_poses, npz_poses
+from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled, image_size
-from kineme.sources.poses.documents import (
-    MAX_FRAME_BYTES,
-    MAX_JSON_BYTES,
-    json_poses,
-    openpose,
-    openpose_frame,
-)
+from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
+from kineme.sources.poses.formats import Told, format_of
+from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
+from kineme.sources.poses.rates import resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings
-from kineme.sources.poses.tables import MAX_CSV_BYTES, csv_poses
-from kineme.sources.poses.tracking import strongest, tracked
+from kineme.sources.poses.tracking import as_poses, strongest, tracked
+from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
 from kineme.sources.raw import RawFile
 
+logger = logging.getLogger(__name__)
+
 _FPS = 30.0  # if neither the user nor a file says
+_TRIED = 20  # recordings that come into no layout before the first one's error is raised
 _REMEDY = "mend the file, or set `skip_bad` to leave it out"
-# (program, joints, coordinates) → layout, if unambiguous
-_LAYOUTS = {
-    ("openpose", 25, 2): "openpose25",
-    ("coco", 17, 2): "coco17",
-    ("", 17, 2): "coco17",
-    **{(program, 33, columns): "mediapipe33" for program in ("mediapipe", "") for columns in (2, 3)},
-}
+
+
+class UnknownLayoutError(KinemeError):
+    """The joints of recordings are of no layout that is known; the message says what to do."""
 
 
 def open_poses(
     raw: Path,
     *,
-    layout: str | None = None,
+    layout: str | Layout | None = None,
     fps: float | None = None,
     axes: str | None = None,
     units: str | None = None,
     image: str | None = None,
     scores: bool = False,
+    joint_map: str | Path | JointMap | None = None,
+    body_model: str | Path | None = None,
+    components: str | None = None,
+    least_confidence: float | None = None,
+    label_column: str | None = None,
+    subject_column: str | None = None,
+    camera_column: str | None = None,
+    name: str | None = None,
 ) -> Source:
     """The clips of a folder, zip or file of poses, sorted by name.
 
@@ -62,62 +75,104 @@ def open_poses(
 
     Args:
         raw: the files.
-        layout: built-in name or layout file; by default what the files say unambiguously.
-        fps: frames per second; by default what the files say, else 30.
-        axes: `y-up`, `y-down` or `z-up`; by default y-up in three dimensions, y-down in two and
-            for MediaPipe.
-        units: `m`, `cm` or `mm`, in three dimensions; by default m.
-        image: width and height such as `1920x1080`, of poses in an image.
+        layout: built-in name, layout file or layout; by default what the files say unambiguously.
+        fps: frames per second; by default what the files or their times say, else 30. Files with times and
+            files of several rates are resampled to it.
+        axes: `y-up`, `y-down` or `z-up`; by default as heads stand above feet in TRC, C3D and BVH, z-up in
+            AMASS, else y-up in three dimensions and y-down in two and for MediaPipe.
+        units: `m`, `cm`, `mm`, `in`, or the metres of a unit such as `0.0564`, in three dimensions; by
+            default what the files say, in BVH the unit in which the body is nearest to 1.7 m tall, else m.
+        image: width and height such as `1920x1080`, of poses in an image; needed for fractions of it.
         scores: the last of three numbers is a confidence and not z, in arrays and tables without a header.
+        joint_map: joint of `layout` → joints or markers of the files whose mean it is, or a file of such; the
+            others are found by their names.
+        body_model: `.npz` or `.pkl` of an SMPL body, for AMASS.
+        components: names of the groups of joints to take, separated by commas, of `.pose` files, OpenPose and
+            MediaPipe Holistic, such as `pose,left_hand,right_hand`.
+        least_confidence: below which a joint counts as not found.
+        label_column, subject_column, camera_column: of tables, columns with one value a file.
+        name: how clips are named, `{label}`, `{subject}`, `{camera}` and other fields in braces, such as
+            `{subject}_{label}-{take}`.
 
     Raises:
-        KinemeError: there are no poses, no clip can be read, the layout is ambiguous, or an option is invalid
-            or makes no sense for these poses.
+        UnknownLayoutError: the joints are of no layout that is known.
+        KinemeError: there are no poses, no clip can be read, or an option is invalid or makes no sense for
+            these poses.
     """
     if fps is not None and not 0 < fps < 1e4:
         raise KinemeError(f"`fps`: is {fps}; it must be frames per second, such as 30")
+    if least_confidence is not None:
+        check_between("`least_confidence`", least_confidence, 0, 1)
     size = image_size(image) if image is not None else None
-    named = get_layout(layout) if layout is not None else None
-    recordings, classes, rate = find_recordings(raw, fps)
-    first, joints = _first_poses(recordings, scores, named)
-    coordinates = coordinates_of(first, joints, axes, units, size)
-    rate = rate or _FPS
+    named = get_layout(layout) if isinstance(layout, str) else layout
+    mapped = read_joint_map(Path(joint_map)) if isinstance(joint_map, str | Path) else joint_map
+    columns = {"label": label_column, "subject": subject_column, "camera": camera_column}
+    told = Told(
+        named,
+        scores,
+        None if body_model is None else Path(body_model),
+        _components(components),
+        {role: column for role, column in columns.items() if column},
+        least_confidence or 0.0,
+    )
+    recordings, classes, rate = find_recordings(raw, fps, told, name)
+    title = raw.resolve().stem
+    first, chosen = _first_poses(recordings, told, mapped, title)
+    coordinates = coordinates_of(first, chosen.layout, axes, units, size)
+    if rate is None:
+        logger.warning(
+            "the files do not say their frame rate; %g a second is assumed, set `fps` if not", _FPS
+        )
+    if chosen.shares is not None:
+        logger.info("joints of %s: %s", chosen.layout.name, chosen.how)
     return Source(
-        name=raw.resolve().stem,
-        layout=joints,
+        name=title,
+        layout=chosen.layout,
         class_names=classes,
-        fps=rate,
+        fps=rate or _FPS,
+        fps_known=rate is not None,
         bodies=MAX_BODIES,
         names=[recording.name for recording in recordings],
         items=recordings,
-        read=_Reader(joints, rate, coordinates, first.points.shape[-1], scores),
+        read=_Reader(chosen, rate or _FPS, coordinates, first.points.shape[-1], told),
         costly=True,
         confidence=first.confidence is not None,
         units=coordinates.units,
     )
 
 
+def _components(text: str | None) -> tuple[str, ...]:
+    names = tuple(each.strip() for each in (text or "").split(",") if each.strip())
+    if text is not None and not names:
+        raise KinemeError("`components`: names nothing; give names such as pose,left_hand,right_hand")
+    return names
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Recording → clip of at most MAX_BODIES bodies, y up, without gaps."""
 
-    layout: Layout
+    fit: Fit
     fps: float
     coordinates: Coordinates
     columns: int  # coordinates per joint in every clip, 2 or 3
-    scores: bool  # as in `open_poses`
+    told: Told
 
     def __call__(self, recording: Recording) -> Clip:
-        found = _read(recording, self.scores, self.layout)
+        found = _read(recording, self.told)
         with _named(recording.files):
-            columns = found.points.shape[-1]
+            columns, times = found.points.shape[-1], found.times
             if columns != self.columns:
                 others = f"the first clip {self.columns}; make two stores"
                 raise ValueError(f"has {columns} coordinates per joint, {others}")
             if isinstance(found, Detections):
-                found = tracked(found, self.fps, MAX_BODIES)
-            poses = self.coordinates(_in_layout(strongest(found, MAX_BODIES), self.layout))
-            points, confidence = filled(poses, self.layout, self.fps)
+                found = tracked(found, recording.fps or self.fps, MAX_BODIES)
+            poses = self.coordinates(strongest(self.fit(found), MAX_BODIES))
+            if times is not None:
+                poses = timed(poses, times, self.fps)
+            elif recording.fps is not None:
+                poses = resampled(poses, recording.fps, self.fps)
+            points, confidence = filled(poses, self.fit.layout, self.fps)
         return Clip(
             name=recording.name,
             xyz=points,
@@ -128,31 +183,36 @@ class _Reader:
         )
 
 
-def _read(recording: Recording, scores: bool, layout: Layout | None) -> Poses | Detections:
-    """The contents of a recording's files; `scores` and `layout` as in `open_poses`.
+def _read(recording: Recording, told: Told) -> Poses | Detections:
+    """The contents of a recording's files.
 
     Raises:
         KinemeError: a file cannot be read or is malformed; the message names it.
     """
-    file = recording.files[0]
-    suffix = file.place.suffix.lower()
     with _named(recording.files):
         if recording.numbers:
-            return openpose(recording.numbers, [_frame(each) for each in recording.files])
-        if suffix == ".npy":
-            return npy_poses(file.read(MAX_ARRAY_BYTES), scores)
-        if suffix == ".npz":
-            return npz_poses(file.read(MAX_ARRAY_BYTES), scores)
-        if suffix == ".csv":
-            return csv_poses(file.read(MAX_CSV_BYTES), scores, layout)
-        if suffix == ".json":
-            return json_poses(file.read(MAX_JSON_BYTES), scores)
-        raise ValueError("is not a .npy, .npz, .csv or .json file")
+            found: Poses | Detections = _of_frames(recording, told)
+        else:
+            found = format_of(recording.files[0]).read(recording.files[0], told)
+    if found.confidence is None or not told.least_confidence:
+        return found
+    seen = found.confidence >= told.least_confidence
+    return replace(found, points=np.where(seen[..., None], found.points, np.float32(np.nan)))
 
 
-def _frame(file: RawFile) -> list[list[object]]:
+def _of_frames(recording: Recording, told: Told) -> Detections:
+    """A clip whose frames are files of their own."""
+    if recording.files[0].place.suffix.lower() == ".txt":
+        joints = told.layout.num_joints if told.layout else None
+        people = [yolo_frame(file.read(MAX_YOLO_BYTES)) for file in recording.files]
+        return yolo(recording.numbers, people, joints)
+    frames = [_frame(each, told.components) for each in recording.files]
+    return openpose(recording.numbers, frames, told.components)
+
+
+def _frame(file: RawFile, components: Sequence[str]) -> list[list[object]]:
     with _named([file]):
-        return openpose_frame(file.read(MAX_FRAME_BYTES))
+        return openpose_frame(file.read(MAX_FRAME_BYTES), components)
 
 
 @contextmanager
@@ -163,37 +223,69 @@ def _named(files: Sequence[RawFile]) -> Iterator[None]:
         yield
     except KinemeError:
         raise
+    except UnknownJointsError as error:
+        raise UnknownLayoutError(f"{first}: {error}") from error
     except ValueError as error:
         place = f"{first}" if first == last else f"{first} to {last.name}"
         raise KinemeError(f"{place}: {error}; {_REMEDY}") from error
 
 
+def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:
+    """The first readable recording with people in it, as its files have it. Of OpenPose's frames one is
+    enough.
+
+    Raises:
+        KinemeError: there is none; the message is about the first recording.
+    """
+    return next(_readable(recordings, told))[1]
+
+
 def _first_poses(
-    recordings: Sequence[Recording], scores: bool, layout: Layout | None
-) -> tuple[Poses, Layout]:
-    """The first readable recording with people in it, and its layout. Of OpenPose's frames one is enough.
+    recordings: Sequence[Recording], told: Told, joint_map: JointMap | None, name: str
+) -> tuple[Poses, Fit]:
+    """The first recording that is readable and comes into a layout, in that layout.
 
     Raises:
         KinemeError: there is none; the message is about the first recording.
     """
     wrong: KinemeError | None = None
-    for recording in recordings:
+    for recording, found in islice(_readable(recordings, told), _TRIED):
         try:
             with _named(recording.files):
-                for part in _parts(recording):
-                    found = _read(part, scores, layout)
-                    confidence = found.confidence
-                    if isinstance(found, Detections):
-                        confidence = None if confidence is None else confidence[:, None]
-                        found = Poses(found.points[:, None], confidence, program=found.program)
-                    if np.isfinite(found.points).any():
-                        joints = layout or _layout_of(found)
-                        return _in_layout(found, joints), joints
-                raise ValueError("has nobody in any frame")
+                chosen = fit(found, told.layout, joint_map, name)
+                return chosen(found), chosen
         except KinemeError as error:
             wrong = wrong or error
     assert wrong is not None
     raise wrong
+
+
+def _readable(recordings: Sequence[Recording], told: Told) -> Iterator[tuple[Recording, Poses]]:
+    """Recordings with people in them; raises the first one's error if there are none."""
+    wrong: KinemeError | None = None
+    some = False
+    for recording in recordings:
+        try:
+            with _named(recording.files):
+                found = _somebody(recording, told)
+            some = True
+            yield recording, found
+        except KinemeError as error:
+            wrong = wrong or error
+    if not some and wrong is not None:
+        raise wrong
+
+
+def _somebody(recording: Recording, told: Told) -> Poses:
+    for part in _parts(recording):
+        found = _read(part, told)
+        confidence = found.confidence
+        if isinstance(found, Detections):
+            confidence = None if confidence is None else confidence[:, None]
+            found = as_poses(found, found.points[:, None], confidence)
+        if np.isfinite(found.points).any():
+            return found
+    raise ValueError("has nobody in any frame")
 
 
 def _parts(recording: Recording) -> Sequence[Recording]:
@@ -201,43 +293,3 @@ def _parts(recording: Recording) -> Sequence[Recording]:
         return [recording]
     frames = zip(recording.files, recording.numbers, strict=True)
     return [replace(recording, files=(file,), numbers=(number,)) for file, number in frames]
-
-
-def _layout_of(poses: Poses) -> Layout:
-    """The built-in layout of poses.
-
-    Raises:
-        ValueError: it is ambiguous.
-    """
-    joints, columns = poses.points.shape[-2:]
-    if poses.joints:
-        given = {canonical_joint(joint) for joint in poses.joints}
-        for layout in LAYOUTS.values():
-            if given == {canonical_joint(joint) for joint in layout.joints}:
-                return layout
-    elif name := _LAYOUTS.get((poses.program, joints, columns)):
-        return LAYOUTS[name]
-    named = "named " if poses.joints else ""
-    fitting = ", ".join(layout.name for layout in LAYOUTS.values() if layout.num_joints == joints)
-    hint = f" (of this size: {fitting})" if fitting else ""
-    remedy = f"name it or a layout file with `layout`{hint}"
-    raise ValueError(f"has {joints} {named}joints of unknown layout; {remedy}")
-
-
-def _in_layout(poses: Poses, layout: Layout) -> Poses:
-    """Poses with their joints in the order of the layout, by name if they have names.
-
-    Raises:
-        ValueError: a joint of the layout is missing, or without names the number of joints differs.
-    """
-    if not poses.joints:
-        joints = poses.points.shape[2]
-        if joints != layout.num_joints:
-            raise ValueError(f"has {joints} joints, but layout {layout.name} has {layout.num_joints}")
-        return poses
-    given = [canonical_joint(joint) for joint in poses.joints]
-    if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:
-        raise ValueError(f"lacks the joint {missing[0]!r} of layout {layout.name}")
-    order = [given.index(canonical_joint(joint)) for joint in layout.joints]
-    confidence = None if poses.confidence is None else poses.confidence[:, :, order]
-    return Poses(np.ascontiguousarray(poses.points[:, :, order]), confidence)

@@ -1,8 +1,9 @@
 """Tracking: detections → bodies with a fixed place each.
 
-If no frame has more than one person, there is nothing to do. Otherwise each body is expected to move on at
-its velocity, and a frame's people are assigned to bodies with the least sum of distances. A body that is not
-found is kept for a second; whoever appears out of its reach, or later, is a new body.
+Where the file says who is who, that is what counts. If no frame has more than one person, there is nothing
+to do. Otherwise each body is expected to move on at its velocity, and a frame's people are assigned to bodies
+with the least sum of distances. A body that is not found is kept for a second; whoever appears out of its
+reach, or later, is a new body.
 """
 
 from __future__ import annotations
@@ -36,12 +37,22 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
         raise ValueError("shows nobody in any frame")
     if not someone.all():
         scored = None if found.confidence is None else found.confidence[someone]
-        found = replace(found, frame=found.frame[someone], points=found.points[someone], confidence=scored)
+        known = None if found.identity is None else found.identity[someone]
+        found = replace(
+            found,
+            frame=found.frame[someone],
+            points=found.points[someone],
+            confidence=scored,
+            identity=known,
+        )
     joints, coordinates = found.points.shape[1:]
     crowd = np.bincount(found.frame).max()
     if crowd > MAX_PEOPLE:
         raise ValueError(f"has {crowd:,} people in a frame; the limit is {MAX_PEOPLE}")
-    body = _bodies(found, fps) if crowd > 1 else np.zeros(len(found.frame), dtype=np.int64)
+    if found.identity is not None:
+        body = _identified(found.frame, found.identity)
+    else:
+        body = _bodies(found, fps) if crowd > 1 else np.zeros(len(found.frame), dtype=np.int64)
     rank = _rank(found, body)
     order = np.argsort(-rank, kind="stable")[:bodies]
     slot = np.full(len(rank), -1)
@@ -56,7 +67,24 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
     if found.confidence is not None:
         confidence = np.zeros(shape, dtype=np.float32)
         confidence[place] = found.confidence[kept]
-    return Poses(points, confidence, program=found.program)
+    return as_poses(found, points, confidence)
+
+
+def as_poses(found: Detections, points: Array, confidence: Array | None) -> Poses:
+    """A clip (T, M, V, C) with all else that is known of detections."""
+    return Poses(
+        points, confidence, found.joints, found.program, found.parents, found.scale, found.axes, found.times
+    )
+
+
+def _identified(frame: Array, identity: Array) -> Array:
+    """(D,) bodies as the file tells them apart. Raises ValueError."""
+    _, body = np.unique(identity, return_inverse=True)
+    pairs, counts = np.unique(np.stack([frame, body]), axis=1, return_counts=True)
+    if (counts > 1).any():
+        again = int(pairs[0, np.argmax(counts > 1)])
+        raise ValueError(f"has the same person twice in frame {again}, counted from 0")
+    return np.asarray(body, dtype=np.int64)
 
 
 def strongest(poses: Poses, bodies: int) -> Poses:
@@ -87,17 +115,17 @@ class _Body:
     """Where a body was last found, `points` (V, C), and its `velocity` (C,) per frame, over `steps`."""
 
     number: int
-    frame: int
+    frame: float
     points: Array
     size: float
     velocity: Any = 0.0
     steps: int = 0
 
-    def expected(self, frame: int) -> Array:
+    def expected(self, frame: float) -> Array:
         expected: Array = self.points + self.velocity * (frame - self.frame)
         return expected
 
-    def found(self, frame: int, points: Array, size: float) -> None:
+    def found(self, frame: float, points: Array, size: float) -> None:
         """Updates the place. Joints that are missing now are moved along with the body."""
         step = points - self.points
         known = np.isfinite(step[:, 0])
@@ -109,40 +137,65 @@ class _Body:
         self.frame, self.size = frame, size
 
 
-def _bodies(found: Detections, fps: float) -> Array:
-    """(D,) the body to which each detection belongs, numbered by appearance."""
-    from scipy.optimize import linear_sum_assignment
+class Tracker:
+    """Finds the bodies of one frame among those of the frames before it.
 
-    body = np.empty(len(found.frame), dtype=np.int64)
-    size = np.nan_to_num(sizes(found.points))
-    kept = max(KEPT * fps, 1)
-    starts = np.flatnonzero(np.diff(found.frame, prepend=-1))
-    open_bodies: list[_Body] = []
-    count = 0
-    for start, end in zip(starts, np.append(starts[1:], len(body)), strict=True):
-        frame = int(found.frame[start])
-        points, mine = found.points[start:end], size[start:end]
+    Bodies are numbered from 0 by appearance. Memory is bounded, however long the frames go on.
+
+    Args:
+        fps: frames per second, by which frame numbers are read.
+
+    >>> walking = np.zeros((1, 2, 2)) + np.array([[[0, 0], [0, 1]]])  # one person of two joints, 1 tall
+    >>> tracker = Tracker(fps=30)
+    >>> [tracker(frame, walking + 0.1 * frame).tolist() for frame in range(3)]
+    [[0], [0], [0]]
+    >>> tracker(3, np.concatenate([walking + 5, walking + 0.3])).tolist()  # somebody else comes
+    [1, 0]
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._kept = max(KEPT * fps, 1)
+        self._open: list[_Body] = []
+        self._count = 0
+
+    def __call__(self, frame: float, points: Array) -> Array:
+        """(people,) the body to which each of (people, V, C) belongs; frames must ascend."""
+        from scipy.optimize import linear_sum_assignment
+
+        size = np.nan_to_num(sizes(points))
         # The most recent first; bounded even if false detections flicker.
-        open_bodies = [each for each in open_bodies if frame - each.frame <= kept][: 2 * MAX_PEOPLE]
+        self._open = [each for each in self._open if frame - each.frame <= self._kept][: 2 * MAX_PEOPLE]
         given: dict[int, _Body] = {}
-        if open_bodies:
-            cost = _costs(open_bodies, frame, points, mine, kept)
+        if self._open:
+            cost = _costs(self._open, frame, points, size, self._kept)
             for row, column in zip(*linear_sum_assignment(cost), strict=True):
                 if cost[row, column] < _FAR:
-                    given[int(column)] = open_bodies[row]
+                    given[int(column)] = self._open[row]
         for column in range(len(points)):
             if column in given:
-                given[column].found(frame, points[column], float(mine[column]))
+                given[column].found(frame, points[column], float(size[column]))
             else:
-                given[column] = _Body(count, frame, points[column], float(mine[column]))
-                open_bodies.append(given[column])
-                count += 1
-            body[start + column] = given[column].number
-        open_bodies.sort(key=lambda each: -each.frame)
-    return body
+                given[column] = _Body(self._count, frame, points[column], float(size[column]))
+                self._open.append(given[column])
+                self._count += 1
+        self._open.sort(key=lambda each: -each.frame)
+        return np.array([given[column].number for column in range(len(points))], dtype=np.int64)
 
 
-def _costs(bodies: list[_Body], frame: int, points: Array, size: Array, kept: float) -> Array:
+def _bodies(found: Detections, fps: float) -> Array:
+    """(D,) the body to which each detection belongs, numbered by appearance."""
+    tracker = Tracker(fps)
+    starts = np.flatnonzero(np.diff(found.frame, prepend=-1))
+    ends = np.append(starts[1:], len(found.frame))
+    return np.concatenate(
+        [
+            tracker(int(found.frame[start]), found.points[start:end])
+            for start, end in zip(starts, ends, strict=True)
+        ]
+    )
+
+
+def _costs(bodies: list[_Body], frame: float, points: Array, size: Array, kept: float) -> Array:
     """(bodies, people) mean distance of the joints known in both, in body sizes; _FAR if out of reach."""
     expected = np.stack([body.expected(frame) for body in bodies])
     distance = np.sqrt(np.square(expected[:, None] - points).sum(axis=-1))

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from inference.models import model, motion, write
 
+from kineme.clips.batches import joined
+from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
-from kineme.inference import Hit, embed_table, retrieval, search
-from kineme.layouts import get_layout
+from kineme.inference import Hit, embed_table, search
+from kineme.inference.searching.hits import write_hits
+from kineme.layouts import Layout, get_layout
 from kineme.model import Model
 from kineme.preparing import prepare
 from kineme.preprocessing import get_preprocessing
@@ -66,7 +69,7 @@ def test_moments_overlap_neither_each_other_nor_the_query(own: Model, library: C
 
     blocks = list(embed_table(own, [library], window=1.0, step=0.25))
     features = np.concatenate([block.features for block in blocks])
-    query = own.encode(retrieval.joined([library.clip(0)[10:20]]))[0]
+    query = own.encode(joined([library.clip(0)[10:20]]))[0]
     similarity = cosine(features, query)
     names, starts = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("name", "start"))
     similarity[(names == "walk") & (starts > 0) & (starts < 2)] = -2
@@ -106,7 +109,7 @@ def test_queries_of_every_kind_agree(tmp_path: Path) -> None:
 
 def indexes(library: ClipStore) -> dict[str, int]:
     folder = library.path.with_name("library.index")
-    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.suffix == ".npy"}
 
 
 def test_the_index_is_made_once_for_all_that_it_depends_on(
@@ -133,6 +136,24 @@ def test_the_index_is_made_once_for_all_that_it_depends_on(
     assert len(indexes(library)) == 3
 
 
+def test_a_library_of_other_joints_is_retargeted_once_and_its_index_is_one_of_many(
+    library: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bones = Layout.from_names("bones", ["hip", "neck"], [None, "hip"])
+    plain, other = model(tmp_path / "plain"), model(tmp_path / "other", bones)
+    search(plain, library, "walk")
+    made = []
+    retarget = RetargetedStore.__init__
+    monkeypatch.setattr(
+        RetargetedStore, "__init__", lambda self, *given: (made.append(given), retarget(self, *given))[0]
+    )
+    hits = search(other, library, "walk")
+    assert len(made) == 1
+    assert len(indexes(library)) == 2
+    assert search(other, other.fitted(library), "walk") == hits
+    assert len(indexes(library)) == 2
+
+
 def test_a_changed_library_gets_a_new_index(own: Model, library: ClipStore, tmp_path: Path) -> None:
     search(own, library, "walk")
     before = indexes(library)
@@ -144,18 +165,8 @@ def test_a_changed_library_gets_a_new_index(own: Model, library: ClipStore, tmp_
     assert not indexes(library).keys() & before.keys()
 
 
-def test_an_index_is_searched_in_blocks(
-    own: Model, library: ClipStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = search(own, library, "walk", part=(1, 2))
-    read = retrieval.read_features
-    monkeypatch.setattr(retrieval, "read_features", lambda path: read(path, rows=5))
-    blocks = search(own, library, "walk", part=(1, 2))
-    assert [(hit.name, hit.start) for hit in blocks] == [(hit.name, hit.start) for hit in whole]
-
-
 def test_hits_as_csv(own: Model, library: ClipStore, tmp_path: Path) -> None:
-    retrieval.write_hits([Hit(0.98765, "copy", 2.0, 4.0, "anna", "swing")], tmp_path / "hits.csv")
+    write_hits([Hit(0.98765, "copy", 2.0, 4.0, "anna", "swing")], tmp_path / "hits.csv")
     (row,) = csv.DictReader((tmp_path / "hits.csv").open(newline=""))
     assert list(row) == ["similarity", "name", "start", "end", "subject", "label"]
     assert list(row.values()) == ["0.9877", "copy", "2.000", "4.000", "anna", "swing"]
@@ -172,6 +183,13 @@ def test_hits_as_csv(own: Model, library: ClipStore, tmp_path: Path) -> None:
         ("walk", {"step": 1.0}, "`step` has no effect without `window`"),
         (np.ones(3), {}, "the query has 3 features, the model's have 16"),
         (np.ones((9, 3, 3)), {"part": (0, 1)}, "`part` has no effect on an array"),
+        (np.zeros((0, 3, 3)), {}, r"array 0: is float64 of shape \(0, 3, 3\)"),
+        (np.full((9, 3, 3), np.nan), {}, "array 0: "),
+        (np.full(16, np.nan), {}, "a feature that is zero, NaN or infinite"),
+        (np.zeros(16), {}, "a feature that is zero, NaN or infinite"),
+        (np.ones((9, 3, 3)), {"fps": 0.0}, "`fps`: is 0; it must be frames per second"),
+        ("walk", {"layout": "coco17"}, "`layout` has no effect on walk, a clip of"),
+        ("walk", {"fps": 30.0}, "`fps` has no effect on walk"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(
@@ -180,6 +198,46 @@ def test_what_cannot_be_searched_is_refused(
     with pytest.raises(KinemeError, match=line):
         search(own, library, query, **options)  # type: ignore[arg-type]
     assert not library.path.with_name("library.index").exists()
+
+
+def test_files_that_cannot_be_queries_are_refused(own: Model, library: ClipStore, tmp_path: Path) -> None:
+    """An empty file, an empty array, joints of another body, several recordings."""
+    (tmp_path / "empty.csv").touch()
+    np.save(tmp_path / "none.npy", np.zeros((0, 25, 3)))
+    np.save(tmp_path / "hand.npy", motion(20, 0, joints=25))
+    (tmp_path / "two").mkdir()
+    for name in "ab":
+        np.save(tmp_path / "two" / f"{name}.npy", motion(20, 0, joints=25))
+    for file, layout, line in (
+        ("empty.csv", "ntu25", r"empty\.csv: "),
+        ("none.npy", "ntu25", r"none\.npy: "),
+        (
+            "hand.npy",
+            None,
+            r"hand\.npy: has 25 joints without names, of unknown layout; name it or a layout file",
+        ),
+        ("hand.npy", "coco17", r"hand\.npy: has 25 joints, but layout coco17 has 17"),
+        ("hand.npy", "ntu25", "ntu25"),  # whose joints are not those of the model's stick
+        ("missing.csv", None, "has no clip '.*missing.csv', and there is no such file"),
+    ):
+        with pytest.raises(KinemeError, match=line) as caught:
+            search(own, library, tmp_path / file, layout=layout)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(KinemeError, match="two: holds 2 recordings; the query must be one"):
+        search(own, library, tmp_path / "two", layout="ntu25", joint_map={"hand": ["spine_base"]})
+    assert not library.path.with_name("library.index").exists()
+
+
+def test_moments_of_untrimmed_recordings_have_the_label_of_what_they_show(own: Model, tmp_path: Path) -> None:
+    xyz = motion(60, 3)
+    day = Clip("day", np.concatenate([xyz, xyz]), intervals=[(0, 20, 0), (70, 95, 1)])
+    store = write(tmp_path / "library", [day, Clip("other", motion(60, 4))])
+    (best, *_) = search(own, store, "day", part=(1, 3), step=0.5)
+    assert (best.start, best.label) == (7.0, "swing")
+    (best, *_) = search(own, store, "day", part=(7, 9), step=0.5)
+    assert (best.start, best.label) == (1.0, "rise")
+    (best, *_) = search(own, store, "day", part=(9.5, 11.5), step=0.5)
+    assert (best.start, best.label) == (3.5, "")
 
 
 def test_parts_need_a_preprocessing_that_keeps_frames(tmp_path: Path) -> None:

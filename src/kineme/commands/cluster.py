@@ -1,0 +1,160 @@
+"""`kineme cluster`: kinds of motion in recordings, without labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kineme.errors import KinemeError
+from kineme.evaluation.options import Device
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from kineme.inference.clustering.segments import Kinds
+
+
+def cluster(
+    run: Path,
+    inputs: list[Path],
+    *,
+    out: Path | None = None,
+    page: Path | None = None,
+    k: int | None = None,
+    cut: Literal["auto", "clips", "motions"] = "auto",
+    window: str | None = None,
+    step: str | None = None,
+    prominence: float | None = None,
+    seed: int = 0,
+    batch_size: int = 256,
+    device: Device = "auto",
+    allow_preprocessing: bool = False,
+    joint_map: Path | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    axes: Literal["y-up", "y-down", "z-up"] | None = None,
+    units: Literal["m", "cm", "mm"] | None = None,
+    image: str | None = None,
+) -> None:
+    """Find the kinds of motion in recordings, without labels: which there are, how often, and when.
+
+    Clips are one segment each. Long recordings are first cut where one motion ends and the next begins.
+    Segments that are alike are a kind; those that are like nothing else are in none. Written are a table of
+    segments and a page on which examples of every kind play. Labels are never used; where there are any, the
+    agreement with them is printed.
+
+      kineme cluster runs/mine stores/mine
+      kineme cluster runs/mine long-recording.csv --k 6 --page kinds.html
+
+    Args:
+        run: Run directory, model.safetensors or published checkpoint.
+        inputs: Clip stores, and files or folders of poses. Poses are prepared as the training clips were.
+        out: CSV table of segments (default: segments-INPUT.csv in the current directory); an existing one is
+            replaced.
+        page: HTML page to write (default: beside the table, with its name and .html).
+        k: How many kinds; by default as many as there are.
+        cut: `clips` takes each recording whole, `motions` cuts every one where motions begin and end; `auto`
+            cuts those that are untrimmed (their store has intervals) and those of more than 10 s, of a store
+            only if most of its clips are as long.
+        window: Cut recordings into windows of so many seconds instead, such as 2s.
+        step: Seconds from the start of a window to that of the next; by default a window.
+        prominence: How clearly a motion must leave the pose between motions, in nats; smaller finds more
+            of them (default: 0.07).
+        seed: Of the grouping.
+        batch_size: Segments per pass of the encoder.
+        device: Where to compute; `auto` takes the GPU if there is one.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        layout: Of poses: a built-in layout or a layout file. Default: what the files say.
+        fps: Of poses: frames per second. Default: what the files say, else 30.
+        axes: Of poses: which way y or z points, as of `kineme prepare poses`.
+        units: Of poses in three dimensions: the unit of the coordinates; default m.
+        image: Of poses in an image: its size, such as 1920x1080.
+    """
+    from rich.console import Console
+
+    from kineme.commands.bar import progress_bar
+    from kineme.commands.times import seconds
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference.clustering.changes import DEFAULTS, Changes
+    from kineme.inference.clustering.cluster import cluster as find
+    from kineme.inference.clustering.segments import write_segments
+    from kineme.inference.searching.pages import check_page
+    from kineme.layouts.correspondence import read_joint_map
+    from kineme.model import load
+    from kineme.report.kinds import write_kinds
+
+    table = out or Path(f"segments-{inputs[0].resolve().stem}.csv")
+    if table.suffix.lower() != ".csv":
+        raise KinemeError(f"`out`: {table} is no table by its name; end it in .csv")
+    if table.resolve() in [each.resolve() for each in inputs]:
+        raise KinemeError(f"{table}: is an input too; write the table elsewhere with `out`")
+    drawn = page or table.with_suffix(".html")
+    check_page(drawn)
+    model, joints = load(run), read_joint_map(joint_map) if joint_map else None
+    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
+    with progress_bar("segments") as progress:
+        found = find(
+            model,
+            inputs,
+            k=k,
+            cut=cut,
+            window=seconds(window, "window"),
+            step=seconds(step, "step"),
+            changes=DEFAULTS if prominence is None else Changes(prominence=prominence),
+            seed=seed,
+            layout=layout,
+            fps=fps,
+            axes=axes,
+            units=units,
+            image=image,
+            joint_map=joints,
+            allow_preprocessing=allow_preprocessing,
+            batch_size=batch_size,
+            device=chosen_device(device),
+            progress=progress,
+        )
+    console = Console()
+    console.print(_table(found))
+    for metric, value in found.agreement.items():
+        console.print(f"{metric} with labels: {value:.1f} %", highlight=False, soft_wrap=True)
+    if not any(kind.number for kind in found.kinds):
+        line = "too few segments are alike for a kind; ask for a number of kinds with --k"
+        console.print(line, highlight=False, soft_wrap=True)
+    write_segments(found.segments, table)
+    write_kinds(
+        found, drawn, model, inputs, options, joint_map=joints, allow_preprocessing=allow_preprocessing
+    )
+    for path in (table, drawn):
+        Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+
+
+def _table(found: Kinds) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    from kineme.clips.published import counted
+
+    recordings = len({(each.source, each.recording) for each in found.segments})
+    title = f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    table.add_column("kind")
+    for column in ("segments", "time", "mean length", "people"):
+        table.add_column(column, justify="right")
+    labelled = any(kind.labels for kind in found.kinds)
+    if labelled:
+        table.add_column("labels", overflow="fold")
+    for kind in found.kinds:
+        said = ", ".join(
+            f"{escape(label)} {100 * count / kind.segments:.0f} %" for label, count in kind.labels[:2]
+        )
+        table.add_row(
+            str(kind.number) if kind.number else "like no other",
+            f"{kind.segments:,}",
+            f"{100 * kind.share:.1f} %",
+            f"{kind.mean_length:.2f} s",
+            str(kind.people or ""),
+            *([said] if labelled else []),
+        )
+    return table

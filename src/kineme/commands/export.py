@@ -1,0 +1,84 @@
+"""`kineme export`: a run → a folder that works without PyTorch and without Kineme."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kineme.errors import KinemeError
+
+
+def export(
+    run: Path,
+    *,
+    out: Path | None = None,
+    layout: str | None = None,
+    joint_map: Path | None = None,
+    image: str | None = None,
+    fps: float = 30.0,
+    classifier: str | None = None,
+    none: float | None = None,
+    licence: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a model for use without PyTorch and without Kineme: ONNX, and a program that runs it.
+
+    The folder holds encoder.onnx (any number of clips → features), model.json (joints, preprocessing, where
+    the model is from) and run.py, a short program that needs numpy and onnxruntime alone. It takes raw
+    recordings and gives the features of `kineme embed`, which is checked before the folder is there.
+
+      kineme export runs/mine --out exported
+      python exported/run.py walk.npy
+
+    Args:
+        run: Run directory, model.safetensors or published checkpoint.
+        out: Folder to write (default: exported-RUN in the current directory).
+        layout: Of the joints in the recordings that run.py will be given: a built-in layout or a layout
+            file. Default: the model's.
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        image: Of a model of poses in images: the size of the images, such as 1920x1080.
+        fps: Frames per second of the recordings, unless the caller of run.py says otherwise.
+        classifier: Also export a classifier that was taught by `kineme teach`: its name in the run, or its
+            file. run.py then names the class of a recording.
+        none: Share of motions of its classes that may be taken for none of them, such as 0.05; by default
+            none of these is never said.
+        licence: Of the training data, such as CC-BY-4.0; written into model.json, for it binds those who use
+            the weights.
+        overwrite: Replace an earlier export.
+    """
+    from rich.console import Console
+
+    from kineme.commands.bar import progress_bar
+    from kineme.inference.classifying.classifier import find_classifier, read_classifier
+    from kineme.inference.classifying.detectors import is_detector
+    from kineme.inference.exporting.export import export as write
+    from kineme.layouts.correspondence import read_joint_map
+    from kineme.model import load
+
+    model = load(run)
+    taught = None
+    if classifier is not None:
+        file = find_classifier(run, classifier)
+        if is_detector(file):
+            raise KinemeError(f"{file}: is a detector, which is not exported; use it by `kineme predict`")
+        taught = read_classifier(file, model)
+    with progress_bar("export") as progress:
+        done = write(
+            model,
+            out or Path(f"exported-{run.resolve().stem}"),
+            layout=layout,
+            joint_map=read_joint_map(joint_map) if joint_map else None,
+            image=image,
+            fps=fps,
+            classifier=taught,
+            none=none,
+            licence=licence,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    Console(stderr=True).print(
+        f"{done.path}: {done.megabytes:,.1f} MB, in {done.seconds:.0f} s; its features of {done.recordings} "
+        f"recordings differ from PyTorch's by at most {done.difference:.1e} of the largest one; "
+        f"next: python {done.path}/run.py RECORDING",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,168 @@
+"""`kineme predict`: a taught classifier or a trained detector → what recordings show, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kineme.errors import KinemeError
+from kineme.evaluation.options import Device
+
+if TYPE_CHECKING:
+    from kineme.inference import Prediction
+
+
+def predict(
+    run: Path,
+    inputs: list[Path],
+    *,
+    classifier: str | None = None,
+    out: Path | None = None,
+    window: str | None = None,
+    step: str | None = None,
+    none: float | None = None,
+    batch_size: int = 256,
+    device: Device = "auto",
+    allow_preprocessing: bool = False,
+    joint_map: Path | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    axes: Literal["y-up", "y-down", "z-up"] | None = None,
+    units: Literal["m", "cm", "mm"] | None = None,
+    image: str | None = None,
+) -> None:
+    """Name what recordings show, with a classifier that `kineme teach` has taught.
+
+    Writes a CSV table: source, name, start and end in seconds, label, its probability, and the probabilities
+    of all classes. A clip about as long as the examples is one line. A longer recording is cut into windows,
+    and consecutive windows of one class are a line. Where the inputs have labels, the accuracy is printed.
+
+      kineme predict runs/mine recordings/ --none 0.05
+
+    A detector that `kineme evaluate detect` has trained is used alike: --classifier detect.
+
+    Args:
+        run: Run directory, model.safetensors or published checkpoint.
+        inputs: Clip stores, and files or folders of poses. Poses are prepared as the training clips were.
+        classifier: A name among those in RUN/classifiers and of detectors in RUN/results, or a file. Default:
+            the only one.
+        out: Table to write (default: predictions-INPUT.csv in the current directory); an existing one is
+            replaced.
+        window: Cut recordings that are longer into windows of so many seconds, such as 2s. Default: of the
+            typical length of an example, where recordings are 1.5 times longer than that.
+        step: Seconds from the start of a window to that of the next; by default a quarter of a window.
+        none: Call a motion "none of these" that is unlike all examples. The number is the share of motions
+            of the classes that may be so called wrongly, such as 0.05.
+        batch_size: Clips per pass of the encoder.
+        device: Where to compute; `auto` takes the GPU if there is one.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        layout: Of poses: a built-in layout or a layout file. Default: what the files say.
+        fps: Of poses: frames per second. Default: what the files say, else 30.
+        axes: Of poses: which way y or z points, as of `kineme prepare poses`.
+        units: Of poses in three dimensions: the unit of the coordinates; default m.
+        image: Of poses in an image: its size, such as 1920x1080.
+    """
+    from rich.console import Console
+
+    from kineme import inference
+    from kineme.commands.bar import progress_bar
+    from kineme.commands.times import seconds
+    from kineme.evaluation.detection.detector import Detector
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference.classifying.classifier import find_classifier
+    from kineme.inference.classifying.detectors import detect, is_detector
+    from kineme.layouts.correspondence import read_joint_map
+    from kineme.model import load
+
+    path = out or Path(f"predictions-{inputs[0].resolve().stem}.csv")
+    if path.suffix.lower() != ".csv":
+        raise KinemeError(f"{path}: is no table by its name; end it in .csv")
+    if path.resolve() in [each.resolve() for each in inputs]:
+        raise KinemeError(f"{path}: is an input too; write the table elsewhere with `out`")
+    file, model = find_classifier(run, classifier), load(run)
+    tally = _Tally()
+    with progress_bar("predict") as progress:
+        if is_detector(file):
+            options = {"window": window, "step": step, "none": none, "joint_map": joint_map, "layout": layout}
+            options |= {"fps": fps, "axes": axes, "units": units, "image": image}
+            if given := [name for name, value in options.items() if value is not None]:
+                raise KinemeError(f"`{given[0]}` has no effect on a detector; drop it")
+            detector = Detector.load(file, model)
+            found = detect(
+                detector, inputs, allow_preprocessing=allow_preprocessing, device=device, progress=progress
+            )
+            rows = inference.write_predictions(tally.watched(found), path)
+        else:
+            taught = inference.read_classifier(file, model)
+            tally.classes = taught.class_names
+            found = inference.predict(
+                model,
+                taught,
+                inputs,
+                window=seconds(window, "window"),
+                step=seconds(step, "step"),
+                none=none,
+                layout=layout,
+                fps=fps,
+                axes=axes,
+                units=units,
+                image=image,
+                joint_map=read_joint_map(joint_map) if joint_map else None,
+                allow_preprocessing=allow_preprocessing,
+                batch_size=batch_size,
+                device=chosen_device(device),
+                progress=progress,
+            )
+            rows = inference.write_predictions(tally.watched(found), path, taught.class_names)
+    for line in tally.lines(none is not None):
+        Console().print(line, highlight=False, markup=False, soft_wrap=True)
+    recordings = f"{tally.recordings:,} {'recording' if tally.recordings == 1 else 'recordings'}"
+    written = f"{rows:,} {'segment' if rows == 1 else 'segments'} of {recordings} written to {path}"
+    Console(stderr=True).print(written, highlight=False, markup=False, soft_wrap=True)
+
+
+@dataclass
+class _Tally:
+    """How many recordings with a label are predicted rightly."""
+
+    classes: tuple[str, ...] = ()
+    recordings: int = 0
+    labelled: int = 0
+    right: int = 0
+    others: int = 0  # labels that were not taught
+    refused: int = 0  # of those, called none of these
+
+    def watched(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+        """Counts predictions as they pass."""
+        from kineme.inference.classifying.prediction import NONE
+
+        known = {name.casefold() for name in self.classes}
+        for each in predictions:
+            self.recordings += 1
+            if each.shown.casefold() in known:
+                self.labelled += 1
+                self.right += each.label.casefold() == each.shown.casefold()
+            elif each.shown:
+                self.others += 1
+                self.refused += each.label == NONE
+            yield each
+
+    def lines(self, none: bool) -> Iterator[str]:
+        """What to say of them."""
+        from kineme.inference.classifying.examination import wilson
+
+        if not self.classes:  # a detector's recordings have no label of their own
+            return
+        if self.labelled:
+            low, high = wilson(self.right, self.labelled)
+            share = 100 * self.right / self.labelled
+            yield (
+                f"{share:.1f} % (95 % interval {low:.0f} to {high:.0f}) of the {self.labelled:,} labelled "
+                "recordings are named rightly"
+            )
+        if self.others:
+            rest = f"; {self.refused:,} of them are none of these" if none else ""
+            yield f"{self.others:,} recordings have a label that was not taught{rest}"

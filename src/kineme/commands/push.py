@@ -1,0 +1,51 @@
+"""`kineme push`: a run → the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kineme.errors import KinemeError
+
+
+def push(
+    run: Path,
+    repository: str,
+    *,
+    licence: str | None = None,
+    private: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Share a run on the Hugging Face Hub, from where `kineme.load("hf:user/name")` loads it.
+
+    Shared are the encoder, the settings, the results, the classifiers that were taught on it, and a card that
+    is made from them. Training clips stay here, and so do names of people and clips, and paths of this
+    machine. Log in by `hf auth login` first, or set HF_TOKEN.
+
+      kineme push runs/mine anna/walking --licence cc-by-4.0 --dry-run
+
+    Args:
+        run: Run directory.
+        repository: Where to: user/name. It is made if there is none.
+        licence: Of the training data, which binds those who use the weights, such as cc-by-4.0. You are asked
+            for it if it is left out.
+        private: Only you and your organisation see it.
+        dry_run: Upload nothing; show the files and the card.
+    """
+    from rich.console import Console
+
+    from kineme.sharing import push as share
+
+    if licence is None:
+        if not sys.stdin.isatty():
+            raise KinemeError("`licence`: is missing; name that of the training data, such as cc-by-4.0")
+        licence = input("Licence of the training data, such as cc-by-4.0: ")
+    shared = share(run, repository, licence=licence, private=private, dry_run=dry_run)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if dry_run:
+        for name, size in shared.files.items():
+            print(f"{size:12,} {name}")
+        print(f"\n{shared.card}", end="")
+        console.print(f"nothing was uploaded to {repository}", markup=False)
+    else:
+        console.print(f'{shared.url}; next: kineme.load("hf:{repository}")', markup=False)

@@ -1,0 +1,214 @@
+"""`kineme teach`: a handful of labelled motions → a classifier."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kineme.errors import KinemeError
+from kineme.evaluation.options import Device
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from kineme.inference import Classifier, Suggestion
+
+SHOWN = 5  # confusions
+
+
+def teach(
+    run: Path,
+    labels: list[Path],
+    *,
+    name: str | None = None,
+    store: Path | None = None,
+    out: Path | None = None,
+    suggest: int | None = None,
+    suggestions: Path | None = None,
+    batch_size: int = 256,
+    device: Device = "auto",
+    allow_preprocessing: bool = False,
+    joint_map: Path | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    axes: Literal["y-up", "y-down", "z-up"] | None = None,
+    units: Literal["m", "cm", "mm"] | None = None,
+    image: str | None = None,
+) -> None:
+    """Teach a classifier with a handful of labelled clips or moments, in seconds; the encoder stays as it is.
+
+    LABELS are CSV tables with the columns name and label, and also start and end, in seconds, where a part of
+    the clip shows the class. A name is that of a clip in the store, or a file of poses beside the table.
+    Rows without a label are skipped.
+
+      kineme teach runs/mine labels.csv --suggest 20
+
+      kineme predict runs/mine recordings/
+
+    It prints the cross-validated accuracy, how that grows with the number of examples, and which class would
+    gain most from more.
+
+    Args:
+        run: Run directory, model.safetensors or published checkpoint.
+        labels: Tables of examples.
+        name: Of the classifier; by default that of the first table.
+        store: Clip store of the examples, and of what to label next. Default: that of the pre-training.
+        out: File to write instead of RUN/classifiers/NAME.safetensors, such as where the run is read-only.
+        suggest: List so many clips, or moments of long recordings, whose labels would help most.
+        suggestions: Where that list goes, to be filled in and given as another of LABELS; by default
+            LABELS-next.csv.
+        batch_size: Clips per pass of the encoder.
+        device: Where to compute; `auto` takes the GPU if there is one.
+        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        layout: Of files of poses: a built-in layout or a layout file. Default: what the files say.
+        fps: Of files of poses: frames per second. Default: what they say, else 30.
+        axes: Of files of poses: which way y or z points, as of `kineme prepare poses`.
+        units: Of files of poses in three dimensions: the unit of the coordinates; default m.
+        image: Of files of poses in an image: its size, such as 1920x1080.
+    """
+    from rich.console import Console
+
+    from kineme import inference
+    from kineme.clips.store import ClipStore
+    from kineme.commands.bar import progress_bar
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference.classifying.classifier import classifier_path
+    from kineme.inference.classifying.suggesting import check_unwritten
+    from kineme.inference.classifying.teaching import own_store
+    from kineme.layouts.correspondence import read_joint_map
+    from kineme.model import load
+
+    named = labels[0].stem if name is None else name
+    if not re.fullmatch(r"[^/\\.][^/\\]*", named):
+        raise KinemeError(f"`name`: {named!r} cannot be the name of a file")
+    following = suggestions or labels[0].with_name(f"{labels[0].stem}-next.csv")
+    if suggest is not None:
+        if suggest < 1:
+            raise KinemeError(f"`suggest`: is {suggest}; it must be 1 or more")
+        check_unwritten(following)
+    elif suggestions is not None:
+        raise KinemeError("`suggestions` has no effect without `suggest`; pass both")
+
+    tables = [inference.read_examples(path) for path in labels]
+    examples = [example for table, _ in tables for example in table]
+    if not examples:
+        raise KinemeError(f"{labels[0]}: no row has a label; fill in the column label")
+    model = load(run)
+    known = own_store(model) if store is None else ClipStore(store)
+    if suggest is not None and known is None:
+        raise KinemeError("`suggest` needs a store to choose from; pass `store`")
+    place = chosen_device(device)
+    joints = read_joint_map(joint_map) if joint_map else None
+    with progress_bar("teach") as progress:
+        classifier = inference.teach(
+            model,
+            examples,
+            store=known,
+            layout=layout,
+            fps=fps,
+            axes=axes,
+            units=units,
+            image=image,
+            joint_map=joints,
+            allow_preprocessing=allow_preprocessing,
+            batch_size=batch_size,
+            device=place,
+            progress=progress,
+        )
+    path = out or classifier_path(run, named)
+    classifier.save(path)
+
+    screen, aside = Console(), Console(stderr=True, highlight=False, soft_wrap=True)
+    screen.print(_classes(classifier, named))
+    for line in _lines(classifier):
+        screen.print(line, highlight=False, markup=False, soft_wrap=True)
+    if skipped := sum(empty for _, empty in tables):
+        rows, were = ("row has", "was") if skipped == 1 else ("rows have", "were")
+        aside.print(f"{skipped} {rows} no label yet, and so {were} skipped", markup=False)
+    aside.print(f"written to {path}", markup=False)
+    if suggest is not None:
+        assert known is not None
+        with progress_bar("what to label next") as progress:
+            found = inference.suggest(
+                model,
+                classifier,
+                known,
+                suggest,
+                labelled=examples,
+                joint_map=joints,
+                allow_preprocessing=allow_preprocessing,
+                batch_size=batch_size,
+                device=place,
+                progress=progress,
+            )
+        screen.print(_next(found))
+        inference.write_suggestions(found, following)
+        aside.print(f"fill in the labels of {following}, and give it to `kineme teach` too", markup=False)
+
+
+def _classes(classifier: Classifier, name: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, title=escape(name), title_justify="left", title_style="bold")
+    table.add_column("class", overflow="fold")
+    for column in ("examples", "recall", "with five more"):
+        table.add_column(column, justify="right")
+    examination = classifier.examination
+    columns = (classifier.class_names, classifier.counts, examination.recall, examination.gains)
+    for label, count, recall, gain in zip(*columns, strict=True):
+        known = "–" if recall is None else f"{recall:.0f} %"
+        table.add_row(escape(label), str(count), known, f"about +{gain:.0f}")
+    return table
+
+
+def _lines(classifier: Classifier) -> list[str]:
+    """What cross-validation found, in words."""
+    found = classifier.examination
+    total = sum(classifier.counts)
+    if found.accuracy is None or found.interval is None:
+        return ["no class has a second example, so the classifier could not be cross-validated; label more"]
+    low, high = found.interval
+    what = "person" if found.left_out == "people" else "recording"
+    lines = [
+        f"accuracy {found.accuracy:.1f} % (95 % interval {low:.0f} to {high:.0f}), cross-validated: "
+        f"{found.folds} folds, no {what} in two of them, {found.judged} of {total} examples judged"
+    ]
+    alone = [
+        name for name, recall in zip(classifier.class_names, found.recall, strict=True) if recall is None
+    ]
+    if alone:
+        only = "one example only" if found.left_out == "recordings" else f"examples of one {what} only"
+        lines.append(f"not cross-validated, {only}: {', '.join(alone)}")
+    if len(found.curve) > 1:
+        curve = ", ".join(f"{size}: {right:.0f} %" for size, right in found.curve)
+        lines.append(f"by examples a class, {curve}")
+    if found.confusions:
+        pairs = [f"{shown} taken for {taken} ({count})" for shown, taken, count in found.confusions[:SHOWN]]
+        lines.append(f"confused: {'; '.join(pairs)}")
+    best = max(range(len(found.gains)), key=found.gains.__getitem__)
+    lines.append(
+        f"five more of {classifier.class_names[best]} would help most: about {found.gains[best]:.0f} points "
+        "of its recall"
+    )
+    return lines
+
+
+def _next(suggestions: list[Suggestion]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, title="label next", title_justify="left", title_style="bold")
+    table.add_column("clip", overflow="fold")
+    for column in ("start", "end"):
+        table.add_column(column, justify="right")
+    table.add_column("looks like", overflow="fold")
+    table.add_column("probability", justify="right")
+    for each in suggestions:
+        times = ["" if time is None else f"{time:.2f} s" for time in (each.start, each.end)]
+        table.add_row(escape(each.name), *times, escape(each.guess), f"{each.probability:.2f}")
+    return table

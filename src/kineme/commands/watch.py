@@ -1,0 +1,262 @@
+"""`kineme watch`: poses come in as they are made, events go out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kineme.errors import KinemeError
+from kineme.evaluation.options import Device
+
+if TYPE_CHECKING:
+    from kineme.inference.classifying.classifier import Classifier
+    from kineme.inference.watching.events import Counts, Event, Judge
+    from kineme.inference.watching.watcher import Watcher
+    from kineme.model import Model
+    from kineme.sources.live import Chunks
+    from kineme.sources.poses.lines import Header
+
+logger = logging.getLogger(__name__)
+
+
+def watch(
+    run: Path,
+    *,
+    classifier: str | None = None,
+    none: float | None = None,
+    like: list[str] | None = None,
+    library: Path | None = None,
+    threshold: float | None = None,
+    window: str | None = None,
+    step: str | None = None,
+    follow: Path | None = None,
+    listen: int | None = None,
+    strict: bool = False,
+    device: Device = "auto",
+    allow_preprocessing: bool = False,
+    joint_map: Path | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    axes: Literal["y-up", "y-down", "z-up"] | None = None,
+    units: Literal["m", "cm", "mm"] | None = None,
+    image: str | None = None,
+) -> None:
+    """Watch poses as they are made, and tell what begins and ends.
+
+    Poses come as JSON lines on stdin, a frame a line. Events go to stdout as JSON lines, at once, with the
+    delay since the frame that completed them. What is watched for is what `kineme teach` has taught, or with
+    --like motion like examples.
+
+      my-camera | kineme watch runs/mine
+      my-camera | kineme watch runs/mine --like "walk[2s:4s]" --library stores/mine
+
+    A line is {"t": 0.033, "joints": [[x, y, z], ...]}, or {"people": [{"id": "anna", "joints": ...}, ...]} of
+    several people. `t` and `id` may be left out. The first line may be a header such as {"layout": "coco17",
+    "fps": 25, "axes": "y-up", "units": "m"}.
+
+    Args:
+        run: Run directory, model.safetensors or published checkpoint.
+        classifier: A name among those in RUN/classifiers, or a file. Default: the only one.
+        none: Share of motions of the classes that may be taken for none of them; 0: every moment gets a
+            class. Default: 0.05, or the least that the number of examples allows.
+        like: Examples of what to watch for: clips of the library, by name, or files of poses. A part is
+            written in brackets, such as "walk[2s:4s]".
+        library: Clip store of the examples, from which the threshold is derived as well.
+        threshold: Probability or similarity at which an event starts. Default: 0.6 for a classifier; for
+            examples what 5 % of the library's moments reach.
+        window: Length of the moments that are judged, such as 2s. Default: the typical one of what the
+            classifier was taught, or the longest example's.
+        step: Seconds from one moment to the next, such as 0.5s; by default a quarter of the window, at most
+            0.5s.
+        follow: Read a growing file instead of stdin, from its beginning, like `tail -f`.
+        listen: Read from this TCP port instead of stdin. Only programs on this machine can connect.
+        strict: End at the first bad line. Without it, bad lines are named and left out.
+        device: Where to compute; `auto` takes the GPU if there is one.
+        allow_preprocessing: Accept a library of another preprocessing than the encoder's.
+        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        layout: Of the poses: a built-in layout or a layout file. Default: what the header says, else the
+            model's.
+        fps: Of the poses: frames per second. Default: what the header says, else 30.
+        axes: Of the poses: which way y or z points, as of `kineme prepare poses`.
+        units: Of poses in three dimensions: the unit of the coordinates; default m.
+        image: Of poses in an image: its size, such as 1920x1080.
+    """
+    from kineme.commands.times import seconds
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference.watching.taught import STARTS, Taught
+    from kineme.inference.watching.watcher import Watcher
+    from kineme.layouts.correspondence import read_joint_map
+    from kineme.model import load
+    from kineme.sources.poses.lines import Header
+
+    _check(like, classifier, none, library, follow, listen)
+    model, place = load(run), chosen_device(device)
+    joints, length = read_joint_map(joint_map) if joint_map else None, seconds(window, "window")
+    with _one_thread():
+        judge: Judge
+        if like:
+            options = {"joint_map": joints, "allow_preprocessing": allow_preprocessing, "device": place}
+            judge = _likeness(model, like, library, window=length, threshold=threshold, **options)
+        else:
+            taught = _classifier(run, classifier, model)
+            judge = Taught(model, taught, length, STARTS if threshold is None else threshold, none, place)
+
+        def start(header: Header) -> Watcher:
+            return Watcher(
+                model,
+                judge,
+                layout=layout or header.layout,
+                fps=fps or header.fps or 30.0,
+                axes=axes or header.axes,
+                units=units or header.units,
+                image=image or header.image,
+                joint_map=joints,
+                step=seconds(step, "step"),
+            )
+
+        start(Header())  # options are checked before the first line comes
+        _watch(_input(follow, listen), start, strict=strict, tolerant=listen is not None, fps=fps)
+
+
+def _check(
+    like: Sequence[str] | None,
+    classifier: str | None,
+    none: float | None,
+    library: Path | None,
+    follow: Path | None,
+    listen: int | None,
+) -> None:
+    """Refuses options that contradict each other or have no effect."""
+    if follow is not None and listen is not None:
+        raise KinemeError("`follow` and `listen` are two inputs; choose one")
+    if like and classifier:
+        raise KinemeError("`like` and `classifier` are two things to watch for; choose one")
+    if like and none is not None:
+        raise KinemeError("`none` has no effect on examples; set their `threshold`")
+    if library is not None and not like:
+        raise KinemeError("`library` has no effect without `like`; name an example")
+
+
+def _likeness(model: Model, examples: Sequence[str], library: Path | None, **options: Any) -> Judge:
+    from kineme.clips.store import ClipStore
+    from kineme.commands.bar import progress_bar
+    from kineme.commands.times import part_of
+    from kineme.inference.watching import likeness
+
+    store = None if library is None else ClipStore(library)
+    names = [] if store is None else store.names.tolist()
+    parts = {text: (text, None) if text in names else part_of(text, "like") for text in examples}
+    with progress_bar("threshold") as progress:
+        return likeness.like(model, parts, library=store, progress=progress, **options)
+
+
+def _classifier(run: Path, name: str | None, model: Model) -> Classifier:
+    from kineme.inference.classifying.classifier import find_classifier, read_classifier
+
+    path = find_classifier(run, name)
+    if path.parent.name == "results":
+        raise KinemeError(
+            f"{path}: is a detector, which reads whole recordings; teach a classifier with `kineme teach`, "
+            "or name an example by `like`"
+        )
+    return read_classifier(path, model)
+
+
+def _input(follow: Path | None, listen: int | None) -> Chunks:
+    from kineme.sources.live import LOOPBACK, connections, followed, listening, standard_input
+
+    if follow is not None:
+        if not follow.exists():
+            logger.info("waiting for %s", follow)
+        return followed(follow)
+    if listen is not None:
+        server = listening(listen)
+        logger.info("listening on %s:%d", LOOPBACK, server.getsockname()[1])
+        return connections(server)
+    if sys.stdin.isatty():
+        logger.info("waiting for poses on stdin; pipe them in, or use --follow or --listen")
+    return standard_input()
+
+
+def _watch(
+    chunks: Chunks, start: Callable[[Header], Watcher], *, strict: bool, tolerant: bool, fps: float | None
+) -> None:
+    """Watches until the input ends or Ctrl-C; says in the end what has been done."""
+    from kineme.commands.live import LiveLine
+    from kineme.inference.watching.sparing import Sparing
+    from kineme.inference.watching.streams import Streams
+    from kineme.sources.live import arriving, lines
+    from kineme.sources.poses.lines import frames
+
+    say, left_out = Sparing(logger.warning), 0
+
+    def bad(kind: str, message: str) -> None:
+        nonlocal left_out
+        if strict:
+            raise KinemeError(message.removesuffix("; left out"))
+        left_out += 1
+        say(kind, message)
+
+    def tell(events: Iterable[Event]) -> None:
+        for event in events:
+            live.tell(event, json.dumps(event.to_dict(), ensure_ascii=False))
+
+    streams = Streams(start, bad, tolerant=tolerant)
+    with LiveLine() as live, closing(arriving(chunks)) as arrived:
+        try:
+            for item in frames(lines(arrived), bad, fps=fps, tolerant=tolerant):
+                if item is not None:
+                    tell(streams.take(item))
+                live.show(streams)
+            tell(streams.finish())
+        except KeyboardInterrupt:
+            try:
+                tell(streams.finish())
+            except BrokenPipeError:  # Ctrl-C has ended the reader as well; Python flushes once more at exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise KeyboardInterrupt(_summary(streams.counts, left_out)) from None
+        finally:
+            say.finish()
+    if not streams.counts.frames:
+        raise KinemeError('no frame came in; a line is such as {"t": 0.0, "joints": [[x, y, z], ...]}')
+    print(_summary(streams.counts, left_out), file=sys.stderr)
+
+
+def _summary(counts: Counts, left_out: int) -> str:
+    from kineme.clips.published import counted
+
+    parts = [
+        counted(counts.frames, "frame"),
+        counted(counts.windows, "window"),
+        counted(counts.events, "event"),
+    ]
+    if left_out:
+        parts.append(f"{counted(left_out, 'bad line')} left out")
+    if counts.events:
+        mean = counts.delay / counts.events
+        parts.append(f"delay {mean:.3f} s on average and {counts.longest:.3f} s at most")
+    return ", ".join(parts)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for PyTorch, unless OMP_NUM_THREADS says otherwise.
+
+    A window of one person is too little work to share, and threads that wait for it in a loop slow down what
+    runs beside, such as the program that makes the poses.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,24 @@
+"""Which command measures a run on the clips that it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kineme.clips.splits import usual_split
+from kineme.clips.store import ClipStore
+from kineme.config import Config
+
+
+def measuring_command(config: Config, run: Path, store: ClipStore) -> str:
+    """The first protocol to measure a run by, as a command; empty where the clips cannot tell.
+
+    They cannot without labels, or where nothing divides them into a training and a test part.
+    """
+    trained = config.data.split
+    split = usual_split(store) if trained == "all" else trained
+    untrimmed = len(store.intervals["clip"]) > 0
+    if split == "all" or not (untrimmed or (store.labels >= 0).any()):
+        return ""
+    recognition = "knn" if config.evaluate.linear.lr is None else "linear"
+    protocol = "detect" if untrimmed else recognition
+    return f"kineme evaluate {protocol} {run}" + (f" --split {split}" if split != trained else "")

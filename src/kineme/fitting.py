@@ -1,0 +1,200 @@
+"""A default that fits itself: the settings of a run, chosen from the index of a clip store.
+
+Method, encoder and optimiser are those of one recipe, `BASE`. What depends on the clips is chosen here, each
+by a rule with a reason; no frame is read, so that a million clips take no longer than a hundred.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from kineme.clips.batches import Clips, even_batch
+from kineme.clips.published import counted
+from kineme.clips.splits import split_rows, usual_split
+from kineme.clips.store import ClipStore
+from kineme.config import Config, DataConfig, TrainConfig, load_config
+from kineme.errors import KinemeError
+from kineme.packaged import find_recipe
+from kineme.typing import Array
+
+BASE = "usdrl-small"  # a better method replaces this one by its name
+
+FRAMES = 8, 32  # T: the least that shows a course of motion, and what small sets are published with
+WINDOW = 4.0  # seconds: a typical action of NTU RGB+D and PKU-MMD
+LONG = 3 * WINDOW  # seconds: a view of half a clip that is longer shows more than one action
+PIECES = 4  # half overlapping windows of a single clip: 7 of them
+
+BATCH = 64  # clips: enough for the statistics of a batch, and small data sets then have several batches
+LEAST_BATCH = 16
+TOKENS = 1 << 15  # frames and joints of a batch's clips, which bound its memory on large skeletons
+
+# Some hundred clips gain nothing after a thousand steps, twenty lose after 300 (docs/pretrain.md).
+STEPS, MOST_EPOCHS = 1000, 300
+LEAST_EPOCHS = {False: 20, True: 100}  # on a CPU, on a GPU: large data sets are seen as often as time allows
+MINUTES = {False: 15.0, True: 60.0}
+SAVED, WATCHED = 50, 20  # times in a run that it is saved, and that its features are looked at
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Settings and, in three lines, what was chosen and why.
+
+    >>> chosen = fitted_config(example_store)
+    >>> chosen.config.data.frames, chosen.config.train.batch_size
+    (32, 12)
+    """
+
+    config: Config
+    reasons: tuple[str, str, str]
+
+
+def fitted_config(
+    store: ClipStore | str | Path | None = None, overrides: Sequence[str] = (), *, gpu: bool = False
+) -> Chosen:
+    """Settings for the clips of a store, from their number, lengths, joints, bodies, rate, people and labels.
+
+    Equal indices give equal settings. What is overridden is taken as given, and the rest follows from it.
+
+    Args:
+        store: the clips; None takes the one that `overrides` name.
+        overrides: settings that are not to be chosen, as on the command line: `--train.epochs=5`.
+        gpu: for a GPU; it is given more time.
+
+    Raises:
+        KinemeError: there is no store, an override is unknown, or there is too little to train on.
+
+    >>> for line in fitted_config(example_store, ["--train.epochs=5"]).reasons:
+    ...     print(line)
+    clips: 12 of 24 (split odd-even); the others stay unseen, to measure by
+    views: 32 frames of half a clip or more, as the median clip has 116 frames (3.9 s)
+    training: usdrl with sttr, 5 epochs (given) of 1 batch of 12 clips: 5 steps
+    """
+    given = {word[2:].partition("=")[0] for word in overrides if word.startswith("--")}
+    config = load_config(find_recipe(BASE), overrides)
+    base = load_config(find_recipe(BASE))
+    if (config.method["name"], config.encoder["name"]) != (base.method["name"], base.encoder["name"]):
+        raise KinemeError(
+            f"the default trains {base.method['name']} with {base.encoder['name']}; for another method or "
+            "encoder name a recipe, such as aimclr-small"
+        )
+    if not isinstance(store, ClipStore):
+        path = store or config.data.store
+        if path is None:
+            raise KinemeError("no clips to train on; name a recipe and a `store`, or a `store` alone")
+        store = ClipStore(path)
+    data, clips_line = _split(store, replace(config.data, store=str(store.path)), given)
+    lengths = store.index["frames"][split_rows(store, data.split, "train")]
+    share = float(config.method.get("min_crop", 1.0))
+    data, lengths, views_line = _views(store, data, lengths, share, given)
+    tokens = data.frames + store.bodies * store.layout.num_joints
+    train, training_line = _training(config.train, len(lengths), tokens, given, gpu)
+    names = f"training: {config.method['name']} with {config.encoder['name']}, "
+    return Chosen(replace(config, data=data, train=train), (clips_line, views_line, names + training_line))
+
+
+def _split(store: ClipStore, data: DataConfig, given: Collection[str]) -> tuple[DataConfig, str]:
+    """All clips, unless they have labels to measure by and people that can be kept apart for that."""
+    measurable = bool((store.labels >= 0).any()) or len(store.intervals["clip"]) > 0
+    if "data.split" not in given:
+        data = replace(data, split=usual_split(store) if measurable else "all")
+    trains, clips = len(split_rows(store, data.split, "train")), len(store)
+    if "data.split" in given:
+        return data, f"clips: {trains:,} of {clips:,} (split {data.split}, given)"
+    if data.split != "all":
+        kept = f"clips: {trains:,} of {clips:,} (split {data.split}); the others stay unseen, to measure by"
+        return data, kept
+    why = "nothing tells people apart" if measurable else "none has a label to measure by"
+    return data, f"clips: {'the only one' if clips == 1 else f'all {clips:,}'}, as {why}"
+
+
+def _views(
+    store: ClipStore, data: DataConfig, lengths: Array, share: float, given: Collection[str]
+) -> tuple[DataConfig, Array, str]:
+    """Windows where recordings are long, and as many frames as the shortest view of a median clip has."""
+    fps = store.manifest.fps
+    cut = ""
+    if "data.window" in given:
+        cut = f", of windows of {data.window} frames (given)" if data.window else ""
+    else:
+        window, cut = _window(store, lengths, fps)
+        data = replace(data, window=window)
+    if data.window:
+        lengths = _windowed(lengths, data.window)
+    if len(lengths) < 2:
+        raise KinemeError(
+            f"{store.path}: one clip of {counted(int(lengths[0]), 'frame')} is too little to train on; "
+            "prepare more or longer recordings"
+        )
+    median = float(np.median(lengths))
+    what = "window" if data.window else "clip"
+    if "data.frames" in given:
+        return data, lengths, f"views: {data.frames} frames (given){cut}"
+    least, most = FRAMES
+    frames = min(max(int(share * median) // 4 * 4, least), most)
+    kept = f"of {'half a' if share == 0.5 else f'{share:.0%} of a'} {what} or more,"
+    if frames > share * median:
+        kept = "at least,"
+    why = f"as the median {what} has {median:g} frames ({median / fps:.1f} s)"
+    return (
+        replace(data, frames=frames),
+        lengths,
+        f"views: {frames} frames {kept} {why}{cut}",
+    )
+
+
+def _window(store: ClipStore, lengths: Array, fps: float) -> tuple[int, str]:
+    """Frames of a window, 0 for none. A label is that of a whole clip, so labelled clips are not cut."""
+    wanted = max(2, round(WINDOW * fps))
+    if len(store.intervals["clip"]):
+        return wanted, f"; cut into windows of {WINDOW:g} s, as recordings are untrimmed"
+    if len(lengths) == 1 and lengths[0] > PIECES:
+        return min(wanted, int(lengths[0]) // PIECES), "; cut into windows, as there is only one clip"
+    long = lengths > LONG * fps
+    if not (store.labels >= 0).any() and 2 * lengths[long].sum() > lengths.sum():
+        why = f"as most of the time is in recordings of more than {LONG:g} s"
+        return wanted, f"; cut into windows of {WINDOW:g} s, {why}"
+    return 0, ""
+
+
+def _windowed(lengths: Array, window: int) -> Array:
+    """Lengths of the windows of some clips, cut as training cuts them."""
+    clips = Clips(torch.empty(0), torch.zeros(len(lengths), dtype=torch.int64), torch.from_numpy(lengths))
+    return np.asarray(clips.windows(window).length)
+
+
+def _training(
+    train: TrainConfig, clips: int, tokens: int, given: Collection[str], gpu: bool
+) -> tuple[TrainConfig, str]:
+    """Batches that leave out no clips to speak of, steps enough for few clips, and a bound on the time."""
+
+    def said(key: str) -> str:
+        return " (given)" if f"train.{key}" in given else ""
+
+    if "train.batch_size" not in given:
+        most = min(BATCH, max(LEAST_BATCH, TOKENS // tokens))
+        train = replace(train, batch_size=even_batch(clips, most))
+    batches = max(1, clips // (train.batch_size * train.accumulate * train.devices * train.nodes))
+    if "train.epochs" not in given:
+        epochs = min(max(math.ceil(STEPS / batches), LEAST_EPOCHS[gpu]), MOST_EPOCHS)
+        train = replace(train, epochs=epochs)
+    bounded = not {"train.epochs", "train.minutes", "train.max_minutes"} & set(given)
+    if bounded and train.devices * train.nodes == 1:
+        train = replace(train, max_minutes=MINUTES[gpu])
+    if "train.save_every" not in given:
+        train = replace(train, save_every=max(1, train.epochs // SAVED))
+    if "train.knn_every" not in given:
+        train = replace(train, knn_every=max(1, train.epochs // WATCHED))
+    of = f"of {counted(batches, 'batch', 'batches')} of {train.batch_size} clips{said('batch_size')}"
+    if train.minutes is not None:
+        return train, f"{train.minutes:g} minutes{said('minutes')} {of}"
+    line = f"{counted(train.epochs, 'epoch')}{said('epochs')} {of}: {counted(train.epochs * batches, 'step')}"
+    if train.max_minutes is not None:
+        on = " on a GPU" if gpu else " on a CPU"
+        line += f", at most {train.max_minutes:g} minutes{said('max_minutes') or on}"
+    return train, line

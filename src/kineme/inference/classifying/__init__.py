@@ -1,0 +1,1 @@
+"""Classifiers taught by a handful of examples, and what they say of recordings."""

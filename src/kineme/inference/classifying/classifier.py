@@ -1,0 +1,261 @@
+"""A taught classifier: one linear layer on the features of a frozen encoder, and all that its use takes.
+
+It is kept as one safetensors file with a JSON header, `RUN/classifiers/NAME.safetensors`, and holds no code.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from scipy.special import softmax
+
+from kineme.arguments import did_you_mean
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+from kineme.files import atomic_write
+from kineme.hub import fetch, is_address
+from kineme.inference.classifying.examination import Examination
+from kineme.inference.classifying.head import Head
+from kineme.inference.classifying.reading import read
+from kineme.model import Model
+from kineme.progress import Progress, silent
+from kineme.typing import Array
+
+FORMAT = 1
+FOLDER = "classifiers"  # of a run
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """What `kineme.inference.teach` makes: it names the class of a motion, with a probability.
+
+    Attributes:
+        class_names: in the order of probabilities.
+        counts: examples of each class.
+        head: on features, see `kineme.inference.classifying.reading`; the temperature is folded in.
+        distances: (n,) ascending: how far cross-validated examples were from the nearest class.
+        seconds: typical length of an example, the median.
+        weights: SHA-256 of the encoder's weights.
+        preprocessing: of the examples, in one line.
+        examination: how well it does, as far as its examples tell.
+
+    >>> import kineme
+    >>> model, store = kineme.load(example_run), kineme.open_store(example_store)
+    >>> classifier = kineme.inference.read_classifier(example_classifier, model)
+    >>> classifier.class_names, classifier.counts
+    (('bow', 'sit down', 'wave'), (8, 8, 8))
+    >>> classifier.probabilities(model, store).shape
+    (24, 3)
+    >>> classifier.predict(model, store.clip(0))
+    ['wave']
+    """
+
+    class_names: tuple[str, ...]
+    counts: tuple[int, ...]
+    head: Head
+    distances: Array
+    seconds: float
+    weights: str
+    preprocessing: str
+    examination: Examination
+
+    def probabilities_of(self, features: Array) -> Array:
+        """(N, D) features of `kineme.inference.classifying.reading` → (N, K)."""
+        found: Array = softmax(self.head.logits(features), axis=1)
+        return found
+
+    def probabilities(
+        self,
+        model: Model,
+        x: Array | Sequence[Array] | ClipStore | str | Path,
+        *,
+        device: str | None = None,
+        progress: Progress = silent,
+    ) -> Array:
+        """The probability of each class, of whole clips.
+
+        Args:
+            model: that it was taught on.
+            x: what `Model.embed` takes. (Options of poses: read them by `Model.clips`, and use
+                `kineme.inference.classifying.reading.read` and `probabilities_of`.)
+            device: of the encoder; default a GPU if there is one.
+            progress: called with the clips done and in total.
+
+        Returns:
+            (N, K) probabilities; N is 1 for a single array.
+
+        Raises:
+            KinemeError: another model, or as `Model.embed`.
+        """
+        self.check(model)
+        return self.probabilities_of(read(model, model.clips(x), device=device, progress=progress))
+
+    def predict(
+        self, model: Model, x: Array | Sequence[Array] | ClipStore | str | Path, *, device: str | None = None
+    ) -> list[str]:
+        """The likeliest class of whole clips; arguments and errors as of `probabilities`."""
+        likeliest = self.probabilities(model, x, device=device).argmax(axis=1)
+        return [self.class_names[label] for label in likeliest.tolist()]
+
+    def threshold(self, false_alarms: float) -> float:
+        """The distance beyond which a motion is none of the classes.
+
+        By split conformal prediction the share of false alarms is kept on average over motions that are drawn
+        as the examples were.
+
+        Args:
+            false_alarms: share of motions of the classes that may be taken for none of them.
+
+        Raises:
+            KinemeError: the share is out of range, or there are too few examples for it.
+        """
+        if not 0 < false_alarms < 1:
+            raise KinemeError(f"`none`: is {false_alarms:g}; it must be above 0 and below 1, such as 0.05")
+        rank = math.ceil((len(self.distances) + 1) * (1 - false_alarms))
+        if rank > len(self.distances):
+            least = math.ceil(1 / false_alarms - 1)
+            raise KinemeError(
+                f"`none`: a rate of {false_alarms:g} takes {least} cross-validated examples, the classifier "
+                f"has {len(self.distances)}; teach it more, or allow a higher rate"
+            )
+        return float(self.distances[rank - 1])
+
+    def check(self, model: Model, where: str | Path = "the classifier") -> None:
+        """Checks that the classifier was taught on a model's encoder.
+
+        Raises:
+            KinemeError: it was taught on another.
+        """
+        if self.weights != model.weights:
+            raise KinemeError(
+                f"{where}: was taught on another encoder than this run's; teach it again with `kineme teach`"
+            )
+
+    def save(self, path: str | Path) -> None:
+        """Writes it as one file; an existing one is replaced once the new one is complete.
+
+        Raises:
+            KinemeError: the file cannot be written.
+        """
+        path = Path(path)
+        head = self.head
+        tensors = {
+            "mean": head.mean,
+            "scale": head.scale,
+            "weight": head.weight,
+            "bias": head.bias,
+            "centres": head.centres,
+            "distances": self.distances,
+        }
+        description = {
+            "format": FORMAT,
+            "class_names": self.class_names,
+            "counts": self.counts,
+            "seconds": self.seconds,
+            "weights": self.weights,
+            "preprocessing": self.preprocessing,
+            "examination": asdict(self.examination),
+        }
+        text = json.dumps(description, allow_nan=False)
+        stored = {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in tensors.items()}
+        with atomic_write(path) as aside:
+            save_file(stored, aside, metadata={"kineme classifier": text})
+
+
+def read_classifier(path: str | Path, model: Model) -> Classifier:
+    """Reads a classifier that was taught on a model.
+
+    Raises:
+        KinemeError: the file is missing, damaged, or of another encoder.
+
+    >>> import kineme
+    >>> read_classifier(example_classifier, kineme.load(example_run)).examination.left_out
+    'people'
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise KinemeError(f"{path}: no such classifier; teach one with `kineme teach`")
+    try:
+        with safe_open(path, framework="np") as opened:
+            found = json.loads((opened.metadata() or {})["kineme classifier"])
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        if found["format"] > FORMAT:
+            raise ValueError(f"its format {found['format']} is newer than {FORMAT}")
+        told: dict[str, Any] = {name: _tuple(value) for name, value in found["examination"].items()}
+        distances = arrays.pop("distances")
+        classifier = Classifier(
+            class_names=tuple(found["class_names"]),
+            counts=tuple(found["counts"]),
+            head=Head(**arrays),
+            distances=distances,
+            seconds=float(found["seconds"]),
+            weights=str(found["weights"]),
+            preprocessing=str(found["preprocessing"]),
+            examination=Examination(**told),
+        )
+        classes, dim = len(classifier.class_names), model.encoder.dim
+        classifier.check(model, path)
+        expected = {"mean": (dim,), "scale": (dim,), "weight": (classes, dim), "bias": (classes,)}
+        for name, shape in {**expected, "centres": (classes, dim)}.items():
+            if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{name} is not {shape} finite numbers")
+    except KinemeError:
+        raise
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise KinemeError(f"{path}: not a classifier that this Kineme can read ({reason})") from error
+    return classifier
+
+
+def classifier_path(run: Path, name: str) -> Path:
+    """Where a run keeps a classifier."""
+    return (run if run.is_dir() else run.parent) / FOLDER / f"{name}{SUFFIX}"
+
+
+def find_classifier(run: Path, name: str | None) -> Path:
+    """The file of a taught classifier or of a trained detector.
+
+    Args:
+        run: run directory, or its weights.
+        name: of one that the run holds, or a file; None: the only one.
+
+    Raises:
+        KinemeError: there is none, or several and no name.
+    """
+    if is_address(run):
+        run = fetch(run)
+    folder = run if run.is_dir() else run.parent
+    detectors = {path.stem: path for path in sorted((folder / "results").glob(f"detect*{SUFFIX}"))}
+    there = detectors | {path.stem: path for path in sorted((folder / FOLDER).glob(f"*{SUFFIX}"))}
+    if name is None:
+        if len(there) == 1:
+            return next(iter(there.values()))
+        if not there:
+            raise KinemeError(f"{run}: has no classifier; teach one with `kineme teach`, or name a file")
+        raise KinemeError(f"{run}: choose one of {', '.join(sorted(there))} by `classifier`")
+    if name in there:
+        return there[name]
+    if Path(name).is_file():
+        return Path(name)
+    near = did_you_mean(name, there) or (f"; there are {', '.join(sorted(there))}" if there else "")
+    remedy = near or "; teach one with `kineme teach`, or train a detector with `kineme evaluate detect`"
+    raise KinemeError(f"{run}: has no classifier {name!r}, and there is no such file{remedy}")
+
+
+def calibrated(head: Head, temperature: float) -> Head:
+    """The head with its logits divided by a temperature."""
+    return replace(head, weight=head.weight / temperature, bias=head.bias / temperature)
+
+
+def _tuple(value: object) -> object:
+    """Lists of JSON as the tuples that they were."""
+    return tuple(_tuple(each) for each in value) if isinstance(value, list) else value

@@ -1,0 +1,289 @@
+"""How well a classifier does, as far as its own examples tell: cross-validation, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from kineme.metrics.accuracy import confusion_matrix
+from kineme.progress import Progress, silent
+from kineme.typing import Array
+
+MOST_FOLDS = 10
+CURVE = (1, 2, 3, 5, 10, 20, 50)  # examples a class
+REPEATS = 5  # draws of each size
+MORE = 5  # examples that the advice is about
+PRIOR = 2.0  # examples that a class's error is drawn to the mean of all by
+USUAL_EXPONENT = 0.5  # of error against examples, where the curve does not tell
+
+
+class Fitted(Protocol):
+    """A classifier that is being examined."""
+
+    def logits(self, features: Array) -> Array:
+        """(n, D) → (n, K); -inf of a class that it was not taught."""
+
+    def novelty(self, features: Array) -> Array:
+        """(n, D) → (n,) distance from what it was taught."""
+
+
+Fit = Callable[[Array, Array], Fitted]
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The outcome of cross-validation.
+
+    Attributes:
+        accuracy: per cent of the judged examples; None where none could be judged.
+        interval: 95 %, Wilson's.
+        judged: examples whose class has others outside their fold.
+        left_out: what a fold leaves out together: `people` or `recordings`.
+        folds: how many.
+        recall: of each class, per cent; None where no example of it was judged.
+        curve: (examples a class, per cent), the last with all.
+        confusions: (shown, taken for, how often), the most frequent first.
+        gains: of each class, points of recall that five more examples are expected to bring.
+        temperature: that the scores are divided by.
+
+    >>> import kineme
+    >>> from kineme.inference import Example, teach
+    >>> model, store = kineme.load(example_run), kineme.open_store(example_store)
+    >>> names = [store.manifest.class_names[label] for label in store.labels]
+    >>> taught = [Example(*pair) for pair in zip(store.names, names, strict=True)]
+    >>> found = teach(model, taught, store=store).examination
+    >>> found.left_out, found.folds, found.judged
+    ('people', 4, 24)
+    """
+
+    accuracy: float | None
+    interval: tuple[float, float] | None
+    judged: int
+    left_out: str
+    folds: int
+    recall: tuple[float | None, ...]
+    curve: tuple[tuple[int, float], ...]
+    confusions: tuple[tuple[str, str, int], ...]
+    gains: tuple[float, ...]
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which examples are left out together.
+
+    Attributes:
+        tests: rows of each fold.
+        left_out: `people` or `recordings`.
+    """
+
+    tests: Sequence[Array]
+    left_out: str
+
+    def judged(self, labels: Array) -> Array:
+        """(N,) whether an example's class is also outside its fold."""
+        found = np.zeros(len(labels), dtype=bool)
+        for test in self.tests:
+            found[test] = np.isin(labels[test], np.delete(labels, test))
+        return found
+
+
+def folds_of(labels: Array, people: Array, recordings: Array, seed: int = 0) -> Folds:
+    """Leaves people out where all are known and half of the examples can be judged so, else recordings.
+
+    Parts of one recording are never on both sides.
+
+    Args:
+        labels: (N,) classes.
+        people: (N,) empty where unknown.
+        recordings: (N,) names.
+        seed: of the order in which groups are put into folds.
+    """
+    if (people != "").all() and len(np.unique(people)) > 1:
+        found = Folds(_grouped(labels, people, seed), "people")
+        if found.judged(labels).mean() >= 0.5:
+            return found
+    return Folds(_grouped(labels, recordings, seed), "recordings")
+
+
+def _grouped(labels: Array, groups: Array, seed: int) -> list[Array]:
+    """At most ten folds; groups of one class are dealt to different ones."""
+    distinct, first, of = np.unique(groups, return_index=True, return_inverse=True)
+    drawn = np.random.default_rng(seed).permutation(len(distinct))
+    dealt = drawn[np.argsort(labels[first][drawn], kind="stable")]
+    fold = np.empty(len(distinct), dtype=np.int64)
+    fold[dealt] = np.arange(len(distinct)) % MOST_FOLDS
+    return [np.flatnonzero(fold[of] == number) for number in range(min(len(distinct), MOST_FOLDS))]
+
+
+def examine(
+    copies: Array,
+    features: Array,
+    labels: Array,
+    class_names: Sequence[str],
+    folds: Folds,
+    fit: Fit,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> tuple[Examination, Array]:
+    """Cross-validates a way to fit a classifier.
+
+    Args:
+        copies: (N, A, D) that a classifier is fitted to.
+        features: (N, D) that it is asked about.
+        labels: (N,) classes 0 .. K - 1.
+        class_names: K.
+        folds: see `folds_of`.
+        fit: copies and labels → a classifier.
+        seed: of the draws of the learning curve.
+        progress: called with the fits done and in total.
+
+    Returns:
+        The outcome, and (n,) ascending: distances of judged examples from what they were not part of.
+    """
+    classes, judged = len(class_names), folds.judged(labels)
+    typical = _typical_training(labels, folds)
+    sizes = [size for size in CURVE if size < round(typical)] if judged.any() else []
+    done, total = 0, (len(sizes) * REPEATS + 1) * len(folds.tests)
+
+    def scores(size: int | None, generator: np.random.Generator) -> tuple[Array, Array]:
+        nonlocal done
+        logits, novelty = np.full((len(labels), classes), -np.inf), np.full(len(labels), np.nan)
+        for test in folds.tests:
+            rows = np.delete(np.arange(len(labels)), test)
+            rows = rows if size is None else subsample(labels, rows, size, generator)
+            asked = test[judged[test]]
+            if len(asked):
+                fitted = fit(copies[rows], labels[rows])
+                logits[asked], novelty[asked] = (
+                    fitted.logits(features[asked]),
+                    fitted.novelty(features[asked]),
+                )
+            done += 1
+            progress(done, total)
+        return logits[judged], novelty[judged]
+
+    generator = np.random.default_rng(seed)
+    logits, novelty = scores(None, generator)
+    truth, predicted = labels[judged], logits.argmax(axis=1) if judged.any() else labels[judged]
+    curve = []
+    for size in sizes:
+        hits = [(scores(size, generator)[0].argmax(axis=1) == truth).mean() for _ in range(REPEATS)]
+        curve.append((size, 100 * float(np.mean(hits))))
+    right = int((predicted == truth).sum())
+    if judged.any():
+        curve.append((round(typical), 100 * right / len(truth)))
+    confusion = confusion_matrix(truth, predicted, classes)
+    return (
+        Examination(
+            accuracy=100 * right / len(truth) if len(truth) else None,
+            interval=wilson(right, len(truth)) if len(truth) else None,
+            judged=len(truth),
+            left_out=folds.left_out,
+            folds=len(folds.tests),
+            recall=tuple(
+                100 * float(confusion[k, k] / confusion[k].sum()) if confusion[k].any() else None
+                for k in range(classes)
+            ),
+            curve=tuple(curve),
+            confusions=_confusions(confusion, class_names),
+            gains=expected_gains(confusion, np.bincount(labels, minlength=classes), curve),
+            temperature=temperature(logits, truth),
+        ),
+        np.sort(novelty),
+    )
+
+
+def subsample(labels: Array, rows: Array, size: int, generator: np.random.Generator) -> Array:
+    """At most `size` rows of each class, drawn from `rows`."""
+    drawn = generator.permutation(rows)
+    return np.sort(
+        np.concatenate([drawn[labels[drawn] == label][:size] for label in np.unique(labels[rows])])
+    )
+
+
+def _typical_training(labels: Array, folds: Folds) -> float:
+    """Examples a class that the training part of a fold has: the mean over folds and classes."""
+    counts = [len(labels) - len(test) for test in folds.tests]
+    return float(np.mean(counts)) / len(np.unique(labels))
+
+
+def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, in per cent; unlike a bootstrap it has a width where all are right.
+
+    >>> wilson(10, 10)
+    (72.2, 100.0)
+    """
+    share = right / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return 100 * max(middle - half, 0.0), 100 * min(middle + half, 1.0)
+
+
+def temperature(logits: Array, labels: Array) -> float:
+    """What logits are divided by so that probabilities are calibrated (Guo et al., ICML 2017).
+
+    The right class is given (n + 1) / (n + 2) and not all of the probability, as in Platt's scaling: where
+    all examples are right it stays finite.
+
+    Args:
+        logits: (n, K) of examples that the classifier was not fitted to; -inf of classes it was not taught.
+        labels: (n,) classes.
+    """
+    if len(labels) == 0:
+        return 1.0
+    known = np.isfinite(logits)
+    shown = np.arange(logits.shape[1]) == labels[:, None]
+    rest = np.where(known & ~shown, 1.0, 0.0)
+    rest /= np.maximum(rest.sum(axis=1, keepdims=True), 1)
+    target = (shown * (len(labels) + 1) + rest) / (len(labels) + 2)
+
+    def loss(logarithm: float) -> float:
+        found = log_softmax(logits / math.exp(logarithm), axis=1)
+        return -float((target * np.where(known, found, 0)).sum() / len(labels))
+
+    return math.exp(minimize_scalar(loss, bounds=(math.log(1e-3), math.log(1e3)), method="bounded").x)
+
+
+def expected_gains(
+    confusion: Array, counts: Array, curve: Sequence[tuple[int, float]], more: int = MORE
+) -> tuple[float, ...]:
+    """Points of recall that `more` examples of a class are expected to bring it.
+
+    The error of a class is taken to fall with its examples as n^-b. b is that of the learning curve; a
+    class's error now is that of cross-validation, drawn to the mean of all classes by two examples' worth.
+
+    Args:
+        confusion: (K, K) of cross-validation.
+        counts: (K,) examples of each class.
+        curve: (examples a class, per cent right).
+        more: examples of a class.
+    """
+    judged, right = confusion.sum(axis=1), np.diag(confusion)
+    mean = 1 - (right.sum() + 0.5) / (judged.sum() + 1)
+    error = (judged - right + PRIOR * mean) / (judged + PRIOR)
+    gains = 100 * error * (1 - (counts / (counts + more)) ** _exponent(curve, max(int(judged.sum()), 1)))
+    return tuple(gains.tolist())
+
+
+def _exponent(curve: Sequence[tuple[int, float]], judged: int) -> float:
+    """b of an error that falls as n^-b, by least squares of logarithms; between 0.05 and 1."""
+    if len(curve) < 2:
+        return USUAL_EXPONENT
+    size, right = np.array(curve, dtype=float).T
+    error = ((1 - right / 100) * judged + 0.5) / (judged + 1)
+    return float(np.clip(-np.polyfit(np.log(size), np.log(error), 1)[0], 0.05, 1.0))
+
+
+def _confusions(confusion: Array, class_names: Sequence[str]) -> tuple[tuple[str, str, int], ...]:
+    wrong = confusion - np.diag(np.diag(confusion))
+    pairs = np.argwhere(wrong)
+    order = np.argsort(-wrong[tuple(pairs.T)], kind="stable")
+    return tuple((class_names[i], class_names[j], int(wrong[i, j])) for i, j in pairs[order].tolist())

@@ -1,0 +1,254 @@
+"""What a classifier is taught with: labelled clips, files or parts of them, and the table that lists them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kineme.arguments import did_you_mean
+from kineme.clips.store import Clip, ClipStore
+from kineme.errors import KinemeError
+from kineme.inference.recordings import Recordings, open_input
+from kineme.layouts.correspondence import JointMap
+from kineme.model import Model
+from kineme.preprocessing import Preprocessing
+from kineme.sources.poses.given import given_poses
+from kineme.typing import Array
+
+COLUMNS = ("name", "label", "start", "end", "subject")
+NO_OPTIONS = dict.fromkeys(("layout", "fps", "axes", "units", "image"))
+GIVEN_FPS = 30.0  # of arrays
+
+
+@dataclass(frozen=True)
+class Example:
+    """A motion and what it shows.
+
+    Attributes:
+        motion: name of a clip of the store, a file of poses with one recording, or an array (T, V, C) or
+            (T, M, V, C) at 30 frames per second, as for `Model.embed`.
+        label: name of the class.
+        start, end: the part that shows it, in seconds; None is the recording's own beginning or end.
+        subject: the performer; empty: what the store or the file says.
+        folder: that a relative file is in; None is the current directory.
+        where: of a table, such as `labels.csv, line 3`; messages begin with it.
+
+    >>> Example("wave/anna_01", "wave", start=2.0, end=4.0).label
+    'wave'
+    """
+
+    motion: str | Path | Array
+    label: str
+    start: float | None = None
+    end: float | None = None
+    subject: str = ""
+    folder: Path | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An example with its motion.
+
+    Attributes:
+        xyz: (T, M, V, C), preprocessed, in the model's layout, cut.
+        label, subject: as in `Example`.
+        name: of the recording.
+        start, end: of the part in seconds; the end is known.
+    """
+
+    xyz: Array
+    label: str
+    subject: str
+    name: str
+    start: float
+    end: float
+
+
+def read_examples(path: str | Path) -> tuple[list[Example], int]:
+    """The examples of a table with the columns `name`, `label` and perhaps `start`, `end`, `subject`.
+
+    Others are left aside, so a table of `kineme search` can be labelled and given.
+
+    Returns:
+        the examples with a label, and how many rows have none yet.
+
+    Raises:
+        KinemeError: the table is missing or malformed; with the line.
+
+    >>> table = example_folder / "labels.csv"
+    >>> _ = table.write_text("name,label,start,end\\nwalk_01,walk,,\\nwalk_02,,1,3\\n")
+    >>> read_examples(table)[0][0].label, read_examples(table)[1]
+    ('walk', 1)
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip().lower() for name in next(reader, [])]
+            rows = [(reader.line_num, [text.strip() for text in row]) for row in reader]
+    except OSError as error:
+        raise KinemeError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise KinemeError(f"{path}: is no table of text with commas ({error})") from error
+    _check_header(path, header)
+    examples, empty = [], 0
+    for line, row in rows:
+        if not any(row):
+            continue
+        where = f"{path}, line {line}"
+        if len(row) != len(header):
+            raise KinemeError(f"{where}: has {len(row)} columns, and the first line {len(header)}")
+        told = dict(zip(header, row, strict=True))
+        if not told["name"]:
+            raise KinemeError(f"{where}: names no clip")
+        if not told["label"]:
+            empty += 1
+            continue
+        start, end = (_time(told.get(column, ""), column, where) for column in ("start", "end"))
+        subject = told.get("subject", "")
+        examples.append(Example(told["name"], told["label"], start, end, subject, path.parent, where))
+    return examples, empty
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    for name in ("name", "label"):
+        if name not in header:
+            near = did_you_mean(name, header)
+            raise KinemeError(
+                f"{path}: its first line has no column {name!r}{near}; write name,label,start,end"
+            )
+    if twice := [name for name in header if name in COLUMNS and header.count(name) > 1]:
+        raise KinemeError(f"{path}: has two columns {twice[0]!r}; keep one")
+    for name in header:
+        if name not in COLUMNS and (near := did_you_mean(name, set(COLUMNS) - set(header), 0.75)):
+            raise KinemeError(f"{path}: column {name!r} is unknown{near}")
+
+
+def _time(text: str, column: str, where: str) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise KinemeError(f"{where}: {column} is {text!r}; write seconds, such as 2.5, or leave it empty")
+    return value
+
+
+def find_examples(
+    model: Model,
+    examples: Sequence[Example],
+    store: ClipStore | None,
+    *,
+    options: Mapping[str, Any] = NO_OPTIONS,
+    joint_map: JointMap | None = None,
+) -> list[Found]:
+    """The motion of examples.
+
+    Args:
+        model: prepares files and arrays as its training clips were.
+        examples: what is looked for.
+        store: of clips by name, in the model's layout; None: there is none.
+        options: of files of poses: layout, fps, axes, units, image.
+        joint_map: of files, see `Model.embed`.
+
+    Raises:
+        KinemeError: a motion or part does not exist or is listed twice, or a label is not one; with the line
+            of the table.
+    """
+    _check_labels(examples)
+    row_of = {} if store is None else {name: row for row, name in enumerate(store.names.tolist())}
+    found: list[Found] = []
+    seen: dict[tuple[str, float, float], str] = {}
+    for number, example in enumerate(examples):
+        where = example.where or f"example {number + 1}"
+        clip, fps, preprocessing = _clip(model, example, where, store, row_of, options, joint_map)
+        start, end = _part(example, len(clip.xyz) / fps, clip.name, where, preprocessing)
+        first = min(math.floor(start * fps + 0.5), len(clip.xyz) - 1)
+        xyz = clip.xyz[first : max(math.floor(end * fps + 0.5), first + 1)]
+        key = (clip.name, start, end)
+        if key in seen:
+            raise KinemeError(
+                f"{where}: {clip.name} is labelled already, by {seen[key]}; keep one of the two"
+            )
+        seen[key] = where
+        subject = example.subject or clip.subject
+        found.append(Found(xyz, example.label, subject, clip.name, start, end))
+    return found
+
+
+def _check_labels(examples: Sequence[Example]) -> None:
+    spelt: dict[str, Example] = {}
+    for example in examples:
+        first = spelt.setdefault(example.label.casefold(), example)
+        if first.label != example.label:
+            raise KinemeError(
+                f"{example.where or 'examples'}: label {example.label!r} was {first.label!r} before; spell "
+                "them alike"
+            )
+
+
+def _clip(
+    model: Model,
+    example: Example,
+    where: str,
+    store: ClipStore | None,
+    row_of: Mapping[str, int],
+    options: Mapping[str, Any],
+    joint_map: JointMap | None,
+) -> tuple[Clip, float, Preprocessing]:
+    """The whole recording, its frames per second and its preprocessing."""
+    motion = example.motion
+    try:
+        if isinstance(motion, np.ndarray):
+            (clip,) = model.prepared(given_poses([motion], model.shape.layout), joint_map)
+            return replace(clip, name=where), GIVEN_FPS, model.preprocessing  # a name of its own
+        if store is not None and str(motion) in row_of:
+            row = row_of[str(motion)]
+            subject = str(store.index["subject"][row])
+            manifest = store.manifest
+            return Clip(str(motion), store.clip(row), subject=subject), manifest.fps, manifest.preprocessing
+        file = (example.folder or Path()) / motion
+        if not file.is_file():
+            raise KinemeError(_no_such(str(motion), file, store, row_of))
+        opened: Recordings = open_input(model, file, options, joint_map)
+        if opened.count != 1:
+            raise KinemeError(f"{file}: holds {opened.count} recordings; an example is one")
+        (clip,) = opened.clips(0)
+        return Clip(str(motion), clip.xyz, subject=clip.subject), opened.fps, opened.preprocessing
+    except KinemeError as error:
+        raise KinemeError(f"{where}: {error}") from error
+
+
+def _no_such(motion: str, file: Path, store: ClipStore | None, row_of: Mapping[str, int]) -> str:
+    beside = [each.name for each in sorted(file.parent.glob("*"))[:1000]] if file.parent.is_dir() else []
+    near = did_you_mean(motion, [*row_of, *beside])
+    if store is None:
+        return f"there is no file {file}{near or '; if it is the name of a clip, pass its `store`'}"
+    return f"{store.path} has no clip {motion!r}, and there is no file {file}{near}"
+
+
+def _part(
+    example: Example, seconds: float, name: str, where: str, preprocessing: Preprocessing
+) -> tuple[float, float]:
+    if example.start is None and example.end is None:
+        return 0.0, seconds
+    start, end = example.start or 0.0, seconds if example.end is None else example.end
+    if not 0 <= start < end <= seconds + 1e-3:  # tables hold milliseconds
+        raise KinemeError(
+            f"{where}: {name} has no part from {start:g} s to {end:g} s; it lasts {seconds:.3f} s"
+        )
+    if (start, end) != (0.0, seconds):
+        try:
+            preprocessing.check_keeps_frames()
+        except KinemeError as error:
+            raise KinemeError(f"{where}: {error}") from error
+    return start, min(end, seconds)

@@ -1,0 +1,290 @@
+"""What recordings show, by a taught classifier: the class of each clip, or segments of long recordings."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+from kineme.files import atomic_write
+from kineme.inference.classifying.classifier import Classifier
+from kineme.inference.classifying.reading import read
+from kineme.inference.embed import blocks_of
+from kineme.inference.recordings import Recordings, open_input
+from kineme.inference.tables import Block
+from kineme.inference.windows import Windows
+from kineme.layouts.correspondence import JointMap
+from kineme.model import Model, default_device
+from kineme.progress import Progress, silent
+from kineme.typing import Array
+
+NONE = "none of these"
+LONG = 1.5  # typical lengths of an example, from which a recording is cut into windows
+STEPS = 4  # to a window
+COLUMNS = ("source", "name", "start", "end", "label", "probability")
+
+
+@dataclass(frozen=True)
+class PredictedSegment:
+    """A stretch of a recording that shows one class.
+
+    Attributes:
+        start, end: in seconds from the recording's beginning.
+        label: name of the class, or `none of these`.
+        probability: of that class; NaN for none of these.
+        probabilities: (K,) of all classes; empty where a detector found it.
+
+    >>> PredictedSegment(0.0, 1.5, "wave", 0.9).label
+    'wave'
+    """
+
+    start: float
+    end: float
+    label: str
+    probability: float
+    probabilities: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one recording shows.
+
+    Attributes:
+        source: the input that it is from.
+        name: of the recording.
+        segments: in order of time. There is one where the recording is as short as an example.
+        shown: its label where the input has one; it is not used.
+        label: the class of the whole recording, the likeliest on average.
+
+    >>> Prediction("mine", "walk_01", [PredictedSegment(0.0, 1.5, "wave", 0.9)], label="wave").segments[0].end
+    1.5
+    """
+
+    source: str
+    name: str
+    segments: Sequence[PredictedSegment]
+    shown: str = ""
+    label: str = ""
+
+
+@dataclass
+class _Rows:
+    """The windows of one recording, gathered."""
+
+    source: str
+    name: str
+    shown: str
+    start: list[Array] = field(default_factory=list)
+    end: list[Array] = field(default_factory=list)
+    probabilities: list[Array] = field(default_factory=list)
+    novelty: list[Array] = field(default_factory=list)
+
+
+def predict(
+    model: Model,
+    classifier: Classifier,
+    inputs: Sequence[str | Path | ClipStore],
+    *,
+    window: float | None = None,
+    step: float | None = None,
+    none: float | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    axes: str | None = None,
+    units: str | None = None,
+    image: str | None = None,
+    joint_map: JointMap | None = None,
+    allow_preprocessing: bool = False,
+    batch_size: int = 256,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> Iterator[Prediction]:
+    """What recordings show, one by one.
+
+    A recording that lasts at most 1.5 times as long as a typical example is one segment. A longer one is cut
+    into windows that overlap. Each moment has the mean probability of the windows that show it, and
+    consecutive moments of one class are a segment.
+
+    Args:
+        model: that the classifier was taught on.
+        classifier: see `kineme.inference.teach`.
+        inputs: clip stores, and files or folders of poses, as `Model.embed` takes them.
+        window: seconds; every recording that is longer is cut. Default: the typical length of an example, for
+            recordings of more than 1.5 times that.
+        step: seconds from one window's start to the next one's; default a quarter of a window.
+        none: share of motions of the classes that may be taken for `none of these`, such as 0.05. Default:
+            every motion gets a class.
+        layout, fps, axes, units, image: of files, see `Model.embed`.
+        joint_map, allow_preprocessing: see `Model.embed`.
+        batch_size: clips per pass of the encoder.
+        device: of the encoder; default a GPU if there is one.
+        progress: called with the windows done and in total, as far as that is known.
+
+    Raises:
+        KinemeError: the classifier is of another encoder, an input cannot be read or does not fit, or a
+            window cannot be cut. What can be known beforehand is raised at once.
+
+    >>> import kineme
+    >>> from kineme.inference import read_classifier
+    >>> model = kineme.load(example_run)
+    >>> classifier = read_classifier(example_classifier, model)
+    >>> first, *_ = predict(model, classifier, [example_store], window=2.0)
+    >>> first.name, first.segments[0].start, first.segments[-1].end
+    ('S001C002P001R001A001', 0.0, 4.0)
+    """
+    classifier.check(model)
+    threshold = None if none is None else classifier.threshold(none)
+    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
+    opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
+    windows = windows_for(opened, classifier.seconds, window, step)
+    place = device or default_device()
+    encode = partial(read, model, batch_size=batch_size, device=place)
+    blocks = blocks_of(opened, windows, encode, device=place, progress=progress)
+    return (_prediction(rows, classifier, windows, threshold) for rows in _gathered(blocks, classifier))
+
+
+def windows_for(
+    opened: Sequence[Recordings],
+    typical: float,
+    window: float | None,
+    step: float | None,
+    overlap: int = STEPS,
+) -> Windows | None:
+    """How recordings are cut; None: not at all, because their preprocessing moves frames.
+
+    Args:
+        opened: the recordings.
+        typical: seconds that an example lasts.
+        window, step: as of `predict`.
+        overlap: steps to a window, where `step` is not given.
+    """
+    if window is None and step is None and not all(each.preprocessing.keeps_frames for each in opened):
+        return None
+    length, whole = (typical, LONG * typical) if window is None else (window, 0.0)
+    shift = max([length / overlap, *(1 / each.fps for each in opened)]) if step is None else step
+    if shift > length + 1e-9:
+        raise KinemeError(
+            f"`step`: {shift:g} s is longer than a window of {length:g} s; moments between would not be seen"
+        )
+    windows = Windows(length, shift, whole)
+    for each in opened:
+        windows.check(each)
+    return windows
+
+
+def _gathered(blocks: Iterable[Block], classifier: Classifier) -> Iterator[_Rows]:
+    """The rows of each recording, which may be spread over blocks. Features are not kept."""
+    rows: _Rows | None = None
+    last = np.inf
+    for block in blocks:
+        probabilities, novelty = (
+            classifier.probabilities_of(block.features),
+            classifier.head.novelty(block.features),
+        )
+        previous = np.concatenate([[last], block.start[:-1]])
+        begins = block.start <= previous  # each recording's first window starts at 0
+        edges = [*np.flatnonzero(begins).tolist(), len(block)]
+        for first, end in pairwise(edges if edges[0] == 0 else [0, *edges]):
+            if begins[first]:
+                if rows is not None:
+                    yield rows
+                rows = _Rows(str(block.source[first]), str(block.name[first]), str(block.label[first]))
+            assert rows is not None
+            rows.start.append(block.start[first:end])
+            rows.end.append(block.end[first:end])
+            rows.probabilities.append(probabilities[first:end])
+            rows.novelty.append(novelty[first:end])
+        last = block.start[-1]
+    if rows is not None:
+        yield rows
+
+
+def _prediction(
+    rows: _Rows, classifier: Classifier, windows: Windows | None, threshold: float | None
+) -> Prediction:
+    start, end = np.concatenate(rows.start), np.concatenate(rows.end)
+    probabilities, novelty = np.concatenate(rows.probabilities), np.concatenate(rows.novelty)
+    if len(start) > 1:
+        assert windows is not None
+        covered = max(int(windows.length / windows.step + 1e-6), 1)
+        probabilities = moments(probabilities, covered)
+        novelty = moments(novelty[:, None], covered)[:, 0]
+        edges = np.append(np.arange(len(probabilities)) * windows.step, end[-1])
+    else:
+        edges = np.array([start[0], end[0]])
+    labels = probabilities.argmax(axis=1)
+    if threshold is not None:
+        labels[novelty > threshold] = -1
+    names = (*classifier.class_names, NONE)
+    cuts = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+    segments = []
+    for first, after in pairwise(cuts):
+        mean, label = probabilities[first:after].mean(axis=0), int(labels[first])
+        own = float("nan") if label == -1 else float(mean[label])
+        segments.append(
+            PredictedSegment(
+                float(edges[first]), float(edges[after]), names[label], own, tuple(mean.tolist())
+            )
+        )
+    known = labels[labels >= 0]
+    whole = int(probabilities[labels >= 0].mean(axis=0).argmax()) if len(known) * 2 >= len(labels) else -1
+    return Prediction(rows.source, rows.name, segments, rows.shown, names[whole])
+
+
+def moments(values: Array, covered: int) -> Array:
+    """(W, K) of windows, a step apart and `covered` steps long → (W + covered - 1, K) of steps.
+
+    A step has the mean of the windows that show it.
+
+    >>> moments(np.array([[0.0], [3.0], [6.0]]), covered=2)[:, 0].tolist()
+    [0.0, 1.5, 4.5, 6.0]
+    """
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    step = np.arange(len(values) + covered - 1)
+    first, after = np.maximum(step - covered + 1, 0), np.minimum(step + 1, len(values))
+    mean: Array = (total[after] - total[first]) / (after - first)[:, None]
+    return mean
+
+
+def write_predictions(
+    predictions: Iterable[Prediction], path: str | Path, class_names: Sequence[str] = ()
+) -> int:
+    """Writes predictions as CSV, a segment per line, one by one; an existing file is replaced at the end.
+
+    Args:
+        predictions: of `predict`.
+        path: of the table.
+        class_names: of the classifier; the probability of each has a column. Default: none has.
+
+    Returns:
+        the number of segments.
+
+    Raises:
+        KinemeError: the file cannot be written, or a prediction cannot be made.
+
+    >>> found = Prediction("mine", "walk_01", [PredictedSegment(0.0, 1.5, "wave", 0.9, (0.9, 0.1))])
+    >>> write_predictions([found], example_folder / "found.csv", ("wave", "bow"))
+    1
+    >>> print((example_folder / "found.csv").read_text().strip())
+    source,name,start,end,label,probability,p(wave),p(bow)
+    mine,walk_01,0.000,1.500,wave,0.9000,0.9000,0.1000
+    """
+    count = 0
+    with atomic_write(Path(path)) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*COLUMNS, *(f"p({name})" for name in class_names)])
+        for each in predictions:
+            for found in each.segments:
+                own = "" if np.isnan(found.probability) else f"{found.probability:.4f}"
+                times = (f"{found.start:.3f}", f"{found.end:.3f}")
+                shares = [f"{share:.4f}" for share in found.probabilities]
+                writer.writerow([each.source, each.name, *times, found.label, own, *shares])
+                count += 1
+    return count

@@ -1,0 +1,126 @@
+"""What a taught classifier reads of a motion: the features of several crops of it, averaged.
+
+It is taught with the features of those crops and of sheared crops. All this was chosen on training people of
+UTD-MHAD who were held out in turn, see docs/teach.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from kineme.augment import draw_shear, shear_matrix
+from kineme.clips.batches import Clips
+from kineme.model import Model
+from kineme.progress import Progress, silent
+from kineme.typing import Array
+
+CROPS = ((0.0, 1.0), (0.05, 0.95), (0.1, 0.9), (0.0, 0.85), (0.15, 1.0))  # shares of a motion's frames
+SHEARED = 8  # copies that are sheared
+SHEAR = 0.3  # amplitude
+LARGEST_CUT = 0.2  # of each end of a sheared copy
+TOGETHER = 64  # clips whose sheared copies are in memory
+
+
+def crops_of(clips: Clips) -> Clips:
+    """(N) clips → (N·5) crops, those of a clip together; copies no frames.
+
+    >>> clips = Clips(torch.zeros(30, 1, 1, 1), start=torch.tensor([10]), length=torch.tensor([20]))
+    >>> crops_of(clips).start.tolist(), crops_of(clips).length.tolist()
+    ([10, 11, 12, 10, 13], [20, 18, 16, 17, 17])
+    """
+    shares = torch.tensor(CROPS, dtype=torch.float64, device=clips.start.device)
+    first, after = (clips.length[:, None] * shares.T[:, None]).round().to(torch.int64)
+    length = (after - first).clamp_min(1)
+    return Clips(clips.frames, (clips.start[:, None] + first).flatten(), length.flatten())
+
+
+def read(
+    model: Model,
+    clips: Clips,
+    *,
+    batch_size: int = 256,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> Array:
+    """Features of preprocessed clips for a taught classifier.
+
+    Args:
+        model: its encoder.
+        clips: (N) in memory.
+        batch_size: crops per pass of the encoder.
+        device: of the encoder; default a GPU if there is one.
+        progress: called with the clips done and in total.
+
+    Returns:
+        (N, D) float32.
+
+    Raises:
+        KinemeError: a feature is not finite.
+    """
+    crops = _encoded(model, crops_of(clips), len(CROPS), batch_size, device, progress)
+    mean: Array = crops.mean(axis=1, dtype=np.float64)
+    return mean.astype(np.float32)
+
+
+def read_copies(
+    model: Model,
+    clips: Clips,
+    *,
+    seed: int = 0,
+    batch_size: int = 256,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> Array:
+    """Features of copies of examples: their crops, then random crops that are sheared.
+
+    Args:
+        model: its encoder.
+        clips: (N) in memory, one after another as `joined` makes them.
+        seed: of the random crops and shears.
+        batch_size, device, progress: as of `read`.
+
+    Returns:
+        (N, 5 + 8, D) float32.
+
+    Raises:
+        KinemeError: a feature is not finite.
+    """
+    generator, parts = torch.Generator().manual_seed(seed), []
+    for first in range(0, len(clips), TOGETHER):
+        part = clips[first : first + TOGETHER]
+        crops = _encoded(model, crops_of(part), len(CROPS), batch_size, device, silent)
+        sheared = _encoded(model, _sheared(part, generator), SHEARED, batch_size, device, silent)
+        parts.append(np.concatenate([crops, sheared], axis=1))
+        progress(first + len(part), len(clips))
+    return np.concatenate(parts)
+
+
+def _sheared(clips: Clips, generator: torch.Generator) -> Clips:
+    """(N) clips → (N·8) random crops, each of its own sheared frames, those of a clip together."""
+    begins, total = int(clips.start[0]), int(clips.length.sum())
+    plain = clips.frames[begins : begins + total]
+    of_frame = torch.arange(len(clips)).repeat_interleave(clips.length)
+    frames, first, length = [], [], []
+    for number in range(SHEARED):
+        matrix = shear_matrix(draw_shear(len(clips), SHEAR, generator))
+        frames.append(torch.einsum("fmvc,fdc->fmvd", plain, matrix[of_frame]))
+        cut = torch.rand(2, len(clips), generator=generator) * LARGEST_CUT * clips.length
+        begin, after = cut[0].round().long(), clips.length - cut[1].round().long()
+        first.append(number * total + clips.start - begins + begin)
+        length.append((after - begin).clamp_min(1))
+    starts, lengths = (torch.stack(each, dim=1).flatten() for each in (first, length))
+    return Clips(torch.cat(frames), starts, lengths)
+
+
+def _encoded(
+    model: Model, clips: Clips, each: int, batch_size: int, device: str | None, progress: Progress
+) -> Array:
+    """(N·each) clips → (N, each, D)."""
+    features = model.encode(
+        clips,
+        batch_size=batch_size,
+        device=device,
+        progress=lambda done, total: progress(done // each, total // each),
+    )
+    return features.reshape(-1, each, features.shape[1])

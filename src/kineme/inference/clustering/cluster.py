@@ -1,0 +1,211 @@
+"""Kinds of motion without labels: recordings are cut where motions begin and end, and the pieces grouped.
+
+found = cluster(model, ["stores/mine"])
+for kind in found.kinds:
+    print(kind.number, kind.segments, kind.mean_length)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from kineme.clips.store import Clip, ClipStore
+from kineme.errors import KinemeError
+from kineme.evaluation.detection.classes import BACKGROUND
+from kineme.inference.clustering.changes import DEFAULTS, Changes, motions
+from kineme.inference.clustering.kinds import kinds_of
+from kineme.inference.clustering.segments import Kinds, Segment, described
+from kineme.inference.embed import ROWS, groups, pieces
+from kineme.inference.recordings import Recordings, open_input
+from kineme.inference.windows import Windows, whole
+from kineme.layouts.correspondence import JointMap
+from kineme.metrics import Figures, measure
+from kineme.model import Model, default_device
+from kineme.progress import Progress, silent, within
+from kineme.typing import Array
+
+Cut = Literal["auto", "clips", "motions"]
+LONG = 10.0  # seconds: a longer recording holds more than one motion
+
+
+def cluster(
+    model: Model,
+    inputs: Sequence[str | Path | ClipStore],
+    *,
+    k: int | None = None,
+    cut: Cut = "auto",
+    window: float | None = None,
+    step: float | None = None,
+    changes: Changes = DEFAULTS,
+    seed: int = 0,
+    layout: str | None = None,
+    fps: float | None = None,
+    axes: str | None = None,
+    units: str | None = None,
+    image: str | None = None,
+    joint_map: JointMap | None = None,
+    allow_preprocessing: bool = False,
+    batch_size: int = 256,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> Kinds:
+    """Finds kinds of motion without labels.
+
+    Clips are one segment each. Long recordings are first cut where motions begin and end, see `Changes`. The
+    segments' features are grouped by density (HDBSCAN), which leaves what is like nothing else in no kind, or
+    into a number of kinds (k-means). The same input and seed give the same kinds. One block of recordings is
+    in memory at a time, and the features of all segments.
+
+    Args:
+        model: see `kineme.load`.
+        inputs: clip stores, and files or folders of poses, as for `embed_table`.
+        k: how many kinds. Default: as many as there are.
+        cut: `clips` takes each recording whole, `motions` cuts all of them; `auto` those that are known to
+            be untrimmed (their store has intervals), and those of more than 10 s, but of a store only if most
+            of its clips are as long.
+        window: seconds; recordings are cut into windows instead.
+        step: seconds from one window's start to the next one's; default a window.
+        changes: how boundaries between motions are found.
+        seed: of k-means.
+        layout, fps, axes, units, image: of files, see `embed_table`.
+        joint_map: see `Model.embed`.
+        allow_preprocessing: accept stores with another preprocessing or units.
+        batch_size: segments per pass of the encoder.
+        device: of the encoder; default a GPU if there is one.
+        progress: called with the segments done and in total, which is estimated while recordings are read.
+
+    Raises:
+        KinemeError: an input cannot be read, does not fit the model or cannot be cut, there are too few
+            segments, or all features are equal.
+
+    >>> import kineme
+    >>> found = cluster(kineme.load(example_run), [example_store], k=3)
+    >>> [kind.number for kind in found.kinds], found.segments[0].label
+    ([1, 2, 3], 'wave')
+    """
+    if step is not None and window is None:
+        raise KinemeError("`step` has no effect without `window`; pass both")
+    if window is not None and cut != "auto":
+        raise KinemeError("`cut` has no effect beside `window`; drop one of them")
+    if batch_size < 1:
+        raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
+    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
+    opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
+    windows = None if window is None else Windows(window, window if step is None else step)
+    for each in opened:
+        if windows is not None:
+            windows.check(each)
+        elif cut == "motions":
+            _check_motions(each)
+    place = device or default_device()
+    cutter = _Cutter(cut, windows, changes)
+    features = _features(
+        model.on(place), opened, cutter, {"batch_size": batch_size, "device": place}, progress
+    )
+    kinds, typical = kinds_of(features, k, seed=seed)
+    segments = [
+        replace(each, kind=kind, typical=value)
+        for each, kind, value in zip(cutter.segments, kinds.tolist(), typical.tolist(), strict=True)
+    ]
+    return Kinds(tuple(segments), described(segments), cutter.agreement(kinds), cutter.untrimmed)
+
+
+def _features(
+    model: Model,
+    inputs: Sequence[Recordings],
+    cutter: _Cutter,
+    encoding: Mapping[str, Any],
+    progress: Progress,
+) -> Array:
+    """(N, D) features of all segments, in the order in which the cutter gives them."""
+    count, read, rows = sum(each.count for each in inputs), 0, 0
+    found = [np.zeros((0, model.encoder.dim), dtype=np.float32)]
+    for group in groups(inputs, 0):
+        cuts = [cutter.cut(recordings, clip) for recordings, clip in group]
+        clips = pieces([clip.xyz for _, clip in group], cuts, encoding["device"])
+        read, rows = read + len(group), rows + len(clips)
+        for first in range(0, len(clips), ROWS):
+            meanwhile = within(progress, sum(map(len, found)), round(rows * count / read))
+            found.append(model.encode(clips[first : first + ROWS], **encoding, progress=meanwhile))
+    return np.concatenate(found)
+
+
+@dataclass
+class _Cutter:
+    """Cuts recordings as they come by, and remembers the segments and what labels say about them."""
+
+    by: Cut
+    windows: Windows | None
+    changes: Changes
+    segments: list[Segment] = field(default_factory=list)  # without their kinds
+    true: list[Array] = field(default_factory=list)  # boundaries of each recording that has intervals
+    found: list[Array] = field(default_factory=list)
+    untrimmed: bool = False
+
+    def cut(self, recordings: Recordings, clip: Clip) -> Mapping[str, Array]:
+        """The segments of a recording, as the columns of `Windows.cut`."""
+        frames, fps = len(clip.xyz), recordings.fps
+        if self.windows is not None:
+            columns = self.windows.cut(frames, fps)
+        elif self._is_long(recordings, clip):
+            inner = motions(clip.xyz, recordings.layout, fps, self.changes)
+            first, end = np.concatenate([[0], inner]), np.concatenate([inner, [frames]])
+            columns = {"first": first, "length": end - first, "start": first / fps, "end": end / fps}
+            if clip.intervals:
+                edges = np.unique([edge for start, stop, _ in clip.intervals for edge in (start, stop)])
+                self.true.append(edges[(edges > 0) & (edges < frames)])
+                self.found.append(inner)
+        else:
+            columns = whole(frames, fps)
+        self.untrimmed |= len(columns["first"]) > 1
+        self.segments += [
+            Segment(recordings.name, clip.name, start, end, 0, np.nan, clip.subject, label)
+            for start, end, label in zip(
+                columns["start"].tolist(),
+                columns["end"].tolist(),
+                _labels(clip, recordings.class_names, columns),
+                strict=True,
+            )
+        ]
+        return columns
+
+    def _is_long(self, recordings: Recordings, clip: Clip) -> bool:
+        if self.by != "auto":
+            return self.by == "motions"
+        most = LONG * recordings.fps
+        long = len(clip.xyz) > most and (recordings.median is None or recordings.median > most)
+        return recordings.preprocessing.keeps_frames and (long or len(clip.intervals) > 0)
+
+    def agreement(self, kinds: Array) -> Figures:
+        """What labels say, where there are any."""
+        labels = np.array([segment.label for segment in self.segments])
+        known, given = labels != "", {}
+        if len(np.unique(labels[known])) > 1:
+            given = {"labels": labels[known], "clusters": kinds[known]}
+        if self.true:
+            given |= {"true_boundaries": self.true, "found_boundaries": self.found}
+        return measure(**given)
+
+
+def _check_motions(recordings: Recordings) -> None:
+    try:
+        recordings.preprocessing.check_keeps_frames()
+    except KinemeError as error:
+        raise KinemeError(f"`cut`: motions cannot be found in {recordings.name}: {error}") from error
+
+
+def _labels(clip: Clip, names: Sequence[str], columns: Mapping[str, Array]) -> list[str]:
+    """The clip's class; with intervals, that of most frames of each piece, which may be the background."""
+    if not clip.intervals:
+        return [(*names, "")[clip.label]] * len(columns["first"])
+    frames = np.full(len(clip.xyz), len(names))
+    for start, end, label in clip.intervals:
+        frames[start:end] = label
+    parts = zip(columns["first"].tolist(), columns["length"].tolist(), strict=True)
+    most = [np.bincount(frames[first : first + length]).argmax() for first, length in parts]
+    return [(*names, BACKGROUND)[label] for label in most]

@@ -1,0 +1,97 @@
+"""Features → kinds: which are like each other, and how typical each is of its kind."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kineme.drawing.projection import has_collapsed
+from kineme.errors import KinemeError
+from kineme.typing import Array
+
+COMPONENTS = 20  # principal components that are clustered
+FEWEST = 5  # segments of a kind that is found by density
+LARGEST = 0.6  # share of all segments
+FAINT = 0.25  # density of a segment relative to its kind's core
+NONE = 0  # the number of no kind
+
+
+def kinds_of(features: Array, k: int | None = None, *, seed: int = 0) -> tuple[Array, Array]:
+    """Groups features by HDBSCAN (Campello et al., 2013), or by k-means where their number is given.
+
+    Features are standardised, scaled to length 1 and reduced to 20 principal components. A kind with more
+    than three fifths of all is looked into for finer ones. What is a quarter as dense as the core of its kind
+    is in none. Settings were chosen on people of a training part (docs/cluster.md).
+
+    Args:
+        features: (N, D).
+        k: how many kinds; None: as many as there are dense groups, of at least max(5, 2/3·√N).
+        seed: of k-means and of the reduction.
+
+    Returns:
+        (N,) kinds, numbered from 1 by size, 0 for what is in none; and (N,) how typical each is of its kind:
+        the cosine with the kind's mean, NaN for what is in none.
+
+    Raises:
+        KinemeError: there are fewer than two, all are equal, or k is out of range.
+    """
+    count = len(features)
+    if count < 2:
+        raise KinemeError(f"{'one segment' if count else 'nothing'} to cluster; give more recordings")
+    if k is not None and not 2 <= k <= count:
+        raise KinemeError(f"`k`: is {k}; it must be 2 to {count}, the number of segments")
+    if has_collapsed(features):
+        raise KinemeError(
+            "all features are equal, so there are no kinds: either all recordings are, or the encoder has "
+            "collapsed; train it again with a smaller learning rate"
+        )
+    places = _reduced(features, seed)
+    groups = _dense(places) if k is None else _means(places, k, seed)
+    kinds = _by_size(groups)
+    return kinds, _typical(places, kinds)
+
+
+def _reduced(features: Array, seed: int) -> Array:
+    from sklearn.decomposition import PCA
+
+    about = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
+    spread = about.std(axis=0)
+    about = np.divide(about, spread, out=np.zeros_like(about), where=spread > 1e-6 * spread.max())
+    about /= np.maximum(np.linalg.norm(about, axis=1, keepdims=True), 1e-12)
+    reduced: Array = PCA(min(COMPONENTS, *about.shape), random_state=seed).fit_transform(about)
+    return reduced
+
+
+def _dense(places: Array) -> Array:
+    from sklearn.cluster import HDBSCAN
+
+    least = min(max(FEWEST, int(2 / 3 * len(places) ** 0.5)), len(places))
+    most = max(int(LARGEST * len(places)), least)
+    fitted = HDBSCAN(min_cluster_size=least, min_samples=1, max_cluster_size=most, copy=True).fit(places)
+    found: Array = np.where(fitted.probabilities_ < FAINT, -1, fitted.labels_)
+    return found
+
+
+def _means(places: Array, k: int, seed: int) -> Array:
+    from sklearn.cluster import KMeans
+
+    found: Array = KMeans(k, n_init=10, random_state=seed).fit_predict(places)
+    return found
+
+
+def _by_size(groups: Array) -> Array:
+    """Numbers from 1, the largest group first, of equal ones the earlier; -1, none, becomes 0."""
+    numbers, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+    rank = {-1: NONE}
+    for i in np.lexsort((first, -sizes)).tolist():
+        rank.setdefault(int(numbers[i]), len(rank))
+    return np.array([rank[group] for group in groups.tolist()], dtype=np.int64)
+
+
+def _typical(places: Array, kinds: Array) -> Array:
+    typical = np.full(len(kinds), np.nan)
+    for kind in range(1, int(kinds.max()) + 1):
+        own = places[kinds == kind]
+        mean = own.mean(axis=0)
+        length = np.linalg.norm(own, axis=1) * np.linalg.norm(mean)
+        typical[kinds == kind] = np.divide(own @ mean, length, out=np.zeros(len(own)), where=length > 0)
+    return typical

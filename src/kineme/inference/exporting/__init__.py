@@ -1,0 +1,1 @@
+"""Models for use without PyTorch: an ONNX encoder and a short program."""

@@ -1,0 +1,1 @@
+"""Motion found by example: queries, indexes of libraries, hits and their pages."""

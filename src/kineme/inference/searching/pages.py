@@ -1,0 +1,131 @@
+"""Hits as a page: the query and what was found for it, playing side by side in step."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from kineme.clips.batches import joined
+from kineme.clips.store import ClipStore
+from kineme.drawing.gallery import Card, gallery
+from kineme.drawing.player import legend, page
+from kineme.drawing.posture import present
+from kineme.errors import KinemeError
+from kineme.files import atomic_write
+from kineme.inference.searching.hits import Hit
+from kineme.inference.searching.queries import Part, Query, read_query
+from kineme.layouts.correspondence import JointMap
+from kineme.model import Model
+from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
+
+FRAMES = 60_000  # of all skeletons on a page: 12 MB with one body of 25 joints each
+
+
+def check_page(path: Path) -> None:
+    """Checks that a page of this name can be written.
+
+    Raises:
+        KinemeError: it does not end in .html.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise KinemeError(f"`page`: {path} is no page by its name; end it in .html")
+
+
+def write_page(
+    hits: Sequence[Hit],
+    path: str | Path,
+    model: Model,
+    library: str | Path | ClipStore,
+    query: str | Path | Array,
+    *,
+    part: Part | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    joint_map: JointMap | None = None,
+) -> None:
+    """Writes an HTML page on which the query and the hits play in step, the query first.
+
+    The page needs no network. Frames are read from the library, those of the hits only. Clips that are so
+    long that the page would grow beyond some megabytes are cut, which is said.
+
+    Args:
+        hits: what `search` gave.
+        path: of the page.
+        model, library, query, part, layout, fps, joint_map: as they were given to `search`. The frame rate of
+            an array matters here: it plays at the library's pace.
+
+    Raises:
+        KinemeError: as `search`, the library has no such clip, or the page cannot be written.
+
+    >>> import kineme
+    >>> model, page = kineme.load(example_run), example_folder / "like.html"
+    >>> hits = kineme.inference.search(model, example_store, "S001C002P001R001A001", k=3)
+    >>> write_page(hits, page, model, example_store, "S001C002P001R001A001")
+    >>> page.read_text(encoding="utf-8").count("<figure")
+    4
+    """
+    path = Path(path)
+    check_page(path)
+    store = model.fitted(library if isinstance(library, ClipStore) else ClipStore(library), joint_map)
+    asked = read_query(model, store, query, part=part, layout=layout, fps=fps, joint_map=joint_map)
+    manifest, most = store.manifest, FRAMES // (len(hits) + 1)
+    cards = [*_example(asked, store, most), *_found(hits, store, most)]
+    if any(len(card.clip) == most for card in cards):
+        logger.info(
+            "%s: of each clip the first %s frames are shown, so that the page stays small", path, most
+        )
+    bodies = max((card.clip.shape[1] for card in cards), default=1)
+    fragments = []
+    if cards:
+        fragments.append(gallery("hits", cards, store.layout, fps=manifest.fps, up=manifest.preprocessing.up))
+    number = f"{len(hits)} {'hit' if len(hits) == 1 else 'hits'} in {store.path.name}, the nearest first"
+    text = page(f"Like {asked.name}", *fragments, legend(bodies), subtitle=f"{number}; similarity is cosine")
+    with atomic_write(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _example(query: Query, store: ClipStore, most: int) -> list[Card]:
+    """The query at the library's frame rate; none if it is a feature."""
+    if query.xyz is None:
+        return []
+    seconds, fps = len(query.xyz) / query.fps, store.manifest.fps
+    clip = query.xyz
+    if query.fps != fps:
+        frames = max(1, math.floor(seconds * fps + 0.5))
+        resampled = joined([clip]).resize(frames)[0]
+        clip = resampled.permute(1, 3, 2, 0).to(torch.float32).numpy()
+    text = f"the query\n{query.start:.2f} s to {query.start + seconds:.2f} s"
+    return [Card(_bodies(clip[:most]), query.name, text, first=math.floor(query.start * fps + 0.5))]
+
+
+def _found(hits: Sequence[Hit], store: ClipStore, most: int) -> list[Card]:
+    rows = {name: row for row, name in enumerate(store.names.tolist())} if hits else {}
+    cards = []
+    for hit in hits:
+        if hit.name not in rows:
+            raise KinemeError(f"{store.path}: has no clip {hit.name!r}; these hits are from another library")
+        clip, fps = store.clip(rows[hit.name]), store.manifest.fps
+        first = min(math.floor(hit.start * fps + 0.5), len(clip) - 1)
+        last = max(first + 1, min(math.floor(hit.end * fps + 0.5), len(clip)))
+        told = (hit.label, f"subject {hit.subject}" if hit.subject else "")
+        lines = (
+            f"similarity {hit.similarity:.3f}",
+            f"{hit.start:.2f} s to {hit.end:.2f} s",
+            " · ".join(filter(None, told)),
+        )
+        shown = clip[first : min(last, first + most)]
+        cards.append(Card(_bodies(shown), hit.name, "\n".join(filter(None, lines)), first=first))
+    return cards
+
+
+def _bodies(clip: Array) -> Array:
+    """Without bodies that are never there; (T, M', V, C), M' at least 1."""
+    seen = np.flatnonzero(present(clip).any(axis=0))
+    return np.asarray(clip[:, : seen.max(initial=0) + 1])

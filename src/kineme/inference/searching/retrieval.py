@@ -1,0 +1,149 @@
+"""Search by example: the clips or moments of a store that are nearest to a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+from kineme.inference.searching.hits import Hit
+from kineme.inference.searching.index import Index, Neighbours, open_index
+from kineme.inference.searching.queries import Part, Query, read_query
+from kineme.layouts.correspondence import JointMap
+from kineme.metrics.neighbours import cosines
+from kineme.model import Model, default_device
+from kineme.progress import Progress, silent
+from kineme.typing import Array
+
+SPARE = 4  # rows looked at for each hit; more where too many of them overlap
+MOST = 1 << 12  # rows that approximate search is asked for; beyond, all are compared
+
+Nearest = Callable[[int], tuple[Array, Array]]  # count → rows and similarities, best first
+
+
+def search(
+    model: Model,
+    library: str | Path | ClipStore,
+    query: str | Path | Array,
+    *,
+    part: Part | None = None,
+    k: int = 10,
+    window: float | None = None,
+    step: float | None = None,
+    neighbours: Neighbours = "auto",
+    layout: str | None = None,
+    fps: float | None = None,
+    joint_map: JointMap | None = None,
+    allow_preprocessing: bool = False,
+    batch_size: int = 256,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> list[Hit]:
+    """The clips or moments of a library that are nearest to a query, by cosine similarity.
+
+    Hits do not overlap each other, nor the query where that is from the library. For many queries, and
+    without this rule, `open_index` is quicker.
+
+    Args:
+        model: see `kineme.load`.
+        library: a clip store. Its index is kept beside it, or made; in the user's cache folder where the
+            library's folder cannot be written.
+        query: name of a clip of the library; a file of poses with one recording; an array (T, V, C) or
+            (T, M, V, C), as for `Model.embed`; or a feature (D,).
+        part: (start, end) of the query in seconds; None as the end is that of the recording.
+        k: how many hits; there are fewer where the library is too small.
+        window: seconds; moments of this length are searched. Default: as long as `part`, else whole clips.
+        step: seconds from one moment's start to the next one's; default half a window.
+        neighbours: `exact` compares all rows of the index, `approximate` asks faiss; `auto` is approximate
+            beyond a million rows, where faiss is installed. See `open_index`.
+        layout: of the joints in a file or array. Default: what the file says; of an array, the model's.
+        fps: frames per second of a file or array. Default: what the file says, else 30.
+        joint_map: of the library and of a file or array, see `Model.embed`.
+        allow_preprocessing: accept a library with another preprocessing or units.
+        batch_size: clips per pass of the encoder.
+        device: of the encoder; default a GPU if there is one.
+        progress: called with the rows of the index done and in total, if it is made.
+
+    Raises:
+        KinemeError: there is no such clip or file, the query is longer than its recording, or the library
+            does not fit the model.
+
+    >>> import kineme
+    >>> model = kineme.load(example_run)
+    >>> hits = search(model, example_store, "S001C002P001R001A001", part=(0.5, 2.5), k=3)
+    >>> len(hits), hits[0].similarity >= hits[1].similarity, round(hits[0].end - hits[0].start, 1)
+    (3, True, 2.0)
+    """
+    if k < 1:
+        raise KinemeError(f"`k`: is {k}; it must be 1 or more")
+    given = library if isinstance(library, ClipStore) else ClipStore(library)
+    store, place = model.fitted(given, joint_map), device or default_device()
+    model.check(store, allow_preprocessing=allow_preprocessing)
+    asked = read_query(model, store, query, part=part, layout=layout, fps=fps, joint_map=joint_map)
+    feature = asked.feature(model, place)
+    index = open_index(
+        model,
+        store,
+        window=asked.length if window is None else window,
+        step=step,
+        neighbours=neighbours,
+        allow_preprocessing=allow_preprocessing,
+        batch_size=batch_size,
+        device=place,
+        progress=progress,
+    )
+    return _found(index, asked, feature, k)
+
+
+def _found(index: Index, query: Query, feature: Array, k: int) -> list[Hit]:
+    """The best k rows of an index that do not overlap: of as many rows as that takes."""
+    sources = [_exact(index, feature)]
+    if index.graph is not None:
+        sources.insert(0, lambda count: index.nearest(feature[None], count))
+    for nearest, most in zip(sources, [MOST, len(index)][-len(sources) :], strict=True):
+        count = min(SPARE * k, len(index), most)
+        while True:
+            rows, similarity = nearest(count)
+            hits = _apart(index, query, rows.ravel(), similarity.ravel(), k)
+            if len(hits) == k or count == len(index):
+                return hits
+            if count == most:
+                break
+            count = min(SPARE * count, len(index), most)
+    raise AssertionError("all rows were compared")
+
+
+def _exact(index: Index, feature: Array) -> Nearest:
+    """The nearest rows by comparing all, once."""
+    known: list[Array] = []
+
+    def nearest(count: int) -> tuple[Array, Array]:
+        if not known:
+            known.append(cosines(index.features, feature[None], device=index.device)[0].cpu().numpy())
+        (similarity,) = known
+        least = np.partition(similarity, len(similarity) - count)[len(similarity) - count]
+        rows = np.flatnonzero(similarity >= least)  # equal ones too, in their order
+        rows = rows[np.argsort(-similarity[rows], kind="stable")]
+        return rows, similarity[rows]
+
+    return nearest
+
+
+def _apart(index: Index, query: Query, rows: Array, similarity: Array, k: int) -> list[Hit]:
+    """The first k rows that overlap neither each other nor the query."""
+    taken = {name: list(stretches) for name, stretches in query.taken.items()}
+    hits: list[Hit] = []
+    for row, score in zip(rows.tolist(), similarity.tolist(), strict=True):
+        if row < 0:  # approximate search found no more
+            break
+        hit = index.hit(row, score)
+        others = taken.setdefault(hit.name, [])
+        if all(hit.end <= start + 1e-9 or end <= hit.start + 1e-9 for start, end in others):
+            others.append((hit.start, hit.end))
+            hits.append(hit)
+        if len(hits) == k:
+            break
+    return hits

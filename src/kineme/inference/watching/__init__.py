@@ -1,0 +1,1 @@
+"""Poses that come in as they are made, and the events in them."""

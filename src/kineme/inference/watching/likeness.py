@@ -1,0 +1,244 @@
+"""Motion like given examples: windows are compared with them by cosine similarity. Needs no labels."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kineme.arguments import did_you_mean
+from kineme.clips.batches import Clips, joined
+from kineme.clips.store import ClipStore
+from kineme.errors import KinemeError
+from kineme.inference.windows import Windows, whole
+from kineme.layouts.correspondence import JointMap
+from kineme.model import Model, open_recordings
+from kineme.progress import Progress, silent
+from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
+
+Part = tuple[float, float | None]
+RARE = 0.05  # of the library's moments are as similar as the threshold
+MOST, LEAST = 1000, 20  # moments of the library that are looked at
+WIDER = 1.5  # an event ends where 1 - similarity is so many times that at which it starts
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A `Judge` by examples; `like` makes one.
+
+    Attributes:
+        model: encodes windows.
+        class_names: what the K examples are called.
+        window: length of a window in seconds.
+        examples: (K, D) their features, of length 1.
+        starts: (K,) the similarity at which an event starts.
+        device: of the encoder.
+
+    >>> import kineme
+    >>> model, store = kineme.load(example_run), kineme.open_store(example_store)
+    >>> judge = like(model, {"bow": ("S001C002P001R001A004", (1.0, 3.0))}, library=store, threshold=0.9)
+    >>> clips = joined([store.clip(row) for row in range(3)])
+    >>> judge.ends.round(2).tolist(), judge.scores(clips).shape
+    ([0.85], (3, 1))
+    """
+
+    model: Model
+    class_names: tuple[str, ...]
+    window: float
+    examples: Array
+    starts: Array
+    device: str | None = None
+    measure: str = "similarity"
+
+    @property
+    def ends(self) -> Array:
+        """(K,) the similarity below which an event ends."""
+        ends: Array = 1 - WIDER * (1 - self.starts)
+        return ends
+
+    def scores(self, clips: Clips) -> Array:
+        """Preprocessed windows → (N, K) cosine similarities."""
+        similarity: Array = _unit(self.model.encode(clips, device=self.device)) @ self.examples.T
+        return similarity
+
+
+@dataclass(frozen=True)
+class _Example:
+    clip: Array  # (T, M, V, C) preprocessed
+    seconds: float
+    row: int | None = None  # of the library, and which frames of it
+    frames: tuple[int, int] = (0, 0)
+
+
+def like(
+    model: Model,
+    examples: Mapping[str, tuple[str | Path, Part | None]],
+    *,
+    library: str | Path | ClipStore | None = None,
+    window: float | None = None,
+    threshold: float | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    joint_map: JointMap | None = None,
+    allow_preprocessing: bool = False,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> Likeness:
+    """What is needed to watch for motion like examples.
+
+    Each example is prepared as a window of a stream is: its part is preprocessed by itself.
+
+    Args:
+        model: see `kineme.load`.
+        examples: name of the event → (clip of the library or file of poses, part of it in seconds or None).
+        library: a clip store.
+        window: seconds; default that of the longest example.
+        threshold: the similarity at which an event starts. Default: for each example the similarity that
+            5 % of the library's moments reach, those that overlap an example left out.
+        layout: of the joints in files. Default: what they say.
+        fps: frames per second of files. Default: what they say, else 30.
+        joint_map: of the library and of files, see `Model.embed`.
+        allow_preprocessing: accept a library with another preprocessing or units.
+        device: of the encoder; default a GPU if there is one.
+        progress: called with the moments of the library done and in total.
+
+    Raises:
+        KinemeError: an example cannot be found or read, the library does not fit the model, or there is
+            nothing to derive a threshold from.
+
+    >>> import kineme
+    >>> model = kineme.load(example_run)
+    >>> bow = {"bow": ("S001C002P001R001A004", (1.0, 3.0))}
+    >>> judge = like(model, bow, library=example_store)
+    >>> judge.window, judge.starts.shape, bool(judge.starts[0] < 1)
+    (2.0, (1,), True)
+    """
+    if not examples:
+        raise KinemeError("`like` names no example")
+    if threshold is not None and not -1 <= threshold <= 1:
+        raise KinemeError(f"`threshold`: is {threshold:g}; a similarity is at most 1")
+    store = None
+    if library is not None:
+        store = model.fitted(library if isinstance(library, ClipStore) else ClipStore(library), joint_map)
+        model.check(store, allow_preprocessing=allow_preprocessing)
+    options = {"layout": layout, "fps": fps, "joint_map": joint_map}
+    found = [_example(model, store, query, part, options) for query, part in examples.values()]
+    if window is None:
+        if not model.preprocessing.keeps_frames:
+            raise KinemeError(
+                f"`window`: preprocessing {model.preprocessing.id} moves frames, so the length of an example "
+                "is not known; set it, such as 2 s"
+            )
+        window = max(each.seconds for each in found)
+    features = _unit(model.encode(joined([each.clip for each in found]), device=device))
+    if threshold is not None:
+        starts = np.full(len(found), threshold, dtype=np.float32)
+    elif store is None:
+        raise KinemeError("`threshold`: set it, or name a `library` to derive it from")
+    else:
+        moments = _moments(model, store, window, found)
+        similarity = _unit(model.encode(joined(moments), device=device, progress=progress)) @ features.T
+        starts = np.quantile(similarity, 1 - RARE, axis=0).astype(np.float32)
+        for name, start in zip(examples, starts.tolist(), strict=True):
+            logger.info("%s: starts at similarity %.3f, which %g %% of %s reach", name, start, 100 * RARE,
+                        f"{len(moments):,} moments of {store.path}")  # fmt: skip
+    return Likeness(model, tuple(examples), window, features, starts, device)
+
+
+def _example(
+    model: Model, store: ClipStore | None, query: str | Path, part: Part | None, options: Mapping[str, Any]
+) -> _Example:
+    names = [] if store is None else store.names.tolist()
+    if store is not None and query in names:
+        row, rate = names.index(query), store.manifest.fps
+        if part is not None:
+            store.manifest.preprocessing.check_keeps_frames()
+        xyz = store.clip(row)
+        first, end = _frames(str(query), len(xyz), rate, part)
+        return _Example(_again(model, xyz[first:end]), (end - first) / rate, row, (first, end))
+    if not Path(query).is_file():
+        if store is None:
+            raise KinemeError(f"`like`: there is no file {query}; name a `library` to take one of its clips")
+        raise KinemeError(
+            f"`like`: {store.path} has no clip {str(query)!r}, and there is no such file"
+            f"{did_you_mean(str(query), names)}"
+        )
+    source = open_recordings(Path(query), options["layout"], {"fps": options["fps"]})
+    if len(source.items) != 1:
+        raise KinemeError(f"{query}: holds {len(source.items)} recordings; an example is one")
+    recording = source.read(source.items[0])
+    first, end = _frames(str(query), len(recording.xyz), source.fps, part)
+    cut = replace(recording, xyz=recording.xyz[first:end])
+    (clip,) = model.prepared(replace(source, read=lambda _: cut), options["joint_map"])
+    return _Example(clip.xyz, (end - first) / source.fps)
+
+
+def _frames(name: str, frames: int, fps: float, part: Part | None) -> tuple[int, int]:
+    """First frame and end of a part.
+
+    Raises:
+        KinemeError: the recording has no such part.
+    """
+    if part is None:
+        return 0, frames
+    start, end = part[0], frames / fps if part[1] is None else part[1]
+    if not 0 <= start < end <= frames / fps + 1e-9:
+        raise KinemeError(f"{name}: has no part from {start:g} s to {end:g} s; it lasts {frames / fps:g} s")
+    first = min(math.floor(start * fps + 0.5), frames - 1)
+    return first, max(math.floor(end * fps + 0.5), first + 1)
+
+
+def _moments(model: Model, store: ClipStore, window: float, examples: Sequence[_Example]) -> list[Array]:
+    """At most `MOST` windows of a library, evenly spread over it, each preprocessed by itself.
+
+    Where the preprocessing moves frames they are whole clips.
+    """
+    fps, lengths = store.manifest.fps, store.index["frames"].tolist()
+    cut = Windows(window, window / 2).cut if store.manifest.preprocessing.keeps_frames else whole
+    places = [
+        (row, int(first), int(first + length))
+        for row, frames in enumerate(lengths)
+        for table in [cut(frames, fps)]
+        for first, length in zip(table["first"], table["length"], strict=True)
+        if all(
+            row != each.row or first >= each.frames[1] or first + length <= each.frames[0]
+            for each in examples
+        )
+    ]
+    chosen = np.unique(np.linspace(0, len(places) - 1, min(len(places), MOST)).astype(int))
+    moments = []
+    for place in chosen.tolist() if places else []:
+        row, first, end = places[place]
+        xyz = store.clip(row)[first:end]
+        if xyz.any():
+            moments.append(_again(model, xyz))
+    if len(moments) < LEAST:
+        raise KinemeError(
+            f"`threshold`: {store.path} has {len(moments)} other moments of {window:g} s, too few to derive "
+            f"it from; set it, such as 0.9, or name a `library` with at least {LEAST}"
+        )
+    return moments
+
+
+def _again(model: Model, xyz: Array) -> Array:
+    """A part of a preprocessed clip, preprocessed by itself, as a window of a stream is.
+
+    For `plain` that is as if the part had been cut before: origin, turn and scale of the whole clip do not
+    matter to those of its part.
+    """
+    if not model.preprocessing.keeps_frames:
+        return xyz
+    again = model.preprocessing(xyz, model.shape.layout)
+    return np.pad(again, ((0, 0), (0, model.shape.bodies - again.shape[1]), (0, 0), (0, 0)))
+
+
+def _unit(features: Array) -> Array:
+    unit: Array = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return unit

@@ -1,0 +1,296 @@
+"""Poses that come in as they are made → events: what begins and ends, and who does it.
+
+Each person's last seconds are kept. Every `step` the windows of all people are encoded together and judged.
+Memory does not grow with time.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time as clock
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from kineme.clips.batches import joined
+from kineme.errors import KinemeError
+from kineme.inference.watching.events import Change, Counts, Event, Judge, Spotter
+from kineme.inference.watching.recent import Recent, checked_pose
+from kineme.inference.watching.sparing import Sparing
+from kineme.layouts import Layout, get_layout
+from kineme.layouts.correspondence import JointMap
+from kineme.model import Model
+from kineme.sources.poses.arrays import MAX_PEOPLE
+from kineme.sources.poses.coordinates import BRIDGED, usual_axes
+from kineme.sources.poses.given import given_poses
+from kineme.sources.poses.lines import BadFrame, People, Person
+from kineme.sources.poses.tracking import Tracker
+from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
+
+ANEW = 1.0  # seconds; a clock that goes back further was set anew
+LONGEST = 2000  # frames of a window: a minute at 30 frames per second
+BEHIND = 2.0  # seconds
+
+
+@dataclass
+class _Someone:
+    recent: Recent
+    spotter: Spotter
+    seen: float
+    judged: float = -math.inf
+
+
+class Watcher:
+    """Watches one stream of poses.
+
+    A person who is not seen for half a second is gone: what it did ends, and whoever comes later is somebody
+    new. Shorter gaps are bridged. A joint that was not found is filled as in files of poses.
+
+    Frames may come at any rate, also unevenly: windows are taken at `fps`, linearly between frames.
+
+    Args:
+        model: see `kineme.load`.
+        judge: what is watched for, see `kineme.inference.like` and `kineme.inference.Taught`.
+        layout: of the joints that come in; default the model's.
+        fps: frames per second.
+        axes, units, image: as of `Model.embed`.
+        joint_map: see `Model.embed`.
+        step: seconds from one window to the next; default a quarter of a window, at most half a second.
+
+    Raises:
+        KinemeError: a setting is out of range.
+
+    >>> import kineme
+    >>> from kineme.inference import Watcher, like
+    >>> model, store = kineme.load(example_run), kineme.open_store(example_store)
+    >>> bow = str(store.names[8])
+    >>> judge = like(model, {"bow": (bow, None)}, library=store, window=1.0, threshold=0.9)
+    >>> watcher = Watcher(model, judge, fps=30, step=0.5)
+    >>> events = [event for pose in store.clip(8)[:, 0] for event in watcher.push(pose)] + watcher.finish()
+    >>> [event.event for event in events][:2], watcher.counts.events == len(events)
+    (['start', 'end'], True)
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        judge: Judge,
+        *,
+        layout: str | Layout | None = None,
+        fps: float = 30.0,
+        axes: str | None = None,
+        units: str | None = None,
+        image: str | None = None,
+        joint_map: JointMap | None = None,
+        step: float | None = None,
+    ) -> None:
+        if not 1 / BRIDGED < fps < 1e4:
+            raise KinemeError(f"`fps`: is {fps:g}; it must be above {1 / BRIDGED:g}, such as 30")
+        frames = math.floor(judge.window * fps + 0.5)
+        step = min(judge.window / 4, 0.5) if step is None else step
+        if not 2 <= frames <= LONGEST:
+            at = f"{judge.window:g} s at {fps:g} frames per second"
+            many = f"{frames:,} frame{'s' * (frames != 1)}"
+            raise KinemeError(f"`window`: {at} is {many}; it must have 2 to {LONGEST:,}")
+        if not 1e-9 < step <= judge.window:
+            most = f"at most the window, {judge.window:g} s"
+            raise KinemeError(f"`step`: is {step:g} s; it must be above 0 s and {most}")
+        self.model, self.judge, self.fps, self.step = model, judge, fps, step
+        self.layout = get_layout(layout) if isinstance(layout, str) else layout or model.shape.layout
+        self.counts = Counts()
+        self._options: dict[str, Any] = {"fps": fps, "axes": axes, "units": units, "image": image}
+        self._joint_map = joint_map
+        self._frames = frames
+        self._columns: int | None = None  # of a joint, 2 or 3, as the first frame has
+        self._say = Sparing(logger.warning)
+        self._people: dict[Person, _Someone] = {}
+        self._tracker = Tracker(fps)
+        self._begin: float | None = None  # time of the first frame
+        self._number = 0  # of frames since
+        self._time = self._due = -math.inf
+        self._warm()
+
+    def push(
+        self, people: Array | People, time: float | None = None, *, arrived: float | None = None
+    ) -> list[Event]:
+        """Takes a frame.
+
+        Args:
+            people: the joints (V, C) of one person, C = 2 or 3, NaN where one was not found; of several by
+                id; or of several without ids, which are tracked, and numbered from 1 as they appear.
+            time: in seconds; it must ascend. One that goes back by more than a second begins anew. Default:
+                that of the frame's number.
+            arrived: when the frame came, on the clock `time.monotonic`; default now.
+
+        Returns:
+            what it completed.
+
+        Raises:
+            BadFrame: the frame has another number of joints or coordinates, infinite ones, or its time goes
+                back. It is left out; later ones can be pushed.
+            KinemeError: the poses do not fit the model or the settings.
+        """
+        arrived = clock.monotonic() if arrived is None else arrived
+        poses = self._checked(people)
+        if time is None:
+            time = 0.0 if self._begin is None else self._begin + self._number / self.fps
+        changes: list[tuple[Person, Change]] = []
+        if not math.isfinite(time):
+            raise BadFrame(f"its time is {time}")
+        if time <= self._time:
+            if time > self._time - ANEW:
+                raise BadFrame(f"its time, {time:.3f} s, is not after {self._time:.3f} s")
+            self._say("clock", f"the clock went back from {self._time:.3f} s to {time:.3f} s; beginning anew")
+            changes += self._anew()
+        elif time > self._time + BRIDGED and self._begin is not None:
+            self._say("gap", f"no frames for {time - self._time:.2f} s up to {time:.3f} s; beginning anew")
+            changes += self._anew()
+        if self._columns is None and poses:
+            self._check_settings(poses)
+        if self._begin is None:
+            self._begin = self._due = time
+        self._time = time
+        self._number += 1
+        self.counts.frames += 1
+        changes += self._lost(time)
+        for person, points in self._identified(poses).items():
+            if someone := self._known(person):
+                someone.recent.add(time, points)
+                someone.seen = time
+        if time >= self._due - 1e-6:
+            self._due = max(self._due + self.step, time + self.step / 2)
+            changes += self._judged()
+        return self._events(changes, time, arrived)
+
+    def finish(self) -> list[Event]:
+        """The stream ends, and with it what is going on. The watcher can be used for another stream."""
+        arrived, time = clock.monotonic(), self._time
+        events = self._events(self._anew(), time, arrived)
+        self._say.finish()
+        return events
+
+    @property
+    def people(self) -> int:
+        """How many are there."""
+        return len(self._people)
+
+    def _checked(self, people: Array | People) -> Mapping[Person, Array] | list[Array]:
+        """The poses of those who are there."""
+        if isinstance(people, np.ndarray) and people.ndim == 2:
+            people = {1: people}
+        check = partial(checked_pose, layout=self.layout, columns=self._columns)
+        if isinstance(people, Mapping):
+            poses = {person: check(each) for person, each in people.items()}
+            return {person: pose for person, pose in poses.items() if pose is not None}
+        return [pose for pose in map(check, people) if pose is not None]
+
+    def _check_settings(self, poses: Mapping[Person, Array] | Sequence[Array]) -> None:
+        """Reads the first pose as a clip, so that what does not fit is known at once."""
+        pose = next(iter(poses.values() if isinstance(poses, Mapping) else poses))
+        self._prepared(pose[None])
+        self._columns = pose.shape[1]
+        self._options["axes"] = self._options["axes"] or usual_axes(self.layout, self._columns)
+
+    def _identified(self, poses: Mapping[Person, Array] | Sequence[Array]) -> Mapping[Person, Array]:
+        if isinstance(poses, Mapping):
+            return poses
+        if not poses:
+            return {}
+        assert self._begin is not None
+        bodies = self._tracker((self._time - self._begin) * self.fps, np.stack(poses))
+        return dict(zip((bodies + 1).tolist(), poses, strict=True))
+
+    def _known(self, person: Person) -> _Someone | None:
+        if person not in self._people:
+            if len(self._people) >= MAX_PEOPLE:
+                self._say(
+                    "crowd", f"more than {MAX_PEOPLE} people; {person} is left out at {self._time:.3f} s"
+                )
+                return None
+            shape = (self.layout.num_joints, self._columns or 3)
+            recent = Recent(self._frames, self.fps, shape)
+            self._people[person] = _Someone(
+                recent, Spotter(self.judge.starts, self.judge.ends, self._time), self._time
+            )
+        return self._people[person]
+
+    def _lost(self, time: float) -> list[tuple[Person, Change]]:
+        gone = [person for person, someone in self._people.items() if time - someone.seen > BRIDGED]
+        return [(person, change) for person in gone for change in self._forget(person)]
+
+    def _anew(self) -> list[tuple[Person, Change]]:
+        """Everybody is gone, and the clock starts anew."""
+        changes = [(person, change) for person in list(self._people) for change in self._forget(person)]
+        self._begin, self._number, self._time, self._tracker = None, 0, -math.inf, Tracker(self.fps)
+        return changes
+
+    def _forget(self, person: Person) -> list[Change]:
+        someone = self._people.pop(person)
+        return someone.spotter.finish(someone.seen + 1 / self.fps)
+
+    def _judged(self) -> list[tuple[Person, Change]]:
+        """Encodes the newest window of everybody who has one."""
+        people, clips = [], []
+        for person, someone in self._people.items():
+            if someone.recent.latest <= someone.judged or (window := someone.recent.window()) is None:
+                continue
+            try:
+                clips.append(self._prepared(window))
+            except KinemeError as error:
+                self._say("window", f"person {person} at {self._time:.3f} s: a window is left out ({error})")
+                continue
+            people.append((person, someone))
+        if not clips:
+            return []
+        scores = self.judge.scores(joined(clips))
+        self.counts.windows += len(clips)
+        changes = []
+        for (person, someone), row in zip(people, scores, strict=True):
+            someone.judged = end = someone.recent.latest
+            start = end - (self._frames - 1) / self.fps  # a frame lasts until the next
+            found = someone.spotter.window(row, start, start + self.judge.window)
+            changes += [(person, change) for change in found]
+        return changes
+
+    def _prepared(self, window: Array) -> Array:
+        """(T, V, C) as it came → (T', M, V, C) as `Model.embed` prepares it as a clip."""
+        source = given_poses([window], self.layout, **self._options)
+        (clip,) = self.model.prepared(source, self._joint_map)
+        return clip.xyz
+
+    def _events(self, changes: Sequence[tuple[Person, Change]], at: float, arrived: float) -> list[Event]:
+        if not changes:
+            return []
+        delay = clock.monotonic() - arrived
+        if delay > BEHIND:
+            self._say("delay", f"events are {delay:.1f} s late; a longer `step` takes less time")
+        self.counts.events += len(changes)
+        self.counts.delay += delay * len(changes)
+        self.counts.longest = max(self.counts.longest, delay)
+        names = self.judge.class_names
+        return [
+            Event(
+                event=change.event,
+                label=names[change.label],
+                score=change.score,
+                person=person,
+                start=change.start,
+                end=change.end,
+                at=at,
+                delay=delay,
+                measure=self.judge.measure,
+            )
+            for person, change in changes
+        ]
+
+    def _warm(self) -> None:
+        """Judges noise, so that the first window does not take longer than the others."""
+        shape = self.model.shape
+        noise = np.random.default_rng(0).normal(size=(self._frames, shape.bodies, shape.layout.num_joints, 3))
+        self.judge.scores(joined([noise.astype(np.float32)]))

@@ -1,0 +1,174 @@
+"""Kinds of motion as a page: exemplars that play, how long and how often, what follows what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from kineme import __version__
+from kineme.clips.store import ClipStore
+from kineme.drawing.gallery import Card, gallery
+from kineme.drawing.player import HUES, head, legend
+from kineme.drawing.posture import present
+from kineme.files import atomic_write
+from kineme.inference.clustering.kinds import NONE
+from kineme.inference.clustering.segments import Kind, Kinds, Segment
+from kineme.inference.recordings import Recordings, open_input
+from kineme.inference.searching.pages import FRAMES
+from kineme.layouts.correspondence import JointMap
+from kineme.model import Model
+from kineme.report.examined import evenly
+from kineme.report.templating import TEMPLATES, render
+from kineme.typing import Array
+
+SHOWN = 24  # kinds that have a part of their own
+EXEMPLARS = 6  # of each that play
+LINES, LINE = 40, 60.0  # of the timeline, at most, and seconds of one
+BINS = 20  # of a histogram of lengths
+
+
+def write_kinds(
+    found: Kinds,
+    path: Path,
+    model: Model,
+    inputs: Sequence[str | Path | ClipStore],
+    options: Mapping[str, Any],
+    *,
+    joint_map: JointMap | None = None,
+    allow_preprocessing: bool = False,
+) -> None:
+    """Writes what `cluster` found as one HTML file, which needs no network.
+
+    Inputs are read again, for the frames of the exemplars.
+
+    Args:
+        found: what `cluster` gave.
+        path: of the page.
+        model, inputs, joint_map, allow_preprocessing: as they were given to `cluster`.
+        options: its `layout`, `fps`, `axes`, `units` and `image`.
+
+    Raises:
+        KinemeError: an input cannot be read, or the page cannot be written.
+    """
+    kinds = found.kinds[:SHOWN]
+    wanted = {place for kind in kinds for place in kind.exemplars[:EXEMPLARS]}
+    opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
+    clips = dict(_frames(opened, found.segments, sorted(wanted), FRAMES // max(len(wanted), 1)))
+    layout, fps, up = opened[0].layout, opened[0].fps, opened[0].preprocessing.up
+    bins = _bins(found.segments)
+    parts = []
+    for kind in kinds:
+        cards = [_card(found.segments[place], *clips[place]) for place in kind.exemplars[:EXEMPLARS]]
+        parts.append(
+            {
+                "kind": kind,
+                "gallery": gallery(f"kind-{kind.number}-clips", cards, layout, fps=fps, up=up),
+                "lengths": _histogram(found.segments, kind, bins),
+            }
+        )
+    text = render(
+        "kinds.html",
+        title=", ".join(Path(each.name).name for each in opened),
+        found=found,
+        parts=parts,
+        unlike=NONE,
+        hues=HUES - 1,  # the last is grey, as is what is in no kind
+        recordings=len({(each.source, each.recording) for each in found.segments}),
+        people=len({each.subject for each in found.segments} - {""}),
+        minutes=sum(each.length for each in found.segments) / 60,
+        timeline=_timeline(found) if found.untrimmed else [],
+        following=_following(found) if found.untrimmed else [],
+        legend=legend(max(clip.shape[1] for clip, _ in clips.values())),
+        head=head(),
+        style=TEMPLATES.asset("report.css"),
+        version=__version__,
+    )
+    with atomic_write(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _frames(
+    inputs: Sequence[Recordings], segments: Sequence[Segment], wanted: Sequence[int], most: int
+) -> Iterator[tuple[int, tuple[Array, int]]]:
+    """Places of segments, their frames at the first input's rate, at most so many, and where they begin."""
+    sought: dict[tuple[str, str], list[int]] = {}
+    for place in wanted:
+        sought.setdefault((segments[place].source, segments[place].recording), []).append(place)
+    for recordings in inputs:
+        fps = recordings.fps
+        for clip in recordings.clips(0):
+            for place in sought.pop((recordings.name, clip.name), ()):
+                first = min(math.floor(segments[place].start * fps + 0.5), len(clip.xyz) - 1)
+                end = max(min(math.floor(segments[place].end * fps + 0.5), len(clip.xyz)), first + 1)
+                frames = np.arange(first, end, fps / inputs[0].fps).astype(np.int64)[:most]
+                shown = clip.xyz[frames]
+                bodies = np.flatnonzero(np.any(present(shown), axis=0)).max(initial=0) + 1
+                yield place, (shown[:, :bodies], first)
+            if not sought:
+                return
+
+
+def _card(segment: Segment, clip: Array, first: int) -> Card:
+    told = (segment.label, f"subject {segment.subject}" if segment.subject else "")
+    lines = (f"{segment.start:.1f} s to {segment.end:.1f} s", " · ".join(filter(None, told)))
+    return Card(clip, segment.recording, "\n".join(filter(None, lines)), first=first)
+
+
+def _bins(segments: Sequence[Segment]) -> Array:
+    """Edges in seconds, the same for all kinds; the last bin holds what is longer, too."""
+    longest = float(np.quantile([each.length for each in segments], 0.98))
+    return np.linspace(0, longest or 1.0, BINS + 1)
+
+
+def _histogram(segments: Sequence[Segment], kind: Kind, bins: Array) -> Markup:
+    lengths = np.array([each.length for each in segments if each.kind == kind.number])
+    counts, _ = np.histogram(np.minimum(lengths, bins[-1]), bins)
+    return render(
+        "lengths.html",
+        heights=(100 * counts / counts.max()).round(1).tolist(),
+        label=f"{lengths.min():.1f} s to {lengths.max():.1f} s, {np.median(lengths):.1f} s at the median",
+        longest=f"{bins[-1]:.1f} s",
+    )
+
+
+def _timeline(found: Kinds) -> list[dict[str, Any]]:
+    """Lines of at most a minute, of recordings chosen evenly where there are many."""
+    recordings: dict[tuple[str, str], list[Segment]] = {}
+    for segment in found.segments:
+        recordings.setdefault((segment.source, segment.recording), []).append(segment)
+    names = list(recordings)
+    shown = [names[i] for i in evenly(np.arange(len(names)), LINES).tolist()]
+    width = min(max(segments[-1].end for segments in recordings.values()), LINE)
+    lines = []
+    for name in shown:
+        own = recordings[name]
+        count = min(math.ceil(own[-1].end / LINE), max(LINES // len(shown), 1))
+        for begin in (LINE * number for number in range(count)):
+            bands = [
+                {
+                    "kind": each.kind,
+                    "left": 100 * max(each.start - begin, 0) / width,
+                    "width": 100 * (min(each.end - begin, LINE) - max(each.start - begin, 0)) / width,
+                    "text": f"{each.start:.1f} s to {each.end:.1f} s",
+                }
+                for each in own
+                if each.start < begin + LINE and each.end > begin
+            ]
+            start = f" from {begin / 60:.0f} min" if begin else ""
+            lines.append({"name": name[1] + start, "bands": bands})
+    return lines
+
+
+def _following(found: Kinds) -> list[dict[str, Any]]:
+    """Rows of kinds: how often, and in what share of cases, each kind follows."""
+    counts = found.following()
+    rows = []
+    for kind, row in zip(found.kinds, counts.tolist(), strict=True):
+        total = sum(row) or 1
+        rows.append({"kind": kind.number, "cells": [(count, round(100 * count / total)) for count in row]})
+    return rows

@@ -1,0 +1,201 @@
+"""The formats of poses: which files have them, and how a file becomes a clip.
+
+A format is a reader and a row of `FORMATS`. Its reader takes a file and what the user said, and returns
+`Poses` (bodies with a fixed place each) or `Detections` (people to be tracked): points, and as far as the
+file says them the names of the joints, their tree, the unit and the axis that is up. It raises ValueError
+with what is wrong; whoever calls names the file. `notes` gives `fps`, `label` and `subject` from the first
+bytes, where a file has them.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kineme.errors import KinemeError
+from kineme.layouts import Layout
+from kineme.sources.poses import (
+    amass,
+    arrays,
+    bvh,
+    c3d,
+    deeplabcut,
+    documents,
+    hdf5,
+    signs,
+    table_notes,
+    tables,
+    trc,
+)
+from kineme.sources.poses.arrays import Detections, Poses
+from kineme.sources.raw import RawFile
+from kineme.typing import Array
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the user said about the files, as far as readers need it; see `open_poses`."""
+
+    layout: Layout | None = None
+    scores: bool = False
+    body_model: Path | None = None
+    components: tuple[str, ...] = ()  # of MediaPipe's and OpenPose's results, such as pose and left_hand
+    columns: Mapping[str, str] = field(default_factory=dict)  # label, subject, camera → column of a table
+    least_confidence: float = 0.0
+
+
+def _silent(data: bytes, told: Told) -> Mapping[str, Any]:
+    return {}
+
+
+def _alone(notes: Callable[[bytes], Mapping[str, Any]]) -> Callable[[bytes, Told], Mapping[str, Any]]:
+    """Notes that do not depend on what the user said."""
+    return lambda data, told: notes(data)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: in words.
+        suffix: of its files, in lower case.
+        read: file and what the user said → clip; raises ValueError, or KinemeError if the file cannot be
+            read.
+        notes: the first `head` bytes of a file and what the user said → `fps`, `label`, `subject` and
+            `camera`, as far as it says them, and `measured` where the rate is that of its times; may raise
+            ValueError.
+        head: how many bytes that are.
+        is_one: whether a file with this suffix has this format, where several share it.
+    """
+
+    name: str
+    suffix: str
+    read: Callable[[RawFile, Told], Poses | Detections]
+    notes: Callable[[bytes, Told], Mapping[str, Any]] = _silent
+    head: int = 1 << 20
+    is_one: Callable[[RawFile], bool] = lambda file: True
+
+
+def _amass(file: RawFile) -> bool:
+    with file.checked(), file.open() as stream:
+        packed = io.BytesIO(stream.read(arrays.MAX_ARRAY_BYTES)) if file.member else stream
+        try:
+            with zipfile.ZipFile(packed) as archive:
+                return amass.is_amass({name.removesuffix(".npy") for name in archive.namelist()})
+        except zipfile.BadZipFile:
+            return False
+
+
+def _head(file: RawFile) -> bytes:
+    with file.checked(), file.open() as stream:
+        return stream.read(1 << 10)
+
+
+def _buffer(file: RawFile) -> Array:
+    """The bytes of a file; a memory map, where it is no member of an archive."""
+    if file.member is not None:
+        return np.frombuffer(file.read(c3d.MAX_C3D_BYTES), np.uint8)
+    if file.size == 0:
+        raise ValueError("is empty")
+    with file.checked():
+        return np.memmap(file.path, np.uint8, "r")
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "NumPy array",
+        ".npy",
+        lambda file, told: arrays.npy_poses(file.read(arrays.MAX_ARRAY_BYTES), told.scores),
+    ),
+    Format(
+        "AMASS",
+        ".npz",
+        lambda file, told: amass.amass_poses(file.read(arrays.MAX_ARRAY_BYTES), told.body_model),
+        _alone(amass.amass_notes),
+        arrays.MAX_ARRAY_BYTES,
+        is_one=_amass,
+    ),
+    Format(
+        "NumPy arrays",
+        ".npz",
+        lambda file, told: arrays.npz_poses(file.read(arrays.MAX_ARRAY_BYTES), told.scores),
+        _alone(arrays.npz_notes),
+        arrays.MAX_ARRAY_BYTES,
+    ),
+    Format(
+        "DeepLabCut",
+        ".csv",
+        lambda file, told: deeplabcut.deeplabcut_csv(file.read(tables.MAX_CSV_BYTES)),
+        is_one=lambda file: deeplabcut.is_deeplabcut(_head(file)),
+    ),
+    Format(
+        "CSV",
+        ".csv",
+        lambda file, told: tables.csv_poses(
+            file.read(tables.MAX_CSV_BYTES), told.scores, told.layout, tuple(told.columns.values())
+        ),
+        lambda data, told: table_notes.csv_notes(data, told.columns),
+        table_notes.NOTES_BYTES,
+    ),
+    Format(
+        "JSON",
+        ".json",
+        lambda file, told: documents.json_poses(
+            file.read(documents.MAX_JSON_BYTES), told.scores, told.components
+        ),
+        _alone(documents.json_notes),
+        documents.MAX_JSON_BYTES,
+    ),
+    *(
+        Format(program, suffix, lambda file, told: hdf5.hdf5_poses(file.read(hdf5.MAX_HDF5_BYTES)))
+        for program, suffix in (("SLEAP or DeepLabCut", ".h5"), ("SLEAP", ".slp"))
+    ),
+    Format(
+        "pose-format",
+        ".pose",
+        lambda file, told: signs.signs_poses(file.read(signs.MAX_POSE_BYTES), told.components),
+        _alone(signs.signs_notes),
+    ),
+    Format(
+        "TRC", ".trc", lambda file, told: trc.trc_poses(file.read(trc.MAX_TRC_BYTES)), _alone(trc.trc_notes)
+    ),
+    Format("C3D", ".c3d", lambda file, told: c3d.c3d_poses(_buffer(file)), _alone(c3d.c3d_notes)),
+    Format(
+        "BVH", ".bvh", lambda file, told: bvh.bvh_poses(file.read(bvh.MAX_BVH_BYTES)), _alone(bvh.bvh_notes)
+    ),
+)
+SUFFIXES = (*dict.fromkeys(each.suffix for each in FORMATS), ".txt")
+"""Of all files of poses; `.txt` are YOLO's, one a frame, which are read together."""
+
+
+def format_of(file: RawFile) -> Format:
+    """The format of a file, by its suffix and, where that is ambiguous, its contents.
+
+    Raises:
+        ValueError: it has none of the suffixes.
+        KinemeError: it cannot be read.
+    """
+    suffix = file.place.suffix.lower()
+    sharing = [each for each in FORMATS if each.suffix == suffix]
+    if not sharing:
+        raise ValueError(f"is not a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
+    return next(each for each in sharing if each is sharing[-1] or each.is_one(file))
+
+
+def notes_of(file: RawFile, told: Told) -> Mapping[str, Any]:
+    """`fps`, `label`, `subject`, ..., as far as a file says them. Damage is reported when it is read."""
+    try:
+        form = format_of(file)
+        if form.notes is _silent:
+            return {}
+        with file.checked(), file.open() as stream:
+            return form.notes(stream.read(form.head), told)
+    except (KinemeError, ValueError):
+        return {}

@@ -1,0 +1,80 @@
+"""Frame rates: instants that are uneven → even ones, one rate → another."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+
+from kineme.sources.poses.arrays import MAX_FRAMES, Poses
+from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
+
+EVEN = 0.25  # share of a frame by which an instant may be off without being resampled
+
+
+def evenly(points: Array, times: Array, fps: float) -> Array:
+    """(T, ...) values at `times` (T,) → (T', ...) at 0, 1/fps, 2/fps, ... from the first instant.
+
+    They stay as they are where no instant is a quarter of a frame away from its place, or no times are given.
+    Otherwise they are interpolated linearly; where one of the two neighbours is missing (NaN), so is the
+    result.
+
+    Raises:
+        ValueError: times do not ascend, or last longer than a clip may.
+    """
+    given = np.isfinite(times)
+    if len(times) < 2 or not given.all():
+        return points
+    clock = (times - times[0]) * fps
+    if np.abs(clock - np.arange(len(times))).max() <= EVEN:
+        return points
+    if (np.diff(clock) <= 0).any():
+        late = int(np.flatnonzero(np.diff(clock) <= 0)[0]) + 1
+        raise ValueError(f"its times do not ascend: frame {late + 1} is not later than frame {late}")
+    if clock[-1] >= MAX_FRAMES:
+        raise ValueError(
+            f"its times span {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
+        )
+    logger.info("times are not as even as %g frames a second, so frames are resampled to that", fps)
+    return _at(points, clock)
+
+
+def timed(poses: Poses, times: Array, fps: float) -> Poses:
+    """A clip whose frames are at `times` (T,) → at `fps`, see `evenly`; raises ValueError."""
+    confidence = poses.confidence
+    return replace(
+        poses,
+        points=evenly(poses.points, times, fps),
+        confidence=None if confidence is None else evenly(confidence, times, fps),
+    )
+
+
+def resampled(poses: Poses, given: float, fps: float) -> Poses:
+    """A clip of `given` frames a second → `fps`, by linear interpolation.
+
+    Raises:
+        ValueError: it would have more frames than a clip may.
+    """
+    clock = np.arange(len(poses.points)) * fps / given
+    if clock[-1] >= MAX_FRAMES:
+        raise ValueError(f"has {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}")
+    confidence = None if poses.confidence is None else _at(poses.confidence, clock)
+    return replace(poses, points=_at(poses.points, clock), confidence=confidence)
+
+
+def _at(values: Array, clock: Array) -> Array:
+    """(T, ...) values at ascending instants (T,), in frames → at 0, 1, 2, ... up to the last instant."""
+    if len(values) < 2:
+        return values
+    wanted = np.arange(int(np.floor(clock[-1] + 1e-6)) + 1)
+    after = np.clip(np.searchsorted(clock, wanted, side="right"), 1, len(clock) - 1)
+    before = after - 1
+    share = ((wanted - clock[before]) / (clock[after] - clock[before])).reshape(-1, *[1] * (values.ndim - 1))
+    left, right = values[before], values[after]
+    mixed = left * (1 - share) + right * share
+    # Beside a gap an instant of its own is still known.
+    found: Array = np.where(share < 1e-6, left, np.where(share > 1 - 1e-6, right, mixed))
+    return found.astype(values.dtype)

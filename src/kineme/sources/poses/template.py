@@ -1,0 +1,31 @@
+"""A layout file to begin with, from a recording of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kineme.layouts import Layout
+from kineme.sources.poses import first_poses
+from kineme.sources.poses.formats import Told
+from kineme.sources.poses.recordings import find_recordings
+from kineme.sources.poses.trees import guessed_tree
+
+
+def layout_template(raw: Path, told: Told) -> Layout:
+    """The joints of the first recording, with the tree of its file or a guess at one.
+
+    Without a tree those joints are linked whose distance changes least over the recording, as along a bone,
+    and among equals the near ones (a minimum spanning tree). The guess is to be looked over.
+
+    Args:
+        raw: file or folder of recordings.
+        told: as for `open_poses`.
+
+    Raises:
+        KinemeError: there is no recording that can be read.
+    """
+    poses = first_poses(find_recordings(raw, 30.0)[0], told)
+    joints = poses.joints or tuple(f"joint_{number}" for number in range(poses.points.shape[2]))
+    parents = poses.parents or guessed_tree(poses, joints)
+    name = raw.resolve().stem
+    return Layout.from_names(name, joints, [None if parent == -1 else joints[parent] for parent in parents])

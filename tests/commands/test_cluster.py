@@ -1,0 +1,106 @@
+"""`kineme cluster`, as it is typed."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from inference.clustering.test_changes import recording
+from inference.models import model, motion, write
+
+from kineme.__main__ import main
+from kineme.clips.store import Clip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with a run, a store of two motions in eight clips each, and one of a clip."""
+    model(tmp_path / "run")
+    rng = np.random.default_rng(0)
+    two = [motion(30, 1), motion(30, 2)]
+    clips = [
+        Clip(
+            f"clip{i:02}",
+            two[i % 2] + 0.001 * rng.standard_normal(two[0].shape).astype(np.float32),
+            label=i % 2,
+        )
+        for i in range(16)
+    ]
+    write(tmp_path / "mine", clips)
+    write(tmp_path / "one", clips[:1])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["cluster", *words]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_table_and_a_page_beside_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cluster", "run", "mine"]) == 0
+    told = capsys.readouterr()
+    assert told.err.splitlines() == ["written to segments-mine.csv", "written to segments-mine.html"]
+    assert "adjusted mutual information with labels: 100.0 %" in told.out
+    assert "rise 100 %" in told.out
+    with (folder / "segments-mine.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["kind"] for row in rows] == ["1", "2"] * 8
+    assert "trimmed before" in (folder / "segments-mine.html").read_text()
+
+
+def test_as_many_kinds_as_asked_for_and_files_where_told(folder: Path) -> None:
+    words = ["--k", "3", "--out", "deep/table.csv", "--page", "other/page.html", "--seed", "1"]
+    assert main(["cluster", "run", "mine", *words]) == 0
+    with (folder / "deep" / "table.csv").open(newline="") as file:
+        assert {row["kind"] for row in csv.DictReader(file)} == {"1", "2", "3"}
+    assert (folder / "other" / "page.html").is_file()
+    assert sorted(path.name for path in folder.iterdir()) == ["deep", "mine", "one", "other", "run"]
+
+
+def test_a_long_recording_is_cut_where_motions_begin_and_end(folder: Path) -> None:
+    xyz, _ = recording([40, 60, 30], [40, 30, 50, 60])
+    write(folder / "long", [Clip("long", xyz)], fps=30.0)
+    assert main(["cluster", "run", "long", "--k", "2"]) == 0
+    with (folder / "segments-long.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 7
+    assert main(["cluster", "run", "long", "--k", "2", "--window", "1s"]) == 0
+    with (folder / "segments-long.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 10
+
+
+def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder / "few", [Clip(f"clip{i}", motion(30, i)) for i in range(3)])
+    assert main(["cluster", "run", "few"]) == 0
+    told = capsys.readouterr().out
+    assert "like no other" in told
+    assert "ask for a number of kinds with --k" in told
+    assert (folder / "segments-few.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["run"], "missing: INPUTS"),
+        (["run", "mine", "--k", "17"], "--k: is 17; it must be 2 to 16, the number of segments"),
+        (["run", "one"], "one segment to cluster; give more recordings"),
+        (["run", "nowhere"], "nowhere"),
+        (["nowhere", "mine"], "nowhere: no such weights"),
+        (["run", "mine", "--window", "2x"], "--window: 2x is not a time; write seconds, such as 2s"),
+        (["run", "mine", "--step", "1s"], "--step has no effect without --window"),
+        (["run", "mine", "--window", "1s", "--cut", "clips"], "--cut has no effect beside --window"),
+        (["run", "mine", "--cut", "parts"], "--cut is parts; it must be one of auto, clips, motions"),
+        (["run", "mine", "--prominence", "0"], "--prominence: is 0.0; it must be at least 0.001"),
+        (["run", "mine", "--out", "table.txt"], "--out: table.txt is no table by its name; end it in .csv"),
+        (["run", "mine", "--page", "page.pdf"], "--page: page.pdf is no page by its name; end it in .html"),
+        (["run", "mine", "--layout", "coco17"], "--layout has no effect on the store mine"),
+        (["run", "poses.csv", "--out", "poses.csv"], "poses.csv: is an input too; write the table elsewhere"),
+    ],
+)
+def test_mistakes(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], line: str) -> None:
+    assert line in refused(capsys, *words)
+    assert not list(folder.glob("segments*"))

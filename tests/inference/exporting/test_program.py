@@ -1,0 +1,248 @@
+"""The program that goes with an exported model prepares recordings as `Model.embed` does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kineme.checkpoints import build_encoder, save_encoder
+from kineme.clips.batches import joined
+from kineme.config import config_from_dict
+from kineme.encoders import ClipShape
+from kineme.errors import KinemeError
+from kineme.inference.exporting.export import as_json, load_program, made_up
+from kineme.inference.exporting.program import Recordings, check_exportable, describe, program
+from kineme.layouts import get_layout
+from kineme.model import Model, clip_input, load_run
+from kineme.preprocessing import Unavailable, parse_preprocessing
+from kineme.sources.poses.given import given_poses
+from kineme.typing import Array
+
+ROOT = Path(__file__).parents[3]
+NTU = get_layout("ntu25")
+PREPROCESSINGS = [
+    *("plain", "plain(facing=True)", "plain(scale=True)", "plain(centre=clip, facing=True, scale=True)"),
+    *("crossclr", "agcn"),
+]
+
+
+def a_model(
+    folder: Path,
+    preprocessing: str = "plain",
+    *,
+    layout: str = "ntu25",
+    units: str | None = "metres",
+    **shape: Any,
+) -> Model:
+    """An untrained STTR of 8 channels, with 13 frames and a crop of 0.9 unless told otherwise."""
+    shape = {"frames": 13, "bodies": 2, "stream": "joint", "crop": 0.9} | shape
+    config = config_from_dict(
+        {
+            "data": {"frames": shape["frames"], "stream": shape["stream"]},
+            "method": {"name": "usdrl"},
+            "encoder": {"name": "sttr", "hidden": 8, "depth": 1},
+            "evaluate": {"crop": shape["crop"]},
+        },
+        "test",
+    ).to_dict()
+    torch.manual_seed(0)
+    joints = get_layout(layout)
+    encoder = build_encoder(
+        config["encoder"], ClipShape(joints, shape["frames"], shape["bodies"], shape["stream"])
+    )
+    folder.mkdir(exist_ok=True)
+    save_encoder(folder / "model.safetensors", encoder, parse_preprocessing(preprocessing), config, 1, units)
+    return load_run(folder)
+
+
+def written(model: Model, recordings: Recordings, folder: Path) -> Any:
+    """The program as a module; its networks are never run."""
+    (folder / "run.py").write_text(program(model, recordings, classifies=False), encoding="utf-8")
+    (folder / "model.json").write_text(as_json(describe(model, recordings, None, None)), encoding="utf-8")
+    return load_program(folder)
+
+
+@pytest.fixture
+def without_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs can be loaded without their ONNX files."""
+    runtime: Any = ModuleType("onnxruntime")
+    runtime.InferenceSession = lambda path, providers: SimpleNamespace(run=None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+
+
+def wanted(model: Model, recordings: Recordings, array: Array, **options: Any) -> Array:
+    """(C, T, V, M) that the encoder reads when Kineme embeds a recording."""
+    source = given_poses([array], recordings.layout, fps=recordings.fps, **options)
+    (clip,) = model.prepared(source, recordings.joint_map)
+    return clip_input(joined([clip.xyz]), model.shape, model.crop)[0].numpy()
+
+
+def assert_same_clips(model: Model, recordings: Recordings, folder: Path, **options: Any) -> None:
+    module = written(model, recordings, folder)
+    for array in made_up(model, recordings):
+        expected = wanted(model, recordings, array, **options)
+        np.testing.assert_allclose(module.clip(array, recordings.fps), expected, atol=2e-5)
+
+
+@pytest.mark.usefixtures("without_networks")
+@pytest.mark.parametrize("stream", ["joint", "bone", "motion"])
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_clips_are_those_that_kineme_makes(preprocessing: str, stream: str, tmp_path: Path) -> None:
+    model = a_model(tmp_path, preprocessing, stream=stream, units=None)
+    assert_same_clips(model, Recordings(NTU), tmp_path, axes="y-up", units="m")
+
+
+@pytest.mark.usefixtures("without_networks")
+def test_an_encoder_of_one_body_whole_clips_and_more_frames_than_they_have(tmp_path: Path) -> None:
+    model = a_model(tmp_path, bodies=1, crop=1.0, frames=150)
+    assert_same_clips(model, Recordings(NTU), tmp_path)
+
+
+@pytest.mark.usefixtures("without_networks")
+@pytest.mark.parametrize("preprocessing", ["plain(facing=True)", "agcn"])
+def test_joints_of_another_layout_are_found_by_name(preprocessing: str, tmp_path: Path) -> None:
+    model = a_model(tmp_path, preprocessing, stream="bone")
+    recordings = Recordings(
+        get_layout("mediapipe33"), fps=10.0, joint_map={"spine_mid": ("left_hip", "nose")}
+    )
+    assert_same_clips(model, recordings, tmp_path, axes="y-up", units="m")
+
+
+@pytest.mark.usefixtures("without_networks")
+@pytest.mark.parametrize("layout", ["coco17", "mediapipe33"])
+@pytest.mark.parametrize(("units", "image"), [("body sizes", None), ("image heights", (1280, 720))])
+def test_poses_in_images(layout: str, units: str, image: tuple[int, int] | None, tmp_path: Path) -> None:
+    """In pixels and y down; MediaPipe has a depth besides."""
+    model = a_model(tmp_path, "plain(centre=clip)", layout=layout, units=units)
+    given = {} if image is None else {"image": "1280x720"}
+    assert_same_clips(model, Recordings(get_layout(layout), image=image), tmp_path, axes="y-down", **given)
+
+
+@pytest.mark.usefixtures("without_networks")
+def test_gaps(tmp_path: Path) -> None:
+    """Up to half a second is interpolated; a body that is away for longer is absent; a joint must not be."""
+    model, recordings = a_model(tmp_path), Recordings(NTU, fps=10.0)
+    module = written(model, recordings, tmp_path)
+    whole = made_up(model, recordings)[-1][:, :1]
+
+    def missing(frames: slice, joints: slice) -> Array:
+        array = whole.copy()
+        array[frames, 0, joints] = np.nan
+        return array
+
+    for array in (
+        missing(slice(10, 15), slice(3, 4)),  # a joint, half a second
+        missing(slice(10, 15), slice(None)),  # a body, half a second
+        missing(slice(10, 40), slice(None)),  # a body, longer
+        missing(slice(30), slice(None)),  # a body that comes late
+        missing(slice(10, 15), slice(4, 25)),  # too few joints are left to count
+        np.where(np.arange(len(whole))[:, None, None, None] < 30, 0, whole),
+    ):
+        np.testing.assert_allclose(module.clip(array, 10.0), wanted(model, recordings, array), atol=1e-5)
+    for array in (
+        missing(slice(10, 16), slice(3, 4)),
+        missing(slice(5), slice(3, 4)),
+        missing(slice(None), slice(None)),
+    ):
+        with pytest.raises(ValueError, match="nobody is there, or a joint is missing for too long"):
+            module.clip(array, 10.0)
+    assert module.clip(missing(slice(10, 16), slice(3, 4)), 12.0).shape == (3, 13, 25, 2)
+
+
+@pytest.mark.usefixtures("without_networks")
+@pytest.mark.parametrize("shape", [(9, 25), (9, 24, 3), (9, 3, 25, 3), (9, 25, 2), (0, 25, 3)])
+def test_arrays_of_another_shape_are_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    module = written(a_model(tmp_path), Recordings(NTU), tmp_path)
+    with pytest.raises(ValueError, match=r"expected \(T, up to 2 bodies, 25, 3\), not|nobody is there"):
+        module.clip(np.ones(shape))
+
+
+@pytest.mark.usefixtures("without_networks")
+def test_csv_files_have_a_column_for_each_coordinate_of_a_joint(tmp_path: Path) -> None:
+    """In any order, with others between; an empty field is a joint that was not found."""
+    module = written(a_model(tmp_path), Recordings(NTU), tmp_path)
+    array = made_up(a_model(tmp_path), Recordings(NTU))[0][:, 0]
+    array[2, 5] = np.nan
+    names = [f"{joint}_{axis}" for joint in NTU.joints for axis in "xyz"]
+    columns = np.random.default_rng(0).permutation(len(names)).tolist()
+    lines = [",".join(["frame", *(names[column] for column in columns)])]
+    for number, frame in enumerate(array.reshape(len(array), -1)):
+        lines.append(",".join([str(number), *(f"{frame[at]:.9g}".replace("nan", "") for at in columns)]))
+    (tmp_path / "walk.csv").write_text("\n".join(lines) + "\n")
+    np.testing.assert_array_equal(module.read(str(tmp_path / "walk.csv")).astype(np.float32), array)
+    np.save(tmp_path / "walk.npy", array)
+    np.testing.assert_array_equal(module.read(str(tmp_path / "walk.npy")), array)
+
+
+def every_program(folder: Path) -> Iterator[tuple[str, str]]:
+    """(name, source) of the program for each preprocessing, stream, layout and kind of poses."""
+    for stream, bodies, classifies in (("joint", 1, False), ("bone", 2, True), ("motion", 2, False)):
+        model = a_model(folder, stream=stream, bodies=bodies)
+        for preprocessing in PREPROCESSINGS:
+            for units, image in (("metres", None), ("body sizes", None), ("image heights", (1280, 720))):
+                for layout in ("ntu25", "mediapipe33"):
+                    other = replace(model, preprocessing=parse_preprocessing(preprocessing), units=units)
+                    recordings = Recordings(get_layout(layout), image=image)
+                    yield f"{preprocessing}-{stream}-{units}-{layout}", program(other, recordings, classifies)
+
+
+def test_every_program_is_short_and_as_tidy_as_kineme(tmp_path: Path) -> None:
+    """Under 100 lines, but for AGCN's preprocessing of poses in images, which takes a few more."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    lines = {}
+    for number, (name, source) in enumerate(every_program(tmp_path)):
+        (folder / f"program{number}.py").write_text(source, encoding="utf-8")
+        lines[name] = source.count("\n")
+    plain = {name: count for name, count in lines.items() if not ("agcn" in name and "metres" not in name)}
+    assert max(plain.values()) < 100, max(plain, key=plain.__getitem__)
+    assert max(lines.values()) < 106
+    for check in (["check", "--ignore=D1", "--no-cache"], ["format", "--check", "--no-cache"]):
+        command = [
+            sys.executable,
+            "-m",
+            "ruff",
+            *check,
+            "--config",
+            str(ROOT / "pyproject.toml"),
+            str(folder),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_preprocessing_that_is_not_kinemes_own_is_refused(tmp_path: Path) -> None:
+    model = a_model(tmp_path)
+    theirs = replace(model, preprocessing=Unavailable("theirs", {"by": 2}))
+    with pytest.raises(KinemeError, match=r"preprocessing theirs\(by=2\) is not one of Kineme's"):
+        check_exportable(theirs)
+
+
+def test_the_size_of_images_is_asked_for_where_it_matters(tmp_path: Path) -> None:
+    model = a_model(tmp_path, layout="coco17", units="image heights")
+    with pytest.raises(KinemeError, match="`image`: the model was trained on poses in images of known size"):
+        program(model, Recordings(get_layout("coco17")), classifies=False)
+    with pytest.raises(KinemeError, match="`image`: has no effect on a model that was trained on metres"):
+        program(a_model(tmp_path), Recordings(NTU, image=(640, 480)), classifies=False)
+
+
+def test_what_the_description_says(tmp_path: Path) -> None:
+    about = describe(a_model(tmp_path, "plain(scale=True)"), Recordings(NTU, fps=25.0), None, "CC-BY-4.0")
+    assert about["preprocessing"] == {
+        "name": "plain",
+        "parameters": {"centre": "frame", "facing": False, "scale": True},
+    }
+    assert about["input"] == {"clips": ["N", 3, 13, 25, 2], "axes": "N C T V M"}
+    assert (about["frames_per_second"], about["crop"], about["licence"]) == (25.0, 0.9, "CC-BY-4.0")
+    assert about["layout"]["joints"] == list(NTU.joints)
+    assert about["classes"] == []
+    assert "arXiv 2412.09220" in about["cite"][0]

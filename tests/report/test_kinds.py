@@ -1,0 +1,85 @@
+"""The page of `kineme cluster`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from inference.clustering.test_changes import recording
+from inference.models import model, motion, write
+
+from kineme.clips.store import Clip
+from kineme.inference import Changes, cluster
+from kineme.model import Model
+from kineme.report.kinds import write_kinds
+
+from .conftest import HOSTILE
+from .pages import Reader
+
+OPTIONS = dict.fromkeys(("layout", "fps", "axes", "units", "image"))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Model:
+    return model(tmp_path / "run")
+
+
+def page_of(own: Model, store: Path, k: int) -> tuple[str, Reader]:
+    found = cluster(own, [store], k=k)
+    path = store.with_name("page.html")
+    write_kinds(found, path, own, [store], OPTIONS)
+    text = path.read_text(encoding="utf-8")
+    return text, Reader(text)
+
+
+def test_recordings_that_were_cut(own: Model, tmp_path: Path) -> None:
+    clips = []
+    for i in range(3):
+        xyz, edges = recording([40, 60, 30], [40, 30, 50, 40], seed=i)
+        intervals = [(int(start), int(end), 0) for start, end in edges.reshape(-1, 2)]
+        clips.append(Clip(f"long {HOSTILE} {i}", xyz, subject=f"{HOSTILE}{i}", intervals=intervals))
+    store = tmp_path / "long"
+    write(store, clips, fps=30.0)
+    text, reader = page_of(own, store, 3)
+    assert "<script>alert" not in text
+    assert HOSTILE in " ".join(reader.words)
+    assert len(reader.players) <= 18
+    assert text.count('class="kineme-track"') == 3
+    kinds, following = reader.tables
+    counts = [int(row[1]) for row in kinds[1:]]
+    assert counts == sorted(counts, reverse=True)
+    assert sum(counts) == 21
+    assert sum(int(cell) for row in following[1:] for cell in row[1:] if cell.strip()) == 18
+    assert "boundary F1 100.0 %" in " ".join(text.split())
+
+
+def test_clips_have_no_timeline_and_nothing_follows(own: Model, tmp_path: Path) -> None:
+    store = tmp_path / "mine"
+    write(store, [Clip(f"clip{i}", motion(20 + i, i)) for i in range(9)])
+    text, reader = page_of(own, store, 2)
+    assert len(reader.tables) == 1
+    assert "each clip is one segment" in text
+    assert "trimmed before do not follow one another" in text
+    assert len(reader.players) == 9
+    assert all(player["data-fps"] == "10" for player in reader.players)
+
+
+def test_exemplars_show_their_part_of_the_recording(own: Model, tmp_path: Path) -> None:
+    xyz, _ = recording([40, 60, 30], [40, 30, 50, 60])
+    store = tmp_path / "long"
+    write(store, [Clip("long", xyz)], fps=30.0)
+    found = cluster(own, [store], k=2, changes=Changes())
+    _, reader = page_of(own, store, 2)
+    shown = sorted((int(p["data-first"] or 0), int(p["data-frames"] or 0)) for p in reader.players)
+    assert shown == [(round(each.start * 30), round(each.length * 30)) for each in found.segments]
+    assert sum(frames for _, frames in shown) == len(xyz)
+
+
+def test_a_recording_of_minutes_has_a_line_for_each(own: Model, tmp_path: Path) -> None:
+    xyz, _ = recording([30] * 40, [30] * 41)
+    store = tmp_path / "long"
+    write(store, [Clip("long", np.concatenate([xyz, xyz]))], fps=30.0)  # 162 s
+    text, _ = page_of(own, store, 2)
+    assert text.count('class="kineme-track"') == 3
+    assert "long from 2 min" in text

@@ -1,0 +1,83 @@
+"""What a body tells: which axis is up, and in which unit it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kineme.drawing.layouts import standing
+from kineme.errors import KinemeError
+from kineme.layouts import LAYOUTS, Layout
+from kineme.layouts.correspondence import anatomical_points
+from kineme.sources.poses.arrays import STANDING, Poses
+from kineme.sources.poses.body import guessed_scale, upright
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, metres_per_unit
+from kineme.typing import Array
+
+BODIES = [layout for layout in LAYOUTS.values() if None not in anatomical_points(layout)]
+
+
+def stand(layout: Layout) -> Array:
+    """(1, 1, V, 3) a standing figure, y up, in metres."""
+    flat = standing(layout)
+    return np.concatenate([flat, 0 * flat[:, :1]], axis=1)[None, None]
+
+
+@pytest.mark.parametrize("layout", BODIES, ids=lambda layout: layout.name)
+@pytest.mark.parametrize(
+    ("order", "signs", "expected"),
+    [([0, 1, 2], [1, 1, 1], "y-up"), ([0, 1, 2], [1, -1, -1], "y-down"), ([0, 2, 1], [1, -1, 1], "z-up"),
+     ([1, 0, 2], [1, -1, 1], None)],
+)  # fmt: skip
+def test_heads_are_above_feet(
+    layout: Layout, order: list[int], signs: list[int], expected: str | None
+) -> None:
+    assert upright(stand(layout)[..., order] * signs, layout) == expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [(1, "m"), (0.01, "cm"), (0.001, "mm"), (0.0254, "in"), (0.0254 / 0.45, "0.0564 m (CMU)")],
+)
+@pytest.mark.parametrize("size", [0.85, 1.0, 1.15])
+def test_the_unit_of_a_rig_is_that_in_which_it_is_as_tall_as_people(
+    unit: float, name: str, size: float
+) -> None:
+    for layout in (LAYOUTS["rig22"], LAYOUTS["cmu31"], LAYOUTS["mixamo65"]):
+        assert guessed_scale(stand(layout) * size / unit, layout) == (unit, name)
+
+
+def test_option_then_file_then_body_then_metres(caplog: pytest.LogCaptureFixture) -> None:
+    rig = LAYOUTS["rig22"]
+    caplog.set_level("INFO")
+    tall = stand(rig).astype(np.float32) * 100
+    poses = Poses(tall, None, rig.joints, axes=STANDING)
+    assert coordinates_of(poses, rig, None, None, None) == Coordinates("y-up", True, 0.01)
+    assert "the unit is taken to be cm" in caplog.text
+    assert coordinates_of(poses, rig, None, "mm", None).scale == 0.001
+    told = Poses(tall, None, rig.joints, axes=STANDING, scale=0.001)
+    assert coordinates_of(told, rig, None, None, None) == Coordinates("y-up", True, None)
+    np.testing.assert_allclose(Coordinates("y-up", True)(told).points, tall / 1000, rtol=1e-6)
+    assert coordinates_of(Poses(tall, None), rig, None, None, None).scale is None
+
+
+def test_up_is_what_the_user_says_then_the_format_then_the_body(caplog: pytest.LogCaptureFixture) -> None:
+    rig = LAYOUTS["rig22"]
+    caplog.set_level("INFO")
+    lying = (stand(rig)[..., [0, 2, 1]] * [1, -1, 1]).astype(np.float32)  # z up
+    assert coordinates_of(Poses(lying, None, axes=STANDING), rig, None, "m", None).axes == "z-up"
+    assert "bodies stand z-up; set `axes` if that is wrong" in caplog.text
+    assert coordinates_of(Poses(lying, None, axes=STANDING), rig, "y-up", "m", None).axes == "y-up"
+    assert coordinates_of(Poses(lying, None, axes="y-up"), rig, None, "m", None).axes == "y-up"
+    caplog.clear()
+    assert (
+        coordinates_of(Poses(lying, None), rig, None, "m", None).axes == "y-up"
+    )  # arrays: as always, with a remark
+    assert "y-up is assumed, but heads are above feet as in z-up" in caplog.text
+
+
+def test_units_are_names_or_metres() -> None:
+    assert (metres_per_unit("in"), metres_per_unit("0.0564")) == (0.0254, 0.0564)
+    for text in ("yard", "-1", "0", "nan", "1e9"):
+        with pytest.raises(KinemeError, match=rf"`units`: is {text}; it must be one of m, cm, mm, in, or"):
+            metres_per_unit(text)

@@ -1,0 +1,83 @@
+"""Damaged files of motion capture: a finite clip or a KinemeError of one line, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sources.c3d_writer import c3d_bytes
+from sources.fuzz import held, memory_below, mutations, survives
+from sources.test_poses_amass import model, motion, pickled
+from sources.test_poses_bvh import ARM
+from sources.test_poses_trc import PAIR
+
+from kineme.sources.poses import open_poses
+from kineme.sources.poses.smpl import read_body_model
+
+FEW, MANY = 150, 2000
+LAYOUTS = {
+    "pair": "name: pair\njoints: [hip, head]\nparents: [null, hip]\n",
+    "arm": "name: arm\njoints: [Shoulder, Elbow, Wrist]\nparents: [null, Shoulder, Elbow]\n",
+}
+
+
+def write(folder: Path, kind: str) -> tuple[Path, dict[str, object]]:
+    """One small recording of a kind, and the options it is read with."""
+    path = folder / f"walk.{kind}"
+    for name, text in LAYOUTS.items():
+        (folder / f"{name}.yaml").write_text(text)
+    if kind == "npz":
+        np.savez(folder / "body.npz", **model())
+        rng = np.random.default_rng(0)
+        return motion(folder, rng.normal(size=(3, 66))), {"body_model": folder / "body.npz"}
+    if kind == "trc":
+        path.write_bytes(PAIR)
+    elif kind == "bvh":
+        path.write_text(ARM)
+    else:
+        points = np.random.default_rng(0).normal(size=(6, 2, 3)) * 500 + 1000
+        path.write_bytes(c3d_bytes(points, ["hip", "head"], analog=3))
+    return path, {"layout": str(folder / f"{'arm' if kind == 'bvh' else 'pair'}.yaml"), "axes": "y-up"}
+
+
+@pytest.mark.parametrize("kind", ["trc", "c3d", "bvh", "npz"])
+@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
+def test_a_damaged_file_gives_a_finite_clip_or_a_kineme_error(tmp_path: Path, kind: str, count: int) -> None:
+    path, options = write(tmp_path, kind)
+    source = open_poses(path, **options)  # type: ignore[arg-type]
+
+    def read(data: bytes) -> None:
+        clip = source.read(replace(source.items[0], files=(held(path.name, data),)))
+        assert clip.xyz.shape[1] in (1, 2)
+        assert clip.xyz.shape[2:] == (source.layout.num_joints, 3)
+        assert np.isfinite(clip.xyz).all()
+
+    good = path.read_bytes()
+    assert survives(partial(read, good))
+    with memory_below(200_000_000):
+        well = sum(survives(partial(read, data)) for data in mutations(good, count, seed=0))
+    assert 0.02 * count < well < 0.98 * count  # otherwise the damage is not where it matters
+
+
+@pytest.mark.parametrize("kind", ["trc", "c3d", "bvh", "npz"])
+def test_opening_a_damaged_file_is_as_safe(tmp_path: Path, kind: str) -> None:
+    path, options = write(tmp_path, kind)
+    for data in mutations(path.read_bytes(), 60, seed=1):
+        path.write_bytes(data)
+        survives(lambda: open_poses(path, **options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", ["npz", "pkl"])
+@pytest.mark.parametrize("count", [60, pytest.param(MANY, marks=pytest.mark.slow)])
+def test_a_damaged_body_model_is_read_or_refused(tmp_path: Path, count: int, suffix: str) -> None:
+    path = tmp_path / f"body.{suffix}"
+    if suffix == "pkl":
+        path.write_bytes(pickled(model()))
+    else:
+        np.savez(path, **model())
+    for data in mutations(path.read_bytes(), count, seed=2):
+        path.write_bytes(data)
+        survives(lambda: read_body_model(path))
