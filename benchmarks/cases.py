@@ -31,4 +31,5 @@ CASES = {
     "usdrl-dste": Case("usdrl", "dste", 64, 32, "adam", 5e-4),
     "scdnet": Case("scdnet", "disentangled", 64, 16, "sgd", 0.01),
     "mamp": Case("mamp", "mamp", 120, 128, "adamw", 1e-3),
+    "slim": Case("slim", "slim", 64, 32, "adamw", 1.7e-4),
 }

@@ -165,6 +165,12 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
         (["--train.betas=[0.9,1.5]"], "train.betas are (0.9, 1.5); each must be at least 0 and less than 1"),
         (["--evaluate.finetune.layer_decay=2"], "evaluate.finetune.layer_decay is 2; it must be from 0 to 1"),
         (["--evaluate.finetune.dropout=0.1"], "evaluate.finetune.dropout has effect with head: joints only"),
+        (["--evaluate.finetune.encoder_lr=-1"], "evaluate.finetune.encoder_lr must be over 0"),
+        (["--evaluate.linear.rates=[0.1,0]"], "evaluate.linear.rates are (0.1, 0.0); each must be over 0"),
+        (
+            ["--train.final_weight_decay=0"],
+            "train.final_weight_decay: it and train.weight_decay must be over",
+        ),
         (["epochs=3"], "epochs=3"),
     ],
 )

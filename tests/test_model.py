@@ -229,5 +229,5 @@ def test_an_authors_checkpoint_is_a_model(name: str, method: str, preprocessing:
 
 def test_a_checkpoint_of_nobody_is_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, tmp_path / "own.pt")
-    with pytest.raises(KinemeError, match="weights fit none of aimclr, usdrl, scdnet, mamp"):
+    with pytest.raises(KinemeError, match="weights fit none of aimclr, usdrl, scdnet, mamp, slim"):
         kineme.load(tmp_path / "own.pt")

@@ -16,13 +16,15 @@ from .encoders import (
     Features,
     JointTransformer,
     MapEncoder,
+    MaskedEncoder,
     PatchEncoder,
+    RotaryTransformer,
     View,
 )
 from .errors import KinemeError
 from .generate import generate_store
 from .layouts import Layout, get_layout
-from .methods import MAMP, METHODS, USDRL, AimCLR, Method, SCDNet
+from .methods import MAMP, METHODS, USDRL, AimCLR, Method, SCDNet, SLiM
 from .metrics import METRICS
 from .model import Model, load
 from .preparing import prepare
@@ -69,12 +71,15 @@ __all__ = [
     "Layout",
     "Manifest",
     "MapEncoder",
+    "MaskedEncoder",
     "Method",
     "Model",
     "PatchEncoder",
     "Plain",
     "Preprocessing",
+    "RotaryTransformer",
     "SCDNet",
+    "SLiM",
     "Source",
     "StoreWriter",
     "View",

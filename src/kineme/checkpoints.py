@@ -97,9 +97,9 @@ def from_authors(system: str, source: str | Path | Mapping[str, Any], layout: La
     """A method with the weights of a published program's checkpoint, its sizes inferred from the tensors.
 
     Args:
-        system: `aimclr`, `scdnet`, `usdrl` or `mamp`.
-        source: the checkpoint's path, or its state dict, bare or under `state_dict` or `model`, with or
-            without the prefix `module.`.
+        system: `aimclr`, `scdnet`, `usdrl`, `mamp` or `slim`.
+        source: the checkpoint's path, or its state dict, bare or under `state_dict`, `model` or
+            `teacher`, with or without the prefix `module.`.
         layout: of its joints, if their number is ambiguous.
 
     Returns:

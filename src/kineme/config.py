@@ -74,8 +74,10 @@ class TrainConfig:
         momentum: Momentum of SGD.
         betas: Decay rates of Adam's running means.
         weight_decay: L2 penalty.
+        final_weight_decay: L2 penalty at the end, reached along half a cosine; constant if left out.
         decay_vectors: Penalise vectors too, which are biases and the scales of norms.
-        clip_gradients: Maximum norm of the gradient; unlimited if left out.
+        clip_gradients: Maximum norm of the gradient, or of that of each part which a method clips by itself;
+            unlimited if left out.
         schedule: `step` multiplies the rate by 0.1 after each milestone; `cosine` decays it to zero over all
             epochs; `warmup-cosine` decays it to `final_lr` over those after the warm-up.
         milestones: Epochs after which a `step` schedule lowers the rate.
@@ -104,6 +106,7 @@ class TrainConfig:
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 1e-4
+    final_weight_decay: float | None = None
     decay_vectors: bool = True
     clip_gradients: float | None = None
     schedule: Schedule = "step"
@@ -132,6 +135,8 @@ class LinearConfig:
         init_std: Standard deviation of normal initial weights, with zero biases; by default those of PyTorch.
         schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` decays it to zero.
         norm: Batch-normalise the features first, without scale and shift.
+        rates: Learning rates to try instead of `lr`: that which does best on a held-out fifth of the training
+            clips is taken. A rate given on the command line is taken as it is.
     """
 
     lr: float | None = None
@@ -141,6 +146,7 @@ class LinearConfig:
     init_std: float | None = None
     schedule: Literal["step", "cosine"] = "step"
     norm: bool = False
+    rates: tuple[float, ...] = ()
 
 
 @dataclass
@@ -160,6 +166,8 @@ class FinetuneConfig:
         decay_vectors: Penalise vectors too, which are biases and the scales of norms.
         layer_decay: The rate of each stage of the encoder is this many times that of the stage after it; the
             last one has the rate of the head. For encoders of patches; not where training is from scratch.
+        encoder_lr: Initial learning rate of the whole encoder; by default that of the head. Not where
+            training is from scratch.
         drop_path: Stochastic depth of the encoder's last block; less in those before. For encoders of
             patches.
         head: `linear` on the clip feature, or `joints`: on the mean token of each joint, with a hidden layer
@@ -170,6 +178,11 @@ class FinetuneConfig:
         min_frames: And of at least this many frames; by default those of the encoder.
         shear: Amplitude of the shear's off-diagonal entries.
         rotation: Greatest angle by which a clip is turned about each axis, in radians.
+        mirror: Mirror half of the clips: left becomes right, and x is reversed.
+        bone_scale: The bones of trunk, arms and legs become longer or shorter by up to this share, in half of
+            the clips.
+        turn: Greatest angle by which half of the clips are turned about the vertical axis, in radians.
+        noise: Standard deviation of Gaussian noise on half of the clips, in their units.
         pad_crop: Pad both ends by reflection and crop at random, as AimCLR does.
         draw: Few labels are drawn from each `class` by itself, or from `all` clips at once.
     """
@@ -185,6 +198,7 @@ class FinetuneConfig:
     weight_decay: float = 1e-4
     decay_vectors: bool = True
     layer_decay: float = 1.0
+    encoder_lr: float | None = None
     drop_path: float = 0.0
     head: Literal["linear", "joints"] = "linear"
     dropout: float = 0.0
@@ -193,6 +207,10 @@ class FinetuneConfig:
     min_frames: int | None = None
     shear: float = 0.0
     rotation: float = 0.0
+    mirror: bool = False
+    bone_scale: float = 0.0
+    turn: float = 0.0
+    noise: float = 0.0
     pad_crop: bool = False
     draw: Literal["class", "all"] = "class"
 
@@ -380,6 +398,11 @@ def _config(settings: Namespace) -> Config:
         raise KinemeError("train.minutes and train.max_minutes exclude each other; drop one of the two")
     if config.train.clip_gradients is not None and config.train.clip_gradients <= 0:
         raise KinemeError(f"train.clip_gradients is {config.train.clip_gradients:g}; it must be over 0")
+    if (
+        config.train.final_weight_decay is not None
+        and not min(config.train.final_weight_decay, config.train.weight_decay) > 0
+    ):
+        raise KinemeError("train.final_weight_decay: it and train.weight_decay must be over 0")
     if not 0 < config.evaluate.crop <= 1:
         raise KinemeError(f"evaluate.crop is {config.evaluate.crop:g}; it must be over 0 and at most 1")
     if config.train.schedule != "step" and config.train.milestones:
@@ -388,6 +411,8 @@ def _config(settings: Namespace) -> Config:
         if each.final_lr and each.schedule != "warmup-cosine":
             raise KinemeError(f"{section}.final_lr has effect under schedule: warmup-cosine only; set it too")
     _check_tuning(config.evaluate.finetune)
+    if any(rate <= 0 for rate in config.evaluate.linear.rates):
+        raise KinemeError(f"evaluate.linear.rates are {config.evaluate.linear.rates}; each must be over 0")
     return config
 
 
@@ -397,9 +422,12 @@ def _check_tuning(tuning: FinetuneConfig) -> None:
         ("drop_path", tuning.drop_path, 0, 0.99),
         ("dropout", tuning.dropout, 0, 0.99),
         ("label_smoothing", tuning.label_smoothing, 0, 0.99),
+        ("bone_scale", tuning.bone_scale, 0, 0.99),
     ):
         if not low <= value <= high:
             raise KinemeError(f"evaluate.finetune.{key} is {value:g}; it must be from {low} to {high}")
+    if tuning.encoder_lr is not None and (tuning.encoder_lr <= 0 or tuning.layer_decay != 1):
+        raise KinemeError("evaluate.finetune.encoder_lr must be over 0, and goes without layer_decay")
     if tuning.dropout and tuning.head == "linear":
         raise KinemeError("evaluate.finetune.dropout has effect with head: joints only; set it too")
 

@@ -381,7 +381,8 @@ def load(
     Args:
         path: a run directory, a safetensors file, the authors' checkpoint (.pt, .pth, .tar), or the address
             of a shared model, such as `hf:user/name` or `hf:user/name@revision`.
-        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet` or `mamp`; default the one that fits.
+        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet`, `mamp` or `slim`; default the one that
+            fits. SLiM's safetensors need it.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
 
@@ -395,7 +396,7 @@ def load(
     if is_address(path):
         return load_run(fetch(path), stranger=True)
     path = Path(path)
-    if path.suffix in (".pt", ".pth", ".tar") and path.is_file():
+    if path.is_file() and (system or path.suffix in (".pt", ".pth", ".tar")):
         named = get_layout(layout) if isinstance(layout, str) else layout
         return from_authors(path, system=system, layout=named, stream=stream)
     return load_run(path)

@@ -51,6 +51,11 @@ TRANSFORMS: dict[str, tuple[Draw, Apply, Draw]] = {
         augment.flip,
         lambda layout, _: (torch.zeros(BATCH, dtype=torch.bool), mirror(layout)),
     ),
+    "reflect": (
+        lambda layout, g: (coin(g), mirror(layout)),
+        augment.reflect,
+        lambda layout, _: (torch.zeros(BATCH, dtype=torch.bool), mirror(layout)),
+    ),
     "mask_axis": (
         lambda _, g: (augment.draw_axis(BATCH, g),),
         augment.mask_axis,

@@ -110,3 +110,34 @@ def test_rotation_has_one_main_axis() -> None:
 def test_every_axis_is_masked_equally_often() -> None:
     counts = augment.draw_axis(30_000, generator()).bincount()
     torch.testing.assert_close(counts / 30_000, torch.full((3,), 1 / 3), rtol=0.05, atol=0)
+
+
+def test_a_mirror_keeps_the_body_whole() -> None:
+    """Mirrored twice it is itself; once, left is right and x is reversed."""
+    clips = torch.randn(3, 3, 4, 25, 2, generator=generator())
+    apply = torch.tensor([True, False, True])
+    once = augment.reflect(clips, apply, MIRROR)
+    assert torch.equal(augment.reflect(once, apply, MIRROR), clips)
+    assert torch.equal(once[1], clips[1])
+    left, right = LAYOUTS["ntu25"].mirrored[0]
+    assert torch.equal(once[0, 0, :, left], -clips[0, 0, :, right])
+    assert torch.equal(once[0, 1:, :, left], clips[0, 1:, :, right])
+
+
+def test_bones_are_scaled_by_part_and_joints_hang_together() -> None:
+    layout = LAYOUTS["ntu25"]
+    clips = torch.randn(2, 3, 4, 25, 2, generator=generator())
+    factors = torch.tensor([[0.9, 1.1, 1.2], [1.0, 0.85, 1.0]])[..., None] * torch.tensor([1.0, 0.5])
+    scaled = augment.scale_bones(clips, factors, layout)
+    assert torch.equal(scaled[:, :, :, 0], clips[:, :, :, 0])  # the base of the spine stays
+    for child, parent, part in (
+        (1, 0, 0),
+        (20, 1, 0),
+        (2, 20, 0),
+        (4, 20, 1),
+        (6, 5, 1),
+        (12, 0, 2),
+        (19, 18, 2),
+    ):
+        bone, before = (each[:, :, :, child] - each[:, :, :, parent] for each in (scaled, clips))
+        close(bone, before * factors[:, part, None, None])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from golden_fill import load_golden
@@ -122,3 +124,34 @@ def test_centre_window_of_the_whole_is_the_whole() -> None:
     start, length = augment.centre_window(torch.tensor([1, 50, 137]), 1.0)
     assert start.tolist() == [0, 0, 0]
     assert length.tolist() == [1, 50, 137]
+
+
+def test_few_frames_are_interpolated_as_a_resize_does() -> None:
+    times = augment.draw_frames(torch.tensor([3, 5]), 8, generator())
+    for length, found in zip((3, 5), times, strict=True):
+        expected = [(number + 0.5) * length / 8 - 0.5 for number in range(8)]
+        torch.testing.assert_close(found, torch.tensor(expected))
+
+
+def test_up_to_twice_as_many_frames_lose_single_ones_anywhere() -> None:
+    """Of 11 frames 8 are kept: steps of 1 or 2, any frame may be left out, and two never in a row."""
+    times = augment.draw_frames(torch.full((4000,), 11), 8, generator())
+    assert torch.equal(times, times.round())
+    assert set(times.diff(dim=1).unique().tolist()) == {1.0, 2.0}
+    assert times.min() == 0
+    assert times.max() == 10
+    used = torch.stack([(times == frame).any(1).float().mean() for frame in range(11)])
+    assert used.min() > 0.6
+    assert used.max() < 0.85
+    same = augment.draw_frames(torch.tensor([8]), 8, generator())
+    assert same[0].tolist() == list(range(8))
+
+
+def test_many_frames_give_one_of_each_equal_part() -> None:
+    """Of 20 frames to 8: parts [i · 20 // 8, (i + 1) · 20 // 8)."""
+    times = augment.draw_frames(torch.full((4000,), 20), 8, generator())
+    bounds = [number * 20 // 8 for number in range(9)]
+    for number, (low, high) in enumerate(pairwise(bounds)):
+        frames, counts = times[:, number].unique(return_counts=True)
+        assert frames.tolist() == list(range(low, high))
+        assert (counts / 4000).tolist() == pytest.approx([1 / (high - low)] * (high - low), abs=0.03)

@@ -85,7 +85,7 @@ def test_an_existing_run_is_replaced_only_when_asked(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({1: "moco"}, "SYSTEM is moco; it must be one of aimclr, mamp, scdnet, usdrl"),
+        ({1: "moco"}, "SYSTEM is moco; it must be one of aimclr, mamp, scdnet, slim, usdrl"),
         ({1: "usdrl"}, "not a checkpoint of USDRL: missing: "),
         ({2: "nothing.pt"}, "nothing.pt: no such checkpoint file"),
         ({4: "--layout=coco17"}, "the checkpoint has 25 joints, layout 'coco17' 17"),

@@ -217,7 +217,8 @@ def test_the_recipe_of_the_run_sets_the_probe(tmp_path):
     run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), linear=own)
     linear(run, baselines=False)
     result = Result.from_json(run / "results" / "linear.json")
-    assert result.settings == {**own, "init_std": None, "schedule": "step", "norm": False}
+    rest = {"init_std": None, "schedule": "step", "norm": False, "rates": []}
+    assert result.settings == {**own, **rest}
     assert result.scores["last"].epoch == 5
 
 
@@ -227,6 +228,16 @@ def test_a_learning_rate_of_ones_own_is_used_and_recorded(run):
     assert result.settings["lr"] == 1.0
     linear(run, baselines=False)
     assert Result.from_json(run / "results" / "linear.json").scores["last"] != result.scores["last"]
+
+
+def test_a_given_rate_is_taken_instead_of_a_choice_of_rates(tmp_path):
+    own = {"lr": 0.5, "epochs": 5, "milestones": [], "rates": [0.1, 0.2]}
+    run = write_run(tmp_path / "run", write_store(tmp_path / "moves"), linear=own)
+    linear(run, baselines=False)
+    assert Result.from_json(run / "results" / "linear.json").settings["rates"] == [0.1, 0.2]
+    linear(run, lr=1.0, baselines=False)
+    settings = Result.from_json(run / "results" / "linear.json").settings
+    assert (settings["lr"], settings["rates"]) == (1.0, [])
 
 
 def test_a_split_without_a_test_part_needs_another(tmp_path):

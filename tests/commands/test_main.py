@@ -85,7 +85,10 @@ def test_recipes_are_listed_without_torch() -> None:
         (["generate", "o", "--actions", "--seed=3"], "--actions needs a value"),
         (["generate"], "missing: OUT; see kineme generate --help"),
         (["generate", "a", "b"], "unexpected argument 'b'; see kineme generate --help"),
-        (["convert", "moco", "a", "out"], "SYSTEM is moco; it must be one of aimclr, mamp, scdnet, usdrl"),
+        (
+            ["convert", "moco", "a", "out"],
+            "SYSTEM is moco; it must be one of aimclr, mamp, scdnet, slim, usdrl",
+        ),
         (["prepare", "ntu", "raw", "out"], "unknown source 'ntu'"),
         (["generate", "o", "--seed", "1", "--seed=2"], "--seed is given twice; see kineme generate --help"),
         (["prepare", "ntu60"], "missing: RAW; see kineme prepare --help"),

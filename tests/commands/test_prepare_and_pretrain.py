@@ -18,6 +18,10 @@ TINY = {
     "aimclr-small": ["method.queue=8", "encoder.channels=[8]", "data.frames=16"],
     "scdnet-small": ["encoder.hidden=32", "encoder.stem=[8]", "data.frames=16"],
     "mamp-small": ["encoder.hidden=16", "encoder.depth=1", "method.decoder_hidden=16", "data.frames=16"],
+    "slim-small": [
+        *("encoder.hidden=16", "encoder.heads=2", "encoder.depth=1", "data.frames=16"),
+        *("method.prototypes=16", "method.head_hidden=16", "method.head_out=8"),
+    ],
     "usdrl-small": ["encoder.hidden=32", "data.frames=16"],
     "usdrl-dste-small": ["encoder.hidden=32", "data.frames=16"],
 }

@@ -40,6 +40,7 @@ ENCODERS = {
     "scdnet": {"name": "disentangled", "hidden": 16, "heads": 2, "stem": [8, 8, 8]},
     "usdrl": {"name": "sttr", "hidden": 16, "depth": 1},
     "mamp": {"name": "mamp", "hidden": 16, "heads": 2, "depth": 1},
+    "slim": {"name": "slim", "hidden": 16, "heads": 2, "depth": 1, "patch": 4},
 }
 CPU = TaskOptions(device="cpu")
 QUICK = {"epochs": 12, "lr": 5e-3, "batch_size": 6}
@@ -98,7 +99,20 @@ def test_mamp_is_fine_tuned_as_published(recipe: str) -> None:
     assert few.warmup == 2.5
 
 
-@pytest.mark.parametrize("recipe", [name for name in PUBLISHED if not name.startswith("mamp")])
+@pytest.mark.parametrize("recipe", [name for name in PUBLISHED if name.startswith("slim")])
+def test_slim_spares_the_encoder_as_published(recipe: str) -> None:
+    found = load_config(find_recipe(recipe)).evaluate.finetune
+    published = FinetuneConfig(
+        lr=1e-3, encoder_lr=1e-5, batch_size=256, epochs=100, schedule="cosine", milestones=(),
+        weight_decay=1e-4, min_crop=0.5, min_frames=16, rotation=0.3,
+        mirror=True, bone_scale=0.15, turn=3.1416, noise=0.01,
+    )  # fmt: skip
+    assert found == published
+    few = settings_for(found, 400, RUN)
+    assert (few.batch_size, few.optimizer, few.lr) == (50, "sgd", 1e-3)  # eight batches, its own optimiser
+
+
+@pytest.mark.parametrize("recipe", [name for name in PUBLISHED if not name.startswith(("mamp", "slim"))])
 def test_the_settings_of_every_published_recipe(recipe: str) -> None:
     """Of its pre-training (optimiser, rate, batch, decay) and its linear evaluation (epochs, milestones)."""
     config = load_config(find_recipe(recipe))
@@ -324,6 +338,28 @@ def test_from_scratch_all_stages_learn_at_one_rate(
     assert shares == [[0.25, 0.5, 1.0, 1.0], [1.0]]  # positions, the block, the norm, the head
 
 
+@pytest.mark.parametrize("method", ["slim", "usdrl"])
+def test_the_encoder_can_have_a_rate_of_its_own(
+    tmp_path: Path, moves: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    task = open_task(write_run(tmp_path / "run", moves, method, finetune={"encoder_lr": 1e-4}), CPU)
+    shares: list[list[float]] = []
+    monkeypatch.setattr(
+        classifier, "fit", lambda module, _: shares.append([share for share, _ in module.shares()])
+    )
+    for fresh in (False, True):
+        classify(task, task.model, task.train_rows, few(task, epochs=1, lr=1e-2), fresh=fresh)
+    assert shares == [[pytest.approx(0.01), 1.0], [1.0]]
+
+
+def test_a_masked_encoder_learns_with_its_class_token_and_patches(tmp_path: Path, moves: Path) -> None:
+    """The classes differ by the direction of a movement, so clips are neither turned nor mirrored."""
+    still = {"turn": 0.0, "mirror": False}
+    task = open_task(write_run(tmp_path / "run", moves, "slim", finetune=still), CPU)
+    (last,) = classify(task, task.model, task.train_rows, few(task, epochs=60, lr=5e-3))
+    assert last.top1 > 90.0
+
+
 def test_few_labels_can_be_drawn_from_all_classes_at_once(
     tmp_path: Path, moves: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,6 +412,34 @@ def test_a_rotation_turns_a_clip_by_one_matrix(moves: Path) -> None:
         torch.testing.assert_close(matrix @ before, after, atol=1e-4, rtol=0)
         torch.testing.assert_close(matrix @ matrix.T, torch.eye(3), atol=1e-4, rtol=0)
         assert 0 < torch.arccos((matrix.trace() - 1) / 2) < 0.3 * 3**0.5 + 0.05
+
+
+def of_half(found: torch.Tensor, before: torch.Tensor) -> float:
+    """The share of clips that a transform has left alone."""
+    return (found - before).flatten(1).abs().amax(1).lt(1e-5).float().mean().item()
+
+
+def test_half_of_the_clips_are_mirrored_scaled_turned_and_noisy() -> None:
+    frames = torch.randn(1, 2, 25, 3, generator=torch.Generator().manual_seed(0)).repeat(9, 1, 1, 1)
+    frames[:, 1] = 0  # a second body that is not there
+    clips = Clips(frames, torch.zeros(400, dtype=torch.int64), torch.full((400,), 9))
+    shape = ClipShape(get_layout("ntu25"), 8, 2)
+
+    def view(**settings: object) -> torch.Tensor:
+        return weak_view(shape, FinetuneConfig(**settings))(clips, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+
+    before = view()
+    for settings in ({"mirror": True}, {"bone_scale": 0.15}, {"noise": 0.01}):
+        found = view(**settings)
+        assert of_half(found, before) == pytest.approx(0.5, abs=0.08), settings
+        assert not found[..., 1].any(), settings
+    turned = view(turn=3.1416)
+    torch.testing.assert_close(turned[:, 1], before[:, 1])  # the vertical stays
+    lengths = before.norm(dim=1)
+    torch.testing.assert_close(turned.norm(dim=1), lengths)
+    assert of_half(turned, before) == pytest.approx(0.5, abs=0.08)
+    noisy = (view(noise=0.01) - before)[..., 0].std(dim=(1, 2, 3))
+    assert noisy[noisy > 0].mean().item() == pytest.approx(0.01, rel=0.05)
 
 
 def test_min_frames_is_the_shortest_window() -> None:

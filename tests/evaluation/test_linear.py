@@ -11,7 +11,7 @@ from torch import nn
 
 from kineme.config import LinearConfig, load_config
 from kineme.errors import KinemeError
-from kineme.evaluation.linear import logistic, sgd, with_rate
+from kineme.evaluation.linear import best_rate, logistic, sgd, with_rate
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe, recipes
 
@@ -77,6 +77,12 @@ def usdrl(lr: float):
     return (lr, 512, 160, (120, 140), 0.01)
 
 
+def slim(epochs):
+    """About 10 times 2,000 steps; 13 rates from 1e-5 to 0.1, times the share of 64 clips in 256."""
+    rates = [digit * 10.0**power / 4 for power in (-5, -4, -3, -2) for digit in (1, 2, 5)] + [0.1 / 4]
+    return 0.0125, 64, epochs, (), 0.01, "cosine", False, tuple(round(rate, 10) for rate in rates)
+
+
 def mamp(lr: float, batch: int):
     return (lr, batch, 100, (), 0.01, "cosine", True)
 
@@ -109,6 +115,11 @@ PUBLISHED = {  # learning rate, batch, epochs, milestones, deviation of the init
     "mamp-ntu120-xsub": mamp(0.1, 256),
     "mamp-ntu120-xset": mamp(0.1, 256),
     "mamp-pkummd2-xsub": mamp(0.01, 32),
+    "slim-ntu60-xsub": slim(32),
+    "slim-ntu60-xview": slim(34),
+    "slim-ntu120-xsub": slim(20),
+    "slim-ntu120-xset": slim(24),
+    "slim-pkummd2-xsub": slim(240),
 }
 SEPARATING = [LinearConfig(*each) for each in (AIMCLR, SCDNET, usdrl(0.006), mamp(0.1, 256))]
 
@@ -207,3 +218,31 @@ def test_a_class_without_training_clips_is_never_predicted():
     scores = logistic(x, np.where(y == 1, 3, 0), x, 4)
     assert np.isneginf(scores[:, [1, 2]]).all()
     assert set(scores.argmax(axis=1)) == {0, 3}
+
+
+def test_of_several_rates_that_which_does_best_on_held_out_clips_is_taken():
+    """1e-7 learns nothing and 1e4 diverges; the test clips and their labels play no part in the choice."""
+    x, y = _blobs(120, 4, 6, 0.4, seed=0)
+    test, labels = _blobs(40, 4, 6, 0.4, seed=1)
+    settings = LinearConfig(lr=1.0, batch_size=16, epochs=5, milestones=(), rates=(1e4, 0.1, 1e-7))
+    assert best_rate(x, y, 4, settings, seed=3) == 0.1
+    seen = []
+    last, _ = sgd(x, y, test, labels, 4, settings, seed=3, progress=lambda done, of: seen.append((done, of)))
+    expected, _ = sgd(x, y, test, labels, 4, replace(settings, lr=0.1, rates=()), seed=3)
+    np.testing.assert_array_equal(last.scores, expected.scores)
+    blind, _ = sgd(x, y, test, labels[::-1].copy(), 4, settings, seed=3)
+    np.testing.assert_array_equal(blind.scores, last.scores)
+    assert seen == sorted(seen)
+    assert seen[-1] == (4, 4)
+
+
+def test_of_equal_rates_the_smallest_is_taken():
+    x, y = _blobs(120, 2, 6, 0.01, seed=0)
+    settings = LinearConfig(batch_size=16, epochs=10, milestones=(), rates=(0.5, 0.1, 0.3))
+    assert best_rate(x, y, 2, settings) == 0.1
+
+
+def test_rates_need_clips_to_hold_out():
+    x, y = _blobs(4, 4, 6, 0.4, seed=0)
+    with pytest.raises(KinemeError, match="no class has enough training clips to hold one out"):
+        best_rate(x, y, 4, LinearConfig(rates=(0.1, 0.2)))

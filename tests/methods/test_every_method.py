@@ -17,6 +17,13 @@ SMALL = {
     "dste": {"hidden": 32},
     "disentangled": {"hidden": 32, "stem": (8, 16, 8)},
     "mamp": {"hidden": 32, "depth": 1},
+    "slim": {"hidden": 32, "depth": 1},
+}
+METHOD_SMALL = {
+    "aimclr": {"queue": 8},
+    "scdnet": {"queue": 8},
+    "mamp": {"decoder_hidden": 32, "decoder_depth": 1},
+    "slim": {"prototypes": 32, "head_hidden": 16, "head_out": 8, "local_crops": [(8, 0.2, 0.5)]},
 }
 PAIRS = [(m, e) for m in METHODS for e in ENCODERS if issubclass(ENCODERS[e], METHODS[m].encoder_type)]
 BATCH = 4
@@ -42,16 +49,20 @@ def test_two_steps_move_all_weights(
     torch.manual_seed(0)
     shape = ClipShape(get_layout(layout), 16, bodies, stream)
     encoder = build_encoder({"name": encoder_name, **SMALL[encoder_name]}, shape)
-    settings = {"queue": 2 * BATCH} if method_name in ("aimclr", "scdnet") else {}
-    settings |= {"decoder_hidden": 32, "decoder_depth": 1} if method_name == "mamp" else {}
-    method = build_method({"name": method_name, **settings}, encoder).train()
+    method = build_method({"name": method_name, **METHOD_SMALL.get(method_name, {})}, encoder).train()
     clips, generator = ragged_clips(layout, bodies), torch.Generator().manual_seed(0)
     learning = {name: p for name, p in method.named_parameters() if p.requires_grad}
     before = {name: parameter.detach().clone() for name, parameter in learning.items()}
     optimizer = torch.optim.Adam(learning.values(), lr=1e-3)
     for number in range(2):
         views = method.views(clips[torch.arange(BATCH) + number * BATCH], generator)
-        assert all(view.clips.shape == (BATCH, 3, 16, shape.layout.num_joints, bodies) for view in views)
+        assert views[0].clips.shape[:4] == (BATCH, 3, 16, shape.layout.num_joints)
+        for view in views:
+            assert view.clips.shape[:2] == (BATCH, 3)
+            assert view.clips.shape[3] == shape.layout.num_joints
+            assert view.clips.shape[2] <= 16
+            assert view.clips.shape[4] <= bodies
+            assert view.mask is None or view.mask.shape == view.clips[:, 0].shape
         losses = step(method, views, progress=number / 2)
         assert all(torch.isfinite(value) for value in losses.values())
         optimizer.zero_grad()
@@ -86,6 +97,14 @@ def test_an_encoder_that_does_not_fit_is_refused() -> None:
         ("mamp", {"name": "mamp", "decoder_hidden": 12}, {}, "decoder_hidden: 12 is not a multiple of the"),
         ("mamp", {"name": "mamp"}, {"patch": 3}, "patch: 3 does not divide the 16 frames of a clip"),
         ("mamp", {"name": "mamp"}, {"heads": 5}, "heads: 5 does not divide the hidden size 32"),
+        ("slim", {"name": "slim", "prototypes": 0}, {}, "prototypes: is 0; it must be at least 1"),
+        ("slim", {"name": "slim", "momentum": 1.5}, {}, "momentum: is 1.5; it must be at least 0"),
+        ("slim", {"name": "slim", "global_crop": (0.9, 0.5)}, {}, "global_crop: 0.9 to 0.5 is no range"),
+        ("slim", {"name": "slim", "local_crops": [(8, 0.5, 1.5)]}, {}, "local_crops: 0.5 to 1.5 is no range"),
+        ("slim", {"name": "slim", "local_crops": [(9, 0.5, 1.0)]}, {}, "local_crops: 9 frames are no whole"),
+        ("slim", {"name": "slim", "student_temperature": 0.0}, {}, "student_temperature.*: must be more"),
+        ("slim", {"name": "slim"}, {"patch": 5}, "patch: 5 does not divide the 16 frames of a clip"),
+        ("slim", {"name": "slim"}, {"heads": 5}, "heads: 5 of an even width do not fit into the hidden size"),
         ("disentangled", {"name": "scdnet", "momentum": 1.5}, {}, "momentum: is 1.5; it must be at least 0"),
     ],
 )

@@ -36,7 +36,7 @@ def watched(directions: list[float], labels: list[int], subjects: list[str]) -> 
     clips = Clips(frames, torch.arange(len(angles)), torch.ones(len(angles), dtype=torch.int64))
     encoder = FirstJoint()
     module: Any = SimpleNamespace(
-        method=SimpleNamespace(encoder=encoder),
+        method=SimpleNamespace(learned=encoder),
         clips=clips,
         config=SimpleNamespace(data=SimpleNamespace(stream="joint")),
         device="cpu",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
-from kineme.training.module import EpochBatches, Training, learning_rate, step_seed
+from kineme.training.module import EpochBatches, Training, learning_rate, step_seed, weight_decay
 
 
 def rates(train: TrainConfig, steps: int) -> list[float]:
@@ -63,6 +63,15 @@ def test_a_warm_up_from_zero_is_followed_by_a_half_cosine_to_the_final_rate() ->
     assert falling == sorted(falling, reverse=True)
 
 
+def test_the_penalty_goes_to_its_end_along_half_a_cosine() -> None:
+    """SLiM's: from 0.04 to 0.2."""
+    train = TrainConfig(weight_decay=0.04, final_weight_decay=0.2)
+    found = [weight_decay(train, progress) for progress in (0.0, 0.25, 0.5, 1.0)]
+    quarter = 0.04 + 0.16 * (1 - math.sqrt(0.5)) / 2
+    assert found == pytest.approx([0.04, quarter, 0.12, 0.2])
+    assert weight_decay(TrainConfig(weight_decay=0.04), 0.5) is None
+
+
 class Parts(Training):
     """A matrix with a bias, and a first stage that learns at a tenth of the rate."""
 
@@ -90,6 +99,20 @@ def test_vectors_can_be_spared_weight_decay_and_stages_have_their_share_of_the_r
     assert all(group["betas"] == (0.9, 0.95) for group in groups)
     decayed = Parts(TrainConfig(weight_decay=0.05)).configure_optimizers().param_groups
     assert [(group["weight_decay"], len(group["params"])) for group in decayed] == [(0.05, 2), (0.05, 2)]
+
+
+def test_groups_of_parameters_are_clipped_each_by_its_own_norm() -> None:
+    class Apart(Parts):
+        def clipped_together(self) -> list[list[nn.Parameter]]:
+            return [[*self.first.parameters()], [*self.second.parameters()]]
+
+    for kind, expected in ((Apart, (1.0, 1.0)), (Parts, (0.6, 0.8))):
+        module = kind(TrainConfig())
+        for part, norm in ((module.first, 3.0), (module.second, 4.0)):
+            part.weight.grad, part.bias.grad = torch.zeros(2, 2), torch.tensor([0.0, norm])
+        module.configure_gradient_clipping(module.configure_optimizers(), 1.0)
+        assert module.first.bias.grad.norm().item() == pytest.approx(expected[0], abs=1e-5)
+        assert module.second.bias.grad.norm().item() == pytest.approx(expected[1], abs=1e-5)
 
 
 def test_seeds_of_steps_ranks_and_runs_are_their_own() -> None:

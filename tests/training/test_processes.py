@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import multiprocessing
 import os
 import socket
+from collections.abc import Callable
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,9 @@ import torch
 from torch import Tensor
 
 from conftest import Settings
-from kineme.config import Config
+from kineme.config import Config, config_from_dict
 from kineme.errors import KinemeError
-from kineme.methods import AimCLR
+from kineme.methods import AimCLR, SLiM
 from kineme.training.run import train
 
 Found = tuple[int, list[float], str]
@@ -40,12 +42,13 @@ def work(config: Config, run: Path, found: Queue[Found]) -> None:
         found.put((rank, losses, str(error)))
 
 
-def test_means_are_of_all_processes_which_stop_together(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """24 clips make 3 steps of 2 · 4 clips, so the fifth loss is in the second epoch."""
-    run = tmp_path / "run"
-    config = settings(train_devices=2, train_batch_size=4, train_knn_every=0, train_epochs=3)
+def in_two_processes(
+    target: Callable[[Config, Path, Queue[Found]], None],
+    config: Config,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[Found]:
+    """What the processes send, in order of rank."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -56,12 +59,22 @@ def test_means_are_of_all_processes_which_stop_together(
     for rank in range(2):
         for name, value in {**common, "LOCAL_RANK": str(rank)}.items():
             monkeypatch.setenv(name, value)
-        children.append(spawning.Process(target=work, args=(config, run, found)))
+        children.append(spawning.Process(target=target, args=(config, run, found)))
         children[-1].start()
     results = sorted(found.get(timeout=120) for _ in children)
     for child in children:
         child.join(timeout=60)
         assert child.exitcode == 0
+    return results
+
+
+def test_means_are_of_all_processes_which_stop_together(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 clips make 3 steps of 2 · 4 clips, so the fifth loss is in the second epoch."""
+    run = tmp_path / "run"
+    config = settings(train_devices=2, train_batch_size=4, train_knn_every=0, train_epochs=3)
+    results = in_two_processes(work, config, run, monkeypatch)
     for _, losses, error in results:
         assert len(losses) == 5
         assert error.startswith("step 4 (epoch 2): loss is not finite; training stopped")
@@ -69,3 +82,53 @@ def test_means_are_of_all_processes_which_stop_together(
     first = [value for _, losses, _ in results for value in losses[:3]]
     assert float(row["loss"]) == pytest.approx(sum(first) / 6, rel=1e-5)
     assert results[0][1][:3] != results[1][1][:3]  # each has its own clips
+
+
+def work_of_slim(config: Config, run: Path, found: Queue[Found]) -> None:
+    """Trains, and sends the sums of the student's and of the teacher's weights after the last step."""
+    sums: list[float] = []
+
+    def keep(self: SLiM, outputs: object, progress: float) -> None:
+        parts = (self.encoder, self.clip_head, self.teacher, self.teacher_patch_head)
+        sums[:] = [float(sum(each.double().sum() for each in part.parameters())) for part in parts]
+
+    SLiM.after_step = keep  # type: ignore[method-assign]
+    train(config, run)
+    found.put((int(os.environ["LOCAL_RANK"]), sums, ""))
+
+
+def test_student_and_teacher_are_the_same_in_all_processes(
+    tmp_path: Path, moves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the first steps the prototypes stay: their gradient is awaited all the same."""
+    config = config_from_dict(
+        {
+            "data": {"store": str(moves), "frames": 8},
+            "train": {
+                "epochs": 2,
+                "batch_size": 4,
+                "devices": 2,
+                "device": "cpu",
+                "knn_every": 0,
+                "optimizer": "adamw",
+                "lr": 1e-2,
+                "clip_gradients": 3.0,
+            },
+            "method": {
+                "name": "slim",
+                "prototypes": 8,
+                "head_hidden": 8,
+                "head_out": 4,
+                "freeze": 0.3,
+                "local_crops": [[4, 0.3, 0.6]],
+                "momentum": 0.5,
+            },
+            "encoder": {"name": "slim", "hidden": 8, "heads": 2, "depth": 1, "patch": 4},
+        },
+        "test",
+    )
+    (_, first, _), (_, second, _) = in_two_processes(work_of_slim, config, tmp_path / "run", monkeypatch)
+    assert first == pytest.approx(second, rel=1e-12)
+    assert first[0] != first[2]
+    (_, row) = csv.DictReader((tmp_path / "run" / "history.csv").open())
+    assert math.isfinite(float(row["loss"]))

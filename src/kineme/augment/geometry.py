@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kineme.augment.draws import draw_uniform
+from kineme.augment.draws import draw_coin, draw_uniform, where
+from kineme.layouts import Layout
+from kineme.layouts.parts import joint_kinds, start, walk
 from kineme.streams import take_joints
 
 MAIN_DEGREES, OTHER_DEGREES = 30.0, 1.0  # largest angle about the main axis and about the two others
@@ -109,6 +111,66 @@ def flip(clips: Tensor, apply: Tensor, mirror: Tensor) -> Tensor:
     return take_joints(
         clips, torch.where(apply[:, None], mirror, torch.arange(len(mirror), device=mirror.device))
     )
+
+
+def reflect(clips: Tensor, apply: Tensor, mirror: Tensor) -> Tensor:
+    """As seen in a mirror: swaps left and right joints and negates x, where `apply` (N,) is true.
+
+    >>> clips = torch.tensor([[1.0, 2.0], [5.0, 6.0], [7.0, 8.0]]).view(1, 3, 1, 2, 1)
+    >>> reflect(clips, torch.tensor([True]), torch.tensor([1, 0])).view(3, 2).tolist()
+    [[-2.0, -1.0], [6.0, 5.0], [8.0, 7.0]]
+    """
+    flipped = flip(clips, apply, mirror)
+    x = torch.arange(clips.shape[1], device=apply.device) == 0
+    return flipped * torch.where(apply[:, None] & x, -1.0, 1.0)[:, :, None, None, None]
+
+
+def scale_bones(clips: Tensor, factors: Tensor, layout: Layout) -> Tensor:
+    """Makes the bones of trunk, arms and legs longer or shorter; the body's origin stays. Neutral: ones.
+
+    A bone belongs to the part of its farther joint. Joints are placed from the origin outwards, so that each
+    hangs on its parent's new place.
+
+    Args:
+        clips: (N, C, T, V, M).
+        factors: (N, 3, M), of trunk and head, arms, legs.
+        layout: of the joints.
+
+    >>> arm = Layout.from_names("arm", ["neck", "left_hand", "right_hand"], [None, "neck", "neck"])
+    >>> clips = torch.tensor([1.0, 3.0, 0.0]).view(1, 1, 1, 3, 1)
+    >>> scale_bones(clips, torch.tensor([1.0, 0.5, 1.0]).view(1, 3, 1), arm).flatten()
+    tensor([1.0000, 2.0000, 0.5000])
+    """
+    kinds = joint_kinds(layout)
+    joints = list(clips.unbind(3))
+    for joint, parent in walk(layout, start(layout)):
+        bone = clips[:, :, :, joint] - clips[:, :, :, parent]
+        joints[joint] = joints[parent] + bone * factors[:, kinds[joint], None, None]
+    return torch.stack(joints, dim=3)
+
+
+def draw_bone_scales(clips: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Factors (N, 3, M) for `scale_bones`, uniform in [1 - most, 1 + most), in half of (N, C, T, V, M) clips.
+
+    >>> draw_bone_scales(torch.zeros(2, 3, 4, 5, 1), 0.2, torch.Generator().manual_seed(0))[..., 0]
+    tensor([[0.8354, 0.8528, 0.9230],
+            [1.0000, 1.0000, 1.0000]])
+    """
+    n, bodies = len(clips), clips.shape[4]
+    apply = draw_coin(n, 0.5, generator)
+    return where(apply, draw_uniform((n, 3, bodies), 1 - most, 1 + most, generator), 1.0)
+
+
+def draw_turn(n: int, tilt: float, turn: float, generator: torch.Generator) -> Tensor:
+    """(n, 3) degrees for `rotate`, in half of the clips: within ±`turn` about y, ±`tilt` (rad) about x and z.
+
+    >>> draw_turn(2, 0.1, 3.0, torch.Generator().manual_seed(0)).round()
+    tensor([[  -5., -126.,   -2.],
+            [   0.,    0.,    0.]])
+    """
+    most = torch.tensor([tilt, turn, tilt], device=generator.device).rad2deg()
+    apply = draw_coin(n, 0.5, generator)
+    return where(apply, draw_uniform((n, 3), -1.0, 1.0, generator) * most, 0.0)
 
 
 def noise(clips: Tensor, std: Tensor, generator: torch.Generator) -> Tensor:

@@ -110,6 +110,39 @@ def draw_window(
     return start.long(), kept
 
 
+def draw_frames(length: Tensor, frames: int, generator: torch.Generator) -> Tensor:
+    """Times, for `Clips.sample`, at which clips of L frames are sampled to T: real frames where they suffice.
+
+    L < T: evenly, between frames, as `Clips.resize` does. T ≤ L < 2T: all frames but L - T, which are left
+    out at as many of T + 1 places. Else one frame of each of T equal parts.
+
+    Args:
+        length: (N,) int64, L.
+        frames: T.
+        generator: on the device of `length`.
+
+    Returns:
+        (N, T) float32, in frames from the first.
+
+    >>> draw_frames(torch.tensor([2, 4, 6, 12]), 4, torch.Generator().manual_seed(0))
+    tensor([[-0.2500,  0.2500,  0.7500,  1.2500],
+            [ 0.0000,  1.0000,  2.0000,  3.0000],
+            [ 0.0000,  1.0000,  3.0000,  5.0000],
+            [ 0.0000,  3.0000,  6.0000,  9.0000]])
+    """
+    n, device = len(length), generator.device
+    number = torch.arange(frames, device=device)
+    every = length[:, None]
+    between = (number + 0.5) * (every / frames) - 0.5
+    order = torch.rand(n, frames + 1, generator=generator, device=device).argsort(1).argsort(1)
+    skipping = number + (order < every - frames).cumsum(1)[:, :frames]
+    low, high = number * every // frames, (number + 1) * every // frames
+    chance = torch.rand(n, frames, generator=generator, device=device)
+    part = (low + (chance * (high - low)).long()).minimum(high - 1)
+    picked = torch.where(every < 2 * frames, skipping, part)
+    return torch.where(every < frames, between, picked.to(between.dtype))
+
+
 def centre_window(length: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     """The middle of each clip as (start, length): int((1 - fraction)·F/2) frames are cut at each end.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kineme.authors import aimclr, mamp, scdnet, usdrl
+from kineme.authors import aimclr, mamp, scdnet, slim, usdrl
 from kineme.authors.state import State
-from kineme.encoders import DSTE, STGCN, STTR, Disentangled, JointTransformer
+from kineme.encoders import DSTE, STGCN, STTR, Disentangled, JointTransformer, RotaryTransformer
 from kineme.layouts import Layout
-from kineme.methods import MAMP, Method
+from kineme.methods import MAMP, Method, SLiM
 from kineme.methods.contrast import KeyQueue
 
 SYSTEMS: dict[str, Callable[[State, Layout | None], Method]] = {
@@ -20,6 +20,7 @@ SYSTEMS: dict[str, Callable[[State, Layout | None], Method]] = {
     "usdrl": usdrl.from_state,
     "scdnet": scdnet.from_state,
     "mamp": mamp.from_state,
+    "slim": slim.from_state,
 }
 
 
@@ -41,6 +42,9 @@ def encoder_settings(method: Method) -> dict[str, Any]:
         case JointTransformer():
             sizes = {name: getattr(own, name) for name in ("hidden", "heads", "patch")}
             return {"name": "mamp", **sizes, "depth": len(own.blocks)}
+        case RotaryTransformer():
+            sizes = {name: getattr(own, name) for name in ("hidden", "heads", "patch")}
+            return {"name": "slim", **sizes, "depth": len(own.blocks), "registers": len(own.registers)}
     raise AssertionError(f"the sizes of {type(own).__name__} are not known here")
 
 
@@ -50,6 +54,10 @@ def method_settings(system: str, method: Method) -> dict[str, Any]:
         decoder = method.decoder
         sizes = {"decoder_hidden": decoder.head.in_features, "decoder_depth": len(decoder.blocks)}
         return {"name": system, **sizes}
+    if isinstance(method, SLiM):
+        prototypes, out = method.clip_head.direction.shape
+        inner = method.clip_head.mlp[0].out_features
+        return {"name": system, "prototypes": prototypes, "head_hidden": inner, "head_out": out}
     queue = next((part for part in method.modules() if isinstance(part, KeyQueue)), None)
     sizes = {} if queue is None else {"queue": len(queue.keys), "projection": queue.keys.shape[1]}
     return {"name": system, **sizes}

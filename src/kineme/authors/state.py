@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.serialization import safe_globals
 
@@ -15,13 +16,13 @@ from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
 
 State = dict[str, Tensor]
-WRAPPERS = ("state_dict", "model")
+WRAPPERS = ("state_dict", "model", "teacher")
 SHOWN = 6  # keys named in an error
 _USUAL = {25: "ntu25", 17: "coco17"}  # joints → the layout all authors use; others of the size must be named
 
 
 def read_state(source: str | Path | Mapping[str, Any]) -> State:
-    """A flat state dict from a file or mapping, bare or under `state_dict` or `model`.
+    """A flat state dict from a file or mapping, bare or under `state_dict`, `model` or `teacher`.
 
     Strips the prefix `module.`.
 
@@ -33,8 +34,11 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
         if not Path(source).is_file():
             raise KinemeError(f"{source}: no such checkpoint file")
         try:
-            with safe_globals([Namespace]):  # MAMP keeps its command line: a plain container
-                source = torch.load(source, map_location="cpu", weights_only=True)
+            if Path(source).suffix == ".safetensors":
+                source = load_file(source)
+            else:
+                with safe_globals([Namespace]):  # MAMP keeps its command line: a plain container
+                    source = torch.load(source, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load promises nothing narrower, and advises to load unsafely
             raise KinemeError(
                 f"{where}: cannot be read as a checkpoint of tensors; it is damaged, or holds more than "

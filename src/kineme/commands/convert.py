@@ -9,7 +9,7 @@ from kineme.commands.said import command
 
 
 def convert(
-    system: Literal["aimclr", "mamp", "scdnet", "usdrl"],
+    system: Literal["aimclr", "mamp", "scdnet", "slim", "usdrl"],
     checkpoint: Path,
     out: Path,
     *,
@@ -25,7 +25,7 @@ def convert(
     executed.
 
     Args:
-        system: Program that wrote the checkpoint: aimclr, mamp, scdnet or usdrl.
+        system: Program that wrote the checkpoint: aimclr, mamp, scdnet, slim or usdrl.
         checkpoint: File saved by PyTorch.
         out: The new run directory.
         stream: Input modality it was trained on, which the file does not say.

@@ -7,12 +7,14 @@ from kineme.encoders.base import (
     Features,
     Kept,
     MapEncoder,
+    MaskedEncoder,
     PatchEncoder,
     View,
 )
 from kineme.encoders.disentangled import Disentangled
 from kineme.encoders.dste import DSTE
 from kineme.encoders.mamp import JointTransformer
+from kineme.encoders.slim import RotaryTransformer
 from kineme.encoders.stgcn import STGCN
 from kineme.encoders.sttr import STTR
 from kineme.registry import Registry
@@ -25,6 +27,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "dste": "kineme.encoders.dste.DSTE",
         "disentangled": "kineme.encoders.disentangled.Disentangled",
         "mamp": "kineme.encoders.mamp.JointTransformer",
+        "slim": "kineme.encoders.slim.RotaryTransformer",
     },
     base=Encoder,
 )
@@ -42,6 +45,8 @@ __all__ = [
     "JointTransformer",
     "Kept",
     "MapEncoder",
+    "MaskedEncoder",
     "PatchEncoder",
+    "RotaryTransformer",
     "View",
 ]

@@ -220,3 +220,40 @@ class PatchEncoder(Encoder):
     @abstractmethod
     def set_drop_path(self, greatest: float) -> None:
         """Sets stochastic depth, which fine-tuning may use."""
+
+
+class MaskedEncoder(Encoder):
+    """An encoder of patches with a class token, that shows a learned token where patches are masked.
+
+    A patch is a joint of one body over a few frames. Clips may have any number M of bodies, and any number of
+    frames that makes whole patches.
+
+    Attributes:
+        hidden: D, the width of a token.
+        patch: frames of a patch.
+
+    >>> import kineme, torch
+    >>> shape = ClipShape(kineme.get_layout("coco17"), 16, 2)
+    >>> encoder = kineme.RotaryTransformer(shape, hidden=8, heads=2, depth=1, patch=4)
+    >>> clips, mask = torch.randn(3, 3, 8, 17, 1), torch.rand(3, 8, 17, 1) < 0.9
+    >>> kind, patches = encoder.tokens(clips, mask)
+    >>> kind.shape, patches.shape
+    (torch.Size([3, 1, 8]), torch.Size([3, 1, 34, 8]))
+    """
+
+    hidden: int
+    patch: int
+
+    @abstractmethod
+    def tokens(self, clips: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(N, C, T, V, M) → class tokens (N, M, D) and patches (N, M, L, D), L = T / patch · V."""
+
+    @abstractmethod
+    def embedding_parameters(self) -> Sequence[nn.Parameter]:
+        """Those of the first layer, which turns coordinates into tokens."""
+
+    def hidden_patches(self, mask: Tensor) -> Tensor:
+        """(N, T, V, M) bool, see `View` → (N, M, L): which patches are masked, be it in one frame only."""
+        n, frames, joints, bodies = mask.shape
+        seen = mask.reshape(n, frames // self.patch, self.patch, joints, bodies).all(2)
+        return ~seen.permute(0, 3, 1, 2).flatten(2)

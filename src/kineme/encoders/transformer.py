@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineme.encoders.rotary import Turn, turned
 from kineme.errors import KinemeError
 
 
@@ -22,9 +23,11 @@ class FusedAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, L, D) → (N, L, D)."""
+    def forward(self, x: Tensor, turn: Turn | None = None) -> Tensor:
+        """(N, L, D) → (N, L, D); queries and keys are turned by their places in time, if there are any."""
         query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        if turn is not None:
+            query, key = turned(query, turn), turned(key, turn)
         mixed = F.scaled_dot_product_attention(query, key, value)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out

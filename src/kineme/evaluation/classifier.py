@@ -73,6 +73,7 @@ def classify(
             labels,
             label_smoothing=tuning.label_smoothing,
             layer_decay=1.0 if fresh else tuning.layer_decay,
+            encoder_share=1.0 if fresh or tuning.encoder_lr is None else tuning.encoder_lr / settings.lr,
         )
         scorer = _Scorer(task, model.crop, every or settings.epochs, progress)
         fit(module, [scorer])

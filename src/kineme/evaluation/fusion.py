@@ -251,7 +251,9 @@ def _held_out_scores(stream: Stream, fitted: Array, held: Array, seed: int) -> d
     features = task.features(task.model, task.train_rows)
     x, y = features[fitted], task.train_labels[fitted]
     x_held, y_held = features[held], task.train_labels[held]
-    probe = LinearConfig(**{**settings, "milestones": tuple(settings["milestones"])})
+    probe = LinearConfig(
+        **{**settings, "milestones": tuple(settings["milestones"]), "rates": tuple(settings.get("rates", ()))}
+    )
     last, _ = sgd(x, y, x_held, y_held, task.classes, probe, seed=seed, device=task.device)
     return {"logistic": logistic(x, y, x_held, task.classes, device=task.device), "last": last.scores}
 

@@ -8,6 +8,7 @@ from kineme.losses.contrast import (
     mined_info_nce,
 )
 from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
+from kineme.losses.prototypes import koleo, prototype_cross_entropy, sinkhorn
 from kineme.losses.reconstruction import masked_reconstruction, standardised
 
 __all__ = [
@@ -16,9 +17,12 @@ __all__ = [
     "cross_correlation",
     "distribution_divergence",
     "info_nce",
+    "koleo",
     "masked_reconstruction",
     "mined_info_nce",
+    "prototype_cross_entropy",
     "similarity",
+    "sinkhorn",
     "spread",
     "standardised",
     "variance_covariance",

@@ -4,6 +4,7 @@ from kineme.methods.aimclr import AimCLR
 from kineme.methods.base import Method
 from kineme.methods.mamp import MAMP
 from kineme.methods.scdnet import SCDNet
+from kineme.methods.slim import SLiM
 from kineme.methods.usdrl import USDRL
 from kineme.registry import Registry
 
@@ -14,8 +15,9 @@ METHODS: Registry[type[Method]] = Registry(
         "usdrl": "kineme.methods.usdrl.USDRL",
         "scdnet": "kineme.methods.scdnet.SCDNet",
         "mamp": "kineme.methods.mamp.MAMP",
+        "slim": "kineme.methods.slim.SLiM",
     },
     base=Method,
 )
 
-__all__ = ["MAMP", "METHODS", "USDRL", "AimCLR", "Method", "SCDNet"]
+__all__ = ["MAMP", "METHODS", "USDRL", "AimCLR", "Method", "SCDNet", "SLiM"]

@@ -44,6 +44,19 @@ class Method(nn.Module, ABC):
     encoder_type: ClassVar[type] = Encoder
     encoder: Encoder
 
+    @property
+    def learned(self) -> Encoder:
+        """The encoder that a run keeps, in `model.safetensors`: the one that is trained, or its teacher."""
+        return self.encoder
+
+    def shares(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """All parameters in groups, each with the share of the learning rate at which it is trained."""
+        return [(1.0, list(self.parameters()))]
+
+    def clipped_together(self) -> list[list[nn.Parameter]]:
+        """Groups of parameters; `train.clip_gradients` limits the norm of each group's gradient."""
+        return [list(self.parameters())]
+
     @abstractmethod
     def views(self, clips: Clips, generator: torch.Generator) -> Sequence[View]:
         """Augmented views of a batch, each clip with its own draws from `generator`.

@@ -127,7 +127,7 @@ class OnlineKNN(L.Callback):
 @torch.no_grad()
 def embedded(module: Pretraining, rows: Tensor) -> Tensor:
     """(n, D) features of whole training clips, on the CPU; the encoder stays in training."""
-    encoder, shape = module.method.encoder, module.method.encoder.shape
+    encoder, shape = module.method.learned, module.method.learned.shape
     encoder.eval()
     features = []
     for part in rows.to(module.clips.start.device).chunk(-(-len(rows) // 256)):
@@ -157,7 +157,7 @@ class Checkpoints(L.Callback):
         config, epochs = module.config.to_dict(), trainer.current_epoch + 1
         manifest = self.manifest
         save_encoder(
-            self.run / WEIGHTS, module.method.encoder, manifest.preprocessing, config, epochs, manifest.units
+            self.run / WEIGHTS, module.method.learned, manifest.preprocessing, config, epochs, manifest.units
         )
         with atomic_write(self.run / STATE) as aside:
             trainer.save_checkpoint(aside)

@@ -72,9 +72,11 @@ class Training(L.LightningModule, ABC):
         generator = torch.Generator(self.device).manual_seed(seed)
         if not self._outputs:  # the first batch of an optimiser step
             self._progress = batch / (batches * train.epochs)
-            rate = learning_rate(train, batch, batches)
+            rate, decay = learning_rate(train, batch, batches), weight_decay(train, self._progress)
             for group in self.trainer.optimizers[0].param_groups:
                 group["lr"] = rate * group.get("share", 1.0)
+                if decay is not None and group["weight_decay"]:  # that of vectors may be 0, and stays so
+                    group["weight_decay"] = decay
             self.before_step(self._progress)
         outputs = self.losses(rows.to(self.clips.start.device), generator)
         self._outputs.append({name: value.detach() for name, value in outputs.items() if value.ndim})
@@ -114,10 +116,22 @@ class Training(L.LightningModule, ABC):
         if train.optimizer == "sgd":
             return torch.optim.SGD(groups, train.lr, momentum=train.momentum)
         kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
-        fused = (
-            train.clip_gradients is None
-        )  # Lightning does not clip a fused optimiser's gradients in bfloat16
-        return kind(groups, train.lr, betas=train.betas, fused=fused)
+        return kind(groups, train.lr, betas=train.betas, fused=True)
+
+    def clipped_together(self) -> list[list[nn.Parameter]]:
+        """Groups of parameters whose gradients are clipped each by its own norm."""
+        return [list(self.parameters())]
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Limits the norm of each group's gradient, which Lightning does for one group and no fused step."""
+        if gradient_clip_val is not None:
+            for parameters in self.clipped_together():
+                nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
 
 
 class Pretraining(Training):
@@ -141,6 +155,14 @@ class Pretraining(Training):
         with torch.no_grad():
             views = self.method.views(self.clips[rows], generator)
         return self.method.loss(views, self._progress)
+
+    def shares(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """The method's."""
+        return self.method.shares()
+
+    def clipped_together(self) -> list[list[nn.Parameter]]:
+        """The method's."""
+        return self.method.clipped_together()
 
     def before_step(self, progress: float) -> None:
         """Calls the method's hook."""
@@ -168,6 +190,14 @@ def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
     if train.schedule == "cosine":
         return rate * (1 + math.cos(math.pi * epoch / train.epochs)) / 2
     return rate * 0.1 ** sum(math.floor(epoch) >= milestone for milestone in train.milestones)
+
+
+def weight_decay(train: TrainConfig, progress: float) -> float | None:
+    """The penalty of a step, along half a cosine; None if it stays as it is."""
+    if train.final_weight_decay is None:
+        return None
+    change = train.final_weight_decay - train.weight_decay
+    return train.weight_decay + change * (1 - math.cos(math.pi * progress)) / 2
 
 
 def epoch_order(seed: int, epoch: int, clips: int) -> Tensor:

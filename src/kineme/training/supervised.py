@@ -36,9 +36,25 @@ def weak_view(shape: ClipShape, settings: FinetuneConfig) -> Augmentation:
         if settings.rotation:
             angles = augment.draw_uniform((len(x), 3), -settings.rotation, settings.rotation, generator)
             x = augment.rotate(x, angles.rad2deg())
-        return shape.take(x)
+        return shape.take(_varied(x, shape, settings, generator))
 
     return augmented
+
+
+def _varied(x: Tensor, shape: ClipShape, settings: FinetuneConfig, generator: torch.Generator) -> Tensor:
+    """Joints (N, C, T, V, M); where that is set, half are mirrored, half scaled, half turned, half noisy."""
+    n = len(x)
+    if settings.mirror:
+        mirror = torch.from_numpy(shape.layout.mirror).to(x.device)
+        x = augment.reflect(x, augment.draw_coin(n, 0.5, generator), mirror)
+    if settings.bone_scale:
+        x = augment.scale_bones(x, augment.draw_bone_scales(x, settings.bone_scale, generator), shape.layout)
+    if settings.turn:
+        x = augment.rotate(x, augment.draw_turn(n, 0.0, settings.turn, generator))
+    if settings.noise:
+        present = (x != 0).any(3, keepdim=True).any(2, keepdim=True).any(1, keepdim=True)
+        x = augment.noise(x, settings.noise * augment.draw_coin(n, 0.5, generator), generator) * present
+    return x
 
 
 class Supervised(Training):
@@ -55,6 +71,7 @@ class Supervised(Training):
         label_smoothing: share of a label that is spread over all classes.
         layer_decay: the rate of each stage of an encoder of patches is this many times that of the next; the
             last stage has that of the head.
+        encoder_share: the encoder's rate is this share of the head's.
 
     Raises:
         KinemeError: the encoder has no stages, but `layer_decay` is not 1.
@@ -75,6 +92,7 @@ class Supervised(Training):
         *,
         label_smoothing: float = 0.0,
         layer_decay: float = 1.0,
+        encoder_share: float = 1.0,
     ) -> None:
         super().__init__(train, store, rows)
         self.encoder, self.head = encoder, head
@@ -82,6 +100,7 @@ class Supervised(Training):
         self.label_smoothing = label_smoothing
         self.stages = () if layer_decay == 1 else of_patches(encoder, "layer_decay").stages()
         self.layer_decay = layer_decay
+        self.encoder_share = encoder_share
         self.register_buffer("labels", torch.from_numpy(labels), persistent=False)
 
     def batches(self) -> Sampler[Tensor]:
@@ -97,6 +116,8 @@ class Supervised(Training):
 
     def shares(self) -> list[tuple[float, list[nn.Parameter]]]:
         """Of each stage of the encoder, and of the rest, which is the head if there are stages."""
+        if self.encoder_share != 1:
+            return [(self.encoder_share, [*self.encoder.parameters()]), (1.0, [*self.head.parameters()])]
         slowed = {id(each) for stage in self.stages for each in stage}
         depth = len(self.stages)
         return [

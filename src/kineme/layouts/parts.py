@@ -1,0 +1,85 @@
+"""Parts of the body, told from the names and mirrored pairs of a layout: trunk, arms and legs."""
+
+from __future__ import annotations
+
+from kineme.layouts import Layout, joint_words
+
+LEG = {"hip", "knee", "ankle", "foot", "toe", "heel", "leg", "thigh", "shin", "femur", "tibia"}
+HEAD = {"head", "face", "eye", "ear", "mouth", "nose", "neck", "jaw"}
+TRUNK, ARM, LEGS = range(3)
+
+
+def joint_kinds(layout: Layout) -> tuple[int, ...]:
+    """Of each joint whether it belongs to trunk and head (0), to an arm (1) or to a leg (2).
+
+    Joints without a mirrored partner are trunk; of the others those that no name tells apart are arms.
+
+    >>> import kineme
+    >>> layout = kineme.get_layout("coco17")
+    >>> [layout.joints[joint] for joint, kind in enumerate(joint_kinds(layout)) if kind == TRUNK]
+    ['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear']
+    """
+    paired = {joint for pair in layout.mirrored for joint in pair}
+
+    def kind(joint: int) -> int:
+        words = set(joint_words(layout.joints[joint]))
+        if joint not in paired or words & HEAD:
+            return TRUNK
+        return LEGS if words & LEG else ARM
+
+    return tuple(map(kind, range(layout.num_joints)))
+
+
+def body_parts(layout: Layout) -> tuple[tuple[int, ...], ...]:
+    """The joints of the trunk, then those of each arm and each leg, left before right.
+
+    The trunk is ordered from the origin upwards, so that neighbours in it are neighbours in the body; limbs
+    keep the order of the layout.
+
+    >>> import kineme
+    >>> for part in body_parts(kineme.get_layout("ntu25")):  # counted from 1, as by the data set's authors
+    ...     print([joint + 1 for joint in part])
+    [1, 2, 21, 3, 4]
+    [5, 6, 7, 8, 22, 23]
+    [9, 10, 11, 12, 24, 25]
+    [13, 14, 15, 16]
+    [17, 18, 19, 20]
+    """
+    kinds, away = joint_kinds(layout), hops(layout, start(layout))
+    left = {pair[0] for pair in layout.mirrored}
+    trunk = sorted((joint for joint, kind in enumerate(kinds) if kind == TRUNK), key=lambda j: (away[j], j))
+    limbs = [
+        tuple(joint for joint, each in enumerate(kinds) if each == kind and (joint in left) == on_the_left)
+        for kind in (ARM, LEGS)
+        for on_the_left in (True, False)
+    ]
+    return tuple(part for part in (tuple(trunk), *limbs) if part)
+
+
+def start(layout: Layout) -> int:
+    """The joint from which a body is built up: its origin, or the root where that is not a single joint."""
+    return layout.origin[0] if len(layout.origin) == 1 else layout.root
+
+
+def hops(layout: Layout, joint: int) -> tuple[int, ...]:
+    """Bones between each joint and the given one."""
+    order = walk(layout, joint)
+    found = {joint: 0}
+    for child, parent in order:
+        found[child] = found[parent] + 1
+    return tuple(found[each] for each in range(layout.num_joints))
+
+
+def walk(layout: Layout, joint: int) -> list[tuple[int, int]]:
+    """All bones as (farther joint, nearer joint), those near the given joint first."""
+    linked: dict[int, list[int]] = {each: [] for each in range(layout.num_joints)}
+    for child, parent in layout.bones:
+        linked[child].append(parent)
+        linked[parent].append(child)
+    order, reached = [], [joint]
+    for nearer in reached:
+        for farther in linked[nearer]:
+            if farther not in reached:
+                order.append((farther, nearer))
+                reached.append(farther)
+    return order

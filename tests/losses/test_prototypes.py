@@ -1,0 +1,117 @@
+"""Assignments to prototypes, their cross-entropy, and what keeps clips apart, by hand."""
+
+from __future__ import annotations
+
+import math
+import socket
+
+import pytest
+import torch
+from torch import Tensor
+from torch.multiprocessing import get_context
+
+from kineme.errors import KinemeError
+from kineme.losses import koleo, prototype_cross_entropy, sinkhorn
+
+
+def by_the_book(logits: Tensor, temperature: float, rounds: int = 3) -> Tensor:
+    """Sinkhorn-Knopp as it is written down: the whole matrix is scaled in each round."""
+    q = (logits.double() / temperature).exp().T  # prototypes, rows
+    q /= q.sum()
+    for _ in range(rounds):
+        q /= q.sum(1, keepdim=True) * q.shape[0]
+        q /= q.sum(0, keepdim=True) * q.shape[1]
+    return (q * q.shape[1]).T.float()
+
+
+def test_one_round_by_hand() -> None:
+    """exp: [[2, 1], [1, 1]]; columns to 1/2: [[1/3, 1/4], [1/6, 1/4]]; rows to 1: 4/7, 3/7 and 2/5, 3/5."""
+    logits = torch.tensor([[2.0, 1.0], [1.0, 1.0]]).log()
+    expected = torch.tensor([[4 / 7, 3 / 7], [2 / 5, 3 / 5]])
+    torch.testing.assert_close(sinkhorn(logits, 1.0, rounds=1), expected)
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_assignments_are_those_of_the_whole_matrix(rounds: int) -> None:
+    logits = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(sinkhorn(logits, 0.5, rounds), by_the_book(logits, 0.5, rounds))
+
+
+def test_rows_sum_to_one_and_prototypes_get_equal_shares() -> None:
+    logits = torch.rand(64, 4, generator=torch.Generator().manual_seed(0))
+    logits[:, 0] += 0.8  # which every row is nearest to
+    assert (logits.argmax(1) == 0).float().mean() > 0.8
+    found = sinkhorn(logits, 0.1, rounds=50)
+    torch.testing.assert_close(found.sum(1), torch.ones(64))
+    torch.testing.assert_close(found.sum(0), torch.full((4,), 16.0), rtol=1e-3, atol=0)
+
+
+def test_great_logits_do_not_overflow_and_no_rows_give_none() -> None:
+    logits = torch.tensor([[9.0, 0.0], [0.0, 9.0]])
+    torch.testing.assert_close(sinkhorn(logits, 0.04), torch.eye(2))  # exp(225) is no float32
+    assert sinkhorn(torch.zeros(0, 3), 0.1).shape == (0, 3)
+
+
+def test_assignments_are_of_float32_under_mixed_precision() -> None:
+    logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = sinkhorn(logits, 0.1)
+        error = prototype_cross_entropy(found, logits, 0.1)
+        apart = koleo(logits)
+    assert (found.dtype, error.dtype, apart.dtype) == (torch.float32,) * 3
+    torch.testing.assert_close(found, by_the_book(logits, 0.1))
+    torch.testing.assert_close(apart, koleo(logits))
+
+
+def work(rank: int, port: int, parts: list[Tensor], found: object) -> None:
+    address = f"tcp://127.0.0.1:{port}"
+    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=len(parts))
+    found.put((rank, sinkhorn(parts[rank], 0.1).tolist()))  # type: ignore[attr-defined]
+    torch.distributed.destroy_process_group()
+
+
+def test_processes_share_one_matrix_however_many_rows_each_has() -> None:
+    logits = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    spawning = get_context("spawn")
+    found = spawning.SimpleQueue()
+    parts = [logits[:4], logits[4:]]
+    children = [spawning.Process(target=work, args=(rank, port, parts, found)) for rank in range(2)]
+    for child in children:
+        child.start()
+    rows = dict(found.get() for _ in children)
+    for child in children:
+        child.join(timeout=60)
+    torch.testing.assert_close(torch.tensor(rows[0] + rows[1]), by_the_book(logits, 0.1))
+
+
+def test_the_cross_entropy_has_a_gradient_for_the_student_only() -> None:
+    """Its gradient is (softmax - target) / τ."""
+    target = torch.tensor([[0.75, 0.25]])
+    logits = torch.tensor([[0.1, 0.0]], requires_grad=True)
+    prototype_cross_entropy(target, logits, 0.1).sum().backward()
+    likely = 1 / (1 + math.exp(-1))
+    torch.testing.assert_close(logits.grad, 10 * torch.tensor([[likely - 0.75, 0.75 - likely]]))
+
+
+def test_koleo_looks_at_the_nearest_other_row() -> None:
+    """Directions 0, 60 and 180 degrees: chords of 1 (twice) and √3, so -(0 + 0 + log √3) / 3."""
+    angles = torch.tensor([0.0, 60.0, 180.0]).deg2rad()
+    rows = torch.stack((angles.cos(), angles.sin()), 1) * torch.tensor([[1.0], [5.0], [0.1]])
+    assert koleo(rows).item() == pytest.approx(-math.log(3) / 6, abs=1e-5)
+
+
+def test_equal_rows_give_a_finite_loss_and_gradient() -> None:
+    rows = torch.ones(2, 3, requires_grad=True)
+    loss = koleo(rows)
+    loss.backward()
+    assert loss.item() == pytest.approx(-math.log(1e-6))
+    assert rows.grad is not None
+    assert torch.isfinite(rows.grad).all()
+
+
+def test_a_single_row_has_no_neighbour() -> None:
+    with pytest.raises(KinemeError, match="at least 2 clips per batch"):
+        koleo(torch.ones(1, 3))
