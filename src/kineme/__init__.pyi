@@ -22,7 +22,7 @@ from .encoders import (
 from .errors import KinemeError
 from .generate import generate_store
 from .layouts import Layout, get_layout
-from .methods import MAMP, METHODS, USDRL, AimCLR, Method, SCDNet
+from .methods import MAMP, METHODS, MPCT, USDRL, AimCLR, Method, SCDNet
 from .metrics import METRICS
 from .model import Model, load
 from .preparing import prepare
@@ -48,6 +48,7 @@ __all__ = [
     "MAMP",
     "METHODS",
     "METRICS",
+    "MPCT",
     "PREPROCESSINGS",
     "SOURCES",
     "STGCN",

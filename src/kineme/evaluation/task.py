@@ -20,7 +20,7 @@ from kineme.evaluation.options import USUAL, TaskOptions
 from kineme.evaluation.overlap import unseen_test_clips
 from kineme.evaluation.results import result_path, source_commit
 from kineme.layouts.correspondence import read_joint_map
-from kineme.model import Model, load_run
+from kineme.model import Model, load_run, with_stream
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 
@@ -149,6 +149,8 @@ def open_task(
     """
     run, device = Path(run), chosen_device(options.device)
     model = load_run(run)
+    if options.stream:
+        model = with_stream(model, options.stream)
     own = model.config["data"]
     store = ClipStore(options.store or _own_store(run, own))
     mapped = options.map_joints or options.joint_map is not None
@@ -186,6 +188,7 @@ def qualifiers(own: Mapping[str, Any], options: TaskOptions) -> tuple[str, ...]:
     return (
         *([store.name] if store and other else []),
         *([options.split] if options.split and options.split != own["split"] else []),
+        *([options.stream] if options.stream and options.stream != own["stream"] else []),
         *(["unseen"] if options.leave_out_overlap else []),
         *([Path(options.joint_map).stem] if options.joint_map else []),
     )

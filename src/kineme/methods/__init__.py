@@ -3,6 +3,7 @@
 from kineme.methods.aimclr import AimCLR
 from kineme.methods.base import Method
 from kineme.methods.mamp import MAMP
+from kineme.methods.mpct import MPCT
 from kineme.methods.scdnet import SCDNet
 from kineme.methods.usdrl import USDRL
 from kineme.registry import Registry
@@ -12,10 +13,11 @@ METHODS: Registry[type[Method]] = Registry(
     {
         "aimclr": "kineme.methods.aimclr.AimCLR",
         "usdrl": "kineme.methods.usdrl.USDRL",
+        "mpct": "kineme.methods.mpct.MPCT",
         "scdnet": "kineme.methods.scdnet.SCDNet",
         "mamp": "kineme.methods.mamp.MAMP",
     },
     base=Method,
 )
 
-__all__ = ["MAMP", "METHODS", "USDRL", "AimCLR", "Method", "SCDNet"]
+__all__ = ["MAMP", "METHODS", "MPCT", "USDRL", "AimCLR", "Method", "SCDNet"]
