@@ -221,9 +221,10 @@ class Model:
         batch_size: int = 256,
         device: torch.device | str | None = None,
         precision: str = "float32",
+        crop: float | None = None,
         progress: Progress = silent,
     ) -> Array:
-        """Features (N, D) of preprocessed clips in memory, from the centre of each (`crop`).
+        """Features (N, D) of preprocessed clips in memory, from the centre of each: `crop`, or the model's.
 
         Raises:
             KinemeError: a feature is not finite.
@@ -236,7 +237,7 @@ class Model:
         place = torch.device(device or default_device())
         encoder = self.on(place).encoder
         features = np.empty((len(clips), encoder.dim), dtype=np.float32)
-        crop = self.crop
+        crop = self.crop if crop is None else crop
         with (
             torch.inference_mode(),
             torch.autocast(place.type, PRECISIONS[precision], enabled=precision != "float32"),

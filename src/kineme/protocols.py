@@ -15,6 +15,7 @@ commands `kineme evaluate` and `kineme fuse` print and keep.
 """
 
 from kineme.evaluation.detection.protocol import detect
+from kineme.evaluation.early import early
 from kineme.evaluation.finetune import finetune, semi
 from kineme.evaluation.fusion import fuse, open_stream
 from kineme.evaluation.linear import logistic, sgd
@@ -30,6 +31,7 @@ __all__ = [
     "Task",
     "TaskOptions",
     "detect",
+    "early",
     "finetune",
     "fuse",
     "knn",

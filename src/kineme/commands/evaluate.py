@@ -112,6 +112,38 @@ def transfer(
         _finetune(task, from_scratch=baselines, seed=seed)
 
 
+def early(
+    run: Path,
+    *,
+    whole: bool = False,
+    seed: int = 0,
+    lr: float | None = None,
+    baselines: bool = True,
+    options: Options = USUAL,
+) -> None:
+    """Early prediction: linear evaluation of clips of which only the first 10, 20, ... 100 % is seen.
+
+    The encoder is frozen and the same for all shares; each has a linear probe, trained by SGD as the run's
+    recipe says. Writes RUN/results/early.json with the accuracy at each share and their mean; another store,
+    split or seed is appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        whole: Fit one probe, to whole training clips; by default each is fitted to clips that are cut alike.
+        seed: Seed of the probes and of the random encoder.
+        lr: Learning rate of the probes, instead of the recipe's.
+        baselines: Measure a random encoder and raw coordinates beside it.
+    """
+    from kineme.evaluation import early as prediction
+
+    task = _open(run, options)
+    with progress_bar("evaluating") as progress:
+        result, predicted = prediction.early(
+            task, whole=whole, seed=seed, lr=lr, baselines=baselines, progress=progress
+        )
+    _report(task, result, {".npz": predicted}, *(["whole"] if whole else []))
+
+
 def finetune(
     run: Path, *, training: Training = AS_IN_RECIPE, seed: int = 0, options: Options = USUAL
 ) -> None:
@@ -243,13 +275,15 @@ def _report(task: Task, result: Result, beside: Mapping[str, Kept], *qualifiers:
 
     path = task.result_path(result.protocol, *qualifiers, seed=result.seed)
     save(result, path, beside=beside)
-    Console().print((tables.detection if result.protocol == "detect" else tables.recognition)(result))
+    shown = {"detect": tables.detection, "early": tables.early}.get(result.protocol, tables.recognition)
+    Console().print(shown(result))
     Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "linear": linear,
     "knn": knn,
+    "early": early,
     "transfer": transfer,
     "finetune": finetune,
     "semi": semi,

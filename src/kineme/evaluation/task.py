@@ -62,12 +62,15 @@ class Task:
         """How many the store has."""
         return len(self.store.manifest.class_names)
 
-    def features(self, model: Model, rows: Array, *, progress: Progress = silent) -> Array:
+    def features(
+        self, model: Model, rows: Array, *, seen: int | None = None, progress: Progress = silent
+    ) -> Array:
         """(n, D) clip features of some rows, kept in the run directory.
 
         Args:
             model: the task's own, or one of the same shape that it is compared with.
             rows: (n,) of the store.
+            seen: per cent of each clip's frames that are shown; None: as in the recipe.
             progress: called with the clips done and the clips in all.
         """
         return extract(
@@ -76,6 +79,7 @@ class Task:
             rows,
             device=self.device,
             allow_preprocessing=self.allow_preprocessing,
+            seen=seen,
             cache=self.run / "features",
             progress=progress,
         )

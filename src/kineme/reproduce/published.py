@@ -29,6 +29,7 @@ _RELEASED = "AimCLR's repository, released models"
 _SCDNET = "SCD-Net (arXiv 2309.05834)"
 _USDRL = "USDRL (arXiv 2412.09220), table 1"
 _JOURNAL = "the results table of USDRL's journal version (arXiv 2508.12586)"
+_EARLY = "USDRL's journal version (arXiv 2508.12586), at second hand"
 _MAMP = "MAMP (arXiv 2308.07092)"
 _TUNED = "MAMP's repository, released models"
 _OTHERS = "as measured in arXiv 2603.10648"
@@ -52,6 +53,9 @@ _OTHER: tuple[tuple[str, str, str, Published], ...] = (
     ("finetune", "", "mamp-ntu60-xview", Published(97.5, _TUNED)),
     ("finetune", "", "mamp-ntu120-xsub", Published(89.8, _TUNED)),
     ("finetune", "", "mamp-ntu120-xset", Published(91.5, _TUNED)),
+    ("early", "10 %", "usdrl-dste-ntu60-xsub", Published(25.5, _EARLY)),
+    ("early", "50 %", "usdrl-dste-ntu60-xsub", Published(73.6, _EARLY)),
+    ("early", "100 %", "usdrl-dste-ntu60-xsub", Published(85.2, _EARLY)),
     ("semi", "1 %", "mamp-ntu60-xsub", Published(66.0, _MAMP)),
     ("semi", "1 %", "mamp-ntu60-xview", Published(68.7, _MAMP)),
     ("semi", "10 %", "mamp-ntu60-xsub", Published(88.0, _MAMP)),
@@ -64,6 +68,7 @@ _PROBES = {
     "fused": ("last",),
     "knn": ("knn",),
     "semi": ("1 %", "10 %"),
+    "early": ("10 %", "50 %", "100 %"),
 }
 # (recipe, stream, protocol, score) → figure
 _FIGURES: dict[tuple[str, str, str, str], Published] = {
