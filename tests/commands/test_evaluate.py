@@ -14,7 +14,7 @@ from kineme.__main__ import USAGE_ERROR, main
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.commands.evaluate import knn, linear, transfer
+from kineme.commands.evaluate import early, knn, linear, transfer
 from kineme.config import load_config
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
@@ -102,6 +102,24 @@ def test_knn_reports_the_encoder_and_its_baselines(run, capsys):
     assert f"{result.scores['knn'].value:.1f}" in shown
     low, high = result.scores["knn"].interval
     assert low <= result.scores["knn"].value <= high
+
+
+def test_early_prints_and_keeps_the_accuracy_by_share(run, capsys):
+    early(run, whole=True)
+    result = Result.from_json(run / "results" / "early-whole.json")
+    assert (result.protocol, len(result.scores), result.settings["fitted_to"]) == ("early", 11, "whole clips")
+    shown = capsys.readouterr().out
+    assert "early prediction" in shown
+    for name, score in result.scores.items():
+        (line,) = (each for each in shown.splitlines() if each.split("│")[1:2] == [f" {name:5} "])
+        assert f"{score.value:.1f} ({score.interval[0]:.1f}–{score.interval[1]:.1f})" in line
+    kept = Predictions.load(run / "results" / "early-whole.npz")
+    assert top_k(kept.scores["50 %"], kept.labels, 1) == pytest.approx(result.scores["50 %"].value)
+
+
+def test_another_stream_than_the_encoders_is_refused(run, capsys):
+    assert main(["evaluate", "knn", str(run), "--stream", "bone"]) == USAGE_ERROR
+    assert "--stream: the encoder was trained on joint, not on bone" in capsys.readouterr().err
 
 
 def test_knn_reports_the_ranking(run):

@@ -63,6 +63,11 @@ WHOLE = Store("ntu60", 56_578)
         ("mamp-ntu60-xview", "joint", "semi", "10 %", 91.5),
         ("mamp-ntu60-xview", "joint", "semi", "20 %", None),
         ("mamp-pkummd2-xsub", "joint", "finetune", "last", None),
+        ("mpct-sttr-ntu60-xview", TOGETHER, "linear", "best", 91.8),
+        ("mpct-sttr-pkummd2-xsub", TOGETHER, "linear", "last", 54.7),
+        ("mpct-sttr-ntu60-xsub", TOGETHER, "fused", "last", None),
+        ("usdrl-dste-ntu60-xsub", "joint", "early", "50 %", 73.6),
+        ("usdrl-dste-ntu60-xsub", "joint", "early", "20 %", None),
     ],
 )
 def test_the_figures_are_those_of_the_papers(

@@ -11,10 +11,11 @@ from kineme.evaluation.results import Score
 from kineme.report.charts import Series, chart
 
 
-def curves(rows: Iterable[tuple[str, Mapping[str, Score]]]) -> Markup:
+def curves(rows: Iterable[tuple[str, Mapping[str, Score]]], fitted_to: str) -> Markup:
     """A line of each baseline and encoder: its name, and its scores by share (`10 %`)."""
     lines = []
     for style, (name, scores) in enumerate(rows):
         shares = {float(share.removesuffix(" %")): score for share, score in scores.items() if share != MEAN}
         lines.append(Series(name, list(shares), [score.value for score in shares.values()], style))
-    return chart("Top-1 by the share that is seen", lines, x_label="% of the frames", unit=" %")
+    title = f"Top-1 by the share that is seen, probes fitted to {fitted_to}"
+    return chart(title, lines, x_label="% of the frames", unit=" %")

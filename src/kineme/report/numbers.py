@@ -153,7 +153,7 @@ def _group(pairs: Sequence[Pair], several: bool) -> dict[str, object]:
         "heading": heading,
         "measured_on": f"{_measured_on(first)}, prepared with {first.store_preprocessing}",
         "meanings": [f"{title}: {meaning[probe]}" for probe, title in titles.items() if probe in meaning],
-        "curves": curves(_named(rows)) if first.protocol == EARLY else "",
+        "curves": curves(_named(rows), first.settings["fitted_to"]) if first.protocol == EARLY else "",
         "table": Table(heading, chief, rows),
         "others": Table(f"Other metrics, {heading}", others, rows) if others else None,
         "differences": differences(pairs),
