@@ -16,6 +16,7 @@ commands `kineme evaluate` and `kineme fuse` print and keep.
 
 from kineme.evaluation.detection.protocol import detect
 from kineme.evaluation.early import early
+from kineme.evaluation.fewshot import fewshot
 from kineme.evaluation.finetune import finetune, semi
 from kineme.evaluation.fusion import fuse, open_stream
 from kineme.evaluation.linear import logistic, sgd
@@ -32,6 +33,7 @@ __all__ = [
     "TaskOptions",
     "detect",
     "early",
+    "fewshot",
     "finetune",
     "fuse",
     "knn",

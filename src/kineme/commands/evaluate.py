@@ -144,6 +144,38 @@ def early(
     _report(task, result, {".npz": predicted}, *(["whole"] if whole else []))
 
 
+def fewshot(
+    run: Path,
+    *,
+    shots: int = 1,
+    draws: int = 20,
+    seed: int = 0,
+    baselines: bool = True,
+    options: Options = USUAL,
+) -> None:
+    """Few-shot recognition: a test clip takes the class of its nearest exemplar; nothing is trained.
+
+    Exemplars are drawn from the training part, several times; reported are mean and standard deviation. With
+    --split oneshot, on NTU RGB+D 120, they are the twenty of its one-shot protocol. Writes
+    RUN/results/fewshot.json; another store, split, number of shots or seed is appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        shots: Exemplars of each class.
+        draws: How often they are drawn.
+        seed: Seed of the first draw and of the random encoder.
+        baselines: Measure a random encoder and raw coordinates beside it.
+    """
+    from kineme.evaluation import fewshot as few
+
+    task = _open(run, options)
+    with progress_bar("evaluating") as progress:
+        result, predicted = few.fewshot(
+            task, shots=shots, draws=draws, seed=seed, baselines=baselines, progress=progress
+        )
+    _report(task, result, {".npz": predicted}, *([f"{shots}shots"] if shots != 1 else []))
+
+
 def finetune(
     run: Path, *, training: Training = AS_IN_RECIPE, seed: int = 0, options: Options = USUAL
 ) -> None:
@@ -284,6 +316,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "linear": linear,
     "knn": knn,
     "early": early,
+    "fewshot": fewshot,
     "transfer": transfer,
     "finetune": finetune,
     "semi": semi,

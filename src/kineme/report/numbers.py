@@ -29,6 +29,7 @@ TITLES = {
     "transfer": "Transfer to other data",
     "finetune": "Fine-tuning",
     "semi": "Few labels",
+    "fewshot": "Few examples",
     "fused": "Fused streams",
     DETECT: "Detection",
 }
