@@ -16,6 +16,7 @@ commands `kineme evaluate` and `kineme fuse` print and keep.
 
 from kineme.evaluation.detection.protocol import detect
 from kineme.evaluation.early import early
+from kineme.evaluation.fewlabels import frozen
 from kineme.evaluation.fewshot import fewshot
 from kineme.evaluation.finetune import finetune, semi
 from kineme.evaluation.fusion import fuse, open_stream
@@ -35,6 +36,7 @@ __all__ = [
     "early",
     "fewshot",
     "finetune",
+    "frozen",
     "fuse",
     "knn",
     "linear",

@@ -117,6 +117,23 @@ def test_early_prints_and_keeps_the_accuracy_by_share(run, capsys):
     assert top_k(kept.scores["50 %"], kept.labels, 1) == pytest.approx(result.scores["50 %"].value)
 
 
+def test_semi_leaves_the_encoder_frozen_if_told(run, capsys):
+    assert main(["evaluate", "semi", str(run), "--frozen", "--fractions", "0.5"]) == 0
+    result = Result.from_json(run / "results" / "semi-frozen.json")
+    assert list(result.scores) == ["50 %", "50 % logistic"]
+    assert len(result.scores["50 %"].values) == 3
+    assert main(["evaluate", "semi", str(run), "--frozen", "--epochs", "3"]) == USAGE_ERROR
+    assert "with --frozen nothing is fine-tuned" in capsys.readouterr().err
+
+
+def test_fewshot_prints_and_keeps_the_mean_over_draws(run, capsys):
+    assert main(["evaluate", "fewshot", str(run), "--shots", "2", "--draws", "4"]) == 0
+    result = Result.from_json(run / "results" / "fewshot-2shots.json")
+    score = result.scores["2 shots"]
+    assert score.value == pytest.approx(np.mean(score.values))
+    assert f"{score.value:.1f} ± {score.deviation:.1f}" in capsys.readouterr().out
+
+
 def test_another_stream_than_the_encoders_is_refused(run, capsys):
     assert main(["evaluate", "knn", str(run), "--stream", "bone"]) == USAGE_ERROR
     assert "--stream: the encoder was trained on joint, not on bone" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -196,6 +196,7 @@ def semi(
     *,
     fractions: list[float] | None = None,
     seeds: int = 3,
+    frozen: bool = False,
     training: Training = AS_IN_RECIPE,
     seed: int = 0,
     options: Options = USUAL,
@@ -210,12 +211,18 @@ def semi(
         run: Run directory, or its model.safetensors.
         fractions: Shares of the labels; by default 0.01 0.05 0.1 0.2.
         seeds: How often labels are drawn, and all else that is random with them.
+        frozen: Fit linear probes to the frozen encoder instead, into semi-frozen.json.
         seed: The first of the seeds; the others follow it.
     """
     from kineme.evaluation import finetune as tuning
 
     draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
+    if frozen and training != replace(AS_IN_RECIPE, lr=training.lr):
+        raise KinemeError("with `frozen` nothing is fine-tuned; of its options only `lr` has an effect")
     task = _open(run, options)
+    if frozen:
+        _frozen(task, lr=training.lr, **draws)
+        return
     with progress_bar("evaluating") as progress:
         result = tuning.semi(task, **draws, **asdict(training), progress=progress)
     _report(task, result, {})
@@ -288,6 +295,14 @@ def _open(run: Path, options: TaskOptions, **how: Any) -> Task:
     from kineme.evaluation.task import open_task
 
     return open_task(run, options, **how)
+
+
+def _frozen(task: Task, **settings: Any) -> None:
+    from kineme.evaluation.fewlabels import frozen
+
+    with progress_bar("evaluating") as progress:
+        result, _ = frozen(task, **settings, progress=progress)
+    _report(task, result, {})
 
 
 def _finetune(task: Task, **settings: Any) -> None:

@@ -55,6 +55,12 @@ def early(
 
     Raises:
         KinemeError: no learning rate is set.
+
+    >>> import kineme
+    >>> task = kineme.protocols.open_task(example_run)
+    >>> result, predictions = kineme.protocols.early(task, baselines=False)
+    >>> list(result.scores)[:2], list(result.scores)[-2:]
+    (['10 %', '20 %'], ['100 %', 'mean'])
     """
     began = perf_counter()
     settings = with_rate(task.model.protocols.linear, "linear", lr, task.run)

@@ -48,6 +48,12 @@ def fewshot(
     Raises:
         KinemeError: `shots` or `draws` is not above 0, or the split names the exemplars, and they are not
             there or not as many as asked for.
+
+    >>> import kineme
+    >>> task = kineme.protocols.open_task(example_run)
+    >>> result, predictions = kineme.protocols.fewshot(task, draws=3, baselines=False)
+    >>> len(result.scores["1 shot"].values)
+    3
     """
     check_positive(shots=shots, draws=draws)
     named = ONE_SHOT in task.split.split("+")

@@ -29,6 +29,7 @@ TITLES = {
     "transfer": "Transfer to other data",
     "finetune": "Fine-tuning",
     "semi": "Few labels",
+    "semi-frozen": "Few labels, frozen encoder",
     "fewshot": "Few examples",
     "fused": "Fused streams",
     DETECT: "Detection",
