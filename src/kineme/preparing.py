@@ -229,10 +229,15 @@ class _Work:
         return replace(clip, xyz=xyz, confidence=kept)
 
 
+def options_of(open_source: Callable[..., Source]) -> list[str]:
+    """Names of the keyword arguments of a source's function."""
+    parameters = inspect.signature(open_source).parameters.values()
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+
+
 def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> list[str]:
     """The keyword arguments of the source's function; refuses options that are not among them."""
-    parameters = inspect.signature(open_source).parameters.values()
-    takes = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    takes = options_of(open_source)
     for name in options:
         if name not in takes:
             known = f"it takes {', '.join(f'`{each}`' for each in takes)}" if takes else "it takes none"

@@ -11,7 +11,8 @@ import pytest
 
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import Detections, Poses, npy_poses, npz_notes, npz_poses
-from kineme.sources.poses.documents import json_notes, json_poses, openpose, openpose_frame
+from kineme.sources.poses.documents import json_notes, json_poses
+from kineme.sources.poses.openpose import openpose, openpose_frame
 from kineme.sources.poses.tables import csv_poses
 from kineme.typing import Array
 
