@@ -111,7 +111,8 @@ def test_every_setting_has_a_line_of_help(method: str, encoder: str) -> None:
         (("epochs: 2", "epochs: two"), "mine.yaml, line 4: train.epochs is two; it must be a whole number"),
         (
             ("frames: 8", "stream: bones"),
-            "line 2: data.stream is bones; it must be one of joint, bone, motion; did you mean bone?",
+            "line 2: data.stream is bones; it must be one of joint, bone, motion, joint+bone+motion; did you "
+            "mean bone?",
         ),
         (("name: stgcn", "name: stgcn\n  channels: 3"), "line 9: encoder.channels is 3; it must be a list"),
         (("epochs: 2", "epochs: 0"), "train.epochs is 0; it must be at least 1"),

@@ -24,7 +24,7 @@ from .encoders import (
 from .errors import KinemeError
 from .generate import generate_store
 from .layouts import Layout, get_layout
-from .methods import MAMP, METHODS, USDRL, AimCLR, Method, SCDNet, SLiM
+from .methods import MAMP, METHODS, MPCT, USDRL, AimCLR, Method, SCDNet, SLiM
 from .metrics import METRICS
 from .model import Model, load
 from .preparing import prepare
@@ -50,6 +50,7 @@ __all__ = [
     "MAMP",
     "METHODS",
     "METRICS",
+    "MPCT",
     "PREPROCESSINGS",
     "SOURCES",
     "STGCN",

@@ -23,14 +23,26 @@ from kineme.files import atomic_write
 from kineme.layouts import Layout
 from kineme.methods import METHODS, Method
 from kineme.preprocessing import Preprocessing
+from kineme.streams import STREAMS, single_streams
 
 WEIGHTS = "model.safetensors"
 
 
 def build_encoder(settings: Mapping[str, Any], shape: ClipShape) -> Encoder:
-    """Builds the encoder of a configuration's `encoder` section."""
+    """Builds the encoder of a configuration's `encoder` section.
+
+    Raises:
+        KinemeError: it takes one stream only, and the clips are of several.
+    """
     arguments = {key: value for key, value in settings.items() if key != "name"}
-    return ENCODERS[settings["name"]](shape, **arguments)
+    encoder = ENCODERS[settings["name"]]
+    if len(single_streams(shape.stream)) > 1 and not encoder.several_streams:
+        able = " or ".join(name for name in ENCODERS if ENCODERS[name].several_streams)
+        raise KinemeError(
+            f"encoder {settings['name']} takes one stream, not {shape.stream}; set encoder.name to {able}, "
+            f"or data.stream to {', '.join(STREAMS)}"
+        )
+    return encoder(shape, **arguments)
 
 
 def build_method(settings: Mapping[str, Any], encoder: Encoder) -> Method:

@@ -39,7 +39,7 @@ class DataConfig:
         preprocessing: Required preprocessing of the store, such as `agcn`; any if left out.
         split: Split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`; `all` takes
             every clip.
-        stream: Input modality.
+        stream: Input modality; `joint+bone+motion`, all three together, for the encoders `sttr` and `dste`.
         frames: Number of frames T that each view is resized to.
         window: Cut untrimmed recordings into windows of this many frames, with 50 % overlap, and train on
             each as a clip; 0 to use every recording whole.
@@ -48,7 +48,7 @@ class DataConfig:
     store: str | None = None
     preprocessing: str | None = None
     split: str = "all"
-    stream: Literal["joint", "bone", "motion"] = "joint"
+    stream: Literal["joint", "bone", "motion", "joint+bone+motion"] = "joint"
     frames: int = 64
     window: int = 0
 

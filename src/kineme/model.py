@@ -43,6 +43,7 @@ from kineme.sources.container import is_container, open_container
 from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.poses import UnknownLayoutError, open_poses
 from kineme.sources.poses.given import given_poses
+from kineme.streams import single_streams
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
 
@@ -220,9 +221,10 @@ class Model:
         batch_size: int = 256,
         device: torch.device | str | None = None,
         precision: str = "float32",
+        crop: float | None = None,
         progress: Progress = silent,
     ) -> Array:
-        """Features (N, D) of preprocessed clips in memory, from the centre of each (`crop`).
+        """Features (N, D) of preprocessed clips in memory, from the centre of each: `crop`, or the model's.
 
         Raises:
             KinemeError: a feature is not finite.
@@ -235,7 +237,7 @@ class Model:
         place = torch.device(device or default_device())
         encoder = self.on(place).encoder
         features = np.empty((len(clips), encoder.dim), dtype=np.float32)
-        crop = self.crop
+        crop = self.crop if crop is None else crop
         with (
             torch.inference_mode(),
             torch.autocast(place.type, PRECISIONS[precision], enabled=precision != "float32"),
@@ -516,6 +518,23 @@ def random_like(model: Model, seed: int) -> Model:
         torch.manual_seed(seed)
         encoder = build_encoder(model.config["encoder"], model.shape).eval()
     return replace(with_encoder(model, encoder), epochs=0)
+
+
+def with_stream(model: Model, stream: str) -> Model:
+    """The model on some of the streams that its encoder was built for, such as `bone`.
+
+    Raises:
+        KinemeError: it was built for others.
+
+    >>> with_stream(load(example_run), "joint").stream
+    'joint'
+    """
+    streams, built = single_streams(stream), model.encoder.streams
+    if not set(streams) <= set(built):
+        raise KinemeError(f"`stream`: the encoder was trained on {'+'.join(built)}, not on {stream}")
+    encoder = copy.deepcopy(model.encoder)
+    encoder.shape = replace(model.shape, stream=stream)
+    return replace(model, encoder=encoder)
 
 
 def with_encoder(model: Model, encoder: Encoder) -> Model:

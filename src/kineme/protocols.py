@@ -15,6 +15,9 @@ commands `kineme evaluate` and `kineme fuse` print and keep.
 """
 
 from kineme.evaluation.detection.protocol import detect
+from kineme.evaluation.early import early
+from kineme.evaluation.fewlabels import frozen
+from kineme.evaluation.fewshot import fewshot
 from kineme.evaluation.finetune import finetune, semi
 from kineme.evaluation.fusion import fuse, open_stream
 from kineme.evaluation.linear import logistic, sgd
@@ -30,7 +33,10 @@ __all__ = [
     "Task",
     "TaskOptions",
     "detect",
+    "early",
+    "fewshot",
     "finetune",
+    "frozen",
     "fuse",
     "knn",
     "linear",

@@ -9,15 +9,32 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 
 STREAMS = ("joint", "bone", "motion")
+TOGETHER = "joint+bone+motion"  # all of them, in one encoder
 
-__all__ = ["motion", "take_joints", "to_stream"]
+__all__ = ["motion", "single_streams", "take_joints", "to_stream"]
+
+
+def single_streams(stream: str) -> tuple[str, ...]:
+    """The streams that are joined by `+`.
+
+    Raises:
+        KinemeError: one of them does not exist or stands there twice.
+
+    >>> single_streams("joint+bone+motion"), single_streams("bone")
+    (('joint', 'bone', 'motion'), ('bone',))
+    """
+    names = tuple(stream.split("+"))
+    if not set(names) <= set(STREAMS) or len(set(names)) < len(names):
+        raise KinemeError(f"{stream}: no such stream; choose {', '.join(STREAMS)}, or several, as {TOGETHER}")
+    return names
 
 
 def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
     """Joint positions (N, C, T, V, M) → a stream of the same shape.
 
     `joint` is the clip itself; `bone` is each joint minus its parent, zero at the root; `motion` is the
-    difference to the next frame, zero in the last.
+    difference to the next frame, zero in the last. Of several streams, such as `joint+bone+motion`, it is
+    the clip itself too: encoders of several take each of them from it.
 
     Raises:
         KinemeError: no such stream.
@@ -37,7 +54,8 @@ def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
         return clips - take_joints(clips, torch.tensor([parents], device=clips.device))
     if stream == "motion":
         return motion(clips)
-    raise KinemeError(f"{stream}: no such stream; choose {', '.join(STREAMS)}")
+    single_streams(stream)  # refuses any other
+    return clips
 
 
 def motion(clips: Tensor, stride: int = 1) -> Tensor:

@@ -14,7 +14,7 @@ from kineme.__main__ import USAGE_ERROR, main
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.commands.evaluate import knn, linear, transfer
+from kineme.commands.evaluate import early, knn, linear, transfer
 from kineme.config import load_config
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
@@ -102,6 +102,41 @@ def test_knn_reports_the_encoder_and_its_baselines(run, capsys):
     assert f"{result.scores['knn'].value:.1f}" in shown
     low, high = result.scores["knn"].interval
     assert low <= result.scores["knn"].value <= high
+
+
+def test_early_prints_and_keeps_the_accuracy_by_share(run, capsys):
+    early(run, whole=True)
+    result = Result.from_json(run / "results" / "early-whole.json")
+    assert (result.protocol, len(result.scores), result.settings["fitted_to"]) == ("early", 11, "whole clips")
+    shown = capsys.readouterr().out
+    assert "early prediction" in shown
+    for name, score in result.scores.items():
+        (line,) = (each for each in shown.splitlines() if each.split("│")[1:2] == [f" {name:5} "])
+        assert f"{score.value:.1f} ({score.interval[0]:.1f}–{score.interval[1]:.1f})" in line
+    kept = Predictions.load(run / "results" / "early-whole.npz")
+    assert top_k(kept.scores["50 %"], kept.labels, 1) == pytest.approx(result.scores["50 %"].value)
+
+
+def test_semi_leaves_the_encoder_frozen_if_told(run, capsys):
+    assert main(["evaluate", "semi", str(run), "--frozen", "--fractions", "0.5"]) == 0
+    result = Result.from_json(run / "results" / "semi-frozen.json")
+    assert list(result.scores) == ["50 %", "50 % logistic"]
+    assert len(result.scores["50 %"].values) == 3
+    assert main(["evaluate", "semi", str(run), "--frozen", "--epochs", "3"]) == USAGE_ERROR
+    assert "with --frozen nothing is fine-tuned" in capsys.readouterr().err
+
+
+def test_fewshot_prints_and_keeps_the_mean_over_draws(run, capsys):
+    assert main(["evaluate", "fewshot", str(run), "--shots", "2", "--draws", "4"]) == 0
+    result = Result.from_json(run / "results" / "fewshot-2shots.json")
+    score = result.scores["2 shots"]
+    assert score.value == pytest.approx(np.mean(score.values))
+    assert f"{score.value:.1f} ± {score.deviation:.1f}" in capsys.readouterr().out
+
+
+def test_another_stream_than_the_encoders_is_refused(run, capsys):
+    assert main(["evaluate", "knn", str(run), "--stream", "bone"]) == USAGE_ERROR
+    assert "--stream: the encoder was trained on joint, not on bone" in capsys.readouterr().err
 
 
 def test_knn_reports_the_ranking(run):

@@ -128,6 +128,7 @@ def test_a_stream_of_no_use_gets_no_weight():
         (stream("joint", BONE), "both trained on the joint stream"),
         (stream("bone", BONE, method="aimclr"), r"trained by usdrl, runs/bone trained by aimclr"),
         (stream("bone", BONE[:2], names=["a", "b"]), "other test clips"),
+        (stream("joint+bone", BONE), r"runs/joint\+bone was measured on joint\+bone in one encoder"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(other, reason):

@@ -10,6 +10,7 @@ from kineme.encoders import ENCODERS, ClipShape
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.methods import METHODS
+from kineme.streams import TOGETHER
 
 SMALL = {
     "stgcn": {"channels": (8, 16), "strided": (1,)},
@@ -47,6 +48,7 @@ def test_two_steps_move_all_weights(
     method_name: str, encoder_name: str, layout: str, bodies: int, stream: str
 ) -> None:
     torch.manual_seed(0)
+    stream = TOGETHER if method_name == "mpct" else stream
     shape = ClipShape(get_layout(layout), 16, bodies, stream)
     encoder = build_encoder({"name": encoder_name, **SMALL[encoder_name]}, shape)
     method = build_method({"name": method_name, **METHOD_SMALL.get(method_name, {})}, encoder).train()

@@ -43,6 +43,7 @@ def test_the_settings_are_those_of_the_run() -> None:
     assert settled("finetune", FINETUNE)
     assert settled("transfer", {"linear": LINEAR, "knn": {"k": 1}})
     assert settled("knn", {"k": 1})
+    assert settled("early", {"probe": LINEAR, "fitted_to": "clips cut alike"})
     assert settled("detect", DETECT)
 
 
@@ -54,6 +55,8 @@ def test_the_settings_are_those_of_the_run() -> None:
         ("finetune", {**FINETUNE, "min_crop": 0.5}),
         ("transfer", {"linear": {**LINEAR, "epochs": 3}, "knn": {"k": 1}}),
         ("knn", {"k": 5}),
+        ("early", {"probe": LINEAR, "fitted_to": "whole clips"}),
+        ("early", {"probe": {**LINEAR, "lr": 0.2}, "fitted_to": "clips cut alike"}),
         ("detect", {**DETECT, "windows": {**DETECT["windows"], "step": 8}}),
         ("detect", {**DETECT, "finetuned": {"epochs": 10}}),
         ("linear", {**LINEAR, "warmup": 3}),  # of a version that is not this one

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from kineme.augment.draws import draw_uniform
 
+LEAST_FRAMES = 3  # of the beginning of a clip
 BLUR_REACH = 7  # frames on each side: a kernel of 15
 
 
@@ -141,6 +142,15 @@ def draw_frames(length: Tensor, frames: int, generator: torch.Generator) -> Tens
     part = (low + (chance * (high - low)).long()).minimum(high - 1)
     picked = torch.where(every < 2 * frames, skipping, part)
     return torch.where(every < frames, between, picked.to(between.dtype))
+
+
+def first_frames(length: Tensor, percent: int) -> Tensor:
+    """The frames that are seen of clips (N,) at a share of them: rounded down, at least 3 where there are.
+
+    >>> first_frames(torch.tensor([100, 47, 12, 2]), 10).tolist()
+    [10, 4, 3, 2]
+    """
+    return torch.minimum((length * percent // 100).clamp_min(LEAST_FRAMES), length)
 
 
 def centre_window(length: Tensor, fraction: float) -> tuple[Tensor, Tensor]:

@@ -65,6 +65,10 @@ class Clips:
         begin = torch.minimum(number * step, (self.length - frames).clamp_min(0)[row])
         return Clips(self.frames, self.start[row] + begin, self.length[row].clamp_max(frames))
 
+    def first(self, length: Tensor) -> Clips:
+        """The clips with their first frames only, as many as `length` (N,) says; copies no frames."""
+        return Clips(self.frames, self.start, length)
+
     def resize(self, frames: int, start: Tensor | None = None, length: Tensor | None = None) -> Tensor:
         """Resamples each clip, or a window of it, linearly to `frames` frames.
 

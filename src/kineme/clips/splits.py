@@ -7,6 +7,7 @@
 | `xsub` | `xsub60` or `xsub120`, by the store's source; PKU-MMD's list |
 | `xview` | cameras 2 and 3; PKU-MMD's list |
 | `xset` | even setups |
+| `oneshot` | the 100 classes of NTU RGB+D 120 that are not novel in its one-shot protocol |
 | `odd-even` | odd subjects |
 | `subjects:1,2,5` | these subjects |
 | `leave:3,7` | all subjects but these |
@@ -32,7 +33,9 @@ Mask = npt.NDArray[np.bool_]
 
 _GENERATED = "odd-even+cameras:2,3"  # tests on people and a camera unseen in training
 _PUBLISHED = ("xsub", "xview", "xset", "odd-even")
-_NAMES = "all, xsub, xsub60, xsub120, xview, xset, odd-even, subjects:1,2,5, leave:3,7 and cameras:2,3"
+_NAMES = (
+    "all, xsub, xsub60, xsub120, xview, xset, oneshot, odd-even, subjects:1,2,5, leave:3,7 and cameras:2,3"
+)
 
 # Training performers: Shahroudy et al., CVPR 2016 (60) and Liu et al., TPAMI 2019 (120).
 _XSUB60 = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
@@ -40,6 +43,9 @@ _XSUB120 = (
     *_XSUB60, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89,
     91, 92, 93, 94, 95, 97, 98, 100, 103,
 )  # fmt: skip
+ONE_SHOT = "oneshot"
+_NOVEL = range(1, 121, 6)  # A001, A007 ... A115
+ONE_SHOT_EXEMPLARS = tuple(f"S{1 if action <= 60 else 18:03}C003P008R001A{action:03}" for action in _NOVEL)
 
 
 def split_rows(store: ClipStore, name: str, part: Literal["train", "test"]) -> npt.NDArray[np.int64]:
@@ -124,6 +130,13 @@ def _training(store: ClipStore, name: str) -> Mask:
         return _training(store, store.manifest.source.replace("ntu", "xsub"))
     if name in ("xsub60", "xsub120"):
         return np.isin(_subject_numbers(store), _XSUB60 if name == "xsub60" else _XSUB120)
+    if name == ONE_SHOT:
+        if store.manifest.source != "ntu120":
+            raise KinemeError(
+                f"{store.path}: {ONE_SHOT!r} is a split of NTU RGB+D 120, but the source is "
+                f"{store.manifest.source!r}; choose another `split`"
+            )
+        return ~np.isin(store.labels, np.array(_NOVEL) - 1)
     if name == "odd-even":
         return np.equal(_subject_numbers(store) % 2, 1)
     if name == "xview":

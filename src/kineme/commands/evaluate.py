@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,6 +113,70 @@ def transfer(
         _finetune(task, from_scratch=baselines, seed=seed)
 
 
+def early(
+    run: Path,
+    *,
+    whole: bool = False,
+    seed: int = 0,
+    lr: float | None = None,
+    baselines: bool = True,
+    options: Options = USUAL,
+) -> None:
+    """Early prediction: linear evaluation of clips of which only the first 10, 20, ... 100 % is seen.
+
+    The encoder is frozen and the same for all shares; each has a linear probe, trained by SGD as the run's
+    recipe says. Writes RUN/results/early.json with the accuracy at each share and their mean; another store,
+    split or seed is appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        whole: Fit one probe, to whole training clips; by default each is fitted to clips that are cut alike.
+        seed: Seed of the probes and of the random encoder.
+        lr: Learning rate of the probes, instead of the recipe's.
+        baselines: Measure a random encoder and raw coordinates beside it.
+    """
+    from kineme.evaluation import early as prediction
+
+    task = _open(run, options)
+    with progress_bar("evaluating") as progress:
+        result, predicted = prediction.early(
+            task, whole=whole, seed=seed, lr=lr, baselines=baselines, progress=progress
+        )
+    _report(task, result, {".npz": predicted}, *(["whole"] if whole else []))
+
+
+def fewshot(
+    run: Path,
+    *,
+    shots: int = 1,
+    draws: int = 20,
+    seed: int = 0,
+    baselines: bool = True,
+    options: Options = USUAL,
+) -> None:
+    """Few-shot recognition: a test clip takes the class of its nearest exemplar; nothing is trained.
+
+    Exemplars are drawn from the training part, several times; reported are mean and standard deviation. With
+    --split oneshot, on NTU RGB+D 120, they are the twenty of its one-shot protocol. Writes
+    RUN/results/fewshot.json; another store, split, number of shots or seed is appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        shots: Exemplars of each class.
+        draws: How often they are drawn.
+        seed: Seed of the first draw and of the random encoder.
+        baselines: Measure a random encoder and raw coordinates beside it.
+    """
+    from kineme.evaluation import fewshot as few
+
+    task = _open(run, options)
+    with progress_bar("evaluating") as progress:
+        result, predicted = few.fewshot(
+            task, shots=shots, draws=draws, seed=seed, baselines=baselines, progress=progress
+        )
+    _report(task, result, {".npz": predicted}, *([f"{shots}shots"] if shots != 1 else []))
+
+
 def finetune(
     run: Path, *, training: Training = AS_IN_RECIPE, seed: int = 0, options: Options = USUAL
 ) -> None:
@@ -133,6 +197,7 @@ def semi(
     *,
     fractions: list[float] | None = None,
     seeds: int = 3,
+    frozen: bool = False,
     training: Training = AS_IN_RECIPE,
     seed: int = 0,
     options: Options = USUAL,
@@ -147,12 +212,18 @@ def semi(
         run: Run directory, or its model.safetensors.
         fractions: Shares of the labels; by default 0.01 0.05 0.1 0.2.
         seeds: How often labels are drawn, and all else that is random with them.
+        frozen: Fit linear probes to the frozen encoder instead, into semi-frozen.json.
         seed: The first of the seeds; the others follow it.
     """
     from kineme.evaluation import finetune as tuning
 
     draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
+    if frozen and training != replace(AS_IN_RECIPE, lr=training.lr):
+        raise KinemeError("with `frozen` nothing is fine-tuned; of its options only `lr` has an effect")
     task = _open(run, options)
+    if frozen:
+        _frozen(task, lr=training.lr, **draws)
+        return
     with progress_bar("evaluating") as progress:
         result = tuning.semi(task, **draws, **asdict(training), progress=progress)
     _report(task, result, {})
@@ -227,6 +298,14 @@ def _open(run: Path, options: TaskOptions, **how: Any) -> Task:
     return open_task(run, options, **how)
 
 
+def _frozen(task: Task, **settings: Any) -> None:
+    from kineme.evaluation.fewlabels import frozen
+
+    with progress_bar("evaluating") as progress:
+        result, _ = frozen(task, **settings, progress=progress)
+    _report(task, result, {})
+
+
 def _finetune(task: Task, **settings: Any) -> None:
     from kineme.evaluation.finetune import finetune
 
@@ -244,13 +323,16 @@ def _report(task: Task, result: Result, beside: Mapping[str, Kept], *qualifiers:
 
     path = task.result_path(result.protocol, *qualifiers, seed=result.seed)
     save(result, path, beside=beside)
-    Console().print((tables.detection if result.protocol == "detect" else tables.recognition)(result))
+    shown = {"detect": tables.detection, "early": tables.early}.get(result.protocol, tables.recognition)
+    Console().print(shown(result))
     written(path)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "linear": linear,
     "knn": knn,
+    "early": early,
+    "fewshot": fewshot,
     "transfer": transfer,
     "finetune": finetune,
     "semi": semi,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -78,12 +78,27 @@ def detection(result: Result) -> Table:
         "in brackets: 95 % bootstrap interval"
     )
     title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: detection, per cent"
+    return _upright(title, caption, result, SHOWN)
+
+
+def early(result: Result) -> Table:
+    """The accuracy by the share of frames that is seen, and its mean."""
+    title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: early prediction, top-1 %"
+    caption = (
+        f"{result.train_clips} training and {result.test_clips} test clips, seed {result.seed}; probes "
+        f"fitted to {result.settings['fitted_to']}; in brackets: 95 % bootstrap interval"
+    )
+    return _upright(title, caption, result, result.scores)
+
+
+def _upright(title: str, caption: str, result: Result, names: Iterable[str]) -> Table:
+    """A row of each score, a column of each baseline and of the encoder."""
     shown = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
     columns = {**result.baselines, PRETRAINED: result.scores}
     shown.add_column("")
     for name in columns:
         shown.add_column(name, justify="right", style="bold" if name == PRETRAINED else "")
-    for name in SHOWN:
+    for name in names:
         cells = [_cell(scores[name], row == PRETRAINED, " ({})") for row, scores in columns.items()]
         shown.add_row(name, *cells)
     return shown

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
-from kineme.streams import to_stream
+from kineme.streams import single_streams, to_stream
 
 COORDINATES = 3  # C of every clip
 
@@ -25,7 +25,8 @@ class ClipShape:
         layout: the V joints.
         frames: T.
         bodies: M.
-        stream: input modality, `joint`, `bone` or `motion`.
+        stream: input modality, `joint`, `bone` or `motion`; or several, as `joint+bone+motion`, for encoders
+            that take each of them from joint positions.
 
     >>> import kineme, torch
     >>> shape = ClipShape(kineme.get_layout("coco17"), frames=4, bodies=2, stream="motion")
@@ -49,7 +50,7 @@ class View:
     """Augmented clips, the input of one encoder pass.
 
     Attributes:
-        clips: (N, C, T, V, M) of one stream; T may differ between views.
+        clips: (N, C, T, V, M) of one stream, or joint positions for several; T may differ between views.
         mask: (N, T, V, M) bool, false where a joint is missing or padding; None: nothing is.
         stream: input modality; None: that of the encoder's shape.
         kept: tokens that the encoder computes, drawn with the view; None: all of them.
@@ -126,8 +127,14 @@ class Encoder(nn.Module, ABC):
     tensor([[1., 1., 1.]])
     """
 
+    several_streams: ClassVar[bool] = False  # can be built for clips of several streams
     shape: ClipShape
     dim: int  # D of Features.clip
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The single streams that it can be shown, together or each alone."""
+        return single_streams(self.shape.stream)
 
     @abstractmethod
     def forward(self, clips: Tensor) -> Features:

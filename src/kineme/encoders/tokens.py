@@ -7,13 +7,15 @@ arXiv 2412.09220.)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from kineme.encoders.base import COORDINATES, ClipShape, DenseEncoder, Features, Kept
 from kineme.errors import KinemeError, check_between
+from kineme.streams import single_streams, to_stream
 
 
 def temporal_tokens(clips: Tensor) -> Tensor:
@@ -67,22 +69,51 @@ class SelfAttention(nn.Module):
         return part.view(n, length, self.heads, dim // self.heads).transpose(1, 2).flatten(0, 1)
 
 
+def token_embedding(width: int, hidden: int) -> nn.Sequential:
+    """(..., width) → (..., hidden): Linear, LayerNorm, ReLU, Linear."""
+    return nn.Sequential(
+        nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden)
+    )
+
+
+class FusedEmbedding(nn.Module):
+    """Tokens of several streams in one: the mean of their own embeddings, through a linear layer.
+
+    Of one stream alone it is that stream's embedding, without the layer, as in UmURL (Sun et al., ACM MM
+    2023, arXiv 2311.03106).
+    """
+
+    def __init__(self, streams: Sequence[str], width: int, hidden: int):
+        super().__init__()
+        self.of = nn.ModuleDict({stream: token_embedding(width, hidden) for stream in streams})
+        self.fuse = nn.Linear(hidden, hidden, bias=False)
+
+    def forward(self, tokens: Tensor, streams: Sequence[str]) -> Tensor:
+        """(N, L, S, width) tokens of these S streams → (N, L, hidden)."""
+        embedded = [self.of[stream](tokens[:, :, number]) for number, stream in enumerate(streams)]
+        out: Tensor = embedded[0] if len(embedded) == 1 else self.fuse(torch.stack(embedded).mean(0))
+        return out
+
+
 class TokenStream(nn.Module):
     """Tokens → embedding → layers: (N, L, width) → (N, L, hidden).
 
     Args:
-        width: numbers per token.
         position: (L, hidden) positional encoding; learned if it is a parameter.
         layers: each (N, L, hidden) → (N, L, hidden).
+        embedding: (N, L, width) → (N, L, hidden), or of several streams.
         position_each_layer: add it before every layer, not only before the first.
     """
 
-    def __init__(self, width: int, position: Tensor, layers: nn.ModuleList, position_each_layer: bool):
+    def __init__(
+        self,
+        position: Tensor,
+        layers: nn.ModuleList,
+        embedding: nn.Sequential | FusedEmbedding,
+        position_each_layer: bool,
+    ):
         super().__init__()
-        hidden = position.shape[1]
-        self.embedding = nn.Sequential(
-            nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden)
-        )
+        self.embedding = embedding
         if isinstance(position, nn.Parameter):
             self.position = position
         else:
@@ -90,13 +121,19 @@ class TokenStream(nn.Module):
         self.layers = layers
         self.position_each_layer = position_each_layer
 
-    def forward(self, tokens: Tensor, kept: Tensor | None = None) -> Tensor:
-        """(N, L, width) → (N, L, hidden); with `kept` (N, K), from those tokens only → (N, K, hidden)."""
+    def forward(
+        self, tokens: Tensor, kept: Tensor | None = None, streams: Sequence[str] | None = None
+    ) -> Tensor:
+        """(N, L, width) → (N, L, hidden); with `kept` (N, K), from those tokens only → (N, K, hidden).
+
+        With a fused embedding, tokens are (N, L, S, width), of S `streams`.
+        """
         position: Tensor = self.position
         if kept is not None:
-            tokens = tokens.gather(1, kept[..., None].expand(-1, -1, tokens.shape[2]))
+            places = kept.view(*kept.shape, *(1,) * (tokens.ndim - 2))
+            tokens = tokens.gather(1, places.expand(-1, -1, *tokens.shape[2:]))
             position = position[kept]
-        x: Tensor = self.embedding(tokens)
+        x: Tensor = self.embedding(tokens) if streams is None else self.embedding(tokens, streams)
         for depth, layer in enumerate(self.layers):
             x = layer(x + position if depth == 0 or self.position_each_layer else x)
         return x
@@ -104,6 +141,9 @@ class TokenStream(nn.Module):
 
 class TokenEncoder(DenseEncoder):
     """A temporal and a spatial stream; the clip feature is their maxima over tokens, side by side.
+
+    Built for clips of several input streams, such as `joint+bone+motion`, it has an embedding of each and one
+    network behind them, and encodes them together or each alone.
 
     Args:
         shape: of the clips.
@@ -115,6 +155,8 @@ class TokenEncoder(DenseEncoder):
     Raises:
         KinemeError: a setting is not positive.
     """
+
+    several_streams: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -130,28 +172,41 @@ class TokenEncoder(DenseEncoder):
         self.shape = shape
         self.hidden = hidden
         self.dim = 2 * hidden
+        built_for = single_streams(shape.stream)
         joints = shape.bodies * shape.layout.num_joints
+
+        def embedding(width: int) -> nn.Sequential | FusedEmbedding:
+            several = len(built_for) > 1
+            return FusedEmbedding(built_for, width, hidden) if several else token_embedding(width, hidden)
+
         learned = nn.Parameter(nn.init.trunc_normal_(torch.empty(joints, hidden), std=0.02))
         self.temporal = TokenStream(
-            joints * COORDINATES,
             sinusoidal_positions(shape.frames, hidden),
             nn.ModuleList(layer(shape.frames) for _ in range(depth)),
+            embedding(joints * COORDINATES),
             position_each_layer,
         )
         self.spatial = TokenStream(
-            shape.frames * COORDINATES,
             learned,
             nn.ModuleList(layer(joints) for _ in range(depth)),
+            embedding(shape.frames * COORDINATES),
             position_each_layer,
         )
 
-    def forward(self, clips: Tensor, kept: Kept | None = None) -> Features:
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Those that it was built for; its shape says which of them it is shown by default."""
+        embedding = self.temporal.embedding
+        return tuple(embedding.of) if isinstance(embedding, FusedEmbedding) else super().streams
+
+    def forward(self, clips: Tensor, kept: Kept | None = None, stream: str | None = None) -> Features:
         """(N, C, T, V, M) → clip (N, 2·hidden), temporal (N, T, hidden), spatial (N, M·V, hidden).
 
-        With `kept`, only those tokens are computed, and the clip feature is their maximum.
+        With `kept`, only those tokens are computed, and the clip feature is their maximum. `stream` is what
+        the clips are, by default that of the encoder's shape; of several streams, they are joint positions.
 
         Raises:
-            KinemeError: the clips are not of the encoder's shape, or it cannot leave out tokens.
+            KinemeError: the clips are not of the encoder's shape or streams, or it cannot leave out tokens.
         """
         self.check_input(clips)
         if kept is not None and not self.runs_on_kept_tokens:
@@ -159,7 +214,25 @@ class TokenEncoder(DenseEncoder):
                 f"{type(self).__name__} mixes all tokens and cannot leave out any; choose another encoder"
             )
         kept = kept or Kept()
-        temporal = self.temporal(temporal_tokens(clips), kept.temporal)
-        spatial = self.spatial(spatial_tokens(clips), kept.spatial)
+        if len(self.streams) == 1 and stream in (None, *self.streams):
+            temporal = self.temporal(temporal_tokens(clips), kept.temporal)
+            spatial = self.spatial(spatial_tokens(clips), kept.spatial)
+        else:
+            streams = self._known(stream or self.shape.stream)
+            taken = [clips]
+            if len(streams) > 1:
+                taken = [to_stream(clips, each, self.shape.layout) for each in streams]
+            frames = torch.stack([temporal_tokens(each) for each in taken], dim=2)
+            joints = torch.stack([spatial_tokens(each) for each in taken], dim=2)
+            temporal = self.temporal(frames, kept.temporal, streams)
+            spatial = self.spatial(joints, kept.spatial, streams)
         clip = torch.cat((temporal.max(1).values, spatial.max(1).values), dim=1)
         return Features(clip, temporal, spatial)
+
+    def _known(self, stream: str) -> tuple[str, ...]:
+        """The single streams of one or several, which the encoder has to have embeddings of."""
+        streams = single_streams(stream)
+        if not set(streams) <= set(self.streams):
+            known = "+".join(self.streams)
+            raise KinemeError(f"{stream}: the encoder was built for {known}; choose of these streams")
+        return streams

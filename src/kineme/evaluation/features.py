@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from kineme import __version__
-from kineme.clips.batches import resident
+from kineme.augment.temporal import first_frames
+from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
@@ -36,6 +37,7 @@ def extract(
     device: torch.device | str | None = None,
     precision: str = "float32",
     allow_preprocessing: bool = False,
+    seen: int | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> Array:
@@ -49,6 +51,7 @@ def extract(
         device: where the encoder runs; by default an accelerator if there is one.
         precision: of the encoder's arithmetic, `float32` or `bfloat16`.
         allow_preprocessing: accept a store that was prepared by another preprocessing than the model's.
+        seen: per cent of each clip's frames, from its first, that are shown instead of its centre.
         cache: where they are cached, under names made from all that they depend on; None: nowhere.
         progress: called with the clips done and the clips in all.
 
@@ -60,17 +63,23 @@ def extract(
             features that are not finite.
     """
     model.check(store, allow_preprocessing=allow_preprocessing)
-    kept = None if cache is None else cache / f"{cache_key(model, store, rows, precision)}.npy"
+    more = {} if seen is None else {"seen": seen}
+    kept = None if cache is None else cache / f"{cache_key(model, store, rows, precision, **more)}.npy"
     if kept is not None and kept.is_file():
         try:
             return np.asarray(np.load(kept, allow_pickle=False))
         except (OSError, ValueError, EOFError):
             pass  # damaged: it is computed and written again
     place = device or default_device()
-    clips = resident(store, rows, place)
+    clips = beginnings(resident(store, rows, place), seen)
     try:
         features = model.encode(
-            clips, batch_size=batch_size, device=place, precision=precision, progress=progress
+            clips,
+            batch_size=batch_size,
+            device=place,
+            precision=precision,
+            crop=None if seen is None else 1.0,
+            progress=progress,
         )
     except KinemeError as error:
         raise KinemeError(f"{store.path}: {error}") from error
@@ -80,15 +89,23 @@ def extract(
     return features
 
 
-def raw_coordinates(store: ClipStore, rows: npt.NDArray[np.int64], frames: int = 32) -> Array:
+def beginnings(clips: Clips, seen: int | None) -> Clips:
+    """Clips cut after a share of their frames in per cent; None: as they are."""
+    return clips if seen is None else clips.first(first_frames(clips.length, seen))
+
+
+def raw_coordinates(
+    store: ClipStore, rows: npt.NDArray[np.int64], frames: int = 32, *, seen: int | None = None
+) -> Array:
     """The clips themselves as features, the baseline that a representation has to beat.
 
     Each clip is resampled to `frames` frames and centred on the first body; all coordinates are flattened.
+    With `seen`, of the beginning of each clip only, as in `extract`.
 
     Returns:
         (N, C·frames·V·M) float32.
     """
-    clips, parts = resident(store, rows), []
+    clips, parts = beginnings(resident(store, rows), seen), []
     for first in range(0, len(clips), 1024):
         xyz = clips[first : first + 1024].resize(frames)
         parts.append(centred(xyz, store.layout).flatten(1).numpy())

@@ -24,7 +24,7 @@ from kineme.clips.subsets import label_subset
 from kineme.config import FinetuneConfig, TrainConfig
 from kineme.errors import KinemeError, check_positive
 from kineme.evaluation.classifier import classify, on_device_of
-from kineme.evaluation.linear import EVALUATE_EVERY, Epoch, with_rate
+from kineme.evaluation.linear import EVALUATE_EVERY, with_rate
 from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
 from kineme.evaluation.task import Task
@@ -154,8 +154,7 @@ def semi(
     Raises:
         KinemeError: no rate is set, a setting has no meaning, or the training diverges.
     """
-    if seeds < 1 or not fractions:
-        raise KinemeError("nothing to average; set `seeds` to at least 1, and name one of `fractions`")
+    check_draws(seeds, fractions)
     began = perf_counter()
     by_class = task.model.protocols.finetune.draw == "class"
     draws = {
@@ -189,7 +188,8 @@ def semi(
                     progress=within(progress, done, total),
                 )
                 done += settings[fraction].epochs * len(rows)
-            outcomes[row][percent(fraction)] = _mean(found, task.test_labels)
+            scores = [each.scores for each in found]
+            outcomes[row][percent(fraction)] = mean(scores, task.test_labels, found[-1].epoch)
     precision = _precision(task)
     told = {
         percent(fraction): {"clips": len(draws[fraction][0]), **described(each), "precision": precision}
@@ -225,16 +225,32 @@ def _beginnings(task: Task, from_scratch: bool) -> dict[str, Callable[[int], Mod
     return {**scratch, PRETRAINED: lambda seed: task.model}
 
 
-def _mean(found: Sequence[Epoch], labels: Array) -> Outcome:
-    """The outcome of several seeds: the mean figure, its deviation and the interval over the test clips."""
-    each = [Score.of(one.scores, labels, one.epoch) for one in found]
-    predicted = np.stack([one.scores.argmax(axis=1) for one in found])
+def check_draws(seeds: int, fractions: Sequence[float]) -> None:
+    """Refuses to average nothing.
+
+    Raises:
+        KinemeError: no seeds, or no fractions.
+    """
+    if seeds < 1 or not fractions:
+        raise KinemeError("nothing to average; set `seeds` to at least 1, and name one of `fractions`")
+
+
+def mean(found: Sequence[Array], labels: Array, epoch: int | None = None) -> Outcome:
+    """The outcome of several seeds: the mean figure, its deviation and the interval over the test clips.
+
+    Args:
+        found: (N', classes) scores of each.
+        labels: (N',) true classes.
+        epoch: of the training.
+    """
+    each = [Score.of(scores, labels) for scores in found]
+    predicted = np.stack([scores.argmax(axis=1) for scores in found])
     values = tuple(score.value for score in each)
     ranked = [score.top5 for score in each if score.top5 is not None]
     score = replace(
         Score.of_hits((predicted == labels).mean(axis=0)),
         top5=float(np.mean(ranked)) if ranked else None,
-        epoch=each[-1].epoch,
+        epoch=epoch,
         deviation=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         values=values,
     )

@@ -26,6 +26,7 @@ from kineme.evaluation.linear import logistic, sgd
 from kineme.evaluation.results import Predictions, Result, Score, details, source_commit
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import top_k
+from kineme.streams import STREAMS
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,8 @@ def check_alike(streams: Sequence[Stream]) -> None:
     """Refuses streams that cannot be fused.
 
     Raises:
-        KinemeError: fewer than two, two of one stream, or different methods, stores or splits.
+        KinemeError: fewer than two, two of one stream, one that is of several already, or different methods,
+            stores or splits.
     """
     if len(streams) < 2:
         raise KinemeError("name at least two runs to fuse, each trained on another stream")
@@ -90,6 +92,8 @@ def check_alike(streams: Sequence[Stream]) -> None:
     known: dict[str, Stream] = {}
     for each in streams:
         other, its = each.task.run, each.result
+        if each.name not in STREAMS:
+            raise KinemeError(f"{other} was measured on {each.name} in one encoder; it needs no fusion")
         if (same := known.setdefault(each.name, each)) is not each:
             raise KinemeError(
                 f"{other} and {same.task.run} were both trained on the {each.name} stream; fuse runs on "

@@ -24,6 +24,8 @@ class TaskOptions:
     Args:
         store: Clip store to measure on; by default that of the pre-training.
         split: Division of the store into training and test part; by default that of the pre-training.
+        stream: What an encoder of several streams is shown: one of them, or two, as `joint+bone`; by default
+            all.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
@@ -33,6 +35,7 @@ class TaskOptions:
 
     store: Path | None = None
     split: str | None = None
+    stream: str | None = None
     device: Device = "auto"
     allow_preprocessing: bool = False
     leave_out_overlap: bool = False

@@ -78,7 +78,7 @@ def linear(
     """
     settings = _linear_settings(task, lr)
     probes = _probes(task, settings, seed)
-    return _evaluate(task, probes, "linear", asdict(settings), seed, "last", baselines, progress)
+    return evaluated(task, probes, "linear", asdict(settings), seed, "last", baselines, progress)
 
 
 def knn(
@@ -96,7 +96,7 @@ def knn(
         baselines: measure a random encoder and raw coordinates beside it.
         progress: called with the clips done and the clips in all: each is encoded, and each is probed.
     """
-    return _evaluate(task, _retrieval(task, k), "knn", {"k": k}, seed, "knn", baselines, progress)
+    return evaluated(task, _retrieval(task, k), "knn", {"k": k}, seed, "knn", baselines, progress)
 
 
 def transfer(
@@ -118,7 +118,7 @@ def transfer(
         return {**probes(train, test, progress), **retrieval(train, test, silent)}
 
     settings = {"linear": asdict(probe), "knn": {"k": 1}}
-    return _evaluate(task, measure, "transfer", settings, seed, "last", baselines, progress)
+    return evaluated(task, measure, "transfer", settings, seed, "last", baselines, progress)
 
 
 def _linear_settings(task: Task, lr: float | None) -> LinearConfig:
@@ -189,7 +189,7 @@ def _of_ranks(ranks: Ranks) -> dict[str, Score]:
     }
 
 
-def _evaluate(
+def evaluated(
     task: Task,
     measure: Measure,
     protocol: str,
@@ -199,7 +199,15 @@ def _evaluate(
     baselines: bool,
     progress: Progress,
 ) -> tuple[Result, Predictions]:
-    """Measures the encoder and its baselines alike."""
+    """Measures the encoder and its baselines alike.
+
+    Args:
+        task: what is measured on which clips.
+        measure: from the features of training and of test clips to what each probe found.
+        protocol, settings, seed, detailed: as of `report`.
+        baselines: measure a random encoder and raw coordinates beside it.
+        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
+    """
     began = perf_counter()
     rows: dict[str, Model | None] = {PRETRAINED: task.model}
     if baselines:

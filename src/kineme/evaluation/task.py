@@ -20,7 +20,7 @@ from kineme.evaluation.options import USUAL, TaskOptions
 from kineme.evaluation.overlap import unseen_test_clips
 from kineme.evaluation.results import result_path, source_commit
 from kineme.layouts.correspondence import read_joint_map
-from kineme.model import Model, load_run
+from kineme.model import Model, load_run, with_stream
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 
@@ -62,12 +62,15 @@ class Task:
         """How many the store has."""
         return len(self.store.manifest.class_names)
 
-    def features(self, model: Model, rows: Array, *, progress: Progress = silent) -> Array:
+    def features(
+        self, model: Model, rows: Array, *, seen: int | None = None, progress: Progress = silent
+    ) -> Array:
         """(n, D) clip features of some rows, kept in the run directory.
 
         Args:
             model: the task's own, or one of the same shape that it is compared with.
             rows: (n,) of the store.
+            seen: per cent of each clip's frames that are shown; None: as in the recipe.
             progress: called with the clips done and the clips in all.
         """
         return extract(
@@ -76,6 +79,7 @@ class Task:
             rows,
             device=self.device,
             allow_preprocessing=self.allow_preprocessing,
+            seen=seen,
             cache=self.run / "features",
             progress=progress,
         )
@@ -149,6 +153,8 @@ def open_task(
     """
     run, device = Path(run), chosen_device(options.device)
     model = load_run(run)
+    if options.stream:
+        model = with_stream(model, options.stream)
     own = model.config["data"]
     store = ClipStore(options.store or _own_store(run, own))
     mapped = options.map_joints or options.joint_map is not None
@@ -186,6 +192,7 @@ def qualifiers(own: Mapping[str, Any], options: TaskOptions) -> tuple[str, ...]:
     return (
         *([store.name] if store and other else []),
         *([options.split] if options.split and options.split != own["split"] else []),
+        *([options.stream] if options.stream and options.stream != own["stream"] else []),
         *(["unseen"] if options.leave_out_overlap else []),
         *([Path(options.joint_map).stem] if options.joint_map else []),
     )

@@ -7,12 +7,19 @@ from kineme.losses.contrast import (
     info_nce,
     mined_info_nce,
 )
-from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
+from kineme.losses.decorrelation import (
+    consistency,
+    cross_correlation,
+    similarity,
+    spread,
+    variance_covariance,
+)
 from kineme.losses.prototypes import koleo, prototype_cross_entropy, sinkhorn
 from kineme.losses.reconstruction import masked_reconstruction, standardised
 
 __all__ = [
     "batch_logits",
+    "consistency",
     "contrast_logits",
     "cross_correlation",
     "distribution_divergence",

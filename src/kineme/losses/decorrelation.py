@@ -22,8 +22,17 @@ def similarity(z: Tensor) -> Tensor:
     >>> similarity(torch.tensor([[[1.0, 1.0]], [[0.0, 2.0]]]))  # MSE 1 to the last view, 0 to the mean
     tensor(1.)
     """
-    others, last = z[:-1], z[-1:]
-    per_view = (others - last).square() + (others - others.mean(0, keepdim=True)).square()
+    return consistency(z[:-1], z[-1:])
+
+
+def consistency(z: Tensor, targets: Tensor) -> Tensor:
+    """Σ_j MSE(z_j, target_j) + Σ_j MSE(z_j, mean of the z_j): `targets` (K, B, P), or (1, B, P) for all z_j.
+
+    >>> z, targets = torch.tensor([[[0.0]], [[4.0]]]), torch.tensor([[[1.0]], [[4.0]]])
+    >>> consistency(z, targets)  # 1 and 0 to the targets, 4 and 4 to the mean
+    tensor(9.)
+    """
+    per_view = (z - targets).square() + (z - z.mean(0, keepdim=True)).square()
     return per_view.mean((1, 2)).sum()
 
 

@@ -3,6 +3,7 @@
 from kineme.methods.aimclr import AimCLR
 from kineme.methods.base import Method
 from kineme.methods.mamp import MAMP
+from kineme.methods.mpct import MPCT
 from kineme.methods.scdnet import SCDNet
 from kineme.methods.slim import SLiM
 from kineme.methods.usdrl import USDRL
@@ -13,6 +14,7 @@ METHODS: Registry[type[Method]] = Registry(
     {
         "aimclr": "kineme.methods.aimclr.AimCLR",
         "usdrl": "kineme.methods.usdrl.USDRL",
+        "mpct": "kineme.methods.mpct.MPCT",
         "scdnet": "kineme.methods.scdnet.SCDNet",
         "mamp": "kineme.methods.mamp.MAMP",
         "slim": "kineme.methods.slim.SLiM",
@@ -20,4 +22,4 @@ METHODS: Registry[type[Method]] = Registry(
     base=Method,
 )
 
-__all__ = ["MAMP", "METHODS", "USDRL", "AimCLR", "Method", "SCDNet", "SLiM"]
+__all__ = ["MAMP", "METHODS", "MPCT", "USDRL", "AimCLR", "Method", "SCDNet", "SLiM"]

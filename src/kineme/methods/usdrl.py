@@ -6,7 +6,7 @@ spatial and instance embeddings keep their variance and are decorrelated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -24,12 +24,17 @@ from kineme.augment import (
     where,
 )
 from kineme.clips.batches import Clips
-from kineme.encoders.base import DenseEncoder, Features, View
+from kineme.encoders.base import ClipShape, DenseEncoder, Features, View
 from kineme.errors import KinemeError, check_between
 from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
 from kineme.methods.base import Method
 
 VIEWS = 4
+TERMS = {
+    "similarity": similarity,
+    "variance_covariance": variance_covariance,
+    "cross_correlation": cross_correlation,
+}
 
 
 class USDRL(Method):
@@ -84,16 +89,8 @@ class USDRL(Method):
     def views(self, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
         """Four views (N, C, T, V, M): crop and resize, joint corruption or shear, then the stream."""
         shape = self.encoder.shape
-        rows = torch.arange(len(clips), device=clips.start.device).repeat(VIEWS)
-        every = clips[rows]
-        count = len(every)
-        window = draw_window(every.length, shape.frames, (self.min_crop, 1.0), generator)
-        xyz = every.resize(shape.frames, *window)
-        joints, matrix = draw_corruption(count, shape.layout.num_joints, generator)
-        sheared = draw_coin(count, 0.5, generator)  # a shear is a matrix for all joints
-        joints = where(sheared, torch.ones_like(joints), joints)
-        matrix = where(sheared, shear_matrix(draw_shear(count, self.shear, generator)), matrix)
-        return tuple(map(View, shape.take(corrupt(xyz, joints, matrix)).chunk(VIEWS)))
+        joints = augmented(clips, shape, self.min_crop, self.shear, generator)
+        return tuple(map(View, shape.take(joints).chunk(VIEWS)))
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
         """The weighted sum `loss`; its three terms, in sum and by grain, unweighted, for the log.
@@ -107,7 +104,7 @@ class USDRL(Method):
         embeddings = self.project(self.encoder(clips), len(views))
         with torch.autocast(clips.device.type, enabled=False):
             embeddings = {name: z.float() for name, z in embeddings.items()}
-            return self._terms(embeddings)
+            return weighted(embeddings, TERMS, self.weights, self.grain)
 
     def project(self, features: Features, views: int) -> dict[str, Tensor]:
         """Features of K views, one after the other (K·B, ...) → embeddings (K, B, P) by grain.
@@ -124,22 +121,47 @@ class USDRL(Method):
             "spatial": self.spatial_projector(spatial),
         }
 
-    def _terms(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
-        terms = {
-            "similarity": similarity,
-            "variance_covariance": variance_covariance,
-            "cross_correlation": cross_correlation,
-        }
-        loss = torch.zeros((), device=embeddings["instance"].device)
-        logged: dict[str, Tensor] = {}
-        for name, term in terms.items():
-            grains = {grain: term(z) for grain, z in embeddings.items()}
-            total = grains["instance"] + self.grain * (grains["temporal"] + grains["spatial"])
-            loss = loss + self.weights[name] * total
-            logged[name] = total.detach()
-            logged |= {f"{name}/{grain}": value.detach() for grain, value in grains.items()}
-        rank, std = spread(embeddings["instance"])
-        return {"loss": loss, **logged, "effective_rank": rank, "embedding_std": std}
+
+def augmented(
+    clips: Clips, shape: ClipShape, min_crop: float, shear: float, generator: torch.Generator
+) -> Tensor:
+    """Joint positions (4·N, C, T, V, M) of the four views, one after the other."""
+    rows = torch.arange(len(clips), device=clips.start.device).repeat(VIEWS)
+    every = clips[rows]
+    count = len(every)
+    window = draw_window(every.length, shape.frames, (min_crop, 1.0), generator)
+    xyz = every.resize(shape.frames, *window)
+    joints, matrix = draw_corruption(count, shape.layout.num_joints, generator)
+    sheared = draw_coin(count, 0.5, generator)  # a shear is a matrix for all joints
+    joints = where(sheared, torch.ones_like(joints), joints)
+    matrix = where(sheared, shear_matrix(draw_shear(count, shear, generator)), matrix)
+    return corrupt(xyz, joints, matrix)
+
+
+def weighted(
+    embeddings: Mapping[str, Tensor],
+    terms: Mapping[str, Callable[[Tensor], Tensor]],
+    weights: Mapping[str, float],
+    grain: float,
+) -> dict[str, Tensor]:
+    """The sum `loss` of weighted terms; the terms, in sum and by grain, and the spread of the embedding.
+
+    Args:
+        embeddings: (K, B, P) of each grain.
+        terms: by name, functions of one grain's embeddings.
+        weights: of the terms.
+        grain: weight of the temporal and of the spatial embedding in each.
+    """
+    loss = torch.zeros((), device=embeddings["instance"].device)
+    logged: dict[str, Tensor] = {}
+    for name, term in terms.items():
+        grains = {each: term(z) for each, z in embeddings.items()}
+        total = grains["instance"] + grain * (grains["temporal"] + grains["spatial"])
+        loss = loss + weights[name] * total
+        logged[name] = total.detach()
+        logged |= {f"{name}/{each}": value.detach() for each, value in grains.items()}
+    rank, std = spread(embeddings["instance"])
+    return {"loss": loss, **logged, "effective_rank": rank, "embedding_std": std}
 
 
 class Projector(nn.Module):

@@ -10,24 +10,31 @@ from typing import Any
 from markupsafe import Markup
 
 from kineme.clips.published import counted
+from kineme.evaluation import early
 from kineme.evaluation.advice import measuring_command
 from kineme.evaluation.detection.scores import HEADLINE, SHOWN
 from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RAW, Result, Score
 from kineme.report.charts import strip
 from kineme.report.differences import Pair, differences
+from kineme.report.early import curves
 from kineme.report.examined import Examined
 from kineme.report.runs import DETECT, Run
 from kineme.report.templating import render
 
+EARLY = "early"
 TITLES = {
     "linear": "Linear evaluation",
     "knn": "Nearest neighbour",
+    EARLY: "Early prediction",
     "transfer": "Transfer to other data",
     "finetune": "Fine-tuning",
     "semi": "Few labels",
+    "semi-frozen": "Few labels, frozen encoder",
+    "fewshot": "Few examples",
     "fused": "Fused streams",
     DETECT: "Detection",
 }
+WIDE = {DETECT: SHOWN, EARLY: early.SHOWN}  # those of many scores, with the chief ones
 PROBED = ("linear", "knn", "transfer")  # protocols on frozen features, of which these are the probes
 MEANING = {
     "logistic": "logistic regression on standardised features",
@@ -123,8 +130,9 @@ def title_of(result: Result, probe: str) -> str:
 
 def _terms(result: Result) -> tuple[Any, ...]:
     """What must be equal for results to be compared. A linear probe's settings belong to its method."""
-    neighbours = result.settings.get("k") if result.protocol == "knn" else None
-    return result.protocol, result.fingerprint, result.split, result.test_clips, neighbours
+    setting = {"knn": "k", EARLY: "fitted_to"}.get(result.protocol, "")
+    asked = result.settings.get(setting)
+    return result.protocol, result.fingerprint, result.split, result.test_clips, asked
 
 
 def _measured_on(result: Result) -> str:
@@ -138,7 +146,8 @@ def _group(pairs: Sequence[Pair], several: bool) -> dict[str, object]:
     first = pairs[0][1].result
     rows = list(_rows(pairs, several))
     titles = {probe: title_of(first, probe) for row in rows for probe in row.scores}
-    chief = {probe: title for probe, title in titles.items() if first.protocol != DETECT or probe in SHOWN}
+    shown = WIDE.get(first.protocol, tuple(titles))
+    chief = {probe: title for probe, title in titles.items() if probe in shown}
     others = {probe: title for probe, title in titles.items() if probe not in chief}
     meaning = MEANING if first.protocol in PROBED else {}
     heading = f"{TITLES.get(first.protocol, first.protocol)}: {first.store}, {first.split}"
@@ -146,6 +155,7 @@ def _group(pairs: Sequence[Pair], several: bool) -> dict[str, object]:
         "heading": heading,
         "measured_on": f"{_measured_on(first)}, prepared with {first.store_preprocessing}",
         "meanings": [f"{title}: {meaning[probe]}" for probe, title in titles.items() if probe in meaning],
+        "curves": curves(_named(rows), first.settings["fitted_to"]) if first.protocol == EARLY else "",
         "table": Table(heading, chief, rows),
         "others": Table(f"Other metrics, {heading}", others, rows) if others else None,
         "differences": differences(pairs),
@@ -170,6 +180,11 @@ def _rows(pairs: Sequence[Pair], several: bool) -> Iterator[TableRow]:
         repeated = sum(other is run for other, _ in pairs) > 1
         names = [run.name] * several + [each.file] * repeated
         yield TableRow(PRETRAINED, ", ".join(names), each.result.scores)
+
+
+def _named(rows: Sequence[TableRow]) -> Iterator[tuple[str, Mapping[str, Score]]]:
+    for row in rows:
+        yield f"{row.title}, {row.run}" if row.run else row.title, row.scores
 
 
 def _worded(settings: Mapping[str, Any]) -> str:

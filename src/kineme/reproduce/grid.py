@@ -11,10 +11,11 @@
         streams: [joint, bone, motion]
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
-Protocols are linear, knn, finetune and semi, and on other clips transfer and detect. Their settings are those
-of the recipe; linear, finetune and semi can be given others. A recipe is a file beside the grid, or one that
-comes with Kineme. A list of one may be written without brackets. Where joint, bone and motion of a recipe are
-all measured by `linear`, their fusion is a row of its own.
+Protocols are linear, knn, early, finetune and semi, and on other clips transfer and detect. Their settings
+are those of the recipe; linear, finetune and semi can be given others. A recipe is a file beside the grid, or
+one that comes with Kineme. A list of one may be written without brackets. Where joint, bone and motion of a
+recipe are all measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all
+three in one encoder.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
 from kineme.packaged import find_recipe
 
-Stream = Literal["joint", "bone", "motion"]
-STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")
-FUSED = "joint+bone+motion"
-PROTOCOLS = ("linear", "knn", "finetune", "semi", "transfer", "detect")
+Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
+STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")  # whose runs are fused
+FUSED: Stream = "joint+bone+motion"  # of three runs; or in one encoder
+PROTOCOLS = ("linear", "knn", "early", "finetune", "semi", "transfer", "detect")
 _ELSEWHERE = ("transfer", "detect")  # protocols that are measured on another store
 _TUNED = ("epochs", "lr", "batch_size")
 _SETTINGS = {"linear": ("lr",), "finetune": _TUNED, "semi": _TUNED}  # that a grid may set
@@ -166,12 +167,13 @@ class _Reader:
         lists = {key: self.sequence(given[key], key) for key in _LISTS if key in given}
         recipes = [self.recipe(node) for node in lists["recipes"]]
         stores = [self.known(node, self.commands, "store") for node in lists["stores"]]
-        words = [self.known(node, STREAMS, "stream") for node in lists.get("streams", [])] or ["joint"]
+        every = (*STREAMS, FUSED)
+        words = [self.known(node, every, "stream") for node in lists.get("streams", [])] or ["joint"]
         measurements = tuple(self.measurement(node) for node in lists["protocols"])
         if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
             raise self.error(given["protocols"], "a protocol is there twice on the same clips")
         split = self.text(given["split"], "split") if "split" in given else None
-        streams = [stream for stream in STREAMS if stream in words]
+        streams = [stream for stream in every if stream in words]
         return [
             Cell(recipe, store, self.commands[store], split, stream, measurements)
             for recipe, store, stream in product(recipes, stores, streams)

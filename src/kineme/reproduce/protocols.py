@@ -12,7 +12,7 @@ from typing import Any
 from kineme.clips.store import ClipStore
 from kineme.config import EvaluateConfig
 from kineme.errors import KinemeError
-from kineme.evaluation import finetune, recognition
+from kineme.evaluation import early, finetune, recognition
 from kineme.evaluation.detection import protocol as detection
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context
 from kineme.evaluation.detection.frames import STEPS, windows_for
@@ -80,6 +80,10 @@ def _transfer(evaluate: EvaluateConfig, result: Result) -> Any:
     return {"linear": _linear(evaluate, result), "knn": {"k": 1}}
 
 
+def _early(evaluate: EvaluateConfig, result: Result) -> Any:
+    return early.described(with_rate(evaluate.linear, "linear", None, RUN))
+
+
 def _tuned(task: Task, *, baselines: bool, **options: Any) -> tuple[Result, Kept]:
     return finetune.finetune(task, from_scratch=baselines, **options)
 
@@ -122,6 +126,7 @@ DETECTION = {
 PROTOCOLS = {
     "linear": Protocol(_predicting(recognition.linear), _linear, ("last", "best", "logistic")),
     "knn": Protocol(_predicting(recognition.knn), lambda evaluate, result: {"k": 1}, ("knn",)),
+    "early": Protocol(_predicting(early.early), _early, early.SHOWN),
     "finetune": Protocol(_predicting(_tuned), _finetune, ("last", "best")),
     "semi": Protocol(_tuned_on_few, _semi),
     "transfer": Protocol(_predicting(recognition.transfer), _transfer, ("last", "best", "logistic", "knn")),

@@ -36,6 +36,7 @@ from kineme.inference.exporting.export import Exported, load_program
 from kineme.layouts import get_layout
 from kineme.model import Model, load_run
 from kineme.preprocessing import parse_preprocessing
+from kineme.streams import TOGETHER
 from kineme.typing import Array
 
 ROOT = Path(__file__).parents[3]
@@ -337,6 +338,13 @@ def test_detectors_are_not_exported(run: Path, tmp_path: Path, capsys: pytest.Ca
 def test_every_encoder(encoder: str, preprocessing: str, stream: str, tmp_path: Path) -> None:
     """On raw recordings, in batches of several sizes: `export` compares, and refuses what differs."""
     model: Model = load_run(a_run(tmp_path / "run", encoder, preprocessing, stream))
+    assert export(model, tmp_path / "exported").difference < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ["sttr", "dste"])
+def test_an_encoder_of_several_streams_takes_joints(encoder: str, tmp_path: Path) -> None:
+    model = load_run(a_run(tmp_path / "run", encoder, stream=TOGETHER))
     assert export(model, tmp_path / "exported").difference < 1e-4
 
 
