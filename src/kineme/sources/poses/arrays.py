@@ -56,6 +56,12 @@ class Detections:
     confidence: Array | None  # (D, V) float32, 0 to 1; None if unknown
     frames: int  # T, frames with or without people
     program: str  # as in `Poses`
+    places: Array | None = None  # (D, V, C') where people are, if points are relative to each person
+
+    @property
+    def where(self) -> Array:
+        """(D, V, C') that people are tracked by."""
+        return self.points if self.places is None else self.places
 
 
 def npy_poses(data: bytes, scores: bool) -> Poses:

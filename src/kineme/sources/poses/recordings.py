@@ -16,7 +16,7 @@ import csv
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -45,6 +45,24 @@ class Recording:
     fps: float | None = None  # its own, where it has to be resampled
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What recordings are looked for.
+
+    Attributes:
+        name: in words.
+        suffixes: of their files, in lower case.
+        notes: file → `fps`, `label` and `subject`, as far as it says them.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    notes: Callable[[RawFile], Mapping[str, Any]]
+
+
+POSES = Kind("poses", SUFFIXES, notes_of)
+
+
 class _Told(NamedTuple):
     """A row of the list, or what stands for it; `label` is empty if unknown."""
 
@@ -53,26 +71,34 @@ class _Told(NamedTuple):
     camera: int = -1
 
 
-def find_recordings(raw: Path, fps: float | None) -> tuple[list[Recording], tuple[str, ...], float | None]:
+def find_recordings(
+    raw: Path, fps: float | None, kind: Kind = POSES
+) -> tuple[list[Recording], tuple[str, ...], float | None]:
     """The clips of a folder, zip or file sorted by name, the names of their classes, and the fps.
 
     Args:
         raw: the files.
         fps: by default what the files say, None if they say nothing. Where they say different ones, those of
             another rate are to be resampled to it.
+        kind: of recordings.
 
     Raises:
         KinemeError: there are none, two have the same name, their frame rates differ and `fps` is not given,
             or the list of labels is malformed.
     """
-    files = find_files(raw, *SUFFIXES)
+    listing = PurePosixPath(LABELS).suffix
+    files = find_files(raw, *{*kind.suffixes, listing})
     lists = [file for file in files if file.name.lower() == LABELS]
     if len(lists) > 1:
         raise KinemeError(f"{lists[1]}: duplicates {lists[0]}; keep one")
-    recordings = _grouped([file for file in files if file not in lists])
+    others = set() if listing in kind.suffixes else {listing}
+    recordings = _grouped(
+        [file for file in files if file not in lists and file.place.suffix.lower() not in others]
+    )
     if not recordings:
-        raise KinemeError(f"{raw}: contains no poses; expected {', '.join(SUFFIXES)} files, zipped or not")
-    notes = [{} if recording.numbers else notes_of(recording.files[0]) for recording in recordings]
+        expected = ", ".join(kind.suffixes)
+        raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected} files, zipped or not")
+    notes = [{} if recording.numbers else kind.notes(recording.files[0]) for recording in recordings]
     own = [float(each["fps"]) if _is_rate(each.get("fps")) else None for each in notes]
     rates = {rate for rate in own if rate}
     mixed = len(rates) > 1
