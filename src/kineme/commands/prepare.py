@@ -177,7 +177,7 @@ def _report(prepared: Prepared) -> None:
         f"{counted(len(classes), 'class')}, {counted(len(subjects), 'subject')}\n"
         f"layout {store.layout.name}, preprocessing {store.manifest.preprocessing.id}, "
         f"source {store.manifest.source}, {store.manifest.fps:g} fps{_told(store.manifest.fps_status)}\n"
-        f"{size / 1e6:,.1f} MB, at {prepared.clips_per_second:,.0f} clips/s",
+        f"{size / 1e6:,.1f} MB, at {_speed(prepared)}",
         *compare(store),
         sep="\n",
     )
@@ -188,6 +188,12 @@ def _report(prepared: Prepared) -> None:
         print(f"left out by the ignore list: {prepared.ignored:,}")
     if prepared.damaged:
         print(f"left out as damaged: {len(prepared.damaged):,}", *prepared.damaged, sep="\n  ")
+
+
+def _speed(prepared: Prepared) -> str:
+    if prepared.clips_per_second >= 1:
+        return f"{prepared.clips_per_second:,.0f} clips/s"
+    return f"{len(prepared.store.frames) / prepared.seconds:,.0f} frames/s"
 
 
 def _told(fps_status: str) -> str:

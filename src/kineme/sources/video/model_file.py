@@ -19,6 +19,8 @@ URL = (
     "https://storage.googleapis.com/mediapipe-models/pose_landmarker/pose_landmarker_full/float16/1/"
     "pose_landmarker_full.task"
 )
+VARIABLE = "KINEME_POSE_MODEL"
+"""The environment variable that names the user's own file, where a command has no option for it."""
 SHA256 = "5134a3aad27a58b93da0088d431f366da362b44e3ccfbe3462b3827a839011b1"
 _SIZE = 9_398_198  # bytes
 _TIMEOUT = 30.0  # seconds without an answer
@@ -34,19 +36,22 @@ def landmark_model(model: Path | None = None, *, url: str = URL, sha256: str = S
     """The file of the networks.
 
     Args:
-        model: the user's own; by default the published one, which is fetched if it is not in the cache.
+        model: the user's own; by default the one that `KINEME_POSE_MODEL` names, else the published one,
+            which is fetched if it is not in the cache.
         url, sha256: of the published one.
 
     Raises:
         KinemeError: there is no such file, it is no `.task` file, it cannot be fetched, or it is not the
             published one.
     """
-    if model is not None:
-        if not model.is_file():
-            raise KinemeError(f"{model}: no such file; `model` is a .task file, such as {url}")
-        if not zipfile.is_zipfile(model):
-            raise KinemeError(f"{model}: is no .task file of MediaPipe's pose landmarker, such as {url}")
-        return model
+    own = model or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if own is not None:
+        named = "`model`" if model else VARIABLE
+        if not own.is_file():
+            raise KinemeError(f"{own}: no such file; {named} is a .task file, such as {url}")
+        if not zipfile.is_zipfile(own):
+            raise KinemeError(f"{own}: is no .task file of MediaPipe's pose landmarker, such as {url}")
+        return own
     cached = cached_model()
     if not cached.is_file():
         data = _fetched(url, cached)
@@ -71,4 +76,7 @@ def _fetched(url: str, cached: Path) -> bytes:
 
 
 def _otherwise(cached: Path) -> str:
-    return f"put it at {cached}, or name a .task file by `model` of `kineme prepare video`"
+    return (
+        f"put it at {cached}, or name a .task file by `model` of `kineme prepare video` and `watch`, or by the "
+        f"variable {VARIABLE}"
+    )
