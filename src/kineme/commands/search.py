@@ -36,7 +36,7 @@ def search(
     Hits do not overlap each other, nor the example. The index of a library is made at the first search and
     kept beside it, in LIBRARY.index; where that cannot be written, in the cache folder of the user.
 
-      kineme search runs/mine stores/mine --like "walk[2s:4s]" --k 5 --page like-walk.html
+      kineme search runs/mine stores/mine --like "walk[2s:4s]" --page walk.html
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.

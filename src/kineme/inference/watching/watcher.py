@@ -25,7 +25,7 @@ from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model
 from kineme.sources.poses.arrays import MAX_PEOPLE
-from kineme.sources.poses.coordinates import BRIDGED
+from kineme.sources.poses.coordinates import BRIDGED, usual_axes
 from kineme.sources.poses.given import given_poses
 from kineme.sources.poses.lines import BadFrame, People, Person
 from kineme.sources.poses.tracking import Tracker
@@ -96,7 +96,8 @@ class Watcher:
         step = min(judge.window / 4, 0.5) if step is None else step
         if not 2 <= frames <= LONGEST:
             at = f"{judge.window:g} s at {fps:g} frames per second"
-            raise KinemeError(f"`window`: {at} has {frames:,} frames; it must have 2 to {LONGEST:,}")
+            many = f"{frames:,} frame{'s' * (frames != 1)}"
+            raise KinemeError(f"`window`: {at} is {many}; it must have 2 to {LONGEST:,}")
         if not 1e-9 < step <= judge.window:
             most = f"at most the window, {judge.window:g} s"
             raise KinemeError(f"`step`: is {step:g} s; it must be above 0 s and {most}")
@@ -194,6 +195,7 @@ class Watcher:
         pose = next(iter(poses.values() if isinstance(poses, Mapping) else poses))
         self._prepared(pose[None])
         self._columns = pose.shape[1]
+        self._options["axes"] = self._options["axes"] or usual_axes(self.layout, self._columns)
 
     def _identified(self, poses: Mapping[Person, Array] | Sequence[Array]) -> Mapping[Person, Array]:
         if isinstance(poses, Mapping):

@@ -115,8 +115,13 @@ def coordinates_of(
         raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
     if metric and scale is None and poses.scale is None and poses.axes == STANDING:
         scale = _guessed_units(poses, layout)
-    usual = "y-down" if flat or mediapipe else "y-up"
+    usual = usual_axes(layout, poses.points.shape[-1])
     return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image)
+
+
+def usual_axes(layout: Layout, columns: int) -> str:
+    """What is assumed of a layout's poses in 2 or 3 dimensions that do not say which axis is up."""
+    return "y-down" if columns == 2 or layout.name == "mediapipe33" else "y-up"
 
 
 def metres_per_unit(units: str) -> float:
