@@ -14,8 +14,11 @@ columns are ignored.
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 
@@ -24,7 +27,8 @@ from kineme.sources.poses.arrays import Poses, check_size, renumber, split_colum
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
-MAX_CSV_BYTES = 1 << 26
+MAX_CSV_BYTES = 1 << 29  # four hours of 33 joints with confidences, at 30 frames a second
+_BLOCK = 4096  # rows that are text at a time
 _AXES = {"x": 0, "y": 1, "z": 2} | dict.fromkeys(
     ("c", "v", "conf", "confidence", "score", "visibility", "likelihood"), 3
 )
@@ -50,45 +54,84 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None) -> Poses:
         ValueError: what is wrong, and in which line.
     """
     rows = _rows(data)
-    if all(_is_number(field) for field in rows[0][1]):
-        return _bare(rows, scores, layout)
-    header = [name.strip() for name in rows[0][1]]
+    first = next(rows, None)
+    if first is None:
+        raise ValueError("is empty")
+    if all(_is_number(field) for field in first[1]):
+        return _bare(chain([first], rows), len(first[1]), scores, layout)
+    header = [name.strip() for name in first[1]]
     lower = [name.lower() for name in header]
-    if len(rows) == 1:
+    second = next(rows, None)
+    if second is None:
         raise ValueError("has a header but no frames")
+    rows = chain([second], rows)
     frame, body, joint = (_column(lower, names) for names in (_FRAME, _BODY, _JOINT))
-    for number, row in rows[1:]:
-        if len(row) != len(header):
-            raise ValueError(f"line {number} has {len(row)} fields, the header {len(header)}")
     if joint is not None and "x" in lower and "y" in lower:
         if frame is None:
             raise ValueError("has a row per joint but no column 'frame'")
-        return _long(rows[1:], lower, frame, body, joint)
-    return _wide(rows[1:], header, frame, body)
+        return _long(rows, lower, frame, body, joint)
+    return _wide(rows, header, frame, body)
 
 
-def _rows(data: bytes) -> list[tuple[int, Row]]:
+def _rows(data: bytes) -> Iterator[tuple[int, Row]]:
     """Line number and fields of the rows that are not blank."""
+    if b"\0" in data:
+        raise ValueError("is binary, not a CSV file")
+    lines = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig")
     try:
-        text = data.decode("utf-8-sig")
+        first = next((line for line in lines if line.strip()), None)
+        if first is None:
+            return
+        delimiter = max(",;\t", key=first.count)
+        lines.seek(0)
+        reader = csv.reader(lines, delimiter=delimiter)
+        for row in reader:
+            if any(row):
+                yield reader.line_num, row
     except UnicodeDecodeError as error:
         raise ValueError("is not UTF-8 text") from error
-    if "\0" in text:
-        raise ValueError("is binary, not a CSV file")
-    lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), None)
-    if first is None:
-        raise ValueError("is empty")
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(lines, delimiter=delimiter)
-    try:
-        return [(reader.line_num, row) for row in reader if any(row)]
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}") from error
 
 
-def _bare(rows: list[tuple[int, Row]], scores: bool, layout: Layout | None) -> Poses:
-    numbers = len(rows[0][1])
+@dataclass(frozen=True)
+class _Columns:
+    """Columns of a table: of its text only a few rows are in memory at a time."""
+
+    lines: Array  # (R,) line numbers
+    numbers: Array  # (R, columns) float32, NaN for empty fields
+    frames: list[int]  # (R,) or empty
+    texts: list[list[str]]  # (columns, R); equal texts are one object
+
+
+def _columns(
+    rows: Iterator[tuple[int, Row]],
+    width: int,
+    numbers: Sequence[int],
+    frame: int | None = None,
+    texts: Sequence[int] = (),
+    first: str = "the header",
+) -> _Columns:
+    """Reads these columns of a table whose first line has `width` fields."""
+    lines: list[int] = []
+    parts: list[Array] = []
+    frames: list[int] = []
+    read: list[list[str]] = [[] for _ in texts]
+    known: dict[str, str] = {}
+    while block := list(islice(rows, _BLOCK)):
+        for number, row in block:
+            if len(row) != width:
+                raise ValueError(f"line {number} has {len(row)} fields, {first} {width}")
+        lines += [number for number, _ in block]
+        parts.append(_floats(block, numbers).astype(np.float32))
+        if frame is not None:
+            frames += _integers(block, frame)
+        for column, found in zip(texts, read, strict=True):
+            found += [known.setdefault(row[column], row[column]) for _, row in block]
+    return _Columns(np.array(lines), np.concatenate(parts), frames, read)
+
+
+def _bare(rows: Iterator[tuple[int, Row]], numbers: int, scores: bool, layout: Layout | None) -> Poses:
     joints = layout.num_joints if layout else _GUESSES.get((numbers, scores))
     if joints is None:
         raise ValueError(f"has {numbers} numbers per row and no header; name their `layout`")
@@ -96,12 +139,10 @@ def _bare(rows: list[tuple[int, Row]], scores: bool, layout: Layout | None) -> P
     if rest or not 2 <= columns <= 4:
         expected = f"2, 3 or 4 for each of {joints} joints, or a header"
         raise ValueError(f"has {numbers} numbers per row; expected {expected}")
-    check_size(len(rows), 1, joints, columns)
-    for number, row in rows:
-        if len(row) != numbers:
-            raise ValueError(f"line {number} has {len(row)} numbers, the first {numbers}")
-    values = _floats(rows, range(numbers)).reshape(len(rows), 1, joints, columns)
-    return Poses(*split_columns(values, scores))
+    check_size(1, 1, joints, columns)
+    read = _columns(rows, numbers, range(numbers), first="the first")
+    check_size(len(read.lines), 1, joints, columns)
+    return Poses(*split_columns(read.numbers.reshape(-1, 1, joints, columns), scores))
 
 
 # (numbers per row, whether the last of three is a confidence) → joints, if unambiguous
@@ -112,7 +153,7 @@ _GUESSES = {
 }
 
 
-def _wide(rows: list[tuple[int, Row]], header: Row, frame: int | None, body: int | None) -> Poses:
+def _wide(rows: Iterator[tuple[int, Row]], header: Row, frame: int | None, body: int | None) -> Poses:
     if body is not None and frame is None:
         raise ValueError("has a column of people but no column 'frame'")
     found: dict[str, dict[int, int]] = {}
@@ -136,34 +177,32 @@ def _wide(rows: list[tuple[int, Row]], header: Row, frame: int | None, body: int
             raise ValueError(f"line 1: joint {shown(joint)} has other columns than {first}")
     names, order = _in_order(list(found))
     places = [found[name][axis] for name in order for axis in axes]
-    values = _floats(rows, places).reshape(len(rows), len(order), len(axes))
-    frames = list(range(len(rows))) if frame is None else _integers(rows, frame)
-    bodies = [row[body] for _, row in rows] if body is not None else [""] * len(rows)
+    read = _columns(rows, len(header), places, frame, [] if body is None else [body])
+    values = read.numbers.reshape(-1, len(order), len(axes))
     joints = np.broadcast_to(np.arange(len(order)), values.shape[:2])
-    return _placed(rows, frames, bodies, joints, values, axes, names)
+    return _placed(read, joints, values, axes, names)
 
 
-def _long(rows: list[tuple[int, Row]], header: Row, frame: int, body: int | None, joint: int) -> Poses:
+def _long(rows: Iterator[tuple[int, Row]], header: Row, frame: int, body: int | None, joint: int) -> Poses:
     places: dict[int, int] = {}
     for column, name in enumerate(header):
         if name in _AXES and column not in (frame, body, joint):
             places.setdefault(_AXES[name], column)
     axes = sorted(places)
-    given = [row[joint].strip() for _, row in rows]
+    texts = [joint] if body is None else [body, joint]
+    read = _columns(rows, len(header), [places[axis] for axis in axes], frame, texts)
+    stripped = {name: name.strip() for name in dict.fromkeys(read.texts[-1])}
+    given = [stripped[name] for name in read.texts.pop()]
     names, order = _in_order(list(dict.fromkeys(given)))
     at = {name: index for index, name in enumerate(order)}
     joints = np.array([at[name] for name in given])[:, None]
-    values = _floats(rows, [places[axis] for axis in axes])[:, None]
-    bodies = [row[body] for _, row in rows] if body is not None else [""] * len(rows)
-    return _placed(rows, _integers(rows, frame), bodies, joints, values, axes, names)
+    return _placed(read, joints, read.numbers[:, None], axes, names)
 
 
-def _placed(
-    rows: list[tuple[int, Row]], numbers: list[int], bodies: list[str], joints: Array, values: Array,
-    axes: list[int], names: tuple[str, ...],
-) -> Poses:  # fmt: skip
+def _placed(read: _Columns, joints: Array, values: Array, axes: list[int], names: tuple[str, ...]) -> Poses:
     """(R, k, axes) values of joints (R, k), each row of one frame and body → the clip."""
-    frame, frames = renumber(numbers)
+    frame, frames = renumber(read.frames or range(len(read.lines)))
+    bodies = read.texts[0] if read.texts else [""] * len(read.lines)
     slots = {name: slot for slot, name in enumerate(dict.fromkeys(bodies))}
     slot = np.array([slots[name] for name in bodies])
     count = int(joints.max()) + 1
@@ -172,8 +211,8 @@ def _placed(
     if len(np.unique(place)) < place.size:
         order = np.argsort(place, kind="stable")
         again = order[np.flatnonzero(np.diff(place[order]) == 0)[0] + 1] // joints.shape[1]
-        raise ValueError(f"line {rows[again][0]} duplicates a joint of a frame")
-    full = np.full((frames * len(slots) * count, len(axes)), np.nan)
+        raise ValueError(f"line {read.lines[again]} duplicates a joint of a frame")
+    full = np.full((frames * len(slots) * count, len(axes)), np.nan, dtype=np.float32)
     full[place] = values.reshape(-1, len(axes))
     points, confidence = split_columns(full.reshape(frames, len(slots), count, len(axes)), scores=3 in axes)
     return Poses(points, confidence, names)

@@ -12,6 +12,7 @@ stands is not known, nor that they walk about. People are told apart by where th
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -37,7 +38,7 @@ from kineme.sources.poses.tracking import tracked
 from kineme.sources.raw import RawFile
 from kineme.sources.video.landmarks import JOINTS, LAYOUT, Landmarker, Seen, mediapipe_landmarker
 from kineme.sources.video.model_file import landmark_model
-from kineme.sources.video.pictures import SUFFIXES, Picture, check_installed, film, pictures
+from kineme.sources.video.pictures import SUFFIXES, Picture, check_installed, decoded, film
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ Landmarkers = Callable[[], AbstractContextManager[Landmarker]]
 
 COORDINATES = Coordinates("y-down", metric=True)
 _FIRST = 10.0  # seconds of a video that tell what it is like
+_EARLY = 0.3  # share of a frame by which a picture may come before its place
 _SAID = 30.0  # seconds from one message to the next
 _REMEDY = "leave it out, or set `skip_bad`"
 _NOBODY = f"shows nobody in any frame; {_REMEDY}"
@@ -114,11 +116,11 @@ class Reader:
 
     def __call__(self, recording: Recording, progress: Progress | None = None) -> Clip:
         """Reads a video; says how far it is from time to time, unless `progress` takes that."""
-        return self._clip(recording, pictures(_path(recording)), progress or _spoken(recording))
+        return self._clip(recording, decoded(_path(recording)), progress or _spoken(recording))
 
     def beginning(self, recording: Recording) -> Clip:
         """The first seconds of a video."""
-        first = takewhile(lambda picture: picture.time < _FIRST, pictures(_path(recording)))
+        first = takewhile(lambda picture: picture.time < _FIRST, decoded(_path(recording)))
         return self._clip(recording, first, silent, _NOT_YET)
 
     def _clip(
@@ -145,7 +147,7 @@ class Reader:
 
 
 def detections(shown: Iterable[Picture], landmarker: Landmarker, fps: float) -> Detections:
-    """The people of pictures at `fps`: each picture is put where its time is nearest to.
+    """The people of pictures at `fps`: each picture is put where its time is.
 
     Of two pictures for one place the first counts; a place without a picture is a gap.
 
@@ -155,7 +157,7 @@ def detections(shown: Iterable[Picture], landmarker: Landmarker, fps: float) -> 
     nobody = Seen(np.zeros((0, JOINTS, 3)), np.zeros((0, JOINTS, 2)), np.zeros((0, JOINTS)))
     frames, seen, last = [], [nobody], -1
     for picture in shown:
-        number = round(picture.time * fps)
+        number = math.floor(picture.time * fps + _EARLY)
         if number >= MAX_FRAMES:
             raise ValueError(f"has more than {MAX_FRAMES:,} frames; cut it into shorter videos")
         if number > last:

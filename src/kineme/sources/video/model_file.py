@@ -77,6 +77,6 @@ def _fetched(url: str, cached: Path) -> bytes:
 
 def _otherwise(cached: Path) -> str:
     return (
-        f"put it at {cached}, or name a .task file by `model` of `kineme prepare video` and `watch`, or by the "
-        f"variable {VARIABLE}"
+        f"put it at {cached}, or name a .task file by `model` of `kineme prepare video` and `watch`, or by "
+        f"the variable {VARIABLE}"
     )

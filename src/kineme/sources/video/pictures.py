@@ -93,7 +93,7 @@ def usual_rate(rate: float) -> float | None:
     return float(near) if abs(near - rate) <= _NEAR * near else rate
 
 
-def pictures(path: Path) -> Iterator[Picture]:
+def decoded(path: Path) -> Iterator[Picture]:
     """The pictures of a video.
 
     Raises:
@@ -205,13 +205,13 @@ def _capture(path: Path) -> Iterator[tuple[Any, Any]]:
 
 def _opencv() -> Any:
     check_installed()
-    # What is wrong with a file is said in one line, by whoever raises.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         import cv2
     except ImportError as error:
         raise KinemeError(
             f"OpenCV cannot be loaded ({error}); on Debian: apt-get install libgl1 libglib2.0-0"
         ) from error
+    # What is wrong is said in one line, by whoever raises.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2

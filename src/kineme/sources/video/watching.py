@@ -12,7 +12,7 @@ from kineme.sources.poses.lines import Beginning, Frame, Header, Person
 from kineme.sources.poses.tracking import Tracker
 from kineme.sources.video.landmarks import LAYOUT, Landmarker, mediapipe_landmarker
 from kineme.sources.video.model_file import landmark_model
-from kineme.sources.video.pictures import Picture, camera, check_installed, film, newest, pictures
+from kineme.sources.video.pictures import Picture, camera, check_installed, decoded, film, newest
 from kineme.typing import Array
 
 _FPS = 30.0  # at which people are tracked where nobody says it
@@ -48,7 +48,7 @@ def watched_video(path: Path, *, people: int = 1, model: Path | None = None) -> 
     check_installed()
     told = film(path)
     with _landmarker(people, model) as landmarker:
-        yield pose_frames(pictures(path), landmarker, told.fps or _FPS, path.name)
+        yield pose_frames(decoded(path), landmarker, told.fps or _FPS, path.name)
 
 
 @contextmanager
