@@ -43,8 +43,7 @@ from kineme.sources.container import is_container, open_container
 from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.poses import UnknownLayoutError, open_poses
 from kineme.sources.poses.given import given_poses
-from kineme.sources.video import open_video
-from kineme.sources.video.pictures import SUFFIXES as VIDEOS
+from kineme.sources.video import are_videos, open_video
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
 
@@ -548,7 +547,7 @@ def open_recordings(
         if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on a container, which describes itself; drop it")
         return open_container(path)
-    if path.suffix.lower() in VIDEOS:
+    if are_videos(path):
         told = {**options, "layout": layout, "fps": None}
         if given := [name for name, value in told.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on a video; drop it")

@@ -45,8 +45,8 @@ def test_what_is_no_video_and_what_is_left_of_one(tmp_path: Path, caplog: pytest
         with pytest.raises(KinemeError, match=reason):
             film(tmp_path / name)
     whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    assert 5 < len(list(decoded(path))) < 30
+    path.write_bytes(whole[: 3 * len(whole) // 4])
+    assert 0 < len(list(decoded(path))) < 30
     assert "is it cut off?" in caplog.text
 
 

@@ -33,7 +33,7 @@ from kineme.sources import Long, Source
 from kineme.sources.poses.arrays import MAX_FRAMES, MAX_PEOPLE, Detections
 from kineme.sources.poses.coordinates import Coordinates, filled
 from kineme.sources.poses.rates import resampled
-from kineme.sources.poses.recordings import Kind, Recording, find_recordings
+from kineme.sources.poses.recordings import LABELS, POSES, Kind, Recording, find_recordings
 from kineme.sources.poses.tracking import tracked
 from kineme.sources.raw import RawFile
 from kineme.sources.video.landmarks import JOINTS, LAYOUT, Landmarker, Seen, mediapipe_landmarker
@@ -105,6 +105,14 @@ def open_video(
         confidence=True,
         long=Long(frames=_frames, read=reader, preview=reader.beginning),
     )
+
+
+def are_videos(path: Path) -> bool:
+    """Whether a path is a video, or a folder of videos without files of poses."""
+    if not path.is_dir():
+        return path.suffix.lower() in SUFFIXES
+    there = {each.suffix.lower() for each in path.rglob("*") if each.name.lower() != LABELS}
+    return not there.isdisjoint(SUFFIXES) and there.isdisjoint(POSES.suffixes)
 
 
 @dataclass(frozen=True)
