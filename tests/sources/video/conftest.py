@@ -1,5 +1,14 @@
-"""The films of `films.py` for every test here."""
+"""Films for every test here."""
 
-from sources.video.films import cinema
+from __future__ import annotations
 
-__all__ = ["cinema"]
+from pathlib import Path
+
+import pytest
+from sources.video.films import Cinema, opened_cinema
+
+
+@pytest.fixture
+def cinema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
+    """A folder for films, with stand-ins for OpenCV and MediaPipe in their places."""
+    return opened_cinema(tmp_path / "films", monkeypatch)

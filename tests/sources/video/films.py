@@ -57,6 +57,12 @@ class Stub:
         yield self
 
 
+@contextmanager
+def stubbed(model: Path, people: int) -> Iterator[Stub]:
+    """In place of `mediapipe_landmarker`."""
+    yield Stub()
+
+
 class Cinema:
     """Writes films that the stand-in for OpenCV plays."""
 
@@ -104,10 +110,9 @@ class Cinema:
         return Capture()
 
 
-@pytest.fixture
-def cinema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
-    """A folder for films, with the stand-in for OpenCV in its place."""
-    found = Cinema(tmp_path / "films")
+def opened_cinema(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
+    """A folder for films, with the stand-ins for OpenCV and MediaPipe in their places."""
+    found = Cinema(folder)
     cv2: Any = ModuleType("cv2")
     cv2.__spec__ = ModuleSpec("cv2", None)
     cv2.VideoCapture = found.capture
@@ -119,4 +124,7 @@ def cinema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
     mediapipe.__spec__ = ModuleSpec("mediapipe", None)
     monkeypatch.setitem(sys.modules, "cv2", cv2)
     monkeypatch.setitem(sys.modules, "mediapipe", mediapipe)
+    for module in ("kineme.sources.video", "kineme.sources.video.watching"):
+        monkeypatch.setattr(f"{module}.landmark_model", lambda model=None: model or Path("stub.task"))
+        monkeypatch.setattr(f"{module}.mediapipe_landmarker", stubbed)
     return found
