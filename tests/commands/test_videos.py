@@ -87,3 +87,17 @@ def test_mistakes_earn_one_line(
 def test_options_of_files_of_poses_are_refused(cinema: Cinema) -> None:
     with pytest.raises(KinemeError, match="`units` has no effect on a video; drop it"):
         load("run").embed("films/nod.mp4", units="mm")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--people", "0"], "--people"),
+        (["--units", "mm"], "source video has no option --units; it takes --fps, --people, --model\n"),
+    ],
+)
+def test_options_of_prepare(
+    cinema: Cinema, words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prepare", "video", "films", "store", *words]) == 2
+    assert capsys.readouterr().err.startswith(f"kineme prepare: error: {reason}")

@@ -108,7 +108,7 @@ def prepare(
         "joint_map": joint_map, "body_model": body_model,
         "people": people, "model": model,
     }  # fmt: skip
-    given = {name: value for name, value in options.items() if value not in (None, False)}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
     if dry_run:
         planned = preparing.plan(
             source,

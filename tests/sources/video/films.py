@@ -57,17 +57,12 @@ class Stub:
         yield self
 
 
-@contextmanager
-def stubbed(model: Path, people: int) -> Iterator[Stub]:
-    """In place of `mediapipe_landmarker`."""
-    yield Stub()
-
-
 class Cinema:
     """Writes films that the stand-in for OpenCV plays."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.stub = Stub()
         self.told: dict[str, tuple[float, Sequence[float], int]] = {}
 
     def write(
@@ -126,5 +121,5 @@ def opened_cinema(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
     monkeypatch.setitem(sys.modules, "mediapipe", mediapipe)
     for module in ("kineme.sources.video", "kineme.sources.video.watching"):
         monkeypatch.setattr(f"{module}.landmark_model", lambda model=None: model or Path("stub.task"))
-        monkeypatch.setattr(f"{module}.mediapipe_landmarker", stubbed)
+        monkeypatch.setattr(f"{module}.mediapipe_landmarker", lambda model, people: found.stub.made())
     return found

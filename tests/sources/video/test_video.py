@@ -22,7 +22,7 @@ UP = BODY * [1, -1, -1]  # y up, and left still left
 
 def opened(path: Path, **options: object) -> tuple[Source, Stub]:
     stub = Stub()
-    return open_video(path, landmarkers=stub.made, **options), stub  # type: ignore[arg-type]
+    return open_video(path, stub.made, **options), stub  # type: ignore[arg-type]
 
 
 def only(source: Source) -> Clip:
@@ -106,10 +106,9 @@ def test_classes_come_from_folders_or_the_list(cinema: Cinema) -> None:
 def test_progress_counts_pictures(cinema: Cinema, tmp_path: Path) -> None:
     for name, length in (("a.mp4", 5), ("b.mp4", 15)):
         cinema.write(name, [picture((0, 0))] * length)
-    stub = Stub()
     told: list[tuple[int, int]] = []
     prepare(
-        "video", cinema.folder, tmp_path / "store", landmarkers=stub.made,
+        "video", cinema.folder, tmp_path / "store",
         progress=lambda done, total: told.append((done, total)),
     )  # fmt: skip
     assert [done for done, _ in told] == [*range(1, 6), 5, *range(6, 21), 20]
@@ -121,11 +120,10 @@ def test_a_damaged_video_is_named_or_skipped(cinema: Cinema, tmp_path: Path) -> 
     (cinema.folder / "bad.mp4").write_bytes(b"oops")
     (cinema.folder / "empty.mp4").touch()
     cinema.write("nobody.mp4", [picture()] * 5)
-    stub = Stub()
     with pytest.raises(KinemeError, match=r"bad\.mp4: is no video, or is damaged"):
-        prepare("video", cinema.folder, tmp_path / "store", landmarkers=stub.made)
+        prepare("video", cinema.folder, tmp_path / "store")
     assert not (tmp_path / "store").exists()
-    prepared = prepare("video", cinema.folder, tmp_path / "store", landmarkers=stub.made, skip_bad=True)
+    prepared = prepare("video", cinema.folder, tmp_path / "store", skip_bad=True)
     assert prepared.store.names.tolist() == ["good"]
     wrong = [message.split("films/")[1].split(";")[0] for message in prepared.damaged]
     assert wrong == [
@@ -170,11 +168,10 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
 
 def test_the_beginning_tells_what_a_video_is_like(cinema: Cinema) -> None:
     path = cinema.write("long.mp4", [picture((0, 0))] * 400)
-    stub = Stub()
-    planned = plan("video", path, landmarkers=stub.made)
+    planned = plan("video", path)
     assert isinstance(planned.first, Measured)
     assert planned.first.clip.xyz.shape == (100, 1, 33, 3)
-    assert len(stub.times) == 100  # ten of forty seconds
+    assert len(cinema.stub.times) == 100  # ten of forty seconds
 
 
 def test_how_far_it_is_is_said_where_nobody_shows_progress(

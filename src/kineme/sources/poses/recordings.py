@@ -53,11 +53,13 @@ class Kind:
         name: in words.
         suffixes: of their files, in lower case.
         notes: file → `fps`, `label` and `subject`, as far as it says them.
+        zipped: they may be in a zip.
     """
 
     name: str
     suffixes: tuple[str, ...]
     notes: Callable[[RawFile], Mapping[str, Any]]
+    zipped: bool = True
 
 
 POSES = Kind("poses", SUFFIXES, notes_of)
@@ -96,8 +98,8 @@ def find_recordings(
         [file for file in files if file not in lists and file.place.suffix.lower() not in others]
     )
     if not recordings:
-        expected = ", ".join(kind.suffixes)
-        raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected} files, zipped or not")
+        expected = f"{', '.join(kind.suffixes)} files{', zipped or not' if kind.zipped else ''}"
+        raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}")
     notes = [{} if recording.numbers else kind.notes(recording.files[0]) for recording in recordings]
     own = [float(each["fps"]) if _is_rate(each.get("fps")) else None for each in notes]
     rates = {rate for rate in own if rate}

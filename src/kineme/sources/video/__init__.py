@@ -56,11 +56,11 @@ _NOT_YET = f"shows nobody in its first {_FIRST:g} seconds, and no more of it was
 
 def open_video(
     raw: Path,
+    landmarkers: Landmarkers | None = None,
     *,
     fps: float | None = None,
     people: int = 1,
     model: str | Path | None = None,
-    landmarkers: Landmarkers | None = None,
 ) -> Source:
     """The videos of a folder, or one video: a clip each, of the layout `mediapipe33`.
 
@@ -68,10 +68,10 @@ def open_video(
 
     Args:
         raw: the videos.
+        landmarkers: in place of MediaPipe.
         fps: frames per second; by default that of the videos. Videos of several rates are resampled to it.
         people: the most that are found in a picture. The two that are there and move most are kept.
         model: `.task` file of MediaPipe's pose landmarker; by default the published one, fetched once.
-        landmarkers: in place of MediaPipe.
 
     Raises:
         KinemeError: MediaPipe is missing, its model cannot be fetched, there are no videos, or an option is
@@ -83,7 +83,7 @@ def open_video(
     if not raw.exists():
         raise KinemeError(f"{raw}: no such folder or file")
     check_installed()
-    recordings, classes, rate = find_recordings(raw, fps, Kind("videos", SUFFIXES, _notes))
+    recordings, classes, rate = find_recordings(raw, fps, Kind("videos", SUFFIXES, _notes, zipped=False))
     for recording in recordings:
         _path(recording)
     if rate is None:
