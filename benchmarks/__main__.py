@@ -16,7 +16,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Clips per second of augmentation (on one thread), training step and encoding at the "
-        "published sizes, beside a calibration of the machine and the published programs.",
+        "published sizes, and how much of what this machine can do that is.",
     )
     parser.add_argument(
         "cases",
@@ -24,9 +24,7 @@ def parse() -> argparse.Namespace:
         metavar="CASE",
         help=f"of {', '.join(CASES)}, {READING}; default: all",
     )
-    parser.add_argument(
-        "--threads", type=int, default=2, help="of a CPU; the published figures are of 2 (default)"
-    )
+    parser.add_argument("--threads", type=int, default=2, help="of a CPU (default: 2)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", choices=("both", "float32", "bfloat16"), default="both")
     parser.add_argument(
@@ -62,7 +60,7 @@ def main() -> None:
     from rich.console import Console
 
     from benchmarks.measure import agreement, measure
-    from benchmarks.report import as_row, hardware, reading_table, speed_table
+    from benchmarks.report import as_row, commit, hardware, reading_table, speed_table
     from benchmarks.workload import generated_clips, is_registered
 
     cuda = torch.cuda.is_available()
@@ -75,7 +73,7 @@ def main() -> None:
         f"{hardware(device)}; {options.threads} threads; PyTorch {torch.__version__}; {options.clock} time"
     )
     console.print(where)
-    report: dict[str, Any] = {"machine": where, "results": []}
+    report: dict[str, Any] = {"machine": where, "commit": commit(), "results": []}
     clips = generated_clips(device)
     for name in options.cases or (*CASES, READING):
         if name == READING:

@@ -1,13 +1,16 @@
-"""Cases measured: speed beside the published program's, and agreement of the two precisions."""
+"""Cases measured: time, share of what the machine can do, and agreement of the two precisions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.cases import PUBLISHED_PRODUCT, PUBLISHED_THREADS, Case
-from benchmarks.timing import Part, interleaved, products
+from benchmarks.cases import Case
+from benchmarks.timing import FLOPS, Part, Timing, interleaved, products
 from benchmarks.workload import Workload
 from kineme.clips.batches import Clips
 
@@ -18,31 +21,31 @@ class Result:
 
     Attributes:
         case, part, precision: what was measured.
-        seconds: median time of a batch.
+        timing: of a batch.
         clips: in the batch.
         product: seconds of the calibration products in the same run, by precision.
-        units: the time in units of the float32 product.
-        published_units: the published program's time of as many clips, in units of its float32 product; None
-            where the two do not compare.
+        flops: of matrix products and convolutions in a batch, as PyTorch counts them; None where there are
+            next to none.
     """
 
     case: str
     part: str
     precision: str
-    seconds: float
+    timing: Timing
     clips: int
     product: dict[str, float]
-    units: float
-    published_units: float | None
+    flops: int | None
 
     @property
     def clips_per_second(self) -> float:
-        return self.clips / self.seconds
+        return self.clips / self.timing.seconds
 
     @property
-    def speedup(self) -> float | None:
-        """Times faster than the published program, machines made equal by the float32 product."""
-        return None if self.published_units is None else self.published_units / self.units
+    def share(self) -> float | None:
+        """Of the rate at which this machine multiplied matrices of that precision in the same run."""
+        if self.flops is None:
+            return None
+        return self.flops / self.timing.seconds / (FLOPS / self.product[self.precision])
 
 
 def measure(
@@ -51,10 +54,12 @@ def measure(
     """Augmentation on one thread, training step and encoding, all on the device of the clips."""
     device = clips.start.device
     loads = {precision: Workload(case, clips, precision) for precision in precisions}
-    parts = {("augmentation", "float32"): Part(next(iter(loads.values())).augment, 1)}
+    first = next(iter(loads.values()))
+    parts = {("augmentation", "float32"): Part(first.augment, 1)}
     for precision, load in loads.items():
         parts["training step", precision] = Part(load.step, threads)
         parts["encoding", precision] = Part(load.encode, threads)
+    flops = {"training step": counted(first.step), "encoding": counted(first.encode)}
     labels = {"/".join(key): key for key in parts}
     taken, product = interleaved(
         {label: parts[key] for label, key in labels.items()},
@@ -63,27 +68,17 @@ def measure(
         device,
         clock,
     )
-    published = case.published.seconds(case.batch) if case.published else {}
-    results = []
-    for label, seconds in taken.items():
-        part, precision = labels[label]
-        # Augmentation runs on one thread and the product on several: of as many as the published one only.
-        comparable = device.type == "cpu" and (threads == PUBLISHED_THREADS or part != "augmentation")
-        known = published.get(part) if comparable else None
-        units = None if known is None else known / PUBLISHED_PRODUCT["float32"]
-        results.append(
-            Result(
-                name,
-                part,
-                precision,
-                seconds=seconds,
-                clips=case.batch,
-                product=product,
-                units=seconds / product["float32"],
-                published_units=units,
-            )
-        )
-    return results
+    return [
+        Result(name, part, precision, taken[label], case.batch, product, flops.get(part))
+        for label, (part, precision) in labels.items()
+    ]
+
+
+def counted(run: Callable[[], object]) -> int:
+    """FLOPs of matrix products and convolutions; attention is taken apart into its products."""
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        run()
+    return int(counter.get_total_flops())
 
 
 def agreement(case: Case, clips: Clips, steps: int) -> list[float]:

@@ -71,7 +71,10 @@ def measure_reading(
         }
         device = torch.device("cpu")
         taken, product = interleaved(runs, products(device, threads), repeats, device, clock)
-    seconds = {name: (taken[f"{name}/0"] / len(files), taken[f"{name}/1"] / len(files)) for name in parts}
+    seconds = {
+        name: (taken[f"{name}/0"].seconds / len(files), taken[f"{name}/1"].seconds / len(files))
+        for name in parts
+    }
     return seconds, product
 
 

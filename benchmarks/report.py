@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,8 +11,7 @@ import torch
 from rich.table import Table
 
 from benchmarks.measure import Result
-
-FLOPS = 2 * 2048**3
+from benchmarks.timing import FLOPS
 
 
 def hardware(device: torch.device) -> str:
@@ -38,21 +38,20 @@ def calibration_line(product: Mapping[str, float]) -> str:
 
 
 def speed_table(title: str, results: Sequence[Result]) -> Table:
-    """A row a part: its time, clips a second, and both programs in units of the float32 product."""
+    """A row a part: its time, clips a second, arithmetic, and the share of the machine's product rate."""
     table = Table(title=title, caption=calibration_line(results[0].product))
     for name in ("part", "precision"):
         table.add_column(name, no_wrap=True)
-    for name in ("ms/batch", "clips/s", "products", "published", "faster"):
+    for name in ("ms/batch", "clips/s", "GFLOP", "of product rate"):
         table.add_column(name, justify="right")
     for result in results:
         table.add_row(
             result.part,
             result.precision,
-            f"{result.seconds * 1e3:.1f}",
+            f"{result.timing.seconds * 1e3:.1f}",
             f"{result.clips_per_second:.1f}",
-            f"{result.units:.2f}",
-            "-" if result.published_units is None else f"{result.published_units:.2f}",
-            "-" if result.speedup is None else f"{result.speedup:.1f}",
+            "" if result.flops is None else f"{result.flops / 1e9:.0f}",
+            "" if result.share is None else f"{result.share:.0%}",
         )
     return table
 
@@ -74,10 +73,17 @@ def as_row(result: Result) -> dict[str, object]:
         "case": result.case,
         "part": result.part,
         "precision": result.precision,
-        "seconds": result.seconds,
+        "seconds": result.timing.seconds,
         "clips_per_second": result.clips_per_second,
+        "units": result.timing.units,
         "product_seconds": result.product,
-        "units": result.units,
-        "published_units": result.published_units,
-        "times_faster": result.speedup,
+        "flops": result.flops,
+        "share": result.share,
     }
+
+
+def commit() -> str:
+    """Of the working tree, with a + where that has changes; `unknown` outside a repository."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
+    return found.stdout.strip() or "unknown"

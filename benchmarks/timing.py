@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 PRODUCT = 2048
+FLOPS = 2 * PRODUCT**3  # of a product
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
@@ -32,14 +33,27 @@ def products(device: torch.device, threads: int) -> dict[str, Part]:
     }
 
 
+@dataclass(frozen=True)
+class Timing:
+    """What a part took.
+
+    Attributes:
+        seconds: median.
+        units: each run's time in units of the float32 product that ran just before it.
+    """
+
+    seconds: float
+    units: tuple[float, ...]
+
+
 def interleaved(
     parts: Mapping[str, Part],
     calibrations: Mapping[str, Part],
     repeats: int,
     device: torch.device,
     clock: str,
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Median seconds of each part and of each calibration, after one run of each that does not count.
+) -> tuple[dict[str, Timing], dict[str, float]]:
+    """Times of each part and median seconds of each calibration, after one run of each that does not count.
 
     Before each run of a part every calibration runs once, so that what slows the machine for a while slows
     both.
@@ -47,13 +61,16 @@ def interleaved(
     for part in (*calibrations.values(), *parts.values()):
         seconds(part, device, clock)
     taken: dict[str, list[float]] = {name: [] for name in parts}
+    units: dict[str, list[float]] = {name: [] for name in parts}
     calibrated: dict[str, list[float]] = {name: [] for name in calibrations}
     for _ in range(repeats):
         for name, part in parts.items():
             for precision, product in calibrations.items():
                 calibrated[precision].append(seconds(product, device, clock))
             taken[name].append(seconds(part, device, clock))
-    return _medians(taken), _medians(calibrated)
+            units[name].append(taken[name][-1] / calibrated["float32"][-1])
+    timings = {name: Timing(statistics.median(taken[name]), tuple(units[name])) for name in parts}
+    return timings, {name: statistics.median(values) for name, values in calibrated.items()}
 
 
 def seconds(part: Part, device: torch.device, clock: str) -> float:
@@ -70,7 +87,3 @@ def seconds(part: Part, device: torch.device, clock: str) -> float:
 def _synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _medians(samples: Mapping[str, list[float]]) -> dict[str, float]:
-    return {name: statistics.median(values) for name, values in samples.items()}

@@ -40,7 +40,7 @@ def measure(options: Options) -> Iterator[Figure]:
     found = kineme.inference.cluster(model, [stores["even"]])
     seconds = perf_counter() - began
     store = kineme.open_store(stores["even"])
-    recordings = [list(own) for _, own in groupby(found.segments, key=lambda segment: segment.recording)]
+    recordings = [list(own) for _, own in groupby(found.segments, key=lambda segment: segment.name)]
     true, even = [], []
     for row, own in enumerate(recordings):
         frames = int(store.index["frames"][row])

@@ -21,6 +21,7 @@ from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_
 from kineme.progress import Progress, silent
 from kineme.sources import SOURCES, Source
 from kineme.sources.measure import Measured, measured, remark_on_height
+from kineme.sources.raw import FETCH, MEND
 from kineme.sources.workers import in_order
 
 logger = logging.getLogger(__name__)
@@ -199,7 +200,7 @@ def prepare(
             elif skip_bad:
                 damaged.append(str(clip))
             else:
-                raise clip
+                raise _skippable(clip)
             counted.clips(done)
         if len(damaged) == len(items):
             raise KinemeError(damaged[0])
@@ -256,10 +257,22 @@ class _Work:
         return replace(clip, xyz=xyz, confidence=kept)
 
 
+def options_of(open_source: Callable[..., Source]) -> list[str]:
+    """Names of the keyword arguments of a source's function."""
+    parameters = inspect.signature(open_source).parameters.values()
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+
+
+def _skippable(error: KinemeError) -> KinemeError:
+    """The error of a damaged file, with the other thing that can be done about it."""
+    if str(error).endswith((FETCH, MEND)):
+        return KinemeError(f"{error}, or set `skip_bad` to leave it out")
+    return error
+
+
 def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> list[str]:
     """The keyword arguments of the source's function; refuses options that are not among them."""
-    parameters = inspect.signature(open_source).parameters.values()
-    takes = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    takes = options_of(open_source)
     for name in options:
         if name not in takes:
             known = f"it takes {', '.join(f'`{each}`' for each in takes)}" if takes else "it takes none"

@@ -49,6 +49,7 @@ def test_a_table_and_a_page_beside_it(folder: Path, capsys: pytest.CaptureFixtur
     assert "rise 100 %" in told.out
     with (folder / "segments-mine.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == [f"clip{i:02}" for i in range(16)]
     assert [row["kind"] for row in rows] == ["1", "2"] * 8
     assert "trimmed before" in (folder / "segments-mine.html").read_text()
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from kineme.__main__ import USAGE_ERROR, main
 from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.summary import summarise
 from kineme.clips.writer import StoreWriter
+from kineme.commands.info import classes, overview
 from kineme.layouts import Layout
 from kineme.preprocessing import get_preprocessing
 
@@ -96,3 +101,18 @@ def test_mistakes_earn_one_line(
 ) -> None:
     assert main(["info", *(word.replace("MOVES", str(moves)) for word in words)]) == USAGE_ERROR
     assert reason in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_empty_classes_are_folded_and_splits_without_a_part_left_out(moves: Path) -> None:
+    store = ClipStore(moves)
+    summary = summarise(store)
+    counts = summary.class_clips.copy()
+    counts[1:3] = 0
+    lacking = replace(summary, class_clips=counts, splits={"xsub": (24, 0), "odd-even": (12, 12)})
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(overview(store, lacking), classes(lacking))
+    text = console.export_text()
+    assert "xsub" not in text
+    assert "odd-even: 12 train, 12 test" in text
+    assert "2 more without clips" in text
+    assert f" {summary.manifest.class_names[1]} " not in text

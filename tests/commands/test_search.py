@@ -116,3 +116,35 @@ def test_mistakes_earn_one_line(
     before = {path.name for path in folder.iterdir()}
     assert line in refused(capsys, *words)
     assert {path.name for path in folder.iterdir()} == before
+
+
+def test_names_are_text_and_not_markup(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--like", "walk", "--k", "1", "--page", "like [b] my walk.html"]
+    assert main(["search", "run", "mine", *words]) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "written to like [b] my walk.html"
+    assert (folder / "like [b] my walk.html").is_file()
+
+
+def test_no_example_is_not_the_current_directory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "mine: has no clip '', and there is no such file" in refused(capsys, "run", "mine", "--like", "")
+
+
+def test_a_run_among_the_inputs_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["embed", "run", "run"]) == 2
+    told = "kineme embed: error: run: is a run directory; name a clip store or recordings\n"
+    assert capsys.readouterr().err == told
+
+
+def test_a_closed_pipe_loses_no_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed comes last."""
+
+    def closed(*given: object, **options: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("rich.console.Console.print", closed)
+    monkeypatch.setattr("os.dup2", lambda one, other: None)
+    assert main(["search", "run", "mine", "--like", "walk", "--out", "hits.csv"]) == 1
+    assert (folder / "hits.csv").is_file()
+    assert main(["cluster", "run", "mine", "--k", "2", "--out", "kinds.csv"]) == 1
+    assert (folder / "kinds.csv").is_file()
+    assert (folder / "kinds.html").is_file()

@@ -127,7 +127,7 @@ def test_ranges_without_frames_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["clip7"], "has no clip 'clip7'; did you mean clip17?"),
+        (["clip7"], "has no clip 'clip7'; did you mean clip17 or clip07 or clip23?"),
         (["zzz"], "has no clip 'zzz'; the first is clip00"),
         (["24"], "has no row 24; its rows are 0 to 23"),
         (["0", "--out", "a.mp4"], "--out a.mp4: must end in one of .html, .gif, .png, .svg"),
@@ -140,3 +140,9 @@ def test_mistakes_earn_one_line(
     assert main(["show", str(moves), *words]) == USAGE_ERROR
     (line,) = capsys.readouterr().err.splitlines()
     assert reason in line
+
+
+def test_without_a_clip_the_names_are_listed(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(moves)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0], lines[7], len(lines)) == ("0\tclip00", "7\tclip07", 24)

@@ -66,7 +66,8 @@ def test_suggestions_come_back_with_labels(folder: Path, capsys: pytest.CaptureF
     assert len(rows) == 5
     assert all(row["label"] == "" and row["name"] in shown for row in rows)
     assert not {row["name"] for row in rows} & {f"{way}{i}" for way in WAYS for i in range(4)}
-    assert "fill in the labels of ways-next.csv" in aside
+    again = "kineme teach run ways.csv ways-next.csv --store mine"
+    assert aside.endswith(f"written to ways-next.csv\nnext: fill in its column label, then {again}\n")
 
     assert "ways-next.csv: exists" in refused(capsys, "run", "ways.csv", "--store", "mine", "--suggest", "5")
     lines = [f"{row['name']},{row['name'][:-1]}" for row in rows]

@@ -86,9 +86,11 @@ def test_what_a_source_holds_is_judged_by_its_first_clip() -> None:
 def test_world_landmarks_have_the_hips_at_the_origin() -> None:
     body = np.random.default_rng(0).normal(size=(33, 3))
     body -= body[[23, 24]].mean(axis=0)
-    assert coordinates_of(poses(*body), MEDIAPIPE, None, None, None) == Coordinates("y-down", True)
+    assert coordinates_of(poses(*body), MEDIAPIPE, None, None, None) == Coordinates(
+        "y-down", True, mediapipe=True
+    )
     in_image = coordinates_of(poses(*(body * 0.1 + 0.5)), MEDIAPIPE, None, None, (640, 480))
-    assert in_image == Coordinates("y-down", False, None, (640, 480))
+    assert in_image == Coordinates("y-down", False, None, (640, 480), mediapipe=True)
 
 
 def test_options_without_sense_are_refused() -> None:

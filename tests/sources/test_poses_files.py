@@ -11,7 +11,8 @@ import pytest
 
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import Detections, Poses, npy_poses, npz_notes, npz_poses
-from kineme.sources.poses.documents import json_notes, json_poses, openpose, openpose_frame
+from kineme.sources.poses.documents import json_notes, json_poses
+from kineme.sources.poses.openpose import openpose, openpose_frame
 from kineme.sources.poses.tables import csv_poses
 from kineme.typing import Array
 
@@ -238,7 +239,7 @@ class TestTables:
             ValueError, match="has 5 numbers per row; expected 2, 3 or 4 for each of 2 joints"
         ):
             self.read("1,2,3,4,5", PAIR)
-        with pytest.raises(ValueError, match="line 3 has 3 fields, the first 4"):
+        with pytest.raises(ValueError, match="line 3 has 3 numbers, the first 4"):
             self.read("1,2,3,4\n1,2,3,4\n1,2,3", PAIR)
 
 

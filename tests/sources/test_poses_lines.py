@@ -137,3 +137,16 @@ def test_each_stream_has_its_own_header() -> None:
     given = [Line(text, "line", stream, True, 0.0) for stream, text in texts]
     items = list(frames(given, lambda kind, message: pytest.fail(message)))
     assert [type(item).__name__ for item in items] == ["Beginning", "Frame", "Beginning", "Frame"]
+
+
+def test_frames_without_time_that_come_at_once_ask_for_the_rate() -> None:
+    """A recording that is piped in: when its lines arrived says nothing."""
+    texts = [json.dumps({"joints": POSE}).encode()] * 3
+    at_once = [Line(text, f"line {i + 1}", 0, i == 0, 7.0) for i, text in enumerate(texts)]
+    said: list[str] = []
+    found = list(frames(at_once, lambda kind, message: said.append(message)))
+    assert len(found) == 2  # the beginning and one frame
+    wrong = "has no 't' and came together with the frame before it; set `fps`; left out"
+    assert said == [f"line 2: {wrong}", f"line 3: {wrong}"]
+    found = list(frames(at_once, lambda kind, message: said.append(message), fps=25))
+    assert [item.time for item in found if isinstance(item, Frame)] == [0.0, 0.04, 0.08]

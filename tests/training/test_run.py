@@ -290,7 +290,8 @@ def test_a_full_disk_keeps_the_last_checkpoint_whole(
 def test_an_existing_run_is_kept_unless_it_may_be_overwritten(tmp_path: Path, settings: Settings) -> None:
     run = tmp_path / "run"
     train(settings(train_epochs=1), run)
-    (run / "results").mkdir()
+    for folder in ("results", "classifiers"):  # what evaluation and teaching leave there
+        (run / folder).mkdir()
     before = (run / "model.safetensors").read_bytes()
     with pytest.raises(
         KinemeError, match=r"run: holds a run already; set `resume` to continue it, `overwrite` to replace"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, get_args
 
@@ -26,7 +26,7 @@ def run(command: str, words: Sequence[str]) -> None:
         KinemeError: an argument is unknown, missing or of another type, or the command fails by a user's
             mistake. Parameters that its message names are spelt as on the command line.
     """
-    app = application(command)
+    app = application(command, words)
     try:
         function, bound, _ = app.parse_args(words)
     except cyclopts.CycloptsError as error:
@@ -39,19 +39,21 @@ def run(command: str, words: Sequence[str]) -> None:
         function(*bound.args, **bound.kwargs)
 
 
-def application(command: str) -> App:
+def application(command: str, words: Sequence[str] = ()) -> App:
     """The parser of one command.
 
-    Its file holds a function of the command's name, or several in `COMMANDS`, as `evaluate` does.
+    Its file holds a function of the command's name, or several in `COMMANDS`, as `evaluate` does. A function
+    `hidden` there says which parameters the help leaves out, given the `words` on the command line.
     """
     module = import_module(f"kineme.commands.{command}")
+    hidden = module.hidden(words) if hasattr(module, "hidden") else frozenset()
     app = App(
         name=f"kineme {command}",
         usage=getattr(module, "USAGE", None),
         default_parameter=Parameter(consume_multiple=(1, None), negative_iterable=()),
         group_commands=Group("protocols"),
         help_format="plaintext",
-        help_formatter=_Help(),
+        help_formatter=_Help(hidden),
         version_flags=(),
         print_error=False,
         exit_on_error=False,
@@ -105,6 +107,9 @@ def _complaint(error: cyclopts.CycloptsError) -> str:
 class _Help:
     """Help as plain text: no boxes, and only defaults that say something."""
 
+    def __init__(self, hidden: Collection[str] = ()) -> None:
+        self._hidden = {f"--{name.replace('_', '-')}" for name in hidden}
+
     def render_usage(self, console: Console, options: ConsoleOptions, usage: object) -> None:
         print(f"usage: {usage}".rstrip(), end="\n\n")
 
@@ -118,6 +123,8 @@ class _Help:
         if panel.format == "command" and panel.entries:
             print(f"{panel.title}:")
         for entry in panel.entries:
+            if self._hidden.intersection(entry.names):
+                continue
             label, text = f"  {_label(entry)}", _filled(_described(entry), console, INDENT)
             print(f"{label}\n{text}" if len(label) > INDENT - 2 else label + text[len(label) :])
 

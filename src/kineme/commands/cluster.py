@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
@@ -33,7 +34,7 @@ def cluster(
     layout: str | None = None,
     fps: float | None = None,
     axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: Literal["m", "cm", "mm"] | None = None,
+    units: str | None = None,
     image: str | None = None,
 ) -> None:
     """Find the kinds of motion in recordings, without labels: which there are, how often, and when.
@@ -64,11 +65,12 @@ def cluster(
         batch_size: Segments per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
         layout: Of poses: a built-in layout or a layout file. Default: what the files say.
         fps: Of poses: frames per second. Default: what the files say, else 30.
         axes: Of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates; default m.
+        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
         image: Of poses in an image: its size, such as 1920x1080.
     """
     from rich.console import Console
@@ -114,6 +116,10 @@ def cluster(
             device=chosen_device(device),
             progress=progress,
         )
+    write_segments(found.segments, table)
+    write_kinds(
+        found, drawn, model, inputs, options, joint_map=joints, allow_preprocessing=allow_preprocessing
+    )
     console = Console()
     console.print(_table(found))
     for metric, value in found.agreement.items():
@@ -121,12 +127,7 @@ def cluster(
     if not any(kind.number for kind in found.kinds):
         line = "too few segments are alike for a kind; ask for a number of kinds with --k"
         console.print(line, highlight=False, soft_wrap=True)
-    write_segments(found.segments, table)
-    write_kinds(
-        found, drawn, model, inputs, options, joint_map=joints, allow_preprocessing=allow_preprocessing
-    )
-    for path in (table, drawn):
-        Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+    written(table, drawn)
 
 
 def _table(found: Kinds) -> Table:
@@ -136,7 +137,7 @@ def _table(found: Kinds) -> Table:
 
     from kineme.clips.published import counted
 
-    recordings = len({(each.source, each.recording) for each in found.segments})
+    recordings = len({(each.source, each.name) for each in found.segments})
     title = f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}"
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("kind")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from kineme.commands.said import command
+
 
 def convert(
     system: Literal["aimclr", "mamp", "scdnet", "usdrl"],
@@ -38,4 +40,4 @@ def convert(
     joints = get_layout(layout) if layout else None
     model = from_authors(checkpoint, system=system, layout=joints, stream=stream, split=split)
     model.save(out, overwrite=overwrite)
-    print(f"the run is in {out}; next: kineme evaluate linear {out} --store STORE")
+    print(f"the run is in {out}; next: {command('kineme', 'evaluate', 'linear', out)} --store STORE")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
@@ -59,8 +60,8 @@ def embed(
         image: Of poses in an image: its size, such as 1920x1080.
         body_model: Of poses from AMASS: the .npz or .pkl of an SMPL body model.
     """
-    from rich.console import Console
 
+    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
@@ -99,6 +100,4 @@ def embed(
     except KeyboardInterrupt:
         print("\nto go on, give the same command again", end="", file=sys.stderr)
         raise
-    Console(stderr=True).print(
-        f"{rows:,} {'row' if rows == 1 else 'rows'} written to {path}", highlight=False, soft_wrap=True
-    )
+    written(path, what=counted(rows, "row"))

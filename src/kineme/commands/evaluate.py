@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from kineme.commands.bar import progress_bar
+from kineme.commands.said import written
 from kineme.errors import KinemeError, check_between
 from kineme.evaluation.options import (
     AS_IN_RECIPE,
@@ -244,7 +245,7 @@ def _report(task: Task, result: Result, beside: Mapping[str, Kept], *qualifiers:
     path = task.result_path(result.protocol, *qualifiers, seed=result.seed)
     save(result, path, beside=beside)
     Console().print((tables.detection if result.protocol == "detect" else tables.recognition)(result))
-    Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+    written(path)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

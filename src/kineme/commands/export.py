@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kineme.commands.said import command, say
 from kineme.errors import KinemeError
 
 
@@ -34,7 +35,8 @@ def export(
         out: Folder to write (default: exported-RUN in the current directory).
         layout: Of the joints in the recordings that run.py will be given: a built-in layout or a layout
             file. Default: the model's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
         image: Of a model of poses in images: the size of the images, such as 1920x1080.
         fps: Frames per second of the recordings, unless the caller of run.py says otherwise.
         classifier: Also export a classifier that was taught by `kineme teach`: its name in the run, or its
@@ -45,7 +47,6 @@ def export(
             the weights.
         overwrite: Replace an earlier export.
     """
-    from rich.console import Console
 
     from kineme.commands.bar import progress_bar
     from kineme.inference.classifying.classifier import find_classifier, read_classifier
@@ -75,10 +76,8 @@ def export(
             overwrite=overwrite,
             progress=progress,
         )
-    Console(stderr=True).print(
-        f"{done.path}: {done.megabytes:,.1f} MB, in {done.seconds:.0f} s; its features of {done.recordings} "
-        f"recordings differ from PyTorch's by at most {done.difference:.1e} of the largest one; "
-        f"next: python {done.path}/run.py RECORDING",
-        highlight=False,
-        soft_wrap=True,
+    say(
+        f"written to {done.path} ({done.megabytes:,.1f} MB) in {done.seconds:.0f} s; its features of "
+        f"{done.recordings} recordings differ from PyTorch's by at most {done.difference:.1e} of the largest "
+        f"one; next: {command('python', done.path / 'run.py')} RECORDING"
     )

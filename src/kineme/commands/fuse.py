@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import USUAL, TaskOptions
 
@@ -57,4 +58,4 @@ def fuse(
             for probe, usual in held_out["top1_of_usual_weights"].items()
         )
         console.print(f"weights chosen on {held_out['clips']} held-out training clips: {figures}")
-    Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+    written(path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
             console.print("", classes(summary), sep="\n")
     if figure is not None:
         _draw(opened, summary, figure)
-        print(f"written to {figure}", file=sys.stderr)
+        written(figure)
 
 
 def overview(store: ClipStore, summary: Summary) -> Table:
@@ -82,7 +82,9 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "joints": f"{layout.num_joints} ({layout.name}), in {manifest.units}: {', '.join(layout.joints)}",
         "missing joints": _missing(summary.missing, layout.joints),
         "splits": "\n".join(
-            f"{name}: {train:,} train, {test:,} test" for name, (train, test) in summary.splits.items()
+            f"{name}: {train:,} train, {test:,} test"
+            for name, (train, test) in summary.splits.items()
+            if train and test
         ),
         "fingerprint": manifest.fingerprint,
     }
@@ -109,7 +111,11 @@ def classes(summary: Summary) -> Table:
     most = max(1, int(summary.class_clips.max()))
     for number, name in enumerate(summary.manifest.class_names):
         count = int(summary.class_clips[number])
+        if not count:
+            continue
         table.add_row(str(number), Text(name), f"{count:,}", "▇" * round(20 * count / most))
+    if empty := int((summary.class_clips[: len(summary.manifest.class_names)] == 0).sum()):
+        table.add_row("", Text(f"{empty} more without {what}"), "0", "")
     return table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def layouts(
         from kineme.drawing.layouts import layout_figure
 
         layout_figure(chosen or list(LAYOUTS.values()), draw)
-        Console(stderr=True).print(f"written to {draw}", highlight=False, soft_wrap=True)
+        written(draw)
     elif chosen:
         print("---\n".join(layout.to_yaml() for layout in chosen), end="")
     else:

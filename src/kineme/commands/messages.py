@@ -22,10 +22,14 @@ class _Lines(logging.Handler):
     def __init__(self, spelt: Callable[[str], str]) -> None:
         super().__init__()
         self._spelt = spelt
+        self._warned: set[str] = set()  # a warning holds for all inputs, and is given once
 
     def emit(self, record: logging.LogRecord) -> None:
         line = self._spelt(record.getMessage())
         if record.levelno >= logging.WARNING:
+            if line in self._warned:
+                return
+            self._warned.add(line)
             line = f"\033[33mwarning: {line}\033[0m" if sys.stderr.isatty() else f"warning: {line}"
         print(line, file=sys.stderr)  # looked up each time: a progress bar takes its place while it is drawn
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
@@ -30,7 +31,7 @@ def predict(
     layout: str | None = None,
     fps: float | None = None,
     axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: Literal["m", "cm", "mm"] | None = None,
+    units: str | None = None,
     image: str | None = None,
 ) -> None:
     """Name what recordings show, with a classifier that `kineme teach` has taught.
@@ -58,16 +59,18 @@ def predict(
         batch_size: Clips per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
         layout: Of poses: a built-in layout or a layout file. Default: what the files say.
         fps: Of poses: frames per second. Default: what the files say, else 30.
         axes: Of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates; default m.
+        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
         image: Of poses in an image: its size, such as 1920x1080.
     """
     from rich.console import Console
 
     from kineme import inference
+    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds
     from kineme.evaluation.detection.detector import Detector
@@ -119,9 +122,7 @@ def predict(
             rows = inference.write_predictions(tally.watched(found), path, taught.class_names)
     for line in tally.lines(none is not None):
         Console().print(line, highlight=False, markup=False, soft_wrap=True)
-    recordings = f"{tally.recordings:,} {'recording' if tally.recordings == 1 else 'recordings'}"
-    written = f"{rows:,} {'segment' if rows == 1 else 'segments'} of {recordings} written to {path}"
-    Console(stderr=True).print(written, highlight=False, markup=False, soft_wrap=True)
+    written(path, what=f"{counted(rows, 'segment')} of {counted(tally.recordings, 'recording')}")
 
 
 @dataclass
@@ -152,6 +153,7 @@ class _Tally:
 
     def lines(self, none: bool) -> Iterator[str]:
         """What to say of them."""
+        from kineme.clips.published import counted
         from kineme.inference.classifying.examination import wilson
 
         if not self.classes:  # a detector's recordings have no label of their own
@@ -165,4 +167,5 @@ class _Tally:
             )
         if self.others:
             rest = f"; {self.refused:,} of them are none of these" if none else ""
-            yield f"{self.others:,} recordings have a label that was not taught{rest}"
+            has = "has" if self.others == 1 else "have"
+            yield f"{counted(self.others, 'recording')} {has} a label that was not taught{rest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,18 +35,25 @@ def prepare(
     body_model: Path | None = None,
     people: int | None = None,
     model: Path | None = None,
+    components: str | None = None,
+    least_confidence: float | None = None,
+    label_column: str | None = None,
+    subject_column: str | None = None,
+    camera_column: str | None = None,
+    name: str | None = None,
 ) -> None:
     """Turn raw recordings into a clip store, by a named preprocessing.
 
     The store appears under its name when it is complete. Checkpoints and results record its preprocessing.
 
     `poses` takes your own recordings: motion capture (.trc, .c3d, .bvh, AMASS), the output of OpenPose,
-    AlphaPose and other COCO-style estimators, or MediaPipe, and .npy, .npz, CSV or JSON files, one per clip.
-    Labels come from one folder per class, or from a file `labels.csv` with the header
-    name,label,subject,camera. People are tracked from frame to frame, gaps of up to half a second filled; see
-    docs/data.md.
+    AlphaPose, MMPose, Ultralytics, MediaPipe, Kinect, DeepLabCut, Lightning Pose or SLEAP, and .npy, .npz,
+    CSV or JSON files, one per clip. Labels come from one folder per class, from the names of clips, or from a
+    file `labels.csv` with the header name,label,subject,camera. People are tracked from frame to frame, gaps
+    of up to half a second filled; see docs/data.md.
 
       kineme prepare poses mocap stores/mocap --dry-run
+      kineme prepare poses --help               # the options of one source
 
     `video` takes videos (.mp4, .mov, .avi, .mkv, .webm, ...), one per clip, and finds the people in them by
     MediaPipe; pip install "kineme[video]". The poses are kept, the videos are not.
@@ -60,8 +68,8 @@ def prepare(
             your own; `video`, your own; or the name or dotted path of a source from another package.
         raw: The recordings: a folder, a zip as downloaded, or a folder of zips.
         out: The store to write.
-        preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr` or `plain` (default for
-            the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
+        preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr`, `ctrgcn` or `plain`
+            (default for the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
             `"plain(facing=True, scale=True)"`. Untrimmed recordings need `plain` (PKU-MMD's default is
             `"plain(facing=True)"`): the others move frames.
         processed: The recordings went through this preprocessing already, as published arrays did:
@@ -78,14 +86,16 @@ def prepare(
             layout file. Default: what the files say unambiguously, that is the names or the tree of their
             joints, the markers of Plug-in Gait, Qualisys or Theia3D, 25 joints of OpenPose, 17 in two
             dimensions, 33.
-        fps: Of `poses` and `video`: frames per second. Default: what the files say, else 30. Files of several
-            rates are resampled to it; of a faster video only the pictures that are needed are looked at.
+        fps: Of `poses` and `video`: frames per second. Default: what the files or their times say, else 30.
+            Files with times and files of several rates are resampled to it; of a faster video only the
+            pictures that are needed are looked at.
         axes: Of `poses`: which way y or z points. Default: as heads stand above feet in motion capture, y-up
             in three dimensions, y-down in images and for MediaPipe.
         units: Of `poses` in three dimensions: the unit of the coordinates, m, cm, mm, in, or its metres such
             as 0.0564. Default: what the files say; in BVH the one that makes a body about 1.7 m tall; else m.
         image: Of `poses` in an image: its size, such as 1920x1080; coordinates are then in image heights. By
-            default they are in body sizes, so that the distance to the camera does not matter.
+            default they are in body sizes, so that the distance to the camera does not matter. Fractions of
+            the image (MediaPipe, YOLO) need it, as x and y have different lengths.
         scores: Of `poses`: the last of three numbers per joint is a confidence and not z, in arrays and in
             CSV without a header.
         joint_map: Of `poses` with `layout`: YAML file with the joints or markers of the files whose mean a
@@ -96,6 +106,16 @@ def prepare(
             and move most are kept.
         model: Of `video`: the .task file of MediaPipe's pose landmarker, by default the published one
             ("full", 9 MB), which is fetched once.
+        components: Of `poses` from .pose files, OpenPose and MediaPipe Holistic: groups of joints to take,
+            such as pose,left_hand,right_hand. Default: the body in metres where it is there, else the body,
+            and MediaPipe's hands with it.
+        least_confidence: Of `poses`: joints of less confidence count as not found, such as 0.6 for
+            DeepLabCut. Default: those of confidence 0.
+        label_column: Of `poses` in CSV: the column with the class of the clip, one value a file.
+        subject_column: Of `poses` in CSV: the column with the person.
+        camera_column: Of `poses` in CSV: the column with the number of the camera.
+        name: Of `poses`: how clips are named, with {label}, {subject} and {camera}, such as
+            "{subject}_{label}-{take}", or "{label}/{subject}_*" with the folder.
 
     Raises:
         KinemeError: see `kineme.preparing.prepare`.
@@ -105,8 +125,9 @@ def prepare(
 
     options = {
         "layout": layout, "fps": fps, "axes": axes, "units": units, "image": image, "scores": scores,
-        "joint_map": joint_map, "body_model": body_model,
-        "people": people, "model": model,
+        "joint_map": joint_map, "body_model": body_model, "components": components,
+        "least_confidence": least_confidence, "label_column": label_column, "subject_column": subject_column,
+        "camera_column": camera_column, "name": name, "people": people, "model": model,
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     if dry_run:
@@ -139,6 +160,20 @@ def prepare(
     _report(prepared)
 
 
+def hidden(words: Sequence[str]) -> frozenset[str]:
+    """Options of other sources than the one whose help is asked for."""
+    from kineme.sources import SOURCES
+
+    asked = next((word for word in words if not word.startswith("-")), None)
+    if asked is None or not {"--help", "-h"}.intersection(words):
+        return frozenset()
+    from kineme.preparing import options_of
+    from kineme.sources.poses import open_poses
+
+    own, others = options_of(SOURCES[asked]), options_of(open_poses)
+    return frozenset({*others, "untrimmed"} - set(own))
+
+
 def _planned(planned: Plan, out: Path) -> list[str]:
     """What would be read as what: recordings, the first clip, joints, time and space, the store."""
     from kineme.clips.published import counted
@@ -151,12 +186,23 @@ def _planned(planned: Plan, out: Path) -> list[str]:
     first_clip = "beginning of the first clip" if source.long else "first clip"
     bodies = counted(int(clip.xyz.any(axis=(0, 2, 3)).sum()), "body")
     known = "" if source.fps_known else " (assumed)"
+    told = ", ".join(
+        filter(
+            None,
+            (
+                source.class_names[clip.label] if 0 <= clip.label < len(source.class_names) else "",
+                f"subject {clip.subject}" if clip.subject else "",
+                f"camera {clip.camera}" if clip.camera >= 0 else "",
+            ),
+        )
+    )
     tall = f", measuring about {first.height:.2f} m" if first.height else ""
     shown = ", ".join(joints[:4]) + (", ..." if len(joints) > 4 else "")
     classes = f" of {counted(len(source.class_names), 'class')}" if source.class_names else " without classes"
     return [
         f"recordings: {counted(len(planned.items), 'clip')}{classes}, read as {source.name}",
-        f"{first_clip}: {clip.name}: {counted(frames, 'frame')}, {frames / source.fps:.1f} s, {bodies}{tall}",
+        f"{first_clip}: {clip.name}{f' ({told})' if told else ''}: {counted(frames, 'frame')}, "
+        f"{frames / source.fps:.1f} s, {bodies}{tall}",
         f"joints: {len(joints)} of {source.layout.name}: {shown}",
         f"time and space: {source.fps:g} frames a second{known}, {source.units}, "
         f"{'with' if source.confidence else 'without'} confidences",

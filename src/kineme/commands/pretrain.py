@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from kineme.arguments import did_you_mean
 from kineme.commands import application
+from kineme.commands.said import command
 from kineme.errors import KinemeError
 from kineme.packaged import find_recipe, recipes
 
@@ -110,7 +111,8 @@ def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool =
         train(config, run, resume=resume, overwrite=overwrite, callbacks=[ProgressLine()])
     except KeyboardInterrupt:
         if (run / STATE).is_file() and is_first_process():
-            print(f"\nto continue: kineme pretrain --resume {run}", end="", file=sys.stderr)
+            again = command("kineme", "pretrain", "--resume", run)
+            print(f"\nto continue: {again}", end="", file=sys.stderr)
         raise
     if is_first_process():
         print(f"the run is in {run}; next: {' or '.join(_next_commands(config, run))}")
@@ -128,5 +130,5 @@ def _next_commands(config: Config, run: Path) -> list[str]:
     if measuring := measuring_command(config, run, store):
         return [measuring]
     if len(store) < FEWEST or told(read_history(run / HISTORY), config.train.epochs):
-        return [f"kineme report {run}"]
-    return [f"kineme cluster {run} {store.path}", f"kineme report {run}"]
+        return [command("kineme", "report", run)]
+    return [command("kineme", "cluster", run, store.path), command("kineme", "report", run)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kineme.commands.said import say
 from kineme.errors import KinemeError
 
 
@@ -32,7 +33,6 @@ def push(
         private: Only you and your organisation see it.
         dry_run: Upload nothing; show the files and the card.
     """
-    from rich.console import Console
 
     from kineme.sharing import push as share
 
@@ -41,11 +41,10 @@ def push(
             raise KinemeError("`licence`: is missing; name that of the training data, such as cc-by-4.0")
         licence = input("Licence of the training data, such as cc-by-4.0: ")
     shared = share(run, repository, licence=licence, private=private, dry_run=dry_run)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     if dry_run:
         for name, size in shared.files.items():
             print(f"{size:12,} {name}")
         print(f"\n{shared.card}", end="")
-        console.print(f"nothing was uploaded to {repository}", markup=False)
+        say(f"nothing was uploaded to {repository}")
     else:
-        console.print(f'{shared.url}; next: kineme.load("hf:{repository}")', markup=False)
+        say(f'{shared.url}; next: kineme.load("hf:{repository}")')

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from kineme.commands.said import say
+
 
 def report(
     runs: list[Path],
@@ -34,4 +36,4 @@ def report(
     console = Console(stderr=True, highlight=False)
     with console.status("report") as status:
         write_report(runs, out, stores=store or (), device=device, say=status.update)
-    console.print(f"written to {out} ({out.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)
+    say(f"written to {out} ({out.stat().st_size / 1e6:.1f} MB)")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from kineme.commands.said import written
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ def search(
     out: Path | None = None,
     page: Path | None = None,
     neighbours: Literal["auto", "exact", "approximate"] = "auto",
-    layout: str | None = None,
-    fps: float | None = None,
     batch_size: int = 256,
     device: Device = "auto",
     allow_preprocessing: bool = False,
     joint_map: Path | None = None,
+    layout: str | None = None,
+    fps: float | None = None,
+    axes: Literal["y-up", "y-down", "z-up"] | None = None,
+    units: str | None = None,
+    image: str | None = None,
 ) -> None:
     """Find motion like an example: the clips or moments of a store whose features are nearest to its own.
 
@@ -50,12 +54,17 @@ def search(
         page: HTML page to write as well, on which the example and the hits play side by side in step.
         neighbours: `exact` compares all moments. `approximate` asks faiss, which takes milliseconds and finds
             nearly all of the nearest. `auto` is approximate beyond a million moments, if faiss is installed.
-        layout: Of a file of poses: a built-in layout or a layout file. Default: what it says.
-        fps: Of a file of poses: frames per second. Default: what it says, else 30.
         batch_size: Clips per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
+        layout: Of a file of poses: a built-in layout or a layout file. Default: what it says.
+        fps: Of a file of poses: frames per second. Default: what it says, else 30.
+        axes: Of a file of poses: which way y or z points, as of `kineme prepare poses`.
+        units: Of a file of poses in three dimensions: the unit of the coordinates, as of `kineme prepare
+            poses`.
+        image: Of a file of poses in an image: its size, such as 1920x1080.
     """
     from rich.console import Console
 
@@ -72,6 +81,7 @@ def search(
     if page is not None:
         check_page(page)
     store, model = ClipStore(library), load(run)
+    poses: dict[str, Any] = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     joints = read_joint_map(joint_map) if joint_map else None
     store = model.fitted(store, joints)
     query, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
@@ -85,21 +95,19 @@ def search(
             window=seconds(window, "window"),
             step=seconds(step, "step"),
             neighbours=neighbours,
-            layout=layout,
-            fps=fps,
-            allow_preprocessing=allow_preprocessing,
+            **poses,
             joint_map=joints,
+            allow_preprocessing=allow_preprocessing,
             batch_size=batch_size,
             device=chosen_device(device),
             progress=progress,
         )
-    Console().print(_table(hits, like))
     if out is not None:
         write_hits(hits, out)
     if page is not None:
-        write_page(hits, page, model, store, query, part=part, layout=layout, fps=fps, joint_map=joints)
-    for path in filter(None, (out, page)):
-        Console(stderr=True).print(f"written to {path}", highlight=False, soft_wrap=True)
+        write_page(hits, page, model, store, query, part=part, joint_map=joints, **poses)
+    Console().print(_table(hits, like))
+    written(*filter(None, (out, page)))
 
 
 def _table(hits: list[Hit], like: str) -> Table:
@@ -110,7 +118,7 @@ def _table(hits: list[Hit], like: str) -> Table:
     table = Table(box=SIMPLE_HEAD, title=escape(f"like {like}"), title_justify="left", title_style="bold")
     for column in ("similarity", "start", "end"):
         table.add_column(column, justify="right")
-    for column in ("clip", "label", "subject"):
+    for column in ("name", "label", "subject"):
         table.add_column(column, overflow="fold")
     for hit in hits:
         texts = (escape(text) for text in (hit.name, hit.label, hit.subject))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kineme.arguments import did_you_mean
+from kineme.commands.said import written
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
     from kineme.clips.store import ClipStore, Manifest
     from kineme.drawing.skeletons import Scene
 
+NEAR = 3  # names offered for one that does not exist
 LONGEST = {".html": 20_000, ".gif": 1_800}  # frames: a page of 5 MB with two bodies, a GIF of one minute
 
 
-def show(store: Path, clip: str, *, out: Path | None = None, frames: str | None = None) -> None:
+def show(store: Path, clip: str | None = None, *, out: Path | None = None, frames: str | None = None) -> None:
     """Draw a clip: as a page that plays it in 3D, a GIF, or a strip of poses.
 
     The file name's ending chooses: .html for a page that needs no network, .gif for an animation, .png or
@@ -26,13 +28,17 @@ def show(store: Path, clip: str, *, out: Path | None = None, frames: str | None 
 
     Args:
         store: Clip store.
-        clip: Name of the clip, or its row in the store, counted from 0.
+        clip: Name of the clip, or its row in the store, counted from 0. Without it, the names of all clips
+            are listed.
         out: File to write: .html, .gif, .png or .svg (default: CLIP.html in the current directory).
         frames: Part of the clip, such as 300:900, counted from 0; the end is exclusive.
     """
     from kineme.clips.store import ClipStore
 
     opened = ClipStore(store)
+    if clip is None:
+        print(*(f"{row}\t{name}" for row, name in enumerate(opened.names)), sep="\n")
+        return
     row = find_clip(opened, clip)
     name = str(opened.names[row])
     path = out or Path(re.sub(r"[^\w.-]+", "-", name) + ".html")
@@ -45,14 +51,14 @@ def show(store: Path, clip: str, *, out: Path | None = None, frames: str | None 
         end = LONGEST[suffix]
         print(f"{name}: drawing the first {end} of {length} frames; see --frames", file=sys.stderr)
     DRAWINGS[suffix](_scene(opened, row, first, end), opened.manifest, path)
-    print(f"written to {path}", file=sys.stderr)
+    written(path)
 
 
 def find_clip(store: ClipStore, clip: str) -> int:
     """The row of a clip, given by name or by row; names come first.
 
     Raises:
-        KinemeError: the store has no such clip; the nearest name is given.
+        KinemeError: the store has no such clip; the nearest names are given.
     """
     names: list[str] = store.names.tolist()
     if clip in names:
@@ -61,8 +67,9 @@ def find_clip(store: ClipStore, clip: str) -> int:
         if int(clip) < len(names):
             return int(clip)
         raise KinemeError(f"{store.path}: has no row {clip}; its rows are 0 to {len(names) - 1}")
-    hint = did_you_mean(clip, names) or f"; the first is {names[0]}"
-    raise KinemeError(f"{store.path}: has no clip {clip!r}{hint}")
+    near = difflib.get_close_matches(clip, names, n=NEAR) or [name for name in names if clip in name][:NEAR]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"the first is {names[0]}"
+    raise KinemeError(f"{store.path}: has no clip {clip!r}; {hint}")
 
 
 def frame_range(text: str | None, length: int) -> tuple[int, int]:

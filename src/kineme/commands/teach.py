@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.said import command, say, written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
@@ -33,7 +34,7 @@ def teach(
     layout: str | None = None,
     fps: float | None = None,
     axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: Literal["m", "cm", "mm"] | None = None,
+    units: str | None = None,
     image: str | None = None,
 ) -> None:
     """Teach a classifier with a handful of labelled clips or moments, in seconds; the encoder stays as it is.
@@ -61,11 +62,13 @@ def teach(
         batch_size: Clips per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
         layout: Of files of poses: a built-in layout or a layout file. Default: what the files say.
         fps: Of files of poses: frames per second. Default: what they say, else 30.
         axes: Of files of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of files of poses in three dimensions: the unit of the coordinates; default m.
+        units: Of files of poses in three dimensions: the unit of the coordinates, as of `kineme prepare
+            poses`.
         image: Of files of poses in an image: its size, such as 1920x1080.
     """
     from rich.console import Console
@@ -119,15 +122,7 @@ def teach(
         )
     path = out or classifier_path(run, named)
     classifier.save(path)
-
-    screen, aside = Console(), Console(stderr=True, highlight=False, soft_wrap=True)
-    screen.print(_classes(classifier, named))
-    for line in _lines(classifier):
-        screen.print(line, highlight=False, markup=False, soft_wrap=True)
-    if skipped := sum(empty for _, empty in tables):
-        rows, were = ("row has", "was") if skipped == 1 else ("rows have", "were")
-        aside.print(f"{skipped} {rows} no label yet, and so {were} skipped", markup=False)
-    aside.print(f"written to {path}", markup=False)
+    found = []
     if suggest is not None:
         assert known is not None
         with progress_bar("what to label next") as progress:
@@ -143,9 +138,24 @@ def teach(
                 device=place,
                 progress=progress,
             )
-        screen.print(_next(found))
         inference.write_suggestions(found, following)
-        aside.print(f"fill in the labels of {following}, and give it to `kineme teach` too", markup=False)
+
+    screen = Console()  # from here on, nothing is lost if the output is closed, as by `| head`
+    screen.print(_classes(classifier, named))
+    for line in _lines(classifier):
+        screen.print(line, highlight=False, markup=False, soft_wrap=True)
+    if suggest is not None:
+        screen.print(_next(found))
+    if skipped := sum(empty for _, empty in tables):
+        rows, were = ("row has", "was") if skipped == 1 else ("rows have", "were")
+        say(f"{skipped} {rows} no label yet, and so {were} skipped")
+    written(path)
+    if suggest is not None:
+        written(following)
+        options = {"--name": name, "--store": store, "--out": out}
+        given = [word for option, value in options.items() if value for word in (option, value)]
+        again = command("kineme", "teach", run, *labels, following, *given)
+        say(f"next: fill in its column label, then {again}")
 
 
 def _classes(classifier: Classifier, name: str) -> Table:
@@ -203,7 +213,7 @@ def _next(suggestions: list[Suggestion]) -> Table:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, title="label next", title_justify="left", title_style="bold")
-    table.add_column("clip", overflow="fold")
+    table.add_column("name", overflow="fold")
     for column in ("start", "end"):
         table.add_column(column, justify="right")
     table.add_column("looks like", overflow="fold")

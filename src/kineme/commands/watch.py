@@ -49,7 +49,7 @@ def watch(
     layout: str | None = None,
     fps: float | None = None,
     axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: Literal["m", "cm", "mm"] | None = None,
+    units: str | None = None,
     image: str | None = None,
 ) -> None:
     """Watch poses as they are made, and tell what begins and ends.
@@ -94,12 +94,14 @@ def watch(
         strict: End at the first bad line. Without it, bad lines are named and left out.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a library of another preprocessing than the encoder's.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
+            (`head: helmet`, `neck: [C7, CLAV]`).
         layout: Of the poses: a built-in layout or a layout file. Default: what the header says, else the
             model's.
-        fps: Of the poses: frames per second. Default: what the header says, else 30.
+        fps: Of the poses: frames per second, where lines have no `t`. Default: what the header says, else the
+            time of arrival counts. Needed for a recording that is piped in at once.
         axes: Of the poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates; default m.
+        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
         image: Of poses in an image: its size, such as 1920x1080.
     """
     from kineme.commands.inputs import check_inputs, lines_input, pictures_input

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from kineme.clips.splits import usual_split
@@ -21,4 +22,5 @@ def measuring_command(config: Config, run: Path, store: ClipStore) -> str:
         return ""
     recognition = "knn" if config.evaluate.linear.lr is None else "linear"
     protocol = "detect" if untrimmed else recognition
-    return f"kineme evaluate {protocol} {run}" + (f" --split {split}" if split != trained else "")
+    options = ["--split", split] if split != trained else []
+    return shlex.join(["kineme", "evaluate", protocol, str(run), *options])

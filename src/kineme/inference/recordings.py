@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kineme.checkpoints import WEIGHTS
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
@@ -76,6 +77,8 @@ def open_input(
             clips=lambda first: _stored(store, first),
             identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
         )
+    if (Path(given) / WEIGHTS).is_file():
+        raise KinemeError(f"{given}: is a run directory; name a clip store or recordings")
     path, rest = Path(given), {name: value for name, value in options.items() if name != "layout"}
     source = open_recordings(path, options["layout"], rest, joint_map, model.shape.layout)
     model.prepared(replace(source, items=[]), joint_map)  # refuses what does not fit at once

@@ -78,7 +78,7 @@ def write_kinds(
         parts=parts,
         unlike=NONE,
         hues=HUES - 1,  # the last is grey, as is what is in no kind
-        recordings=len({(each.source, each.recording) for each in found.segments}),
+        recordings=len({(each.source, each.name) for each in found.segments}),
         people=len({each.subject for each in found.segments} - {""}),
         minutes=sum(each.length for each in found.segments) / 60,
         timeline=_timeline(found) if found.untrimmed else [],
@@ -98,7 +98,7 @@ def _frames(
     """Places of segments, their frames at the first input's rate, at most so many, and where they begin."""
     sought: dict[tuple[str, str], list[int]] = {}
     for place in wanted:
-        sought.setdefault((segments[place].source, segments[place].recording), []).append(place)
+        sought.setdefault((segments[place].source, segments[place].name), []).append(place)
     for recordings in inputs:
         fps = recordings.fps
         for clip in recordings.clips(0):
@@ -116,7 +116,7 @@ def _frames(
 def _card(segment: Segment, clip: Array, first: int) -> Card:
     told = (segment.label, f"subject {segment.subject}" if segment.subject else "")
     lines = (f"{segment.start:.1f} s to {segment.end:.1f} s", " · ".join(filter(None, told)))
-    return Card(clip, segment.recording, "\n".join(filter(None, lines)), first=first)
+    return Card(clip, segment.name, "\n".join(filter(None, lines)), first=first)
 
 
 def _bins(segments: Sequence[Segment]) -> Array:
@@ -140,7 +140,7 @@ def _timeline(found: Kinds) -> list[dict[str, Any]]:
     """Lines of at most a minute, of recordings chosen evenly where there are many."""
     recordings: dict[tuple[str, str], list[Segment]] = {}
     for segment in found.segments:
-        recordings.setdefault((segment.source, segment.recording), []).append(segment)
+        recordings.setdefault((segment.source, segment.name), []).append(segment)
     names = list(recordings)
     shown = [names[i] for i in evenly(np.arange(len(names)), LINES).tolist()]
     width = min(max(segments[-1].end for segments in recordings.values()), LINE)

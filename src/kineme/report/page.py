@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -97,5 +98,10 @@ def _parts(
     found = None if labelled else grouped(seen)
     yield f"Map of the {seen.noun}s", embedding(number, seen, PLAYABLE // runs, found and found[0])
     if found is not None:
-        yield "Kinds of motion", groups(number, seen, found, f"kineme cluster {run.path} {seen.store.path}")
+        yield (
+            "Kinds of motion",
+            groups(
+                number, seen, found, shlex.join(["kineme", "cluster", str(run.path), str(seen.store.path)])
+            ),
+        )
     yield "Nearest neighbours", retrieval(number, seen, max(FEWEST_QUERIES, QUERIES // runs))

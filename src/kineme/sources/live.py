@@ -31,7 +31,7 @@ class Chunk:
 
     Attributes:
         stream: from 0; the next connection, or the file after it was emptied or replaced, is the next one.
-        origin: for messages, such as `connection 2, `; empty for stdin.
+        origin: what messages begin with, such as a connection's number; empty for stdin.
         data: the bytes.
         arrived: on the clock `time.monotonic`.
     """

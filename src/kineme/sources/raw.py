@@ -23,8 +23,8 @@ from kineme.typing import Array
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a file or an archive may raise."""
 FETCH = "fetch the file again"
+MEND = "mend the file"
 MAX_METRES = 1e4  # a coordinate that is still plausible
-SKIP = f"{FETCH}, or set `skip_bad` to leave it out"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class RawFile:
             raise self.error(f"is far too large for {kind} (more than {limit:,} bytes)")
         return data
 
-    def error(self, reason: str, remedy: str = SKIP, line: int = 0) -> KinemeError:
+    def error(self, reason: str, remedy: str = FETCH, line: int = 0) -> KinemeError:
         """What is wrong with the file (or a line of it, counted from 1), and what to do."""
         return KinemeError(f"{self}{f':{line}' if line else ''}: {reason}; {remedy}")
 

@@ -52,6 +52,14 @@ def read_pickle(file: RawFile, inert: Collection[str] = ()) -> Any:
         raise KinemeError(f"{file}: is not a pickle, or is damaged ({one_line(error)}); {_REMEDY}") from error
 
 
+def unpickled(data: bytes) -> Any:
+    """What a small pickle inside another file holds, as `read_pickle`; raises ValueError."""
+    try:
+        return _Unpickler(io.BytesIO(data), len(data), ()).load()
+    except Exception as error:  # damaged pickles may raise anything
+        raise ValueError(f"has a part that is not a pickle, or is damaged ({one_line(error)})") from error
+
+
 class _RefusedError(Exception):
     """A reason in words for users."""
 

@@ -7,6 +7,7 @@ history.csv         one row per epoch
 clips.npz           the clips it was trained on, see clips/seen.py
 results/            results of evaluation
 features/           cached features
+classifiers/        what was taught on it
 logs/               output of Lightning's loggers, if any
 """
 
@@ -29,7 +30,7 @@ from kineme.files import atomic_write, locked
 from kineme.training.history import HISTORY
 
 CONFIG, STATE, LOGS = "config.yaml", "state.ckpt", "logs"
-_OWN = {CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, LOGS, "results", "features"}
+_OWN = {CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, LOGS, "results", "features", "classifiers"}
 
 
 def check_room(out: Path, overwrite: bool) -> None:

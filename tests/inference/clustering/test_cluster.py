@@ -36,7 +36,7 @@ def clips(count: int, frames: int = 20) -> list[Clip]:
 def test_each_clip_is_a_segment(own: Model, tmp_path: Path) -> None:
     store = write(tmp_path / "mine", clips(12))
     found = cluster(own, [store], k=3)
-    assert [each.recording for each in found.segments] == [f"clip{i}" for i in range(12)]
+    assert [each.name for each in found.segments] == [f"clip{i}" for i in range(12)]
     assert [(each.start, each.end) for each in found.segments] == [(0, (20 + i) / 10) for i in range(12)]
     assert [each.label for each in found.segments[:2]] == ["rise", "swing"]
     assert [kind.number for kind in found.kinds] == [1, 2, 3]
@@ -69,7 +69,7 @@ def untrimmed(name: str, seed: int, subject: str = "") -> Clip:
 def test_untrimmed_recordings_are_cut_where_motions_begin_and_end(own: Model, tmp_path: Path) -> None:
     store = write(tmp_path / "long", [untrimmed("a", 0, "anna"), untrimmed("b", 1, "ben")], fps=30.0)
     found = cluster(own, [store], k=4)
-    assert [each.recording for each in found.segments] == ["a"] * 7 + ["b"] * 7
+    assert [each.name for each in found.segments] == ["a"] * 7 + ["b"] * 7
     for one, other in zip(found.segments[:6], found.segments[1:7], strict=True):
         assert one.end == other.start
     assert found.segments[6].end == pytest.approx(290 / 30)
@@ -86,8 +86,8 @@ def test_recordings_of_more_than_ten_seconds_are_cut_unless_told_otherwise(
     xyz, _ = recording([40, 60, 30], [40, 30, 50, 100])
     store = write(tmp_path / "long", [Clip("long", xyz), Clip("short", xyz[:290])], fps=30.0)
     found = cluster(own, [store], k=2)
-    assert [each.recording for each in found.segments].count("long") == 7
-    assert [each.recording for each in found.segments].count("short") == 1
+    assert [each.name for each in found.segments].count("long") == 7
+    assert [each.name for each in found.segments].count("short") == 1
     assert "boundary F1" not in found.agreement
     assert len(cluster(own, [store], k=2, cut="clips").segments) == 2
     assert len(cluster(own, [store], k=2, cut="motions").segments) == 14
@@ -102,7 +102,7 @@ def test_a_long_clip_among_trimmed_ones_is_whole(own: Model, tmp_path: Path) -> 
 def test_windows(own: Model, tmp_path: Path) -> None:
     store = write(tmp_path / "mine", [Clip("walk", motion(45, 0)), Clip("wave", motion(10, 1))])
     found = cluster(own, [store], k=2, window=1.0)
-    assert [(each.recording, each.start) for each in found.segments] == [
+    assert [(each.name, each.start) for each in found.segments] == [
         *(("walk", float(i)) for i in range(4)),
         ("wave", 0.0),
     ]

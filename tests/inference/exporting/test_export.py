@@ -313,7 +313,8 @@ def test_the_command(
     monkeypatch.chdir(tmp_path)
     assert main(["export", "sticks"]) == 0
     said = capsys.readouterr().err
-    assert said.startswith("exported-sticks: 0.")
+    assert said.startswith("written to exported-sticks (0.")
+    assert said.endswith("next: python exported-sticks/run.py RECORDING\n")
     assert "differ from PyTorch's by at most" in said
     assert main(["export", "sticks"]) == 2
     assert "set --overwrite to replace it" in capsys.readouterr().err
@@ -330,7 +331,8 @@ def test_detectors_are_not_exported(run: Path, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize(
-    ("preprocessing", "stream"), [("plain(facing=True)", "motion"), ("crossclr", "bone"), ("agcn", "joint")]
+    ("preprocessing", "stream"),
+    [("plain(facing=True)", "motion"), ("crossclr", "bone"), ("agcn", "joint"), ("ctrgcn", "motion")],
 )
 def test_every_encoder(encoder: str, preprocessing: str, stream: str, tmp_path: Path) -> None:
     """On raw recordings, in batches of several sizes: `export` compares, and refuses what differs."""

@@ -70,7 +70,7 @@ def test_the_query_comes_first_then_the_hits_with_their_frames(
     ]
     assert [each["first"] for each in shown] == ["10", *(f"{10 * hit.start:.0f}" for hit in hits)]
     assert {each["fps"] for each in shown} == {"10"}
-    assert told[0] == ["clip1", "the query", "1.00 s to 2.50 s"]
+    assert told[0] == ["clip1", "the example", "1.00 s to 2.50 s"]
     for hit, lines in zip(hits, told[1:], strict=True):
         if hit.name != EVIL:
             about = " · ".join(filter(None, (hit.label, f"subject {hit.subject}")))

@@ -16,6 +16,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference import Hit, embed_table, search
 from kineme.inference.searching.hits import write_hits
+from kineme.inference.searching.pages import write_page
 from kineme.layouts import Layout, get_layout
 from kineme.model import Model
 from kineme.preparing import prepare
@@ -86,6 +87,25 @@ def test_a_part_s_length_is_that_of_the_hits(own: Model, library: ClipStore) -> 
     for part in ((0.5, 2), (2.5, None)):
         hits = search(own, library, "walk", part=part)
         assert {hit.end - hit.start for hit in hits} == {1.5}
+
+
+def test_an_example_in_other_units_and_axes(tmp_path: Path) -> None:
+    """Millimetres with z up, as many laboratories have them: a file or an array."""
+    own = model(tmp_path / "run", get_layout("ntu25"))
+    (tmp_path / "raw").mkdir()
+    for i in range(4):
+        np.save(tmp_path / "raw" / f"clip{i}.npy", motion(30 + i, i, joints=25))
+    store = prepare("poses", tmp_path / "raw", tmp_path / "library", layout="ntu25", axes="y-up").store
+    x, y, z = np.moveaxis(motion(32, 2, joints=25), -1, 0)
+    array = 1000 * np.stack([x, -z, y], axis=-1)
+    np.save(tmp_path / "query.npy", array)
+    given = {"layout": "ntu25", "axes": "z-up", "units": "mm"}
+    for query in (tmp_path / "query.npy", array):
+        hits = search(own, store, query, **given)
+        assert (hits[0].name, hits[0].similarity) == ("clip2", pytest.approx(1.0, abs=1e-6))
+        write_page(hits[:1], tmp_path / "page.html", own, store, query, **given)
+    with pytest.raises(KinemeError, match="`axes` has no effect on clip0, a clip of"):
+        search(own, store, "clip0", axes="z-up")
 
 
 def test_queries_of_every_kind_agree(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_settings_out_of_range(tiny: Model) -> None:
         ({"fps": 2.0}, "`fps`: is 2; it must be above 2"),
         (
             {"fps": 3000.0},
-            f"`window`: 1 s at 3000 frames per second has 3,000 frames; it must have 2 to {LONGEST:,}",
+            f"`window`: 1 s at 3000 frames per second is 3,000 frames; it must have 2 to {LONGEST:,}",
         ),
         ({"step": 0.0}, "`step`: is 0 s"),
         ({"step": 1.5}, "at most the window, 1 s"),

@@ -45,7 +45,7 @@ def teach(
 
     Args:
         model: see `kineme.load`.
-        examples: a table with the columns name, label and perhaps start, end, subject; or `Example`s.
+        examples: `Example` objects, or a table with the columns name, label and perhaps start, end, subject.
         store: whose clips they name. Default: that of the model's training, if it is there. What is no clip
             of it is a file of poses.
         layout, fps, axes, units, image: of files, see `Model.embed`.

@@ -24,7 +24,7 @@ class Segment:
 
     Attributes:
         source: the input that it is from, as given.
-        recording: its name.
+        name: of the recording.
         start, end: in seconds from the recording's beginning.
         kind: its kind's number, 0 if it is in none.
         typical: of its kind: the cosine with the kind's mean, at most 1; NaN if it is in none.
@@ -37,7 +37,7 @@ class Segment:
     """
 
     source: str
-    recording: str
+    name: str
     start: float
     end: float
     kind: int
@@ -104,7 +104,7 @@ class Kinds:
         place = {kind.number: i for i, kind in enumerate(self.kinds)}
         counts = np.zeros((len(place), len(place)), dtype=np.int64)
         for one, other in zip(self.segments, self.segments[1:], strict=False):
-            same = (one.source, one.recording) == (other.source, other.recording)
+            same = (one.source, one.name) == (other.source, other.name)
             if same and one.end <= other.start + 1e-6:
                 counts[place[one.kind], place[other.kind]] += 1
         return counts

@@ -25,7 +25,7 @@ from kineme.preprocessing.bodies import spine_end
 from kineme.sources.poses.coordinates import LEAST
 
 FORMAT = 1
-PREPROCESSINGS = ("plain", "crossclr", "agcn")  # that there are templates of
+PREPROCESSINGS = ("plain", "crossclr", "agcn", "ctrgcn")  # that there are templates of
 IN_IMAGES = ("image heights", "body sizes")  # units of poses in an image
 PIXELS = "in pixels, y down"
 
@@ -136,12 +136,11 @@ def coordinates(model: Model, recordings: Recordings) -> str:
 
 def program(model: Model, recordings: Recordings, classifies: bool) -> str:
     """The source of `run.py`."""
-    settings = asdict(model.preprocessing)
     return (
         _templates()
         .get_template("run.py.jinja")
         .render(
-            settings,
+            parameters=asdict(model.preprocessing),
             title=f"{model.method} encoder ({model.config['encoder']['name']})",
             version=__version__,
             axes=axes(model, recordings),
@@ -177,8 +176,9 @@ def _layout(model: Model, layout: Layout) -> dict[str, Any]:
     about = layout.to_dict()
     about["bones"] = layout.bones
     about["bases"] = [joint if parent == -1 else parent for joint, parent in enumerate(layout.parents)]
-    if model.preprocessing.name == "agcn":
-        about["spine_end"] = spine_end(layout, "agcn")
+    name, parameters = model.preprocessing.name, asdict(model.preprocessing)
+    if name in ("agcn", "ctrgcn") and parameters.get("bodies") != "recorded":
+        about["spine_end"] = spine_end(layout, name)
     return about
 
 

@@ -48,6 +48,9 @@ def write_page(
     part: Part | None = None,
     layout: str | None = None,
     fps: float | None = None,
+    axes: str | None = None,
+    units: str | None = None,
+    image: str | None = None,
     joint_map: JointMap | None = None,
 ) -> None:
     """Writes an HTML page on which the query and the hits play in step, the query first.
@@ -58,8 +61,8 @@ def write_page(
     Args:
         hits: what `search` gave.
         path: of the page.
-        model, library, query, part, layout, fps, joint_map: as they were given to `search`. The frame rate of
-            an array matters here: it plays at the library's pace.
+        model, library, query, part, layout, fps, axes, units, image, joint_map: as they were given to
+            `search`. The frame rate of an array matters here: it plays at the library's pace.
 
     Raises:
         KinemeError: as `search`, the library has no such clip, or the page cannot be written.
@@ -74,7 +77,18 @@ def write_page(
     path = Path(path)
     check_page(path)
     store = model.fitted(library if isinstance(library, ClipStore) else ClipStore(library), joint_map)
-    asked = read_query(model, store, query, part=part, layout=layout, fps=fps, joint_map=joint_map)
+    asked = read_query(
+        model,
+        store,
+        query,
+        part=part,
+        layout=layout,
+        fps=fps,
+        axes=axes,
+        units=units,
+        image=image,
+        joint_map=joint_map,
+    )
     manifest, most = store.manifest, FRAMES // (len(hits) + 1)
     cards = [*_example(asked, store, most), *_found(hits, store, most)]
     if any(len(card.clip) == most for card in cards):
@@ -86,7 +100,12 @@ def write_page(
     if cards:
         fragments.append(gallery("hits", cards, store.layout, fps=manifest.fps, up=manifest.preprocessing.up))
     number = f"{len(hits)} {'hit' if len(hits) == 1 else 'hits'} in {store.path.name}, the nearest first"
-    text = page(f"Like {asked.name}", *fragments, legend(bodies), subtitle=f"{number}; similarity is cosine")
+    text = page(
+        f"Like {asked.name}",
+        *fragments,
+        legend(bodies),
+        subtitle=f"{number}; similarity is the cosine of their features",
+    )
     with atomic_write(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
@@ -101,7 +120,7 @@ def _example(query: Query, store: ClipStore, most: int) -> list[Card]:
         frames = max(1, math.floor(seconds * fps + 0.5))
         resampled = joined([clip]).resize(frames)[0]
         clip = resampled.permute(1, 3, 2, 0).to(torch.float32).numpy()
-    text = f"the query\n{query.start:.2f} s to {query.start + seconds:.2f} s"
+    text = f"the example\n{query.start:.2f} s to {query.start + seconds:.2f} s"
     return [Card(_bodies(clip[:most]), query.name, text, first=math.floor(query.start * fps + 0.5))]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,9 @@ def read_query(
     part: Part | None = None,
     layout: str | None = None,
     fps: float | None = None,
+    axes: str | None = None,
+    units: str | None = None,
+    image: str | None = None,
     joint_map: JointMap | None = None,
 ) -> Query:
     """Opens a query as `search` takes it.
@@ -68,23 +72,23 @@ def read_query(
     Args:
         model: that encodes it.
         store: the library, in the model's layout.
-        query, part, layout, fps, joint_map: see `search`.
+        query, part, layout, fps, axes, units, image, joint_map: see `search`.
 
     Raises:
         KinemeError: there is no such clip or file, it cannot be read or does not fit the model, or it is
             shorter than the part.
     """
+    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     if not isinstance(query, str | Path):
-        return _array(model, np.asarray(query), part, layout, fps, joint_map)
+        return _array(model, np.asarray(query), part, options, joint_map)
     names = store.names.tolist()
     known = query in names
     if known:
-        if given := [name for name, value in (("layout", layout), ("fps", fps)) if value is not None]:
+        if given := [name for name, value in options.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on {query}, a clip of {store.path}; drop it")
         xyz, rate = store.clip(names.index(query)), store.manifest.fps
         preprocessing = store.manifest.preprocessing
-    elif Path(query).exists():
-        options = {"layout": layout, "fps": fps, "axes": None, "units": None, "image": None}
+    elif str(query) and Path(query).exists():
         file = open_input(model, query, options, joint_map)
         if file.count != 1:
             raise KinemeError(f"{query}: holds {file.count} recordings; the query must be one")
@@ -99,7 +103,7 @@ def read_query(
         start, end = part[0], end if part[1] is None else part[1]
         if not 0 <= start < end <= len(xyz) / rate + 1e-9:
             raise KinemeError(
-                f"{query}: has no part from {start:g} s to {end:g} s; it lasts {len(xyz) / rate:g} s"
+                f"{query}: has no part from {start:g} s to {end:g} s; it lasts {len(xyz) / rate:.4g} s"
             )
     first = min(math.floor(start * rate + 0.5), len(xyz) - 1)
     return Query(
@@ -116,17 +120,18 @@ def _array(
     model: Model,
     values: Array,
     part: Part | None,
-    layout: str | None,
-    fps: float | None,
+    options: Mapping[str, Any],
     joint_map: JointMap | None,
 ) -> Query:
     if part is not None:
         raise KinemeError("`part` has no effect on an array; cut the array")
     if values.ndim != 1:
-        rate = 30.0 if fps is None else fps
+        layout, rate = options["layout"], 30.0 if options["fps"] is None else options["fps"]
         if not 0 < rate < 1e4:
             raise KinemeError(f"`fps`: is {rate:g}; it must be frames per second, such as 30")
-        source = given_poses([values], model.shape.layout if layout is None else get_layout(layout), fps=rate)
+        joints = model.shape.layout if layout is None else get_layout(layout)
+        told = {name: options[name] for name in ("axes", "units", "image")}
+        source = given_poses([values], joints, fps=rate, **told)
         (clip,) = model.prepared(source, joint_map)
         return Query("array", xyz=clip.xyz, fps=rate)
     if values.shape != (model.encoder.dim,):

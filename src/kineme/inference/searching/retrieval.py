@@ -36,6 +36,9 @@ def search(
     neighbours: Neighbours = "auto",
     layout: str | None = None,
     fps: float | None = None,
+    axes: str | None = None,
+    units: str | None = None,
+    image: str | None = None,
     joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
     batch_size: int = 256,
@@ -61,6 +64,7 @@ def search(
             beyond a million rows, where faiss is installed. See `open_index`.
         layout: of the joints in a file or array. Default: what the file says; of an array, the model's.
         fps: frames per second of a file or array. Default: what the file says, else 30.
+        axes, units, image: of a file or array, see `Model.embed`.
         joint_map: of the library and of a file or array, see `Model.embed`.
         allow_preprocessing: accept a library with another preprocessing or units.
         batch_size: clips per pass of the encoder.
@@ -82,7 +86,18 @@ def search(
     given = library if isinstance(library, ClipStore) else ClipStore(library)
     store, place = model.fitted(given, joint_map), device or default_device()
     model.check(store, allow_preprocessing=allow_preprocessing)
-    asked = read_query(model, store, query, part=part, layout=layout, fps=fps, joint_map=joint_map)
+    asked = read_query(
+        model,
+        store,
+        query,
+        part=part,
+        layout=layout,
+        fps=fps,
+        axes=axes,
+        units=units,
+        image=image,
+        joint_map=joint_map,
+    )
     feature = asked.feature(model, place)
     index = open_index(
         model,

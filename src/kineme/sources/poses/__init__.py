@@ -1,11 +1,14 @@
 """People's own recordings: motion capture, the output of pose estimators, and arrays.
 
-formats.py       the formats, one reader each: arrays.py, tables.py, documents.py (what estimators write),
-                 trc.py, c3d.py, bvh.py, amass.py
-recordings.py    the files of each clip, and its label
-fitting.py       joints of the files → joints of a layout; markers.py, joints among markers
+formats.py       the formats, one reader each: arrays.py; tables.py (headers.py, table_notes.py);
+                 documents.py, JSON (people.py, keypoints.py, assembling.py, holistic.py; coco.py, flat.py,
+                 vitpose.py); openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py, sleap.py;
+                 signs.py; trc.py, c3d.py, bvh.py, amass.py
+recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
+times.py         instants of frames and their rate; rates.py, one rate → another
+fitting.py       joints of the files → joints of a layout; markers.py, joints among markers; trees.py
 tracking.py      people found in each frame → bodies with a fixed place each
-coordinates.py   y up, comparable units, gaps filled; body.py, what the body tells of them
+coordinates.py   y up, comparable units, gaps filled; body.py, what the body tells of them; fractions.py
 """
 
 from __future__ import annotations
@@ -20,26 +23,26 @@ from pathlib import Path
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap, read_joint_map
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled, image_size
-from kineme.sources.poses.documents import MAX_FRAME_BYTES, openpose, openpose_frame
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
-from kineme.sources.poses.rates import resampled
+from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
+from kineme.sources.poses.rates import resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings
-from kineme.sources.poses.tracking import strongest, tracked
-from kineme.sources.raw import RawFile
+from kineme.sources.poses.tracking import as_poses, strongest, tracked
+from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
+from kineme.sources.raw import MEND, RawFile
 
 logger = logging.getLogger(__name__)
 
 _FPS = 30.0  # if neither the user nor a file says
 _TRIED = 20  # recordings that come into no layout before the first one's error is raised
-_REMEDY = "mend the file, or set `skip_bad` to leave it out"
 
 
 class UnknownLayoutError(KinemeError):
@@ -57,6 +60,12 @@ def open_poses(
     scores: bool = False,
     joint_map: str | Path | JointMap | None = None,
     body_model: str | Path | None = None,
+    components: str | None = None,
+    least_confidence: float | None = None,
+    label_column: str | None = None,
+    subject_column: str | None = None,
+    camera_column: str | None = None,
+    name: str | None = None,
 ) -> Source:
     """The clips of a folder, zip or file of poses, sorted by name.
 
@@ -66,17 +75,23 @@ def open_poses(
     Args:
         raw: the files.
         layout: built-in name, layout file or layout; by default what the files say unambiguously.
-        fps: frames per second; by default what the files say, else 30. Files of several rates are resampled
-            to it.
+        fps: frames per second; by default what the files or their times say, else 30. Files with times and
+            files of several rates are resampled to it.
         axes: `y-up`, `y-down` or `z-up`; by default as heads stand above feet in TRC, C3D and BVH, z-up in
             AMASS, else y-up in three dimensions and y-down in two and for MediaPipe.
         units: `m`, `cm`, `mm`, `in`, or the metres of a unit such as `0.0564`, in three dimensions; by
             default what the files say, in BVH the unit in which the body is nearest to 1.7 m tall, else m.
-        image: width and height such as `1920x1080`, of poses in an image.
+        image: width and height such as `1920x1080`, of poses in an image; needed for fractions of it.
         scores: the last of three numbers is a confidence and not z, in arrays and tables without a header.
         joint_map: joint of `layout` → joints or markers of the files whose mean it is, or a file of such; the
             others are found by their names.
         body_model: `.npz` or `.pkl` of an SMPL body, for AMASS.
+        components: names of the groups of joints to take, separated by commas, of `.pose` files, OpenPose and
+            MediaPipe Holistic, such as `pose,left_hand,right_hand`.
+        least_confidence: below which a joint counts as not found.
+        label_column, subject_column, camera_column: of tables, columns with one value a file.
+        name: how clips are named, `{label}`, `{subject}`, `{camera}` and other fields in braces, such as
+            `{subject}_{label}-{take}`.
 
     Raises:
         UnknownLayoutError: the joints are of no layout that is known.
@@ -85,13 +100,23 @@ def open_poses(
     """
     if fps is not None and not 0 < fps < 1e4:
         raise KinemeError(f"`fps`: is {fps}; it must be frames per second, such as 30")
+    if least_confidence is not None:
+        check_between("`least_confidence`", least_confidence, 0, 1)
     size = image_size(image) if image is not None else None
     named = get_layout(layout) if isinstance(layout, str) else layout
     mapped = read_joint_map(Path(joint_map)) if isinstance(joint_map, str | Path) else joint_map
-    told = Told(named, scores, None if body_model is None else Path(body_model))
-    recordings, classes, rate = find_recordings(raw, fps)
-    name = raw.resolve().stem
-    first, chosen = _first_poses(recordings, told, mapped, name)
+    columns = {"label": label_column, "subject": subject_column, "camera": camera_column}
+    told = Told(
+        named,
+        scores,
+        None if body_model is None else Path(body_model),
+        _components(components),
+        {role: column for role, column in columns.items() if column},
+        least_confidence or 0.0,
+    )
+    recordings, classes, rate = find_recordings(raw, fps, told, name)
+    title = raw.resolve().stem
+    first, chosen = _first_poses(recordings, told, mapped, title)
     coordinates = coordinates_of(first, chosen.layout, axes, units, size)
     if rate is None:
         logger.warning(
@@ -100,7 +125,7 @@ def open_poses(
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)
     return Source(
-        name=name,
+        name=title,
         layout=chosen.layout,
         class_names=classes,
         fps=rate or _FPS,
@@ -113,6 +138,13 @@ def open_poses(
         confidence=first.confidence is not None,
         units=coordinates.units,
     )
+
+
+def _components(text: str | None) -> tuple[str, ...]:
+    names = tuple(each.strip() for each in (text or "").split(",") if each.strip())
+    if text is not None and not names:
+        raise KinemeError("`components`: names nothing; give names such as pose,left_hand,right_hand")
+    return names
 
 
 @dataclass(frozen=True)
@@ -128,14 +160,16 @@ class _Reader:
     def __call__(self, recording: Recording) -> Clip:
         found = _read(recording, self.told)
         with _named(recording.files):
-            columns = found.points.shape[-1]
+            columns, times = found.points.shape[-1], found.times
             if columns != self.columns:
                 others = f"the first clip {self.columns}; make two stores"
                 raise ValueError(f"has {columns} coordinates per joint, {others}")
             if isinstance(found, Detections):
                 found = tracked(found, recording.fps or self.fps, MAX_BODIES)
             poses = self.coordinates(strongest(self.fit(found), MAX_BODIES))
-            if recording.fps is not None:
+            if times is not None:
+                poses = timed(poses, times, self.fps)
+            elif recording.fps is not None:
                 poses = resampled(poses, recording.fps, self.fps)
             points, confidence = filled(poses, self.fit.layout, self.fps)
         return Clip(
@@ -156,13 +190,28 @@ def _read(recording: Recording, told: Told) -> Poses | Detections:
     """
     with _named(recording.files):
         if recording.numbers:
-            return openpose(recording.numbers, [_frame(each) for each in recording.files])
-        return format_of(recording.files[0]).read(recording.files[0], told)
+            found: Poses | Detections = _of_frames(recording, told)
+        else:
+            found = format_of(recording.files[0]).read(recording.files[0], told)
+    if found.confidence is None or not told.least_confidence:
+        return found
+    seen = found.confidence >= told.least_confidence
+    return replace(found, points=np.where(seen[..., None], found.points, np.float32(np.nan)))
 
 
-def _frame(file: RawFile) -> list[list[object]]:
+def _of_frames(recording: Recording, told: Told) -> Detections:
+    """A clip whose frames are files of their own."""
+    if recording.files[0].place.suffix.lower() == ".txt":
+        joints = told.layout.num_joints if told.layout else None
+        people = [yolo_frame(file.read(MAX_YOLO_BYTES)) for file in recording.files]
+        return yolo(recording.numbers, people, joints)
+    frames = [_frame(each, told.components) for each in recording.files]
+    return openpose(recording.numbers, frames, told.components)
+
+
+def _frame(file: RawFile, components: Sequence[str]) -> list[list[object]]:
     with _named([file]):
-        return openpose_frame(file.read(MAX_FRAME_BYTES))
+        return openpose_frame(file.read(MAX_FRAME_BYTES), components)
 
 
 @contextmanager
@@ -177,7 +226,7 @@ def _named(files: Sequence[RawFile]) -> Iterator[None]:
         raise UnknownLayoutError(f"{first}: {error}") from error
     except ValueError as error:
         place = f"{first}" if first == last else f"{first} to {last.name}"
-        raise KinemeError(f"{place}: {error}; {_REMEDY}") from error
+        raise KinemeError(f"{place}: {error}; {MEND}") from error
 
 
 def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:
@@ -232,7 +281,7 @@ def _somebody(recording: Recording, told: Told) -> Poses:
         confidence = found.confidence
         if isinstance(found, Detections):
             confidence = None if confidence is None else confidence[:, None]
-            found = Poses(found.points[:, None], confidence, program=found.program)
+            found = as_poses(found, found.points[:, None], confidence)
         if np.isfinite(found.points).any():
             return found
     raise ValueError("has nobody in any frame")

@@ -18,6 +18,7 @@ import numpy as np
 
 from kineme.layouts import MAX_JOINTS
 from kineme.sources.npy import read_header
+from kineme.sources.poses import holistic
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
@@ -27,6 +28,7 @@ MAX_NUMBERS = 1 << 27  # coordinates of one clip: a million frames of 33 joints 
 MAX_COORDINATE = 1e6
 MAX_ARRAY_BYTES = 8 * MAX_NUMBERS + (1 << 16)
 KEYS = ("xyz", "keypoints")
+_LISTED = 12  # arrays named in a message
 NOTES = ("label", "subject", "fps")
 
 
@@ -37,10 +39,11 @@ class Poses:
     points: Array  # (T, M, V, C) float32, C 2 or 3, NaN where a joint was not found
     confidence: Array | None  # (T, M, V) float32, 0 to 1; None if unknown
     joints: tuple[str, ...] = ()  # names in the order of V; empty if unknown
-    program: str = ""  # that wrote the file, `openpose`, `coco` or `mediapipe`; empty for anything else
+    program: str = ""  # that wrote the file, such as `openpose`; empty if unknown
     parents: tuple[int, ...] = ()  # of `joints`, -1 for the root; empty if the file has no tree
     scale: float | None = None  # metres per unit of the coordinates; None if the file does not say
     axes: str | None = None  # which way is up, or `STANDING`; None where the format leaves it open
+    times: Array | None = None  # (T,) seconds, ascending, where the file has them
 
 
 STANDING = "standing"
@@ -56,6 +59,12 @@ class Detections:
     confidence: Array | None  # (D, V) float32, 0 to 1; None if unknown
     frames: int  # T, frames with or without people
     program: str  # as in `Poses`
+    joints: tuple[str, ...] = ()  # as in `Poses`
+    parents: tuple[int, ...] = ()  # as in `Poses`
+    identity: Array | None = None  # (D,) int64, who each detection is, where the file says it
+    scale: float | None = None  # as in `Poses`
+    axes: str | None = None  # as in `Poses`
+    times: Array | None = None  # (frames,) as in `Poses`
     places: Array | None = None  # (D, V, C') where people are, if points are relative to each person
 
     @property
@@ -78,8 +87,24 @@ def npz_poses(data: bytes, scores: bool) -> Poses:
     arrays = load_npz(data, (*KEYS, "confidence"))
     key = next((key for key in KEYS if key in arrays), None)
     if key is None:
-        raise ValueError(f"lacks the array {KEYS[0]!r} (or {KEYS[1]!r})")
+        raise ValueError(f"lacks the array {KEYS[0]!r} (or {KEYS[1]!r}); it has {_contents(data)}")
     return array_poses(arrays[key], arrays.get("confidence"), scores)
+
+
+def _contents(data: bytes) -> str:
+    """Names and shapes of the arrays of an .npz file."""
+    found = []
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for member in archive.namelist()[:_LISTED]:
+            try:
+                with archive.open(member) as entry:
+                    shape, _, dtype = read_header(io.BytesIO(entry.read(1 << 12)))
+                found.append(f"{member.removesuffix('.npy')} {dtype} {shape}")
+            except Exception:  # damaged archives may raise anything
+                found.append(member)
+        found = [each if each.isprintable() else shown(each) for each in found]
+        more = ", ..." if len(archive.namelist()) > _LISTED else ""
+    return f"{', '.join(found)}{more}"[:400] if found else "no arrays"
 
 
 def npz_notes(data: bytes) -> dict[str, Any]:
@@ -95,8 +120,12 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
     """
     if values.dtype.kind not in "fiu" or values.ndim not in (3, 4):
         expected = "numbers, (frames, joints, 2 or 3) or (frames, people, joints, 2 or 3)"
+        if values.ndim == 2:
+            expected += ": reshape it, as by array.reshape(len(array), -1, 3)"
         raise ValueError(f"is {values.dtype.name} of shape {values.shape}; expected {expected}")
     values = values if values.ndim == 4 else values[:, None]
+    if confidence is None and (body := holistic.body_of(values.shape[2])):
+        values = values[:, :, body]
     check_size(*values.shape)
     points, last = split_columns(values, scores)
     if confidence is not None:
@@ -196,7 +225,8 @@ def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
     if not 1 <= bodies <= MAX_PEOPLE:
         raise ValueError(f"has {bodies:,} people; expected 1 to {MAX_PEOPLE}")
     if not 2 <= joints <= MAX_JOINTS:
-        raise ValueError(f"has {joints:,} joints; expected 2 to {MAX_JOINTS:,}")
+        noun = "joint" if joints == 1 else "joints"
+        raise ValueError(f"has {joints:,} {noun}; expected 2 to {MAX_JOINTS:,}")
     if not 2 <= coordinates <= 4:
         raise ValueError(f"has {coordinates:,} numbers per joint; expected x y, x y z or x y z confidence")
     if frames * bodies * joints * coordinates > MAX_NUMBERS:

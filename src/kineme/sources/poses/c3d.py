@@ -1,7 +1,7 @@
 """C3D, the files of Vicon, Qualisys, OptiTrack, Motion Analysis and Theia3D: markers, or poses of segments.
 
 Markers that a frame does not show (residual below 0) are gaps. Points that are no places are left out:
-angles, forces, moments, powers and scalars by the type groups of POINT, and markers without a name ('*12').
+angles, forces, moments, powers and scalars by the type groups of POINT, and markers that have only a number.
 People are told apart by the prefix of their labels, 'anna:LASI'. Poses of segments (Theia3D) give the place
 where each segment begins, under its name without '_4X4'.
 """

@@ -5,8 +5,9 @@ says, else guessed from the body (BVH), else metres. Which way is up is guessed 
 and feet, where a format leaves it open (TRC, C3D, BVH). In two dimensions the units are image heights
 relative to the centre of the image, if its size is known; otherwise body sizes (the longest side of the
 joints' bounding box, median over bodies and frames) relative to the centre of everything in the clip, with z
-= 0. MediaPipe's image landmarks are treated alike, keeping their z; its world landmarks, which have the hips
-at the origin, are metres.
+= 0. Fractions of the image's width and height are refused without its size, as bodies would be distorted.
+MediaPipe's image landmarks are treated alike, keeping their z; its world landmarks, which have the hips at
+the origin, are metres.
 
 Gaps of up to half a second are interpolated linearly, of a joint or of a whole body. In longer ones a body is
 absent, that is zero; a missing joint of a present body keeps its position relative to its parent, moving
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import STANDING, Poses
 from kineme.sources.poses.body import guessed_scale, stature, upright
+from kineme.sources.poses.fractions import DISTORTED, REMEDY, are_fractions, in_pixels
 from kineme.sources.poses.tracking import sizes
 from kineme.typing import Array
 
@@ -36,7 +38,7 @@ AXES = ("y-up", "y-down", "z-up")
 BRIDGED = 0.5  # seconds, the longest gap that is interpolated
 LEAST = 4  # a body with less than a quarter of its joints counts as absent
 _TALL = 10.0  # metres; taller bodies have other units
-_FRACTIONS = 4.0  # of the image; coordinates in pixels exceed it
+_STANDS = ("y-up", "z-up")
 _AT_ORIGIN = 0.1  # metres from the origin to the hips of world landmarks
 
 
@@ -48,6 +50,7 @@ class Coordinates:
     metric: bool  # three-dimensional; otherwise positions in an image
     scale: float | None = None  # metres per unit; None: what each file says, else metres
     image: tuple[int, int] | None = None  # (width, height) in pixels; None if unknown
+    mediapipe: bool = False  # the joints are MediaPipe's, which programs write in metres and in the image
 
     @property
     def units(self) -> str:
@@ -58,8 +61,10 @@ class Coordinates:
         """(T, M, V, 2 or 3) as in the file → (T, M, V, 3) in `units`, y up; missing joints stay NaN.
 
         Raises:
-            ValueError: bodies are more than 10 metres tall.
+            ValueError: bodies are more than 10 metres tall, or places are fractions of an image whose size is
+                unknown.
         """
+        self._check_kind(poses)
         scale = self.scale or poses.scale or 1.0
         points = self._metres(poses.points * scale) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
@@ -71,6 +76,14 @@ class Coordinates:
             y, z = z, -y
         return Poses(np.stack([x, y, z], axis=-1).astype(np.float32), poses.confidence)
 
+    def _check_kind(self, poses: Poses) -> None:
+        """Refuses a clip in the image where the first one was in metres, and the other way round."""
+        if not self.metric and poses.scale is not None:
+            raise ValueError("is in metres, the first clip in the image; make two stores")
+        told = self.scale is not None or poses.scale is not None
+        if self.metric and self.mediapipe and not told and are_fractions(poses.points):
+            raise ValueError("has fractions of an image, and the first clip metres; make two stores")
+
     def _metres(self, points: Array) -> Array:
         size = _median_size(points)
         if size > _TALL:
@@ -79,6 +92,8 @@ class Coordinates:
 
     def _in_image(self, points: Array) -> Array:
         if self.image is None:
+            if are_fractions(points):
+                raise ValueError(f"{DISTORTED}; {REMEDY}")
             seen = points[np.isfinite(points[..., 0])]
             if len(seen) == 0:
                 return points
@@ -86,8 +101,7 @@ class Coordinates:
             size = _median_size(points)
         else:
             width, size = self.image
-            if not (np.abs(points) > _FRACTIONS).any():  # of width and height; MediaPipe's z is like its x
-                points = points * np.array([width, size, width][: points.shape[-1]])
+            points = in_pixels(points, self.image)  # MediaPipe's z is like its x
             middle = np.array([width / 2, size / 2, 0][: points.shape[-1]])
         result: Array = (points - middle) / max(size, 1e-6)
         return result
@@ -105,23 +119,34 @@ def coordinates_of(
         raise KinemeError(f"`axes`: is {axes}; it must be one of {', '.join(AXES)}")
     scale = None if units is None else metres_per_unit(units)
     flat = poses.points.shape[-1] == 2
-    mediapipe = layout.name == "mediapipe33"
-    metric = not flat and (units is not None or not mediapipe or _hips_at_origin(poses.points, layout))
+    mediapipe = is_mediapipe(layout)
+    said = image is not None or axes == "y-down"  # as only places in an image are
+    metric = not flat and (units is not None or not _in_image(poses, layout, mediapipe, said))
+    if metric and mediapipe and poses.axes is None and not _hips_at_origin(poses.points, layout):
+        poses = replace(poses, axes=STANDING)  # landmarks of several cameras, such as FreeMoCap's
     kind = "three-dimensional" if metric else "two-dimensional"
     for option, given, wanted in (("units", units, True), ("image", image, False)):
         if given is not None and wanted != metric:
             raise KinemeError(f"`{option}`: these poses are {kind}; leave it out")
+    if not metric and image is None and are_fractions(poses.points):
+        metres = "" if flat or mediapipe else ", or `units` to m if these are metres"
+        raise KinemeError(f"`image`: not given, and in the first clip {DISTORTED}; {REMEDY}{metres}")
     if flat and axes == "z-up":
         raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
     if metric and scale is None and poses.scale is None and poses.axes == STANDING:
         scale = _guessed_units(poses, layout)
     usual = usual_axes(layout, poses.points.shape[-1])
-    return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image)
+    return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image, mediapipe)
 
 
 def usual_axes(layout: Layout, columns: int) -> str:
     """What is assumed of a layout's poses in 2 or 3 dimensions that do not say which axis is up."""
-    return "y-down" if columns == 2 or layout.name == "mediapipe33" else "y-up"
+    return "y-down" if columns == 2 or is_mediapipe(layout) else "y-up"
+
+
+def is_mediapipe(layout: Layout) -> bool:
+    """Whether it is a layout of MediaPipe, or a part of one."""
+    return layout.name.startswith(("mediapipe33", "holistic75"))
 
 
 def metres_per_unit(units: str) -> float:
@@ -176,6 +201,19 @@ def image_size(text: str) -> tuple[int, int]:
     if match is None:
         raise KinemeError(f"`image`: is {text}; it must be width and height in pixels, such as 1920x1080")
     return int(match[1]), int(match[2])
+
+
+def _in_image(poses: Poses, layout: Layout, mediapipe: bool, said: bool) -> bool:
+    """Whether three numbers a joint are a place in an image and MediaPipe's depth, whatever the layout."""
+    if poses.scale is not None:
+        return False
+    if mediapipe:
+        if are_fractions(poses.points):
+            return True
+        stands = not said and upright(poses.points, layout) in _STANDS
+        return not stands and not _hips_at_origin(poses.points, layout)
+    small = _median_size(poses.points) <= 1  # as a fraction; a person in metres is taller
+    return small and are_fractions(poses.points) and upright(poses.points, layout) == "y-down"
 
 
 def _median_size(points: Array) -> float:

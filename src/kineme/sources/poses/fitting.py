@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,8 @@ from kineme.layouts import LAYOUTS, Layout, canonical_joint
 from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.markers import Shares, marker_sets, mixed
+from kineme.sources.poses.trees import guessed_tree
+from kineme.sources.raw import shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
 SHOWN = 3  # joints named in a message
@@ -20,8 +23,17 @@ _LAYOUTS = {
     ("openpose", 25, 2): "openpose25",
     ("coco", 17, 2): "coco17",
     ("", 17, 2): "coco17",
+    ("coco", 26, 2): "halpe26",
+    ("coco", 133, 2): "coco133",
+    ("coco", 33, 2): "mediapipe33",
     **{(program, 33, columns): "mediapipe33" for program in ("mediapipe", "") for columns in (2, 3)},
 }
+
+
+_ANIMALS = ("deeplabcut", "sleap")  # any animal: no layout can be built in
+_HUMAN = ("mediapipe", "openpose")
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownJointsError(ValueError):
@@ -96,7 +108,7 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
         wanted = {canonical_joint(joint) for joint in known_layout.joints}
         if wanted in (set(given), body):
             return Fit(known_layout, "by their names")
-    if poses.parents:
+    if poses.parents and not (poses.program in _HUMAN and _part(poses.joints, set(given))):
         tree = [None if parent == -1 else poses.joints[parent] for parent in poses.parents]
         return Fit(Layout.from_names(name, poses.joints, tree), "with the tree of the file")
     if found := _part(poses.joints, set(given)):
@@ -104,14 +116,29 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
     for markers in marker_sets():
         if shares := markers.shares(poses.joints):
             return Fit(markers.layout, f"markers of {markers.title}", shares)
+    if poses.program in _ANIMALS:
+        return _with_tree(poses, name)
     remedy = "name a layout or a layout file with `layout`, or write one by `kineme layouts --template`"
     raise UnknownJointsError(f"has {listed(poses.joints)}, none of the built-in layouts; {remedy}")
+
+
+def _with_tree(poses: Poses, name: str) -> Fit:
+    """A layout of the joints that a file names without a tree, as those of animals are."""
+    parents = guessed_tree(poses, poses.joints)
+    tree = [None if parent == -1 else poses.joints[parent] for parent in parents]
+    logger.info(
+        "the joints of %s have no tree in the file; it is guessed from which keep their distance "
+        "(kineme layouts --template writes it down)",
+        name,
+    )
+    return Fit(Layout.from_names(name, poses.joints, tree), "with a guessed tree")
 
 
 def listed(joints: Sequence[str]) -> str:
     """'joints: hip_r, knee_r, ankle_r, …; 25 of them'."""
     more = ", …" if len(joints) > SHOWN else ""
-    return f"joints: {', '.join(joints[:SHOWN])}{more}; {len(joints)} of them"
+    some = [joint if joint.isprintable() else shown(joint) for joint in joints[:SHOWN]]
+    return f"joints: {', '.join(some)}{more}; {len(joints)} of them"
 
 
 def _unnamed(poses: Poses) -> str:

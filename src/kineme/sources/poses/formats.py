@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,19 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
-from kineme.sources.poses import amass, arrays, bvh, c3d, documents, tables, trc
+from kineme.sources.poses import (
+    amass,
+    arrays,
+    bvh,
+    c3d,
+    deeplabcut,
+    documents,
+    hdf5,
+    signs,
+    table_notes,
+    tables,
+    trc,
+)
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.raw import RawFile
 from kineme.typing import Array
@@ -33,10 +45,18 @@ class Told:
     layout: Layout | None = None
     scores: bool = False
     body_model: Path | None = None
+    components: tuple[str, ...] = ()  # of MediaPipe's and OpenPose's results, such as pose and left_hand
+    columns: Mapping[str, str] = field(default_factory=dict)  # label, subject, camera → column of a table
+    least_confidence: float = 0.0
 
 
-def _silent(data: bytes) -> Mapping[str, Any]:
+def _silent(data: bytes, told: Told) -> Mapping[str, Any]:
     return {}
+
+
+def _alone(notes: Callable[[bytes], Mapping[str, Any]]) -> Callable[[bytes, Told], Mapping[str, Any]]:
+    """Notes that do not depend on what the user said."""
+    return lambda data, told: notes(data)
 
 
 @dataclass(frozen=True)
@@ -48,8 +68,9 @@ class Format:
         suffix: of its files, in lower case.
         read: file and what the user said → clip; raises ValueError, or KinemeError if the file cannot be
             read.
-        notes: the first `head` bytes of a file → `fps`, `label` and `subject`, as far as it says them; may
-            raise ValueError.
+        notes: the first `head` bytes of a file and what the user said → `fps`, `label`, `subject` and
+            `camera`, as far as it says them, and `measured` where the rate is that of its times; may raise
+            ValueError.
         head: how many bytes that are.
         is_one: whether a file with this suffix has this format, where several share it.
     """
@@ -57,7 +78,7 @@ class Format:
     name: str
     suffix: str
     read: Callable[[RawFile, Told], Poses | Detections]
-    notes: Callable[[bytes], Mapping[str, Any]] = _silent
+    notes: Callable[[bytes, Told], Mapping[str, Any]] = _silent
     head: int = 1 << 20
     is_one: Callable[[RawFile], bool] = lambda file: True
 
@@ -70,6 +91,11 @@ def _amass(file: RawFile) -> bool:
                 return amass.is_amass({name.removesuffix(".npy") for name in archive.namelist()})
         except zipfile.BadZipFile:
             return False
+
+
+def _head(file: RawFile) -> bytes:
+    with file.checked(), file.open() as stream:
+        return stream.read(1 << 10)
 
 
 def _buffer(file: RawFile) -> Array:
@@ -92,7 +118,7 @@ FORMATS: tuple[Format, ...] = (
         "AMASS",
         ".npz",
         lambda file, told: amass.amass_poses(file.read(arrays.MAX_ARRAY_BYTES), told.body_model),
-        amass.amass_notes,
+        _alone(amass.amass_notes),
         arrays.MAX_ARRAY_BYTES,
         is_one=_amass,
     ),
@@ -100,26 +126,53 @@ FORMATS: tuple[Format, ...] = (
         "NumPy arrays",
         ".npz",
         lambda file, told: arrays.npz_poses(file.read(arrays.MAX_ARRAY_BYTES), told.scores),
-        arrays.npz_notes,
+        _alone(arrays.npz_notes),
         arrays.MAX_ARRAY_BYTES,
+    ),
+    Format(
+        "DeepLabCut",
+        ".csv",
+        lambda file, told: deeplabcut.deeplabcut_csv(file.read(tables.MAX_CSV_BYTES)),
+        is_one=lambda file: deeplabcut.is_deeplabcut(_head(file)),
     ),
     Format(
         "CSV",
         ".csv",
-        lambda file, told: tables.csv_poses(file.read(tables.MAX_CSV_BYTES), told.scores, told.layout),
+        lambda file, told: tables.csv_poses(
+            file.read(tables.MAX_CSV_BYTES), told.scores, told.layout, tuple(told.columns.values())
+        ),
+        lambda data, told: table_notes.csv_notes(data, told.columns),
+        table_notes.NOTES_BYTES,
     ),
     Format(
         "JSON",
         ".json",
-        lambda file, told: documents.json_poses(file.read(documents.MAX_JSON_BYTES), told.scores),
-        documents.json_notes,
+        lambda file, told: documents.json_poses(
+            file.read(documents.MAX_JSON_BYTES), told.scores, told.components
+        ),
+        _alone(documents.json_notes),
         documents.MAX_JSON_BYTES,
     ),
-    Format("TRC", ".trc", lambda file, told: trc.trc_poses(file.read(trc.MAX_TRC_BYTES)), trc.trc_notes),
-    Format("C3D", ".c3d", lambda file, told: c3d.c3d_poses(_buffer(file)), c3d.c3d_notes),
-    Format("BVH", ".bvh", lambda file, told: bvh.bvh_poses(file.read(bvh.MAX_BVH_BYTES)), bvh.bvh_notes),
+    *(
+        Format(program, suffix, lambda file, told: hdf5.hdf5_poses(file.read(hdf5.MAX_HDF5_BYTES)))
+        for program, suffix in (("SLEAP or DeepLabCut", ".h5"), ("SLEAP", ".slp"))
+    ),
+    Format(
+        "pose-format",
+        ".pose",
+        lambda file, told: signs.signs_poses(file.read(signs.MAX_POSE_BYTES), told.components),
+        _alone(signs.signs_notes),
+    ),
+    Format(
+        "TRC", ".trc", lambda file, told: trc.trc_poses(file.read(trc.MAX_TRC_BYTES)), _alone(trc.trc_notes)
+    ),
+    Format("C3D", ".c3d", lambda file, told: c3d.c3d_poses(_buffer(file)), _alone(c3d.c3d_notes)),
+    Format(
+        "BVH", ".bvh", lambda file, told: bvh.bvh_poses(file.read(bvh.MAX_BVH_BYTES)), _alone(bvh.bvh_notes)
+    ),
 )
-SUFFIXES = tuple(dict.fromkeys(each.suffix for each in FORMATS))
+SUFFIXES = (*dict.fromkeys(each.suffix for each in FORMATS), ".txt")
+"""Of all files of poses; `.txt` are YOLO's, one a frame, which are read together."""
 
 
 def format_of(file: RawFile) -> Format:
@@ -136,13 +189,13 @@ def format_of(file: RawFile) -> Format:
     return next(each for each in sharing if each is sharing[-1] or each.is_one(file))
 
 
-def notes_of(file: RawFile) -> Mapping[str, Any]:
-    """`fps`, `label` and `subject`, as far as a file says them. Damage is reported when it is read."""
+def notes_of(file: RawFile, told: Told) -> Mapping[str, Any]:
+    """`fps`, `label`, `subject`, ..., as far as a file says them. Damage is reported when it is read."""
     try:
         form = format_of(file)
         if form.notes is _silent:
             return {}
         with file.checked(), file.open() as stream:
-            return form.notes(stream.read(form.head))
+            return form.notes(stream.read(form.head), told)
     except (KinemeError, ValueError):
         return {}

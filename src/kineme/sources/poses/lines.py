@@ -134,6 +134,7 @@ def frames(
     stream: int | None = None
     timed: bool | None = None
     left_out, rate, begun, number = False, fps, 0.0, 0  # of lines that are frames, or should be
+    before = -1.0  # when the last frame of the stream arrived
     for line in lines:
         if line is None:
             yield None
@@ -145,6 +146,7 @@ def frames(
             told, wrong = {"joints": None}, error
         if line.stream != stream:
             stream, timed, begun, number, left_out = line.stream, None, line.arrived, 0, False
+            before = -1.0
             header = Header()
             if "joints" not in told and "people" not in told:
                 try:
@@ -170,9 +172,12 @@ def frames(
                 timed = time is not None
             if timed != (time is not None):
                 raise BadFrame(f"has {'no ' if timed else ''}'t', unlike the frames before it")
+            if not timed and not rate and line.arrived <= before:
+                raise BadFrame("has no 't' and came together with the frame before it; set `fps`")
         except BadFrame as error:
             bad("line", f"{line.name}: {error}; left out")
             continue
+        before = line.arrived
         if time is None:
             time = (number - 1) / rate if rate else line.arrived - begun
         yield Frame(people, time, line.arrived, line.name)

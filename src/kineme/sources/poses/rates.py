@@ -16,7 +16,7 @@ EVEN = 0.25  # share of a frame by which an instant may be off without being res
 
 
 def evenly(points: Array, times: Array, fps: float) -> Array:
-    """(T, V, C) points at `times` (T,) → (T', V, C) at 0, 1/fps, 2/fps, ... from the first instant.
+    """(T, ...) values at `times` (T,) → (T', ...) at 0, 1/fps, 2/fps, ... from the first instant.
 
     They stay as they are where no instant is a quarter of a frame away from its place, or no times are given.
     Otherwise they are interpolated linearly; where one of the two neighbours is missing (NaN), so is the
@@ -40,6 +40,16 @@ def evenly(points: Array, times: Array, fps: float) -> Array:
         )
     logger.info("times are not as even as %g frames a second, so frames are resampled to that", fps)
     return _at(points, clock)
+
+
+def timed(poses: Poses, times: Array, fps: float) -> Poses:
+    """A clip whose frames are at `times` (T,) → at `fps`, see `evenly`; raises ValueError."""
+    confidence = poses.confidence
+    return replace(
+        poses,
+        points=evenly(poses.points, times, fps),
+        confidence=None if confidence is None else evenly(confidence, times, fps),
+    )
 
 
 def resampled(poses: Poses, given: float, fps: float) -> Poses:

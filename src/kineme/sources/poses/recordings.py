@@ -5,8 +5,9 @@ A clip is a file, named by its path without the suffix (`wave/anna_01`); or Open
 
 1. the column `label` of a `labels.csv` (name,label[,subject[,camera]]; a name is the path, with or without
    suffix, or its last part if that is unique; an empty label means unknown);
-2. the `label` inside the files (.npz, JSON);
-3. the clip's folder, if clips are in several. Frames in a folder of the same NAME, or without NAME, are that
+2. what the clip's name says, where the user says how clips are named;
+3. the `label` inside the files (.npz, JSON, a column of a table);
+4. the clip's folder, if clips are in several. Frames in a folder of the same NAME, or without NAME, are that
    folder's clip, so one folder per class with one folder per video works too.
 """
 
@@ -24,10 +25,14 @@ from typing import Any, NamedTuple
 
 from kineme.clips.store import UNLABELLED
 from kineme.errors import KinemeError
-from kineme.sources.poses.formats import SUFFIXES, notes_of
+from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
+from kineme.sources.poses.naming import named
+from kineme.sources.poses.times import usual_rate
 from kineme.sources.raw import RawFile, find_files
 
 LABELS = "labels.csv"
+_NEVER = re.compile(r"(?!)")
+_YOLO = re.compile(r"(?:(.*?)_)?(\d{1,18})")
 _OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
 _MAX_LABELS_BYTES = 1 << 25
 
@@ -52,20 +57,20 @@ class Kind:
     Attributes:
         name: in words.
         suffixes: of their files, in lower case.
-        notes: file → `fps`, `label` and `subject`, as far as it says them.
+        notes: file and what the user said of it → `fps`, `label` and `subject`, as far as it says them.
         zipped: they may be in a zip.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    notes: Callable[[RawFile], Mapping[str, Any]]
+    notes: Callable[[RawFile, Told], Mapping[str, Any]]
     zipped: bool = True
 
 
 POSES = Kind("poses", SUFFIXES, notes_of)
 
 
-class _Told(NamedTuple):
+class _Said(NamedTuple):
     """A row of the list, or what stands for it; `label` is empty if unknown."""
 
     label: str = ""
@@ -74,14 +79,21 @@ class _Told(NamedTuple):
 
 
 def find_recordings(
-    raw: Path, fps: float | None, kind: Kind = POSES
+    raw: Path,
+    fps: float | None,
+    told: Told | None = None,
+    pattern: str | None = None,
+    kind: Kind = POSES,
 ) -> tuple[list[Recording], tuple[str, ...], float | None]:
     """The clips of a folder, zip or file sorted by name, the names of their classes, and the fps.
 
     Args:
         raw: the files.
         fps: by default what the files say, None if they say nothing. Where they say different ones, those of
-            another rate are to be resampled to it.
+            another rate are to be resampled to it. Rates that are measured from times differ a little; the
+            usual one is that of all.
+        told: what the user said of the files.
+        pattern: how the clips are named, such as `{subject}_{label}-{take}`, see `naming.py`.
         kind: of recordings.
 
     Raises:
@@ -100,31 +112,43 @@ def find_recordings(
     if not recordings:
         expected = f"{', '.join(kind.suffixes)} files{', zipped or not' if kind.zipped else ''}"
         raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}")
-    notes = [{} if recording.numbers else kind.notes(recording.files[0]) for recording in recordings]
+    told = told or Told()
+    if told.columns and not any(each.files[0].place.suffix.lower() == ".csv" for each in recordings):
+        role = next(iter(told.columns))
+        raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
+    notes = [{} if recording.numbers else kind.notes(recording.files[0], told) for recording in recordings]
     own = [float(each["fps"]) if _is_rate(each.get("fps")) else None for each in notes]
+    measured = [rate for rate, each in zip(own, notes, strict=True) if rate and each.get("measured")]
+    own = [None if each.get("measured") else rate for rate, each in zip(own, notes, strict=True)]
     rates = {rate for rate in own if rate}
     mixed = len(rates) > 1
     if mixed and fps is None:
         some = ", ".join(f"{rate:g}" for rate in sorted(rates)[:3])
         different = f"{raw}: the files have {len(rates)} different frame rates ({some} a second)"
         raise KinemeError(f"{different}; set `fps` to the rate to which all are to be resampled")
-    rate = fps or next(iter(rates), None)
+    rate = fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
     if lists:
-        told = _listed(lists[0], recordings)
+        rows = _listed(lists[0], recordings)
+    elif pattern is not None:
+        rows = [
+            _Said(label or _text(note.get("label")), subject, camera)
+            for (label, subject, camera), note in zip(
+                named([recording.name for recording in recordings], pattern), notes, strict=True
+            )
+        ]
     elif any(each.get("label") is not None for each in notes):
-        told = [_Told(_text(each.get("label"))) for each in notes]
+        rows = [_Said(_text(each.get("label"))) for each in notes]
     else:
         folders = [PurePosixPath(recording.name).parent.name for recording in recordings]
-        told = [_Told(folder if len(set(folders)) > 1 else "") for folder in folders]
-    classes = sorted({each.label for each in told} - {""}, key=_natural)
+        rows = [_Said(folder if len(set(folders)) > 1 else "") for folder in folders]
+    classes = sorted({each.label for each in rows} - {""}, key=_natural)
     at = {name: index for index, name in enumerate(classes)} | {"": UNLABELLED}
     labelled = []
-    for recording, each, note, mine in zip(recordings, told, notes, own, strict=True):
+    for recording, each, note, mine in zip(recordings, rows, notes, own, strict=True):
         subject = each.subject or _text(note.get("subject"))
+        camera = each.camera if each.camera >= 0 else _camera(note.get("camera"))
         other = mine if mixed and mine != rate else None
-        labelled.append(
-            replace(recording, label=at[each.label], subject=subject, camera=each.camera, fps=other)
-        )
+        labelled.append(replace(recording, label=at[each.label], subject=subject, camera=camera, fps=other))
     return labelled, tuple(classes), rate
 
 
@@ -132,7 +156,10 @@ def _grouped(files: Sequence[RawFile]) -> list[Recording]:
     frames: dict[str, list[tuple[int, RawFile]]] = {}
     recordings: list[Recording] = []
     for file in files:
-        match = _OPENPOSE.fullmatch(file.stem) if file.place.suffix.lower() == ".json" else None
+        suffix = file.place.suffix.lower()
+        if suffix == ".txt" and not _YOLO.fullmatch(file.stem):
+            continue  # a text of another kind, such as YOLO's list of classes
+        match = {".json": _OPENPOSE, ".txt": _YOLO}.get(suffix, _NEVER).fullmatch(file.stem)
         if match:
             name = _clip_name(file.place.parent, match[1] or "")
             frames.setdefault(name, []).append((int(match[2]), file))
@@ -158,6 +185,12 @@ def _is_rate(value: Any) -> bool:
     return isinstance(value, int | float) and 0 < value < 1e4
 
 
+def _camera(value: Any) -> int:
+    """The number of a camera; -1 if it is none."""
+    digits = re.findall(r"\d{1,9}", str(value)) if isinstance(value, str | int) else []
+    return int(digits[-1]) if digits else -1
+
+
 def _text(value: Any) -> str:
     """A label or subject as text; empty if it is neither text nor an integer."""
     return str(value).strip() if isinstance(value, str | int) and len(str(value)) <= 200 else ""
@@ -169,7 +202,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(number), "") if number else (sys.maxsize, text) for number, text in parts]
 
 
-def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
+def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
     """The list's row for each clip; an empty one for clips it does not name."""
     try:
         lines = file.read(_MAX_LABELS_BYTES).decode("utf-8-sig").splitlines()
@@ -179,7 +212,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
     header = [name.lower() for name in rows[0]] if rows else []
     if header[:2] != ["name", "label"] or header[2:] not in ([], ["subject"], ["subject", "camera"]):
         raise KinemeError(f"{file}:1: expected the header name,label or name,label,subject,camera")
-    listed: dict[str, _Told] = {}
+    listed: dict[str, _Said] = {}
     for number, row in enumerate(rows[1:], start=2):
         if not any(row):
             continue
@@ -190,7 +223,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
             raise KinemeError(f"{file}:{number}: camera {camera[:60]!r} is not an integer")
         if name in listed:
             raise KinemeError(f"{file}:{number}: names {name[:60]!r} again; keep one row")
-        listed[name] = _Told(label, subject, int(camera or -1))
+        listed[name] = _Said(label, subject, int(camera or -1))
     below = file.place.parent
     last = Counter(PurePosixPath(recording.name).name for recording in recordings)
     told = []
@@ -203,4 +236,4 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Told]:
     if not any(told):
         like = f"their names are like {recordings[0].name!r}, with or without suffix"
         raise file.error("names none of the clips", like)
-    return [each or _Told() for each in told]
+    return [each or _Said() for each in told]

@@ -1,8 +1,9 @@
 """Tracking: detections → bodies with a fixed place each.
 
-If no frame has more than one person, there is nothing to do. Otherwise each body is expected to move on at
-its velocity, and a frame's people are assigned to bodies with the least sum of distances. A body that is not
-found is kept for a second; whoever appears out of its reach, or later, is a new body.
+Where the file says who is who, that is what counts. If no frame has more than one person, there is nothing
+to do. Otherwise each body is expected to move on at its velocity, and a frame's people are assigned to bodies
+with the least sum of distances. A body that is not found is kept for a second; whoever appears out of its
+reach, or later, is a new body.
 """
 
 from __future__ import annotations
@@ -40,13 +41,17 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
             frame=found.frame[someone],
             points=found.points[someone],
             confidence=None if found.confidence is None else found.confidence[someone],
+            identity=None if found.identity is None else found.identity[someone],
             places=None if found.places is None else found.places[someone],
         )
     joints, coordinates = found.points.shape[1:]
     crowd = np.bincount(found.frame).max()
     if crowd > MAX_PEOPLE:
         raise ValueError(f"has {crowd:,} people in a frame; the limit is {MAX_PEOPLE}")
-    body = _bodies(found, fps) if crowd > 1 else np.zeros(len(found.frame), dtype=np.int64)
+    if found.identity is not None:
+        body = _identified(found.frame, found.identity)
+    else:
+        body = _bodies(found, fps) if crowd > 1 else np.zeros(len(found.frame), dtype=np.int64)
     rank = _rank(found, body)
     order = np.argsort(-rank, kind="stable")[:bodies]
     slot = np.full(len(rank), -1)
@@ -61,7 +66,24 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
     if found.confidence is not None:
         confidence = np.zeros(shape, dtype=np.float32)
         confidence[place] = found.confidence[kept]
-    return Poses(points, confidence, program=found.program)
+    return as_poses(found, points, confidence)
+
+
+def as_poses(found: Detections, points: Array, confidence: Array | None) -> Poses:
+    """A clip (T, M, V, C) with all else that is known of detections."""
+    return Poses(
+        points, confidence, found.joints, found.program, found.parents, found.scale, found.axes, found.times
+    )
+
+
+def _identified(frame: Array, identity: Array) -> Array:
+    """(D,) bodies as the file tells them apart. Raises ValueError."""
+    _, body = np.unique(identity, return_inverse=True)
+    pairs, counts = np.unique(np.stack([frame, body]), axis=1, return_counts=True)
+    if (counts > 1).any():
+        again = int(pairs[0, np.argmax(counts > 1)])
+        raise ValueError(f"has the same person twice in frame {again}, counted from 0")
+    return np.asarray(body, dtype=np.int64)
 
 
 def strongest(poses: Poses, bodies: int) -> Poses:

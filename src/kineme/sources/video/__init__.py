@@ -32,6 +32,7 @@ from kineme.progress import Progress, silent
 from kineme.sources import Long, Source
 from kineme.sources.poses.arrays import MAX_FRAMES, MAX_PEOPLE, Detections
 from kineme.sources.poses.coordinates import Coordinates, filled
+from kineme.sources.poses.formats import Told
 from kineme.sources.poses.rates import resampled
 from kineme.sources.poses.recordings import LABELS, POSES, Kind, Recording, find_recordings
 from kineme.sources.poses.tracking import tracked
@@ -83,7 +84,7 @@ def open_video(
     if not raw.exists():
         raise KinemeError(f"{raw}: no such folder or file")
     check_installed()
-    recordings, classes, rate = find_recordings(raw, fps, Kind("videos", SUFFIXES, _notes, zipped=False))
+    recordings, classes, rate = find_recordings(raw, fps, kind=Kind("videos", SUFFIXES, _notes, zipped=False))
     for recording in recordings:
         _path(recording)
     if rate is None:
@@ -204,7 +205,7 @@ def _spoken(recording: Recording) -> Progress:
     return say
 
 
-def _notes(file: RawFile) -> Mapping[str, Any]:
+def _notes(file: RawFile, told: Told) -> Mapping[str, Any]:
     """The rate of a video. Damage is reported when it is read."""
     try:
         rate = film(file.path).fps if file.member is None else None

@@ -1,0 +1,29 @@
+"""Places that are fractions of an image's width and height: different lengths, so bodies are distorted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kineme.typing import Array
+
+_INSIDE = 0.8  # share of coordinates between 0 and 1, at least, if they are fractions
+DISTORTED = (
+    "x and y are fractions of the image's width and height, which have different lengths: bodies would be "
+    "distorted"
+)
+REMEDY = "set `image` to the size of the video, such as 1920x1080 (1x1 if x and y have one length)"
+
+
+def are_fractions(points: Array) -> bool:
+    """Whether places in an image (..., 2 or 3) are fractions of its width and height, and not pixels."""
+    seen = points[np.isfinite(points[..., 0])][:, :2]
+    inside = (seen >= 0) & (seen <= 1)
+    return bool(len(seen)) and bool(inside.mean() >= _INSIDE)
+
+
+def in_pixels(points: Array, size: tuple[float, float]) -> Array:
+    """Places (..., 2 or 3), from fractions of an image of (width, height) pixels; others stay."""
+    if not are_fractions(points):
+        return points
+    lengths = np.array([*size, size[0]], dtype=np.float32)[: points.shape[-1]]
+    return np.asarray(points * lengths)

@@ -1,0 +1,104 @@
+"""HDF5 files of animal pose estimators: SLEAP's analyses (`.h5`) and projects (`.slp`), DeepLabCut's `.h5`.
+
+They are read by h5py, which is an extra. Sizes are checked before anything is read.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from kineme.errors import KinemeError
+from kineme.sources.poses import sleap
+from kineme.sources.poses.arrays import MAX_NUMBERS, Detections, Poses
+from kineme.sources.poses.deeplabcut import deeplabcut_poses
+from kineme.sources.raw import one_line, shown
+from kineme.sources.unpickle import unpickled
+from kineme.typing import Array
+
+MAX_HDF5_BYTES = 1 << 30
+_SHOWN = 8  # datasets named in a message
+
+
+def hdf5_poses(data: bytes) -> Poses | Detections:
+    """The bytes of an HDF5 file → its clip.
+
+    Raises:
+        KinemeError: h5py is not installed.
+        ValueError: the file is damaged, or nothing that is known.
+    """
+    with _opened(data) as file:
+        if {"tracks", "node_names"} <= set(file):
+            return sleap.analysis(file)
+        if {"frames", "instances", "metadata"} <= set(file):
+            return sleap.project(file)
+        for group in file.values():
+            if hasattr(group, "keys") and ("table" in group or "block0_values" in group):
+                return _deeplabcut(group)
+        names: list[str] = []
+        file.visit(lambda name: names.append(name) if len(names) < _SHOWN else True)
+        some = ", ".join(names) or "nothing"
+        raise ValueError(f"is none of SLEAP's or DeepLabCut's HDF5 files; it holds {shown(some)}")
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Any]:
+    try:
+        import h5py  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise KinemeError("HDF5 files (.h5, .slp) need h5py; pip install 'kineme[hdf5]'") from error
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            yield file
+    except ValueError:
+        raise
+    except Exception as error:  # damaged files may raise anything
+        raise ValueError(f"is not an HDF5 file, or is damaged ({one_line(error)})") from error
+
+
+def _deeplabcut(group: Any) -> Poses:
+    """A data frame as pandas writes it, as a table or in blocks."""
+    if "table" in group:
+        table = group["table"]
+        names = [name for name in table.dtype.names or () if name.startswith("values_block_")]
+        if not names or table.size * sum(table.dtype[name].itemsize for name in names) > 8 * MAX_NUMBERS:
+            raise ValueError("has a table without values, or with too many")
+        rows = table[()]
+        values = np.concatenate([rows[name].reshape(len(rows), -1) for name in names], axis=1)
+        columns = [column for name in names for column in unpickled(bytes(table.attrs[f"{name}_kind"]))]
+        index = rows["index"]
+    else:
+        block = group["block0_values"]
+        if block.size > MAX_NUMBERS or block.ndim != 2:
+            raise ValueError("has too many values")
+        values, columns = block[()], _levels(group, "block0_items")
+        index = group["axis1"][()] if "axis1" in group else np.arange(len(values))
+    if values.dtype.kind != "f" or not all(
+        isinstance(each, tuple) and len(each) in (3, 4) and all(isinstance(name, str) for name in each)
+        for each in columns
+    ):
+        raise ValueError("is no table of DeepLabCut's: its columns are not scorer, body part and axis")
+    if len(columns) != values.shape[1]:
+        raise ValueError(f"names {len(columns)} columns and has {values.shape[1]}")
+    parts = [(each[1] if len(each) == 4 else "", each[-2], each[-1]) for each in columns]
+    return deeplabcut_poses(parts, values, [_text(each) for each in index])
+
+
+def _levels(group: Any, name: str) -> list[tuple[str, ...]]:
+    """The columns of a data frame in blocks: levels and the codes into them."""
+    found: list[list[str]] = []
+    while f"{name}_level{len(found)}" in group:
+        level = [_text(each) for each in group[f"{name}_level{len(found)}"][()].tolist()]
+        codes: Array = group[f"{name}_label{len(found)}"][()]
+        if codes.ndim != 1 or codes.size > MAX_NUMBERS or (codes < 0).any() or (codes >= len(level)).any():
+            raise ValueError("has damaged names of columns")
+        found.append([level[code] for code in codes])
+    return list(zip(*found, strict=True))
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,149 @@
+"""Column names of tables: which joint and axis, frame, person, time a column holds.
+
+left_wrist_x  LEFT_WRIST_X  HipCenterX  SpineBase.X  0_x  landmark_0_x  x0  x_0  x_nose  nose_world_x
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kineme.sources.poses.times import times_unit
+from kineme.sources.raw import shown
+
+AXES = {"x": 0, "y": 1, "z": 2} | dict.fromkeys(
+    ("c", "v", "conf", "confidence", "score", "visibility", "vis", "visible", "likelihood", "prob"), 3
+)
+_AXIS = "|".join(sorted(AXES, key=len, reverse=True))
+_GAP = r"[ _.:\-(\[]"
+_POSITION = rf"(?:(?:pos|position|coord){_GAP}?)?"
+_FORMS = (
+    re.compile(rf"(?P<axis>{_AXIS}){_GAP}?(?P<joint>\d+)", re.IGNORECASE),  # x0, v_12
+    re.compile(rf"(?P<joint>.+?){_GAP}+{_POSITION}(?P<axis>{_AXIS})[)\]]?", re.IGNORECASE),  # left_wrist_x
+    re.compile(rf"(?P<joint>.*\d)(?P<axis>{_AXIS})", re.IGNORECASE),  # 12x
+    re.compile(r"(?P<joint>.*?[a-z])(?:Pos|Position)?(?P<axis>[XYZ])"),  # HipCenterX
+)
+_AXIS_FIRST = re.compile(rf"(?P<axis>{_AXIS}){_GAP}(?P<joint>.+)", re.IGNORECASE)  # x_nose
+_WORLD = re.compile(rf"(?:^|{_GAP})world(?={_GAP}|$)", re.IGNORECASE)
+_NO_PLACE = re.compile(
+    r".*(?:rotation|quaternion|quat|orientation|velocity|acceleration|angle|bbox|center_?of_?mass)"
+    rf"|(?:.*{_GAP})?(?:rot|orient|vel|acc|box)",
+    re.IGNORECASE,
+)
+_ROLES = {
+    "frame": "frame frameid frameindex frameidx frameno framenum framenumber frames framecount",
+    "body": "body person bodyid bodyindex personid personindex personidx track trackid trackingid player "
+    "playerid skeletonid userid poseid poseindex individual individuals",
+    "joint": "landmarkname jointname keypointname bodypart bodyparts part joint landmark keypoint jointtype "
+    "landmarkid jointid keypointid landmarkindex landmarkidx jointindex keypointindex keypointidx "
+    "landmarknumber pointid id index idx name",
+    "group": "type landmarktype source component",
+}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table that are not joints, by their place; None without one."""
+
+    frame: int | None
+    body: int | None
+    joint: int | None
+    group: int | None  # of landmarks, such as `pose` and `left_hand`, in a row per joint
+    time: int | None
+    fps: int | None
+
+
+def plain(name: str) -> str:
+    """Lower-case letters and digits of a name.
+
+    >>> plain("Landmark_ID")
+    'landmarkid'
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def columns_of(header: Sequence[str]) -> Columns:
+    """Which columns are frame, person, joint (of a row per joint), time and frame rate."""
+    given = [plain(name) for name in header]
+
+    def first(role: str) -> int | None:
+        return next((given.index(name) for name in _ROLES[role].split() if name in given), None)
+
+    times = [place for place, name in enumerate(header) if times_unit(name) is not None]
+    rates = [place for place, name in enumerate(given) if name in ("fps", "framerate", "videofps")]
+    return Columns(
+        first("frame"),
+        first("body"),
+        first("joint"),
+        first("group"),
+        min(times, key=lambda place: times_unit(header[place]) == 0.0, default=None),
+        next(iter(rates), None),
+    )
+
+
+def places(header: Sequence[str]) -> dict[int, int]:
+    """Axis, 3 for the confidence, → column, of a table with a row per joint, in the world if told."""
+    found: dict[tuple[bool, int], int] = {}
+    for column, name in enumerate(header):
+        rest = _WORLD.sub("", name).strip(" _.:-")
+        axis = re.sub(r"^(?:position|pos|coord)", "", plain(rest)) or plain(rest)
+        if axis in AXES:
+            found.setdefault((rest != name, AXES[axis]), column)
+    world = {axis for there, axis in found if there} >= {0, 1}
+    kept = {axis: column for (there, axis), column in found.items() if there == world}
+    if world and (False, 3) in found:
+        kept.setdefault(3, found[False, 3])
+    return kept
+
+
+def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[str, dict[int, int]]:
+    """Joint → its axes and their columns, of a table with a row per frame; in the world where it is there.
+
+    Args:
+        header: names of the columns.
+        taken: columns that are something else.
+
+    Raises:
+        ValueError: there is none, one is there twice, or one has other axes than the others.
+    """
+    found = _found(header, taken, _FORMS) or _found(header, taken, (_AXIS_FIRST,))
+    world = {joint: columns for (there, joint), columns in found.items() if there}
+    image = {joint: columns for (there, joint), columns in found.items() if not there}
+    joints = world if len(world) > 1 else image
+    if not joints:
+        some = shown(", ".join(header[:4]))
+        expected = "expected columns such as left_wrist_x, left_wrist_y"
+        raise ValueError(f"line 1 names no joints; {expected}; found {some}")
+    axes = set.intersection(*map(set, joints.values()))
+    for joint, columns in joints.items():
+        if set(columns) - axes - {3}:
+            raise ValueError(
+                f"line 1: joint {shown(joint)} has other columns than {shown(_other(joints, axes))}"
+            )
+    for joint, columns in joints.items():
+        if 3 not in axes and world and 3 in image.get(joint, {}):
+            columns[3] = image[joint][3]
+    axes = set.intersection(*map(set, joints.values()))
+    return {joint: {axis: columns[axis] for axis in sorted(axes)} for joint, columns in joints.items()}
+
+
+def _other(joints: Mapping[str, Mapping[int, int]], axes: set[int]) -> str:
+    return next(joint for joint, columns in joints.items() if set(columns) - {3} <= axes)
+
+
+def _found(
+    header: Sequence[str], taken: Sequence[int | None], forms: Sequence[re.Pattern[str]]
+) -> dict[tuple[bool, str], dict[int, int]]:
+    found: dict[tuple[bool, str], dict[int, int]] = {}
+    for column, name in enumerate(header):
+        rest = _WORLD.sub("", name).strip(" _.:-")
+        match = next(filter(None, (form.fullmatch(rest) for form in forms)), None)
+        if match is None or column in taken or _NO_PLACE.fullmatch(match["joint"]):
+            continue
+        joint, axis = match["joint"].rstrip(" _.:-"), AXES[match["axis"].lower()]
+        columns = found.setdefault((rest != name.strip(" _.:-"), joint), {})
+        if axis in columns:
+            raise ValueError(f"line 1 has {match['axis']} of joint {shown(joint)} twice")
+        columns[axis] = column
+    return {joint: columns for joint, columns in found.items() if {0, 1} <= set(columns)}

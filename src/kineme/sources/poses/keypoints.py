@@ -1,0 +1,119 @@
+"""JSON of one person: points by number, by name, in a row or in columns → an array.
+
+Functions raise ValueError with what is wrong, and in which frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kineme.sources.poses.headers import plain
+from kineme.sources.poses.holistic import landmark_name
+from kineme.typing import Array
+
+_SCORE = "visibility visible score confidence conf likelihood v c".split()
+_NAME = ("name", "part", "landmark", "label")
+Number = int | float | None  # JSON's null is NaN
+
+
+def by_name(content: Mapping[str, Any]) -> dict[str, Any]:
+    """An object by the plain names of its keys."""
+    return {plain(str(key)): value for key, value in content.items()}
+
+
+def numbered(content: Mapping[str, Any]) -> dict[int, Any]:
+    """`{"0": ..., "frame_1": ...}` by number; empty where a key has none."""
+    digits = {key: "".join(filter(str.isdigit, str(key))) for key in content}
+    names = {plain(str(key)).rstrip("0123456789") for key in content}
+    if (
+        not content
+        or names - {"", "frame", "f"}
+        or not all(d.isascii() and 0 < len(d) < 10 for d in digits.values())
+    ):
+        return {}
+    return {int(digits[key]): value for key, value in content.items()}
+
+
+def is_point(value: Any) -> bool:
+    """Whether it is an object with x, or a list of two to four numbers."""
+    if isinstance(value, Mapping):
+        return isinstance(value.get("x", value.get("X")), int | float)
+    return (
+        isinstance(value, list) and 2 <= len(value) <= 4 and all(isinstance(each, Number) for each in value)
+    )
+
+
+def points_by_name(shows: Mapping[str, Any]) -> bool:
+    """Whether it is an object of points, or one of lists of their coordinates."""
+    points = [each for each in shows.values() if is_point(each)]
+    return len(points) > 1 or isinstance(shows.get("x"), list)
+
+
+def points(person: Any, scores: Any, depth: bool, place: int) -> tuple[tuple[str, ...], Array]:
+    """Names and (V, 4) x, y, z, confidence of a person's points, NaN where not given."""
+    names: tuple[str, ...] = ()
+    if isinstance(person, Mapping) and isinstance(person.get("x"), list):  # Ultralytics
+        columns = [person.get("x"), person.get("y"), None, person.get("visible", person.get("confidence"))]
+        return (), _columns(columns, len(person["x"]), place)
+    if isinstance(person, Mapping):
+        given = {str(key): value for key, value in person.items() if is_point(value)}
+        numbers = numbered(given)
+        person = [value for _, value in sorted(numbers.items())] if numbers else list(given.values())
+        names = () if numbers else tuple(given)
+    if not isinstance(person, list):
+        raise ValueError(f"frame {place} is not a list of landmarks")
+    if all(isinstance(each, Number) for each in person):
+        width = 2 if scores is not None and len(person) == 2 * len(scores) else 3
+        if len(person) % width:
+            raise ValueError(f"frame {place}: a person has {len(person)} numbers; expected {width} per joint")
+        person = [person[at : at + width] for at in range(0, len(person), width)]
+        depth = scores is not None
+    values = np.full((len(person), 4), np.nan)
+    own: list[str] = []
+    for row, point in enumerate(person):
+        values[row] = _point(point, depth, place)
+        if isinstance(point, Mapping):
+            own += [name for key in _NAME if isinstance(name := point.get(key), str)][:1]
+    if scores is not None:
+        values[:, 3] = _columns([scores], len(values), place)[:, 0]
+    if len(own) == len(values) and len(set(own)) == len(own):
+        names = tuple(own)
+    return tuple(map(landmark_name, names)), values
+
+
+def _point(point: Any, depth: bool, place: int) -> list[float]:
+    try:
+        if isinstance(point, Mapping):
+            if not is_point(point) or "y" not in (keys := by_name(point)):
+                raise ValueError(f"frame {place} has a landmark without x and y")
+            score = next((keys[name] for name in _SCORE if keys.get(name) is not None), None)
+            return [_float(each) for each in (keys["x"], keys["y"], keys.get("z"), score)]
+        if isinstance(point, list) and 2 <= len(point) <= 4:
+            x, y, *rest = map(_float, point)
+            if len(rest) == 2 or (len(rest) == 1 and depth):
+                return [x, y, *rest, float("nan")][:4]
+            return [x, y, float("nan"), *(rest or [float("nan")])]
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"frame {place} has a landmark that is not of numbers") from error
+    raise ValueError(f"frame {place} has a landmark without x and y")
+
+
+def _float(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _columns(columns: Sequence[Any], count: int, place: int) -> Array:
+    values = np.full((count, len(columns)), np.nan)
+    for at, column in enumerate(columns):
+        if column is None:
+            continue
+        if not isinstance(column, list) or len(column) != count:
+            raise ValueError(f"frame {place}: a person has lists of unequal length")
+        try:
+            values[:, at] = [_float(each[0] if isinstance(each, list) and each else each) for each in column]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"frame {place}: a person has values that are not numbers") from error
+    return values

@@ -1,0 +1,46 @@
+"""What the first lines of a table say of its clip: frame rate, class, person and camera."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kineme.sources.poses.headers import columns_of
+from kineme.sources.poses.tables import column_of, is_number, table_rows
+from kineme.sources.poses.times import rate_of, seconds, times_unit
+
+NOTES_BYTES = 1 << 16  # that are looked at
+_RATE = re.compile(r"(?:fps|frame[ _]?rate|sampling[ _]?rate)\D{0,5}(\d{1,5}(?:\.\d{1,6})?)", re.IGNORECASE)
+
+
+def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """The frame rate from a table's first lines; label, subject and camera from columns.
+
+    Args:
+        data: the first `NOTES_BYTES` of the file.
+        wanted: `label`, `subject` or `camera` → name of its column.
+    """
+    if len(data) >= NOTES_BYTES:
+        data = data[: data.rfind(b"\n") + 1]
+    notes: dict[str, Any] = {}
+    while data.startswith((b"#", b"\xef\xbb\xbf#")):
+        line, _, data = data.partition(b"\n")
+        if match := _RATE.search(line.decode(errors="replace")):
+            notes["fps"] = float(match[1])
+    rows = table_rows(data)
+    header, first = [name.strip() for name in rows[0][1]], rows[1][1] if len(rows) > 1 else []
+    for role, name in wanted.items():
+        column = column_of(header, name)
+        notes[role] = first[column].strip() if column < len(first) else ""
+    columns = columns_of(header)
+    if columns.fps is not None and columns.fps < len(first) and is_number(first[columns.fps]):
+        notes["fps"] = float(first[columns.fps] or "nan")
+    elif columns.time is not None and "fps" not in notes:
+        given = [row[columns.time] for _, row in rows[1:] if columns.time < len(row)]
+        # A row a joint repeats the time of a frame.
+        given = list(dict.fromkeys(given)) if columns.joint is not None else given
+        times = seconds(given, times_unit(header[columns.time]) or 0.0)
+        if times is not None and (rate := rate_of(times)):
+            notes |= {"fps": rate, "measured": True}
+    return notes

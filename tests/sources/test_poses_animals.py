@@ -1,0 +1,157 @@
+"""DeepLabCut, Lightning Pose and SLEAP: any animal, with its skeleton where the file has it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sources.animals import NODES, deeplabcut, deeplabcut_h5, sleap_analysis, sleap_project
+
+from kineme.errors import KinemeError
+from kineme.layouts import Layout
+from kineme.sources.poses import open_poses
+from kineme.sources.poses.arrays import Detections, Poses
+from kineme.sources.poses.deeplabcut import deeplabcut_csv
+from kineme.sources.poses.hdf5 import hdf5_poses
+from kineme.sources.poses.trees import tree_of
+
+# Labels of two frames, cut from tests/CollectedData_dummy.csv of Lightning Pose (MIT licence, Dan Biderman,
+# Matt Whiteway and others).
+LIGHTNING = """\
+scorer,Unnamed: 1_level_0,Unnamed: 2_level_0,Unnamed: 3_level_0,Unnamed: 4_level_0
+bodyparts,black_mouse_nose,black_mouse_nose,black_mouse_right_ear,black_mouse_right_ear
+coords,x,y,x,y
+labeled-data/012609_A29_Block12_BCma1_t/img00010035.png,259.0,401.0,252.0,373.0
+labeled-data/012609_A29_Block12_BCma1_t/img00010327.png,592.0,252.0,556.0,263.0
+"""
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+class TestDeepLabCut:
+    def test_three_rows_of_header(self) -> None:
+        poses = deeplabcut_csv(deeplabcut().encode())
+        assert (poses.joints, poses.points.shape) == (("snout", "tailbase"), (6, 1, 2, 2))
+        assert poses.points[2, 0].tolist() == [[102, 50], [102, 92]]
+        assert poses.confidence is not None
+        assert poses.confidence[2, 0].tolist() == pytest.approx([0.1, 0.9])
+
+    def test_four_rows_have_individuals_who_are_people(self) -> None:
+        poses = deeplabcut_csv(deeplabcut(["mouse1", "mouse2"]).encode())
+        assert poses.points.shape == (6, 2, 2, 2)
+        assert poses.points[1, 1].tolist() == [[201, 50], [201, 91]]
+
+    def test_parts_that_are_no_animals_are_left_out(self) -> None:
+        text = deeplabcut(["mouse1", "single"])
+        assert deeplabcut_csv(text.encode()).points.shape == (6, 1, 2, 2)
+
+    def test_images_as_lightning_pose_labels_them(self) -> None:
+        poses = deeplabcut_csv(LIGHTNING.encode())
+        assert poses.points.shape == (2, 1, 2, 2)  # 292 frames apart, every 292nd was labelled
+        assert poses.points[1, 0, 0].tolist() == [592, 252]
+        assert poses.confidence is None
+
+    def test_h5_is_the_same_table(self) -> None:
+        csv, h5 = deeplabcut_csv(deeplabcut().encode()), hdf5_poses(deeplabcut_h5())
+        assert isinstance(h5, Poses)
+        assert h5.joints == csv.joints
+        np.testing.assert_array_equal(h5.points, csv.points)
+
+    def test_an_animal_is_a_layout_of_its_own_whose_tree_is_guessed_and_said(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO")
+        source = open_poses(written(tmp_path / "mouse.csv", deeplabcut()))
+        assert (source.layout.name, source.layout.joints) == ("mouse", ("snout", "tailbase"))
+        assert sorted(source.layout.parents) == [-1, 1] or sorted(source.layout.parents) == [-1, 0]
+        assert "have no tree in the file; it is guessed" in caplog.text
+
+    def test_low_likelihood_is_missing_by_the_threshold(self, tmp_path: Path) -> None:
+        path = written(tmp_path / "mouse.csv", deeplabcut())
+        for least, expected in ((None, 0.1), (0.6, 0.0)):
+            source = open_poses(path, least_confidence=least)
+            clip = source.read(source.items[0])
+            assert clip.confidence is not None
+            assert clip.confidence[2, 0, 0] == pytest.approx(expected)
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("scorer,a,a\nbodyparts,x,x\n0,1,2\n", "without the rows 'bodyparts' and 'coords'"),
+            ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n", "has a header but no frames"),
+            ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n0,1\n", "line 4 has 2 fields, the row 'coords' 3"),
+            ("scorer,a,a\nbodyparts,n,n\ncoords,x,x\n0,1,2\n", "has x of 'n' twice"),
+            ("scorer,a,a\nscorer,n,n\ncoords,x,x\n0,1,2\n", "line 2: the header has a second row 'scorer'"),
+            ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n0,1,b\n", "line 4: 'b' is not a number"),
+        ],
+    )
+    def test_what_is_none_is_refused(self, text: str, reason: str) -> None:
+        with pytest.raises(ValueError, match=reason):
+            deeplabcut_csv(text.encode())
+
+
+class TestSleap:
+    def test_an_analysis_has_tracks_scores_and_a_skeleton(self) -> None:
+        poses = hdf5_poses(sleap_analysis())
+        assert isinstance(poses, Poses)
+        assert (poses.joints, poses.parents, poses.points.shape) == (NODES, (1, -1, 1, 1), (5, 2, 4, 2))
+        assert poses.points[3, 1, 2].tolist() == [213, 64]  # 200 + 2 * 5 + 3; 60 + 2 ** 2
+        assert np.isnan(poses.points[4, 1]).all()
+        assert poses.confidence is not None
+        assert poses.confidence[0, 0, 0] == 0.75
+
+    def test_a_project_takes_what_people_corrected(self) -> None:
+        found = hdf5_poses(sleap_project())
+        assert isinstance(found, Detections)
+        assert (found.frame.tolist(), found.frames) == ([0, 1, 2], 3)
+        assert found.points[0, 1].tolist() == [11, 21]
+        assert found.points[1, 1].tolist() == [31, 41]  # placed by hand
+        assert np.isnan(found.points[1, 3]).all()  # not visible
+        assert found.confidence is not None
+        assert found.confidence[:, 1].tolist() == [0.5, 1, 0.5]
+        assert found.parents == (1, -1, 1, 1)  # without the symmetry
+
+    @pytest.mark.parametrize(
+        ("name", "content"), [("fly.h5", sleap_analysis()), ("fly.slp", sleap_project())]
+    )
+    def test_the_skeleton_of_the_file_is_the_layout(self, tmp_path: Path, name: str, content: bytes) -> None:
+        source = open_poses(written(tmp_path / name, content))
+        assert source.layout == Layout.from_names("fly", NODES, ["thorax", None, "thorax", "thorax"])
+        assert source.read(source.items[0]).xyz.shape[2] == 4
+
+
+class TestHdf5:
+    def test_without_h5py_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setitem(sys.modules, "h5py", None)
+        with pytest.raises(KinemeError, match=r"need h5py; pip install 'kineme\[hdf5\]'"):
+            open_poses(written(tmp_path / "fly.h5", b"any"))
+
+    def test_what_else_a_file_holds_is_listed(self, tmp_path: Path) -> None:
+        import h5py
+
+        with h5py.File(tmp_path / "brain.h5", "w") as file:
+            file["session/spikes"] = np.zeros(3)
+        with pytest.raises(
+            KinemeError, match=r"none of SLEAP's or DeepLabCut's .* 'session, session/spikes'"
+        ):
+            open_poses(tmp_path / "brain.h5")
+        with pytest.raises(KinemeError, match="is not an HDF5 file, or is damaged"):
+            open_poses(written(tmp_path / "fly.slp", b"no"))
+
+
+@pytest.mark.parametrize(
+    ("bones", "parents"),
+    [
+        ([(0, 1), (1, 2)], (1, -1, 1)),
+        ([(0, 1), (1, 2), (2, 0)], (-1, 0, 0)),  # a circle
+        ([(0, 1)], (-1, 0, 0)),  # a joint without a bone
+    ],
+)
+def test_bones_become_a_tree(bones: list[Any], parents: tuple[int, ...]) -> None:
+    assert tree_of(3, bones) == parents
