@@ -43,6 +43,7 @@ from kineme.sources.container import is_container, open_container
 from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.poses import UnknownLayoutError, open_poses
 from kineme.sources.poses.given import given_poses
+from kineme.sources.video import are_videos, open_video
 from kineme.streams import single_streams
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
@@ -554,7 +555,7 @@ def open_recordings(
     joint_map: JointMap | None = None,
     target: Layout | None = None,
 ) -> Source:
-    """A file or folder of recordings: an .npz container, or poses with the options of `open_poses`.
+    """A file or folder of recordings: an .npz container, videos, or poses with the options of `open_poses`.
 
     Where their joints are of no known layout, such as markers, `joint_map` places those of `target` among
     them.
@@ -566,6 +567,11 @@ def open_recordings(
         if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on a container, which describes itself; drop it")
         return open_container(path)
+    if are_videos(path):
+        told = {**options, "layout": layout, "fps": None}
+        if given := [name for name, value in told.items() if value is not None]:
+            raise KinemeError(f"`{given[0]}` has no effect on a video; drop it")
+        return open_video(path, fps=options.get("fps"))
     try:
         source = open_poses(path, layout=layout, **options)
     except UnknownLayoutError:

@@ -6,9 +6,10 @@ import inspect
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,8 @@ def prepare(
         skip_bad: leave damaged clips out instead of stopping at the first.
         overwrite: replace an existing store.
         workers: processes that read clips; by default one a core where that pays.
-        progress: called after each clip with clips done and in all.
+        progress: called after each clip with clips done and in all; for videos, after each picture with
+            their pictures.
         options: of the source, see its function in `kineme.sources`.
 
     Raises:
@@ -182,7 +184,9 @@ def prepare(
         units=chosen.units(origin.units),
         fps_status="known" if origin.fps_known else "assumed",
     )
-    work = _Work(origin.reader(chosen), origin.layout, None if processed else chosen, confidence)
+    counted = _Counted(origin, items, progress)
+    read = counted.read if workers == 1 and origin.long else origin.reader(chosen)
+    work = _Work(read, origin.layout, None if processed else chosen, confidence)
     damaged: list[str] = []
     bodies = min(origin.bodies, MAX_BODIES)
     started = time.perf_counter()
@@ -197,11 +201,34 @@ def prepare(
                 damaged.append(str(clip))
             else:
                 raise _skippable(clip)
-            progress(done, len(items))
+            counted.clips(done)
         if len(damaged) == len(items):
             raise KinemeError(damaged[0])
     seconds = time.perf_counter() - started
     return Prepared(ClipStore(out), len(origin.items) - len(items), tuple(damaged), seconds)
+
+
+class _Counted:
+    """Progress in clips; in frames where reading takes minutes, which are told while they are read."""
+
+    def __init__(self, origin: Source, items: Sequence[Any], progress: Progress) -> None:
+        self._progress, self._long = progress, origin.long
+        lengths = [origin.long.frames(item) if origin.long else 1 for item in items]
+        self._ends = [0, *accumulate(lengths)]
+        self._done = 0
+
+    def read(self, item: Any) -> Clip:
+        assert self._long is not None
+        start, end = self._ends[self._done : self._done + 2]
+
+        def on_the_way(done: int, total: int) -> None:
+            self._progress(min(start + done, end), self._ends[-1])
+
+        return self._long.read(item, on_the_way)
+
+    def clips(self, done: int) -> None:
+        self._done = done
+        self._progress(self._ends[done], self._ends[-1])
 
 
 @dataclass(frozen=True)

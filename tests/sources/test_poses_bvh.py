@@ -159,7 +159,7 @@ def test_rates_are_those_that_were_rounded(written: str, fps: float) -> None:
     ("old", "new", "reason"),
     [
         ("HIERARCHY", "HIER", "is not a BVH file"),
-        ("Frames: 2", "Frames: 1000000000", "line 21: says 1,000,000,000 frames; expected 1 to 100,000"),
+        ("Frames: 2", "Frames: 1000000000", "line 21: says 1,000,000,000 frames; expected 1 to 1,000,000"),
         ("Frames: 2", "Frames: 3", "says 3 frames and has 2; it is cut off"),
         ("OFFSET 3 0 0", "OFFSET 3 0", "line 8: expected 3 numbers"),
         ("3 Zrotation", "3 Wrotation", "line 9: .*; expected channels"),

@@ -129,7 +129,7 @@ def test_damage_is_refused(damage: Any, reason: str) -> None:
 def test_claims_are_not_believed() -> None:
     """A billion frames by TRIAL's two 16-bit halves."""
     groups: Any = {"TRIAL": {"ACTUAL_START_FIELD": [1, 0], "ACTUAL_END_FIELD": [51712, 15258]}}
-    with pytest.raises(ValueError, match="says 1,000,000,000 frames; expected up to 100,000"):
+    with pytest.raises(ValueError, match="says 1,000,000,000 frames; expected up to 1,000,000"):
         read(c3d_bytes(some(), ["A", "B", "C"], more=groups))
 
 

@@ -102,7 +102,7 @@ class TestNumPy:
             (np.ones((4, 5)), r"is float64 of shape \(4, 5\); expected numbers, \(frames, joints"),
             (np.ones((4, 5, 5)), "has 5 numbers per joint; expected x y, x y z or"),
             (np.ones((0, 5, 3)), "has 0 frames"),
-            (np.ones((100_001, 2, 2), dtype=np.int8), "has 100,001 frames; expected 1 to 100,000"),
+            (np.ones((1_000_001, 2, 2), dtype=np.int8), "has 1,000,001 frames; expected 1 to 1,000,000"),
             (np.ones((2, 101, 2, 2)), "has 101 people"),
             (np.ones((1, 1025, 2)), "has 1,025 joints"),
             (np.full((2, 2, 3), "1"), "is str32 of shape"),
@@ -353,3 +353,42 @@ class TestEstimators:
     def test_what_is_no_frame_of_openpose_is_refused(self, content: Any) -> None:
         with pytest.raises(ValueError, match="is not a frame of OpenPose"):
             openpose_frame(as_json(content))
+
+
+class TestHours:
+    """Recordings of hours are one clip; sizes that no clip has are refused before they take memory."""
+
+    def test_an_hour_of_a_csv_and_nine_of_an_array(self) -> None:
+        row = "1.5,2,0.9,3,4.25,0.8"
+        table = "\n".join(["hip_x,hip_y,hip_c,head_x,head_y,head_c", *[row] * 108_000]).encode()
+        poses = csv_poses(table, scores=False, layout=PAIR)
+        assert poses.points.shape == (108_000, 1, 2, 2)
+        np.testing.assert_array_equal(poses.points[-1, 0], [[1.5, 2], [3, 4.25]])
+        nine = npy_poses(npy(np.ones((972_000, 2, 2), dtype=np.int8)), scores=False)
+        assert len(nine.points) == 972_000
+
+    def test_the_line_of_a_mistake_is_named_however_late_it_comes(self) -> None:
+        rows = ["1,2,3,4"] * 10_000
+        with pytest.raises(ValueError, match="line 9001: 'oops' is not a number"):
+            csv_poses("\n".join([*rows[:9000], "1,2,oops,4", *rows]).encode(), scores=False, layout=PAIR)
+
+    def test_no_more_is_read_of_an_array_than_it_claims(self) -> None:
+        import tracemalloc
+        import zipfile
+
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": "<f4", "fortran_order": False, "shape": (10, 2, 3)}
+        )
+        large = {"descr": "<f4", "fortran_order": False, "shape": (10**9, 33, 3)}
+        lie = io.BytesIO()
+        np.lib.format.write_array_header_1_0(lie, large)
+        for claimed, reason in ((header, "and has another size"), (lie, "which no clip has")):
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("xyz.npy", claimed.getvalue() + bytes(1 << 26))
+            tracemalloc.start()
+            with pytest.raises(ValueError, match=reason):
+                npz_poses(packed.getvalue(), scores=False)
+            assert tracemalloc.get_traced_memory()[1] < 1 << 22
+            tracemalloc.stop()

@@ -126,7 +126,7 @@ def test_uneven_times_are_resampled(caplog: pytest.LogCaptureFixture) -> None:
     ("old", "new", "reason"),
     [
         (b"PathFileType", b"Path", "is not a TRC file: its first line"),
-        (b"\t2\t2\tm", b"\t1000000000\t2\tm", "line 3 says NumFrames 1000000000; expected 1 to 100,000"),
+        (b"\t2\t2\tm", b"\t1000000000\t2\tm", "line 3 says NumFrames 1000000000; expected 1 to 1,000,000"),
         (b"\t2\t2\tm", b"\t9\t2\tm", "says 9 frames and has 2; it is cut off"),
         (b"\t2\t2\tm", b"\t2\t3\tm", "line 4 names 2 markers, line 3 says 3"),
         (b"60\t60", b"fast\t60", "lines 2 and 3 give no DataRate"),

@@ -41,7 +41,8 @@ def embed(
     Args:
         run: Run directory, model.safetensors or published checkpoint.
         inputs: Clip stores, and files or folders of poses: motion capture (.trc, .c3d, .bvh, AMASS), the
-            output of pose estimators, .npy, .npz, CSV. Poses are prepared as the training clips were.
+            output of pose estimators, .npy, .npz, CSV; or videos, which need `pip install "kineme[video]"`.
+            Poses are prepared as the training clips were.
         out: Table to write: .npz, .csv or .parquet (default: features-INPUT.npz in the current directory); an
             existing one is replaced.
         window: Cut recordings into windows of so many seconds, such as 2s. A shorter recording is one row.

@@ -33,6 +33,8 @@ def prepare(
     scores: bool = False,
     joint_map: Path | None = None,
     body_model: Path | None = None,
+    people: int | None = None,
+    model: Path | None = None,
     components: str | None = None,
     least_confidence: float | None = None,
     label_column: str | None = None,
@@ -53,12 +55,17 @@ def prepare(
       kineme prepare poses mocap stores/mocap --dry-run
       kineme prepare poses --help               # the options of one source
 
+    `video` takes videos (.mp4, .mov, .avi, .mkv, .webm, ...), one per clip, and finds the people in them by
+    MediaPipe; pip install "kineme[video]". The poses are kept, the videos are not.
+
+      kineme prepare video videos stores/videos
+
     Args:
         source: Format of the recordings: `ntu60` or `ntu120`, .skeleton files; `pkummd1` or `pkummd2`,
             PKU-MMD's skeletons, labels and splits; `nwucla`, one JSON file per clip; `utdmhad`, MATLAB files;
             `pyskl`, an annotation pickle of pyskl or MMAction2; `arrays`, padded arrays processed by others
             (train_data_joint.npy, train_position.npy, NTU60_CS.npz); `container`, one .npz file; `poses`,
-            your own; or the name or dotted path of a source from another package.
+            your own; `video`, your own; or the name or dotted path of a source from another package.
         raw: The recordings: a folder, a zip as downloaded, or a folder of zips.
         out: The store to write.
         preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr`, `ctrgcn` or `plain`
@@ -79,8 +86,9 @@ def prepare(
             layout file. Default: what the files say unambiguously, that is the names or the tree of their
             joints, the markers of Plug-in Gait, Qualisys or Theia3D, 25 joints of OpenPose, 17 in two
             dimensions, 33.
-        fps: Of `poses`: frames per second. Default: what the files or their times say, else 30. Files with
-            times and files of several rates are resampled to it.
+        fps: Of `poses` and `video`: frames per second. Default: what the files or their times say, else 30.
+            Files with times and files of several rates are resampled to it; of a faster video only the
+            pictures that are needed are looked at.
         axes: Of `poses`: which way y or z points. Default: as heads stand above feet in motion capture, y-up
             in three dimensions, y-down in images and for MediaPipe.
         units: Of `poses` in three dimensions: the unit of the coordinates, m, cm, mm, in, or its metres such
@@ -94,6 +102,10 @@ def prepare(
             joint is (`head: [LFHD, RFHD]`), where their names do not tell.
         body_model: Of `poses` from AMASS: the .npz or .pkl of an SMPL body model, from which joints are
             computed.
+        people: Of `video`: the most people who are found in a picture, by default 1. The two that are there
+            and move most are kept.
+        model: Of `video`: the .task file of MediaPipe's pose landmarker, by default the published one
+            ("full", 9 MB), which is fetched once.
         components: Of `poses` from .pose files, OpenPose and MediaPipe Holistic: groups of joints to take,
             such as pose,left_hand,right_hand. Default: the body in metres where it is there, else the body,
             and MediaPipe's hands with it.
@@ -115,9 +127,9 @@ def prepare(
         "layout": layout, "fps": fps, "axes": axes, "units": units, "image": image, "scores": scores,
         "joint_map": joint_map, "body_model": body_model, "components": components,
         "least_confidence": least_confidence, "label_column": label_column, "subject_column": subject_column,
-        "camera_column": camera_column, "name": name,
+        "camera_column": camera_column, "name": name, "people": people, "model": model,
     }  # fmt: skip
-    given = {name: value for name, value in options.items() if value not in (None, False)}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
     if dry_run:
         planned = preparing.plan(
             source,
@@ -171,6 +183,7 @@ def _planned(planned: Plan, out: Path) -> list[str]:
     source, first = planned.source, planned.first
     clip = first.clip
     frames, joints = len(clip.xyz), source.layout.joints
+    first_clip = "beginning of the first clip" if source.long else "first clip"
     bodies = counted(int(clip.xyz.any(axis=(0, 2, 3)).sum()), "body")
     known = "" if source.fps_known else " (assumed)"
     told = ", ".join(
@@ -188,7 +201,7 @@ def _planned(planned: Plan, out: Path) -> list[str]:
     classes = f" of {counted(len(source.class_names), 'class')}" if source.class_names else " without classes"
     return [
         f"recordings: {counted(len(planned.items), 'clip')}{classes}, read as {source.name}",
-        f"first clip: {clip.name}{f' ({told})' if told else ''}: {counted(frames, 'frame')}, "
+        f"{first_clip}: {clip.name}{f' ({told})' if told else ''}: {counted(frames, 'frame')}, "
         f"{frames / source.fps:.1f} s, {bodies}{tall}",
         f"joints: {len(joints)} of {source.layout.name}: {shown}",
         f"time and space: {source.fps:g} frames a second{known}, {source.units}, "
@@ -210,7 +223,7 @@ def _report(prepared: Prepared) -> None:
         f"{counted(len(classes), 'class')}, {counted(len(subjects), 'subject')}\n"
         f"layout {store.layout.name}, preprocessing {store.manifest.preprocessing.id}, "
         f"source {store.manifest.source}, {store.manifest.fps:g} fps{_told(store.manifest.fps_status)}\n"
-        f"{size / 1e6:,.1f} MB, at {prepared.clips_per_second:,.0f} clips/s",
+        f"{size / 1e6:,.1f} MB, at {_speed(prepared)}",
         *compare(store),
         sep="\n",
     )
@@ -221,6 +234,12 @@ def _report(prepared: Prepared) -> None:
         print(f"left out by the ignore list: {prepared.ignored:,}")
     if prepared.damaged:
         print(f"left out as damaged: {len(prepared.damaged):,}", *prepared.damaged, sep="\n  ")
+
+
+def _speed(prepared: Prepared) -> str:
+    if prepared.clips_per_second >= 1:
+        return f"{prepared.clips_per_second:,.0f} clips/s"
+    return f"{len(prepared.store.frames) / prepared.seconds:,.0f} frames/s"
 
 
 def _told(fps_status: str) -> str:

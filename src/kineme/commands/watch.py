@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +18,10 @@ from kineme.evaluation.options import Device
 if TYPE_CHECKING:
     from kineme.inference.classifying.classifier import Classifier
     from kineme.inference.watching.events import Counts, Event, Judge
+    from kineme.inference.watching.streams import Bad
     from kineme.inference.watching.watcher import Watcher
     from kineme.model import Model
-    from kineme.sources.live import Chunks
-    from kineme.sources.poses.lines import Header
+    from kineme.sources.poses.lines import Beginning, Frame, Header
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,10 @@ def watch(
     step: str | None = None,
     follow: Path | None = None,
     listen: int | None = None,
+    camera: int | None = None,
+    video: Path | None = None,
+    people: int = 1,
+    model: Path | None = None,
     strict: bool = False,
     device: Device = "auto",
     allow_preprocessing: bool = False,
@@ -55,6 +60,10 @@ def watch(
 
       my-camera | kineme watch runs/mine
       my-camera | kineme watch runs/mine --like "walk[2s:4s]" --library stores/mine
+
+    With --camera or --video people are found in pictures by MediaPipe; pip install "kineme[video]".
+
+      kineme watch runs/mine --camera 0
 
     A line is {"t": 0.033, "joints": [[x, y, z], ...]}, or {"people": [{"id": "anna", "joints": ...}, ...]} of
     several people. `t` and `id` may be left out. The first line may be a header such as {"layout": "coco17",
@@ -76,6 +85,12 @@ def watch(
             0.5s.
         follow: Read a growing file instead of stdin, from its beginning, like `tail -f`.
         listen: Read from this TCP port instead of stdin. Only programs on this machine can connect.
+        camera: Watch through this camera instead, counted from 0. Where finding people takes longer than a
+            picture lasts, pictures are missed, so that events do not fall behind.
+        video: Watch this video instead, as fast as it goes; times are those of the video.
+        people: Of a camera or video: the most people who are found in a picture.
+        model: Of a camera or video: the .task file of MediaPipe's pose landmarker; by default the published
+            one, which is fetched once.
         strict: End at the first bad line. Without it, bad lines are named and left out.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a library of another preprocessing than the encoder's.
@@ -89,29 +104,34 @@ def watch(
         units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
         image: Of poses in an image: its size, such as 1920x1080.
     """
+    from kineme.commands.inputs import check_inputs, lines_input, pictures_input
     from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
     from kineme.inference.watching.taught import STARTS, Taught
     from kineme.inference.watching.watcher import Watcher
     from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
-    from kineme.sources.poses.lines import Header
+    from kineme.sources.live import arriving, lines
+    from kineme.sources.poses.lines import Header, frames
 
-    _check(like, classifier, none, library, follow, listen)
-    model, place = load(run), chosen_device(device)
+    _check(like, classifier, none, library)
+    inputs = {"follow": follow, "listen": listen, "camera": camera, "video": video}
+    check_inputs(inputs, {"layout": layout, "axes": axes, "units": units, "image": image, "strict": strict})
+    seen = pictures_input(camera, video, people, model)
+    encoder, place = load(run), chosen_device(device)
     joints, length = read_joint_map(joint_map) if joint_map else None, seconds(window, "window")
     with _one_thread():
         judge: Judge
         if like:
             options = {"joint_map": joints, "allow_preprocessing": allow_preprocessing, "device": place}
-            judge = _likeness(model, like, library, window=length, threshold=threshold, **options)
+            judge = _likeness(encoder, like, library, window=length, threshold=threshold, **options)
         else:
-            taught = _classifier(run, classifier, model)
-            judge = Taught(model, taught, length, STARTS if threshold is None else threshold, none, place)
+            taught = _classifier(run, classifier, encoder)
+            judge = Taught(encoder, taught, length, STARTS if threshold is None else threshold, none, place)
 
         def start(header: Header) -> Watcher:
             return Watcher(
-                model,
+                encoder,
                 judge,
                 layout=layout or header.layout,
                 fps=fps or header.fps or 30.0,
@@ -123,7 +143,14 @@ def watch(
             )
 
         start(Header())  # options are checked before the first line comes
-        _watch(_input(follow, listen), start, strict=strict, tolerant=listen is not None, fps=fps)
+        if seen is not None:
+            with seen as items:
+                _watch(lambda bad: items, start, strict=strict)
+        else:
+            with closing(arriving(lines_input(follow, listen))) as chunks:
+                tolerant = listen is not None
+                taken = partial(frames, lines(chunks), fps=fps, tolerant=tolerant)
+                _watch(taken, start, strict=strict, tolerant=tolerant)
 
 
 def _check(
@@ -131,12 +158,8 @@ def _check(
     classifier: str | None,
     none: float | None,
     library: Path | None,
-    follow: Path | None,
-    listen: int | None,
 ) -> None:
     """Refuses options that contradict each other or have no effect."""
-    if follow is not None and listen is not None:
-        raise KinemeError("`follow` and `listen` are two inputs; choose one")
     if like and classifier:
         raise KinemeError("`like` and `classifier` are two things to watch for; choose one")
     if like and none is not None:
@@ -170,31 +193,23 @@ def _classifier(run: Path, name: str | None, model: Model) -> Classifier:
     return read_classifier(path, model)
 
 
-def _input(follow: Path | None, listen: int | None) -> Chunks:
-    from kineme.sources.live import LOOPBACK, connections, followed, listening, standard_input
-
-    if follow is not None:
-        if not follow.exists():
-            logger.info("waiting for %s", follow)
-        return followed(follow)
-    if listen is not None:
-        server = listening(listen)
-        logger.info("listening on %s:%d", LOOPBACK, server.getsockname()[1])
-        return connections(server)
-    if sys.stdin.isatty():
-        logger.info("waiting for poses on stdin; pipe them in, or use --follow or --listen")
-    return standard_input()
-
-
 def _watch(
-    chunks: Chunks, start: Callable[[Header], Watcher], *, strict: bool, tolerant: bool, fps: float | None
+    taken: Callable[[Bad], Iterator[Beginning | Frame | None]],
+    start: Callable[[Header], Watcher],
+    *,
+    strict: bool,
+    tolerant: bool = False,
 ) -> None:
-    """Watches until the input ends or Ctrl-C; says in the end what has been done."""
+    """Watches until the input ends or Ctrl-C; says in the end what has been done.
+
+    Args:
+        taken: what to do with what is left out → the items.
+        start: see `Streams`.
+        strict, tolerant: as of `watch`, and of `frames`.
+    """
     from kineme.commands.live import LiveLine
     from kineme.inference.watching.sparing import Sparing
     from kineme.inference.watching.streams import Streams
-    from kineme.sources.live import arriving, lines
-    from kineme.sources.poses.lines import frames
 
     say, left_out = Sparing(logger.warning), 0
 
@@ -210,9 +225,9 @@ def _watch(
             live.tell(event, json.dumps(event.to_dict(), ensure_ascii=False))
 
     streams = Streams(start, bad, tolerant=tolerant)
-    with LiveLine() as live, closing(arriving(chunks)) as arrived:
+    with LiveLine() as live:
         try:
-            for item in frames(lines(arrived), bad, fps=fps, tolerant=tolerant):
+            for item in taken(bad):
                 if item is not None:
                     tell(streams.take(item))
                 live.show(streams)

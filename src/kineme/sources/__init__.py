@@ -14,7 +14,23 @@ from typing import Any
 from kineme.clips.store import Clip
 from kineme.layouts import Layout
 from kineme.preprocessing import Preprocessing
+from kineme.progress import Progress
 from kineme.registry import Registry
+
+
+@dataclass(frozen=True)
+class Long:
+    """How items are read that take minutes each.
+
+    Attributes:
+        frames: item → about how many frames it has; 0 if it does not say.
+        read: as `Source.read`, and reports the frames that are done and in all.
+        preview: as `Source.read`, of the beginning of the item alone.
+    """
+
+    frames: Callable[[Any], int]
+    read: Callable[[Any, Progress], Clip]
+    preview: Callable[[Any], Clip]
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,7 @@ class Source:
         units: of the coordinates.
         read_people: as `read`, with a slot for every tracked person instead of a slot for each place in a
             frame's list; None where the format does not tell people apart.
+        long: how items are read that take minutes each, such as videos; None where they do not.
 
     >>> import kineme, numpy
     >>> still = lambda name: kineme.Clip(name, numpy.ones((30, 1, 25, 3)))
@@ -64,6 +81,7 @@ class Source:
     units: str = "metres"
     fps_known: bool = True
     read_people: Callable[[Any], Clip] | None = None
+    long: Long | None = None
 
     def reader(self, preprocessing: Preprocessing) -> Callable[[Any], Clip]:
         """How clips are read for a preprocessing: item → raw clip."""
@@ -83,5 +101,6 @@ SOURCES: Registry[Callable[..., Source]] = Registry(
         "arrays": "kineme.sources.arrays.open_arrays",
         "container": "kineme.sources.container.open_container",
         "poses": "kineme.sources.poses.open_poses",
+        "video": "kineme.sources.video.open_video",
     },
 )

@@ -30,11 +30,15 @@ class Measured:
 
 
 def measured(source: Source, items: Iterable[Any]) -> Measured | KinemeError:
-    """Reads the first of some items that can be read; the first one's error if none of a few can."""
+    """Reads the first of some items that can be read; the first one's error if none of a few can.
+
+    Of items that take minutes only the beginning is read.
+    """
+    read = source.long.preview if source.long else source.read
     wrong: KinemeError | None = None
     for item in islice(items, _TRIED):
         try:
-            clip = source.read(item)
+            clip = read(item)
         except KinemeError as error:
             wrong = wrong or error
             continue

@@ -12,7 +12,7 @@ import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -22,9 +22,9 @@ from kineme.sources.poses import holistic
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
-MAX_FRAMES = 100_000  # almost an hour
+MAX_FRAMES = 1_000_000  # nine hours at 30 a second
 MAX_PEOPLE = 100  # in a frame
-MAX_NUMBERS = 1 << 25  # coordinates of one clip: 100,000 frames of two bodies with 33 joints take 20 million
+MAX_NUMBERS = 1 << 27  # coordinates of one clip: a million frames of 33 joints with confidences
 MAX_COORDINATE = 1e6
 MAX_ARRAY_BYTES = 8 * MAX_NUMBERS + (1 << 16)
 KEYS = ("xyz", "keypoints")
@@ -65,6 +65,12 @@ class Detections:
     scale: float | None = None  # as in `Poses`
     axes: str | None = None  # as in `Poses`
     times: Array | None = None  # (frames,) as in `Poses`
+    places: Array | None = None  # (D, V, C') where people are, if points are relative to each person
+
+    @property
+    def where(self) -> Array:
+        """(D, V, C') that people are tracked by."""
+        return self.points if self.places is None else self.places
 
 
 def npy_poses(data: bytes, scores: bool) -> Poses:
@@ -73,7 +79,7 @@ def npy_poses(data: bytes, scores: bool) -> Poses:
     Raises:
         ValueError: they are not a .npy file, or the array is not a clip.
     """
-    return array_poses(_load_npy(data), None, scores)
+    return array_poses(_load_npy(io.BytesIO(data)), None, scores)
 
 
 def npz_poses(data: bytes, scores: bool) -> Poses:
@@ -133,33 +139,41 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
     return Poses(points, last)
 
 
+class _RefusedError(ValueError):
+    """An array that is no clip's."""
+
+
 def load_npz(data: bytes, names: tuple[str, ...]) -> Mapping[str, Array]:
     """Those of the named arrays that exist; others are not decompressed."""
+    members = {f"{name}.npy": name for name in names}
+    arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = {f"{name}.npy": name for name in names}
-            packed = {}
             for member in filter(members.__contains__, archive.namelist()):
                 with archive.open(member) as entry:
-                    packed[members[member]] = entry.read(MAX_ARRAY_BYTES + 1)
+                    arrays[members[member]] = _load_npy(entry)
+    except _RefusedError:
+        raise
     except Exception as error:  # damaged archives may raise anything
         raise ValueError("is a damaged .npz file") from error
-    return {name: _load_npy(content) for name, content in packed.items()}
+    return arrays
 
 
-def _load_npy(data: bytes) -> Array:
-    """The array of a .npy file, if it has as many numbers as it claims."""
-    file = io.BytesIO(data)
-    shape, fortran, dtype = read_header(file)
+def _load_npy(stream: IO[bytes]) -> Array:
+    """The array of a .npy file, if it has as many numbers as it claims. No more than that is read."""
+    try:
+        shape, fortran, dtype = read_header(stream)
+    except ValueError as error:
+        raise _RefusedError(str(error)) from error
     if dtype.hasobject:
-        raise ValueError("contains Python objects, which are never loaded; save an array of numbers")
-    if len(data) > MAX_ARRAY_BYTES or dtype.itemsize == 0 or min(shape, default=0) < 0:
-        raise ValueError(f"claims the shape {shown(shape)}, which no clip has")
+        raise _RefusedError("contains Python objects, which are never loaded; save an array of numbers")
     count = math.prod(shape)
-    if count * dtype.itemsize != len(data) - file.tell():
-        raise ValueError(f"claims the shape {shown(shape)} and has another size; it is cut off or damaged")
-    array = np.frombuffer(data, dtype, count, file.tell())
-    return array.reshape(shape, order="F" if fortran else "C")
+    if count * dtype.itemsize > MAX_ARRAY_BYTES or dtype.itemsize == 0 or min(shape, default=0) < 0:
+        raise _RefusedError(f"claims the shape {shown(shape)}, which no clip has")
+    data = stream.read(count * dtype.itemsize + 1)
+    if count * dtype.itemsize != len(data):
+        raise _RefusedError(f"claims the shape {shown(shape)} and has another size; it is cut off or damaged")
+    return np.frombuffer(data, dtype, count).reshape(shape, order="F" if fortran else "C")
 
 
 def split_columns(values: Array, scores: bool) -> tuple[Array, Array | None]:

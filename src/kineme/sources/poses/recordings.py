@@ -17,7 +17,7 @@ import csv
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -50,6 +50,26 @@ class Recording:
     fps: float | None = None  # its own, where it has to be resampled
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What recordings are looked for.
+
+    Attributes:
+        name: in words.
+        suffixes: of their files, in lower case.
+        notes: file and what the user said of it → `fps`, `label` and `subject`, as far as it says them.
+        zipped: they may be in a zip.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    notes: Callable[[RawFile, Told], Mapping[str, Any]]
+    zipped: bool = True
+
+
+POSES = Kind("poses", SUFFIXES, notes_of)
+
+
 class _Said(NamedTuple):
     """A row of the list, or what stands for it; `label` is empty if unknown."""
 
@@ -59,7 +79,11 @@ class _Said(NamedTuple):
 
 
 def find_recordings(
-    raw: Path, fps: float | None, told: Told | None = None, pattern: str | None = None
+    raw: Path,
+    fps: float | None,
+    told: Told | None = None,
+    pattern: str | None = None,
+    kind: Kind = POSES,
 ) -> tuple[list[Recording], tuple[str, ...], float | None]:
     """The clips of a folder, zip or file sorted by name, the names of their classes, and the fps.
 
@@ -70,23 +94,29 @@ def find_recordings(
             usual one is that of all.
         told: what the user said of the files.
         pattern: how the clips are named, such as `{subject}_{label}-{take}`, see `naming.py`.
+        kind: of recordings.
 
     Raises:
         KinemeError: there are none, two have the same name, their frame rates differ and `fps` is not given,
             or the list of labels is malformed.
     """
-    files = find_files(raw, *SUFFIXES)
+    listing = PurePosixPath(LABELS).suffix
+    files = find_files(raw, *{*kind.suffixes, listing})
     lists = [file for file in files if file.name.lower() == LABELS]
     if len(lists) > 1:
         raise KinemeError(f"{lists[1]}: duplicates {lists[0]}; keep one")
-    recordings = _grouped([file for file in files if file not in lists])
+    others = set() if listing in kind.suffixes else {listing}
+    recordings = _grouped(
+        [file for file in files if file not in lists and file.place.suffix.lower() not in others]
+    )
     if not recordings:
-        raise KinemeError(f"{raw}: contains no poses; expected {', '.join(SUFFIXES)} files, zipped or not")
+        expected = f"{', '.join(kind.suffixes)} files{', zipped or not' if kind.zipped else ''}"
+        raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}")
     told = told or Told()
     if told.columns and not any(each.files[0].place.suffix.lower() == ".csv" for each in recordings):
         role = next(iter(told.columns))
         raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
-    notes = [{} if recording.numbers else notes_of(recording.files[0], told) for recording in recordings]
+    notes = [{} if recording.numbers else kind.notes(recording.files[0], told) for recording in recordings]
     own = [float(each["fps"]) if _is_rate(each.get("fps")) else None for each in notes]
     measured = [rate for rate, each in zip(own, notes, strict=True) if rate and each.get("measured")]
     own = [None if each.get("measured") else rate for rate, each in zip(own, notes, strict=True)]

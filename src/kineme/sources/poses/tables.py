@@ -27,7 +27,7 @@ from kineme.sources.poses.times import seconds, times_unit
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
-MAX_CSV_BYTES = 1 << 26
+MAX_CSV_BYTES = 1 << 27  # an hour of 33 joints with confidences takes 100 MB, and 2 GB of memory to read
 _NOTHING = ("none", "null", "na", "n/a")  # besides nan, for a joint that was not found
 
 Row = list[str]

@@ -36,14 +36,13 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
     if not someone.any():
         raise ValueError("shows nobody in any frame")
     if not someone.all():
-        scored = None if found.confidence is None else found.confidence[someone]
-        known = None if found.identity is None else found.identity[someone]
         found = replace(
             found,
             frame=found.frame[someone],
             points=found.points[someone],
-            confidence=scored,
-            identity=known,
+            confidence=None if found.confidence is None else found.confidence[someone],
+            identity=None if found.identity is None else found.identity[someone],
+            places=None if found.places is None else found.places[someone],
         )
     joints, coordinates = found.points.shape[1:]
     crowd = np.bincount(found.frame).max()
@@ -189,7 +188,7 @@ def _bodies(found: Detections, fps: float) -> Array:
     ends = np.append(starts[1:], len(found.frame))
     return np.concatenate(
         [
-            tracker(int(found.frame[start]), found.points[start:end])
+            tracker(int(found.frame[start]), found.where[start:end])
             for start, end in zip(starts, ends, strict=True)
         ]
     )
@@ -210,19 +209,19 @@ def _costs(bodies: list[_Body], frame: float, points: Array, size: Array, kept: 
 
 def _rank(found: Detections, body: Array) -> Array:
     """(bodies,) presence times energy, see `tracked`."""
-    count = int(body.max()) + 1
-    known = np.isfinite(found.points[..., 0])
+    count, where = int(body.max()) + 1, found.where
+    known = np.isfinite(where[..., 0])
     weight = known if found.confidence is None else np.where(known, found.confidence, 0)
     presence = np.bincount(body, weight.sum(axis=1), count)
     # Sums of a joint's coordinates over the frames of its body: (bodies, V) and (bodies, V, C).
     times = _summed(known.astype(np.float64), body, count)
-    middle = np.median(found.points[known], axis=0) if known.any() else 0.0  # for numerical precision
-    places = np.where(known[..., None], found.points - middle, 0).astype(np.float64)
+    middle = np.median(where[known], axis=0) if known.any() else 0.0  # for numerical precision
+    places = np.where(known[..., None], where - middle, 0).astype(np.float64)
     mean = _summed(places, body, count) / np.maximum(times, 1)[..., None]
     square = _summed(np.square(places), body, count) / np.maximum(times, 1)[..., None]
     spread = np.sqrt(np.maximum(square - np.square(mean), 0)).sum(axis=-1)
     spread = np.where(times > 0, spread, 0).sum(axis=1) / np.maximum((times > 0).sum(axis=1), 1)
-    tall = np.bincount(body, np.nan_to_num(sizes(found.points)), count) / np.bincount(body, minlength=count)
+    tall = np.bincount(body, np.nan_to_num(sizes(where)), count) / np.bincount(body, minlength=count)
     rank: Array = presence * spread / np.maximum(tall, 1e-9)
     return rank
 
