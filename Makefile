@@ -32,8 +32,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One process a core, a test file at a time; small models gain nothing from more threads.
 test: lint
-	OMP_WAIT_POLICY=passive $(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -m "not slow"
 
 test-slow: $(INSTALLED)
 	OMP_WAIT_POLICY=passive $(BIN)/pytest -m slow

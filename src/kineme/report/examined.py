@@ -163,7 +163,7 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
     other = measured is not None and measured.preprocessing != measured.store_preprocessing
     split = measured.split if measured else None
     task = open_task(
-        run.path, TaskOptions(store.path, split, cast(Device, device), allow_preprocessing=other)
+        run.path, TaskOptions(store.path, split, device=cast(Device, device), allow_preprocessing=other)
     )
     train, test = task.train_rows, task.test_rows
     features = task.features(task.model, test)
