@@ -23,6 +23,7 @@ from kineme.sources.raw import shown
 from kineme.typing import Array
 
 MAX_FRAMES = 1_000_000  # nine hours at 30 a second
+SPARSE = 100_000  # frames of which any number may be missing; of more, 99 in a hundred
 MAX_PEOPLE = 100  # in a frame
 MAX_NUMBERS = 1 << 27  # coordinates of one clip: a million frames of 33 joints with confidences
 MAX_COORDINATE = 1e6
@@ -242,10 +243,11 @@ def renumber(numbers: Sequence[int]) -> tuple[Array, int]:
         ValueError: they are too far apart.
     """
     first, last = min(numbers), max(numbers)
+    limit = min(MAX_FRAMES, max(SPARSE, 100 * len(numbers)))  # one damaged digit makes no clip of hours
     if last - first <= MAX_NUMBERS:
         offset = np.array([number - first for number in numbers], dtype=np.int64)
         step = max(int(np.gcd.reduce(offset)), 1)
         frames = (last - first) // step + 1
-        if frames <= MAX_FRAMES:
+        if frames <= limit:
             return offset // step, frames
-    raise ValueError(f"has frame numbers too far apart; the limit is {MAX_FRAMES:,} frames")
+    raise ValueError(f"has frame numbers too far apart; the limit is {limit:,} frames")
