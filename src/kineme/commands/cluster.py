@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.outputs import check_no_input
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
@@ -89,8 +90,7 @@ def cluster(
     table = out or Path(f"segments-{inputs[0].resolve().stem}.csv")
     if table.suffix.lower() != ".csv":
         raise KinemeError(f"`out`: {table} is no table by its name; end it in .csv")
-    if table.resolve() in [each.resolve() for each in inputs]:
-        raise KinemeError(f"{table}: is an input too; write the table elsewhere with `out`")
+    check_no_input(table, inputs)
     drawn = page or table.with_suffix(".html")
     check_page(drawn)
     model, joints = load(run), read_joint_map(joint_map) if joint_map else None

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from kineme.commands.outputs import check_no_input
 from kineme.commands.said import written
-from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
 
@@ -73,8 +73,7 @@ def embed(
 
     path = out or Path(f"features-{inputs[0].resolve().stem}.npz")
     check_table(path)
-    if path.resolve() in [each.resolve() for each in inputs]:
-        raise KinemeError(f"{path}: is an input too; write the table elsewhere with `out`")
+    check_no_input(path, inputs)
     try:
         with parts_of(path) as parts, progress_bar("embed") as progress:
             blocks = embed_table(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.outputs import check_no_input
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
@@ -83,8 +84,7 @@ def predict(
     path = out or Path(f"predictions-{inputs[0].resolve().stem}.csv")
     if path.suffix.lower() != ".csv":
         raise KinemeError(f"{path}: is no table by its name; end it in .csv")
-    if path.resolve() in [each.resolve() for each in inputs]:
-        raise KinemeError(f"{path}: is an input too; write the table elsewhere with `out`")
+    check_no_input(path, inputs)
     file, model = find_classifier(run, classifier), load(run)
     tally = _Tally()
     with progress_bar("predict") as progress:

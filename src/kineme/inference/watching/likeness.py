@@ -15,6 +15,7 @@ from kineme.arguments import did_you_mean
 from kineme.clips.batches import Clips, joined
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
+from kineme.inference.searching.queries import Part
 from kineme.inference.windows import Windows, whole
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, open_recordings
@@ -23,7 +24,6 @@ from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
 
-Part = tuple[float, float | None]
 RARE = 0.05  # of the library's moments are as similar as the threshold
 MOST, LEAST = 1000, 20  # moments of the library that are looked at
 WIDER = 1.5  # an event ends where 1 - similarity is so many times that at which it starts
