@@ -24,6 +24,7 @@ COMMANDS = {
     "teach": "make a classifier from a handful of labelled clips or moments",
     "predict": "name what recordings show, with a taught classifier or a trained detector",
     "watch": "watch poses as they are made, and tell what begins and ends",
+    "explore": "see a library of motion on a page, search it, label it, watch the classifier learn",
     "embed": "features of recordings or of their windows, as a table",
     "export": "write a model for use without PyTorch: ONNX and a program",
     "push": "share a run on the Hugging Face Hub",

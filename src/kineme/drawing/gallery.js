@@ -5,9 +5,8 @@
   class Gallery { // players that follow one clock
     constructor(element) {
       this.button = element.querySelector(":scope > button");
-      this.players = [...element.querySelectorAll(".kineme-player")].map(each => each.player);
+      this.element = element;
       this.time = 0; // seconds since the clips began
-      this.length = Math.max(...this.players.map(player => player.frames / player.fps));
       this.playing = !calm.matches;
       this.inView = new Set();
       this.button.addEventListener("click", () => this.#toggle());
@@ -15,15 +14,24 @@
         event.preventDefault(); // a click on one skeleton is for all
         this.#toggle();
       }, true);
-      const seen = new IntersectionObserver(entries => {
+      this.seen = new IntersectionObserver(entries => {
         for (const { target, isIntersecting } of entries) {
           this.inView[isIntersecting ? "add" : "delete"](target.player);
         }
         this.#move();
         this.#run();
       });
-      this.players.forEach(player => seen.observe(player.element));
+      this.renew();
       this.#show();
+    }
+
+    renew() { // players have come, gone or been loaded with other clips
+      this.seen.disconnect();
+      this.inView.clear();
+      this.players = [...this.element.querySelectorAll(".kineme-player")].map(each => each.player);
+      this.length = Math.max(...this.players.map(player => player.frames / player.fps));
+      this.time = 0;
+      this.players.forEach(player => this.seen.observe(player.element));
     }
 
     play() {

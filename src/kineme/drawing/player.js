@@ -268,6 +268,8 @@
     show(0);
   }
 
+  globalThis.kineme = { Player }; // for pages that make players later
+
   document.addEventListener("DOMContentLoaded", () => {
     for (const element of document.querySelectorAll(".kineme-player")) element.player = new Player(element);
     document.querySelectorAll(".kineme-timeline").forEach(followed);

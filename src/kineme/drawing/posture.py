@@ -19,6 +19,13 @@ def present(clip: Array) -> Array:
     return there
 
 
+def without_absent(clip: Array) -> Array:
+    """(T, M, V, C) → (T, M', V, C) without the last bodies that are never there; M' is at least 1."""
+    seen = np.flatnonzero(present(clip).any(axis=0))
+    kept: Array = clip[:, : seen.max(initial=0) + 1]
+    return kept
+
+
 def view_axes(clip: Array, layout: Layout, up: Sequence[float] = Y_UP) -> Array:
     """(3, 3) axes of the viewpoint on a clip's first body: to the right, up, towards the viewer.
 

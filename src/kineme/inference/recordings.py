@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ class Recordings:
     median: float | None
     clips: Callable[[int], Iterator[Clip]]
     identity: Mapping[str, Any]
+
+    def alone(self, number: int) -> Recordings:
+        """One of them."""
+        return replace(
+            self,
+            count=1,
+            clips=lambda first: islice(self.clips(number), first, 1),
+            identity={**self.identity, "number": number},
+        )
 
 
 def open_input(

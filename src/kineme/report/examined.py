@@ -15,7 +15,7 @@ from kineme.clips.batches import resident
 from kineme.clips.splits import split_rows
 from kineme.clips.store import UNLABELLED, ClipStore
 from kineme.drawing.player import player, scene
-from kineme.drawing.posture import present
+from kineme.drawing.posture import without_absent
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device, TaskOptions
 from kineme.evaluation.task import chosen_device, labelled, open_task
@@ -215,9 +215,8 @@ def _without_itself(found: Array, similarity: Array) -> tuple[Array, Array]:
 
 def thinned(clip: Array, fps: float, frames: int) -> tuple[Array, float]:
     """At most `frames` frames of a clip (T, M, V, C), evenly spaced, without bodies that never appear."""
-    bodies = int(np.flatnonzero(present(clip).any(axis=0)).max(initial=0)) + 1
     step = -(-len(clip) // frames)
-    return np.asarray(clip[::step, :bodies]), fps / step
+    return np.asarray(without_absent(clip)[::step]), fps / step
 
 
 def evenly(rows: Sequence[int] | Array, count: int) -> Array:

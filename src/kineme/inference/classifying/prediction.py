@@ -139,10 +139,36 @@ def predict(
     >>> first.name, first.segments[0].start, first.segments[-1].end
     ('S001C002P001R001A001', 0.0, 4.0)
     """
-    classifier.check(model)
-    threshold = None if none is None else classifier.threshold(none)
     options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
+    return predict_opened(
+        model,
+        classifier,
+        opened,
+        window=window,
+        step=step,
+        none=none,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+
+
+def predict_opened(
+    model: Model,
+    classifier: Classifier,
+    opened: Sequence[Recordings],
+    *,
+    window: float | None = None,
+    step: float | None = None,
+    none: float | None = None,
+    batch_size: int = 256,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> Iterator[Prediction]:
+    """`predict` of inputs that are open already; arguments and errors as there."""
+    classifier.check(model)
+    threshold = None if none is None else classifier.threshold(none)
     windows = windows_for(opened, classifier.seconds, window, step)
     place = device or default_device()
     encode = partial(read, model, batch_size=batch_size, device=place)

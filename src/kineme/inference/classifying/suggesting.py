@@ -126,7 +126,7 @@ def suggest(
         free = [_free(taken, *row) for row in zip(block.name, block.start, block.end, strict=True)]
         found = _candidates(classifier, block.features, block.name, block.start, block.end)[np.array(free)]
         pool = found if pool is None else pool.joined(found)
-        pool = pool[np.argsort(pool.margin, kind="stable")[: AMONG * count]]
+        pool = pool[_unsure(pool, count)]
     if pool is None:
         return []
     chosen = pool[_spread(pool, classifier.head.centres, count)]
@@ -144,6 +144,29 @@ def suggest(
         first, after = (None, None) if whole else (start, end)
         suggestions.append(Suggestion(name, first, after, classifier.class_names[label], probability))
     return suggestions
+
+
+def most_useful(
+    classifier: Classifier, features: Array, name: Array, start: Array, end: Array, count: int = 20
+) -> list[int]:
+    """The rows among known features that `suggest` would choose, the most useful first.
+
+    Args:
+        classifier: see `kineme.inference.teach`.
+        features: (N, D) of `kineme.inference.classifying.reading`, of motion without a label.
+        name: (N,) of the recording.
+        start, end: (N,) in seconds.
+        count: how many.
+    """
+    pool = _candidates(classifier, features, name, start, end)
+    unsure = _unsure(pool, count)
+    chosen: list[int] = unsure[_spread(pool[unsure], classifier.head.centres, count)].tolist()
+    return chosen
+
+
+def _unsure(pool: _Candidates, count: int) -> Array:
+    """The rows with the smallest margins, several times as many as are chosen of them."""
+    return np.argsort(pool.margin, kind="stable")[: AMONG * count]
 
 
 def _candidates(

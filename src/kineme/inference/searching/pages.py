@@ -14,7 +14,7 @@ from kineme.clips.batches import joined
 from kineme.clips.store import ClipStore
 from kineme.drawing.gallery import Card, gallery
 from kineme.drawing.player import legend, page
-from kineme.drawing.posture import present
+from kineme.drawing.posture import without_absent
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.inference.searching.hits import Hit
@@ -121,7 +121,7 @@ def _example(query: Query, store: ClipStore, most: int) -> list[Card]:
         resampled = joined([clip]).resize(frames)[0]
         clip = resampled.permute(1, 3, 2, 0).to(torch.float32).numpy()
     text = f"the example\n{query.start:.2f} s to {query.start + seconds:.2f} s"
-    return [Card(_bodies(clip[:most]), query.name, text, first=math.floor(query.start * fps + 0.5))]
+    return [Card(without_absent(clip[:most]), query.name, text, first=math.floor(query.start * fps + 0.5))]
 
 
 def _found(hits: Sequence[Hit], store: ClipStore, most: int) -> list[Card]:
@@ -140,11 +140,5 @@ def _found(hits: Sequence[Hit], store: ClipStore, most: int) -> list[Card]:
             " · ".join(filter(None, told)),
         )
         shown = clip[first : min(last, first + most)]
-        cards.append(Card(_bodies(shown), hit.name, "\n".join(filter(None, lines)), first=first))
+        cards.append(Card(without_absent(shown), hit.name, "\n".join(filter(None, lines)), first=first))
     return cards
-
-
-def _bodies(clip: Array) -> Array:
-    """Without bodies that are never there; (T, M', V, C), M' at least 1."""
-    seen = np.flatnonzero(present(clip).any(axis=0))
-    return np.asarray(clip[:, : seen.max(initial=0) + 1])

@@ -110,19 +110,31 @@ def search(
         device=place,
         progress=progress,
     )
-    return _found(index, asked, feature, k)
+    return [index.hit(row, similarity) for row, similarity in nearest_apart(index, asked, feature, k)]
 
 
-def _found(index: Index, query: Query, feature: Array, k: int) -> list[Hit]:
-    """The best k rows of an index that do not overlap: of as many rows as that takes."""
+def nearest_apart(
+    index: Index, query: Query, feature: Array, k: int, among: Array | None = None
+) -> list[tuple[int, float]]:
+    """The best k rows of an index that overlap neither each other nor the query, with their similarity.
+
+    Args:
+        index: of the library.
+        query: what is looked for; its own stretches are no hits.
+        feature: (D,) of the query.
+        k: how many; there are fewer where the library is too small.
+        among: (N,) whether each row may be a hit; all rows are compared then. Default: every row may.
+    """
     sources = [_exact(index, feature)]
-    if index.graph is not None:
+    if index.graph is not None and among is None:
         sources.insert(0, lambda count: index.nearest(feature[None], count))
     for nearest, most in zip(sources, [MOST, len(index)][-len(sources) :], strict=True):
         count = min(SPARE * k, len(index), most)
         while True:
-            rows, similarity = nearest(count)
-            hits = _apart(index, query, rows.ravel(), similarity.ravel(), k)
+            rows, similarity = (each.ravel() for each in nearest(count))
+            if among is not None:
+                rows, similarity = rows[among[rows]], similarity[among[rows]]
+            hits = _apart(index, query, rows, similarity, k)
             if len(hits) == k or count == len(index):
                 return hits
             if count == most:
@@ -147,10 +159,10 @@ def _exact(index: Index, feature: Array) -> Nearest:
     return nearest
 
 
-def _apart(index: Index, query: Query, rows: Array, similarity: Array, k: int) -> list[Hit]:
+def _apart(index: Index, query: Query, rows: Array, similarity: Array, k: int) -> list[tuple[int, float]]:
     """The first k rows that overlap neither each other nor the query."""
     taken = {name: list(stretches) for name, stretches in query.taken.items()}
-    hits: list[Hit] = []
+    hits: list[tuple[int, float]] = []
     for row, score in zip(rows.tolist(), similarity.tolist(), strict=True):
         if row < 0:  # approximate search found no more
             break
@@ -158,7 +170,7 @@ def _apart(index: Index, query: Query, rows: Array, similarity: Array, k: int) -
         others = taken.setdefault(hit.name, [])
         if all(hit.end <= start + 1e-9 or end <= hit.start + 1e-9 for start, end in others):
             others.append((hit.start, hit.end))
-            hits.append(hit)
+            hits.append((row, score))
         if len(hits) == k:
             break
     return hits

@@ -1,0 +1,29 @@
+// The motion that is open: it plays, and what is known of it is told.
+import { find, make, seconds } from "./dom.js";
+import { wordsOf } from "./colouring.js";
+import { model, nameOf, on } from "./model.js";
+import { loadPlayer, sceneOf } from "./players.js";
+
+export function startMotion() {
+  on("current", show);
+  on("state named", tell);
+}
+
+async function show() {
+  const point = model.current;
+  find("motion").hidden = point === null;
+  if (point === null) return;
+  tell();
+  const scene = await sceneOf(point);
+  if (point === model.current) loadPlayer(find("motion-player"), scene, nameOf(point), { controls: true }).play();
+}
+
+function tell() {
+  const point = model.current, { library } = model;
+  if (point === null) return;
+  const [start, end] = [library.start[point], library.end[point]];
+  find("motion-name").textContent = nameOf(point);
+  find("motion-time").textContent = start > 0 || library.window ? `${seconds(start)} to ${seconds(end)}` : seconds(end);
+  find("motion-words").replaceChildren(
+    ...wordsOf(point).flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]));
+}
