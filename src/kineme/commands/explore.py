@@ -48,7 +48,9 @@ def explore(
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
     """
     if missing := [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]:
-        raise KinemeError(f"the page needs {missing[0]}, which is not installed: pip install 'kineme[explore]'")
+        raise KinemeError(
+            f"the page needs {missing[0]}, which is not installed: pip install 'kineme[explore]'"
+        )
     import webbrowser
 
     from rich.console import Console

@@ -25,7 +25,7 @@ def application(explored: Explored) -> FastAPI:
     """The application; `Guard` decides who may talk to it."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     library, labels, learner = explored.library, explored.labels, explored.learner
-    one_at_a_time = Lock()  # encoders and comparisons use all cores
+    one_at_a_time = Lock()  # what takes seconds
 
     @app.exception_handler(KinemeError)
     def refused(request: Request, error: KinemeError) -> JSONResponse:
@@ -62,8 +62,7 @@ def application(explored: Explored) -> FastAPI:
         searched = library if not asked.run else _comparison(explored).libraries[1]
         if asked.stretch is not None:
             row, start, end = _row(library, asked.stretch.recording), asked.stretch.start, asked.stretch.end
-            with one_at_a_time:
-                found = searched.like_part(row, start, end, asked.count, _among(library, row, asked.people))
+            found = searched.like_part(row, start, end, asked.count, _among(library, row, asked.people))
         else:
             point = _point(library, asked.point)
             among = _among(library, int(library.index.clip[point]), asked.people)

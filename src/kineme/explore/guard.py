@@ -1,7 +1,8 @@
 """Who may talk to the page's server: this computer's own browser, with the token of the printed link.
 
-A page of the internet that somebody has open in the same browser can send requests here, too. It does not know
-the token; its `Origin` is another; and a name of its own that it points at this computer is another `Host`.
+A page of the internet that somebody has open in the same browser can send requests here, too. It does not
+know the token; its `Origin` is another; and a name of its own that it points at this computer is another
+`Host`.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ HEADERS = {
     "cache-control": "no-store",
 }
 REFUSED = {
-    400: "This page belongs to one address on this computer. Open it by the link that kineme explore printed.",
+    400: "This page has one address, on this computer. Open it by the link that kineme explore printed.",
     403: "This page opens with the link that kineme explore printed when it was started last.",
     413: "This request is too large.",
 }
 
 
 class Guard:
-    """Middleware that refuses what is not from the page itself, and sends headers that keep the page closed."""
+    """Middleware that refuses what is not from the page itself, and sends headers that close the page."""
 
     def __init__(self, app: App, port: int, token: str, files: Iterable[str]) -> None:
         """Guards an application.

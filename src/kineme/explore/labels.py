@@ -144,7 +144,9 @@ class Labels:
             whether there was one.
         """
         with self._lock, self._writing():
-            place = next((i for i in reversed(range(len(self._done))) if self._done[i].window == window), None)
+            place = next(
+                (i for i in reversed(range(len(self._done))) if self._done[i].window == window), None
+            )
             if place is None:
                 return False
             change = self._done.pop(place)

@@ -225,7 +225,9 @@ def name_points(classifier: Classifier, features: Array) -> Named:
             none, rate = novelty > classifier.threshold(rate_allowed), rate_allowed
             break
     likeliest = probabilities.argmax(axis=1)
-    return Named(next(NUMBERS), classifier.class_names, likeliest, probabilities.max(axis=1), novelty, none, rate)
+    return Named(
+        next(NUMBERS), classifier.class_names, likeliest, probabilities.max(axis=1), novelty, none, rate
+    )
 
 
 def first_points(library: Library, taken: Sequence[int] = ()) -> list[int]:
@@ -239,4 +241,3 @@ def first_points(library: Library, taken: Sequence[int] = ()) -> list[int]:
             middle = np.argsort(-(features @ features.mean(axis=0)), kind="stable")[:NEXT]
             order += [(turn, kind or len(kinds), int(mine[i])) for turn, i in enumerate(middle.tolist())]
     return [point for _, _, point in sorted(order)[:NEXT]]
-

@@ -113,7 +113,7 @@ class Library:
         return Part(name, round(1000 * float(start)), round(1000 * min(float(end), self.seconds[name])))
 
     def labelled(self, parts: Iterable[Part]) -> dict[int, Part]:
-        """The labelled part of each point that has one: what covers most of it, at least half."""
+        """The labelled part of each point that has one: what covers most of it."""
         first = np.searchsorted(self.index.clip, np.arange(len(self.store) + 1))
         found: dict[int, tuple[float, Part]] = {}
         for part in parts:
@@ -122,7 +122,7 @@ class Library:
             own = np.minimum(self.index.end[mine], self.seconds[part.name]) - self.index.start[mine]
             shared = np.minimum(self.index.end[mine], end) - np.maximum(self.index.start[mine], start)
             share = shared / own
-            for place in np.flatnonzero(share >= 0.5 - 1e-3).tolist():
+            for place in np.flatnonzero(share > 0.5 + 1e-3).tolist():
                 point = int(first[row]) + place
                 if point not in found or share[place] > found[point][0]:
                     found[point] = float(share[place]), part
@@ -139,7 +139,7 @@ class Library:
     def like_point(self, point: int, k: int, among: Array | None = None) -> list[tuple[int, float]]:
         """The k points nearest to one, and how similar they are."""
         taken = {self.name(point): [(float(self.index.start[point]), float(self.index.end[point]))]}
-        feature = np.asarray(self.index.features[point])
+        feature = np.array(self.index.features[point])
         return nearest_apart(self.index, Query(self.name(point), taken=taken), feature, k, among)
 
     def like_part(

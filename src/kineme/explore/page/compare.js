@@ -1,7 +1,7 @@
 // Two runs on the same motions: where their neighbours differ, side by side.
 import { ask } from "./api.js";
 import { find, make } from "./dom.js";
-import { emit, labelOf, model, nameOf, on, open, personOf, tellError } from "./model.js";
+import { emit, labelOf, model, nameOf, on, open, personOf, tellError, timesOf } from "./model.js";
 import { loadPlayer, scenesOf } from "./players.js";
 
 const LISTED = 50;
@@ -12,8 +12,8 @@ export function startCompare() {
   if (!model.library.compared) return;
   const names = [model.library.run, model.library.other];
   names.forEach((name, run) => (find(`run-${run}-name`).textContent = name));
-  document.addEventListener("view", event => event.detail === "compare" && begin());
-  on("current", () => !find("compare-view").hidden && neighbours());
+  on("view", () => model.view === "compare" && begin());
+  on("current", () => model.view === "compare" && neighbours());
 }
 
 async function begin() {
@@ -43,7 +43,8 @@ function list() {
   find("agreement").textContent = `On average ${mean.toFixed(1)} of the ${all} nearest motions are the same in both runs. `
     + "Where they agree least comes first; the map can be coloured by it.";
   find("disagreements").replaceChildren(...order().slice(0, LISTED).map(point => {
-    const button = make("button", { type: "button" }, nameOf(point), make("small", {}, ` ${of.get(point)} of ${all}`));
+    const button = make("button", { type: "button" }, nameOf(point),
+      make("small", {}, ` ${timesOf(point)} · ${of.get(point)} of ${all}`));
     button.dataset.point = point;
     button.addEventListener("click", () => open(point));
     return make("li", {}, button);
@@ -81,7 +82,7 @@ async function show(run, hits, others) {
     name.textContent = nameOf(hit.point);
     name.onclick = () => open(hit.point);
     const both = others.has(hit.point) ? "in both" : "in this run only";
-    card.querySelector("p").textContent = [hit.similarity.toFixed(3), labelOf(hit.point), person && `person ${person}`, both].filter(Boolean).join(" · ");
+    card.querySelector("p").textContent = [hit.similarity.toFixed(3), timesOf(hit.point), labelOf(hit.point), person && `person ${person}`, both].filter(Boolean).join(" · ");
   });
   const { gallery } = find(`run-${run}`);
   gallery.renew();

@@ -5,7 +5,7 @@ import { aim, labelOf, model, nameOf, on, open, pointsOfKind, select, setLabel, 
 const KEYS = 9;
 
 export function startLabelling() {
-  on("state target current selection stretch", show);
+  on("state target current selection stretch view", show);
   find("name-form").addEventListener("submit", event => {
     event.preventDefault();
     const field = find("name");
@@ -21,9 +21,11 @@ export function startLabelling() {
 }
 
 function targets() { // what can be labelled now: [value, words, what is sent, how many]
-  const { current, selection, stretch, library } = model, found = [];
-  if (stretch) {
-    found.push(["stretch", `${seconds(stretch.start)} to ${seconds(stretch.end)}`, { stretch }, 1]);
+  const { current, selection, stretch, library, recording, view } = model, found = [];
+  if (view === "recording") {
+    if (stretch) found.push(["stretch", `${seconds(stretch.start)} to ${seconds(stretch.end)}`, { stretch }, 1]);
+    else if (!library.window) found.push(["motion", "the whole recording", { points: [recording] }, 1]);
+    return found;
   }
   if (current !== null) found.push(["motion", "this motion", { points: [current] }, 1]);
   if (selection.size) {
@@ -45,7 +47,7 @@ function aimed() {
 export async function give(name) {
   const target = aimed();
   if (!target) {
-    tell("Open a motion first: click a point of the map, or press n.");
+    tell(model.view === "recording" ? "Choose a stretch first: drag over the timeline." : "Open a motion first: click a point of the map, or press n.");
     return false;
   }
   const [value, words, sent, number] = target;
@@ -54,7 +56,7 @@ export async function give(name) {
   tell(name === null ? `Label taken away: ${words}.` : `“${name}”: ${words}.`);
   if (value === "selection") select([]);
   if (value === "kind") aim("motion");
-  if (value === "motion" && name !== null && find("follow").checked) openNext();
+  if (value === "motion" && model.view !== "recording" && name !== null && find("follow").checked) openNext();
   return true;
 }
 
@@ -87,7 +89,7 @@ function show() {
     return button;
   }));
   const { classes = [], counts = [] } = model.state ?? {};
-  const own = chosen?.[0] === "motion" ? labelOf(model.current) : null;
+  const own = chosen?.[0] === "motion" ? labelOf(chosen[2].points[0]) : null;
   find("classes").replaceChildren(...classes.map((name, i) => make("button", {
     type: "button", class: "class", "aria-pressed": String(name === own), onclick: () => give(name),
   }, make("kbd", {}, i < KEYS ? String(i + 1) : "·"), make("span", {}, name), make("small", {}, String(counts[i])))));

@@ -30,8 +30,8 @@ function show() {
   find("accuracy").textContent = `${examined.accuracy.toFixed(0)} %`;
   const [low, high] = examined.interval;
   find("interval").textContent = `${low.toFixed(0)} to ${high.toFixed(0)} %`;
-  const apart = examined.left_out === "people" ? "other people" : "other recordings";
-  find("judged-said").textContent = `of ${examined.judged} labelled motions were recognised by what ${apart} show`;
+  const apart = examined.left_out === "people" ? "people" : "recordings";
+  find("judged-said").textContent = `right: tested on ${examined.judged} labelled motions of ${apart} that it had not learned from`;
   find("curve").replaceChildren(...curve(examined));
   find("recalls").replaceChildren(...learning.classes.map((name, i) => {
     const recall = examined.recall[i];

@@ -4,7 +4,7 @@ import { startCompare } from "./compare.js";
 import { giveByKey, openNext, startLabelling, takeBack, give } from "./labelling.js";
 import { startLearning } from "./learning.js";
 import { setLasso, startMap } from "./map.js";
-import { begin, model, nameOf, on, select, tellError } from "./model.js";
+import { begin, emit, model, nameOf, on, select, tellError } from "./model.js";
 import { startMotion } from "./motion.js";
 import { openRecording, startRecording } from "./recording.js";
 import { searchLike, showKind, showUnlike, startResults } from "./results.js";
@@ -18,7 +18,8 @@ function view(name) {
     find(`${each}-tab`).tabIndex = each === name ? 0 : -1;
   }
   history.replaceState(null, "", `${location.search ? location.pathname + location.search : ""}#${name}`);
-  document.dispatchEvent(new CustomEvent("view", { detail: name }));
+  document.body.dataset.view = model.view = name;
+  emit("view");
 }
 
 function similar() {

@@ -7,6 +7,8 @@ export const model = {
   state: null, // labels and learning, as told last
   named: null, // what the classifier says of every point
   labelOf: new Map(), // point → place in state.classes
+  view: "map", // or recording, or compare
+  recording: null, // the number of the one on the timeline
   current: null, // the point that is open
   stretch: null, // { recording, start, end } that is chosen on a timeline
   selection: new Set(), // of points
@@ -98,6 +100,11 @@ export function pointsOfKind(kind) {
 }
 
 export const nameOf = point => model.library.names[model.library.recording[point]];
+
+export function timesOf(point) { // of a window; nothing of a whole clip
+  const { start, end, window } = model.library;
+  return window ? `${start[point].toFixed(1)} to ${end[point].toFixed(1)} s` : "";
+}
 
 export function personOf(point) {
   const { library } = model;

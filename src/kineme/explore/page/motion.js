@@ -1,7 +1,7 @@
 // The motion that is open: it plays, and what is known of it is told.
 import { find, make, seconds } from "./dom.js";
 import { wordsOf } from "./colouring.js";
-import { model, nameOf, on } from "./model.js";
+import { model, nameOf, on, timesOf } from "./model.js";
 import { loadPlayer, sceneOf } from "./players.js";
 
 export function startMotion() {
@@ -21,9 +21,8 @@ async function show() {
 function tell() {
   const point = model.current, { library } = model;
   if (point === null) return;
-  const [start, end] = [library.start[point], library.end[point]];
   find("motion-name").textContent = nameOf(point);
-  find("motion-time").textContent = start > 0 || library.window ? `${seconds(start)} to ${seconds(end)}` : seconds(end);
+  find("motion-time").textContent = timesOf(point) || seconds(library.end[point]);
   find("motion-words").replaceChildren(
     ...wordsOf(point).flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]));
 }

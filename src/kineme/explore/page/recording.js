@@ -36,17 +36,17 @@ export function startRecording() {
   on("state", () => told && refresh());
   on("named", () => told && predict());
   on("stretch", showStretch);
-  document.addEventListener("view", event => {
-    if (event.detail === "recording" && row === null) {
+  on("view", () => {
+    if (model.view === "recording" && row === null) {
       openRecording(model.current === null ? 0 : model.library.recording[model.current]);
     }
-    if (event.detail !== "recording" && model.stretch) chooseStretch(null);
+    if (model.view !== "recording" && model.stretch) chooseStretch(null);
   });
 }
 
 export async function openRecording(number) {
-  row = number;
-  if (model.stretch) chooseStretch(null);
+  row = model.recording = number;
+  chooseStretch(null);
   try {
     const found = await ask(`/api/recording/${number}`);
     if (row !== number) return;

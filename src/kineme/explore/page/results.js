@@ -1,7 +1,7 @@
 // Motions side by side, in step: what was found, what is selected, what is unlike all.
 import { ask } from "./api.js";
 import { counted, find, make } from "./dom.js";
-import { labelOf, model, nameOf, on, open, personOf, pointsOfKind, predictionOf, select, tellError } from "./model.js";
+import { labelOf, model, nameOf, on, open, personOf, pointsOfKind, predictionOf, select, tellError, timesOf } from "./model.js";
 import { loadPlayer, scenesOf } from "./players.js";
 
 let shown = null; // { title, said, points, notes, again: asks anew, from a search }
@@ -94,7 +94,7 @@ async function show(what) {
     card.dataset.point = point;
     loadPlayer(card, scenes[i], nameOf(point));
     const name = card.querySelector(".card-name");
-    name.textContent = nameOf(point);
+    name.textContent = name.title = nameOf(point);
     name.onclick = () => open(point);
   });
   notes();
@@ -111,7 +111,7 @@ function notes() { // what is known of each now
   [...find("results-cards").children].forEach((card, i) => {
     const point = shown.points[i], label = labelOf(point), prediction = predictionOf(point);
     const person = personOf(point);
-    card.querySelector("p").textContent = [shown.notes?.[i], person && `person ${person}`].filter(Boolean).join(" · ");
+    card.querySelector("p").textContent = [shown.notes?.[i], timesOf(point), person && `person ${person}`].filter(Boolean).join(" · ");
     const said = card.querySelector(".card-label");
     said.textContent = label ?? (prediction ? `${prediction[0]}?` : "");
     said.classList.toggle("given", label !== null);

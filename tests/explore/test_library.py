@@ -1,0 +1,125 @@
+"""Points of a library: where they lie, what is near them, what they are labelled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from explore import explored
+from inference import models
+
+from kineme.clips.store import Clip
+from kineme.errors import KinemeError
+from kineme.explore.compare import Comparison
+from kineme.explore.labels import Part
+from kineme.explore.library import Library
+from kineme.inference.classifying.reading import read
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory, moves: Path) -> Library:
+    folder = tmp_path_factory.mktemp("clips")
+    return explored.library(folder, _copied(moves, folder))
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    folder = tmp_path_factory.mktemp("windows")
+    return explored.library(folder, explored.recordings(folder / "long"))
+
+
+def _copied(store: Path, folder: Path) -> Path:
+    """So that its index is made in a folder of the test."""
+    (folder / "moves").mkdir()
+    for file in store.iterdir():
+        (folder / "moves" / file.name).symlink_to(file)
+    return folder / "moves"
+
+
+def test_clips_are_points_with_places_and_kinds(clips: Library) -> None:
+    assert (len(clips), clips.window) == (24, None)
+    assert clips.places.shape == (24, 2)
+    assert clips.places.min() == 0
+    assert clips.places.max() == 1
+    assert clips.kinds.min() >= 0
+
+
+def test_the_map_is_computed_once(tmp_path: Path, clips: Library) -> None:
+    (kept,) = clips.index.path.parent.glob("*.map.npz")
+    before = kept.stat().st_mtime_ns
+    again = explored.library(tmp_path, clips.store.path)
+    np.testing.assert_array_equal(again.places, clips.places)
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_long_recordings_are_cut_into_windows(windows: Library) -> None:
+    assert windows.window == 2.0
+    assert len(windows) == 3 * 11
+    assert windows.part(12) == Part("take1", 1000, 3000)
+
+
+def test_what_is_near_is_found_among_the_people_asked_for(clips: Library) -> None:
+    found = clips.like_point(0, 5)
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    assert 0 not in [point for point, _ in found]
+    same = clips.of_person(0)
+    assert all(same[point] for point, _ in clips.like_point(0, 5, same))
+    assert not any(same[point] for point, _ in clips.like_point(0, 5, ~same))
+    nearest = clips.index.features @ clips.index.features[0]
+    expected = [point for point in np.argsort(-nearest, kind="stable").tolist() if not same[point]][:5]
+    assert [point for point, _ in clips.like_point(0, 5, ~same)] == expected
+
+
+def test_a_stretch_is_searched_for_as_a_window_is(windows: Library) -> None:
+    of_part, of_point = windows.like_part(1, 1.0, 3.0, 4), windows.like_point(12, 4)
+    assert [point for point, _ in of_part] == [point for point, _ in of_point]
+    np.testing.assert_allclose([s for _, s in of_part], [s for _, s in of_point], atol=1e-5)
+
+
+def test_a_stretch_beyond_the_recording_is_refused(windows: Library) -> None:
+    with pytest.raises(KinemeError, match="take1: has no part from 1 s to 99 s; it lasts 12 s"):
+        windows.like_part(1, 1.0, 99.0, 4)
+
+
+def test_a_point_has_the_label_that_covers_most_of_it(windows: Library) -> None:
+    short, long = Part("take0", 1000, 2100), Part("take0", 2100, 6000)
+    found = windows.labelled([short, long])
+    assert found == {1: short, 2: long, 3: long, 4: long}
+    assert windows.labelled([Part("take0", 0, 400)]) == {}
+
+
+def test_neighbours_do_not_overlap_their_point(windows: Library) -> None:
+    found = windows.neighbours(np.array([0, 12]), 4)
+    assert not {0, 1} & set(found[0].tolist())
+    assert not {11, 12, 13} & set(found[1].tolist())
+
+
+def test_a_run_agrees_with_itself_and_less_with_another(windows: Library) -> None:
+    assert (Comparison(windows, windows).shared == 10).all()
+    places = np.random.default_rng(0).permutation(len(windows))
+    mixed = np.asarray(windows.index.features)[places]
+    other = replace(windows, index=replace(windows.index, features=mixed))
+    assert 0 < Comparison(windows, other).shared.mean() < 8
+
+
+def test_a_scene_is_the_stretch_that_was_asked_for(windows: Library) -> None:
+    scene = windows.scene(0, 1.0, 3.0)
+    assert (scene["frames"], scene["first"], scene["fps"], scene["bodies"]) == (20, 10, "10", 1)
+
+
+def test_what_a_classifier_reads_is_kept(clips: Library) -> None:
+    found = clips.read()
+    expected = read(clips.model, clips.model.clips(clips.store), device="cpu")
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    (kept,) = clips.index.path.parent.glob("*.read.npy")
+    before = kept.stat().st_mtime_ns
+    clips.read()
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_a_library_of_nothing_to_see_is_refused(tmp_path: Path) -> None:
+    clips = [Clip(f"c{i}", np.pad(models.motion(20, 0), ((0, 0), (0, 1), (0, 0), (0, 0)))) for i in range(2)]
+    with pytest.raises(KinemeError, match="fewer than three clips; there is nothing to explore"):
+        explored.library(tmp_path, models.write(tmp_path / "two", clips))
