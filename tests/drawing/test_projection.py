@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kineme.drawing.projection import has_collapsed, tsne
+from kineme.drawing.projection import has_collapsed, tints, tsne
 from kineme.errors import KinemeError
 
 
@@ -70,3 +70,20 @@ def test_no_features_have_no_places():
 def test_features_that_are_not_finite_are_refused():
     with pytest.raises(KinemeError, match="NaN or infinity"):
         tsne(np.array([[0.0, 1.0], [np.nan, 0.0], [1.0, 1.0]]))
+
+
+def test_similar_features_have_similar_colours():
+    rng = np.random.default_rng(0)
+    groups = rng.normal(size=(3, 8)).repeat(20, axis=0)
+    colours = tints(groups)(groups + 0.01 * rng.normal(size=groups.shape)).astype(int).reshape(3, 20, 3)
+    within = np.abs(colours - colours[:, :1]).max()
+    between = min(np.abs(colours[i, 0] - colours[j, 0]).max() for i, j in ((0, 1), (0, 2), (1, 2)))
+    assert within < 10 < 40 < between
+
+
+def test_one_dimension_and_equal_features_have_colours_too():
+    for features in (np.arange(5.0)[:, None], np.ones((4, 6))):
+        colours = tints(features)(features)
+        assert colours.shape == (len(features), 3)
+        assert colours.dtype == np.uint8
+    assert (colours == colours[0]).all()

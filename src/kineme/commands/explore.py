@@ -55,6 +55,7 @@ def explore(
 
     from rich.console import Console
 
+    from kineme.clips.published import counted
     from kineme.clips.store import ClipStore
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds
@@ -62,7 +63,7 @@ def explore(
     from kineme.explore.compare import Comparison
     from kineme.explore.labels import Labels
     from kineme.explore.learning import Learner
-    from kineme.explore.library import open_library
+    from kineme.explore.library import Library, open_library
     from kineme.explore.serving import listening, serve
     from kineme.explore.told import Explored
     from kineme.model import load
@@ -71,7 +72,7 @@ def explore(
     listener = listening(port)
     models = [load(each) for each in (run, other) if each is not None]
     console = Console(stderr=True, highlight=False)
-    libraries = []
+    libraries: list[Library] = []
     for path, model in zip((run, other), models, strict=False):
         assert path is not None
         with progress_bar(f"features of {store.name} by {path.name}") as progress:
@@ -80,6 +81,7 @@ def explore(
                     model,
                     opened,
                     window=seconds(window, "window"),
+                    beside=libraries[0] if libraries else None,
                     device=place,
                     allow_preprocessing=allow_preprocessing,
                     batch_size=batch_size,
@@ -106,4 +108,4 @@ def explore(
             webbrowser.open(link)
 
     serve(explored, listener, started)
-    say(f"\nstopped; {len(kept.parts()):,} labels are in {table}")
+    say(f"\nstopped; {counted(len(kept.parts()), 'label')} kept in {table}")

@@ -133,7 +133,7 @@ class Learner:
             library.model.on(library.index.device),
             state.classifier,
             [library.recordings.alone(row)],
-            none=None if state.named is None else state.named.rate,
+            none=none_rate(state.classifier),
             device=library.index.device,
         )
         return list(found.segments)
@@ -216,14 +216,20 @@ class Learner:
             self._state = replace(self._state, number=self._state.number + 1, **changes)  # type: ignore[arg-type]
 
 
+def none_rate(classifier: Classifier) -> float | None:
+    """The share of motion of the classes that is taken for none of them; None: too few examples to say."""
+    for rate in RATES:
+        with suppress(KinemeError):  # too few for this one
+            classifier.threshold(rate)
+            return rate
+    return None
+
+
 def name_points(classifier: Classifier, features: Array) -> Named:
     """What a classifier says of features (N, D) that it reads."""
     probabilities, novelty = classifier.probabilities_of(features), classifier.head.novelty(features)
-    none, rate = np.zeros(len(features), dtype=bool), None
-    for rate_allowed in RATES:
-        with suppress(KinemeError):  # too few examples for this rate
-            none, rate = novelty > classifier.threshold(rate_allowed), rate_allowed
-            break
+    rate = none_rate(classifier)
+    none = np.zeros(len(features), dtype=bool) if rate is None else novelty > classifier.threshold(rate)
     likeliest = probabilities.argmax(axis=1)
     return Named(
         next(NUMBERS), classifier.class_names, likeliest, probabilities.max(axis=1), novelty, none, rate

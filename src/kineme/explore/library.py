@@ -199,6 +199,7 @@ def open_library(
     store: ClipStore,
     *,
     window: float | None = None,
+    beside: Library | None = None,
     device: str,
     allow_preprocessing: bool = False,
     batch_size: int = 256,
@@ -211,6 +212,7 @@ def open_library(
         model: see `kineme.load`.
         store: clips, or recordings.
         window: seconds of a point. Default: whole clips, or 2 s where recordings are long.
+        beside: the same store as another run sees it, whose window and map are taken.
         device: of the encoder.
         allow_preprocessing: accept a store with another preprocessing or units.
         batch_size: clips per pass of the encoder.
@@ -220,7 +222,10 @@ def open_library(
     Raises:
         KinemeError: the store does not fit the model, or all its features are equal.
     """
-    window = _usual_window(store, model) if window is None else window
+    if beside is not None:
+        window = beside.window
+    elif window is None:
+        window = _usual_window(store, model)
     index = open_index(
         model,
         store,
@@ -233,7 +238,7 @@ def open_library(
     if len(index) < 3 or has_collapsed(index.features):
         what = "fewer than three clips" if len(index) < 3 else "features that are all equal"
         raise KinemeError(f"{store.path}: has {what}; there is nothing to explore")
-    places, kinds = _map(index, say)
+    places, kinds = _map(index, say) if beside is None else (beside.places, beside.kinds)
     return Library(store, model, index, places, kinds, window)
 
 

@@ -42,15 +42,8 @@ def listening(port: int) -> socket.socket:
     return opened
 
 
-def serve(explored: Explored, opened: socket.socket, started: Callable[[str], None]) -> None:
-    """Serves the page until Ctrl-C or SIGTERM.
-
-    Args:
-        explored: what the page is about.
-        opened: where it is served, see `listening`.
-        started: called once with the link to the page.
-    """
-    port, token = opened.getsockname()[1], secrets.token_urlsafe(24)
+def server(explored: Explored, port: int, token: str) -> uvicorn.Server:
+    """The page's server, for a socket on a port."""
     guarded = Guard(application(explored), port, token, set(page_files()) - {"/"})
     config = uvicorn.Config(
         guarded,  # type: ignore[arg-type]
@@ -60,10 +53,23 @@ def serve(explored: Explored, opened: socket.socket, started: Callable[[str], No
         lifespan="off",
         timeout_graceful_shutdown=PATIENCE,
     )
+    return uvicorn.Server(config)
+
+
+def serve(explored: Explored, opened: socket.socket, started: Callable[[str], None]) -> None:
+    """Serves the page until Ctrl-C or SIGTERM.
+
+    Args:
+        explored: what the page is about.
+        opened: where it is served, see `listening`.
+        started: called once with the link to the page.
+    """
+    port, token = opened.getsockname()[1], secrets.token_urlsafe(24)
+    serving = server(explored, port, token)
     explored.learner.start()
     started(f"http://{LOOPBACK}:{port}/?token={token}")
     try:
         with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has stopped
-            uvicorn.Server(config).run(sockets=[opened])
+            serving.run(sockets=[opened])
     finally:
         explored.learner.stop()

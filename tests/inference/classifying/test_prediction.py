@@ -28,7 +28,7 @@ from kineme.inference import suggest as suggest_next
 from kineme.inference.classifying.examples import Example, read_examples
 from kineme.inference.classifying.prediction import NONE, moments
 from kineme.inference.classifying.reading import read
-from kineme.inference.classifying.suggesting import write_suggestions
+from kineme.inference.classifying.suggesting import most_useful, write_suggestions
 from kineme.model import Model
 from kineme.preprocessing import get_preprocessing
 from kineme.typing import Array
@@ -218,6 +218,16 @@ def test_unsure_ones_come_first(own: Model, taught: Classifier, tmp_path: Path) 
     candidates = set(store.names[np.argsort(margin)[:10]].tolist())
     assert {"between0", "between1"} <= candidates
     assert len({each.name for each in found} & candidates) == 2
+
+
+def test_of_known_features_the_same_are_the_most_useful(
+    own: Model, taught: Classifier, tmp_path: Path
+) -> None:
+    clips = [Clip(f"clip{i}", two(moving("rise" if i % 2 else "push", seed=i))) for i in range(12)]
+    short = write(tmp_path / "short", clips, fps=30.0)
+    names, start = short.names, np.zeros(len(short))
+    rows = most_useful(taught, read(own, own.clips(short), device="cpu"), names, start, start + 2, 4)
+    assert [names[row] for row in rows] == [each.name for each in suggest_next(own, taught, short, 4)]
 
 
 def test_suggestions_are_given_back(own: Model, taught: Classifier, store: ClipStore, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 import { ask } from "./api.js";
 import { find, make } from "./dom.js";
 import { emit, labelOf, model, nameOf, on, open, personOf, tellError, timesOf } from "./model.js";
-import { loadPlayer, scenesOf } from "./players.js";
+import { begin, loadPlayer, scenesOf } from "./players.js";
 
 const LISTED = 50;
 const NEIGHBOURS = 6; // shown of each run
@@ -12,11 +12,11 @@ export function startCompare() {
   if (!model.library.compared) return;
   const names = [model.library.run, model.library.other];
   names.forEach((name, run) => (find(`run-${run}-name`).textContent = name));
-  on("view", () => model.view === "compare" && begin());
+  on("view", () => model.view === "compare" && compare());
   on("current", () => model.view === "compare" && neighbours());
 }
 
-async function begin() {
+async function compare() {
   if (!asked) {
     asked = true;
     try {
@@ -44,7 +44,7 @@ function list() {
     + "Where they agree least comes first; the map can be coloured by it.";
   find("disagreements").replaceChildren(...order().slice(0, LISTED).map(point => {
     const button = make("button", { type: "button" }, nameOf(point),
-      make("small", {}, ` ${timesOf(point)} · ${of.get(point)} of ${all}`));
+      make("small", {}, ` ${[timesOf(point), `${of.get(point)} of ${all}`].filter(Boolean).join(" · ")}`));
     button.dataset.point = point;
     button.addEventListener("click", () => open(point));
     return make("li", {}, button);
@@ -86,5 +86,5 @@ async function show(run, hits, others) {
   });
   const { gallery } = find(`run-${run}`);
   gallery.renew();
-  gallery.play();
+  begin(gallery);
 }

@@ -128,6 +128,7 @@ async function start() {
   const wanted = location.hash.slice(1);
   view(VIEWS.includes(wanted) && (wanted !== "compare" || library.compared) ? wanted : "map");
   document.body.dataset.ready = "1";
+  requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("first view"))); // the map is drawn
 }
 
 start();

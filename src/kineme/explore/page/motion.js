@@ -2,7 +2,7 @@
 import { find, make, seconds } from "./dom.js";
 import { wordsOf } from "./colouring.js";
 import { model, nameOf, on, timesOf } from "./model.js";
-import { loadPlayer, sceneOf } from "./players.js";
+import { begin, loadPlayer, sceneOf } from "./players.js";
 
 export function startMotion() {
   on("current", show);
@@ -15,7 +15,7 @@ async function show() {
   if (point === null) return;
   tell();
   const scene = await sceneOf(point);
-  if (point === model.current) loadPlayer(find("motion-player"), scene, nameOf(point), { controls: true }).play();
+  if (point === model.current) begin(loadPlayer(find("motion-player"), scene, nameOf(point), { controls: true }));
 }
 
 function tell() {

@@ -4,6 +4,9 @@ import { make } from "./dom.js";
 
 const known = new Map(); // point → scene, the latest last
 const KEPT = 300;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+export const begin = plays => calm.matches || plays.play(); // a player or gallery
 
 export async function scenesOf(points) {
   const missing = points.filter(point => !known.has(point));

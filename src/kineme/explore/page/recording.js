@@ -3,7 +3,7 @@ import { ask } from "./api.js";
 import { find, make, seconds } from "./dom.js";
 import { HUES } from "./colouring.js";
 import { chooseStretch, model, moveEdge, on, tellError } from "./model.js";
-import { loadPlayer, sceneOfStretch } from "./players.js";
+import { begin, loadPlayer, sceneOfStretch } from "./players.js";
 
 const ROWS = [["true", "in the store"], ["labels", "your labels"], ["predicted", "predicted"]];
 const LEAST = 0.05; // seconds of a stretch
@@ -60,7 +60,7 @@ export async function openRecording(number) {
     const scene = await sceneOfStretch({ recording: number, start: 0, end: told.seconds });
     if (row !== number) return;
     player = loadPlayer(find("recording-player"), scene, told.name, { controls: true });
-    player.play();
+    begin(player);
     if (!player.followed) player.element.addEventListener("frame", () => at(player.frame / player.fps));
     player.followed = true;
     const colours = await ask(`/api/strip/${number}`);

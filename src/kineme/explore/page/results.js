@@ -2,7 +2,7 @@
 import { ask } from "./api.js";
 import { counted, find, make } from "./dom.js";
 import { labelOf, model, nameOf, on, open, personOf, pointsOfKind, predictionOf, select, tellError, timesOf } from "./model.js";
-import { loadPlayer, scenesOf } from "./players.js";
+import { begin, loadPlayer, scenesOf } from "./players.js";
 
 let shown = null; // { title, said, points, notes, again: asks anew, from a search }
 let turn = 0;
@@ -101,7 +101,7 @@ async function show(what) {
   if (what.points.length) {
     const { gallery } = find("results-gallery");
     gallery.renew();
-    gallery.play();
+    begin(gallery);
   }
   if (innerWidth < 900) find("results").scrollIntoView({ block: "nearest" });
 }
