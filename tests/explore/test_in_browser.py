@@ -136,7 +136,7 @@ def show(browser: Any) -> Iterator[Callable[..., Any]]:
     assert heard == []
 
 
-def picture(page: Any, name: str) -> None:
+def picture(page: Any, name: str, **options: bool) -> None:
     """A picture for the documentation, with few colours so that it is small."""
     if not PICTURES:
         return
@@ -145,8 +145,8 @@ def picture(page: Any, name: str) -> None:
     path = Path(PICTURES) / f"{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     page.evaluate(SETTLED)
-    page.screenshot(path=path)
-    Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(path, optimize=True)
+    page.screenshot(path=path, **options)
+    Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=255).save(path, optimize=True)
 
 
 def fits(page: Any, width: int) -> None:
@@ -177,8 +177,11 @@ def label(page: Any, name: str) -> None:
 
 def words(page: Any) -> dict[str, str]:
     """What is told of the open motion."""
-    terms, texts = (page.locator(f"#motion-words {tag}").all_inner_texts() for tag in ("dt", "dd"))
-    return dict(zip(terms, texts, strict=True))
+    told = page.evaluate(
+        "() => ['dt', 'dd'].map(tag => [...document.querySelectorAll(`#motion-words ${tag}`)]"
+        ".map(each => each.textContent))"
+    )
+    return dict(zip(*told, strict=True))
 
 
 def truth(page: Any) -> str:
@@ -266,7 +269,8 @@ def test_somebody_looks_searches_labels_and_finds_it_all_again(
     assert len(read_examples(tmp_path / "mine.csv")[0]) == 10
     page.locator("#colour").select_option("prediction")
     page.evaluate("() => scrollTo(0, 0)")
-    picture(page, {WIDE: "map", 500: "narrow"}[width] + ("" if scheme == "light" else "-dark"))
+    page.wait_for_selector("#said", state="hidden")
+    picture(page, {WIDE: "map", 500: "narrow"}[width] + f"-{scheme}", full_page=width == WIDE)
     fits(page, width)
 
     page.reload()
@@ -357,6 +361,7 @@ def test_a_stretch_is_chosen_searched_for_labelled_and_its_edge_dragged(
     )
     page.wait_for_selector("#track-predicted .band")
     page.locator("#track-labels .band").nth(1).click()
+    page.wait_for_selector("#said", state="hidden")
     picture(page, "recording" if width == WIDE else "recording-narrow")
     page.locator("#stretch-similar").click()
     page.wait_for_selector("#results-cards .kineme-card")
@@ -387,10 +392,16 @@ def test_two_windows_see_each_others_labels(start: Started, show: Callable[..., 
         opened(page)
         page.locator("#name").fill(name)
         page.locator("#name").press("Enter")
-        page.wait_for_function("() => document.getElementById('name').value === ''")
-    for page in (one, other):
-        page.wait_for_function("() => document.querySelectorAll('#classes .class').length === 2")
-    assert len(read_examples(tmp_path / "mine.csv")[0]) in (1, 2)  # 1 where both labelled the same motion
+        for each in (one, other):  # what has a label now is not the next to label
+            each.wait_for_function(
+                "name => document.getElementById('classes').textContent.includes(name)", arg=name
+            )
+    assert sorted(each.label for each in read_examples(tmp_path / "mine.csv")[0]) == ["clap", "wave"]
+    one.locator("#name").blur()
+    one.keyboard.press("u")
+    for each in (one, other):
+        each.wait_for_function("() => document.getElementById('labels-said').textContent === '1 label'")
+    assert [each.label for each in read_examples(tmp_path / "mine.csv")[0]] == ["clap"]
 
 
 def test_the_command_is_killed_and_loses_no_label_and_stops_quietly(

@@ -69,6 +69,17 @@ def test_what_is_no_name_is_refused(labels: Labels, name: str) -> None:
     assert not labels.path.exists()
 
 
+def test_a_stretch_whose_edge_moves_keeps_its_place(labels: Labels) -> None:
+    labels.set(1, {Part("walk", 0, 1000): "going", Part("walk", 2000, 3000): "standing"})
+    labels.set(1, {Part("walk", 0, 1000): None, Part("walk", 0, 1500): "going"})
+    assert list(labels.parts().items()) == [
+        (Part("walk", 0, 1500), "going"),
+        (Part("walk", 2000, 3000), "standing"),
+    ]
+    labels.undo(1)
+    assert list(labels.parts()) == [Part("walk", 0, 1000), Part("walk", 2000, 3000)]
+
+
 def test_undo_takes_back_what_the_same_window_did(labels: Labels) -> None:
     labels.set(1, {WALK: "going"})
     labels.set(2, {TURN: "turning"})

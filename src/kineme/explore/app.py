@@ -36,7 +36,7 @@ def application(explored: Explored) -> FastAPI:
 
     @lru_cache(maxsize=1)
     def described() -> bytes:
-        return JSONResponse(description(explored)).body
+        return bytes(JSONResponse(description(explored)).body)
 
     @app.get("/api/library")
     def whole() -> Response:

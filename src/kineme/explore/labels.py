@@ -171,20 +171,26 @@ class Labels:
 
     def _apply(self, table: Table, after: Mapping[Part, Row | None]) -> None:
         """Replaces rows in their places, removes and appends others, and writes the table."""
-        rows, left = [], dict(after)
+        rows: list[Row | None] = []
+        left, listed = dict(after), set[Part]()
+        known = self._known(table)
+        moved = [part for part, row in after.items() if row is not None and part not in known]
         for row in table.rows:
             part = self._part(row)
-            if part in after:
-                kept = left.pop(part, None)  # a part that is listed twice has one row afterwards
-                rows += [kept] if kept is not None else []
+            if part is not None and part in after:
+                if left.pop(part, None) is not None:  # a part that is listed twice has one row afterwards
+                    rows.append(after[part])
+                elif part not in listed and moved:  # a stretch whose edge has moved keeps its place
+                    rows.append(left.pop(moved.pop(0)))
+                listed.add(part)
             else:
                 rows.append(row)
-        rows += [row for row in left.values() if row is not None]
+        rows += left.values()
         with atomic_write(self.path) as aside:
             with aside.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, table.header, lineterminator="\n")
                 writer.writeheader()
-                writer.writerows(rows)
+                writer.writerows(filter(None, rows))
             synchronise(aside)
         synchronise(self.path.parent)
 

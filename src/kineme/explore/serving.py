@@ -46,7 +46,7 @@ def server(explored: Explored, port: int, token: str) -> uvicorn.Server:
     """The page's server, for a socket on a port."""
     guarded = Guard(application(explored), port, token, set(page_files()) - {"/"})
     config = uvicorn.Config(
-        guarded,  # type: ignore[arg-type]
+        guarded,
         log_level="error",
         access_log=False,
         server_header=False,

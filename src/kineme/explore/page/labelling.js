@@ -16,7 +16,6 @@ export function startLabelling() {
   });
   find("unlabel").addEventListener("click", () => give(null));
   find("undo").addEventListener("click", takeBack);
-  find("next").addEventListener("click", () => openNext());
   show();
 }
 

@@ -37,6 +37,11 @@ function recording() {
   openRecording(model.library.recording[model.current]);
 }
 
+function next() {
+  if (model.view === "recording") view("map");
+  openNext();
+}
+
 const toKind = () => model.current !== null && model.library.kind[model.current] && showKind(model.library.kind[model.current]);
 
 function togglePlay() {
@@ -52,7 +57,7 @@ function toggleSelected() { // the open motion, into the selection or out of it
 }
 
 const KEYS = {
-  n: openNext,
+  n: next,
   s: similar,
   u: takeBack,
   l: () => find("name").focus(),
@@ -92,6 +97,7 @@ function listen() {
     view(next);
     find(`${next}-tab`).focus();
   });
+  find("next").addEventListener("click", next);
   find("similar").addEventListener("click", similar);
   find("to-recording").addEventListener("click", recording);
   find("to-kind").addEventListener("click", toKind);

@@ -32,14 +32,13 @@ function close() {
 
 export async function searchLike(what, name) { // { point } or { stretch }
   const people = document.querySelector("[name=people]:checked").value;
-  const begun = performance.now(), own = ++turn;
+  const own = ++turn;
   try {
     const found = await ask("/api/search", { ...what, count: limit(), people });
     if (own !== turn) return;
-    const took = Math.round(performance.now() - begun);
     await show({
       title: `Like ${name}`,
-      said: `${counted(found.length, "motion")}, the nearest first, found in ${took} ms. Similarity is at most 1.`,
+      said: `${counted(found.length, "motion")}, the nearest first, with their similarity, which is at most 1.`,
       points: found.map(each => each.point),
       notes: found.map(each => each.similarity.toFixed(3)),
       searched: true,
