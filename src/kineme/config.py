@@ -25,6 +25,7 @@ from kineme.encoders import ENCODERS
 from kineme.errors import KinemeError
 from kineme.methods import METHODS
 from kineme.packaged import published_recipe
+from kineme.untrusted import yaml_text
 
 SECTIONS = ("data", "train", "method", "encoder", "evaluate")
 NAMED = ("method", "encoder")  # sections that name a class
@@ -448,9 +449,9 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = yaml_text(path)
         yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise KinemeError(f"{path}: cannot be read as a recipe ({reason})") from error
     return text

@@ -45,7 +45,7 @@ from kineme.sources.poses import UnknownLayoutError, open_poses
 from kineme.sources.poses.given import given_poses
 from kineme.sources.video import are_videos, open_video
 from kineme.streams import single_streams
-from kineme.training.directory import check_room, occupied, replacing, restore, write_config
+from kineme.training.directory import check_room, located, occupied, replacing, restore, write_config
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -427,6 +427,7 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
         if stranger:
             check_loadable(description["config"], str(preprocessed_by["name"]))
         config = config_from_dict(description["config"], where="its settings").to_dict()
+        config["data"]["store"] = located(file.parent, config["data"]["store"])
         layout = Layout.from_dict(description["layout"], where="its layout")
         data = description["config"]["data"]
         encoder = build_encoder(

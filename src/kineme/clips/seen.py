@@ -8,8 +8,10 @@ clips are recognised by their frames or, under different preprocessings, by sour
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.typing import Array
+from kineme.untrusted import read_arrays
 
 SEEN_CLIPS = "clips.npz"  # in a run directory
 
@@ -35,18 +38,41 @@ class Seen:
         digests: (n,) uint64, hashes of the clip's length and its first, middle and last frame.
         source: the data set, from the manifest of their store.
         preprocessing: id of their preprocessing.
+        joints: of their layout; empty in runs of version 0.2 and before.
+        fingerprint: of their store; empty in these runs too.
+        place: of their store, from the run directory; empty in these runs too.
     """
 
     names: Array
     digests: Array
     source: str
     preprocessing: str
+    joints: Array
+    fingerprint: str = ""
+    place: str = ""
 
     @classmethod
-    def of(cls, store: ClipStore, rows: Array) -> Seen:
-        """The given rows of a store."""
+    def of(cls, store: ClipStore, rows: Array, run: Path | None = None) -> Seen:
+        """The given rows of a store, for a run directory if there is one."""
         manifest = store.manifest
-        return cls(store.names[rows], _digests(store, rows), manifest.source, manifest.preprocessing.id)
+        return cls(
+            names=store.names[rows],
+            digests=_digests(store, rows),
+            source=manifest.source,
+            preprocessing=manifest.preprocessing.id,
+            joints=np.array(manifest.layout.joints),
+            fingerprint=manifest.fingerprint,
+            place=os.path.relpath(store.path.resolve(), run.resolve()) if run else "",
+        )
+
+    def differs(self, now: Seen) -> str | None:
+        """What another store has otherwise, `joints` or `clips`; None where it is the same."""
+        if len(self.joints) and self.joints.tolist() != now.joints.tolist():
+            return "joints"
+        if self.fingerprint:
+            return "clips" if self.fingerprint != now.fingerprint else None
+        same = np.array_equal(self.names, now.names) and np.array_equal(self.digests, now.digests)
+        return None if same else "clips"
 
     def save(self, path: Path) -> None:
         """Writes an .npz file.
@@ -65,15 +91,28 @@ class Seen:
             KinemeError: the file is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                key = "preprocessing" if "preprocessing" in stored else "recipe"  # before version 0.2
-                return cls(stored["names"], stored["digests"], str(stored["source"]), str(stored[key]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            stored = read_arrays(path)
+            key = "preprocessing" if "preprocessing" in stored else "recipe"  # before version 0.2
+            later = {name: str(stored[name]) for name in ("fingerprint", "place") if name in stored}
+            return cls(
+                names=stored["names"],
+                digests=stored["digests"],
+                source=str(stored["source"]),
+                preprocessing=str(stored[key]),
+                joints=stored.get("joints", np.empty(0, dtype=np.str_)),
+                **later,
+            )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             reason = " ".join(str(error).split())
             raise KinemeError(
                 f"{path}: cannot be read as the clips of a run ({reason}); remove it to compare with the "
                 "store of the pre-training instead"
             ) from error
+
+    def located(self, run: Path, store: str) -> str:
+        """Where the store of a run is: as its settings name it, or else from the run directory."""
+        beside = run / self.place
+        return str(beside) if self.place and not Path(store).exists() and beside.exists() else store
 
     def among(self, store: ClipStore, rows: Array) -> Array:
         """Those of the given rows of a store that are among these clips, in the given order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kineme.commands.outputs import check_no_input
+from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
@@ -93,6 +93,7 @@ def cluster(
     check_no_input(table, inputs)
     drawn = page or table.with_suffix(".html")
     check_page(drawn)
+    hold(table, drawn)
     model, joints = load(run), read_joint_map(joint_map) if joint_map else None
     options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     with progress_bar("segments") as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from kineme.commands.bar import progress_bar
+from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.errors import KinemeError, check_between
 from kineme.evaluation.options import (
@@ -24,10 +26,13 @@ from kineme.evaluation.options import (
     Rule,
     TaskOptions,
 )
+from kineme.files import is_writable
 
 if TYPE_CHECKING:
     from kineme.evaluation.results import Kept, Result
     from kineme.evaluation.task import Task
+
+logger = logging.getLogger(__name__)
 
 Options = Annotated[TaskOptions, Parameter(name="*")]
 Training = Annotated[FinetuneOptions, Parameter(name="*")]
@@ -50,7 +55,7 @@ def linear(
     """
     from kineme.evaluation import recognition
 
-    task = _open(run, options)
+    task = _open(run, options, "linear", seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.linear(task, seed=seed, lr=lr, baselines=baselines, progress=progress)
     _report(task, result, {".npz": predicted})
@@ -71,10 +76,11 @@ def knn(run: Path, *, k: int = 1, seed: int = 0, baselines: bool = True, options
     """
     from kineme.evaluation import recognition
 
-    task = _open(run, options)
+    named = [f"k{k}"] if k != 1 else []
+    task = _open(run, options, "knn", *named, seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.knn(task, k=k, seed=seed, baselines=baselines, progress=progress)
-    _report(task, result, {".npz": predicted}, *([f"k{k}"] if k != 1 else []))
+    _report(task, result, {".npz": predicted}, *named)
 
 
 def transfer(
@@ -103,13 +109,14 @@ def transfer(
 
     if options.store is None:
         raise KinemeError("transfer is to another data set than that of the pre-training; pass `store`")
-    task = _open(run, options)
+    task = _open(run, options, "transfer", seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.transfer(
             task, seed=seed, lr=lr, baselines=baselines, progress=progress
         )
     _report(task, result, {".npz": predicted})
     if finetune:
+        _hold(task, "finetune", seed=seed)
         _finetune(task, from_scratch=baselines, seed=seed)
 
 
@@ -137,12 +144,13 @@ def early(
     """
     from kineme.evaluation import early as prediction
 
-    task = _open(run, options)
+    named = ["whole"] if whole else []
+    task = _open(run, options, "early", *named, seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = prediction.early(
             task, whole=whole, seed=seed, lr=lr, baselines=baselines, progress=progress
         )
-    _report(task, result, {".npz": predicted}, *(["whole"] if whole else []))
+    _report(task, result, {".npz": predicted}, *named)
 
 
 def fewshot(
@@ -169,12 +177,13 @@ def fewshot(
     """
     from kineme.evaluation import fewshot as few
 
-    task = _open(run, options)
+    named = [f"{shots}shots"] if shots != 1 else []
+    task = _open(run, options, "fewshot", *named, seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = few.fewshot(
             task, shots=shots, draws=draws, seed=seed, baselines=baselines, progress=progress
         )
-    _report(task, result, {".npz": predicted}, *([f"{shots}shots"] if shots != 1 else []))
+    _report(task, result, {".npz": predicted}, *named)
 
 
 def finetune(
@@ -189,7 +198,7 @@ def finetune(
         run: Run directory, or its model.safetensors.
         seed: Seed of all that is drawn.
     """
-    _finetune(_open(run, options), **asdict(training), seed=seed)
+    _finetune(_open(run, options, "finetune", seed=seed), **asdict(training), seed=seed)
 
 
 def semi(
@@ -220,7 +229,7 @@ def semi(
     draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
     if frozen and training != replace(AS_IN_RECIPE, lr=training.lr):
         raise KinemeError("with `frozen` nothing is fine-tuned; of its options only `lr` has an effect")
-    task = _open(run, options)
+    task = _open(run, options, "semi-frozen" if frozen else "semi", seed=seed)
     if frozen:
         _frozen(task, lr=training.lr, **draws)
         return
@@ -275,7 +284,9 @@ def detect(
     if not finetune and (epochs is not None or lr is not None):
         raise KinemeError("`epochs` and `lr` are of fine-tuning; set `finetune`, or leave them out")
     check_between("`context`", context, 0)
-    task = _open(run, options, rows_of=protocol.recorded)
+    differing = {"tokens": kind == "tokens", "B": segments == "B", "finetune": finetune}
+    named = [name for name, differs in differing.items() if differs]
+    task = _open(run, options, "detect", *named, seed=seed, rows_of=protocol.recorded)
     with progress_bar("evaluating") as progress:
         result, found, detector = protocol.detect(
             task,
@@ -287,15 +298,25 @@ def detect(
             baselines=baselines,
             progress=progress,
         )
-    differing = {"tokens": kind == "tokens", "B": segments == "B", "finetune": finetune}
     beside: Mapping[str, Kept] = {".npz": found, ".safetensors": detector}
-    _report(task, result, beside, *(name for name, differs in differing.items() if differs))
+    _report(task, result, beside, *named)
 
 
-def _open(run: Path, options: TaskOptions, **how: Any) -> Task:
+def _open(run: Path, options: TaskOptions, protocol: str, *qualifiers: str, seed: int, **how: Any) -> Task:
+    """What is to be measured; keeps other processes from writing the same result."""
     from kineme.evaluation.task import open_task
 
-    return open_task(run, options, **how)
+    task = open_task(run, options, **how)
+    _hold(task, protocol, *qualifiers, seed=seed)
+    return task
+
+
+def _hold(task: Task, protocol: str, *qualifiers: str, seed: int) -> None:
+    path = task.result_path(protocol, *qualifiers, seed=seed)
+    if is_writable(path):
+        hold(path)
+    else:
+        logger.warning("%s: cannot be written, so the result is shown and not kept", path)
 
 
 def _frozen(task: Task, **settings: Any) -> None:
@@ -322,10 +343,13 @@ def _report(task: Task, result: Result, beside: Mapping[str, Kept], *qualifiers:
     from kineme.evaluation.results import save
 
     path = task.result_path(result.protocol, *qualifiers, seed=result.seed)
-    save(result, path, beside=beside)
+    kept = is_writable(path)
+    if kept:
+        save(result, path, beside=beside)
     shown = {"detect": tables.detection, "early": tables.early}.get(result.protocol, tables.recognition)
     Console().print(shown(result))
-    written(path)
+    if kept:
+        written(path)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
 
@@ -80,6 +81,7 @@ def search(
 
     if page is not None:
         check_page(page)
+    hold(*filter(None, (out, page)))
     store, model = ClipStore(library), load(run)
     poses: dict[str, Any] = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     joints = read_joint_map(joint_map) if joint_map else None

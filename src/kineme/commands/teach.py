@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.outputs import hold
 from kineme.commands.said import command, say, written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
@@ -98,6 +99,8 @@ def teach(
     examples = [example for table, _ in tables for example in table]
     if not examples:
         raise KinemeError(f"{labels[0]}: no row has a label; fill in the column label")
+    path = out or classifier_path(run, named)
+    hold(path)
     model = load(run)
     known = own_store(model) if store is None else ClipStore(store)
     if suggest is not None and known is None:
@@ -120,7 +123,6 @@ def teach(
             device=place,
             progress=progress,
         )
-    path = out or classifier_path(run, named)
     classifier.save(path)
     found = []
     if suggest is not None:

@@ -42,6 +42,7 @@ class Task:
         allow_preprocessing: the store may have another preprocessing than the model.
         seen: test clips that pre-training saw; None where that is not known.
         qualifiers: what differs from the pre-training, for the names of result files.
+        other_store: the clips are of another store than those of the pre-training.
     """
 
     model: Model
@@ -56,6 +57,7 @@ class Task:
     allow_preprocessing: bool
     seen: int | None
     qualifiers: tuple[str, ...]
+    other_store: bool = False
 
     @property
     def classes(self) -> int:
@@ -84,9 +86,11 @@ class Task:
             progress=progress,
         )
 
-    def result_path(self, protocol: str, *qualifiers: str, seed: int = 0) -> Path:
-        """Where a result goes: a file of the run that is named after what differs from the usual."""
-        return result_path(self.run, protocol, *self.qualifiers, *qualifiers, seed=seed)
+    def result_path(self, protocol: str, *qualifiers: str, seed: int = 0, run: Path | None = None) -> Path:
+        """Where a result goes: a file of the run (or another), named after what differs from the usual."""
+        clips = self.store.manifest.fingerprint if self.other_store else ""
+        named = (*self.qualifiers, *qualifiers)
+        return result_path(run or self.run, protocol, *named, seed=seed, clips=clips)
 
     def described(self) -> dict[str, Any]:
         """The fields of a `Result` that say what is measured on which clips, by which code."""
@@ -182,20 +186,26 @@ def open_task(
         allow_preprocessing=options.allow_preprocessing,
         seen=seen,
         qualifiers=qualifiers(own, options),
+        other_store=is_other_store(own, options),
     )
 
 
 def qualifiers(own: Mapping[str, Any], options: TaskOptions) -> tuple[str, ...]:
     """What of the options differs from a run's own `data` settings, for the names of result files."""
-    store = Path(options.store).resolve() if options.store else None
-    other = store is not None and (own["store"] is None or store != Path(own["store"]).resolve())
     return (
-        *([store.name] if store and other else []),
+        *([Path(options.store).resolve().name] if options.store and is_other_store(own, options) else []),
         *([options.split] if options.split and options.split != own["split"] else []),
         *([options.stream] if options.stream and options.stream != own["stream"] else []),
         *(["unseen"] if options.leave_out_overlap else []),
         *([Path(options.joint_map).stem] if options.joint_map else []),
     )
+
+
+def is_other_store(own: Mapping[str, Any], options: TaskOptions) -> bool:
+    """Whether the options name another store than a run's own."""
+    if options.store is None:
+        return False
+    return own["store"] is None or Path(options.store).resolve() != Path(own["store"]).resolve()
 
 
 def chosen_device(device: str) -> str:

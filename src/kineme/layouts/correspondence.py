@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.layouts import Layout, canonical_joint, joint_words, read_yaml
+from kineme.layouts import Layout, canonical_joint, joint_words, read_described
 from kineme.typing import Array
 
 JointMap = Mapping[str, Sequence[str]]
@@ -245,7 +245,7 @@ def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         KinemeError: the file is missing, is not YAML, or does not map names to names.
     """
-    data = read_yaml(path, "a joint map")
+    data = read_described(path, "a joint map")
     if not isinstance(data, dict) or not data:
         raise KinemeError(f"{path}: a joint map has lines such as `head: nose` or `spine: [hip, neck]`")
     found = {}

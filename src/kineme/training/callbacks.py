@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import platform
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import lightning as L
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from kineme.checkpoints import WEIGHTS, save_encoder
@@ -19,6 +24,8 @@ from kineme.files import atomic_write
 from kineme.metrics.neighbours import leave_group_out
 from kineme.training.history import HISTORY, write_history
 from kineme.training.module import Pretraining
+
+logger = logging.getLogger(__name__)
 
 STATE = "state.ckpt"
 WATCHED = 2000  # maximum number of clips in the online kNN
@@ -88,6 +95,30 @@ class History(L.Callback):
             )
 
 
+class Circumstances(L.Callback):
+    """What the same weights to the last bit depend on; says where a run goes on under others."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Threads, processor and versions that the run was trained with."""
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+        return {
+            "threads": torch.get_num_threads(),
+            "processor": gpu or f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+            "PyTorch": str(torch.__version__),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Warns of each that differs now."""
+        now = self.state_dict()
+        others = [f"{name} {state[name]} (now {now[name]})" for name in now if state.get(name) != now[name]]
+        if others:
+            logger.warning(
+                "the run began with %s; it goes on, but its weights will differ in the last digits from "
+                "those of a run that was not interrupted",
+                ", ".join(others),
+            )
+
+
 class OnlineKNN(L.Callback):
     """Accuracy of the nearest training clip of another subject. Labels are used for monitoring only."""
 
@@ -149,15 +180,25 @@ class Checkpoints(L.Callback):
         if epoch % self.every == 0 or epoch == trainer.max_epochs:
             self._save(trainer, module)
 
+    def complete(self, module: Pretraining) -> None:
+        """Saves the encoder of the last epoch, unless its weights are there."""
+        with suppress(OSError, SafetensorError), safe_open(self.run / WEIGHTS, "pt") as weights:
+            if json.loads(weights.metadata()["kineme"])["epochs"] == module.config.train.epochs:
+                return
+        self._save_weights(module, module.config.train.epochs)
+
     def _save(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Saves the state first, since a killed run can go on from it alone."""
         assert isinstance(module, Pretraining)
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.run / STATE)  # writes nothing, but has a barrier of all processes
             return
-        config, epochs = module.config.to_dict(), trainer.current_epoch + 1
-        manifest = self.manifest
+        with atomic_write(self.run / STATE) as aside:
+            trainer.save_checkpoint(aside)
+        self._save_weights(module, trainer.current_epoch + 1)
+
+    def _save_weights(self, module: Pretraining, epochs: int) -> None:
+        config, manifest = module.config.to_dict(), self.manifest
         save_encoder(
             self.run / WEIGHTS, module.method.learned, manifest.preprocessing, config, epochs, manifest.units
         )
-        with atomic_write(self.run / STATE) as aside:
-            trainer.save_checkpoint(aside)

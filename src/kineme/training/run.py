@@ -26,7 +26,7 @@ from kineme.config import Config, TrainConfig
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.training.alarms import Collapse, RisingLoss
-from kineme.training.callbacks import Checkpoints, History, OnlineKNN
+from kineme.training.callbacks import Checkpoints, Circumstances, History, OnlineKNN
 from kineme.training.directory import (
     LOGS,
     STATE,
@@ -36,6 +36,7 @@ from kineme.training.directory import (
     remove_halves,
     replacing,
     restore,
+    settle,
     write_config,
 )
 from kineme.training.module import Pretraining, Training
@@ -86,8 +87,9 @@ def train(
             out.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(occupied(out))
             if resume:
-                check_state(out)
+                check_state(out, Seen.of(store, rows))
                 remove_halves(out)
+                stack.callback(settle, out)
             else:
                 restore(out)  # of a process that was killed before its first checkpoint
                 check_room(out, overwrite)
@@ -101,29 +103,24 @@ def train(
             if not resume:
                 stack.enter_context(replacing(out))
             write_config(out, config)
-            Seen.of(store, rows).save(out / SEEN_CLIPS)
-        fit(
-            module,
-            [*_callbacks(config, out, store, rows), *callbacks],
-            loggers=every_logger,
-            resume=out / STATE if resume else None,
-        )
+            Seen.of(store, rows, out).save(out / SEEN_CLIPS)
+        own = _callbacks(config, out, store, rows)
+        fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
+        if first and resume:  # killed between the state of the last epoch and the weights
+            own[-1].complete(module)
 
 
-def _callbacks(config: Config, out: Path, store: ClipStore, rows: Array) -> list[L.Callback]:
+def _callbacks(
+    config: Config, out: Path, store: ClipStore, rows: Array
+) -> tuple[*tuple[L.Callback, ...], Checkpoints]:
     """Kineme's own. What the history records comes before it, and what reads the history after it."""
     history, seed = History(out), config.train.seed
     every = config.train.knn_every
-    found: list[L.Callback] = [
-        Collapse(history, every, seed),
-        history,
-        RisingLoss(history),
-        Checkpoints(out, store.manifest, config.train.save_every),
-    ]
+    found: list[L.Callback] = [Circumstances(), Collapse(history, every, seed), history, RisingLoss(history)]
     if (store.labels[rows] >= 0).any() and not config.data.window:  # windows have no labels
         watched = store.labels[rows], store.index["subject"][rows]
         found.insert(0, OnlineKNN(history, *watched, every=every, seed=seed))
-    return found
+    return (*found, Checkpoints(out, store.manifest, config.train.save_every))
 
 
 def _loggers(train: TrainConfig, out: Path) -> list[Logger]:

@@ -46,6 +46,7 @@ from kineme.typing import Array
 
 ENCODER, CLASSIFIER, DESCRIPTION, PROGRAM = "encoder.onnx", "classifier.onnx", "model.json", "run.py"
 FILES = {ENCODER, CLASSIFIER, DESCRIPTION, PROGRAM}
+OWN = (*FILES, "__pycache__/*.pyc")
 TOLERANCE = 1e-4  # between onnxruntime and PyTorch, of the largest feature
 LENGTHS = (5, 8, 12, 20, 33, 50, 64, 90, 121)  # frames of the recordings that it is tried on
 BATCHES = (1, 2, 7)
@@ -244,7 +245,7 @@ def _written_aside(out: Path, overwrite: bool) -> Iterator[Path]:
         try:
             aside.mkdir()
             yield aside
-            replace_directory(aside, out)
+            replace_directory(aside, out, OWN)
         except OSError as error:
             raise unwritable(out, error) from error
         finally:
