@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         the exit status: 0; 2 for a user's mistake; 130 if interrupted by Ctrl-C or SIGTERM; 1 if the output
         is closed, as by `| head`.
     """
-    if argv is None:  # this process is the command's own
+    if own := argv is None:  # this process is the command's own
         argv = sys.argv[1:]
         # `python -m` finds modules in the current directory and a console script does not; recipes name one's
         # own methods and encoders there. At the end, so that no file there hides an installed module.
@@ -80,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RecursionError:
         reason = "an input is nested too deeply; flatten it"
     except KeyboardInterrupt as stopped:  # a command may say in it what it has done
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience must not interrupt the last words
+        if own:  # impatience must not interrupt the last words, nor Python end by a signal of its own
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         done = str(stopped) or "finished outputs are kept"
         print(f"\nkineme {command}: interrupted; {done}", file=sys.stderr)
         return INTERRUPTED

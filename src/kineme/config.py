@@ -12,6 +12,7 @@ as it is registered or named by its dotted path.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -368,6 +369,9 @@ def _config(settings: Namespace) -> Config:
         encoder=plain["encoder"],
         evaluate=_evaluate(plain["evaluate"]),
     )
+    for key, number in _numbers(config.to_dict()):
+        if not math.isfinite(number):
+            raise KinemeError(f"{key} is {number}; it must be a finite number")
     for key, value, least in (
         ("train.epochs", config.train.epochs, 1),
         ("train.batch_size", config.train.batch_size, 2),
@@ -415,6 +419,16 @@ def _config(settings: Namespace) -> Config:
     if any(rate <= 0 for rate in config.evaluate.linear.rates):
         raise KinemeError(f"evaluate.linear.rates are {config.evaluate.linear.rates}; each must be over 0")
     return config
+
+
+def _numbers(plain: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """All numbers of nested settings, with their dotted keys."""
+    if isinstance(plain, float):
+        yield key, plain
+    for name, value in plain.items() if isinstance(plain, Mapping) else ():
+        yield from _numbers(value, f"{key}.{name}".lstrip("."))
+    for value in plain if isinstance(plain, list) else ():
+        yield from _numbers(value, key)
 
 
 def _check_tuning(tuning: FinetuneConfig) -> None:

@@ -219,10 +219,14 @@ def test_the_classifier_that_is_meant(tmp_path: Path) -> None:
     assert find_classifier(run / "model.safetensors", "throws") == first
     with pytest.raises(KinemeError, match="choose one of detect-leave-3, throws by `classifier`"):
         find_classifier(run, None)
-    with pytest.raises(KinemeError, match=r"has no classifier 'detect', .* did you mean detect-leave-3\?"):
-        find_classifier(run, "detect")
+    assert find_classifier(run, "detect") == detector  # the only one
     with pytest.raises(KinemeError, match="there are detect-leave-3, throws"):
         find_classifier(run, "xyz")
+    (run / "results" / "detect-tokens.safetensors").touch()
+    with pytest.raises(KinemeError, match="choose one of the detectors detect-leave-3, detect-tokens by"):
+        find_classifier(run, "detect")
+    (run / "results" / "detect.safetensors").touch()
+    assert find_classifier(run, "detect").name == "detect.safetensors"
 
 
 def test_a_threshold_is_that_of_split_conformal_prediction(taught: Classifier) -> None:
