@@ -123,6 +123,20 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
+def check_packing(path: Path) -> None:
+    """Refuses a checkpoint of PyTorch that is compressed: PyTorch writes none, and it could unfold.
+
+    Raises:
+        OSError, ValueError, zipfile.BadZipFile: it is, or cannot be read.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+        size = sum(info.file_size for info in members)
+        if size > path.stat().st_size or any(info.compress_type != zipfile.ZIP_STORED for info in members):
+            raise ValueError("is compressed, and would unfold; save it with torch.save")
+
+
 def bad_name(names: Iterable[str]) -> str | None:
     """What is wrong with the first name that a terminal or a page must not be shown; None if nothing is.
 

@@ -94,11 +94,21 @@ class Preprocessing(ABC):
         """(T, M, V, C) → (T', M', V, C) float32, M' at most two.
 
         Raises:
-            KinemeError: no body is present in any frame, or the layout lacks required joints.
+            KinemeError: no body is present in any frame, the layout lacks required joints, or coordinates are
+                NaN or infinite, or too large for float32.
         """
+        finite = np.isfinite(xyz).all(axis=(1, 2, 3))
+        if not finite.all():
+            raise KinemeError(
+                f"frame {int(np.argmin(finite))} contains NaN or infinite coordinates; mend them"
+            )
         if not xyz.any():
             raise KinemeError("no body is present in any frame; leave the clip out")
-        return np.ascontiguousarray(self.apply(xyz, layout), dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.ascontiguousarray(self.apply(xyz, layout), dtype=np.float32)
+        if not np.isfinite(found).all():
+            raise KinemeError("its coordinates are too large to compute with; are its units right?")
+        return found
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from kineme.config import Config, config_from_dict
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, clear, foreign, locked, remove_own
 from kineme.training.history import HISTORY
-from kineme.untrusted import read_yaml
+from kineme.untrusted import check_packing, read_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -168,6 +168,7 @@ def check_state(run: Path, now: Seen) -> None:
     if not path.is_file():
         raise KinemeError(f"{path}: no such checkpoint, so there is nothing to resume; train from the start")
     try:
+        check_packing(path)
         torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch.load promises nothing narrower
         raise KinemeError(
