@@ -31,6 +31,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
 from kineme.errors import KinemeError
+from kineme.files import followed
 from kineme.hub import fetch, is_address
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.correspondence import JointMap, correspondence
@@ -281,7 +282,7 @@ class Model:
         >>> kineme.load(example_folder / "copy").weights == model.weights
         True
         """
-        run = Path(out)
+        run = followed(Path(out))
         with occupied(run):
             restore(run)
             check_room(run, overwrite)

@@ -664,3 +664,12 @@ def test_a_run_finds_its_store_from_everywhere(
     run = Path("../runs/mine")
     train(load_run_config(run), run, resume=True)
     assert Path(load_run(run).config["data"]["store"]).resolve() == tmp_path / "stores" / "mine"
+
+
+def test_a_run_is_written_where_a_link_leads(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "run")
+    for seed in (0, 1):
+        train(settings(train_epochs=1, train_seed=seed), tmp_path / "link", overwrite=True)
+        assert load_run(tmp_path / "disk" / "run").config["train"]["seed"] == seed
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["run"]

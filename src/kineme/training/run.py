@@ -25,6 +25,7 @@ from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
+from kineme.files import followed
 from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, Circumstances, History, OnlineKNN
 from kineme.training.directory import (
@@ -69,6 +70,7 @@ def train(
         KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, or the disk is
             full.
     """
+    out = followed(out)
     if config.data.store is None:
         raise KinemeError("no clips to train on; set data.store to a clip store")
     store = ClipStore(config.data.store)
