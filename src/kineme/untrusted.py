@@ -20,6 +20,7 @@ DEEPEST = 20  # levels of YAML; recipes and layouts have four
 LARGEST_ARCHIVE = 1 << 30  # bytes that the arrays of a compressed archive may have together
 LONGEST_NAME = 300
 _AT_ONCE = 1 << 16
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Python's own takes seconds for a line of brackets
 _RANGES = (  # of characters that move the cursor, end a line, change the direction, or are half of one
     (0x01, 0x1F), (0x7F, 0x9F), (0x2028, 0x202E), (0x2066, 0x2069), (0xD800, 0xDFFF),
 )  # fmt: skip
@@ -39,7 +40,7 @@ def yaml_text(path: Path) -> str:
     if len(text) > LARGEST_YAML:
         raise ValueError(f"has more than {LARGEST_YAML:,} characters")
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=_LOADER):
         line = event.start_mark.line + 1 if event.start_mark else 0
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
