@@ -99,9 +99,8 @@ def teach(
     examples = [example for table, _ in tables for example in table]
     if not examples:
         raise KinemeError(f"{labels[0]}: no row has a label; fill in the column label")
-    path = out or classifier_path(run, named)
+    model, path = load(run), out or classifier_path(run, named)
     hold(path)
-    model = load(run)
     known = own_store(model) if store is None else ClipStore(store)
     if suggest is not None and known is None:
         raise KinemeError("`suggest` needs a store to choose from; pass `store`")
