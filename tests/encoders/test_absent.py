@@ -152,7 +152,9 @@ def test_encoders_that_cannot_are_shown_neighbours_and_one_warning(caplog: pytes
     x, between = clips(), clips()
     between[:, :, :, 2] = (x[:, :, :, 1] + x[:, :, :, 3]) / 2
     with caplog.at_level(logging.WARNING):
-        found: Features = encoded(encoder, spoiled(x, PRESENT.expand(3, 4), float("nan")), PRESENT.expand(3, 4))
+        found: Features = encoded(
+            encoder, spoiled(x, PRESENT.expand(3, 4), float("nan")), PRESENT.expand(3, 4)
+        )
         encoded(encoder, x, PRESENT.expand(3, 4))
     torch.testing.assert_close(found.clip, encoder(between).clip, atol=1e-6, rtol=1e-5)
     assert caplog.messages == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,7 +23,9 @@ def ramps() -> Clips:
     return Clips(frames, torch.tensor([0, 45]), torch.tensor([41, 11]))
 
 
-def after(name: str, clips: Clips, *, height: float = 2.0, up: tuple[float, ...] = UP, seed: int = 0) -> Clips:
+def after(
+    name: str, clips: Clips, *, height: float = 2.0, up: tuple[float, ...] = UP, seed: int = 0
+) -> Clips:
     change = perturbations(LAYOUT, height, up)[name]
     return change(clips, torch.Generator().manual_seed(seed))
 
@@ -55,8 +58,7 @@ def test_what_a_clip_lacks_already_stays_missing() -> None:
     lacking = torch.ones(2, 17, dtype=torch.bool)
     lacking[0, :3] = False
     lacking[1, :] = torch.arange(17) == 15  # an ankle alone
-    clips = Clips(*vars(ramps()).values()) if False else ramps()
-    clips = Clips(clips.frames, clips.start, clips.length, lacking)
+    clips = replace(ramps(), present=lacking)
     found = after("upper half only", clips).present
     assert found is not None
     assert not found[0, :3].any()
@@ -93,8 +95,7 @@ def test_a_clip_of_twice_the_frames_moves_half_as_fast() -> None:
 
 
 def test_one_half_of_the_motion_is_played_twice_as_fast() -> None:
-    clips = Clips(*(getattr(ramps(), name)[..., :] for name in ("frames", "start", "length")))
-    many = clips[torch.zeros(40, dtype=torch.int64)]
+    many = ramps()[torch.zeros(40, dtype=torch.int64)]
     found = after("uneven speed", many)
     steps = torch.stack([first(found, row).diff() for row in range(40)])
     early, late = steps[:, 3], steps[:, -3]

@@ -57,8 +57,7 @@ class RetargetedStore(ClipStore):
         self.frames = np.zeros((*store.frames.shape[:2], layout.num_joints, 3), dtype=np.float32)
         self.present = None if store.present is None else carried(store.present, weights)
         for row in range(len(store)):
-            present = None if store.present is None else store.present[row]
-            clip = Clip(str(store.names[row]), store.clip(row), present=present)
+            clip = Clip(str(store.names[row]), store.clip(row), present=store.clip_present(row))
             xyz = retargeted(clip, weights, manifest.preprocessing, layout).xyz
             self.clip(row)[:, : xyz.shape[1]] = xyz
         self.confidence = None  # that of the old joints

@@ -28,13 +28,8 @@ from kineme.typing import Array
 
 CLEAN = "clean"
 KNN = ", kNN"  # after a condition, in the name of a score
-SHOWN = (
-    CLEAN,
-    "8 joints missing",
-    "jitter 3 %",
-    "80 % of frames dropped",
-    "turned by 30°",
-)  # for want of room
+# Where there is no room for all.
+SHOWN = (CLEAN, "8 joints missing", "jitter 3 %", "80 % of frames dropped", "turned by 30°")
 BATCH = 256  # clips that are perturbed together; draws depend on it
 
 

@@ -11,11 +11,11 @@
         streams: [joint, bone, motion]
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
-Protocols are linear, knn, early, robust, finetune and semi, and on other clips transfer and detect. Their settings
-are those of the recipe; linear, finetune and semi can be given others. A recipe is a file beside the grid, or
-one that comes with Kineme. A list of one may be written without brackets. Where joint, bone and motion of a
-recipe are all measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all
-three in one encoder.
+Protocols are linear, knn, early, robust, finetune and semi, and on other clips transfer and detect. Their
+settings are those of the recipe; linear, finetune and semi can be given others. A recipe is a file beside the
+grid, or one that comes with Kineme. A list of one may be written without brackets. Where joint, bone and
+motion of a recipe are all measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one
+run, of all three in one encoder.
 """
 
 from __future__ import annotations
