@@ -157,7 +157,17 @@ def _stored(store: ClipStore, first: int) -> Iterator[tuple[int, Clip]]:
     for row, (name, label, subject) in enumerate(zip(*columns, strict=True)):
         if row >= first:
             intervals = store.clip_intervals(row) if untrimmed else ()
-            yield row + 1, Clip(name, store.clip(row), label=label, subject=subject, intervals=intervals)
+            yield (
+                row + 1,
+                Clip(
+                    name,
+                    store.clip(row),
+                    label=label,
+                    subject=subject,
+                    intervals=intervals,
+                    present=store.clip_present(row),
+                ),
+            )
 
 
 def _files(path: Path, source: Source) -> list[tuple[Any, ...]]:

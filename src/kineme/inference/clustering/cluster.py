@@ -122,7 +122,7 @@ def _features(
     found = [np.zeros((0, model.encoder.dim), dtype=np.float32)]
     for group, read in groups(inputs, 0):
         cuts = [cutter.cut(recordings, clip) for recordings, clip in group]
-        clips = pieces([clip.xyz for _, clip in group], cuts, encoding["device"])
+        clips = pieces([clip for _, clip in group], cuts, encoding["device"])
         rows += len(clips)
         for first in range(0, len(clips), ROWS):
             meanwhile = within(progress, sum(map(len, found)), round(rows * count / read))

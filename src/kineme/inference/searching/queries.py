@@ -32,6 +32,7 @@ class Query:
         name: as it was given.
         given: (D,) the feature, where that is the query; else None.
         xyz: (T, M, V, C) its frames, preprocessed, with the model's joints; None of a feature.
+        present: (V,) bool, which of these joints were recorded; None: all were.
         fps: of the frames.
         start: of the part, in seconds from the recording's beginning.
         taken: name of a clip → stretches of it that are no hits: the query itself.
@@ -42,6 +43,7 @@ class Query:
     name: str
     given: Array | None = None
     xyz: Array | None = None
+    present: Array | None = None
     fps: float = 30.0
     start: float = 0.0
     taken: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class Query:
         if self.given is not None:
             return self.given
         assert self.xyz is not None
-        return np.asarray(model.encode(joined([self.xyz]), device=device)[0])
+        return np.asarray(model.encode(joined([self.xyz], [self.present]), device=device)[0])
 
 
 def read_query(
@@ -89,14 +91,15 @@ def read_query(
     known = query in names
     if known:
         check_no_effect(told, f"{query}, a clip of {store.path}")
-        xyz, rate = store.clip(names.index(query)), store.manifest.fps
+        row, rate = names.index(query), store.manifest.fps
+        xyz, present = store.clip(row), store.clip_present(row)
         preprocessing = store.manifest.preprocessing
     elif str(query) and Path(query).exists():
         file = open_input(model, query, told)
         if file.count != 1:
             raise KinemeError(f"{query}: holds {file.count} recordings; the query must be one")
         ((_, clip),) = file.clips(0)
-        xyz, rate, preprocessing = clip.xyz, file.fps, file.preprocessing
+        xyz, present, rate, preprocessing = clip.xyz, clip.present, file.fps, file.preprocessing
     else:
         hint = did_you_mean(str(query), names) or f"; its first is {names[0]}"
         raise KinemeError(f"{store.path}: has no clip {str(query)!r}, and there is no such file{hint}")
@@ -107,6 +110,7 @@ def read_query(
         store,
         name=str(query),
         xyz=xyz[frames],
+        present=present,
         fps=rate,
         start=start,
         taken={str(query): [(start, end)]} if known else {},
@@ -135,7 +139,7 @@ def _array(model: Model, store: ClipStore, values: Array, part: Part | None, rea
     if values.ndim != 1:
         source = given_poses([values], model.shape.layout, reading)
         (clip,) = model.prepared(source, joint_map_of(reading))
-        return Query(store, "array", xyz=clip.xyz, fps=source.fps)
+        return Query(store, "array", xyz=clip.xyz, present=clip.present, fps=source.fps)
     if values.shape != (model.encoder.dim,):
         raise KinemeError(f"the query has {len(values)} features, the model's have {model.encoder.dim}")
     if not (np.isfinite(values).all() and values.any()):
