@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,16 @@ def test_a_lock_on_a_file_that_its_holder_removes_is_not_a_lock(
     monkeypatch.setattr(os, "open", open_and_lose)
     with locked(tmp_path / "joint", "this run"):
         assert file.read_text() == str(os.getpid())
+
+
+def test_what_a_killed_process_left_goes_with_the_next_file_in_its_folder(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here, elsewhere = platform.node(), "another-machine"
+    names = [f".table.partial-{here}-{number}.csv" for number in (gone.pid, os.getppid())]
+    names += [f".table.partial-{elsewhere}-{gone.pid}.csv", ".table.partial-mine.csv"]
+    for name in names:
+        (tmp_path / name).touch()
+    with atomic_write(tmp_path / "other.csv") as aside:
+        aside.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"other.csv", *names[1:]}

@@ -5,28 +5,35 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from glob import escape
 from pathlib import Path
 
 from kineme.errors import KinemeError
 
 logger = logging.getLogger(__name__)
 
+_HOST = platform.node()  # the process ids of another machine that shares the folder say nothing here
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, and moves that file into place at the end of the block.
 
-    After an exception the temporary file is removed, and an earlier file is unchanged.
+    After an exception the temporary file is removed, and an earlier file is unchanged. What a killed process
+    left is removed by the next one on this machine that writes into the same folder.
 
     Raises:
         KinemeError: the file cannot be written (no permission, a full disk).
     """
-    aside = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+    aside = path.with_name(f".{path.stem}.partial-{_HOST}-{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(path.parent.resolve())
         yield aside
         aside.replace(path)
     except OSError as error:
@@ -34,6 +41,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # no folder, no file
             aside.unlink()
+
+
+@cache  # a folder of many parts is looked through once
+def _remove_left(folder: Path) -> None:
+    """Removes temporary files of processes of this machine that are no more."""
+    for left in folder.glob(f".*.partial-{escape(_HOST)}-*"):
+        number = left.name.rpartition(f".partial-{_HOST}-")[2].partition(".")[0]
+        if number.isdecimal() and not _lives(int(number)):
+            with suppress(OSError):
+                left.unlink()
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":  # elsewhere signal 0 is not a question
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 @contextmanager

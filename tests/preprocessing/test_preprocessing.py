@@ -284,3 +284,20 @@ def test_a_preprocessing_that_is_not_installed_keeps_its_name_and_refuses_to_run
 
 def test_what_is_stored_comes_back() -> None:
     assert stored_preprocessing(Plain(facing=True).to_dict()) == Plain(facing=True)
+
+
+def test_y_points_up_unless_a_preprocessing_says_otherwise() -> None:
+    assert get_preprocessing("plain").up == (0.0, 1.0, 0.0)
+
+
+def test_what_moves_frames_is_unfit_for_untrimmed_recordings() -> None:
+    get_preprocessing("plain").check_keeps_frames()
+    with pytest.raises(KinemeError, match="preprocessing crossclr moves frames"):
+        get_preprocessing("crossclr").check_keeps_frames()
+
+
+def test_crossclr_takes_a_first_body_of_a_single_frame_and_none_of_no_frame() -> None:
+    xyz = np.random.default_rng(0).normal(size=(1, 1, 25, 3))
+    assert get_preprocessing("crossclr").apply(xyz, NTU).shape == (50, 1, 25, 3)
+    with pytest.raises(KinemeError, match="the first body is absent from every frame"):
+        get_preprocessing("crossclr").apply(np.zeros((3, 1, 25, 3)), NTU)

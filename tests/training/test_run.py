@@ -541,3 +541,19 @@ def test_a_run_of_version_0_1_resumes_and_ends_with_the_weights_it_would_have_ha
     ended, expected = (load_run(path).encoder.state_dict() for path in (run, run / "whole.safetensors"))
     for key, tensor in expected.items():
         torch.testing.assert_close(ended[key], tensor, rtol=1e-4, atol=1e-5, msg=key)
+
+
+def test_a_training_state_is_read_as_data_wherever_it_is_read(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only where it is checked: what the check lets pass is not what a stranger may put there later."""
+    train(settings(train_epochs=1), tmp_path / "run")
+    original, safely = torch.load, []
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        safely.append(options.get("weights_only"))
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", load)
+    train(settings(train_epochs=1), tmp_path / "run", resume=True)
+    assert safely == [True, True]  # checked, then loaded by Lightning
