@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import pkgutil
 import sys
@@ -96,9 +97,7 @@ def _import_all() -> None:
     for module in pkgutil.walk_packages(kineme.__path__, "kineme."):
         if not module.name.endswith("__main__") and ".runner." not in module.name:
             import_module(module.name)
-    import torch
-
-    torch.set_num_threads(1)
+    gc.freeze()  # forks would copy what the collector touches
 
 
 if __name__ == "__main__":

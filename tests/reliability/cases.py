@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-
 from hub import Hub
 from reliability.crashes import Case, run
 

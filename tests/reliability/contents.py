@@ -6,18 +6,11 @@ import csv
 import hashlib
 import io
 import json
-import os
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-TIMES = {
-    "results/*.json": "time, seconds",
-    "history.csv": "seconds",
-    "state.ckpt": "seconds in the rows of the history",
-}
-_TIMED = {"time", "seconds", "training_seconds", "hours"}
+_TIMED = {"time", "seconds", "commit"}  # in results, histories and training states; others of every run
 
 
 def snapshot(folder: Path, outside: dict[str, bytes]) -> dict[str, str]:
@@ -50,9 +43,7 @@ def timeless(path: Path) -> bytes:
         if path.suffix == ".json":
             return json.dumps(_without_times(json.loads(data))).encode()
         if path.name == "history.csv":
-            return repr(
-                [{**row, "seconds": ""} for row in csv.DictReader(io.StringIO(data.decode()))]
-            ).encode()
+            return repr(_without_times(list(csv.DictReader(io.StringIO(data.decode()))))).encode()
         if path.name == "state.ckpt":
             return _state(path)
     except Exception:  # cut off somewhere
@@ -63,20 +54,19 @@ def timeless(path: Path) -> bytes:
 def _state(path: Path) -> bytes:
     import torch
 
-    return repr(_plain(torch.load(path, weights_only=True))).encode()
+    def digest(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        tensor = value.contiguous()
+        return [str(tensor.dtype), *tensor.shape, hashlib.sha256(tensor.numpy().tobytes()).hexdigest()]
+
+    return repr(_without_times(torch.load(path, weights_only=True), digest)).encode()
 
 
-def _plain(value: Any) -> Any:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return (str(value.dtype), tuple(value.shape), hashlib.sha256(value.numpy().tobytes()).hexdigest())
+def _without_times(value: Any, tensor: Callable[[Any], Any] = lambda value: value) -> Any:
+    """Dictionaries and lists without the entries that are times; other values as `tensor` puts them."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items() if key not in _TIMED}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _without_times(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_times(each) for key, each in value.items() if key not in _TIMED}
-    return [_without_times(each) for each in value] if isinstance(value, list) else value
+        return {key: _without_times(each, tensor) for key, each in value.items() if key not in _TIMED}
+    if isinstance(value, list | tuple):
+        return [_without_times(each, tensor) for each in value]
+    return tensor(value)

@@ -1,7 +1,6 @@
 """Every command that writes is killed and refused in all ways; `KINEME_KILLS=50` kills more often.
 
-`python -m reliability`, in this folder's parent, makes the table of docs/reliability.md: all file operations, and
-50 random moments of each command.
+`python -m reliability`, in this folder's parent, makes the table of docs/reliability.md.
 """
 
 from __future__ import annotations

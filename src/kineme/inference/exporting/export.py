@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -238,9 +237,10 @@ def load_program(folder: Path) -> Any:
 @contextmanager
 def _written_aside(out: Path, overwrite: bool) -> Iterator[Path]:
     """Yields a folder that is moved to `out` at the end of the block, or removed if the block fails."""
-    aside = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    aside = out.with_name(f".{out.name}.partial")
     with locked(out, "this export"):
         _check_free(out, overwrite)
+        shutil.rmtree(aside, ignore_errors=True)  # of a killed process
         try:
             aside.mkdir()
             yield aside
