@@ -6,11 +6,12 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-_TIMED = {"time", "seconds", "commit"}  # in results, histories and training states; others of every run
+_TIMED = re.compile(r"time|commit|(.*_)?seconds")  # keys whose values no two runs share
 
 
 def snapshot(folder: Path, outside: dict[str, bytes]) -> dict[str, str]:
@@ -42,8 +43,10 @@ def timeless(path: Path) -> bytes:
     try:
         if path.suffix == ".json":
             return json.dumps(_without_times(json.loads(data))).encode()
-        if path.name == "history.csv":
+        if path.suffix == ".csv":
             return repr(_without_times(list(csv.DictReader(io.StringIO(data.decode()))))).encode()
+        if path.name == "table.md":  # of a grid
+            return re.sub(rb"[\d.]+ (s|min)\b", b"", data)
         if path.name == "state.ckpt":
             return _state(path)
     except Exception:  # cut off somewhere
@@ -66,7 +69,9 @@ def _state(path: Path) -> bytes:
 def _without_times(value: Any, tensor: Callable[[Any], Any] = lambda value: value) -> Any:
     """Dictionaries and lists without the entries that are times; other values as `tensor` puts them."""
     if isinstance(value, dict):
-        return {key: _without_times(each, tensor) for key, each in value.items() if key not in _TIMED}
+        return {
+            key: _without_times(each, tensor) for key, each in value.items() if not _TIMED.fullmatch(str(key))
+        }
     if isinstance(value, list | tuple):
         return [_without_times(each, tensor) for each in value]
     return tensor(value)
