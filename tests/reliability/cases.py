@@ -25,7 +25,7 @@ SYSTEMS = {
     "mpct": ({}, TOKENS),
     "scdnet": ({"queue": 8}, {"name": "disentangled", "hidden": 8, "heads": 1, "stem": [8, 8, 8]}),
     "mamp": (
-        {"decoder_hidden": 8, "decoder_depth": 1},
+        {"decoder_hidden": 8, "decoder_depth": 1, "mask_ratio": 0.5},
         {"name": "mamp", "hidden": 8, "depth": 1, "heads": 1},
     ),
     "slim": (
