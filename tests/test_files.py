@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,14 +106,6 @@ def test_what_a_process_has_claimed_it_may_lock_again(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_halves_of_killed_processes_are_removed(tmp_path: Path) -> None:
-    for name in (".table.partial-123.csv", ".tables.partial-123.csv"):
-        (tmp_path / name).touch()
-    with locked(tmp_path / "table.csv", "this table"):
-        pass
-    assert [path.name for path in tmp_path.iterdir()] == [".tables.partial-123.csv"]
-
-
 @pytest.mark.parametrize("there", [True, False])
 def test_what_a_link_names_is_written(tmp_path: Path, there: bool) -> None:
     (tmp_path / "link.csv").symlink_to(tmp_path / "disk" / "table.csv")
@@ -156,3 +151,16 @@ def test_only_own_files_are_removed(tmp_path: Path) -> None:
     (tmp_path / "run" / "a").rmdir()
     remove_own(tmp_path / "run", own)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_goes_with_the_next_file_in_its_folder(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here, elsewhere = platform.node(), "another-machine"
+    names = [f".table.partial-{here}-{number}.csv" for number in (gone.pid, os.getppid())]
+    names += [f".table.partial-{elsewhere}-{gone.pid}.csv", ".table.partial-mine.csv"]
+    for name in names:
+        (tmp_path / name).touch()
+    with atomic_write(tmp_path / "other.csv") as aside:
+        aside.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"other.csv", *names[1:]}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import platform
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
+from functools import cache
 from glob import escape
 from pathlib import Path
 
@@ -16,22 +18,25 @@ from kineme.errors import KinemeError
 logger = logging.getLogger(__name__)
 
 _CLAIMED: set[Path] = set()  # by this process, until `claimed` ends
+_HOST = platform.node()  # the process ids of another machine that shares the folder say nothing here
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, and moves that file into place at the end of the block.
 
-    After an exception the temporary file is removed, and an earlier file is unchanged. Where `path` is a
+    After an exception the temporary file is removed, and an earlier file is unchanged. What a killed process
+    left is removed by the next one on this machine that writes into the same folder. Where `path` is a
     symbolic link, the file that it names is written.
 
     Raises:
         KinemeError: the file cannot be written (no permission, a full disk).
     """
     target = followed(path)
-    aside = target.with_name(f".{target.stem}.partial-{os.getpid()}{target.suffix}")
+    aside = target.with_name(f".{target.stem}.partial-{_HOST}-{os.getpid()}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(target.parent.resolve())
         yield aside
         aside.replace(target)
     except OSError as error:
@@ -39,6 +44,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # no folder, no file
             aside.unlink()
+
+
+@cache  # a folder of many parts is looked through once
+def _remove_left(folder: Path) -> None:
+    """Removes temporary files of processes of this machine that are no more."""
+    for left in folder.glob(f".*.partial-{escape(_HOST)}-*"):
+        number = left.name.rpartition(f".partial-{_HOST}-")[2].partition(".")[0]
+        if number.isdecimal() and not _lives(int(number)):
+            with suppress(OSError):
+                left.unlink()
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":  # elsewhere signal 0 is not a question
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 @contextmanager
@@ -54,9 +81,8 @@ def optional(what: str) -> Iterator[None]:
 def locked(path: Path, what: str) -> Iterator[None]:
     """Keeps other writers from the same file or directory; inside `claimed` the path is this process's own.
 
-    What killed processes left of the file is removed. The lock is an open `.NAME.lock` beside `path`, and
-    ends with the process, however that ends; the file that a killed process leaves behind locks nothing. File
-    systems without locks are not protected.
+    The lock is an open `.NAME.lock` beside `path`. It ends with the process, however that ends; a file that a
+    killed process leaves behind locks nothing. File systems without locks are not protected.
 
     Args:
         path: the output; it need not exist yet.
@@ -81,9 +107,6 @@ def locked(path: Path, what: str) -> Iterator[None]:
     except OSError as error:
         raise unwritable(path, error) from error
     try:
-        for half in target.parent.glob(f".{escape(target.stem)}.partial-*{escape(target.suffix)}"):
-            with suppress(OSError):
-                half.unlink()
         yield
     finally:
         with suppress(OSError):

@@ -673,3 +673,19 @@ def test_a_run_is_written_where_a_link_leads(tmp_path: Path, settings: Settings)
         assert load_run(tmp_path / "disk" / "run").config["train"]["seed"] == seed
     assert (tmp_path / "link").is_symlink()
     assert [path.name for path in (tmp_path / "disk").iterdir()] == ["run"]
+
+
+def test_a_training_state_is_read_as_data_wherever_it_is_read(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only where it is checked: what the check lets pass is not what a stranger may put there later."""
+    train(settings(train_epochs=1), tmp_path / "run")
+    original, safely = torch.load, []
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        safely.append(options.get("weights_only"))
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", load)
+    train(settings(train_epochs=1), tmp_path / "run", resume=True)
+    assert safely == [True, True]  # checked, then loaded by Lightning

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -148,6 +150,14 @@ def test_a_classifier_is_kept_as_it_is(own: Model, taught: Classifier, tmp_path:
         taught.counts,
         taught.seconds,
     )
+
+
+def test_a_classifier_that_does_not_fit_on_the_disk_leaves_nothing(
+    taught: Classifier, tmp_path: Path, file_size_limit: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with pytest.raises(KinemeError, match="cannot be written"), file_size_limit(100):
+        taught.save(tmp_path / "new" / "mine.safetensors")
+    assert not list((tmp_path / "new").iterdir())
 
 
 @pytest.mark.parametrize(

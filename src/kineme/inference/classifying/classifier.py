@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from scipy.special import softmax
 
 from kineme.arguments import did_you_mean
@@ -171,7 +171,7 @@ class Classifier:
         text = json.dumps(description, allow_nan=False)
         stored = {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in tensors.items()}
         with atomic_write(path) as aside:
-            save_file(stored, aside, metadata={"kineme classifier": text})
+            aside.write_bytes(save(stored, metadata={"kineme classifier": text}))
 
 
 def read_classifier(path: str | Path, model: Model) -> Classifier:
