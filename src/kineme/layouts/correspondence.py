@@ -28,11 +28,13 @@ JointMap = Mapping[str, Sequence[str]]
 # Point → its names, without spaces, hyphens and side.
 _MIDDLE = {
     "pelvis": "pelvis hips hip hipcenter hipcentre midhip spinebase root",
-    "lower spine": "spine spine1 spine01 lowerback spinenavel spinenaval abdomen",
-    "middle spine": "spinemid midspine spine2 spine02 upperback",
+    "lumbar": "lumbar",
+    "lower spine": "lowerspine spine spine1 spine01 lowerback spinenavel spinenaval abdomen",
+    "middle spine": "middlespine spinemid midspine spine2 spine02 upperback",
     "chest": "chest thorax spine3 spine03 spinechest upperchest chest2",
     "neck base": "shouldercenter shouldercentre spineshoulder neckbase lowerneck",
     "neck": "neck upperneck neck01",
+    "head base": "headbase",
     "head": "head",
     "head top": "headtop headtopend headend",
     "nose": "nose",
@@ -44,11 +46,12 @@ _PAIRED |= {
     "shoulder": "shoulder clavicle arm upperarm uparm",
     "elbow": "elbow humerus forearm lowerarm",
     "forearm": "radius",
-    "hand": "hand handmiddle1 fingerbase",
-    "hand tip": "handtip fingers handend wristend",
+    "hand": "hand handmiddle1 handmiddlefinger1 handmiddlemcp fingerbase",
+    "hand tip": "handtip handmiddle4 handmiddlefinger4 handmiddletip fingers handend wristend",
     "thumb": "thumb handthumb3",
-    "index": "index handindex1",
-    "pinky": "pinky handpinky1",
+    "index": "index handindex1 handforefinger1",
+    "pinky": "pinky handpinky1 handpinkyfinger1",
+    "hip bone": "hipbone",
     "hip": "hip hipjoint upleg upperleg thigh",
     "knee": "knee femur leg lowerleg shin calf",
     "ankle": "ankle tibia",
@@ -92,6 +95,12 @@ _OTHERWISE = {
     ("h36m17", "thorax"): "neck base",  # at the height of the shoulders
     ("smpl22", "neck"): "neck base",  # SMPL's joints are where its bones begin
     ("smpl22", "head"): "head base",
+    ("coco133", "face_36"): "right outer eye",  # landmarks of 300-W: corners of eyes and mouth
+    ("coco133", "face_39"): "right inner eye",
+    ("coco133", "face_42"): "left inner eye",
+    ("coco133", "face_45"): "left outer eye",
+    ("coco133", "face_48"): "right mouth",
+    ("coco133", "face_54"): "left mouth",
 }
 
 # Point → ways to place it, the best first; '~' is its own side. Shares are from Kinect and Vicon skeletons; a
