@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,20 +34,24 @@ class Seen:
     Attributes:
         names: (n,) their names.
         digests: (n,) uint64, hashes of the clip's length and its first, middle and last frame.
-        source: the data set, from the manifest of their store.
+        source: (n,) the data set of each, from the manifest of its store.
         preprocessing: id of their preprocessing.
     """
 
     names: Array
     digests: Array
-    source: str
+    source: Array
     preprocessing: str
 
     @classmethod
-    def of(cls, store: ClipStore, rows: Array) -> Seen:
-        """The given rows of a store."""
-        manifest = store.manifest
-        return cls(store.names[rows], _digests(store, rows), manifest.source, manifest.preprocessing.id)
+    def of(cls, parts: Sequence[tuple[ClipStore, Array]]) -> Seen:
+        """The given rows of stores of one preprocessing."""
+        return cls(
+            np.concatenate([store.names[rows] for store, rows in parts]),
+            np.concatenate([_digests(store, rows) for store, rows in parts]),
+            np.concatenate([np.full(len(rows), store.manifest.source) for store, rows in parts]),
+            parts[0][0].manifest.preprocessing.id,
+        )
 
     def save(self, path: Path) -> None:
         """Writes an .npz file.
@@ -67,7 +72,9 @@ class Seen:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 key = "preprocessing" if "preprocessing" in stored else "recipe"  # before version 0.2
-                return cls(stored["names"], stored["digests"], str(stored["source"]), str(stored[key]))
+                names = stored["names"]
+                source = np.broadcast_to(stored["source"], names.shape)  # earlier files have one for all
+                return cls(names, stored["digests"], source, str(stored[key]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             reason = " ".join(str(error).split())
             raise KinemeError(
@@ -79,7 +86,8 @@ class Seen:
         """Those of the given rows of a store that are among these clips, in the given order."""
         source, preprocessing = store.manifest.source, store.manifest.preprocessing.id
         names = store.names[rows].tolist()
-        known = {key for name in self.names.tolist() if (key := _published(name, self.source))}
+        told = zip(self.names.tolist(), self.source.tolist(), strict=True)
+        known = {key for pair in told if (key := _published(*pair))}
         whole = {_recording(key) for key in known}
         keys = [_published(name, source) for name in names]
         found = np.array(
@@ -88,8 +96,8 @@ class Seen:
         own = np.array([not key for key in keys])
         if own.any() and preprocessing == self.preprocessing:
             found[own] = np.isin(_digests(store, rows[own]), self.digests)
-        elif own.any() and source == self.source:
-            found[own] = np.isin(store.names[rows[own]], self.names)
+        elif own.any():
+            found[own] = np.isin(store.names[rows[own]], self.names[self.source == source])
         chosen: Array = rows[found]
         return chosen
 

@@ -18,9 +18,9 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import even_batch, resident
+from kineme.clips.collection import open_stores, parts, store_numbers, training_rows
 from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
-from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.encoders import ClipShape
@@ -38,7 +38,7 @@ from kineme.training.directory import (
     restore,
     write_config,
 )
-from kineme.training.module import Pretraining, Training
+from kineme.training.module import Pretraining, Training, clips_by_store
 from kineme.training.timing import TRIAL_STEPS, Stopwatch, with_epochs
 from kineme.typing import Array
 
@@ -68,16 +68,16 @@ def train(
         KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, or the disk is
             full.
     """
-    if config.data.store is None:
+    if not config.data.stores:
         raise KinemeError("no clips to train on; set data.store to a clip store")
-    store = ClipStore(config.data.store)
+    store = open_stores(config.data.stores)
     prepared = store.manifest.preprocessing.id
     if config.data.preprocessing not in (None, prepared):
         raise KinemeError(
             f"{store.path}: was prepared by {prepared}, but data.preprocessing is "
             f"{config.data.preprocessing}; prepare it again, or set data.preprocessing={prepared}"
         )
-    rows = split_rows(store, config.data.split, "train")
+    rows = training_rows(store, config.data.splits)
     resolve_device(config.train)  # fails before anything is written, and so do the loggers
     every_logger = [*_loggers(config.train, out), *loggers]
     first = is_first_process()
@@ -101,7 +101,7 @@ def train(
             if not resume:
                 stack.enter_context(replacing(out))
             write_config(out, config)
-            Seen.of(store, rows).save(out / SEEN_CLIPS)
+            Seen.of(parts(store, config.data.splits)).save(out / SEEN_CLIPS)
         fit(
             module,
             [*_callbacks(config, out, store, rows), *callbacks],
@@ -121,7 +121,7 @@ def _callbacks(config: Config, out: Path, store: ClipStore, rows: Array) -> list
         Checkpoints(out, store.manifest, config.train.save_every),
     ]
     if (store.labels[rows] >= 0).any() and not config.data.window:  # windows have no labels
-        watched = store.labels[rows], store.index["subject"][rows]
+        watched = store.labels[rows], store.index["subject"][rows], store_numbers(store, rows)
         found.insert(0, OnlineKNN(history, *watched, every=every, seed=seed))
     return found
 
@@ -153,17 +153,21 @@ def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
 
 def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
     """Warns where incomplete batches leave out more than one clip in twenty of each epoch."""
-    train, clips = config.train, len(rows)
+    train, clips = config.train, resident(store, rows)
     if config.data.window:
-        clips = len(resident(store, rows).windows(config.data.window))
+        clips = clips.windows(config.data.window)
+    counts = clips_by_store(store, clips)
     ranks = train.devices * train.nodes * train.accumulate
-    out = clips % (train.batch_size * ranks)
-    better = even_batch(clips // ranks, train.batch_size)
-    if 20 * out > clips and better * ranks * (clips // (better * ranks)) > clips - out:
+
+    def out(batch_size: int) -> int:
+        return sum(count % (batch_size * ranks) for count in counts)
+
+    better = even_batch([count // ranks for count in counts], train.batch_size)
+    if 20 * out(train.batch_size) > len(clips) and out(better) < out(train.batch_size):
         logger.warning(
             "%d of %d clips sit out each epoch, others every time, as they do not fill a batch of %d; "
             "train.batch_size=%d leaves out fewer",
-            *(out, clips, train.batch_size, better),
+            *(out(train.batch_size), len(clips), train.batch_size, better),
         )
 
 
