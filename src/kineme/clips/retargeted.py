@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kineme.augment.missing import filled_frames
 from kineme.clips.store import ClipStore
 from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap, correspondence
+from kineme.typing import Array
 
 
 class RetargetedStore(ClipStore):
@@ -54,13 +56,30 @@ class RetargetedStore(ClipStore):
         }
         manifest = store.manifest
         self.frames = np.zeros((*store.frames.shape[:2], layout.num_joints, 3), dtype=np.float32)
+        self.present = None if store.present is None else carried(store.present, weights)
         for row in range(len(store)):
-            xyz = manifest.preprocessing(weights @ store.clip(row), layout)
+            xyz = weights @ store.clip(row)
+            if self.present is not None:
+                xyz = filled_frames(xyz, self.present[row], layout)
+            xyz = manifest.preprocessing(xyz, layout)
             self.clip(row)[:, : xyz.shape[1]] = xyz
         self.confidence = None  # that of the old joints
         self.manifest = replace(
             manifest, layout=layout, fingerprint=_fingerprint(manifest.fingerprint, layout, weights)
         )
+
+
+def carried(present: Array, weights: Array) -> Array:
+    """Which joints (..., V') of a layout clips have that have these (..., V) of another.
+
+    A joint is there if all joints are that it is computed from.
+
+    >>> weights = np.array([[1.0, 0.0], [0.5, 0.5]])  # a joint of the first, one between the two
+    >>> carried(np.array([[True, False], [True, True]]), weights).tolist()
+    [[True, False], [True, True]]
+    """
+    needed: Array = ~present @ (weights != 0).T
+    return ~needed
 
 
 def _fingerprint(store: str, layout: Layout, weights: npt.NDArray[Any]) -> str:

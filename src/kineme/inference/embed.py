@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ def blocks_of(
     for group in groups(inputs, read):
         cuts = [(windows.cut if windows else whole)(len(clip.xyz), each.fps) for each, clip in group]
         table = _table(group, cuts, windows is not None)
-        clips = pieces([clip.xyz for _, clip in group], cuts, device)
+        clips = pieces([clip for _, clip in group], cuts, device)
         read, rows = read + len(group), rows + len(clips)
         for first in range(0, len(clips), ROWS):
             number += 1
@@ -198,11 +199,11 @@ def _table(
     }
 
 
-def pieces(arrays: Sequence[Array], cuts: Sequence[Mapping[str, Array]], device: str) -> Clips:
+def pieces(recordings: Sequence[Clip], cuts: Sequence[Mapping[str, Array]], device: str) -> Clips:
     """The windows of recordings, on a device; they share frames."""
-    clips = joined(arrays)
+    clips = joined([each.xyz for each in recordings], [each.present for each in recordings])
     first = torch.from_numpy(np.concatenate([cut["first"] for cut in cuts]))
     length = torch.from_numpy(np.concatenate([cut["length"] for cut in cuts]))
     repeats = torch.tensor([len(cut["first"]) for cut in cuts])
-    start = clips.start.repeat_interleave(repeats) + first
-    return Clips(clips.frames.to(device), start.to(device), length.to(device))
+    every = clips[torch.arange(len(clips)).repeat_interleave(repeats)]
+    return replace(every, start=every.start + first, length=length).to(device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -190,7 +191,8 @@ class SLiM(Method):
         for size in dict.fromkeys(sizes):  # views of one length share their transforms
             which = [number for number, each in enumerate(sizes) if each == size]
             start, length = (torch.cat([windows[number][i] for number in which]) for i in range(2))
-            every = Clips(clips.frames, clips.start.repeat(len(which)) + start, length)
+            every = clips[torch.arange(n, device=start.device).repeat(len(which))]
+            every = replace(every, start=every.start + start, length=length)
             x = every.sample(augment.draw_frames(length, size, generator))
             of_body = torch.arange(len(x), device=x.device), ..., body.repeat(len(which))
             x = x[of_body][..., None] - centre.repeat(len(which), 1)[:, :, None, None, None]

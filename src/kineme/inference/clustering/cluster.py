@@ -127,7 +127,7 @@ def _features(
     found = [np.zeros((0, model.encoder.dim), dtype=np.float32)]
     for group in groups(inputs, 0):
         cuts = [cutter.cut(recordings, clip) for recordings, clip in group]
-        clips = pieces([clip.xyz for _, clip in group], cuts, encoding["device"])
+        clips = pieces([clip for _, clip in group], cuts, encoding["device"])
         read, rows = read + len(group), rows + len(clips)
         for first in range(0, len(clips), ROWS):
             meanwhile = within(progress, sum(map(len, found)), round(rows * count / read))
