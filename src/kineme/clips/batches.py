@@ -128,8 +128,8 @@ def even_batch(clips: Sequence[int], most: int) -> int:
         clips: how many there are; of several stores, each of which has its own batches.
         most: clips of the largest batch.
 
-    >>> even_batch([150], 64), even_batch([100_000], 64), even_batch([20], 64), even_batch([150, 120], 64)
-    (50, 64, 20, 60)
+    >>> even_batch([150], 64), even_batch([100_000], 64), even_batch([20], 64), even_batch([128, 96], 64)
+    (50, 64, 20, 32)
     """
     most = min(most, *clips)
     sizes = range(most, max(1, most // 2) - 1, -1)

@@ -119,6 +119,11 @@ def open_stores(paths: Sequence[str | Path]) -> ClipStore:
     return stores[0] if len(stores) == 1 else Collection(stores)
 
 
+def stores_of(store: ClipStore) -> Sequence[ClipStore]:
+    """Those of a collection; of a store itself alone."""
+    return store.stores if isinstance(store, Collection) else (store,)
+
+
 def parts(store: ClipStore, splits: Sequence[str]) -> list[tuple[ClipStore, npt.NDArray[np.int64]]]:
     """The rows to train on, of a store, or of each store of a collection.
 
@@ -129,7 +134,7 @@ def parts(store: ClipStore, splits: Sequence[str]) -> list[tuple[ClipStore, npt.
     Raises:
         KinemeError: no such split, or splits for another number of stores.
     """
-    stores = store.stores if isinstance(store, Collection) else (store,)
+    stores = stores_of(store)
     if len(splits) not in (1, len(stores)):
         raise KinemeError(
             f"data.split names {len(splits)} splits, but there are {len(stores)} stores; name one for all of "

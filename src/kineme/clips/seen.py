@@ -44,13 +44,19 @@ class Seen:
     preprocessing: str
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[ClipStore, Array]]) -> Seen:
-        """The given rows of stores of one preprocessing."""
+    def of(cls, store: ClipStore, rows: Array) -> Seen:
+        """The given rows of a store."""
+        source = np.full(len(rows), store.manifest.source)
+        return cls(store.names[rows], _digests(store, rows), source, store.manifest.preprocessing.id)
+
+    @classmethod
+    def joined(cls, several: Sequence[Seen]) -> Seen:
+        """Those of several stores, which were preprocessed alike."""
         return cls(
-            np.concatenate([store.names[rows] for store, rows in parts]),
-            np.concatenate([_digests(store, rows) for store, rows in parts]),
-            np.concatenate([np.full(len(rows), store.manifest.source) for store, rows in parts]),
-            parts[0][0].manifest.preprocessing.id,
+            np.concatenate([each.names for each in several]),
+            np.concatenate([each.digests for each in several]),
+            np.concatenate([each.source for each in several]),
+            several[0].preprocessing,
         )
 
     def save(self, path: Path) -> None:

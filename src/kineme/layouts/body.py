@@ -8,11 +8,15 @@ for which no place is left, such as most of those of fingers and faces, have non
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
+
 from kineme.layouts import LAYOUTS, Layout
-from kineme.layouts.correspondence import anatomical_points
+from kineme.layouts.correspondence import JointMap, anatomical_points, check_joint_map, placed
 from kineme.layouts.parts import hops, joint_kinds, start, walk
+from kineme.typing import Array
 
 BODY = LAYOUTS["body"]
 
@@ -47,6 +51,38 @@ def body_places(layout: Layout) -> tuple[int | None, ...]:
         if twin not in found:
             found[twin] = int(BODY.mirror[place])
     return tuple(found.get(joint) for joint in range(layout.num_joints))
+
+
+def body_weights(layout: Layout, joint_map: JointMap | None = None) -> tuple[Array, Array, Array]:
+    """The joints of a layout in `BODY`: `weights @ xyz`, xyz (..., V, C).
+
+    Joints without one of their own are placed by others where these tell, see `correspondence`, so that the
+    body has a centre, a front and a size.
+
+    Args:
+        layout: of the given joints.
+        joint_map: joint of `BODY` → joints of `layout` whose mean it is; overrides places.
+
+    Returns:
+        (59, V) float32; (59,) bool, which joints are in their place; (59,) bool, which are placed at all.
+
+    Raises:
+        KinemeError: the map names an unknown joint.
+
+    >>> weights, own, placed = body_weights(LAYOUTS["coco17"])
+    >>> weights.shape, own.sum(), placed.sum()
+    ((59, 17), 17, 59)
+    """
+    joint_map = joint_map or {}
+    check_joint_map(joint_map, layout, BODY)
+    places = body_places(layout)
+    names = [f"joint {i}" if place is None else BODY.joints[place] for i, place in enumerate(places)]
+    renamed = replace(layout, name=BODY.name, joints=tuple(names))
+    called = dict(zip(layout.joints, names, strict=True))
+    given = {joint: [called[each] for each in joints] for joint, joints in joint_map.items()}
+    weights, lost = placed(renamed, BODY, given)
+    own = [joint in given or place in places for place, joint in enumerate(BODY.joints)]
+    return weights, np.array(own), np.array([joint not in lost for joint in BODY.joints])
 
 
 class _ByPosition:

@@ -220,8 +220,23 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
     Raises:
         KinemeError: a joint of the target cannot be placed, or the map names an unknown joint.
     """
+    weights, lost = placed(source, target, joint_map)
+    if lost:
+        raise KinemeError(
+            f"layout {source.name!r} has no joints to place these of {target.name!r}: {', '.join(lost)}; "
+            f"set `joint_map` to a file with a line for each, such as `{lost[0]}: {source.joints[0]}`"
+        )
+    return weights
+
+
+def placed(source: Layout, target: Layout, joint_map: JointMap | None = None) -> tuple[Array, list[str]]:
+    """What `correspondence` gives, and the joints of the target that cannot be placed: their rows are zero.
+
+    Raises:
+        KinemeError: the map names an unknown joint.
+    """
     joint_map = joint_map or {}
-    _check(joint_map, source, target)
+    check_joint_map(joint_map, source, target)
     points: dict[str, str] = {}  # point → joint of the source; the first of several
     for joint, given in zip(source.joints, anatomical_points(source), strict=True):
         points.setdefault(given or "", joint)
@@ -240,12 +255,7 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
             lost.append(joint)
         for name, share in (found or {}).items():
             row[source.joints.index(name)] = share
-    if lost:
-        raise KinemeError(
-            f"layout {source.name!r} has no joints to place these of {target.name!r}: {', '.join(lost)}; "
-            f"set `joint_map` to a file with a line for each, such as `{lost[0]}: {source.joints[0]}`"
-        )
-    return weights
+    return weights, lost
 
 
 def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
@@ -268,7 +278,8 @@ def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _check(joint_map: JointMap, source: Layout, target: Layout) -> None:
+def check_joint_map(joint_map: JointMap, source: Layout, target: Layout) -> None:
+    """Raises KinemeError if a joint map names a joint that its layout does not have."""
     for joint, sources in joint_map.items():
         for name, layout in ((joint, target), *((each, source) for each in sources)):
             if name not in layout.joints:

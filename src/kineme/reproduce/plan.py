@@ -118,8 +118,7 @@ class Plan:
 
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
         """Where this measurement goes, by hand or in a grid."""
-        own = asdict(self.config(cell).data)
-        named = qualifiers(own, self.options(cell, measurement))
+        named = qualifiers(self.config(cell).data, self.options(cell, measurement))
         return result_path(self.run(cell), measurement.protocol, *named, seed=self.seed)
 
     def fused(self, cells: tuple[Cell, ...]) -> Result | None:

@@ -214,7 +214,7 @@ def clips_by_store(store: ClipStore, clips: Clips) -> list[int]:
     if not isinstance(store, Collection):
         return [len(clips)]
     of = np.searchsorted(store.index["offset"][store.bounds[1:-1]], clips.start.cpu().numpy(), side="right")
-    return np.bincount(of, minlength=len(store.stores)).tolist()
+    return [int(count) for count in np.bincount(of, minlength=len(store.stores))]
 
 
 class EpochBatches(Sampler[Tensor]):

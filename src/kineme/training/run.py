@@ -18,7 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import even_batch, resident
-from kineme.clips.collection import open_stores, parts, store_numbers, training_rows
+from kineme.clips.collection import open_stores, parts, store_numbers, stores_of, training_rows
 from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.store import ClipStore
@@ -77,6 +77,11 @@ def train(
             f"{store.path}: was prepared by {prepared}, but data.preprocessing is "
             f"{config.data.preprocessing}; prepare it again, or set data.preprocessing={prepared}"
         )
+    if config.data.window and len({each.manifest.fps for each in stores_of(store)}) > 1:
+        raise KinemeError(
+            f"{store.path}: differ in frames per second, so data.window would be of several durations; "
+            "prepare them at one rate, or set data.window=0"
+        )
     rows = training_rows(store, config.data.splits)
     resolve_device(config.train)  # fails before anything is written, and so do the loggers
     every_logger = [*_loggers(config.train, out), *loggers]
@@ -101,7 +106,8 @@ def train(
             if not resume:
                 stack.enter_context(replacing(out))
             write_config(out, config)
-            Seen.of(parts(store, config.data.splits)).save(out / SEEN_CLIPS)
+            seen = [Seen.of(*part) for part in parts(store, config.data.splits)]
+            Seen.joined(seen).save(out / SEEN_CLIPS)
         fit(
             module,
             [*_callbacks(config, out, store, rows), *callbacks],
