@@ -25,11 +25,13 @@ from kineme.augment import centre_window
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
 from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
+from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
+from kineme.encoders.absent import encoded
 from kineme.errors import KinemeError
 from kineme.hub import fetch, is_address
 from kineme.layouts import Layout, get_layout
@@ -213,7 +215,8 @@ class Model:
         else:
             arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
             source = _given(arrays, layout or self.shape.layout, fps, options)
-        return joined([clip.xyz for clip in self.prepared(source, joint_map)])
+        prepared = [*self.prepared(source, joint_map)]
+        return joined([clip.xyz for clip in prepared], [clip.present for clip in prepared])
 
     def encode(
         self,
@@ -244,8 +247,10 @@ class Model:
             torch.autocast(place.type, PRECISIONS[precision], enabled=precision != "float32"),
         ):
             for start in range(0, len(clips), batch_size):
-                batch = clip_input(clips[start : start + batch_size], encoder.shape, crop).to(place)
-                features[start : start + batch_size] = encoder(batch).clip.float().cpu().numpy()
+                batch = clips[start : start + batch_size]
+                joints, present = clip_input(batch, encoder.shape, crop).to(place), batch.present
+                found = encoded(encoder, joints, None if present is None else present.to(place))
+                features[start : start + batch_size] = found.clip.float().cpu().numpy()
                 progress(min(start + batch_size, len(clips)), len(clips))
         if not np.isfinite(features).all():
             raise KinemeError(
@@ -362,20 +367,21 @@ class Model:
         return (self._prepared(read(item), source.layout, retargeting) for item in source.items)
 
     def _prepared(self, clip: Clip, layout: Layout, retargeting: Retargeting | None) -> Clip:
-        shape, present = self.shape, clip.present
+        shape = self.shape
         try:
-            xyz = self.preprocessing(clip.xyz, layout)
+            clip = preprocessed(told(clip, layout), self.preprocessing, layout)
             if retargeting is not None:
-                xyz, present = retargeting(xyz, present, self.preprocessing)
+                clip = retargeting(clip, self.preprocessing)
         except KinemeError as error:
             raise KinemeError(f"{clip.name}: {error}") from error
+        xyz = clip.xyz
         if xyz[:, shape.bodies :].any():
             raise KinemeError(
                 f"{clip.name}: shows {xyz.shape[1]} bodies, but the encoder reads {shape.bodies}"
             )
         xyz = xyz[:, : shape.bodies]
         xyz = np.pad(xyz, ((0, 0), (0, shape.bodies - xyz.shape[1]), (0, 0), (0, 0)))
-        return replace(clip, xyz=xyz, present=present)
+        return replace(clip, xyz=xyz)
 
 
 def load(
@@ -587,9 +593,9 @@ def open_recordings(
 
 
 def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:
-    """The middle share `crop` of each clip, in an encoder's shape: (N, C, T, V, M)."""
+    """The joints in the middle share `crop` of each clip, at an encoder's frames: (N, C, T, V, M)."""
     start, length = centre_window(clips.length, crop)
-    return shape.take(clips.resize(shape.frames, start, length))
+    return clips.resize(shape.frames, start, length)
 
 
 def default_device() -> str:

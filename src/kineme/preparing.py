@@ -13,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from kineme.clips.absent import preprocessed, told
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError, check_between
@@ -247,14 +248,15 @@ class _Work:
             return error
         if self.preprocessing is None:
             return clip
+        clip = told(clip, self.layout)
         try:
-            xyz = self.preprocessing(clip.xyz, self.layout)
+            prepared = preprocessed(clip, self.preprocessing, self.layout)
         except KinemeError as error:
             return KinemeError(f"{clip.name}: {error}")
         kept = None
         if self.confidence and clip.confidence is not None:
             kept = clip.confidence[:, first_bodies(clip.xyz)]
-        return replace(clip, xyz=xyz, confidence=kept)
+        return replace(prepared, confidence=kept)
 
 
 def options_of(open_source: Callable[..., Source]) -> list[str]:

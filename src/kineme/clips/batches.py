@@ -110,10 +110,10 @@ class Clips:
         above = torch.minimum(below + 1, last)
         weight = (at - below)[..., None, None, None].to(self.frames.dtype)
         first = self.start[:, None]
-        low, high = self._gather(first + below), self._gather(first + above)
+        low, high = self.gather(first + below), self.gather(first + above)
         return torch.lerp(low, high, weight).permute(0, 4, 1, 3, 2)
 
-    def _gather(self, rows: Tensor) -> Tensor:
+    def gather(self, rows: Tensor) -> Tensor:
         """(N, T) frame numbers → (N, T, M, V, C) on the index's device."""
         taken = self.frames.index_select(0, rows.flatten().to(self.frames.device))
         return taken.view(*rows.shape, *self.frames.shape[1:]).to(rows.device, non_blocking=True)

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kineme.augment.missing import filled_frames
-from kineme.clips.store import ClipStore, present_rows
+from kineme.clips.absent import carried, preprocessed
+from kineme.clips.store import Clip, ClipStore, present_rows
 from kineme.layouts import Layout
 from kineme.layouts.body import BODY, body_weights
 from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.preprocessing import Preprocessing
-from kineme.typing import Array
 
 
 class Retargeting:
@@ -54,15 +53,13 @@ class Retargeting:
             self.weights = correspondence(source, target, joint_map)
             self._own = self._placed = np.ones(target.num_joints, dtype=bool)
 
-    def __call__(
-        self, xyz: Array, present: Array | None, preprocessing: Preprocessing
-    ) -> tuple[Array, Array | None]:
-        """A preprocessed clip (T, M, V, C) and the joints it has (V,), None for all → the same of it now."""
-        given = np.ones(xyz.shape[2], dtype=bool) if present is None else present
+    def __call__(self, clip: Clip, preprocessing: Preprocessing) -> Clip:
+        """A preprocessed clip with the new joints, preprocessed again."""
+        given = np.ones(clip.xyz.shape[2], dtype=bool) if clip.present is None else clip.present
         there = carried(given, self.weights)
-        xyz = preprocessing(filled_frames(self.weights @ xyz, there & self._placed, self.layout), self.layout)
+        moved = replace(clip, xyz=self.weights @ clip.xyz, present=there & self._placed)
         own = there & self._own
-        return xyz, None if own.all() else own
+        return replace(preprocessed(moved, preprocessing, self.layout), present=None if own.all() else own)
 
 
 class RetargetedStore(ClipStore):
@@ -100,9 +97,11 @@ class RetargetedStore(ClipStore):
         present = []
         for row in range(len(store)):
             given = None if store.present is None else store.present[row]
-            xyz, shown = retargeting(store.clip(row), given, manifest.preprocessing)
-            self.clip(row)[:, : xyz.shape[1]] = xyz
-            present.append(shown)
+            clip = retargeting(
+                Clip(str(store.names[row]), store.clip(row), present=given), manifest.preprocessing
+            )
+            self.clip(row)[:, : clip.xyz.shape[1]] = clip.xyz
+            present.append(clip.present)
         self.present = present_rows(present, layout.num_joints)
         self.confidence = None  # that of the old joints
         self.manifest = replace(
@@ -110,19 +109,6 @@ class RetargetedStore(ClipStore):
             layout=layout,
             fingerprint=_fingerprint(manifest.fingerprint, layout, retargeting.weights),
         )
-
-
-def carried(present: Array, weights: Array) -> Array:
-    """Which joints (..., V') of a layout clips have that have these (..., V) of another.
-
-    A joint is there if all joints are that it is computed from.
-
-    >>> weights = np.array([[1.0, 0.0], [0.5, 0.5]])  # a joint of the first, one between the two
-    >>> carried(np.array([[True, False], [True, True]]), weights).tolist()
-    [[True, False], [True, True]]
-    """
-    needed: Array = ~present @ (weights != 0).T
-    return ~needed
 
 
 def _fingerprint(store: str, layout: Layout, weights: npt.NDArray[Any]) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 
 from torch import Tensor
 
 from kineme.augment.missing import bones_present, filled, without
+from kineme.encoders.base import Encoder, Features
 from kineme.layouts import Layout
+
+logger = logging.getLogger(__name__)
 
 
 def joints_of(present: Tensor, streams: Sequence[str], layout: Layout) -> Tensor:
@@ -67,3 +72,31 @@ def mean_for_absent(tokens: Tensor, present: Tensor) -> Tensor:
     kept = tokens.masked_fill(~present[..., None], 0)
     count = present.sum(-1)[..., None, None].clamp_min(1).to(tokens.dtype)
     return tokens.where(present[..., None], kept.sum(-2, keepdim=True) / count)
+
+
+def encoded(encoder: Encoder, joints: Tensor, present: Tensor | None = None) -> Features:
+    """Features of joint positions (N, C, T, V, M'), in the encoder's stream.
+
+    Joints that are not `present` (N, V) take no part. Encoders that cannot leave joints out are shown them
+    where their neighbours are, and a warning says so, once for each kind of encoder.
+
+    >>> import kineme, torch
+    >>> encoder = kineme.STTR(kineme.ClipShape(kineme.get_layout("coco17"), 16, 2), hidden=8)
+    >>> clips, present = torch.randn(1, 3, 16, 17, 1), torch.arange(17)[None] != 4
+    >>> clips[:, :, :, 4] = float("nan")
+    >>> encoded(encoder, clips, present).clip.isfinite().all()
+    tensor(True)
+    """
+    if present is not None and not encoder.takes_missing:
+        _warn(type(encoder).__name__)
+        joints, present = filled(joints, present, encoder.shape.layout), None
+    clips = encoder.shape.take(joints)
+    found: Features = encoder(clips) if present is None else encoder(clips, present=present)
+    return found
+
+
+@cache
+def _warn(encoder: str) -> None:
+    logger.warning(
+        "%s cannot leave out joints that a clip lacks; they are placed where their neighbours are", encoder
+    )

@@ -29,7 +29,7 @@ from kineme.layouts.correspondence import JointMap, read_joint_map
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Detections, Poses
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled, image_size
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, ever_found, filled, image_size
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
 from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
@@ -179,6 +179,7 @@ class _Reader:
             subject=recording.subject,
             camera=recording.camera,
             confidence=confidence,
+            present=ever_found(confidence),
         )
 
 

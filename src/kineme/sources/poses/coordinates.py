@@ -254,6 +254,12 @@ def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
     return points.astype(np.float32), confidence
 
 
+def ever_found(confidence: Array) -> Array | None:
+    """(V,) bool, which joints were found in any frame (T, M, V); None if all were."""
+    found: Array = np.any(confidence, axis=(0, 1))
+    return None if found.all() else found
+
+
 def _completed(points: Array, known: Array, present: Array, layout: Layout) -> Array:
     """Places unknown joints of present bodies relative to their parents, the root relative to the others."""
     points = points.copy()

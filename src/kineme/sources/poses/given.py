@@ -13,7 +13,7 @@ from kineme.layouts import Layout
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Poses, split_columns
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled, image_size
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, ever_found, filled, image_size
 from kineme.sources.poses.tracking import strongest
 from kineme.typing import Array
 
@@ -78,7 +78,7 @@ def _poses(array: Array, name: str, layout: Layout) -> Poses:
 
 def _read(clips: Sequence[Poses], layout: Layout, fps: float, coordinates: Coordinates, row: int) -> Clip:
     try:
-        points, _ = filled(coordinates(strongest(clips[row], MAX_BODIES)), layout, fps)
+        points, confidence = filled(coordinates(strongest(clips[row], MAX_BODIES)), layout, fps)
     except ValueError as error:
         raise KinemeError(f"array {row}: {error}") from error
-    return Clip(f"array {row}", points)
+    return Clip(f"array {row}", points, present=ever_found(confidence))
