@@ -97,7 +97,8 @@ def test_recipes_are_listed_without_torch() -> None:
         (["evaluate", "liner", "run"], "unknown protocol 'liner'; did you mean linear?"),
         (
             ["evaluate", "x", "run"],
-            "unknown protocol 'x'; there are linear, knn, early, fewshot, transfer, finetune, semi, detect",
+            "unknown protocol 'x'; there are linear, knn, early, robust, fewshot, transfer, finetune, semi, "
+            "detect",
         ),
         (["evaluate", "knn"], "missing: RUN; see kineme evaluate knn --help"),
         (["evaluate", "knn", "run", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),

@@ -96,10 +96,8 @@ class RetargetedStore(ClipStore):
         self.frames = np.zeros((*store.frames.shape[:2], layout.num_joints, 3), dtype=np.float32)
         present = []
         for row in range(len(store)):
-            given = None if store.present is None else store.present[row]
-            clip = retargeting(
-                Clip(str(store.names[row]), store.clip(row), present=given), manifest.preprocessing
-            )
+            clip = Clip(str(store.names[row]), store.clip(row), present=store.clip_present(row))
+            clip = retargeting(clip, manifest.preprocessing)
             self.clip(row)[:, : clip.xyz.shape[1]] = clip.xyz
             present.append(clip.present)
         self.present = present_rows(present, layout.num_joints)

@@ -223,6 +223,10 @@ class ClipStore:
         start = int(self.index["offset"][row])
         return self.frames[start : start + int(self.index["frames"][row])]
 
+    def clip_present(self, row: int) -> Array | None:
+        """(V,) bool, which joints one clip has; None where no clip of the store lacks any."""
+        return None if self.present is None else self.present[row]
+
     def clip_intervals(self, row: int) -> list[tuple[int, int, int]]:
         """(start, end, label) of the actions in one recording, sorted."""
         mine = np.flatnonzero(self.intervals["clip"] == row)

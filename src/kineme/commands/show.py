@@ -96,8 +96,9 @@ def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
     index, names = store.index, store.manifest.class_names
     length, label = int(index["frames"][row]), int(index["label"][row])
     xyz = store.clip(row)[first:end]
-    if store.present is not None:
-        xyz = np.where(store.present[row][:, None], xyz, np.nan)
+    present = store.clip_present(row)
+    if present is not None:
+        xyz = np.where(present[:, None], xyz, np.nan)
     if store.confidence is not None:
         begin = int(index["offset"][row])
         seen = store.confidence[begin + first : begin + end] > 0

@@ -104,11 +104,17 @@ def encoded(encoder: Encoder, joints: Tensor, present: Tensor | None = None) -> 
     tensor(True)
     """
     if present is not None and not encoder.takes_missing:
-        _warn(type(encoder).__name__)
+        warn_if_shown(encoder)
         joints, present = filled(joints, present, encoder.shape.layout), None
     clips = encoder.shape.take(joints)
     found: Features = encoder(clips) if present is None else encoder(clips, present=present)
     return found
+
+
+def warn_if_shown(encoder: Encoder) -> None:
+    """Warns, once for each kind of encoder, of one that cannot leave out joints and is shown neighbours."""
+    if not encoder.takes_missing:
+        _warn(type(encoder).__name__)
 
 
 @cache

@@ -5,10 +5,9 @@ Perturbations take and give preprocessed clips, whole batches at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,23 +25,20 @@ UNEVEN = 2.0  # how many times faster one half of a clip is played than the othe
 TURNED = (30.0, 90.0)  # degrees about the vertical axis
 
 
-@dataclass(frozen=True)
-class Perturbation:
-    """One condition under which clips are shown.
+SEVERITIES = {  # of the conditions, as a result tells them
+    "joints_missing": MISSING,
+    "jitter_of_height": [*JITTER],
+    "frames_dropped": [*DROPPED],
+    "stretched": [*STRETCHED],
+    "uneven": UNEVEN,
+    "turned_degrees": [*TURNED],
+}
 
-    Attributes:
-        name: of its figures.
-        severity: what was done, for the result.
-        change: clips and a generator on their device → clips.
-    """
-
-    name: str
-    severity: Mapping[str, Any]
-    change: Callable[[Clips, torch.Generator], Clips]
+Change = Callable[[Clips, torch.Generator], Clips]  # with a generator on the clips' device
 
 
-def perturbations(layout: Layout, height: float, up: Sequence[float]) -> list[Perturbation]:
-    """All of them, in order.
+def perturbations(layout: Layout, height: float, up: Sequence[float]) -> dict[str, Change]:
+    """All of them in order: name → what is done to clips.
 
     Args:
         layout: of the clips.
@@ -51,7 +47,7 @@ def perturbations(layout: Layout, height: float, up: Sequence[float]) -> list[Pe
 
     >>> import kineme
     >>> for each in perturbations(kineme.get_layout("coco17"), 1.7, (0, 1, 0)):
-    ...     print(each.name)
+    ...     print(each)
     5 joints missing
     jitter 1 %
     jitter 3 %
@@ -68,26 +64,19 @@ def perturbations(layout: Layout, height: float, up: Sequence[float]) -> list[Pe
     right half only
     """
     few = max(min(MISSING, layout.num_joints // 3), 1)
-    found = [Perturbation(f"{few} joints missing", {"joints": few}, partial(_missing, count=few))]
-    for part in JITTER:
-        settings = {"std": part * height, "of_height": part}
-        found.append(
-            Perturbation(f"jitter {100 * part:g} %", settings, partial(_jittered, std=part * height))
-        )
-    for part in DROPPED:
-        name = f"{100 * part:g} % of frames dropped"
-        found.append(Perturbation(name, {"share": part}, partial(_dropped, share=part)))
+    changes: dict[str, Change] = {f"{few} joints missing": partial(_missing, count=few)}
+    for share in JITTER:
+        changes[f"jitter {100 * share:g} %"] = partial(_jittered, std=share * height)
+    for share in DROPPED:
+        changes[f"{100 * share:g} % of frames dropped"] = partial(_dropped, share=share)
     for factor in STRETCHED:
-        name = f"{factor:g}x as long"
-        found.append(Perturbation(name, {"factor": factor}, partial(_stretched, factor=factor)))
-    found.append(Perturbation("uneven speed", {"ratio": UNEVEN}, partial(_uneven, ratio=UNEVEN)))
+        changes[f"{factor:g}x as long"] = partial(_stretched, factor=factor)
+    changes["uneven speed"] = partial(_uneven, ratio=UNEVEN)
     for degrees in TURNED:
-        turn = partial(_turned, degrees=degrees, up=tuple(up))
-        found.append(Perturbation(f"turned by {degrees:g}°", {"degrees": degrees}, turn))
+        changes[f"turned by {degrees:g}°"] = partial(_turned, degrees=degrees, up=tuple(up))
     for half, joints in halves(layout).items():
-        named = {"joints": [layout.joints[joint] for joint in joints]}
-        found.append(Perturbation(f"{half} half only", named, partial(_part, joints=joints)))
-    return found
+        changes[f"{half} half only"] = partial(_part, joints=joints)
+    return changes
 
 
 def body_height(clips: Clips, up: Sequence[float]) -> float:

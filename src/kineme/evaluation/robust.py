@@ -7,8 +7,9 @@ others, and raw coordinates, are shown them where their neighbours are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ import torch
 from kineme.clips.batches import resident
 from kineme.evaluation.features import raw_coordinates, raw_of
 from kineme.evaluation.linear import logistic
-from kineme.evaluation.perturbing import Perturbation, body_height, perturbations
+from kineme.evaluation.perturbing import SEVERITIES, Change, body_height, perturbations
 from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Predictions, Result, Score
 from kineme.evaluation.task import Task
@@ -27,6 +28,8 @@ from kineme.typing import Array
 
 CLEAN = "clean"
 KNN = ", kNN"  # after a condition, in the name of a score
+# Where there is no room for all.
+SHOWN = (CLEAN, "8 joints missing", "jitter 3 %", "80 % of frames dropped", "turned by 30°")
 BATCH = 256  # clips that are perturbed together; draws depend on it
 
 
@@ -63,17 +66,17 @@ def robust(
         train, *tests = _features(
             task, model, conditions, seed, share(progress, number * work, work, len(rows) * work)
         )
-        outcomes[row] = _probed(task, train, np.concatenate(tests), [CLEAN, *(c.name for c in conditions)])
-    settings = {
-        "perturbed": "preprocessed test clips",
-        "body_height": height,
-        "conditions": {each.name: dict(each.severity) for each in conditions},
-    }
-    return report(task, outcomes, "robust", settings, seed, CLEAN, began)
+        outcomes[row] = _probed(task, train, np.concatenate(tests), [CLEAN, *conditions])
+    return report(task, outcomes, "robust", described(height), seed, CLEAN, began)
+
+
+def described(height: float) -> dict[str, Any]:
+    """The settings of a result."""
+    return {"perturbed": "preprocessed test clips", **SEVERITIES, "body_height": height}
 
 
 def _features(
-    task: Task, model: Model | None, conditions: list[Perturbation], seed: int, progress: Progress
+    task: Task, model: Model | None, conditions: Mapping[str, Change], seed: int, progress: Progress
 ) -> Iterator[Array]:
     """Of the training clips, the clean test clips, and the test clips under each condition."""
     train, test = task.train_rows, task.test_rows
@@ -87,12 +90,12 @@ def _features(
         done += len(part)
     placed = None if model is None else model.on(task.device)
     clips = resident(task.store, test, task.device)
-    for number, condition in enumerate(conditions):
+    for number, change in enumerate(conditions.values()):
         draws = np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]
         generator = torch.Generator(task.device).manual_seed(int(draws >> np.uint64(1)))
         parts = []
         for first in range(0, len(clips), BATCH):
-            changed = condition.change(clips[first : first + BATCH], generator)
+            changed = change(clips[first : first + BATCH], generator)
             if placed is None:
                 parts.append(raw_of(changed, task.store.layout))
             else:
@@ -102,7 +105,7 @@ def _features(
         yield np.concatenate(parts)
 
 
-def _probed(task: Task, train: Array, tests: Array, conditions: list[str]) -> dict[str, Outcome]:
+def _probed(task: Task, train: Array, tests: Array, conditions: Sequence[str]) -> dict[str, Outcome]:
     """What probes of the training clips say of test clips that were shown under each of the conditions."""
     labels, truth = task.train_labels, task.test_labels
     scores = logistic(train, labels, tests, task.classes, device=task.device)

@@ -107,7 +107,14 @@ def _stored(store: ClipStore, first: int) -> Iterator[Clip]:
     for row, (name, label, subject) in enumerate(zip(*columns, strict=True)):
         if row >= first:
             intervals = store.clip_intervals(row) if untrimmed else ()
-            yield Clip(name, store.clip(row), label=label, subject=subject, intervals=intervals)
+            yield Clip(
+                name,
+                store.clip(row),
+                label=label,
+                subject=subject,
+                intervals=intervals,
+                present=store.clip_present(row),
+            )
 
 
 def _files(path: Path, source: Source) -> list[tuple[Any, ...]]:

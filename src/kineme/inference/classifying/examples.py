@@ -61,6 +61,7 @@ class Found:
         label, subject: as in `Example`.
         name: of the recording.
         start, end: of the part in seconds; the end is known.
+        present: (V,) bool, which joints were recorded; None: all were.
     """
 
     xyz: Array
@@ -69,6 +70,7 @@ class Found:
     name: str
     start: float
     end: float
+    present: Array | None = None
 
 
 def read_examples(path: str | Path) -> tuple[list[Example], int]:
@@ -181,7 +183,7 @@ def find_examples(
             )
         seen[key] = where
         subject = example.subject or clip.subject
-        found.append(Found(xyz, example.label, subject, clip.name, start, end))
+        found.append(Found(xyz, example.label, subject, clip.name, start, end, clip.present))
     return found
 
 
@@ -215,7 +217,8 @@ def _clip(
             row = row_of[str(motion)]
             subject = str(store.index["subject"][row])
             manifest = store.manifest
-            return Clip(str(motion), store.clip(row), subject=subject), manifest.fps, manifest.preprocessing
+            clip = Clip(str(motion), store.clip(row), subject=subject, present=store.clip_present(row))
+            return clip, manifest.fps, manifest.preprocessing
         file = (example.folder or Path()) / motion
         if not file.is_file():
             raise KinemeError(_no_such(str(motion), file, store, row_of))
@@ -223,7 +226,8 @@ def _clip(
         if opened.count != 1:
             raise KinemeError(f"{file}: holds {opened.count} recordings; an example is one")
         (clip,) = opened.clips(0)
-        return Clip(str(motion), clip.xyz, subject=clip.subject), opened.fps, opened.preprocessing
+        clip = Clip(str(motion), clip.xyz, subject=clip.subject, present=clip.present)
+        return clip, opened.fps, opened.preprocessing
     except KinemeError as error:
         raise KinemeError(f"{where}: {error}") from error
 

@@ -80,7 +80,7 @@ def teach(
     found = find_examples(model, given, known, options=options, joint_map=joint_map)
     labels = np.array([class_names.index(each.label) for each in found])
     place = device or default_device()
-    clips = joined([each.xyz for each in found])
+    clips = joined([each.xyz for each in found], [each.present for each in found])
     copies = read_copies(model, clips, seed=seed, batch_size=batch_size, device=place, progress=progress)
     features = copies[:, : len(CROPS)].mean(axis=1)  # as `read` gives
 

@@ -32,6 +32,7 @@ class Query:
         name: as it was given.
         given: (D,) the feature, where that is the query; else None.
         xyz: (T, M, V, C) its frames, preprocessed, with the model's joints; None of a feature.
+        present: (V,) bool, which of these joints were recorded; None: all were.
         fps: of the frames.
         start: of the part, in seconds from the recording's beginning.
         taken: name of a clip → stretches of it that are no hits: the query itself.
@@ -41,6 +42,7 @@ class Query:
     name: str
     given: Array | None = None
     xyz: Array | None = None
+    present: Array | None = None
     fps: float = 30.0
     start: float = 0.0
     taken: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class Query:
         if self.given is not None:
             return self.given
         assert self.xyz is not None
-        return np.asarray(model.encode(joined([self.xyz]), device=device)[0])
+        return np.asarray(model.encode(joined([self.xyz], [self.present]), device=device)[0])
 
 
 def read_query(
@@ -86,14 +88,15 @@ def read_query(
     if known:
         if given := [name for name, value in options.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on {query}, a clip of {store.path}; drop it")
-        xyz, rate = store.clip(names.index(query)), store.manifest.fps
+        row, rate = names.index(query), store.manifest.fps
+        xyz, present = store.clip(row), store.clip_present(row)
         preprocessing = store.manifest.preprocessing
     elif str(query) and Path(query).exists():
         file = open_input(model, query, options, joint_map)
         if file.count != 1:
             raise KinemeError(f"{query}: holds {file.count} recordings; the query must be one")
         (clip,) = file.clips(0)
-        xyz, rate, preprocessing = clip.xyz, file.fps, file.preprocessing
+        xyz, present, rate, preprocessing = clip.xyz, clip.present, file.fps, file.preprocessing
     else:
         hint = did_you_mean(str(query), names) or f"; its first is {names[0]}"
         raise KinemeError(f"{store.path}: has no clip {str(query)!r}, and there is no such file{hint}")
@@ -109,6 +112,7 @@ def read_query(
     return Query(
         name=str(query),
         xyz=xyz[first : max(math.floor(end * rate + 0.5), first + 1)],
+        present=present,
         fps=rate,
         start=start,
         taken={str(query): [(start, end)]} if known else {},
@@ -133,7 +137,7 @@ def _array(
         told = {name: options[name] for name in ("axes", "units", "image")}
         source = given_poses([values], joints, fps=rate, **told)
         (clip,) = model.prepared(source, joint_map)
-        return Query("array", xyz=clip.xyz, fps=rate)
+        return Query("array", xyz=clip.xyz, present=clip.present, fps=rate)
     if values.shape != (model.encoder.dim,):
         raise KinemeError(f"the query has {len(values)} features, the model's have {model.encoder.dim}")
     if not (np.isfinite(values).all() and values.any()):

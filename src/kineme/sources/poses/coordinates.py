@@ -11,8 +11,8 @@ the origin, are metres.
 
 Gaps of up to half a second are interpolated linearly, of a joint or of a whole body. In longer ones a body is
 absent, that is zero; a missing joint of a present body keeps its position relative to its parent, moving
-evenly from the position before the gap to the one after. A joint that is never found lies on its parent.
-Filled joints have confidence 0.
+evenly from the position before the gap to the one after. A joint that is never found lies on its parent, and
+is absent. Filled joints have confidence 0.
 """
 
 from __future__ import annotations
