@@ -6,43 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sensors import seen_by
 
 from kineme.clips.collection import Collection, open_stores, parts, store_numbers, training_rows
-from kineme.clips.store import Clip, ClipStore, Manifest
-from kineme.clips.writer import StoreWriter
+from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
 from kineme.layouts.body import BODY, body_places
-from kineme.preprocessing import parse_preprocessing
-
-
-def written(
-    path: Path,
-    layout: str = "kinect20",
-    *,
-    clips: int = 4,
-    bodies: int = 1,
-    line: str = "plain(facing=True, scale=True)",
-    units: str = "5 mean bones",
-    flat: bool = False,
-    fps: float = 30.0,
-) -> ClipStore:
-    """Clips of one pose of the whole body, seen by a sensor that has the joints of a layout."""
-    pose = np.random.default_rng(0).normal(size=(BODY.num_joints, 3))
-    xyz = pose[list(body_places(LAYOUTS[layout]))]  # type: ignore[index]
-    moving = np.tile(xyz, (5, bodies, 1, 1)) * np.linspace(1, 1.5, 5)[:, None, None, None]
-    moving[..., 2] *= not flat
-    preprocessing = parse_preprocessing(line)
-    manifest = Manifest(LAYOUTS[layout], preprocessing, "test", ("sit", "stand"), fps, units)
-    with StoreWriter(path, manifest, bodies) as writer:
-        for i in range(clips):
-            prepared = preprocessing(moving.astype(np.float32), LAYOUTS[layout])
-            writer.add(Clip(f"clip{i}", prepared, label=i % 2, subject=str(1 + i % 2) if i < 3 else ""))
-    return ClipStore(path)
 
 
 def test_clips_follow_one_another_and_labels_and_people_are_kept_apart(tmp_path: Path) -> None:
-    one, other = written(tmp_path / "one"), written(tmp_path / "other", "coco17", clips=3)
+    one, other = seen_by(tmp_path / "one"), seen_by(tmp_path / "other", "coco17", clips=3)
     joined = Collection([one, other])
     assert len(joined) == 7
     assert joined.index["offset"].tolist() == [0, 5, 10, 15, 20, 25, 30]
@@ -53,7 +27,7 @@ def test_clips_follow_one_another_and_labels_and_people_are_kept_apart(tmp_path:
 
 
 def test_joints_go_to_their_places_in_the_body_and_the_others_are_absent(tmp_path: Path) -> None:
-    one, other = written(tmp_path / "one"), written(tmp_path / "other", "coco17", bodies=2)
+    one, other = seen_by(tmp_path / "one"), seen_by(tmp_path / "other", "coco17", bodies=2)
     joined = Collection([one, other])
     assert joined.layout == BODY
     assert (joined.bodies, joined.frames.shape) == (2, (40, 2, 59, 3))
@@ -65,7 +39,7 @@ def test_joints_go_to_their_places_in_the_body_and_the_others_are_absent(tmp_pat
 
 def test_what_sensors_share_lies_where_it_lies_for_the_other(tmp_path: Path) -> None:
     """Two sensors see the same pose; both have its shoulders and its pelvis."""
-    one, other = (written(tmp_path / name, name, line="plain(facing=True)") for name in ("azure32", "ntu25"))
+    one, other = (seen_by(tmp_path / name, name, line="plain(facing=True)") for name in ("azure32", "ntu25"))
     joined = Collection([one, other])
     assert joined.present is not None
     both = np.flatnonzero(joined.present[0] & joined.present[4])
@@ -74,7 +48,7 @@ def test_what_sensors_share_lies_where_it_lies_for_the_other(tmp_path: Path) -> 
 
 
 def test_stores_of_one_layout_keep_it(tmp_path: Path) -> None:
-    one, other = written(tmp_path / "one"), written(tmp_path / "other", clips=2)
+    one, other = seen_by(tmp_path / "one"), seen_by(tmp_path / "other", clips=2)
     joined = Collection([one, other])
     assert joined.layout == one.layout
     assert joined.present is None
@@ -82,8 +56,8 @@ def test_stores_of_one_layout_keep_it(tmp_path: Path) -> None:
 
 
 def test_each_store_may_have_its_own_split(tmp_path: Path) -> None:
-    written(tmp_path / "one", clips=3)
-    written(tmp_path / "other", clips=3)
+    seen_by(tmp_path / "one", clips=3)
+    seen_by(tmp_path / "other", clips=3)
     joined = open_stores([tmp_path / "one", tmp_path / "other"])
     assert training_rows(joined, ["odd-even"]).tolist() == [0, 2, 3, 5]
     assert training_rows(joined, ["odd-even", "subjects:2"]).tolist() == [0, 2, 4]
@@ -93,7 +67,7 @@ def test_each_store_may_have_its_own_split(tmp_path: Path) -> None:
 
 
 def test_equal_stores_have_equal_fingerprints(tmp_path: Path) -> None:
-    one, other = written(tmp_path / "one"), written(tmp_path / "other", "coco17")
+    one, other = seen_by(tmp_path / "one"), seen_by(tmp_path / "other", "coco17")
     found = [Collection(each).manifest.fingerprint for each in ([one, other], [one, other], [other, one])]
     assert found[0] == found[1] != found[2]
 
@@ -112,13 +86,13 @@ def test_equal_stores_have_equal_fingerprints(tmp_path: Path) -> None:
 def test_stores_that_differ_in_more_than_their_joints_are_refused(
     tmp_path: Path, change: dict[str, str], reason: str
 ) -> None:
-    one, other = written(tmp_path / "one"), written(tmp_path / "other", **change)  # type: ignore[arg-type]
+    one, other = seen_by(tmp_path / "one"), seen_by(tmp_path / "other", **change)  # type: ignore[arg-type]
     with pytest.raises(KinemeError, match=reason):
         Collection([one, other])
 
 
 def test_a_store_is_named_once(tmp_path: Path) -> None:
-    written(tmp_path / "one")
+    seen_by(tmp_path / "one")
     assert isinstance(open_stores([tmp_path / "one"]), ClipStore)
     with pytest.raises(KinemeError, match="one: is named twice"):
         open_stores([tmp_path / "one", tmp_path / "one" / ".." / "one"])

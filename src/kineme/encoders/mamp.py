@@ -82,20 +82,17 @@ class JointTransformer(PatchEncoder):
         """
         self.check_input(clips)
         chosen = None if kept is None else kept.tokens
-        count = clips.shape[0]  # not `len`: the batch of an exported encoder is dynamic
         if present is None:
-            tokens = self._encoded(clips, chosen).unflatten(0, (count, -1))
+            tokens = self._encoded(clips, chosen)
         else:
             joints = joints_of(present, self.streams, self.shape.layout)
             clips = without(clips, joints)
             shown = patches_of(joints, self.segments, clips.shape[4], chosen)
             if chosen is not None:
-                tokens = self._encoded(clips, chosen, shown).unflatten(0, (count, -1))
+                tokens = self._encoded(clips, chosen, shown)
             else:
                 at = in_some_clip(shown)
-                found = self._encoded(clips, at.expand(*shown.shape[:2], -1), shown[..., at]).unflatten(
-                    0, (count, -1)
-                )
+                found = self._encoded(clips, at.expand(*shown.shape[:2], -1), shown[..., at])
                 tokens = spread(found, at, shown.shape[2])
             tokens = completed_patches(tokens, shown, self.segments if chosen is None else 1)
         pooled = self._pooled(tokens.mean(2), clips)
@@ -117,12 +114,13 @@ class JointTransformer(PatchEncoder):
         return embedded
 
     def _encoded(self, clips: Tensor, kept: Tensor | None, present: Tensor | None = None) -> Tensor:
-        """Tokens (N·M, L, D), or the kept ones (N·M, K, D), from those that are present (N, M, L or K)."""
+        """Tokens (N, M, L, D), or the kept ones (N, M, K, D), from those that are present (N, M, L or K)."""
         x = self.embedded(clips, kept)
         attended = None if present is None else some(present.flatten(0, 1))
         for block in self.blocks:
             x = block(x, attended)
-        out: Tensor = self.norm(x)
+        count = clips.shape[0]  # not `len`: the batch of an exported encoder is dynamic
+        out: Tensor = self.norm(x).unflatten(0, (count, -1))
         return out
 
     def _pooled(self, bodies: Tensor, clips: Tensor) -> Tensor:

@@ -129,7 +129,7 @@ class OnlineKNN(L.Callback):
         right = 0.0
         for store in np.unique(self.stores):
             own = self.stores == store
-            right += own.sum() * leave_group_out(features[own], self.labels[own], self.groups[own])
+            right += int(own.sum()) * leave_group_out(features[own], self.labels[own], self.groups[own])
         return right / len(features)
 
 
