@@ -27,7 +27,7 @@ def seen_by(
 ) -> ClipStore:
     """Clips of one pose that grows or shrinks, as a sensor sees it that has the joints of a layout.
 
-    Every other clip is of another class, and of another person; nobody knows the person of the fourth.
+    Every other clip is of another class. Two clips each are of a person; whose the fourth is, nobody knows.
     """
     pose = np.random.default_rng(0).normal(size=(BODY.num_joints, 3))
     xyz = pose[list(body_places(LAYOUTS[layout]))]  # type: ignore[index]
@@ -39,5 +39,5 @@ def seen_by(
         for i in range(clips):
             size = np.linspace(1, 1.5 - i % 2, frames)[:, None, None, None]
             prepared = preprocessing((size * moving).astype(np.float32), LAYOUTS[layout])
-            writer.add(Clip(f"clip{i}", prepared, label=i % 2, subject=str(1 + i % 2) if i != 3 else ""))
+            writer.add(Clip(f"clip{i}", prepared, label=i % 2, subject=str(1 + i // 2 % 2) if i != 3 else ""))
     return ClipStore(path)

@@ -102,8 +102,9 @@ def test_it_is_measured_on_a_store_that_is_named(folder: Path) -> None:
         open_task(folder / "run")
     with pytest.raises(KinemeError, match="split 'all' tests on clips that it trains on"):
         open_task(folder / "run", TaskOptions(folder / "coco"))
-    task = open_task(folder / "run", TaskOptions(folder / "coco", "subjects:1", device="cpu"))
-    assert task.store.layout == BODY
+    seen_by(folder / "new", "h36m17", clips=3, frames=12)
+    task = open_task(folder / "run", TaskOptions(folder / "new", "odd-even", device="cpu"))
+    assert (task.store.layout, task.train_rows.tolist(), task.seen) == (BODY, [0, 1], 0)
 
 
 def test_windows_need_one_frame_rate(folder: Path) -> None:
