@@ -23,11 +23,12 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
 def test_every_condition_stands_beside_the_clean_figure(task: Task, tmp_path: Path) -> None:
     result, predictions = robust(task)
     names = [name for name in result.scores if not name.endswith(", kNN")]
-    assert names[:4] == [CLEAN, "1 joints missing", "jitter 1 %", "jitter 3 %"]
+    assert names[:4] == [CLEAN, "joints missing", "jitter 1 %", "jitter 3 %"]
     assert [f"{name}, kNN" in result.scores for name in names] == [True] * len(names)
     assert set(result.baselines) == {RAW, RANDOM}
     assert all(set(scores) == set(result.scores) for scores in result.baselines.values())
     assert all(score.interval is not None for score in result.scores.values())
+    assert result.settings["joints_missing"] == 1
     assert result.settings["turned_degrees"] == [30.0, 90.0]
     # From the hip to the neck 1 m, and a head that rises from 1 to 3 m, or up to 2 m and back.
     assert result.settings["body_height"] == pytest.approx(1.5, abs=0.5)

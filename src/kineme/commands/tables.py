@@ -93,26 +93,14 @@ def early(result: Result) -> Table:
 
 
 def robust(result: Result) -> Table:
-    """The accuracy under each condition, of both probes side by side."""
+    """The accuracy under each condition, of a logistic regression and of nearest neighbours."""
     title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: robustness, top-1 %"
     caption = (
         f"{result.train_clips} training and {result.test_clips} test clips, seed {result.seed}; probes "
         "fitted to clean training clips; in brackets: 95 % bootstrap interval"
     )
-    shown = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    shown.add_column("")
-    columns = {**result.baselines, PRETRAINED: result.scores}
-    for row in columns:
-        for probe in ("logistic", "kNN"):
-            shown.add_column(f"{row}, {probe}", justify="right", style="bold" if row == PRETRAINED else "")
-    for name in (name for name in result.scores if not name.endswith(KNN)):
-        cells = [
-            _cell(scores[name + probe], row == PRETRAINED, " ({})")
-            for row, scores in columns.items()
-            for probe in ("", KNN)
-        ]
-        shown.add_row(name, *cells)
-    return shown
+    names = sorted(result.scores, key=lambda name: name.endswith(KNN))  # one probe below the other
+    return _upright(title, caption, result, names)
 
 
 def _upright(title: str, caption: str, result: Result, names: Iterable[str]) -> Table:

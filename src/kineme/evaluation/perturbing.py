@@ -26,7 +26,6 @@ TURNED = (30.0, 90.0)  # degrees about the vertical axis
 
 
 SEVERITIES = {  # of the conditions, as a result tells them
-    "joints_missing": MISSING,
     "jitter_of_height": [*JITTER],
     "frames_dropped": [*DROPPED],
     "stretched": [*STRETCHED],
@@ -48,7 +47,7 @@ def perturbations(layout: Layout, height: float, up: Sequence[float]) -> dict[st
     >>> import kineme
     >>> for each in perturbations(kineme.get_layout("coco17"), 1.7, (0, 1, 0)):
     ...     print(each)
-    5 joints missing
+    joints missing
     jitter 1 %
     jitter 3 %
     50 % of frames dropped
@@ -63,8 +62,7 @@ def perturbations(layout: Layout, height: float, up: Sequence[float]) -> dict[st
     left half only
     right half only
     """
-    few = max(min(MISSING, layout.num_joints // 3), 1)
-    changes: dict[str, Change] = {f"{few} joints missing": partial(_missing, count=few)}
+    changes: dict[str, Change] = {"joints missing": partial(_missing, count=missing_joints(layout))}
     for share in JITTER:
         changes[f"jitter {100 * share:g} %"] = partial(_jittered, std=share * height)
     for share in DROPPED:
@@ -77,6 +75,11 @@ def perturbations(layout: Layout, height: float, up: Sequence[float]) -> dict[st
     for half, joints in halves(layout).items():
         changes[f"{half} half only"] = partial(_part, joints=joints)
     return changes
+
+
+def missing_joints(layout: Layout) -> int:
+    """How many joints are lost."""
+    return max(min(MISSING, layout.num_joints // 3), 1)
 
 
 def body_height(clips: Clips, up: Sequence[float]) -> float:

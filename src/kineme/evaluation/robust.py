@@ -17,7 +17,7 @@ import torch
 from kineme.clips.batches import resident
 from kineme.evaluation.features import raw_coordinates, raw_of
 from kineme.evaluation.linear import logistic
-from kineme.evaluation.perturbing import SEVERITIES, Change, body_height, perturbations
+from kineme.evaluation.perturbing import SEVERITIES, Change, body_height, missing_joints, perturbations
 from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Predictions, Result, Score
 from kineme.evaluation.task import Task
@@ -29,7 +29,7 @@ from kineme.typing import Array
 CLEAN = "clean"
 KNN = ", kNN"  # after a condition, in the name of a score
 # Where there is no room for all.
-SHOWN = (CLEAN, "8 joints missing", "jitter 3 %", "80 % of frames dropped", "turned by 30°")
+SHOWN = (CLEAN, "joints missing", "jitter 3 %", "80 % of frames dropped", "turned by 30°")
 BATCH = 256  # clips that are perturbed together; draws depend on it
 
 
@@ -51,7 +51,7 @@ def robust(
     >>> task = kineme.protocols.open_task(example_run)
     >>> result, predictions = kineme.protocols.robust(task, baselines=False)
     >>> [name for name in result.scores if "missing" in name or "clean" in name]
-    ['clean', 'clean, kNN', '8 joints missing', '8 joints missing, kNN']
+    ['clean', 'clean, kNN', 'joints missing', 'joints missing, kNN']
     """
     began = perf_counter()
     up = task.store.manifest.preprocessing.up
@@ -67,12 +67,19 @@ def robust(
             task, model, conditions, seed, share(progress, number * work, work, len(rows) * work)
         )
         outcomes[row] = _probed(task, train, np.concatenate(tests), [CLEAN, *conditions])
-    return report(task, outcomes, "robust", described(height), seed, CLEAN, began)
+    return report(
+        task, outcomes, "robust", described(height, missing_joints(task.store.layout)), seed, CLEAN, began
+    )
 
 
-def described(height: float) -> dict[str, Any]:
+def described(height: float, missing: int) -> dict[str, Any]:
     """The settings of a result."""
-    return {"perturbed": "preprocessed test clips", **SEVERITIES, "body_height": height}
+    return {
+        "perturbed": "preprocessed test clips",
+        "joints_missing": missing,
+        **SEVERITIES,
+        "body_height": height,
+    }
 
 
 def _features(

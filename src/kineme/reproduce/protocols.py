@@ -85,7 +85,7 @@ def _early(evaluate: EvaluateConfig, result: Result) -> Any:
 
 
 def _robust(evaluate: EvaluateConfig, result: Result) -> Any:
-    return robust.described(result.settings["body_height"])
+    return robust.described(result.settings["body_height"], result.settings["joints_missing"])
 
 
 def _tuned(task: Task, *, baselines: bool, **options: Any) -> tuple[Result, Kept]:
