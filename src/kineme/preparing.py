@@ -22,7 +22,8 @@ from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_
 from kineme.progress import Progress, silent
 from kineme.sources import SOURCES, Source
 from kineme.sources.measure import Measured, measured, remark_on_height
-from kineme.sources.raw import FETCH, MEND
+from kineme.sources.raw import skippable
+from kineme.sources.reading import Reading
 from kineme.sources.workers import in_order
 
 logger = logging.getLogger(__name__)
@@ -201,7 +202,7 @@ def prepare(
             elif skip_bad:
                 damaged.append(str(clip))
             else:
-                raise _skippable(clip)
+                raise skippable(clip)
             counted.clips(done)
         if len(damaged) == len(items):
             raise KinemeError(damaged[0])
@@ -262,14 +263,9 @@ class _Work:
 def options_of(open_source: Callable[..., Source]) -> list[str]:
     """Names of the keyword arguments of a source's function."""
     parameters = inspect.signature(open_source).parameters.values()
-    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
-
-
-def _skippable(error: KinemeError) -> KinemeError:
-    """The error of a damaged file, with the other thing that can be done about it."""
-    if str(error).endswith((FETCH, MEND)):
-        return KinemeError(f"{error}, or set `skip_bad` to leave it out")
-    return error
+    own = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    reads = any(each.kind is each.VAR_KEYWORD for each in parameters)  # as `**reading: Unpack[Reading]`
+    return [*(Reading.__annotations__ if reads else ()), *own]
 
 
 def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> list[str]:

@@ -98,7 +98,7 @@ class JointTransformer(PatchEncoder):
         pooled = self._pooled(tokens.mean(2), clips)
         if chosen is not None:
             return Features(pooled, tokens=tokens)
-        grid = tokens.unflatten(2, (self.segments, -1))
+        grid = tokens.reshape(*tokens.shape[:2], self.segments, -1, self.hidden)
         return Features(pooled, grid.mean((1, 3)), grid.mean(2).flatten(1, 2), tokens)
 
     def embedded(self, clips: Tensor, kept: Tensor | None = None) -> Tensor:
