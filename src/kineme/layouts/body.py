@@ -70,7 +70,7 @@ def body_weights(layout: Layout, joint_map: JointMap | None = None) -> tuple[Arr
         KinemeError: the map names an unknown joint.
 
     >>> weights, own, placed = body_weights(LAYOUTS["coco17"])
-    >>> weights.shape, own.sum(), placed.sum()
+    >>> weights.shape, int(own.sum()), int(placed.sum())
     ((59, 17), 17, 59)
     """
     joint_map = joint_map or {}
