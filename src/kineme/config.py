@@ -37,22 +37,47 @@ class DataConfig:
     """Training clips, and what the encoder sees of them.
 
     Args:
-        store: Path of the clip store.
+        store: Path of the clip store; a list of several trains one encoder on all of them, whatever their
+            joints.
         preprocessing: Required preprocessing of the store, such as `agcn`; any if left out.
         split: Split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`; `all` takes
-            every clip.
+            every clip. For several stores one split, or a list with one for each.
         stream: Input modality; `joint+bone+motion`, all three together, for the encoders `sttr` and `dste`.
         frames: Number of frames T that each view is resized to.
         window: Cut untrimmed recordings into windows of this many frames, with 50 % overlap, and train on
             each as a clip; 0 to use every recording whole.
     """
 
-    store: str | None = None
+    store: list[str] | str | None = None
     preprocessing: str | None = None
-    split: str = "all"
+    split: list[str] | str = "all"
     stream: Literal["joint", "bone", "motion", "joint+bone+motion"] = "joint"
     frames: int = 64
     window: int = 0
+
+    @property
+    def stores(self) -> list[str]:
+        """None, one or several."""
+        return [] if self.store is None else _listed(self.store)
+
+    @property
+    def splits(self) -> list[str]:
+        """One for all stores, or one for each."""
+        return _listed(self.split)
+
+    def split_of(self, store: Path) -> str | None:
+        """The split of one of the stores; of another store that which all have in common, if there is one.
+
+        >>> data = DataConfig(store=["a", "b"], split=["odd-even", "xview"])
+        >>> data.split_of(Path("b")), data.split_of(Path("c"))
+        ('xview', None)
+        """
+        splits = dict(zip((Path(each).resolve() for each in self.stores), self.splits, strict=False))
+        return splits.get(store.resolve(), self.splits[0] if len(self.splits) == 1 else None)
+
+
+def _listed(value: list[str] | str) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 Optimizer = Literal["sgd", "adam", "adamw"]

@@ -118,7 +118,7 @@ class Plan:
 
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
         """Where this measurement goes, by hand or in a grid."""
-        own, options = asdict(self.config(cell).data), self.options(cell, measurement)
+        own, options = self.config(cell).data, self.options(cell, measurement)
         store = self.stores[measurement.store or cell.store]
         clips = store.manifest.fingerprint if is_other_store(own, options) else ""
         named = qualifiers(own, options)

@@ -121,13 +121,17 @@ class Circumstances(L.Callback):
 
 
 class OnlineKNN(L.Callback):
-    """Accuracy of the nearest training clip of another subject. Labels are used for monitoring only."""
+    """Accuracy of the nearest training clip of another subject. Labels are used for monitoring only.
+
+    Clips are compared with those of their own store, as other stores have other labels.
+    """
 
     def __init__(
         self,
         history: History,
         labels: npt.NDArray[np.int64],
         subjects: npt.NDArray[np.str_],
+        stores: npt.NDArray[np.int64],
         every: int,
         seed: int,
     ) -> None:
@@ -136,7 +140,7 @@ class OnlineKNN(L.Callback):
         labelled = np.flatnonzero(labels >= 0)
         self.rows = np.sort(np.random.default_rng(seed).permutation(labelled)[:WATCHED])
         self.labels = labels[self.rows]
-        self.groups = subjects[self.rows]
+        self.groups, self.stores = subjects[self.rows], stores[self.rows]
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Notes the accuracy every few epochs and after the last one."""
@@ -153,7 +157,11 @@ class OnlineKNN(L.Callback):
     def accuracy(self, module: Pretraining) -> float:
         """Leave-one-subject-out, or leave-one-out with a single subject; between 0 and 1."""
         features = embedded(module, torch.from_numpy(self.rows)).numpy()
-        return leave_group_out(features, self.labels, self.groups)
+        right = 0.0
+        for store in np.unique(self.stores):
+            own = self.stores == store
+            right += int(own.sum()) * leave_group_out(features[own], self.labels[own], self.groups[own])
+        return right / len(features)
 
 
 @torch.no_grad()

@@ -144,12 +144,14 @@ def load_run_config(run: Path) -> Config:
     return config
 
 
-def located(run: Path, store: str | None) -> str | None:
-    """Where the store that a run names is, which may have been named from another current directory."""
-    if store is None or Path(store).exists():
+def located(run: Path, store: list[str] | str | None) -> list[str] | str | None:
+    """Where the store or stores of a run are, which may have been named from another current directory."""
+    named = [store] if isinstance(store, str) else store or []
+    if all(Path(each).exists() for each in named):
         return store
     with suppress(KinemeError):
-        return Seen.load(run / SEEN_CLIPS).located(run, store)
+        found = Seen.load(run / SEEN_CLIPS).located(run, named)
+        return found[0] if isinstance(store, str) else found
     return store
 
 
