@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 
@@ -45,6 +46,7 @@ def show(store: Path, clip: str | None = None, *, out: Path | None = None, frame
     suffix = path.suffix.lower()
     if suffix not in DRAWINGS:
         raise KinemeError(f"--out {path}: must end in one of {', '.join(DRAWINGS)}")
+    hold(path)
     length = int(opened.index["frames"][row])
     first, end = frame_range(frames, length)
     if frames is None and length > LONGEST.get(suffix, length):
@@ -88,7 +90,7 @@ def frame_range(text: str | None, length: int) -> tuple[int, int]:
 
 
 def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
-    """The frames to draw; joints of confidence 0 are left out."""
+    """The frames to draw; joints of confidence 0, and those that the clip lacks, are left out."""
     import numpy as np
 
     from kineme.drawing.skeletons import Scene
@@ -96,6 +98,9 @@ def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
     index, names = store.index, store.manifest.class_names
     length, label = int(index["frames"][row]), int(index["label"][row])
     xyz = store.clip(row)[first:end]
+    present = store.clip_present(row)
+    if present is not None:
+        xyz = np.where(present[:, None], xyz, np.nan)
     if store.confidence is not None:
         begin = int(index["offset"][row])
         seen = store.confidence[begin + first : begin + end] > 0

@@ -17,15 +17,18 @@ import torch
 from torch import Tensor
 
 from kineme import __version__
+from kineme.augment import filled
 from kineme.augment.temporal import first_frames
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
-from kineme.files import atomic_write
+from kineme.files import atomic_write, optional
 from kineme.layouts import Layout
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
 from kineme.typing import Array
+
+RAW_FRAMES = 32  # of a clip as a feature
 
 
 def extract(
@@ -84,7 +87,7 @@ def extract(
     except KinemeError as error:
         raise KinemeError(f"{store.path}: {error}") from error
     if kept is not None:
-        with atomic_write(kept) as path:
+        with optional("features"), atomic_write(kept) as path:
             np.save(path, features)
     return features
 
@@ -95,7 +98,7 @@ def beginnings(clips: Clips, seen: int | None) -> Clips:
 
 
 def raw_coordinates(
-    store: ClipStore, rows: npt.NDArray[np.int64], frames: int = 32, *, seen: int | None = None
+    store: ClipStore, rows: npt.NDArray[np.int64], frames: int = RAW_FRAMES, *, seen: int | None = None
 ) -> Array:
     """The clips themselves as features, the baseline that a representation has to beat.
 
@@ -107,9 +110,16 @@ def raw_coordinates(
     """
     clips, parts = beginnings(resident(store, rows), seen), []
     for first in range(0, len(clips), 1024):
-        xyz = clips[first : first + 1024].resize(frames)
-        parts.append(centred(xyz, store.layout).flatten(1).numpy())
+        parts.append(raw_of(clips[first : first + 1024], store.layout, frames))
     return np.concatenate(parts)
+
+
+def raw_of(clips: Clips, layout: Layout, frames: int = RAW_FRAMES) -> Array:
+    """The same of clips in memory; joints that they lack are where their neighbours are."""
+    xyz = clips.resize(frames)
+    if clips.present is not None:
+        xyz = filled(xyz, clips.present, layout)
+    return np.asarray(centred(xyz, layout).flatten(1).cpu().numpy())
 
 
 def centred(xyz: Tensor, layout: Layout) -> Tensor:

@@ -18,7 +18,6 @@ from kineme.drawing.projection import has_collapsed, tints, tsne
 from kineme.errors import KinemeError
 from kineme.explore.labels import Part
 from kineme.files import atomic_write
-from kineme.inference.classifying.examples import NO_OPTIONS
 from kineme.inference.classifying.reading import read
 from kineme.inference.clustering.cluster import LONG
 from kineme.inference.clustering.kinds import kinds_of
@@ -33,6 +32,7 @@ from kineme.metrics.neighbours import nearest, nearest_label
 from kineme.model import Model
 from kineme.progress import Progress, silent
 from kineme.report.examined import evenly, thinned
+from kineme.sources.reading import Reading
 from kineme.typing import Array
 
 WINDOW = 2.0  # seconds of a point, where recordings are long
@@ -80,7 +80,7 @@ class Library:
     @cached_property
     def recordings(self) -> Recordings:
         """All of them, as the model reads them."""
-        return open_input(self.model, self.index.store, NO_OPTIONS, None, True)
+        return open_input(self.model, self.index.store, Reading(), allow_preprocessing=True)
 
     @cached_property
     def tint(self) -> Callable[[Array], Array]:
@@ -140,7 +140,9 @@ class Library:
         """The k points nearest to one, and how similar they are."""
         taken = {self.name(point): [(float(self.index.start[point]), float(self.index.end[point]))]}
         feature = np.array(self.index.features[point])
-        return nearest_apart(self.index, Query(self.name(point), taken=taken), feature, k, among)
+        return nearest_apart(
+            self.index, Query(self.index.store, self.name(point), taken=taken), feature, k, among
+        )
 
     def like_part(
         self, row: int, start: float, end: float, k: int, among: Array | None = None

@@ -43,12 +43,13 @@ def segments_of(library: Library, labels: Labels, row: int) -> dict[str, Any]:
 def strip(library: Library, row: int) -> list[str]:
     """Colours of equal stretches of a recording, `#rrggbb`, from features of the second around each."""
     store, device = library.index.store, library.index.device
-    clip = store.clip(row)
-    frames = max(min(round(SPAN * store.manifest.fps), len(clip)), 2)
-    step = max(frames // 8, -(-len(clip) // STEPS), 1)
+    ((_, clip),) = library.recordings.alone(row).clips(0)
+    total = len(clip.xyz)
+    frames = max(min(round(SPAN * store.manifest.fps), total), 2)
+    step = max(frames // 8, -(-total // STEPS), 1)
     encoder = library.model.on(device).encoder
     windows = windows_for(encoder, "centred", frames, min(step, frames))
-    recording = pieces([clip], [whole(len(clip), store.manifest.fps)], device)
+    recording = pieces([clip], [whole(total, store.manifest.fps)], device)
     features = torch.cat(list(frame_features(encoder, recording, windows))).numpy()
     features = features[np.linspace(0, len(features) - 1, min(len(features), COLUMNS)).round().astype(int)]
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
