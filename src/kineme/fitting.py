@@ -88,7 +88,7 @@ def fitted_config(
         if path is None:
             raise KinemeError("no clips to train on; name a recipe and a `store`, or a `store` alone")
         store = ClipStore(path)
-    data, clips_line = _split(store, replace(config.data, store=str(store.path)), given)
+    data, clips_line = _split(store, replace(config.data, store=store.address), given)
     lengths = store.index["frames"][split_rows(store, data.split, "train")]
     share = float(config.method.get("min_crop", 1.0))
     data, lengths, views_line = _views(store, data, lengths, share, given)

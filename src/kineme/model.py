@@ -26,6 +26,7 @@ from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
 from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
 from kineme.clips.batches import Clips, joined, resident
+from kineme.clips.folders import is_store
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
@@ -198,7 +199,7 @@ class Model:
         tensor([40, 20])
         """
         options = {"axes": axes, "units": units, "image": image}
-        if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
+        if isinstance(x, str | Path) and is_store(x):
             x = ClipStore(x)
         if isinstance(x, ClipStore):
             told = {**options, "layout": layout, "body_model": body_model}

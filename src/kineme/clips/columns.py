@@ -1,4 +1,4 @@
-"""The columns of a store's index: read whole where they are few, memory-mapped where they are of many shards."""
+"""The columns of an index: read whole where they are of one shard, memory-mapped where they are of many."""
 
 from __future__ import annotations
 
@@ -18,10 +18,23 @@ CHUNK = 1 << 20  # rows that are looked at together
 _PRIME = np.uint64(0x100000001B3)
 
 
-def stored_columns(file: Path) -> dict[str, Array]:
-    """The columns of `index.npz`."""
-    with np.load(file, allow_pickle=False) as stored:
-        return dict(stored)
+class ZippedColumns(Columns):
+    """The columns of an `index.npz`, each read whenever it is asked for."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        with np.load(file, allow_pickle=False) as stored:
+            self._names = list(stored)
+
+    def __getitem__(self, name: str) -> Array:
+        with np.load(self._file, allow_pickle=False) as stored:
+            return np.asarray(stored[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def mapped_columns(folder: Path, names: Sequence[str]) -> dict[str, Array]:

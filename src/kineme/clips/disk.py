@@ -19,6 +19,7 @@ FramesAs = Literal["float32", "float16", "int16"]
 STORED: dict[FramesAs, str] = {"float32": "<f4", "float16": "<f2", "int16": "<i2"}
 STEP = 2e-4  # of a coordinate in 16-bit fixed point, in units of the store
 EXACT = 1e-4  # what a coordinate in 16 bits is off by at most: a tenth of a millimetre
+LIMITS: dict[FramesAs, float] = {"int16": 32767 * STEP, "float16": 0.25, "float32": np.inf}  # to be exact
 OPEN = 64  # files that are open at once
 HELD = 1 << 26  # bytes that are read before their pages are given back
 
@@ -34,21 +35,15 @@ def encoded(xyz: Array, frames_as: FramesAs) -> Array:
     >>> decoded(encoded(np.array([0.5, -1.25]), "int16"), STEP)
     array([ 0.5 , -1.25], dtype=float32)
     """
-    if frames_as == "float32":
-        return np.asarray(xyz, dtype="<f4")
-    if frames_as == "int16":
-        values: Array = np.rint(xyz / STEP).clip(-32767, 32767).astype("<i2")
-    else:
-        values = xyz.astype("<f2")
-    off = np.abs(decoded(values, STEP) - xyz)
-    if off.max(initial=0) > 1.01 * EXACT:
-        worst = float(np.abs(xyz[off > 1.01 * EXACT]).max())
-        limit, other = (32767 * STEP, "float32") if frames_as == "int16" else (0.25, "int16 or float32")
+    far = float(np.abs(xyz).max(initial=0))
+    if far > LIMITS[frames_as]:
+        others = [name for name, limit in LIMITS.items() if far <= limit]
         raise KinemeError(
-            f"a coordinate of {worst:.4g} is too far out for `frames_as` {frames_as}, which is exact to "
-            f"{EXACT:g} up to {limit:.4g}; store the frames as {other}"
+            f"a coordinate of {far:.4g} is too far out for frames as {frames_as}, which are exact to "
+            f"{EXACT:g} up to {LIMITS[frames_as]:.4g}; set `frames_as` to {' or '.join(others)}"
         )
-    return values
+    values = np.rint(xyz / STEP) if frames_as == "int16" else xyz
+    return np.asarray(values, dtype=STORED[frames_as])
 
 
 def decoded(values: Array, step: float) -> Array:
@@ -117,7 +112,12 @@ class DiskArray:
         first = self._file(0)
         return first.dtype.itemsize * int(np.prod(self.shape[1:]))
 
-    def __getitem__(self, key: slice | Array) -> Array:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[:], dtype=dtype)
+
+    def __getitem__(self, key: slice | Array | tuple[Any, ...]) -> Array:
+        if isinstance(key, tuple):
+            return np.asarray(self[key[0]][(slice(None), *key[1:])])
         if not isinstance(key, slice):
             return self._take(np.asarray(key))
         first, end, stride = key.indices(len(self))

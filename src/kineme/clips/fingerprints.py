@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kineme.clips.columns import Columns, stored_columns
+from kineme.clips.columns import Columns, ZippedColumns
 
 _READ = 1 << 22
 
@@ -38,7 +38,7 @@ def fingerprint_of(folder: Path) -> str:
     """Of one shard on disk, from its files; raises ValueError or OSError where they are damaged."""
     files = [folder / "frames.npy", folder / "confidence.npy"]
     arrays = [_of_data(file) for file in files if file.is_file()]
-    return fingerprint(arrays, stored_columns(folder / "index.npz"))
+    return fingerprint(arrays, ZippedColumns(folder / "index.npz"))
 
 
 def file_hash(path: Path) -> str:

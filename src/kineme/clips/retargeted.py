@@ -57,6 +57,7 @@ class RetargetedStore(ClipStore):
         for row in range(len(store)):
             xyz = manifest.preprocessing(weights @ store.clip(row), layout)
             self.clip(row)[:, : xyz.shape[1]] = xyz
+        self.shards = ()
         self.confidence = None  # that of the old joints
         self.manifest = replace(
             manifest, layout=layout, fingerprint=_fingerprint(manifest.fingerprint, layout, weights)

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-INDEX = "index"
-
 
 @dataclass(frozen=True)
 class Shard:

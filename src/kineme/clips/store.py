@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from kineme.clips.columns import Columns, mapped_columns, row_of, stored_columns
+from kineme.clips.columns import Columns, ZippedColumns, mapped_columns, row_of
 from kineme.clips.disk import DiskArray
 from kineme.clips.folders import Folder, folder_of
-from kineme.clips.shards import INDEX, Shard
+from kineme.clips.shards import Shard
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.preprocessing import Preprocessing, stored_preprocessing
@@ -117,7 +117,8 @@ class ClipStore:
         manifest: its description.
         shards: that it is made of; none where it is of one piece.
         frames: (F, M, V, C), memory-mapped; what is read of it is float32.
-        index: column name → (N,) array.
+        columns: of the index, as they are named there; those of many shards are memory-mapped.
+        index: those of clips: column name → (N,) array.
         intervals: column name → (number of intervals,) array; empty for trimmed clips.
         splits: name → (N,) array of TRAINS, TESTS or NEITHER, for splits that come with the data set.
         confidence: (F, M, V) float16, memory-mapped; None if the source has none.
@@ -171,6 +172,7 @@ class ClipStore:
             )
             self.shards = tuple(Shard(**each) for each in data.get("shards", ()))
             columns = self._open_shards(folder, data) if self.shards else self._open_one(folder, data)
+            self.columns = columns
             self.index: dict[str, Array] = {name: columns[name] for name in CLIP_COLUMNS}
             self.intervals: dict[str, Array] = {
                 name: columns[f"interval_{name}"] for name in INTERVAL_COLUMNS
@@ -196,7 +198,7 @@ class ClipStore:
             self.frames = DiskArray(files.__getitem__, count, self.frames.shape[1:], step=data.get("step", 1))
         if (path / "confidence.npy").is_file():
             self.confidence = np.load(path / "confidence.npy", mmap_mode="r", allow_pickle=False)
-        return stored_columns(path / "index.npz")
+        return dict(ZippedColumns(path / "index.npz"))
 
     def _open_shards(self, folder: Folder, data: Mapping[str, Any]) -> Columns:
         """Opens the index of a store of many shards, whose own files are opened when they are read."""
@@ -210,7 +212,7 @@ class ClipStore:
         self.confidence = None
         if data["confidence"]:
             self.confidence = DiskArray(path_of("confidence.npy"), counts, row, dtype=np.float16)
-        return mapped_columns(folder.files(INDEX, data["columns"]), list(data["columns"]))
+        return mapped_columns(folder.files(data["index"], data["columns"]), list(data["columns"]))
 
     def _check(self) -> None:
         """Raises ValueError where files and index disagree. What is in each shard is checked on reading."""

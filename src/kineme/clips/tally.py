@@ -104,8 +104,10 @@ class Tally:
             for name in (*self.lists, *(each for each in other.lists if each not in self.lists))
             for a, b in [(self.lists.get(name, none), other.lists.get(name, none))]
         }
-        own, others = vars(self), vars(other)
-        return Tally(**{name: lists if name == "lists" else own[name] + others[name] for name in own})
+        added: dict[str, Any] = {
+            name: value + vars(other)[name] for name, value in vars(self).items() if name != "lists"
+        }
+        return Tally(lists=lists, **added)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON."""

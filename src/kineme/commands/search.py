@@ -84,7 +84,7 @@ def search(
     poses: dict[str, Any] = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     joints = read_joint_map(joint_map) if joint_map else None
     store = model.fitted(store, joints)
-    query, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
+    query, part = (like, None) if store.row(like) is not None else part_of(like, "like")
     with progress_bar(f"index of {library.name}") as progress:
         hits = retrieval.search(
             model,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kineme.checkpoints import WEIGHTS
+from kineme.clips.folders import is_store
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
@@ -17,6 +18,8 @@ from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, open_recordings
 from kineme.preprocessing import Preprocessing
 from kineme.sources import Source
+
+ROWS = 1 << 12  # of a store's columns that are in memory
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def open_input(
     Raises:
         KinemeError: it cannot be read, does not fit the model, or an option has no effect on it.
     """
-    if isinstance(given, str | Path) and (Path(given) / "manifest.json").is_file():
+    if isinstance(given, str | Path) and is_store(given):
         given = ClipStore(given)
     if isinstance(given, ClipStore):
         if told := [name for name, value in options.items() if value is not None]:
@@ -67,7 +70,7 @@ def open_input(
         model.check(store, allow_preprocessing=allow_preprocessing)
         manifest = store.manifest
         return Recordings(
-            name=str(given.path),
+            name=given.address,
             preprocessing=manifest.preprocessing,
             layout=store.layout,
             fps=manifest.fps,
@@ -102,10 +105,12 @@ def open_input(
 
 
 def _stored(store: ClipStore, first: int) -> Iterator[Clip]:
-    columns = (store.names.tolist(), store.labels.tolist(), store.index["subject"].tolist())
     untrimmed = len(store.intervals["clip"]) > 0
-    for row, (name, label, subject) in enumerate(zip(*columns, strict=True)):
-        if row >= first:
+    for at in range(first, len(store), ROWS):
+        columns = (
+            column[at : at + ROWS].tolist() for column in (store.names, store.labels, store.index["subject"])
+        )
+        for row, (name, label, subject) in enumerate(zip(*columns, strict=True), start=at):
             intervals = store.clip_intervals(row) if untrimmed else ()
             yield Clip(name, store.clip(row), label=label, subject=subject, intervals=intervals)
 

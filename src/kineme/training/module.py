@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, ClassVar
 
 import lightning as L
@@ -19,6 +20,7 @@ from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.errors import KinemeError
 from kineme.methods import Method
+from kineme.training.order import Blocks, epoch_groups
 
 
 class Training(L.LightningModule, ABC):
@@ -45,8 +47,9 @@ class Training(L.LightningModule, ABC):
     def batches(self) -> Sampler[Tensor]:
         """The rows of each batch of an epoch."""
         trainer = self.trainer
+        world, blocks = trainer.world_size, Blocks.of(self.clips)
         return EpochBatches(
-            len(self.clips), self.train_config, rank=trainer.global_rank, world=trainer.world_size
+            len(self.clips), self.train_config, rank=trainer.global_rank, world=world, blocks=blocks
         )
 
     def setup(self, stage: str) -> None:
@@ -200,18 +203,15 @@ def weight_decay(train: TrainConfig, progress: float) -> float | None:
     return train.weight_decay + change * (1 - math.cos(math.pi * progress)) / 2
 
 
-def epoch_order(seed: int, epoch: int, clips: int) -> Tensor:
-    """(clips,) the order of an epoch, from the seed and its number."""
-    return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(clips))
-
-
 class EpochBatches(Sampler[Tensor]):
-    """The batches of each epoch: a permutation from (seed, epoch), dealt out to the ranks.
+    """The batches of each epoch: an order from (seed, epoch), see `order.py`, dealt out to the ranks.
 
     Clips that do not fill a batch on each rank, `accumulate` times, are dropped.
     """
 
-    def __init__(self, clips: int, train: TrainConfig, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, clips: int, train: TrainConfig, rank: int = 0, world: int = 1, blocks: Blocks | None = None
+    ) -> None:
         whole = train.batch_size * world * train.accumulate
         if clips < whole:
             raise KinemeError(
@@ -219,6 +219,7 @@ class EpochBatches(Sampler[Tensor]):
             )
         self.steps = clips // whole
         self.clips, self.train, self.rank, self.world = clips, train, rank, world
+        self.blocks = blocks
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -229,9 +230,17 @@ class EpochBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = epoch_order(self.train.seed, self.epoch, self.clips)
-        whole = order[: len(self) * self.train.batch_size * self.world]
-        yield from whole.view(len(self), self.world, -1)[:, self.rank]
+        yield from islice(self._batches(), len(self))
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Of this rank; what is left of a group of clips comes with the next one."""
+        seed, together = self.train.seed, self.train.batch_size * self.world
+        left = torch.empty(0, dtype=torch.int64)
+        for group in epoch_groups(seed, self.epoch, self.clips, self.blocks):
+            rows = torch.cat([left, group])
+            count = len(rows) // together
+            yield from rows[: count * together].view(count, self.world, -1)[:, self.rank]
+            left = rows[count * together :]
 
 
 class _Rows(Dataset[Tensor]):

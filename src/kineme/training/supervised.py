@@ -17,7 +17,8 @@ from kineme.clips.store import ClipStore
 from kineme.config import FinetuneConfig, TrainConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.training.heads import of_patches
-from kineme.training.module import Training, epoch_order
+from kineme.training.module import Training
+from kineme.training.order import epoch_order
 
 Augmentation = Callable[[Clips, torch.Generator], Tensor]
 

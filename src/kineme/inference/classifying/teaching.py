@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kineme.clips.batches import joined
+from kineme.clips.folders import is_store
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.classifying.classifier import Classifier, calibrated
@@ -111,7 +112,7 @@ def teach(
 def own_store(model: Model) -> ClipStore | None:
     """The store of a model's training, if it is still there."""
     path = model.config["data"].get("store")
-    return ClipStore(path) if path and (Path(path) / "manifest.json").is_file() else None
+    return ClipStore(path) if path and is_store(path) else None
 
 
 def _classes(examples: Sequence[Example], where: str | Path) -> tuple[str, ...]:

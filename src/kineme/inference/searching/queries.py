@@ -81,12 +81,12 @@ def read_query(
     options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     if not isinstance(query, str | Path):
         return _array(model, np.asarray(query), part, options, joint_map)
-    names = store.names.tolist()
-    known = query in names
-    if known:
+    row = store.row(str(query))
+    known = row is not None
+    if row is not None:
         if given := [name for name, value in options.items() if value is not None]:
             raise KinemeError(f"`{given[0]}` has no effect on {query}, a clip of {store.path}; drop it")
-        xyz, rate = store.clip(names.index(query)), store.manifest.fps
+        xyz, rate = store.clip(row), store.manifest.fps
         preprocessing = store.manifest.preprocessing
     elif str(query) and Path(query).exists():
         file = open_input(model, query, options, joint_map)
@@ -95,7 +95,7 @@ def read_query(
         (clip,) = file.clips(0)
         xyz, rate, preprocessing = clip.xyz, file.fps, file.preprocessing
     else:
-        hint = did_you_mean(str(query), names) or f"; its first is {names[0]}"
+        hint = did_you_mean(str(query), store.names.tolist()) or f"; its first is {store.names[0]}"
         raise KinemeError(f"{store.path}: has no clip {str(query)!r}, and there is no such file{hint}")
     start, end = 0.0, len(xyz) / rate
     if part is not None:
