@@ -13,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from kineme.clips.disk import FramesAs
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError, check_between
@@ -23,9 +24,11 @@ from kineme.sources import SOURCES, Source
 from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.raw import FETCH, MEND
 from kineme.sources.workers import in_order
+from kineme.spreading import workers_for, write_shards
 
 logger = logging.getLogger(__name__)
 
+SHARD = 100_000  # recordings of a shard
 _POOL_FROM = 1000  # fewer clips are done before a pool of processes has started
 _MAX_WORKERS = 16  # the one process that writes keeps no more of them busy
 
@@ -125,10 +128,16 @@ def prepare(
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
+    ray: bool = False,
+    shard: int | None = None,
+    frames_as: FramesAs = "float32",
     progress: Progress = silent,
     **options: Any,
 ) -> Prepared:
     """Turns raw recordings into a clip store, which appears under its name when it is whole.
+
+    Many recordings become a store of several shards. They are written side by side, those that are finished
+    are kept when the preparation is interrupted, and the same call goes on from there.
 
     Args:
         source: name of a raw format in `kineme.sources.SOURCES`, or its dotted path.
@@ -141,6 +150,9 @@ def prepare(
         skip_bad: leave damaged clips out instead of stopping at the first.
         overwrite: replace an existing store.
         workers: processes that read clips; by default one a core where that pays.
+        ray: shards are written by a Ray cluster, whose machines reach `raw` and `out` by the same paths.
+        shard: recordings of a shard; by default 100,000 where there are more than 200,000, else all.
+        frames_as: how coordinates are stored, see `StoreWriter`.
         progress: called after each clip with clips done and in all; for videos, after each picture with
             their pictures.
         options: of the source, see its function in `kineme.sources`.
@@ -157,8 +169,9 @@ def prepare(
     >>> prepared.store.names.tolist(), prepared.store.manifest.preprocessing.id
     (['wave/first'], 'plain')
     """
-    if workers is not None:
-        check_between("`workers`", workers, 1)
+    for name, value in (("workers", workers), ("shard", shard)):
+        if value is not None:
+            check_between(f"`{name}`", value, 1)
     planned = plan(
         source,
         raw,
@@ -184,26 +197,40 @@ def prepare(
         units=chosen.units(origin.units),
         fps_status="known" if origin.fps_known else "assumed",
     )
-    counted = _Counted(origin, items, progress)
-    read = counted.read if workers == 1 and origin.long else origin.reader(chosen)
-    work = _Work(read, origin.layout, None if processed else chosen, confidence)
-    damaged: list[str] = []
-    bodies = min(origin.bodies, MAX_BODIES)
+    if shard is None:
+        shard = SHARD if len(items) > 2 * SHARD else len(items)
+    settings: dict[str, Any] = {
+        "bodies": min(origin.bodies, MAX_BODIES),
+        "confidence": confidence,
+        "frames_as": frames_as,
+    }
     started = time.perf_counter()
-    with (
-        StoreWriter(out, manifest, bodies, overwrite=overwrite, confidence=confidence) as writer,
-        closing(in_order(work, items, workers)) as clips,
-    ):
-        for done, clip in enumerate(clips, start=1):
-            if isinstance(clip, Clip):
-                writer.add(clip)
-            elif skip_bad:
-                damaged.append(str(clip))
-            else:
-                raise _skippable(clip)
-            counted.clips(done)
-        if len(damaged) == len(items):
-            raise KinemeError(damaged[0])
+    if shard < len(items) or ray:
+        work = _Work(origin.reader(chosen), origin.layout, None if processed else chosen, confidence)
+        common: dict[str, Any] = {"prepared": work, "manifest": manifest, "skip_bad": skip_bad, **settings}
+        parts = [items[first : first + shard] for first in range(0, len(items), shard)]
+        count = workers if origin.costly else 1  # what other sources read does not go to other processes
+        with workers_for(count, ray) as chosen_workers:
+            damaged = write_shards(Path(out), parts, common, chosen_workers, overwrite, progress)
+    else:
+        counted = _Counted(origin, items, progress)
+        read = counted.read if workers == 1 and origin.long else origin.reader(chosen)
+        work = _Work(read, origin.layout, None if processed else chosen, confidence)
+        damaged = []
+        with (
+            StoreWriter(out, manifest, overwrite=overwrite, **settings) as writer,
+            closing(in_order(work, items, workers)) as clips,
+        ):
+            for done, clip in enumerate(clips, start=1):
+                if isinstance(clip, Clip):
+                    writer.add(clip)
+                elif skip_bad:
+                    damaged.append(str(clip))
+                else:
+                    raise _skippable(clip)
+                counted.clips(done)
+            if len(damaged) == len(items):
+                raise KinemeError(damaged[0])
     seconds = time.perf_counter() - started
     return Prepared(ClipStore(out), len(origin.items) - len(items), tuple(damaged), seconds)
 

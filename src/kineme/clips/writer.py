@@ -85,7 +85,7 @@ class StoreWriter:
         """
         with ExitStack() as stack:
             stack.enter_context(locked(self.path, "this store"))
-            self._check_free()
+            check_free(self.path, self._overwrite)
             try:
                 if self._partial.exists():
                     shutil.rmtree(self._partial)  # of a killed process
@@ -99,14 +99,6 @@ class StoreWriter:
                 raise unwritable(self.path, error) from error
             self._stack = stack.pop_all()
         return self
-
-    def _check_free(self) -> None:
-        if self.path.exists():
-            if not self._overwrite:
-                remedy = "set `overwrite` to replace it, or choose another name"
-                raise KinemeError(f"{self.path}: exists already; {remedy}")
-            if not (self.path / "manifest.json").is_file():
-                raise KinemeError(f"{self.path}: exists and is not a clip store, so it is not overwritten")
 
     def _open(self, stack: ExitStack, name: str, dtype: str, row: tuple[int, ...]) -> None:
         array = _NpyFile(self._partial / name, dtype, row)
@@ -185,6 +177,20 @@ class StoreWriter:
         for path in (self._partial / "index.npz", self._partial / "manifest.json", self._partial):
             synchronise(path)
         replace_directory(self._partial, self.path)
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Checks that a store may be written at a path.
+
+    Raises:
+        KinemeError: something is there already and `overwrite` is not set, or it is no store.
+    """
+    if path.exists():
+        if not overwrite:
+            remedy = "set `overwrite` to replace it, or choose another name"
+            raise KinemeError(f"{path}: exists already; {remedy}")
+        if not (path / "manifest.json").is_file():
+            raise KinemeError(f"{path}: exists and is not a clip store, so it is not overwritten")
 
 
 def _index_columns(rows: Sequence[tuple[Clip, int, int]]) -> dict[str, Any]:

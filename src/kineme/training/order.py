@@ -4,9 +4,9 @@ One shard: any order of all its clips is as likely as any other.
 
 Many shards: clips are read where they lie, so they are shuffled in three steps. The shards are taken in
 random order, `SHARDS` at a time. Their clips are cut into blocks of neighbours, and these are taken in random
-order, at most `BLOCKS` at a time, which together fill about `RESIDENT` bytes of disk. Their clips are put into
-random order. So every clip comes once an epoch; any two may meet in a batch, and those of one block are near
-each other in every epoch; and about `RESIDENT` bytes, of at most `SHARDS` shards, are needed at a time.
+order, at most `BLOCKS` at a time, which together fill about `RESIDENT` bytes of disk. Their clips are put
+into random order. So every clip comes once an epoch; any two may meet in a batch, and those of one block are
+near each other in every epoch; and about `RESIDENT` bytes, of at most `SHARDS` shards, are needed at a time.
 """
 
 from __future__ import annotations
