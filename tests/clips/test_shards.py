@@ -133,9 +133,9 @@ def test_a_store_takes_in_shards_that_come_later(tmp_path: Path) -> None:
 
 def test_stores_that_differ_are_not_joined(tmp_path: Path) -> None:
     write(tmp_path / "many" / "a", CLIPS[:3])
-    with StoreWriter(tmp_path / "many" / "b", Manifest(STICK, MANIFEST.preprocessing, "other"), 2) as writer:
+    with StoreWriter(tmp_path / "many" / "b", Manifest(STICK, MANIFEST.preprocessing, "other"), 1) as writer:
         writer.add(Clip("x", np.ones((2, 1, 3, 3))))
-    with pytest.raises(KinemeError, match="b: differs from a in source and classes"):
+    with pytest.raises(KinemeError, match="b: differs from a in classes and bodies"):
         join_stores(tmp_path / "many")
     with pytest.raises(KinemeError, match="has no stores in it"):
         join_stores(tmp_path)

@@ -32,7 +32,8 @@ def join_stores(
     manifest. Done again, it takes in stores that have come since.
 
     Args:
-        folder: of the stores. They may have shards themselves.
+        folder: of the stores. They may have shards themselves. If their sources differ, its name is the
+            source of the whole.
         tallies: of those that are counted already, by name.
         progress: called with the stores counted and in all.
 
@@ -63,6 +64,7 @@ def _join(folder: Path, tallies: Mapping[str, Tally], progress: Progress) -> Non
     if not places:
         raise KinemeError(f"{folder}: has no stores in it; prepare some there first")
     first = ClipStore(places[0])
+    sources = set()
     shards: list[Shard] = []
     columns: list[Columns] = []
     for done, place in enumerate(places, start=1):
@@ -72,6 +74,7 @@ def _join(folder: Path, tallies: Mapping[str, Tally], progress: Progress) -> Non
                 f"{place}: differs from {first.path.name} in {' and '.join(differing)}; prepare it again as "
                 "the others were"
             )
+        sources.add(store.manifest.source)
         shards += _shards(store, tallies.get(place.name))
         columns.append(ZippedColumns(place / "index.npz") if not store.shards else store.columns)
         progress(done, len(places))
@@ -81,9 +84,10 @@ def _join(folder: Path, tallies: Mapping[str, Tally], progress: Progress) -> Non
     names = write_merged(columns, aside)
     check_unique(mapped_columns(aside, ["name"])["name"])
     synchronise(aside)
+    source = first.manifest.source if len(sources) == 1 else folder.resolve().name
     data = {
         "format_version": FORMAT_VERSION,
-        **replace(first.manifest, fingerprint=mark).to_dict(),
+        **replace(first.manifest, fingerprint=mark, source=source).to_dict(),
         "bodies": first.bodies,
         "confidence": first.confidence is not None,
         "step": STEP,
@@ -106,7 +110,6 @@ def _kind(store: ClipStore) -> dict[str, Any]:
     return {
         "layout": manifest.layout,
         "preprocessing": manifest.preprocessing,
-        "source": manifest.source,
         "classes": manifest.class_names,
         "frame rate": (manifest.fps, manifest.fps_status),
         "units": manifest.units,

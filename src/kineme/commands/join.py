@@ -16,8 +16,7 @@ def join(folder: Path) -> None:
       kineme join stores/week
 
     Args:
-        folder: Folder of the stores, which must be alike in layout, preprocessing, source, frame rate and
-            classes.
+        folder: Folder of the stores, which must be alike in layout, preprocessing, frame rate and classes.
     """
     from kineme.clips.joining import join_stores
     from kineme.clips.published import counted
