@@ -336,15 +336,18 @@ class Cluster:
         """Connects to the cluster that Ray's own settings name.
 
         Raises:
-            KinemeError: Ray is not installed.
+            KinemeError: Ray is not installed, or does not start.
         """
         try:
             import ray
         except ImportError as error:
             raise KinemeError('`ray`: Ray is not installed; pip install "kineme[ray]"') from error
         self._ray = ray
-        if not ray.is_initialized():
-            ray.init(log_to_driver=False, include_dashboard=False)
+        try:
+            if not ray.is_initialized():
+                ray.init(log_to_driver=False, include_dashboard=False)
+        except Exception as error:  # Ray has no class of its own for it
+            raise KinemeError(f"`ray`: Ray does not start here ({' '.join(str(error).split())})") from error
         self.room = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._task = ray.remote(max_retries=0)(write_shard)
 
