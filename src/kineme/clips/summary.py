@@ -35,6 +35,14 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Lacking:
+    """Joints that were never recorded in some clips."""
+
+    clips: int  # that lack any
+    by_joint: Array  # (V,) clips that lack each
+
+
+@dataclass(frozen=True)
 class Intervals:
     """Labelled intervals of untrimmed recordings; `labelled` is the share of all frames inside one."""
 
@@ -57,6 +65,7 @@ class Summary:
     setups: dict[int, int]  # number → clips
     bodies: dict[int, int]  # number of bodies in a clip → clips
     missing: Missing
+    lacking: Lacking
     intervals: Intervals | None  # None for trimmed clips
     splits: dict[str, tuple[int, int]]  # published split → numbers of training and test clips
 
@@ -95,6 +104,10 @@ class Summary:
                     for name, share in zip(manifest.layout.joints, missing.by_joint.tolist(), strict=True)
                 },
             },
+            "absent": {
+                "clips": self.lacking.clips,
+                "joints": dict(zip(manifest.layout.joints, self.lacking.by_joint.tolist(), strict=True)),
+            },
             "intervals": None if self.intervals is None else vars(self.intervals),
             "splits": {name: {"train": train, "test": test} for name, (train, test) in self.splits.items()},
         }
@@ -122,6 +135,7 @@ def summarise(store: ClipStore, progress: Progress = silent) -> Summary:
         setups=_added((setup, clips) for (_, _, setup), clips in tally.takes.items()),
         bodies=dict(sorted(tally.bodies.items())),
         missing=_missing(store, tally),
+        lacking=Lacking(tally.lacking, tally.lacked),
         intervals=Intervals(tally.intervals, tally.labelled / tally.frames) if untrimmed else None,
         splits=_splits(store, tally),
     )

@@ -26,8 +26,10 @@ class Tally:
         takes: (subject, camera, setup) → clips.
         bodies: number of bodies in a clip → clips.
         lists: split that the data set publishes as a list → training and test clips.
-        gone: joint → how often a body that is there lacks it.
+        gone: (V,) how often a body that is there is seen without each joint.
         bodies_seen: bodies that are there, over all frames.
+        lacking: clips that lack a joint altogether.
+        lacked: (V,) clips that lack each joint.
         intervals: of untrimmed recordings.
         labelled: frames inside an interval.
 
@@ -44,6 +46,8 @@ class Tally:
     lists: Mapping[str, tuple[int, int]]
     gone: Array
     bodies_seen: int
+    lacking: int
+    lacked: Array
     intervals: int
     labelled: int
 
@@ -67,6 +71,7 @@ class Tally:
         labels = Counter({-1: int((store.labels < 0).sum())})
         counted = spans["label"] if len(spans["label"]) else store.labels
         gone, seen = _missing(store, progress)
+        lacked = np.zeros((1, len(gone)), dtype=bool) if store.present is None else ~store.present
         return cls(
             lengths=_counter(index["frames"]),
             classes=_counter(counted[counted >= 0]) + labels,
@@ -83,6 +88,8 @@ class Tally:
             },
             gone=gone,
             bodies_seen=seen,
+            lacking=int(lacked.any(axis=1).sum()),
+            lacked=lacked.sum(axis=0),
             intervals=len(spans["label"]),
             labelled=_labelled(store),
         )
@@ -112,7 +119,7 @@ class Tally:
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON."""
         plain = {name: sorted(value.items()) for name, value in vars(self).items() if name in _COUNTERS}
-        return {**vars(self), **plain, "gone": self.gone.tolist()}
+        return {**vars(self), **plain, "gone": self.gone.tolist(), "lacked": self.lacked.tolist()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Tally:
@@ -122,7 +129,8 @@ class Tally:
         }
         takes = Counter({(subject, camera, setup): n for (subject, camera, setup), n in data["takes"]})
         lists = {name: (train, test) for name, (train, test) in data["lists"].items()}
-        return cls(**{**data, **counts, "takes": takes, "lists": lists, "gone": np.array(data["gone"])})
+        joints = {name: np.array(data[name]) for name in ("gone", "lacked")}
+        return cls(**{**data, **counts, "takes": takes, "lists": lists, **joints})
 
 
 _COUNTERS = [each.name for each in fields(Tally) if str(each.type).startswith("Counter")]

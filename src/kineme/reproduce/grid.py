@@ -11,11 +11,11 @@
         streams: [joint, bone, motion]
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
-Protocols are linear, knn, early, finetune and semi, and on other clips transfer and detect. Their settings
-are those of the recipe; linear, finetune and semi can be given others. A recipe is a file beside the grid, or
-one that comes with Kineme. A list of one may be written without brackets. Where joint, bone and motion of a
-recipe are all measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all
-three in one encoder.
+Protocols are linear, knn, early, robust, finetune and semi, and on other clips transfer and detect. Their
+settings are those of the recipe; linear, finetune and semi can be given others. A recipe is a file beside the
+grid, or one that comes with Kineme. A list of one may be written without brackets. Where joint, bone and
+motion of a recipe are all measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one
+run, of all three in one encoder.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from kineme.packaged import find_recipe
 Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
 STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")  # whose runs are fused
 FUSED: Stream = "joint+bone+motion"  # of three runs; or in one encoder
-PROTOCOLS = ("linear", "knn", "early", "finetune", "semi", "transfer", "detect")
+PROTOCOLS = ("linear", "knn", "early", "robust", "finetune", "semi", "transfer", "detect")
 _ELSEWHERE = ("transfer", "detect")  # protocols that are measured on another store
 _TUNED = ("epochs", "lr", "batch_size")
 _SETTINGS = {"linear": ("lr",), "finetune": _TUNED, "semi": _TUNED}  # that a grid may set
