@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -122,7 +123,8 @@ def measure(clips: int, folder: Path, parts: Sequence[str]) -> Iterator[Part]:
         if name.partition(":")[0] in parts:
             yield Part(name, clips, frames, *timed(*map(str, command)))
     if "index" in parts:
-        hollow(folder / "hollow", clips)
+        with get_context("spawn").Pool(1) as process:  # its memory would count as that of the command
+            process.apply(hollow, (folder / "hollow", clips))
         yield Part("index alone", clips, 20 * clips, *timed("info", str(folder / "hollow")))
 
 

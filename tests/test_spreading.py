@@ -118,6 +118,7 @@ def test_a_worker_that_dies_is_replaced(raw: Path, tmp_path: Path) -> None:
     assert prepared.store.index["frames"].tolist() == [3, 4, 5, 6, 7, 5, 9, 10, 11, 12]
 
 
+@pytest.mark.slow
 def test_a_recording_that_kills_its_reader_is_found(raw: Path, tmp_path: Path) -> None:
     (raw / "clip6.txt").write_text("deadly")
     deadly = r"clip6\.txt: reading it killed the process 3 times"
