@@ -25,7 +25,7 @@ from kineme.clips.disk import FramesAs
 from kineme.clips.joining import join_stores
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.tally import Tally
-from kineme.clips.writer import StoreWriter, check_free
+from kineme.clips.writer import OWN, StoreWriter, check_free
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, locked, replace_directory, unwritable
 from kineme.progress import Progress
@@ -211,7 +211,7 @@ def write_shards(
             join_stores(folder, tallies=tallies)
             for job in jobs:
                 job.record.unlink()
-            replace_directory(folder, out)
+            replace_directory(folder, out, OWN)
         except OSError as error:
             raise unwritable(out, error) from error
     return damaged

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -25,13 +24,21 @@ from kineme.clips.store import (
     UNLABELLED,
     Clip,
     Manifest,
+    is_manifest,
     present_rows,
 )
 from kineme.errors import KinemeError
-from kineme.files import locked, replace_directory, synchronise, unwritable
+from kineme.files import check_own, followed, locked, remove_own, replace_directory, synchronise, unwritable
 from kineme.typing import Array
+from kineme.untrusted import bad_name
 
 FLOAT32_FORMAT = 2  # of stores that earlier versions read too
+_SHARD = ("frames.npy", "confidence.npy", "index.npz", "manifest.json")
+OWN = (
+    *_SHARD,
+    *(f"*/{name}" for name in _SHARD),
+    "index-*/*.npy",
+)  # what is in a store, of one shard or many
 _TEXT, _NUMBERS = ("name", "subject"), ("label", "camera", "setup", "replication")  # of a clip's index
 
 
@@ -72,7 +79,7 @@ class StoreWriter:
                 direction, so that in metres they are exact to a tenth of a millimetre. `float16` is as exact
                 up to 0.25 only.
         """
-        self.path = Path(path)
+        self.path = followed(Path(path))
         self.manifest = manifest
         self.bodies = bodies
         self.confidence = confidence
@@ -96,8 +103,8 @@ class StoreWriter:
             check_free(self.path, self._overwrite)
             try:
                 if self._partial.exists():
-                    shutil.rmtree(self._partial)  # of a killed process
-                stack.callback(shutil.rmtree, self._partial, ignore_errors=True)
+                    remove_own(self._partial, OWN)  # of a killed process
+                stack.callback(remove_own, self._partial, OWN)
                 self._partial.mkdir()
                 joints = self.manifest.layout.num_joints
                 self._open(stack, "frames.npy", STORED[self.frames_as], (self.bodies, joints, 3))
@@ -157,6 +164,8 @@ class StoreWriter:
         if not np.isfinite(xyz).all():
             frame = int(np.flatnonzero(~np.isfinite(xyz).all(axis=(1, 2, 3)))[0])
             raise KinemeError(f"{clip.name}: frame {frame} contains NaN or infinite coordinates")
+        if wrong := bad_name((clip.name, clip.subject or "none")):
+            raise KinemeError(f"{ascii(clip.name)[:80]}: {wrong}; rename it")
         if clip.name in self._names:
             raise KinemeError(f"{clip.name}: two clips have this name; names must be unique in a store")
         if clip.present is not None and np.shape(clip.present) != (joints,):
@@ -199,7 +208,7 @@ class StoreWriter:
         (self._partial / "manifest.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         for path in (self._partial / "index.npz", self._partial / "manifest.json", self._partial):
             synchronise(path)
-        replace_directory(self._partial, self.path)
+        replace_directory(self._partial, self.path, OWN)
 
 
 def check_free(path: Path, overwrite: bool) -> None:
@@ -212,8 +221,9 @@ def check_free(path: Path, overwrite: bool) -> None:
         if not overwrite:
             remedy = "set `overwrite` to replace it, or choose another name"
             raise KinemeError(f"{path}: exists already; {remedy}")
-        if not (path / "manifest.json").is_file():
+        if not is_manifest(path / "manifest.json"):
             raise KinemeError(f"{path}: exists and is not a clip store, so it is not overwritten")
+        check_own(path, OWN)
 
 
 def _index_columns(rows: Sequence[tuple[Clip, int, int]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from kineme.clips.batches import Clips, resident
+from kineme.clips.collection import Collection
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.errors import KinemeError
 from kineme.methods import Method
-from kineme.training.order import Blocks, epoch_groups
+from kineme.training.order import Blocks, epoch_order
 
 
 class Training(L.LightningModule, ABC):
@@ -49,7 +50,11 @@ class Training(L.LightningModule, ABC):
         trainer = self.trainer
         world, blocks = trainer.world_size, Blocks.of(self.clips)
         return EpochBatches(
-            len(self.clips), self.train_config, rank=trainer.global_rank, world=world, blocks=blocks
+            clips_by_store(self.store, self.clips),
+            self.train_config,
+            rank=trainer.global_rank,
+            world=world,
+            blocks=blocks,
         )
 
     def setup(self, stage: str) -> None:
@@ -203,21 +208,44 @@ def weight_decay(train: TrainConfig, progress: float) -> float | None:
     return train.weight_decay + change * (1 - math.cos(math.pi * progress)) / 2
 
 
+def clips_by_store(store: ClipStore, clips: Clips) -> list[int]:
+    """How many clips, or windows of clips, are of each store of a collection; of a store all."""
+    if not isinstance(store, Collection):
+        return [len(clips)]
+    of = np.searchsorted(store.index["offset"][store.bounds[1:-1]], clips.start.cpu().numpy(), side="right")
+    return [int(count) for count in np.bincount(of, minlength=len(store.stores))]
+
+
 class EpochBatches(Sampler[Tensor]):
     """The batches of each epoch: an order from (seed, epoch), see `order.py`, dealt out to the ranks.
 
-    Clips that do not fill a batch on each rank, `accumulate` times, are dropped.
+    The clips of a step are of one store, stores in random order. What a loss compares within a batch is then
+    motion: between stores it could tell joints and sensors apart instead. Clips that do not fill a batch on
+    each rank, `accumulate` times, are dropped.
+
+    Args:
+        clips: how many, of each store.
+        train: settings.
+        rank: of this process.
+        world: number of processes.
+
+    Raises:
+        KinemeError: those of a store do not fill a batch.
     """
 
     def __init__(
-        self, clips: int, train: TrainConfig, rank: int = 0, world: int = 1, blocks: Blocks | None = None
+        self,
+        clips: Sequence[int],
+        train: TrainConfig,
+        rank: int = 0,
+        world: int = 1,
+        blocks: Blocks | None = None,
     ) -> None:
-        whole = train.batch_size * world * train.accumulate
-        if clips < whole:
-            raise KinemeError(
-                f"{clips} training clips do not fill one batch of {whole}; lower train.batch_size"
-            )
-        self.steps = clips // whole
+        self.whole = train.batch_size * world * train.accumulate
+        if min(clips) < self.whole:
+            which = f"{min(clips)} training clips" + " of one store" * (len(clips) > 1)
+            raise KinemeError(f"{which} do not fill one batch of {self.whole}; lower train.batch_size")
+        self.steps = sum(count // self.whole for count in clips)
         self.clips, self.train, self.rank, self.world = clips, train, rank, world
         self.blocks = blocks
         self.epoch = 0
@@ -230,13 +258,27 @@ class EpochBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Tensor]:
-        yield from islice(self._batches(), len(self))
+        if self.blocks is not None and len(self.clips) == 1:
+            yield from islice(self._read_together(self.blocks), len(self))
+            return
+        order = epoch_order(self.train.seed, self.epoch, sum(self.clips))
+        ends = torch.tensor(self.clips).cumsum(0)
+        store = torch.bucketize(order, ends, right=True)
+        steps = torch.cat(
+            [
+                order[store == number][: count // self.whole * self.whole].view(-1, self.whole)
+                for number, count in enumerate(self.clips)
+            ]
+        )
+        if len(self.clips) > 1:
+            steps = steps[epoch_order(self.train.seed, self.epoch, len(steps))]
+        yield from steps.view(len(self), self.world, -1)[:, self.rank]
 
-    def _batches(self) -> Iterator[Tensor]:
+    def _read_together(self, blocks: Blocks) -> Iterator[Tensor]:
         """Of this rank; what is left of a group of clips comes with the next one."""
-        seed, together = self.train.seed, self.train.batch_size * self.world
+        together = self.train.batch_size * self.world
         left = torch.empty(0, dtype=torch.int64)
-        for group in epoch_groups(seed, self.epoch, self.clips, self.blocks):
+        for group in blocks.order(self.train.seed, self.epoch):
             rows = torch.cat([left, group])
             count = len(rows) // together
             yield from rows[: count * together].view(count, self.world, -1)[:, self.rank]

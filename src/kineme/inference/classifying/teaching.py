@@ -13,6 +13,7 @@ import numpy as np
 from kineme.clips.batches import joined
 from kineme.clips.folders import is_store
 from kineme.clips.store import ClipStore
+from kineme.config import DataConfig
 from kineme.errors import KinemeError
 from kineme.inference.classifying.classifier import Classifier, calibrated
 from kineme.inference.classifying.examination import examine, folds_of
@@ -105,9 +106,9 @@ def teach(
 
 
 def own_store(model: Model) -> ClipStore | None:
-    """The store of a model's training, if it is still there."""
-    path = model.config["data"].get("store")
-    return ClipStore(path) if path and is_store(path) else None
+    """The store of a model's training, if it is one alone and still there."""
+    paths = DataConfig(**model.config["data"]).stores
+    return ClipStore(paths[0]) if len(paths) == 1 and is_store(paths[0]) else None
 
 
 def _classes(examples: Sequence[Example], where: str | Path) -> tuple[str, ...]:
