@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "generate motion, pre-train, evaluate and draw, in minutes",
     "generate": "make a clip store of generated motion",
     "prepare": "make a clip store from raw recordings",
+    "join": "make one clip store of many",
     "info": "describe a clip store",
     "layouts": "list and draw joint layouts, and write one for your recordings",
     "show": "draw a clip: a page that plays it, an animation or a strip of poses",

@@ -215,7 +215,10 @@ def _is_own(name: str, own: Collection[str]) -> bool:
     *folders, last = name.removesuffix("/").split("/")
     if last.startswith(".") and (".partial-" in last or last.endswith(".lock")):
         return True
-    if name.endswith("/") and any(pattern.startswith(name) for pattern in own):
+    deeper = (pattern.split("/") for pattern in own if pattern.count("/") > len(folders))
+    if name.endswith("/") and any(
+        fnmatchcase(name, "/".join([*parts[: len(folders) + 1], ""])) for parts in deeper
+    ):
         return True
     return any(
         name.startswith(pattern)

@@ -92,7 +92,7 @@ def fitted_config(
         if not named:
             raise KinemeError("no clips to train on; name a recipe and a `store`, or a `store` alone")
         store = open_stores(named)
-    paths = [str(each.path) for each in stores_of(store)]
+    paths = [each.address for each in stores_of(store)]
     data, clips_line = _split(store, replace(config.data, store=paths if len(paths) > 1 else paths[0]), given)
     rows = training_rows(store, data.splits)
     lengths, of = store.index["frames"][rows], store_numbers(store, rows)

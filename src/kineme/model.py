@@ -27,6 +27,7 @@ from kineme.authors.state import read_state
 from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
+from kineme.clips.folders import is_store
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
@@ -172,7 +173,7 @@ class Model:
         """
         told = stated(reading)
         joint_map = joint_map_of(told)
-        if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
+        if isinstance(x, str | Path) and is_store(x):
             x = ClipStore(x)
         if isinstance(x, ClipStore):
             check_no_effect(told, "a store, which describes itself")

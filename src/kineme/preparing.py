@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kineme.clips.absent import preprocessed, told
+from kineme.clips.disk import FramesAs
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError, check_between
@@ -25,9 +26,11 @@ from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.raw import skippable
 from kineme.sources.reading import Reading
 from kineme.sources.workers import in_order
+from kineme.spreading import workers_for, write_shards
 
 logger = logging.getLogger(__name__)
 
+SHARD = 100_000  # recordings of a shard
 _POOL_FROM = 1000  # fewer clips are done before a pool of processes has started
 _MAX_WORKERS = 16  # the one process that writes keeps no more of them busy
 
@@ -127,10 +130,16 @@ def prepare(
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
+    ray: bool = False,
+    shard: int | None = None,
+    frames_as: FramesAs = "float32",
     progress: Progress = silent,
     **options: Any,
 ) -> Prepared:
     """Turns raw recordings into a clip store, which appears under its name when it is whole.
+
+    Many recordings become a store of several shards. They are written side by side, those that are finished
+    are kept when the preparation is interrupted, and the same call goes on from there.
 
     Args:
         source: name of a raw format in `kineme.sources.SOURCES`, or its dotted path.
@@ -143,6 +152,9 @@ def prepare(
         skip_bad: leave damaged clips out instead of stopping at the first.
         overwrite: replace an existing store.
         workers: processes that read clips; by default one a core where that pays.
+        ray: shards are written by a Ray cluster, whose machines reach `raw` and `out` by the same paths.
+        shard: recordings of a shard; by default 100,000 where there are more than 200,000, else all.
+        frames_as: how coordinates are stored, see `StoreWriter`.
         progress: called after each clip with clips done and in all; for videos, after each picture with
             their pictures.
         options: of the source, see its function in `kineme.sources`.
@@ -159,8 +171,9 @@ def prepare(
     >>> prepared.store.names.tolist(), prepared.store.manifest.preprocessing.id
     (['wave/first'], 'plain')
     """
-    if workers is not None:
-        check_between("`workers`", workers, 1)
+    for name, value in (("workers", workers), ("shard", shard)):
+        if value is not None:
+            check_between(f"`{name}`", value, 1)
     planned = plan(
         source,
         raw,
@@ -186,26 +199,40 @@ def prepare(
         units=chosen.units(origin.units),
         fps_status="known" if origin.fps_known else "assumed",
     )
-    counted = _Counted(origin, items, progress)
-    read = counted.read if workers == 1 and origin.long else origin.reader(chosen)
-    work = _Work(read, origin.layout, None if processed else chosen, confidence)
-    damaged: list[str] = []
-    bodies = min(origin.bodies, MAX_BODIES)
+    if shard is None:
+        shard = SHARD if len(items) > 2 * SHARD else len(items)
+    settings: dict[str, Any] = {
+        "bodies": min(origin.bodies, MAX_BODIES),
+        "confidence": confidence,
+        "frames_as": frames_as,
+    }
     started = time.perf_counter()
-    with (
-        StoreWriter(out, manifest, bodies, overwrite=overwrite, confidence=confidence) as writer,
-        closing(in_order(work, items, workers)) as clips,
-    ):
-        for done, clip in enumerate(clips, start=1):
-            if isinstance(clip, Clip):
-                writer.add(clip)
-            elif skip_bad:
-                damaged.append(str(clip))
-            else:
-                raise skippable(clip)
-            counted.clips(done)
-        if len(damaged) == len(items):
-            raise KinemeError(damaged[0])
+    if shard < len(items) or ray:
+        work = _Work(origin.reader(chosen), origin.layout, None if processed else chosen, confidence)
+        common: dict[str, Any] = {"prepared": work, "manifest": manifest, "skip_bad": skip_bad, **settings}
+        parts = [items[first : first + shard] for first in range(0, len(items), shard)]
+        count = workers if origin.costly else 1  # what other sources read does not go to other processes
+        with workers_for(count, ray) as chosen_workers:
+            damaged = write_shards(Path(out), parts, common, chosen_workers, overwrite, progress)
+    else:
+        counted = _Counted(origin, items, progress)
+        read = counted.read if workers == 1 and origin.long else origin.reader(chosen)
+        work = _Work(read, origin.layout, None if processed else chosen, confidence)
+        damaged = []
+        with (
+            StoreWriter(out, manifest, overwrite=overwrite, **settings) as writer,
+            closing(in_order(work, items, workers)) as clips,
+        ):
+            for done, clip in enumerate(clips, start=1):
+                if isinstance(clip, Clip):
+                    writer.add(clip)
+                elif skip_bad:
+                    damaged.append(str(clip))
+                else:
+                    raise skippable(clip)
+                counted.clips(done)
+            if len(damaged) == len(items):
+                raise KinemeError(damaged[0])
     seconds = time.perf_counter() - started
     return Prepared(ClipStore(out), len(origin.items) - len(items), tuple(damaged), seconds)
 

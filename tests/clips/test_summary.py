@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.clips import summary
+from kineme.clips import tally
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.summary import summarise
 from kineme.clips.writer import StoreWriter
@@ -111,7 +111,7 @@ def test_reading_in_pieces_changes_nothing_and_is_told(
     xyz = bodies(101, 2) * (rng.random((101, 2, 3, 1)) < 0.7)
     store = store_of(tmp_path / "s", [Clip("a", xyz)])
     whole = summarise(store).missing
-    monkeypatch.setattr(summary, "PIECE", 25 * 2 * 3 * 3)  # 25 frames at a time
+    monkeypatch.setattr(tally, "PIECE", 25 * 2 * 3 * 3)  # 25 frames at a time
     told: list[tuple[int, int]] = []
     pieces = summarise(store, lambda *each: told.append(each)).missing
     np.testing.assert_array_equal(pieces.by_joint, whole.by_joint)

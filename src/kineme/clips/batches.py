@@ -1,11 +1,13 @@
 """Resident clips, and batches of them.
 
 A skeleton data set is small, so it stays in the accelerator's memory if it fits there, else in the store's
-memory map. A batch is an index: no worker processes, no per-clip Python.
+memory map; one of many shards, or of 16 bits, is read and decoded batch by batch. A batch is an index: no
+worker processes, no per-clip Python.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +17,36 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from kineme.clips.disk import DiskArray
 from kineme.clips.store import ClipStore, present_rows
 from kineme.typing import Array
+
+
+class OnDisk:
+    """Frames that stay on disk where `Clips` has a tensor; what is taken of them is a tensor on the CPU.
+
+    Attributes:
+        array: the frames.
+        shape: (F, M, V, C).
+    """
+
+    device = torch.device("cpu")
+    dtype = torch.float32
+
+    def __init__(self, array: DiskArray) -> None:
+        self.array, self.shape = array, torch.Size(array.shape)
+
+    def __getitem__(self, key: slice) -> Tensor:
+        return torch.from_numpy(np.array(self.array[key]))
+
+    def index_select(self, dim: int, rows: Tensor) -> Tensor:
+        """The frames of these numbers; `dim` is 0."""
+        assert dim == 0
+        return torch.from_numpy(self.array[rows.numpy()])
+
+    def to(self, device: torch.device | str) -> OnDisk:
+        """Itself: only what is taken goes to a device."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -38,7 +68,7 @@ class Clips:
     tensor([4., 5.])
     """
 
-    frames: Tensor
+    frames: Tensor | OnDisk
     start: Tensor
     length: Tensor
     present: Tensor | None = None
@@ -55,6 +85,12 @@ class Clips:
         """The same clips on a device."""
         present = None if self.present is None else self.present.to(device)
         return Clips(self.frames.to(device), self.start.to(device), self.length.to(device), present)
+
+    @property
+    def held(self) -> Tensor:
+        """The frames of clips that are in memory, as those of `gathered` are."""
+        assert isinstance(self.frames, Tensor)
+        return self.frames
 
     @property
     def bodies(self) -> int:
@@ -166,15 +202,23 @@ def resident(
     and the frames of each batch are copied.
     """
     device = torch.device(device)
-    with warnings.catch_warnings():  # the map is read-only, and nothing writes to it
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        frames = torch.from_numpy(store.frames)
+    frames = _frames(store)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if frames.numel() * frames.element_size() <= free // 2:
-            frames = frames.to(device)
-    rows = np.arange(len(store)) if rows is None else rows
-    start = torch.from_numpy(store.index["offset"][rows].astype(np.int64)).to(device)
-    length = torch.from_numpy(store.index["frames"][rows].astype(np.int64)).to(device)
-    present = None if store.present is None else torch.from_numpy(store.present[rows]).to(device)
-    return Clips(frames, start, length, present)
+        if 4 * math.prod(frames.shape) <= free // 2:
+            frames = frames[:].to(device)
+    start, length = (
+        torch.from_numpy(np.array(column if rows is None else column[rows], dtype=np.int64)).to(device)
+        for column in (store.index["offset"], store.index["frames"])
+    )
+    present = store.present if store.present is None or rows is None else store.present[rows]
+    told = None if present is None else torch.from_numpy(np.array(present)).to(device)
+    return Clips(frames, start, length, told)
+
+
+def _frames(store: ClipStore) -> Tensor | OnDisk:
+    if isinstance(store.frames, DiskArray):
+        return OnDisk(store.frames)
+    with warnings.catch_warnings():  # the map is read-only, and nothing writes to it
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(store.frames)

@@ -101,6 +101,7 @@ class RetargetedStore(ClipStore):
             self.clip(row)[:, : clip.xyz.shape[1]] = clip.xyz
             present.append(clip.present)
         self.present = present_rows(present, layout.num_joints)
+        self.shards = ()
         self.confidence = None  # that of the old joints
         self.manifest = replace(
             manifest,

@@ -69,15 +69,26 @@ def split_rows(store: ClipStore, name: str, part: Literal["train", "test"]) -> n
     return np.flatnonzero(chosen)
 
 
-def published_splits(store: ClipStore) -> dict[str, tuple[int, int]]:
+def published_splits(
+    store: ClipStore, clips: npt.NDArray[np.int64] | None = None
+) -> dict[str, tuple[int, int]]:
     """Published splits that a store supports → numbers of training and test clips; its own lists first.
 
     Splits that need a column the store lacks, or have an empty part, are left out.
+
+    Args:
+        store: the clips.
+        clips: (N,) how many each row stands for; None: one.
     """
     sizes = {}
     for name in dict.fromkeys((*store.splits, *_PUBLISHED)):
         with suppress(KinemeError):
-            sizes[name] = len(split_rows(store, name, "train")), len(split_rows(store, name, "test"))
+            train, test = split_rows(store, name, "train"), split_rows(store, name, "test")
+            sizes[name] = (
+                (len(train), len(test))
+                if clips is None
+                else (int(clips[train].sum()), int(clips[test].sum()))
+            )
     return sizes
 
 

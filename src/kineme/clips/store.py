@@ -1,6 +1,7 @@
 """The clip store: a directory of ragged, memory-mapped clips.
 
-    frames.npy      (F, M, V, C) float32, the frames of all clips one after another, no padding
+    frames.npy      (F, M, V, C), the frames of all clips one after another, no padding: float32, float16, or
+                    int16 in steps that the manifest states
     index.npz       a row per clip: name, offset, frames, bodies, label, subject, camera, setup, replication;
                     for untrimmed recordings, a row per interval: clip, label, start, end; a column per split
                     that the data set publishes as a list, such as `split_xsub`; `present`, (N, V) bool,
@@ -8,7 +9,8 @@
     confidence.npy  (F, M, V) float16, 0 to 1, confidence of the pose estimator, if the source has it
     manifest.json   format version, layout, units, fps, source, preprocessing, class names, fingerprint
 
-`writer.py` writes a store aside and moves it into place when complete.
+`writer.py` writes a store aside and moves it into place when complete. A store of many shards is a directory
+of such stores, and what `shards.py` writes beside them.
 """
 
 from __future__ import annotations
@@ -16,20 +18,24 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kineme.clips.columns import Columns, mapped_columns, row_of
+from kineme.clips.disk import DiskArray
+from kineme.clips.folders import Folder, folder_of
+from kineme.clips.shards import Shard
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.preprocessing import Preprocessing, stored_preprocessing
 from kineme.typing import Array
 from kineme.untrusted import bad_name, bad_names, read_arrays
 
-FORMAT_VERSION = 2  # version 1 called the preprocessing a recipe
+FORMAT_VERSION = 3  # 1 called the preprocessing a recipe; 2 had float32 frames and one shard
 UNLABELLED = -1
 _DAMAGES = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, OverflowError),
@@ -115,10 +121,13 @@ class ClipStore:
     """A store opened for reading.
 
     Attributes:
-        path: its directory.
+        path: its directory; of an address, the one in the cache folder.
+        address: as it was given.
         manifest: its description.
-        frames: (F, M, V, C) float32, memory-mapped.
-        index: column name → (N,) array.
+        shards: that it is made of; none where it is of one piece.
+        frames: (F, M, V, C), memory-mapped; what is read of it is float32.
+        columns: of the index, as they are named there; those of many shards are memory-mapped.
+        index: those of clips: column name → (N,) array.
         intervals: column name → (number of intervals,) array; empty for trimmed clips.
         splits: name → (N,) array of TRAINS, TESTS or NEITHER, for splits that come with the data set.
         confidence: (F, M, V) float16, memory-mapped; None if the source has none.
@@ -134,10 +143,16 @@ class ClipStore:
     def __init__(self, path: str | Path) -> None:
         """Opens a store.
 
+        Args:
+            path: of its directory; or the address of one in object storage, such as `s3://bucket/mine`, of
+                which files are fetched when they are needed and kept in the user's cache folder.
+
         Raises:
-            KinemeError: the path is missing, is not a store, or was written by a newer Kineme.
+            KinemeError: the path is missing, is not a store, or was written by a newer Kineme; or what is
+                behind an address cannot be reached.
         """
-        self.path = Path(path)
+        folder = folder_of(path)
+        self.path, self.address = folder.path, str(path)
         if not self.path.exists():
             raise KinemeError(
                 f"{path}: no such clip store; make one with `kineme prepare` or `kineme generate`"
@@ -165,25 +180,64 @@ class ClipStore:
                 fingerprint=data["fingerprint"],
                 fps_status=str(data.get("fps_status", "missing")),
             )
-            self.frames: Array = np.load(self.path / "frames.npy", mmap_mode="r", allow_pickle=False)
-            self.confidence: Array | None = None
-            if (self.path / "confidence.npy").is_file():
-                self.confidence = np.load(self.path / "confidence.npy", mmap_mode="r", allow_pickle=False)
-            stored = read_arrays(self.path / "index.npz")
-            self.index: dict[str, Array] = {name: stored[name] for name in CLIP_COLUMNS}
-            self.intervals: dict[str, Array] = {name: stored[f"interval_{name}"] for name in INTERVAL_COLUMNS}
-            self.splits: dict[str, Array] = {
-                key.removeprefix("split_"): stored[key] for key in stored if key.startswith("split_")
+            self.shards = tuple(Shard(**each) for each in data.get("shards", ()))
+            columns = self._open_shards(folder, data) if self.shards else self._open_one(folder, data)
+            self.columns = columns
+            self.index: dict[str, Array] = {name: columns[name] for name in CLIP_COLUMNS}
+            self.intervals: dict[str, Array] = {
+                name: columns[f"interval_{name}"] for name in INTERVAL_COLUMNS
             }
-            self.present: Array | None = stored.get("present")
+            self.splits: dict[str, Array] = {
+                key.removeprefix("split_"): columns[key] for key in columns if key.startswith("split_")
+            }
+            self.present: Array | None = columns.get("present")
             self._check()
         except KinemeError:
             raise
         except _DAMAGES as error:
             raise KinemeError(f"{path}: damaged clip store ({_line(error)}); prepare it again") from error
 
+    frames: Array | DiskArray
+    confidence: Array | DiskArray | None
+
+    def _open_one(self, folder: Folder, data: Mapping[str, Any]) -> Columns:
+        """Opens the files of a store of one shard; gives its columns."""
+        path = folder.shard(".", self.manifest.fingerprint)
+        self.frames, self.confidence = np.load(path / "frames.npy", mmap_mode="r", allow_pickle=False), None
+        if self.frames.dtype != np.float32:
+            files, count = [path / "frames.npy"], [len(self.frames)]
+            self.frames = DiskArray(files.__getitem__, count, self.frames.shape[1:], step=data.get("step", 1))
+        if (path / "confidence.npy").is_file():
+            self.confidence = np.load(path / "confidence.npy", mmap_mode="r", allow_pickle=False)
+        return read_arrays(path / "index.npz")
+
+    def _open_shards(self, folder: Folder, data: Mapping[str, Any]) -> Columns:
+        """Opens the index of a store of many shards, whose own files are opened when they are read."""
+        counts = [each.frames for each in self.shards]
+        row = int(data["bodies"]), self.layout.num_joints
+
+        def path_of(name: str) -> Callable[[int], Path]:
+            return lambda i: folder.shard(self.shards[i].path, self.shards[i].fingerprint) / name
+
+        self.frames = DiskArray(path_of("frames.npy"), counts, (*row, 3), step=data.get("step", 1))
+        self.confidence = None
+        if data["confidence"]:
+            self.confidence = DiskArray(path_of("confidence.npy"), counts, row, dtype=np.float16)
+        return mapped_columns(folder.files(data["index"], data["columns"]), list(data["columns"]))
+
     def _check(self) -> None:
-        """Raises ValueError where files and index disagree, or hold what no store does."""
+        """Raises ValueError where files and index disagree, or hold what no store does.
+
+        What is in shards was checked when they were joined, and is checked again when they are read.
+        """
+        if self.shards:
+            frames, offset = self.index["frames"], self.index["offset"]
+            if any(column.shape != frames.shape for column in (*self.index.values(), *self.splits.values())):
+                raise ValueError("the index: columns differ in length")
+            clips, count = sum(each.clips for each in self.shards), len(self.frames)
+            if len(frames) != clips or int(offset[-1]) + int(frames[-1]) != count:
+                raise ValueError(f"the index has {len(frames)} clips, the shards {clips}")
+            return
         manifest, index, intervals = self.manifest, self.index, self.intervals
         for name, column in (*index.items(), *intervals.items(), *self.splits.items()):
             if column.ndim != 1 or column.dtype.kind != ("U" if name in ("name", "subject") else "i"):
@@ -247,9 +301,18 @@ class ClipStore:
         return self.index["name"]
 
     def clip(self, row: int) -> Array:
-        """(T, M, V, C) frames of one clip, a view of the memory map."""
+        """(T, M, V, C) float32 frames of one clip; a view of the memory map where they are stored so."""
         start = int(self.index["offset"][row])
         return self.frames[start : start + int(self.index["frames"][row])]
+
+    def row(self, name: str) -> int | None:
+        """The row of the clip of a name; None if there is none.
+
+        >>> import kineme
+        >>> kineme.open_store(example_store).row("S001C002P001R001A001")
+        0
+        """
+        return row_of(self.names, name)
 
     def clip_present(self, row: int) -> Array | None:
         """(V,) bool, which joints one clip has; None where no clip of the store lacks any."""
@@ -257,7 +320,7 @@ class ClipStore:
 
     def clip_intervals(self, row: int) -> list[tuple[int, int, int]]:
         """(start, end, label) of the actions in one recording, sorted."""
-        mine = np.flatnonzero(self.intervals["clip"] == row)
+        mine = slice(*np.searchsorted(self.intervals["clip"], (row, row + 1)))  # they are in order of clips
         rows = zip(*(self.intervals[name][mine].tolist() for name in ("start", "end", "label")), strict=True)
         return sorted(rows)
 

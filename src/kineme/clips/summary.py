@@ -1,7 +1,9 @@
-"""What a clip store holds, in numbers; frames are read in pieces, so memory stays bounded."""
+"""What a clip store holds, in numbers."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,10 +11,9 @@ import numpy as np
 
 from kineme.clips.splits import published_splits
 from kineme.clips.store import ClipStore, Manifest
+from kineme.clips.tally import Tally
 from kineme.progress import Progress, silent
 from kineme.typing import Array
-
-PIECE = 1 << 25  # coordinates per piece: 128 MiB
 
 
 class Lengths(NamedTuple):
@@ -116,28 +117,27 @@ def summarise(store: ClipStore, progress: Progress = silent) -> Summary:
     """Counts what a store holds.
 
     Args:
-        store: read in pieces.
+        store: read in pieces where it is one shard; many shards have been counted when they were written.
         progress: called with the frames done and in total.
     """
-    manifest, index = store.manifest, store.index
-    lengths = index["frames"]
-    untrimmed = len(store.intervals["label"]) > 0
-    labels = store.intervals["label"] if untrimmed else store.labels
+    manifest, tally = store.manifest, Tally.of(store, progress)
+    classes = [tally.classes[label] for label in range(len(manifest.class_names))]
+    untrimmed = tally.intervals > 0
     return Summary(
         manifest=manifest,
-        clips=len(store),
-        frames=len(store.frames),
-        lengths=Lengths(int(lengths.min()), float(np.median(lengths)), int(lengths.max())),
-        class_clips=np.bincount(labels[labels >= 0], minlength=len(manifest.class_names)),
-        unlabelled=int((store.labels < 0).sum()),
-        subjects=sorted(set(index["subject"].tolist()) - {""}, key=_in_order),
-        cameras=_counted(index["camera"]),
-        setups=_counted(index["setup"]),
-        bodies=_counted(index["bodies"]),
-        missing=_missing(store, progress),
-        lacking=_lacking(store),
-        intervals=Intervals(len(labels), _labelled_share(store)) if untrimmed else None,
-        splits=published_splits(store),
+        clips=tally.clips,
+        frames=tally.frames,
+        lengths=Lengths(min(tally.lengths), _median(tally.lengths), max(tally.lengths)),
+        class_clips=np.array(classes, dtype=np.int64),
+        unlabelled=tally.classes[-1],
+        subjects=sorted({subject for subject, _, _ in tally.takes} - {""}, key=_in_order),
+        cameras=_added((camera, clips) for (_, camera, _), clips in tally.takes.items()),
+        setups=_added((setup, clips) for (_, _, setup), clips in tally.takes.items()),
+        bodies=dict(sorted(tally.bodies.items())),
+        missing=_missing(store, tally),
+        lacking=Lacking(tally.lacking, tally.lacked),
+        intervals=Intervals(tally.intervals, tally.labelled / tally.frames) if untrimmed else None,
+        splits=_splits(store, tally),
     )
 
 
@@ -146,52 +146,42 @@ def _in_order(name: str) -> tuple[int, str]:
     return (int(name), "") if name.isdecimal() else (1 << 62, name)
 
 
-def _counted(column: Array) -> dict[int, int]:
-    """Number → count; unknown ones (-1) are left out."""
-    numbers, counts = np.unique(column[column >= 0], return_counts=True)
-    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+def _median(lengths: Counter[int]) -> float:
+    values = np.array(sorted(lengths))
+    ends = np.cumsum([lengths[value] for value in values.tolist()])
+    middle = [(ends[-1] - 1) // 2, ends[-1] // 2]
+    return float(values[np.searchsorted(ends, middle, side="right")].mean())
 
 
-def _labelled_share(store: ClipStore) -> float:
-    """Share of all frames inside an interval; a frame in several counts once."""
-    offset = store.index["offset"][store.intervals["clip"]]
-    opened = np.bincount(offset + store.intervals["start"], minlength=len(store.frames) + 1)
-    closed = np.bincount(offset + store.intervals["end"], minlength=len(store.frames) + 1)
-    return float((np.cumsum(opened - closed)[:-1] > 0).mean())
+def _added(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Number → clips; unknown ones (-1) are left out."""
+    found: Counter[int] = Counter()
+    for number, clips in pairs:
+        found[number] += clips
+    return {number: found[number] for number in sorted(found) if number >= 0}
 
 
-def _lacking(store: ClipStore) -> Lacking:
-    if store.present is None:
-        return Lacking(0, np.zeros(store.layout.num_joints, dtype=np.int64))
-    absent = ~store.present
-    return Lacking(int(absent.any(axis=1).sum()), absent.sum(axis=0))
+def _splits(store: ClipStore, tally: Tally) -> dict[str, tuple[int, int]]:
+    """As `published_splits`, from the counts: a row stands for all clips of one person, camera and setup."""
+    takes = object.__new__(ClipStore)  # nothing is opened
+    subject, camera, setup = map(np.array, zip(*tally.takes, strict=True))
+    vars(takes).update(path=store.path, manifest=store.manifest, splits={})
+    takes.index = {"name": subject, "subject": subject, "camera": camera, "setup": setup}
+    lists = {name: sizes for name, sizes in tally.lists.items() if all(sizes)}
+    others = published_splits(takes, np.array(list(tally.takes.values())))
+    return {**lists, **{name: sizes for name, sizes in others.items() if name not in tally.lists}}
 
 
-def _missing(store: ClipStore, progress: Progress) -> Missing:
-    """Joints of present bodies with a confidence of 0, if the store has any, else with zero coordinates.
-
-    A joint that the preprocessing moves to the origin is always zero, so zeros say nothing about it.
-    """
-    frames, confidence = store.frames, store.confidence
-    joints = store.layout.num_joints
-    gone, bodies = np.zeros(joints, dtype=np.int64), 0
-    step = max(1, PIECE // int(np.prod(frames.shape[1:])))
-    for start in range(0, len(frames), step):
-        piece = frames[start : start + step]
-        seen: Array = np.any(piece, axis=-1)
-        present: Array = np.any(seen, axis=-1)
-        if confidence is not None:
-            seen = confidence[start : start + step] > 0
-        gone += np.sum(~seen & present[..., None], axis=(0, 1))
-        bodies += int(present.sum())
-        progress(min(start + step, len(frames)), len(frames))
-    preprocessing = store.manifest.preprocessing
-    told = np.ones(joints, dtype=bool)
-    if confidence is None:
-        told &= np.arange(joints) != preprocessing.joint_at_zero(store.layout)
+def _missing(store: ClipStore, tally: Tally) -> Missing:
+    """A joint that the preprocessing moves to the origin is always zero, so zeros say nothing about it."""
+    preprocessing, by_confidence = store.manifest.preprocessing, store.confidence is not None
+    told = np.ones(store.layout.num_joints, dtype=bool)
+    if not by_confidence:
+        told &= np.arange(len(told)) != preprocessing.joint_at_zero(store.layout)
+    bodies = tally.bodies_seen
     return Missing(
-        share=float(gone[told].sum() / max(bodies * told.sum(), 1)),
-        by_joint=np.where(told, gone / max(bodies, 1), np.nan),
-        by_confidence=confidence is not None,
-        at_least=confidence is None and not preprocessing.keeps_zeros,
+        share=float(tally.gone[told].sum() / max(bodies * told.sum(), 1)),
+        by_joint=np.where(told, tally.gone / max(bodies, 1), np.nan),
+        by_confidence=by_confidence,
+        at_least=not by_confidence and not preprocessing.keeps_zeros,
     )

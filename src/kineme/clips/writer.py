@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kineme.clips.disk import STEP, STORED, FramesAs, encoded
+from kineme.clips.fingerprints import fingerprint
 from kineme.clips.store import (
     FORMAT_VERSION,
     INTERVAL_COLUMNS,
@@ -30,7 +32,13 @@ from kineme.files import check_own, followed, locked, remove_own, replace_direct
 from kineme.typing import Array
 from kineme.untrusted import bad_name
 
-_OWN = ("frames.npy", "confidence.npy", "index.npz", "manifest.json")
+FLOAT32_FORMAT = 2  # of stores that earlier versions read too
+_SHARD = ("frames.npy", "confidence.npy", "index.npz", "manifest.json")
+OWN = (
+    *_SHARD,
+    *(f"*/{name}" for name in _SHARD),
+    "index-*/*.npy",
+)  # what is in a store, of one shard or many
 _TEXT, _NUMBERS = ("name", "subject"), ("label", "camera", "setup", "replication")  # of a clip's index
 
 
@@ -57,6 +65,7 @@ class StoreWriter:
         *,
         overwrite: bool = False,
         confidence: bool = False,
+        frames_as: FramesAs = "float32",
     ) -> None:
         """Nothing is written before the `with` block.
 
@@ -66,11 +75,15 @@ class StoreWriter:
             bodies: M, the bodies of every frame; absent ones are zero.
             overwrite: replace an existing store once the new one is whole.
             confidence: store the clips' confidences; in clips without any, all joints that are there get 1.
+            frames_as: `int16` halves the frames: coordinates become multiples of 0.0002 up to 6.55 in either
+                direction, so that in metres they are exact to a tenth of a millimetre. `float16` is as exact
+                up to 0.25 only.
         """
         self.path = followed(Path(path))
         self.manifest = manifest
         self.bodies = bodies
         self.confidence = confidence
+        self.frames_as: FramesAs = frames_as
         self._overwrite = overwrite
         self._partial = self.path.with_name(f".{self.path.name}.partial")
         self._arrays: list[_NpyFile] = []
@@ -87,29 +100,20 @@ class StoreWriter:
         """
         with ExitStack() as stack:
             stack.enter_context(locked(self.path, "this store"))
-            self._check_free()
+            check_free(self.path, self._overwrite)
             try:
                 if self._partial.exists():
-                    remove_own(self._partial, _OWN)  # of a killed process
-                stack.callback(remove_own, self._partial, _OWN)
+                    remove_own(self._partial, OWN)  # of a killed process
+                stack.callback(remove_own, self._partial, OWN)
                 self._partial.mkdir()
                 joints = self.manifest.layout.num_joints
-                self._open(stack, "frames.npy", "<f4", (self.bodies, joints, 3))
+                self._open(stack, "frames.npy", STORED[self.frames_as], (self.bodies, joints, 3))
                 if self.confidence:
                     self._open(stack, "confidence.npy", "<f2", (self.bodies, joints))
             except OSError as error:
                 raise unwritable(self.path, error) from error
             self._stack = stack.pop_all()
         return self
-
-    def _check_free(self) -> None:
-        if self.path.exists():
-            if not self._overwrite:
-                remedy = "set `overwrite` to replace it, or choose another name"
-                raise KinemeError(f"{self.path}: exists already; {remedy}")
-            if not is_manifest(self.path / "manifest.json"):
-                raise KinemeError(f"{self.path}: exists and is not a clip store, so it is not overwritten")
-            check_own(self.path, _OWN)
 
     def _open(self, stack: ExitStack, name: str, dtype: str, row: tuple[int, ...]) -> None:
         array = _NpyFile(self._partial / name, dtype, row)
@@ -123,8 +127,9 @@ class StoreWriter:
         `present` reads no zeros.
 
         Raises:
-            KinemeError: a wrong shape, non-finite coordinates, confidences outside 0 to 1, a duplicate name,
-                a label without a class name, an interval outside the clip, no joint present, or a full disk.
+            KinemeError: a wrong shape, non-finite coordinates, or such as `frames_as` cannot hold;
+                confidences outside 0 to 1, a duplicate name, a label without a class name, an interval
+                outside the clip, no joint present, or a full disk.
         """
         xyz = np.asarray(clip.xyz, dtype=np.float32)
         self._check(clip, xyz)
@@ -132,7 +137,11 @@ class StoreWriter:
             from kineme.augment.missing import filled_frames  # with PyTorch, which writing need not load
 
             xyz = filled_frames(xyz, clip.present, self.manifest.layout)
-        arrays = [xyz, _confidence(clip, xyz)] if self.confidence else [xyz]
+        try:
+            frames = encoded(xyz, self.frames_as)
+        except KinemeError as error:
+            raise KinemeError(f"{clip.name}: {error}") from error
+        arrays = [frames, _confidence(clip, xyz)] if self.confidence else [frames]
         assert self._arrays, "add() outside the writer's with block"
         missing = self.bodies - xyz.shape[1]
         try:
@@ -191,18 +200,30 @@ class StoreWriter:
         columns = _index_columns(self._rows)
         present = present_rows((clip.present for clip, _, _ in self._rows), self.manifest.layout.num_joints)
         columns |= {} if present is None else {"present": present}
-        digest = self._arrays[0].digest.copy()
-        for array in self._arrays[1:]:
-            digest.update(array.digest.digest())
-        for name in sorted(columns):
-            digest.update(columns[name].tobytes())
         np.savez(self._partial / "index.npz", **columns)
-        manifest = replace(self.manifest, fingerprint=digest.hexdigest())
-        data = {"format_version": FORMAT_VERSION, **manifest.to_dict()}
+        mark = fingerprint([array.digest for array in self._arrays], columns)
+        data = {"format_version": FLOAT32_FORMAT, **replace(self.manifest, fingerprint=mark).to_dict()}
+        if self.frames_as != "float32":
+            data |= {"format_version": FORMAT_VERSION, "step": STEP}
         (self._partial / "manifest.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         for path in (self._partial / "index.npz", self._partial / "manifest.json", self._partial):
             synchronise(path)
-        replace_directory(self._partial, self.path, _OWN)
+        replace_directory(self._partial, self.path, OWN)
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Checks that a store may be written at a path.
+
+    Raises:
+        KinemeError: something is there already and `overwrite` is not set, or it is no store.
+    """
+    if path.exists():
+        if not overwrite:
+            remedy = "set `overwrite` to replace it, or choose another name"
+            raise KinemeError(f"{path}: exists already; {remedy}")
+        if not is_manifest(path / "manifest.json"):
+            raise KinemeError(f"{path}: exists and is not a clip store, so it is not overwritten")
+        check_own(path, OWN)
 
 
 def _index_columns(rows: Sequence[tuple[Clip, int, int]]) -> dict[str, Any]:

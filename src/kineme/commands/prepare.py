@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.errors import KinemeError
@@ -25,6 +25,9 @@ def prepare(
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
+    ray: bool = False,
+    shard: int | None = None,
+    frames_as: Literal["float32", "float16", "int16"] = "float32",
     dry_run: bool = False,
     reading: ReadingOptions = AS_FILES_SAY,
     people: int | None = None,
@@ -73,6 +76,12 @@ def prepare(
         skip_bad: Leave damaged clips out and list them, instead of stopping at the first.
         overwrite: Replace an existing store.
         workers: Processes that read clips; default one per core where that pays.
+        ray: Spread the work over a Ray cluster, whose machines reach the recordings and the store by the same
+            paths; pip install "kineme[ray]".
+        shard: Recordings of each shard of a large store. Finished shards outlast an interruption: the same
+            command goes on after them. Default: 100,000 of more than 200,000 recordings, else all.
+        frames_as: `int16` halves the store: coordinates in metres are then exact to a tenth of a millimetre,
+            up to 6.55 m from the origin. `float16` is as exact up to 0.25 only.
         dry_run: Only say what would be read as what, and write nothing.
         people: Of `video`: the most people who are found in a picture, by default 1. The two that are there
             and move most are kept.
@@ -119,6 +128,9 @@ def prepare(
             skip_bad=skip_bad,
             overwrite=overwrite,
             workers=workers,
+            ray=ray,
+            shard=shard,
+            frames_as=frames_as,
             progress=progress,
             **given,
         )
@@ -177,13 +189,15 @@ def _planned(planned: Plan, out: Path) -> list[str]:
 
 
 def _report(prepared: Prepared) -> None:
+    import numpy as np
+
     from kineme.clips.published import compare, counted
     from kineme.clips.store import TESTS, TRAINS, UNLABELLED
 
     store = prepared.store
-    size = sum(file.stat().st_size for file in store.path.iterdir())
-    subjects = set(store.index["subject"]) - {""}
-    classes = {*store.labels.tolist(), *store.intervals["label"].tolist()} - {UNLABELLED}
+    size = sum(file.stat().st_size for file in store.path.rglob("*") if file.is_file())
+    subjects = {*np.unique(store.index["subject"]).tolist()} - {""}
+    classes = {*np.unique(store.labels).tolist(), *store.intervals["label"].tolist()} - {UNLABELLED}
     print(
         f"{store.path}: {counted(len(store), 'clip')}, {counted(len(store.frames), 'frame')}, "
         f"{counted(len(classes), 'class')}, {counted(len(subjects), 'subject')}\n"

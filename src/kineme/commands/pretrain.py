@@ -58,6 +58,7 @@ def pretrain(
         application("pretrain").help_print([])
         print("\nrecipes:", *recipes(), sep="\n  ")
         return
+    from kineme.clips.folders import is_store
     from kineme.config import load_config, make_parser
     from kineme.fitting import BASE
     from kineme.training.directory import load_run_config
@@ -78,7 +79,7 @@ def pretrain(
         parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
         parser.print_help(sys.stdout)
         return
-    if named and (Path(words[0]) / "manifest.json").is_file():
+    if named and is_store(words[0]):
         raise KinemeError(f"{words[0]}: is a clip store, not a recipe; name it by --store")
     if named:
         recipe = find_recipe(words[0])

@@ -71,7 +71,7 @@ def search(
         check_page(page)
     hold(*filter(None, (out, page)))
     store, model = ClipStore(library), load(run)
-    name, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
+    name, part = (like, None) if store.row(like) is not None else part_of(like, "like")
     query = read_query(model, store, name, part=part, **reading.stated())
     with progress_bar(f"index of {library.name}") as progress:
         hits = retrieval.search(

@@ -62,13 +62,14 @@ def find_clip(store: ClipStore, clip: str) -> int:
     Raises:
         KinemeError: the store has no such clip; the nearest names are given.
     """
-    names: list[str] = store.names.tolist()
-    if clip in names:
-        return names.index(clip)
+    row = store.row(clip)
+    if row is not None:
+        return row
     if clip.isdecimal():
-        if int(clip) < len(names):
+        if int(clip) < len(store):
             return int(clip)
-        raise KinemeError(f"{store.path}: has no row {clip}; its rows are 0 to {len(names) - 1}")
+        raise KinemeError(f"{store.path}: has no row {clip}; its rows are 0 to {len(store) - 1}")
+    names: list[str] = store.names.tolist()
     near = difflib.get_close_matches(clip, names, n=NEAR) or [name for name in names if clip in name][:NEAR]
     hint = f"did you mean {' or '.join(near)}?" if near else f"the first is {names[0]}"
     raise KinemeError(f"{store.path}: has no clip {clip!r}; {hint}")

@@ -175,8 +175,10 @@ def _likeness(model: Model, examples: Sequence[str], library: Path | None, **opt
     from kineme.inference.watching import likeness
 
     store = None if library is None else ClipStore(library)
-    names = [] if store is None else store.names.tolist()
-    parts = {text: (text, None) if text in names else part_of(text, "like") for text in examples}
+    parts = {
+        text: (text, None) if store is not None and store.row(text) is not None else part_of(text, "like")
+        for text in examples
+    }
     with progress_bar("threshold") as progress:
         return likeness.like(model, parts, library=store, progress=progress, **options)
 

@@ -114,34 +114,34 @@ def _with_joints(clips: Clips, kept: Tensor) -> Clips:
 def _jittered(clips: Clips, generator: torch.Generator, std: float) -> Clips:
     """With Gaussian noise on every coordinate of bodies that are there."""
     clips = gathered(clips)
-    noise = torch.randn(clips.frames.shape, generator=generator, device=clips.frames.device)
-    there = (clips.frames != 0).any(3, keepdim=True).any(2, keepdim=True)
-    return replace(clips, frames=clips.frames + std * noise * there)
+    noise = torch.randn(clips.held.shape, generator=generator, device=clips.held.device)
+    there = (clips.held != 0).any(3, keepdim=True).any(2, keepdim=True)
+    return replace(clips, frames=clips.held + std * noise * there)
 
 
 def _turned(clips: Clips, generator: torch.Generator, degrees: float, up: tuple[float, ...]) -> Clips:
     """Turned about the vertical axis, one way or the other."""
     clips = gathered(clips)
-    device = clips.frames.device
+    device = clips.held.device
     angle = torch.where(draw_coin(len(clips), 0.5, generator), 1.0, -1.0) * torch.tensor(degrees).deg2rad()
     x, y, z = up
     cross = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], device=device, dtype=torch.float32)
     sin, cos = angle.sin().view(-1, 1, 1), angle.cos().view(-1, 1, 1)
     matrix = torch.eye(3, device=device) + sin * cross + (1 - cos) * (cross @ cross)  # Rodrigues
     of_frame = matrix.repeat_interleave(clips.length, dim=0)
-    return replace(clips, frames=torch.einsum("fmvc,fdc->fmvd", clips.frames, of_frame))
+    return replace(clips, frames=torch.einsum("fmvc,fdc->fmvd", clips.held, of_frame))
 
 
 def _dropped(clips: Clips, generator: torch.Generator, share: float) -> Clips:
     """Without a share of the frames inside each clip, which are interpolated from those that are left."""
     clips = gathered(clips)
-    clock = torch.arange(len(clips.frames), device=clips.start.device)
+    clock = torch.arange(len(clips.held), device=clips.start.device)
     kept = torch.rand(len(clock), generator=generator, device=clock.device) >= share
     kept[clips.start] = kept[clips.start + clips.length - 1] = True
     before = torch.where(kept, clock, 0).cummax(0).values
     after = torch.where(kept, clock, len(clock)).flip(0).cummin(0).values.flip(0)
     weight = (clock - before) / (after - before).clamp_min(1)
-    frames = torch.lerp(clips.frames[before], clips.frames[after], weight[:, None, None, None])
+    frames = torch.lerp(clips.held[before], clips.held[after], weight[:, None, None, None])
     return replace(clips, frames=frames)
 
 

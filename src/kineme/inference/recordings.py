@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kineme.checkpoints import WEIGHTS
+from kineme.clips.folders import is_store
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
@@ -22,6 +23,8 @@ from kineme.sources.raw import skippable
 from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
 
 logger = logging.getLogger(__name__)
+
+ROWS = 1 << 12  # of a store's columns that are in memory
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def open_input(
     """
     told = stated(reading)
     joint_map = joint_map_of(told)
-    if isinstance(taken, str | Path) and (Path(taken) / "manifest.json").is_file():
+    if isinstance(taken, str | Path) and is_store(taken):
         taken = ClipStore(taken)
     if isinstance(taken, ClipStore):
         check_no_effect(told, f"the store {taken.path}, which describes itself")
@@ -91,7 +94,7 @@ def open_input(
         model.check(store, allow_preprocessing=allow_preprocessing)
         manifest = store.manifest
         return Recordings(
-            name=str(taken.path),
+            name=taken.address,
             preprocessing=manifest.preprocessing,
             layout=store.layout,
             fps=manifest.fps,
@@ -162,22 +165,15 @@ def _read(
 
 
 def _stored(store: ClipStore, first: int) -> Iterator[tuple[int, Clip]]:
-    columns = (store.names.tolist(), store.labels.tolist(), store.index["subject"].tolist())
     untrimmed = len(store.intervals["clip"]) > 0
-    for row, (name, label, subject) in enumerate(zip(*columns, strict=True)):
-        if row >= first:
+    for at in range(first, len(store), ROWS):
+        columns = (
+            column[at : at + ROWS].tolist() for column in (store.names, store.labels, store.index["subject"])
+        )
+        for row, (name, label, subject) in enumerate(zip(*columns, strict=True), start=at):
             intervals = store.clip_intervals(row) if untrimmed else ()
-            yield (
-                row + 1,
-                Clip(
-                    name,
-                    store.clip(row),
-                    label=label,
-                    subject=subject,
-                    intervals=intervals,
-                    present=store.clip_present(row),
-                ),
-            )
+            clip = Clip(name, store.clip(row), label=label, subject=subject, intervals=intervals)
+            yield row + 1, replace(clip, present=store.clip_present(row))
 
 
 def _files(path: Path, source: Source) -> list[tuple[Any, ...]]:

@@ -35,7 +35,7 @@ def in_order(
         yield from map(function, items)
         return
     # Not forked: the caller may have threads (a progress bar), and a fork of a threaded process can deadlock.
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=begin_worker) as pool:
         pending: deque[Future[list[Result]]] = deque()
         try:
             for start in range(0, len(items), _CHUNK):
@@ -54,7 +54,7 @@ def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Res
     return [function(item) for item in items]
 
 
-def _begin() -> None:
+def begin_worker() -> None:
     """Leaves Ctrl-C to the parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

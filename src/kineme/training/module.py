@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 import lightning as L
@@ -20,6 +21,7 @@ from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.errors import KinemeError
 from kineme.methods import Method
+from kineme.training.order import Blocks, epoch_order
 
 
 class Training(L.LightningModule, ABC):
@@ -46,11 +48,13 @@ class Training(L.LightningModule, ABC):
     def batches(self) -> Sampler[Tensor]:
         """The rows of each batch of an epoch."""
         trainer = self.trainer
+        world, blocks = trainer.world_size, Blocks.of(self.clips)
         return EpochBatches(
             clips_by_store(self.store, self.clips),
             self.train_config,
             rank=trainer.global_rank,
-            world=trainer.world_size,
+            world=world,
+            blocks=blocks,
         )
 
     def setup(self, stage: str) -> None:
@@ -204,11 +208,6 @@ def weight_decay(train: TrainConfig, progress: float) -> float | None:
     return train.weight_decay + change * (1 - math.cos(math.pi * progress)) / 2
 
 
-def epoch_order(seed: int, epoch: int, clips: int) -> Tensor:
-    """(clips,) the order of an epoch, from the seed and its number."""
-    return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(clips))
-
-
 def clips_by_store(store: ClipStore, clips: Clips) -> list[int]:
     """How many clips, or windows of clips, are of each store of a collection; of a store all."""
     if not isinstance(store, Collection):
@@ -218,7 +217,7 @@ def clips_by_store(store: ClipStore, clips: Clips) -> list[int]:
 
 
 class EpochBatches(Sampler[Tensor]):
-    """The batches of each epoch: a permutation from (seed, epoch), dealt out to the ranks.
+    """The batches of each epoch: an order from (seed, epoch), see `order.py`, dealt out to the ranks.
 
     The clips of a step are of one store, stores in random order. What a loss compares within a batch is then
     motion: between stores it could tell joints and sensors apart instead. Clips that do not fill a batch on
@@ -234,13 +233,21 @@ class EpochBatches(Sampler[Tensor]):
         KinemeError: those of a store do not fill a batch.
     """
 
-    def __init__(self, clips: Sequence[int], train: TrainConfig, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        clips: Sequence[int],
+        train: TrainConfig,
+        rank: int = 0,
+        world: int = 1,
+        blocks: Blocks | None = None,
+    ) -> None:
         self.whole = train.batch_size * world * train.accumulate
         if min(clips) < self.whole:
             which = f"{min(clips)} training clips" + " of one store" * (len(clips) > 1)
             raise KinemeError(f"{which} do not fill one batch of {self.whole}; lower train.batch_size")
         self.steps = sum(count // self.whole for count in clips)
         self.clips, self.train, self.rank, self.world = clips, train, rank, world
+        self.blocks = blocks
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -251,6 +258,9 @@ class EpochBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Tensor]:
+        if self.blocks is not None and len(self.clips) == 1:
+            yield from islice(self._read_together(self.blocks), len(self))
+            return
         order = epoch_order(self.train.seed, self.epoch, sum(self.clips))
         ends = torch.tensor(self.clips).cumsum(0)
         store = torch.bucketize(order, ends, right=True)
@@ -263,6 +273,16 @@ class EpochBatches(Sampler[Tensor]):
         if len(self.clips) > 1:
             steps = steps[epoch_order(self.train.seed, self.epoch, len(steps))]
         yield from steps.view(len(self), self.world, -1)[:, self.rank]
+
+    def _read_together(self, blocks: Blocks) -> Iterator[Tensor]:
+        """Of this rank; what is left of a group of clips comes with the next one."""
+        together = self.train.batch_size * self.world
+        left = torch.empty(0, dtype=torch.int64)
+        for group in blocks.order(self.train.seed, self.epoch):
+            rows = torch.cat([left, group])
+            count = len(rows) // together
+            yield from rows[: count * together].view(count, self.world, -1)[:, self.rank]
+            left = rows[count * together :]
 
 
 class _Rows(Dataset[Tensor]):

@@ -18,7 +18,8 @@ from kineme.config import FinetuneConfig, TrainConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
 from kineme.training.heads import of_patches
-from kineme.training.module import Training, epoch_order
+from kineme.training.module import Training
+from kineme.training.order import epoch_order
 
 Augmentation = Callable[[Clips, torch.Generator], tuple[Tensor, Tensor | None]]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from kineme.clips.folders import is_store
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.detector import Detector
@@ -47,7 +48,7 @@ def detect(
     """
     opened = []
     for each in stores:
-        if not isinstance(each, ClipStore) and not (Path(each) / "manifest.json").is_file():
+        if not isinstance(each, ClipStore) and not is_store(each):
             raise KinemeError(f"{each}: a detector reads clip stores; prepare it with `kineme prepare`")
         opened.append(each if isinstance(each, ClipStore) else ClipStore(each))
         detector.model.check(opened[-1], allow_preprocessing=allow_preprocessing)

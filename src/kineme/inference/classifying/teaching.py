@@ -11,6 +11,7 @@ from typing import Unpack
 import numpy as np
 
 from kineme.clips.batches import joined
+from kineme.clips.folders import is_store
 from kineme.clips.store import ClipStore
 from kineme.config import DataConfig
 from kineme.errors import KinemeError
@@ -107,7 +108,7 @@ def teach(
 def own_store(model: Model) -> ClipStore | None:
     """The store of a model's training, if it is one alone and still there."""
     paths = DataConfig(**model.config["data"]).stores
-    return ClipStore(paths[0]) if len(paths) == 1 and (Path(paths[0]) / "manifest.json").is_file() else None
+    return ClipStore(paths[0]) if len(paths) == 1 and is_store(paths[0]) else None
 
 
 def _classes(examples: Sequence[Example], where: str | Path) -> tuple[str, ...]:

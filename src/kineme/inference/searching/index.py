@@ -236,11 +236,12 @@ def _lost(path: Path) -> Any:
 def _write(path: Path, store: ClipStore, dim: int, windows: Windows | None, blocks: Iterable[Block]) -> None:
     """Writes the features block by block, then the columns, which complete an index."""
     cut = windows.cut if windows else whole
-    counts = [len(cut(frames, store.manifest.fps)["first"]) for frames in store.index["frames"].tolist()]
+    lengths, same = np.unique(store.index["frames"], return_inverse=True)
+    counts = np.array([len(cut(frames, store.manifest.fps)["first"]) for frames in lengths.tolist()])[same]
     classes = {name: number for number, name in enumerate(store.manifest.class_names)}
     label, start, end = [], [], []
     with atomic_write(path) as aside, aside.open("wb") as file:
-        shape = {"descr": "<f4", "fortran_order": False, "shape": (sum(counts), dim)}
+        shape = {"descr": "<f4", "fortran_order": False, "shape": (int(counts.sum()), dim)}
         np.lib.format.write_array_header_1_0(file, shape)
         for block in blocks:
             norms = np.linalg.norm(block.features, axis=1, keepdims=True)

@@ -94,12 +94,11 @@ def _example(query: Query, most: int) -> list[Card]:
 
 
 def _found(hits: Sequence[Hit], store: ClipStore, most: int) -> list[Card]:
-    rows = {name: row for row, name in enumerate(store.names.tolist())} if hits else {}
     cards = []
     for hit in hits:
-        if hit.name not in rows:
+        if (row := store.row(hit.name)) is None:
             raise KinemeError(f"{store.path}: has no clip {hit.name!r}; these hits are from another library")
-        clip, fps = store.clip(rows[hit.name]), store.manifest.fps
+        clip, fps = store.clip(row), store.manifest.fps
         first = min(math.floor(hit.start * fps + 0.5), len(clip) - 1)
         last = max(first + 1, min(math.floor(hit.end * fps + 0.5), len(clip)))
         told = (hit.label, f"subject {hit.subject}" if hit.subject else "")

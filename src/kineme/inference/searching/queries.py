@@ -87,11 +87,11 @@ def read_query(
     store = model.fitted(library, joint_map_of(told))
     if not isinstance(query, str | Path):
         return _array(model, store, np.asarray(query), part, told)
-    names = store.names.tolist()
-    known = query in names
-    if known:
+    row = store.row(str(query))
+    known = row is not None
+    if row is not None:
         check_no_effect(told, f"{query}, a clip of {store.path}")
-        row, rate = names.index(query), store.manifest.fps
+        rate = store.manifest.fps
         xyz, present = store.clip(row), store.clip_present(row)
         preprocessing = store.manifest.preprocessing
     elif str(query) and Path(query).exists():
@@ -101,7 +101,7 @@ def read_query(
         ((_, clip),) = file.clips(0)
         xyz, present, rate, preprocessing = clip.xyz, clip.present, file.fps, file.preprocessing
     else:
-        hint = did_you_mean(str(query), names) or f"; its first is {names[0]}"
+        hint = did_you_mean(str(query), store.names.tolist()) or f"; its first is {store.names[0]}"
         raise KinemeError(f"{store.path}: has no clip {str(query)!r}, and there is no such file{hint}")
     if part is not None:
         preprocessing.check_keeps_frames()

@@ -152,9 +152,9 @@ def like(
 def _example(
     model: Model, store: ClipStore | None, query: str | Path, part: Part | None, reading: Reading
 ) -> _Example:
-    names = [] if store is None else store.names.tolist()
-    if store is not None and query in names:
-        row, rate = names.index(query), store.manifest.fps
+    row = None if store is None else store.row(str(query))
+    if store is not None and row is not None:
+        rate = store.manifest.fps
         if part is not None:
             store.manifest.preprocessing.check_keeps_frames()
         _, _, frames = cut_out(str(query), int(store.index["frames"][row]), rate, part)
@@ -166,7 +166,7 @@ def _example(
             raise KinemeError(f"`like`: there is no file {query}; name a `library` to take one of its clips")
         raise KinemeError(
             f"`like`: {store.path} has no clip {str(query)!r}, and there is no such file"
-            f"{did_you_mean(str(query), names)}"
+            f"{did_you_mean(str(query), store.names.tolist())}"
         )
     source = open_recordings(Path(query), reading, model.shape.layout)
     if len(source.items) != 1:

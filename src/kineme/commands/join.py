@@ -1,0 +1,28 @@
+"""`kineme join`: the stores in a folder → one store of many shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def join(folder: Path) -> None:
+    """Make one store of all stores in a folder, in place: the stores become its shards.
+
+    So several machines or days can each prepare a part. The stores stay as they are; given again, the command
+    takes in those that have come since.
+
+      kineme prepare poses monday stores/week/monday
+      kineme prepare poses tuesday stores/week/tuesday
+      kineme join stores/week
+
+    Args:
+        folder: Folder of the stores, which must be alike in layout, preprocessing, frame rate and classes.
+    """
+    from kineme.clips.joining import join_stores
+    from kineme.clips.published import counted
+    from kineme.commands.bar import progress_bar
+
+    with progress_bar(f"joining {folder.name}") as progress:
+        store = join_stores(folder, progress=progress)
+    numbers = {"shard": len(store.shards), "clip": len(store), "frame": len(store.frames)}
+    print(f"{folder}: {', '.join(counted(number, noun) for noun, number in numbers.items())}")
