@@ -111,7 +111,7 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
         (("[mine, other]", "[]"), "line 12: stores must be a list, and not an empty one"),
         (("runs:", "run:"), "line 5: unknown key 'run'; did you mean runs?"),
         ((GRID, "- a\n"), "line 1: a grid must be a mapping, with `key: value`"),
-        ((GRID, ""), "is empty; a grid has the keys epochs, minutes, baselines, stores, runs"),
+        ((GRID, ""), "is empty; a grid has the keys epochs, minutes, baselines, seeds, stores, runs"),
         ((GRID, "epochs: 3\n"), "line 1: has no stores"),
         ((GRID, "stores: ["), "cannot be read as a grid (while parsing"),
     ],

@@ -47,7 +47,8 @@ def pretrain(
 
     Args:
         store: Clip store to train on; short for --data.store.
-        out: Run directory (default: runs/RECIPE-STREAM, or runs/STORE-STREAM without a recipe).
+        out: Run directory (default: runs/RECIPE-STREAM, or runs/STORE-STREAM without a recipe; without the
+            stream where all three are learned together).
         overwrite: Replace an existing run.
         resume: Continue an interrupted run; it ends with the same weights as one that was not interrupted.
     """
@@ -58,6 +59,7 @@ def pretrain(
         return
     from kineme.config import load_config, make_parser
     from kineme.fitting import BASE
+    from kineme.streams import TOGETHER
     from kineme.training.directory import load_run_config
 
     if resume is not None:
@@ -84,7 +86,8 @@ def pretrain(
     else:
         config = _fitted(settings)
         name = Path(str(config.data.store)).resolve().name
-    _train(config, out or Path("runs") / f"{name}-{config.data.stream}", overwrite=overwrite)
+    stream = "" if config.data.stream == TOGETHER else f"-{config.data.stream}"
+    _train(config, out or Path("runs") / f"{name}{stream}", overwrite=overwrite)
 
 
 def _fitted(settings: list[str]) -> Config:
