@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
+from typing import Any
 
 from kineme.reproduce.rows import TableRow
 
@@ -38,5 +39,5 @@ def _mean(done: Sequence[TableRow], first: TableRow) -> TableRow:
     if len(done) < 2:
         return done[0] if done else first
     values = {name: [getattr(row, name) for row in done] for name in _MEANS}
-    means = {name: None if None in found else fmean(found) for name, found in values.items()}
+    means: dict[str, Any] = {name: None if None in each else fmean(each) for name, each in values.items()}
     return replace(done[0], **means, deviation=stdev(values["obtained"]), seeds=len(done))
