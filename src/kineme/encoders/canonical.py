@@ -66,10 +66,12 @@ class Canonical(STTR):
 
     @torch.no_grad()
     def observe(self, features: Tensor, share: float) -> None:
-        """Moves `centre` and `scale` towards the mean and deviation of clip features (N, D), by a share."""
+        """Moves `centre` and `scale` towards the mean and deviation of clip features (N, D), by a share.
+
+        The deviation is that within the batch: means move while a network learns, by more than clips differ.
+        """
         raw = features.float() * self.scale + self.centre
-        away = (raw - self.centre).square().mean(0)
-        self.scale.copy_(self.scale.square().lerp(away, share).sqrt().clamp_min(SMALLEST))
+        self.scale.copy_(self.scale.square().lerp(raw.var(0), share).sqrt().clamp_min(SMALLEST))
         self.centre.lerp_(raw.mean(0), share)
 
 

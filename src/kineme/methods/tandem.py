@@ -23,6 +23,7 @@ from kineme.methods.usdrl import TERMS, USDRL, weighted
 
 VIEWS = 2
 OBSERVED = 8  # clips of a batch by which the clip feature is standardised; over many steps they are all
+SHARE = 0.05  # of such a batch in the mean and the deviation of the feature
 
 
 class Tandem(USDRL):
@@ -139,7 +140,7 @@ class Tandem(USDRL):
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
         """Standardises the average's clip feature."""
-        self.average.observe(outputs["observed"], step_of_average(progress))
+        self.average.observe(outputs["observed"], SHARE)
 
 
 def step_of_average(progress: float) -> float:
