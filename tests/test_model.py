@@ -104,6 +104,22 @@ def test_joints_of_another_layout_are_found_by_name(tmp_path: Path, preprocessin
     np.testing.assert_allclose(own.embed(arrays, layout="ntu25"), features, rtol=0, atol=1e-6)
 
 
+def test_what_a_recording_lacks_is_left_out_in_whichever_way_it_comes(tmp_path: Path) -> None:
+    arrays = recordings("coco17", 1)
+    lacking = [np.where(np.arange(17)[:, None] == 9, np.nan, array) for array in arrays]  # no left wrist
+    own = model(tmp_path, "plain", "coco17", 1)
+    features = own.embed(lacking)
+    elsewhere = [np.where(np.arange(17)[:, None] == 9, 0, array) for array in arrays]  # zero is absent too
+    np.testing.assert_allclose(own.embed(elsewhere), features, rtol=0, atol=1e-6)
+    assert np.abs(own.embed(arrays) - features).max() > 1e-3
+    folder = tmp_path / "poses"
+    folder.mkdir()
+    for number, array in enumerate(lacking):
+        np.save(folder / f"{number}.npy", array)
+    found = own.embed(folder, layout="coco17", fps=30.0)
+    np.testing.assert_allclose(found, features, rtol=0, atol=1e-6)
+
+
 def test_joints_that_names_do_not_tell_are_mapped(tmp_path: Path) -> None:
     """The body without its hands, and with them where a map says which joints they are."""
     own = model(tmp_path, "plain", "ntu25", 1)

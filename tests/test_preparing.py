@@ -296,3 +296,20 @@ def test_a_source_of_ones_own_declares_options_and_preprocessing(
     assert store.frames[:, 0, 1].tolist() == [[1, 1, 1]] * 2
     with pytest.raises(KinemeError, match="source dots has no option `width`; it takes `height`"):
         prepare("dots", tmp_path, tmp_path / "other", width=2.0)
+
+
+def test_a_joint_that_no_frame_has_is_absent_from_the_store(tmp_path: Path) -> None:
+    """One clip has all joints, one has gaps, one has no left wrist; in poses it is NaN, elsewhere zero."""
+    wrist = LAYOUTS["coco17"].joints.index("left_wrist")
+    arrays = np.random.default_rng(0).normal(size=(3, 60, 17, 3)).astype(np.float32)
+    arrays[1, :50, wrist] = np.nan
+    arrays[2, :, wrist] = np.nan
+    (tmp_path / "raw").mkdir()
+    for name, array in zip("abc", arrays, strict=True):
+        np.save(tmp_path / "raw" / f"{name}.npy", array)
+    store = prepare("poses", tmp_path / "raw", tmp_path / "store", layout="coco17", fps=30.0).store
+    assert store.present is not None
+    assert store.present.sum(axis=1).tolist() == [17, 17, 16]
+    assert not store.present[2, wrist]
+    elbow = LAYOUTS["coco17"].parents[wrist]
+    np.testing.assert_allclose(store.clip(2)[:, 0, wrist], store.clip(2)[:, 0, elbow], atol=1e-6)

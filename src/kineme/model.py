@@ -9,11 +9,11 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -25,11 +25,13 @@ from kineme.augment import centre_window
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
 from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
+from kineme.clips.absent import preprocessed, retargeted, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
+from kineme.encoders.absent import encoded
 from kineme.errors import KinemeError
 from kineme.hub import fetch, is_address
 from kineme.layouts import Layout, get_layout
@@ -43,6 +45,7 @@ from kineme.sources.container import is_container, open_container
 from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.poses import UnknownLayoutError, open_poses
 from kineme.sources.poses.given import given_poses
+from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
 from kineme.sources.video import are_videos, open_video
 from kineme.streams import single_streams
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
@@ -104,18 +107,12 @@ class Model:
         self,
         x: Array | Sequence[Array] | ClipStore | str | Path,
         *,
-        layout: str | Layout | None = None,
-        fps: float = 30.0,
-        axes: str | None = None,
-        units: str | None = None,
-        image: str | None = None,
-        joint_map: JointMap | None = None,
-        body_model: str | Path | None = None,
         allow_preprocessing: bool = False,
         batch_size: int = 256,
         device: str | None = None,
         precision: str = "float32",
         progress: Progress = silent,
+        **reading: Unpack[Reading],
     ) -> Array:
         """Features of clips, prepared as the training clips were.
 
@@ -127,21 +124,13 @@ class Model:
             x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list of such
                 arrays; a clip store or its path; a file or folder of poses (.trc, .c3d, .bvh, AMASS, .npy,
                 CSV, JSON) or an .npz container.
-            layout: of the joints in arrays or files: a name, a layout file or a `Layout`. Default: for arrays
-                the model's, for files what they say.
-            fps: frames per second of the arrays.
-            axes: `y-up`, `y-down` or `z-up`; default as bodies stand in motion capture, y-up in 3D, y-down
-                in 2D.
-            units: `m`, `cm`, `mm`, `in` or the metres of a unit, in 3D; default what files say, else m.
-            image: image size in pixels, such as `1920x1080`, in 2D.
-            joint_map: joint of the model → joints (or markers) of the clips whose mean it is, where names do
-                not tell.
-            body_model: file of an SMPL body model, for AMASS.
             allow_preprocessing: accept a store with another preprocessing or units.
             batch_size: clips per pass of the encoder.
             device: of the encoder; default a GPU if there is one.
             precision: of the encoder, `float32` or `bfloat16`.
             progress: called with the clips done and in total.
+            **reading: `layout`, `fps`, `axes`, `units`, `image`, `joint_map`, `body_model` and others: what
+                arrays and files do not say themselves, see `kineme.sources.reading.Reading`.
 
         Returns:
             (N, D) float32; (D,) for a single array.
@@ -156,18 +145,7 @@ class Model:
         >>> model.embed(one).shape, model.embed([one, one[:20]]).shape
         ((64,), (2, 64))
         """
-        clips = self.clips(
-            x,
-            layout=layout,
-            fps=fps,
-            axes=axes,
-            units=units,
-            image=image,
-            joint_map=joint_map,
-            body_model=body_model,
-            allow_preprocessing=allow_preprocessing,
-            device=device,
-        )
+        clips = self.clips(x, allow_preprocessing=allow_preprocessing, device=device, **reading)
         features = self.encode(
             clips, batch_size=batch_size, device=device, precision=precision, progress=progress
         )
@@ -178,15 +156,9 @@ class Model:
         self,
         x: Array | Sequence[Array] | ClipStore | str | Path,
         *,
-        layout: str | Layout | None = None,
-        fps: float = 30.0,
-        axes: str | None = None,
-        units: str | None = None,
-        image: str | None = None,
-        joint_map: JointMap | None = None,
-        body_model: str | Path | None = None,
         allow_preprocessing: bool = False,
         device: str | None = None,
+        **reading: Unpack[Reading],
     ) -> Clips:
         """What `embed` takes as clips in memory, prepared as the training clips were.
 
@@ -197,23 +169,22 @@ class Model:
         >>> model.clips([numpy.ones((40, 25, 3)), numpy.ones((20, 25, 3))]).length
         tensor([40, 20])
         """
-        options = {"axes": axes, "units": units, "image": image}
+        told = stated(reading)
+        joint_map = joint_map_of(told)
         if isinstance(x, str | Path) and (Path(x) / "manifest.json").is_file():
             x = ClipStore(x)
         if isinstance(x, ClipStore):
-            told = {**options, "layout": layout, "body_model": body_model}
-            if given := [name for name, value in told.items() if value is not None]:
-                raise KinemeError(f"`{given[0]}` has no effect on a store, which describes itself; drop it")
+            check_no_effect(told, "a store, which describes itself")
             store = self.fitted(x, joint_map)
             self.check(store, allow_preprocessing=allow_preprocessing)
             return resident(store, device=device or default_device())
         if isinstance(x, str | Path):
-            more = {**options, "body_model": body_model}
-            source = open_recordings(Path(x), layout, more, joint_map, self.shape.layout)
+            source = open_recordings(Path(x), told, self.shape.layout)
         else:
             arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
-            source = _given(arrays, layout or self.shape.layout, fps, options)
-        return joined([clip.xyz for clip in self.prepared(source, joint_map)])
+            source = given_poses(arrays, self.shape.layout, told)
+        prepared = [*self.prepared(source, joint_map)]
+        return joined([clip.xyz for clip in prepared], [clip.present for clip in prepared])
 
     def encode(
         self,
@@ -244,8 +215,10 @@ class Model:
             torch.autocast(place.type, PRECISIONS[precision], enabled=precision != "float32"),
         ):
             for start in range(0, len(clips), batch_size):
-                batch = clip_input(clips[start : start + batch_size], encoder.shape, crop).to(place)
-                features[start : start + batch_size] = encoder(batch).clip.float().cpu().numpy()
+                batch = clips[start : start + batch_size]
+                joints, present = clip_input(batch, encoder.shape, crop).to(place), batch.present
+                found = encoded(encoder, joints, None if present is None else present.to(place))
+                features[start : start + batch_size] = found.clip.float().cpu().numpy()
                 progress(min(start + batch_size, len(clips)), len(clips))
         if not np.isfinite(features).all():
             raise KinemeError(
@@ -351,6 +324,14 @@ class Model:
             KinemeError: the source's units or layout do not fit the model, at once; or a clip cannot be
                 preprocessed, when its turn comes.
         """
+        return map(self.reader(source, joint_map), source.items)
+
+    def reader(self, source: Source, joint_map: JointMap | None = None) -> Callable[[Any], Clip]:
+        """How the items of a source are read and `prepared`.
+
+        Raises:
+            KinemeError: the source's units or layout do not fit the model.
+        """
         units = self.preprocessing.units(source.units)
         if self.units not in (None, units):
             raise KinemeError(f"{source.name}: is in {units}, but the model was trained on {self.units}")
@@ -358,16 +339,17 @@ class Model:
         if source.layout != self.shape.layout:
             weights = correspondence(source.layout, self.shape.layout, joint_map)
         read = source.reader(self.preprocessing)
-        return (self._prepared(read(item), source.layout, weights) for item in source.items)
+        return lambda item: self._prepared(read(item), source.layout, weights)
 
     def _prepared(self, clip: Clip, layout: Layout, weights: Array | None) -> Clip:
         shape = self.shape
         try:
-            xyz = self.preprocessing(clip.xyz, layout)
-            if weights is not None:  # as `RetargetedStore` does
-                xyz = self.preprocessing(weights @ xyz, shape.layout)
+            clip = preprocessed(told(clip, layout), self.preprocessing, layout)
+            if weights is not None:
+                clip = retargeted(clip, weights, self.preprocessing, shape.layout)
         except KinemeError as error:
             raise KinemeError(f"{clip.name}: {error}") from error
+        xyz = clip.xyz
         if xyz[:, shape.bodies :].any():
             raise KinemeError(
                 f"{clip.name}: shows {xyz.shape[1]} bodies, but the encoder reads {shape.bodies}"
@@ -543,19 +525,8 @@ def with_encoder(model: Model, encoder: Encoder) -> Model:
     return replace(model, encoder=encoder.eval(), weights=fingerprint(encoder))
 
 
-def _given(arrays: Sequence[Array], layout: str | Layout, fps: float, options: Mapping[str, Any]) -> Source:
-    named = get_layout(layout) if isinstance(layout, str) else layout
-    return given_poses(arrays, named, fps=fps, **options)
-
-
-def open_recordings(
-    path: Path,
-    layout: str | Layout | None,
-    options: Mapping[str, Any],
-    joint_map: JointMap | None = None,
-    target: Layout | None = None,
-) -> Source:
-    """A file or folder of recordings: an .npz container, videos, or poses with the options of `open_poses`.
+def open_recordings(path: Path, reading: Reading, target: Layout) -> Source:
+    """A file or folder of recordings: an .npz container, videos, or poses.
 
     Where their joints are of no known layout, such as markers, `joint_map` places those of `target` among
     them.
@@ -564,20 +535,19 @@ def open_recordings(
         KinemeError: as they do, or an option has no effect.
     """
     if path.suffix == ".npz" and is_container(path):
-        if given := [name for name, value in {**options, "layout": layout}.items() if value is not None]:
-            raise KinemeError(f"`{given[0]}` has no effect on a container, which describes itself; drop it")
+        check_no_effect(reading, "a container, which describes itself")
         return open_container(path)
     if are_videos(path):
-        told = {**options, "layout": layout, "fps": None}
-        if given := [name for name, value in told.items() if value is not None]:
-            raise KinemeError(f"`{given[0]}` has no effect on a video; drop it")
-        return open_video(path, fps=options.get("fps"))
+        check_no_effect(reading, "a video", but=("joint_map", "fps"))
+        return open_video(path, fps=reading.get("fps"))
+    unmapped, placed = reading.copy(), reading.copy()
+    unmapped["joint_map"], placed["layout"] = None, target
     try:
-        source = open_poses(path, layout=layout, **options)
+        source = open_poses(path, **unmapped)
     except UnknownLayoutError:
-        if joint_map is None or target is None:
+        if "joint_map" not in reading:
             raise
-        source = open_poses(path, layout=target, joint_map=joint_map, **options)
+        source = open_poses(path, **placed)
     first = measured(source, source.items)
     if isinstance(first, Measured):
         remark_on_height(source, first, units=True)
@@ -585,9 +555,9 @@ def open_recordings(
 
 
 def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:
-    """The middle share `crop` of each clip, in an encoder's shape: (N, C, T, V, M)."""
+    """The joints in the middle share `crop` of each clip, at an encoder's frames: (N, C, T, V, M)."""
     start, length = centre_window(clips.length, crop)
-    return shape.take(clips.resize(shape.frames, start, length))
+    return clips.resize(shape.frames, start, length)
 
 
 def default_device() -> str:

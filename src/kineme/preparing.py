@@ -13,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from kineme.clips.absent import preprocessed, told
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError, check_between
@@ -21,7 +22,8 @@ from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_
 from kineme.progress import Progress, silent
 from kineme.sources import SOURCES, Source
 from kineme.sources.measure import Measured, measured, remark_on_height
-from kineme.sources.raw import FETCH, MEND
+from kineme.sources.raw import skippable
+from kineme.sources.reading import Reading
 from kineme.sources.workers import in_order
 
 logger = logging.getLogger(__name__)
@@ -200,7 +202,7 @@ def prepare(
             elif skip_bad:
                 damaged.append(str(clip))
             else:
-                raise _skippable(clip)
+                raise skippable(clip)
             counted.clips(done)
         if len(damaged) == len(items):
             raise KinemeError(damaged[0])
@@ -247,27 +249,23 @@ class _Work:
             return error
         if self.preprocessing is None:
             return clip
+        clip = told(clip, self.layout)
         try:
-            xyz = self.preprocessing(clip.xyz, self.layout)
+            prepared = preprocessed(clip, self.preprocessing, self.layout)
         except KinemeError as error:
             return KinemeError(f"{clip.name}: {error}")
         kept = None
         if self.confidence and clip.confidence is not None:
             kept = clip.confidence[:, first_bodies(clip.xyz)]
-        return replace(clip, xyz=xyz, confidence=kept)
+        return replace(prepared, confidence=kept)
 
 
 def options_of(open_source: Callable[..., Source]) -> list[str]:
     """Names of the keyword arguments of a source's function."""
     parameters = inspect.signature(open_source).parameters.values()
-    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
-
-
-def _skippable(error: KinemeError) -> KinemeError:
-    """The error of a damaged file, with the other thing that can be done about it."""
-    if str(error).endswith((FETCH, MEND)):
-        return KinemeError(f"{error}, or set `skip_bad` to leave it out")
-    return error
+    own = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    reads = any(each.kind is each.VAR_KEYWORD for each in parameters)  # as `**reading: Unpack[Reading]`
+    return [*(Reading.__annotations__ if reads else ()), *own]
 
 
 def _check_options(source: str, open_source: Callable[..., Source], options: dict[str, Any]) -> list[str]:

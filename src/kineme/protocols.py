@@ -24,6 +24,7 @@ from kineme.evaluation.linear import logistic, sgd
 from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.recognition import knn, linear, transfer
 from kineme.evaluation.results import Predictions, Result, Score
+from kineme.evaluation.robust import robust
 from kineme.evaluation.task import Task, open_task
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "logistic",
     "open_stream",
     "open_task",
+    "robust",
     "semi",
     "sgd",
     "transfer",

@@ -14,7 +14,7 @@ from kineme.__main__ import USAGE_ERROR, main
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.commands.evaluate import early, knn, linear, transfer
+from kineme.commands.evaluate import early, knn, linear, robust, transfer
 from kineme.config import load_config
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
@@ -415,3 +415,13 @@ def test_a_store_of_another_layout_is_mapped_when_asked(run, tmp_path):
 def test_mapping_joints_changes_nothing_where_they_are_the_encoders_own(run):
     knn(run, baselines=False, options=TaskOptions(map_joints=True))
     assert Result.from_json(run / "results" / "knn.json").joint_map is None
+
+
+def test_robust_prints_every_condition_beside_the_clean_figure(run, capsys):
+    robust(run, baselines=False)
+    result = Result.from_json(run / "results" / "robust.json")
+    assert (result.protocol, result.seed, result.detailed) == ("robust", 0, "clean")
+    shown = capsys.readouterr().out
+    for name, score in result.scores.items():
+        (line,) = (each for each in shown.splitlines() if [name] == [c.strip() for c in each.split("│")[1:2]])
+        assert f"{score.value:.1f} ({score.interval[0]:.1f}–{score.interval[1]:.1f})" in line

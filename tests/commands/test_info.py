@@ -116,3 +116,16 @@ def test_empty_classes_are_folded_and_splits_without_a_part_left_out(moves: Path
     assert "odd-even: 12 train, 12 test" in text
     assert "2 more without clips" in text
     assert f" {summary.manifest.class_names[1]} " not in text
+
+
+def test_clips_that_lack_joints_are_counted_by_joint(tmp_path: Path) -> None:
+    manifest = Manifest(STICK, get_preprocessing("plain"), "test")
+    with StoreWriter(tmp_path / "store", manifest, bodies=1) as writer:
+        for name, present in (("all", [1, 1, 1]), ("no hand", [1, 1, 0]), ("hip", [1, 0, 0])):
+            writer.add(Clip(name, np.ones((4, 1, 3, 3)), present=np.array(present, dtype=bool)))
+    store = ClipStore(tmp_path / "store")
+    summary = summarise(store)
+    assert summary.to_dict()["absent"] == {"clips": 2, "joints": {"hip": 0, "neck": 1, "hand": 2}}
+    console = Console(file=io.StringIO(), width=100)
+    console.print(overview(store, summary))
+    assert "2 clips without some: hand in 2, neck in 1" in console.file.getvalue()  # type: ignore[attr-defined]

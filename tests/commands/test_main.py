@@ -22,6 +22,7 @@ from kineme import __version__, commands
 from kineme.__main__ import CLOSED_PIPE, COMMANDS, INTERRUPTED, USAGE_ERROR, main, overview
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
+from kineme.sources.reading import Reading
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -97,7 +98,8 @@ def test_recipes_are_listed_without_torch() -> None:
         (["evaluate", "liner", "run"], "unknown protocol 'liner'; did you mean linear?"),
         (
             ["evaluate", "x", "run"],
-            "unknown protocol 'x'; there are linear, knn, early, fewshot, transfer, finetune, semi, detect",
+            "unknown protocol 'x'; there are linear, knn, early, robust, fewshot, transfer, finetune, semi, "
+            "detect",
         ),
         (["evaluate", "knn"], "missing: RUN; see kineme evaluate knn --help"),
         (["evaluate", "knn", "run", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),
@@ -388,3 +390,13 @@ def test_the_current_directory_is_searched_last(tmp_path: Path) -> None:
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == [f"kineme {__version__}", str(tmp_path / "mine.py")], done.stderr
+
+
+@pytest.mark.parametrize("name", ["prepare", "embed", "search", "cluster", "teach", "predict"])
+def test_commands_that_read_recordings_share_their_options(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for option in Reading.__annotations__:
+        assert f"  --{option.replace('_', '-')}" in shown

@@ -81,6 +81,17 @@ def test_joints_of_no_confidence_are_not_drawn(recording: Path, tmp_path: Path) 
     assert not unseen[10:].any()
 
 
+def test_joints_that_a_clip_lacks_are_not_drawn(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "store", Manifest(STICK, get_preprocessing("plain"), "mine"), 1) as writer:
+        xyz = np.tile(np.array([[0, 0.1, 0], [0, 1, 0], [0.5, 1, 0]], np.float32), (60, 1, 1, 1))
+        writer.add(Clip("clip", xyz, present=np.array([True, True, False])))
+    out = tmp_path / "page.html"
+    assert main(["show", str(tmp_path / "store"), "0", "--out", str(out)]) == 0
+    (data,) = re.findall(r'data-points="([^"]*)"', out.read_text())
+    points = np.frombuffer(base64.b64decode(data), dtype="<i2").reshape(60, 3, 3)
+    assert ((points == UNSEEN).all(axis=-1) == [False, False, True]).all()
+
+
 def test_long_recordings_are_cut_unless_asked_for(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

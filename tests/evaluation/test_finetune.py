@@ -383,7 +383,7 @@ def test_pad_crop_mirrors_a_sixth_of_the_frames_on_and_crops(moves: Path) -> Non
     whole = clips.resize(8)
     padded = torch.cat([whole[:, :, :1], whole, whole[:, :, -1:]], dim=2)
     view = weak_view(ClipShape(store.layout, 8, 2), FinetuneConfig(pad_crop=True))
-    views = view(clips, torch.Generator().manual_seed(0))
+    views, _ = view(clips, torch.Generator().manual_seed(0))
     crops = torch.stack([padded[:, :, start : start + 8] for start in range(3)])
     fits = (crops - views).abs().amax(dim=(2, 3, 4, 5)) < 1e-6
     assert fits.any(dim=0).all()
@@ -395,7 +395,7 @@ def test_min_crop_takes_a_window_of_at_least_that_share(moves: Path) -> None:
     ramp = torch.arange(40.0)[:, None, None, None].expand(40, 2, 3, 3)
     clips = Clips(ramp, torch.zeros(64, dtype=torch.int64), torch.full((64,), 40))
     shape = ClipShape(ClipStore(moves).layout, 8, 2)
-    view = weak_view(shape, FinetuneConfig(min_crop=0.5))(clips, torch.Generator().manual_seed(0))
+    view, _ = weak_view(shape, FinetuneConfig(min_crop=0.5))(clips, torch.Generator().manual_seed(0))
     assert view.shape == (64, 3, 8, 3, 2)
     frames = view[:, 0, :, 0, 0]
     step = frames.diff(dim=1)
@@ -408,7 +408,7 @@ def test_min_crop_takes_a_window_of_at_least_that_share(moves: Path) -> None:
 def test_a_rotation_turns_a_clip_by_one_matrix(moves: Path) -> None:
     store = ClipStore(moves)
     shape, clips = ClipShape(store.layout, 8, 2), resident(store)
-    turned = weak_view(shape, FinetuneConfig(rotation=0.3))(clips, torch.Generator().manual_seed(0))
+    turned, _ = weak_view(shape, FinetuneConfig(rotation=0.3))(clips, torch.Generator().manual_seed(0))
     for before, after in zip(clips.resize(8).flatten(2), turned.flatten(2), strict=True):
         matrix = torch.linalg.lstsq(before.T, after.T).solution.T
         torch.testing.assert_close(matrix @ before, after, atol=1e-4, rtol=0)
@@ -428,7 +428,7 @@ def test_half_of_the_clips_are_mirrored_scaled_turned_and_noisy() -> None:
     shape = ClipShape(get_layout("ntu25"), 8, 2)
 
     def view(**settings: object) -> torch.Tensor:
-        return weak_view(shape, FinetuneConfig(**settings))(clips, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+        return weak_view(shape, FinetuneConfig(**settings))(clips, torch.Generator().manual_seed(0))[0]  # type: ignore[arg-type]
 
     before = view()
     for settings in ({"mirror": True}, {"bone_scale": 0.15}, {"noise": 0.01}):

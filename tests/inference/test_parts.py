@@ -236,3 +236,41 @@ def test_a_killed_command_goes_on(own: Model, store: ClipStore, tmp_path: Path) 
     assert (tmp_path / "table.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"run", "store", "whole.csv", "table.csv"}
+
+
+def test_damaged_recordings_are_left_out_on_request(
+    tmp_path: Path, encoded: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where work goes on after an interruption: no recording is missing or there twice."""
+    own = model(tmp_path / "run", get_layout("ntu25"))
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        for i in range(4):
+            np.save(tmp_path / folder / f"{i}.npy", motion(60, i, joints=25))
+    for bad in ("first/1.npy", "second/0.npy", "second/3.npy"):
+        (tmp_path / bad).write_bytes(b"damaged")
+    inputs = [tmp_path / "first", tmp_path / "second"]
+    options: dict[str, Any] = {"layout": "ntu25", "fps": 10.0}
+    with pytest.raises(KinemeError, match=r"1\.npy: .*, or set `skip_bad` to leave it out"):
+        list(embed_table(own, inputs, **options))
+
+    options |= {"skip_bad": True}
+    whole = list(embed_table(own, inputs, **options))
+    pairs = [(source, name) for block in whole for source, name in zip(block.source, block.name, strict=True)]
+    names = [f"{Path(source).name}/{name}" for source, name in pairs]
+    assert names == ["first/0", "first/2", "first/3", "second/1", "second/2"]
+    assert caplog.text.count("left out as damaged: ") == 3
+    for stop in (1, 2, 3, 4):
+        parts = tmp_path / f"parts{stop}"
+        list(islice(embed_table(own, inputs, **options, parts=parts), stop))
+        same(list(embed_table(own, inputs, **options, parts=parts)), whole)
+
+
+def test_nothing_but_damaged_recordings_is_refused(tmp_path: Path) -> None:
+    own = model(tmp_path / "run", get_layout("ntu25"))
+    (tmp_path / "raw").mkdir()
+    np.save(tmp_path / "raw" / "0.npy", np.ones((9, 25, 3)))
+    blocks = embed_table(own, [tmp_path / "raw"], layout="ntu25", skip_bad=True)
+    (tmp_path / "raw" / "0.npy").write_bytes(b"damaged")
+    with pytest.raises(KinemeError, match=r"0\.npy"):
+        list(blocks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from torch.nn.parallel import DistributedDataParallel
 from kineme.authors.usdrl import authors_name, from_state
 from kineme.clips.batches import Clips
 from kineme.encoders.base import ClipShape
+from kineme.encoders.disentangled import Disentangled
 from kineme.encoders.dste import DSTE
 from kineme.encoders.sttr import STTR
 from kineme.errors import KinemeError
-from kineme.layouts import LAYOUTS, Layout
+from kineme.layouts import LAYOUTS, Layout, get_layout
 from kineme.methods.usdrl import USDRL
 from kineme.streams import STREAMS, to_stream
 
@@ -201,3 +203,26 @@ def test_two_processes_train_as_one_with_both_batches(tmp_path: Path) -> None:
         for name, value in expected.items():
             allowed = 1e-5 * value.float().norm() + 1e-6 * largest  # several gradients are analytically zero
             assert (ours[name] - value).float().norm() <= allowed, name
+
+
+def test_views_lose_a_share_of_their_joints_and_only_then_are_any_drawn() -> None:
+    clips = Clips(torch.randn(400, 1, 25, 3), torch.arange(0, 400, 4), torch.full((100,), 4))
+    shape = ClipShape(get_layout("ntu25"), 8, 1)
+    plain, thin = (USDRL(STTR(shape, hidden=8), missing=missing) for missing in (0.0, 0.3))
+    before = plain.views(clips, torch.Generator().manual_seed(0))
+    after = thin.views(clips, torch.Generator().manual_seed(0))
+    assert all(view.present is None for view in before)
+    for one, other in zip(before, after, strict=True):
+        assert torch.equal(one.clips, other.clips)  # the coordinates are drawn as without
+    present = torch.stack([view.present for view in after if view.present is not None])
+    assert present.float().mean().item() == pytest.approx(0.7, abs=0.02)
+    assert not torch.equal(present[0], present[1])
+    lacking = torch.arange(25) > 2
+    held = thin.views(replace(clips, present=lacking.expand(100, 25)), torch.Generator().manual_seed(0))
+    assert not any(view.present[:, :3].any() for view in held if view.present is not None)
+
+
+def test_joints_are_dropped_only_for_encoders_that_can_leave_them_out() -> None:
+    shape = ClipShape(get_layout("ntu25"), 8, 1)
+    with pytest.raises(KinemeError, match="Disentangled cannot leave joints out"):
+        USDRL(Disentangled(shape, hidden=8, stem=[8]), missing=0.1)

@@ -17,8 +17,6 @@ from kineme.report.kinds import write_kinds
 from .conftest import HOSTILE
 from .pages import Reader
 
-OPTIONS = dict.fromkeys(("layout", "fps", "axes", "units", "image"))
-
 
 @pytest.fixture
 def own(tmp_path: Path) -> Model:
@@ -28,7 +26,7 @@ def own(tmp_path: Path) -> Model:
 def page_of(own: Model, store: Path, k: int) -> tuple[str, Reader]:
     found = cluster(own, [store], k=k)
     path = store.with_name("page.html")
-    write_kinds(found, path, own, [store], OPTIONS)
+    write_kinds(found, path, own, [store])
     text = path.read_text(encoding="utf-8")
     return text, Reader(text)
 

@@ -18,6 +18,8 @@ from kineme.sources.poses.deeplabcut import deeplabcut_csv
 from kineme.sources.poses.hdf5 import hdf5_poses
 from kineme.sources.poses.trees import tree_of
 
+DATA = Path(__file__).with_name("data")
+
 # Labels of two frames, cut from tests/CollectedData_dummy.csv of Lightning Pose (MIT licence, Dan Biderman,
 # Matt Whiteway and others).
 LIGHTNING = """\
@@ -50,6 +52,26 @@ class TestDeepLabCut:
     def test_parts_that_are_no_animals_are_left_out(self) -> None:
         text = deeplabcut(["mouse1", "single"])
         assert deeplabcut_csv(text.encode()).points.shape == (6, 1, 2, 2)
+
+    def test_a_true_file_of_a_trained_network(self) -> None:
+        poses = deeplabcut_csv((DATA / "deeplabcut.csv").read_bytes())
+        assert (poses.joints, poses.points.shape) == (("head", "stinger"), (4, 1, 2, 2))
+        assert poses.points[3, 0].tolist() == [
+            [1085.08447265625, 422.58984375],
+            [1081.6279296875, 425.6838073730469],
+        ]
+        assert poses.confidence is not None
+        assert poses.confidence[3, 0].tolist() == pytest.approx([0.2382197, 0.1728969])
+
+    def test_a_true_file_of_labels_of_several(self) -> None:
+        poses = deeplabcut_csv((DATA / "deeplabcut_individuals.csv").read_bytes())
+        assert poses.joints == ("pup_snout", "pup_neck", "pup_body", "pup_tailbase")
+        assert poses.points.shape == (2, 2, 4, 2)  # the nest is no animal
+        assert poses.points[1, :, 2] == pytest.approx(
+            np.array([[240.2882731, 607.3760545], [770.5557453, 327.3707316]])
+        )
+        assert np.isnan(poses.points[0]).all()
+        assert np.isnan(poses.points[1, 1, :2]).all()
 
     def test_images_as_lightning_pose_labels_them(self) -> None:
         poses = deeplabcut_csv(LIGHTNING.encode())

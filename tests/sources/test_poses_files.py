@@ -367,6 +367,23 @@ class TestHours:
         nine = npy_poses(npy(np.ones((972_000, 2, 2), dtype=np.int8)), scores=False)
         assert len(nine.points) == 972_000
 
+    def test_the_fields_of_a_csv_are_not_in_memory_all_at_once(self) -> None:
+        """Those of an hour of 33 joints would take 2 GB; a line is split when it is read."""
+        import tracemalloc
+
+        header = ",".join(f"{axis}{joint}" for joint in range(12) for axis in "xy")
+        table = "\n".join([header, *[",".join(["123.456"] * 24)] * 20_000]).encode()
+        tracemalloc.start()
+        poses = csv_poses(table, scores=False, layout=None)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert poses.points.shape == (20_000, 1, 12, 2)
+        assert peak < 5 * len(table)
+
+    def test_quoted_fields_may_hold_separators(self) -> None:
+        table = b'"a, of all","hip_x","hip_y",head_x,head_y\n"1,5",1,2,3,4\n"",5,6,"7",8\n'
+        assert csv_poses(table, scores=False, layout=None).points[1, 0].tolist() == [[5, 6], [7, 8]]
+
     def test_the_line_of_a_mistake_is_named_however_late_it_comes(self) -> None:
         rows = ["1,2,3,4"] * 10_000
         with pytest.raises(ValueError, match="line 9001: 'oops' is not a number"):

@@ -35,6 +35,7 @@ from kineme.augment.masks import (
     region_sums,
     two_hops,
 )
+from kineme.augment.missing import draw_present, filled
 from kineme.augment.patches import (
     hidden_patches,
     hiding_order,
@@ -67,6 +68,7 @@ __all__ = [
     "draw_corruption",
     "draw_frames",
     "draw_pad_crop",
+    "draw_present",
     "draw_ratios",
     "draw_region",
     "draw_rotation",
@@ -77,6 +79,7 @@ __all__ = [
     "draw_turn",
     "draw_uniform",
     "draw_window",
+    "filled",
     "flip",
     "hidden_patches",
     "hiding_order",

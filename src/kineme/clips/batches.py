@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from kineme.clips.store import ClipStore
+from kineme.clips.store import ClipStore, present_rows
 from kineme.typing import Array
 
 
@@ -27,6 +27,7 @@ class Clips:
         frames: (F, M, V, C), the frames of all clips (shared by every batch, never copied).
         start: (N,) int64, first frame of each clip.
         length: (N,) int64, frames of each clip.
+        present: (N, V) bool, false for joints that a clip lacks; None: no clip lacks any.
 
     >>> frames = torch.arange(6.0).view(6, 1, 1, 1)  # of two clips, 4 and 2 frames long
     >>> clips = Clips(frames, start=torch.tensor([0, 4]), length=torch.tensor([4, 2]))
@@ -40,13 +41,20 @@ class Clips:
     frames: Tensor
     start: Tensor
     length: Tensor
+    present: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.start)
 
     def __getitem__(self, rows: Tensor | slice) -> Clips:
         """The clips at an index (N',) or slice; copies no frames."""
-        return Clips(self.frames, self.start[rows], self.length[rows])
+        present = None if self.present is None else self.present[rows]
+        return Clips(self.frames, self.start[rows], self.length[rows], present)
+
+    def to(self, device: torch.device | str) -> Clips:
+        """The same clips on a device."""
+        present = None if self.present is None else self.present.to(device)
+        return Clips(self.frames.to(device), self.start.to(device), self.length.to(device), present)
 
     @property
     def bodies(self) -> int:
@@ -63,11 +71,12 @@ class Clips:
         row = torch.arange(len(self), device=count.device).repeat_interleave(count)
         number = torch.arange(len(row), device=count.device) - (count.cumsum(0) - count)[row]
         begin = torch.minimum(number * step, (self.length - frames).clamp_min(0)[row])
-        return Clips(self.frames, self.start[row] + begin, self.length[row].clamp_max(frames))
+        windows = self[row]
+        return replace(windows, start=windows.start + begin, length=windows.length.clamp_max(frames))
 
     def first(self, length: Tensor) -> Clips:
         """The clips with their first frames only, as many as `length` (N,) says; copies no frames."""
-        return Clips(self.frames, self.start, length)
+        return replace(self, length=length)
 
     def resize(self, frames: int, start: Tensor | None = None, length: Tensor | None = None) -> Tensor:
         """Resamples each clip, or a window of it, linearly to `frames` frames.
@@ -101,10 +110,10 @@ class Clips:
         above = torch.minimum(below + 1, last)
         weight = (at - below)[..., None, None, None].to(self.frames.dtype)
         first = self.start[:, None]
-        low, high = self._gather(first + below), self._gather(first + above)
+        low, high = self.gather(first + below), self.gather(first + above)
         return torch.lerp(low, high, weight).permute(0, 4, 1, 3, 2)
 
-    def _gather(self, rows: Tensor) -> Tensor:
+    def gather(self, rows: Tensor) -> Tensor:
         """(N, T) frame numbers → (N, T, M, V, C) on the index's device."""
         taken = self.frames.index_select(0, rows.flatten().to(self.frames.device))
         return taken.view(*rows.shape, *self.frames.shape[1:]).to(rows.device, non_blocking=True)
@@ -122,10 +131,21 @@ def even_batch(clips: int, most: int) -> int:
     return next((size for size in sizes if 20 * (clips % size) <= clips), min(sizes, key=lambda n: clips % n))
 
 
-def joined(arrays: Sequence[Array]) -> Clips:
-    """Clips of one array (T, M, V, C) each."""
+def joined(arrays: Sequence[Array], present: Sequence[Array | None] | None = None) -> Clips:
+    """Clips of one array (T, M, V, C) each.
+
+    Args:
+        arrays: the frames of each clip.
+        present: of each clip (V,) bool, false for joints that it does not have; None: it has all.
+
+    >>> joined([np.zeros((2, 1, 3, 3))] * 2, [None, np.array([True, False, True])]).present
+    tensor([[ True,  True,  True],
+            [ True, False,  True]])
+    """
     length = torch.tensor([len(array) for array in arrays])
-    return Clips(torch.from_numpy(np.concatenate(arrays)), length.cumsum(0) - length, length)
+    frames = torch.from_numpy(np.concatenate(arrays))
+    rows = present_rows(present or [], frames.shape[2])
+    return Clips(frames, length.cumsum(0) - length, length, None if rows is None else torch.from_numpy(rows))
 
 
 def resident(
@@ -147,4 +167,5 @@ def resident(
     rows = np.arange(len(store)) if rows is None else rows
     start = torch.from_numpy(store.index["offset"][rows].astype(np.int64)).to(device)
     length = torch.from_numpy(store.index["frames"][rows].astype(np.int64)).to(device)
-    return Clips(frames, start, length)
+    present = None if store.present is None else torch.from_numpy(store.present[rows]).to(device)
+    return Clips(frames, start, length, present)

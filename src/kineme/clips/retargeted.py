@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kineme.clips.store import ClipStore
+from kineme.clips.absent import carried, retargeted
+from kineme.clips.store import Clip, ClipStore
 from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap, correspondence
 
@@ -54,8 +55,10 @@ class RetargetedStore(ClipStore):
         }
         manifest = store.manifest
         self.frames = np.zeros((*store.frames.shape[:2], layout.num_joints, 3), dtype=np.float32)
+        self.present = None if store.present is None else carried(store.present, weights)
         for row in range(len(store)):
-            xyz = manifest.preprocessing(weights @ store.clip(row), layout)
+            clip = Clip(str(store.names[row]), store.clip(row), present=store.clip_present(row))
+            xyz = retargeted(clip, weights, manifest.preprocessing, layout).xyz
             self.clip(row)[:, : xyz.shape[1]] = xyz
         self.confidence = None  # that of the old joints
         self.manifest = replace(

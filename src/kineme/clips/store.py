@@ -3,7 +3,8 @@
     frames.npy      (F, M, V, C) float32, the frames of all clips one after another, no padding
     index.npz       a row per clip: name, offset, frames, bodies, label, subject, camera, setup, replication;
                     for untrimmed recordings, a row per interval: clip, label, start, end; a column per split
-                    that the data set publishes as a list, such as `split_xsub`
+                    that the data set publishes as a list, such as `split_xsub`; `present`, (N, V) bool,
+                    where a clip lacks joints
     confidence.npy  (F, M, V) float16, 0 to 1, confidence of the pose estimator, if the source has it
     manifest.json   format version, layout, units, fps, source, preprocessing, class names, fingerprint
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ class Clip:
         splits: split that the data set publishes as a list → whether the clip is in its training (else its
             test) part; splits that do not list the clip are left out.
         confidence: (T, M, V), 0 to 1; None if the source has none.
+        present: (V,) bool, false for joints that were never recorded, of any body in any frame; None: all
+            were.
 
     >>> clip = Clip("wave01", np.zeros((40, 1, 25, 3), dtype=np.float32), label=0, subject="anna")
     >>> clip.xyz.shape, clip.camera
@@ -100,6 +103,7 @@ class Clip:
     intervals: Sequence[tuple[int, int, int]] = ()
     splits: Mapping[str, bool] = field(default_factory=dict)
     confidence: Array | None = None
+    present: Array | None = None
 
 
 class ClipStore:
@@ -113,6 +117,7 @@ class ClipStore:
         intervals: column name → (number of intervals,) array; empty for trimmed clips.
         splits: name → (N,) array of TRAINS, TESTS or NEITHER, for splits that come with the data set.
         confidence: (F, M, V) float16, memory-mapped; None if the source has none.
+        present: (N, V) bool, false for the joints that a clip lacks; None where no clip lacks any.
 
     >>> store = ClipStore(example_store)
     >>> len(store), store.bodies, store.manifest.class_names
@@ -167,6 +172,7 @@ class ClipStore:
                 self.splits: dict[str, Array] = {
                     key.removeprefix("split_"): stored[key] for key in stored if key.startswith("split_")
                 }
+                self.present: Array | None = stored.get("present")
             self._check()
         except KinemeError:
             raise
@@ -185,6 +191,9 @@ class ClipStore:
             raise ValueError(f"frames.npy is {self.frames.shape}, the index counts {expected[0]} frames")
         if self.confidence is not None and self.confidence.shape != self.frames.shape[:3]:
             raise ValueError(f"confidence.npy is {self.confidence.shape}, frames.npy {self.frames.shape}")
+        joints = len(frames), self.layout.num_joints
+        if self.present is not None and (self.present.shape != joints or self.present.dtype != np.bool_):
+            raise ValueError(f"index.npz: column present is {self.present.shape}, it should be {joints}")
 
     def __len__(self) -> int:
         return len(self.index["name"])
@@ -214,6 +223,10 @@ class ClipStore:
         start = int(self.index["offset"][row])
         return self.frames[start : start + int(self.index["frames"][row])]
 
+    def clip_present(self, row: int) -> Array | None:
+        """(V,) bool, which joints one clip has; None where no clip of the store lacks any."""
+        return None if self.present is None else self.present[row]
+
     def clip_intervals(self, row: int) -> list[tuple[int, int, int]]:
         """(start, end, label) of the actions in one recording, sorted."""
         mine = np.flatnonzero(self.intervals["clip"] == row)
@@ -232,6 +245,16 @@ def open_store(path: str | Path) -> ClipStore:
     (24, 'ntu25', (2, 25, 3))
     """
     return ClipStore(path)
+
+
+def present_rows(present: Iterable[Array | None], joints: int) -> Array | None:
+    """What clips say of their joints as one array (N, V) bool; None where no clip lacks any.
+
+    >>> present_rows([None, np.array([True, True])], joints=2) is None
+    True
+    """
+    rows = [np.ones(joints, dtype=bool) if each is None else np.asarray(each, dtype=bool) for each in present]
+    return None if all(row.all() for row in rows) else np.stack(rows)
 
 
 def _line(error: BaseException) -> str:

@@ -34,6 +34,14 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Lacking:
+    """Joints that were never recorded in some clips."""
+
+    clips: int  # that lack any
+    by_joint: Array  # (V,) clips that lack each
+
+
+@dataclass(frozen=True)
 class Intervals:
     """Labelled intervals of untrimmed recordings; `labelled` is the share of all frames inside one."""
 
@@ -56,6 +64,7 @@ class Summary:
     setups: dict[int, int]  # number → clips
     bodies: dict[int, int]  # number of bodies in a clip → clips
     missing: Missing
+    lacking: Lacking
     intervals: Intervals | None  # None for trimmed clips
     splits: dict[str, tuple[int, int]]  # published split → numbers of training and test clips
 
@@ -94,6 +103,10 @@ class Summary:
                     for name, share in zip(manifest.layout.joints, missing.by_joint.tolist(), strict=True)
                 },
             },
+            "absent": {
+                "clips": self.lacking.clips,
+                "joints": dict(zip(manifest.layout.joints, self.lacking.by_joint.tolist(), strict=True)),
+            },
             "intervals": None if self.intervals is None else vars(self.intervals),
             "splits": {name: {"train": train, "test": test} for name, (train, test) in self.splits.items()},
         }
@@ -122,6 +135,7 @@ def summarise(store: ClipStore, progress: Progress = silent) -> Summary:
         setups=_counted(index["setup"]),
         bodies=_counted(index["bodies"]),
         missing=_missing(store, progress),
+        lacking=_lacking(store),
         intervals=Intervals(len(labels), _labelled_share(store)) if untrimmed else None,
         splits=published_splits(store),
     )
@@ -144,6 +158,13 @@ def _labelled_share(store: ClipStore) -> float:
     opened = np.bincount(offset + store.intervals["start"], minlength=len(store.frames) + 1)
     closed = np.bincount(offset + store.intervals["end"], minlength=len(store.frames) + 1)
     return float((np.cumsum(opened - closed)[:-1] > 0).mean())
+
+
+def _lacking(store: ClipStore) -> Lacking:
+    if store.present is None:
+        return Lacking(0, np.zeros(store.layout.num_joints, dtype=np.int64))
+    absent = ~store.present
+    return Lacking(int(absent.any(axis=1).sum()), absent.sum(axis=0))
 
 
 def _missing(store: ClipStore, progress: Progress) -> Missing:

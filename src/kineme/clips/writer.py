@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kineme.clips.store import FORMAT_VERSION, INTERVAL_COLUMNS, NEITHER, UNLABELLED, Clip, Manifest
+from kineme.clips.store import (
+    FORMAT_VERSION,
+    INTERVAL_COLUMNS,
+    NEITHER,
+    UNLABELLED,
+    Clip,
+    Manifest,
+    present_rows,
+)
 from kineme.errors import KinemeError
 from kineme.files import locked, replace_directory, synchronise, unwritable
 from kineme.typing import Array
@@ -108,12 +116,19 @@ class StoreWriter:
     def add(self, clip: Clip) -> None:
         """Appends one clip; fewer bodies than the store has are padded with zeros.
 
+        Joints that the clip lacks are stored where their neighbours are, so that whoever does not ask for
+        `present` reads no zeros.
+
         Raises:
             KinemeError: a wrong shape, non-finite coordinates, confidences outside 0 to 1, a duplicate name,
-                a label without a class name, an interval outside the clip, or a full disk.
+                a label without a class name, an interval outside the clip, no joint present, or a full disk.
         """
         xyz = np.asarray(clip.xyz, dtype=np.float32)
         self._check(clip, xyz)
+        if clip.present is not None:
+            from kineme.augment.missing import filled_frames  # with PyTorch, which writing need not load
+
+            xyz = filled_frames(xyz, clip.present, self.manifest.layout)
         arrays = [xyz, _confidence(clip, xyz)] if self.confidence else [xyz]
         assert self._arrays, "add() outside the writer's with block"
         missing = self.bodies - xyz.shape[1]
@@ -139,6 +154,12 @@ class StoreWriter:
             raise KinemeError(f"{clip.name}: frame {frame} contains NaN or infinite coordinates")
         if clip.name in self._names:
             raise KinemeError(f"{clip.name}: two clips have this name; names must be unique in a store")
+        if clip.present is not None and np.shape(clip.present) != (joints,):
+            raise KinemeError(
+                f"{clip.name}: `present` has shape {np.shape(clip.present)}; expected ({joints},)"
+            )
+        if clip.present is not None and not np.any(clip.present):
+            raise KinemeError(f"{clip.name}: no joint is present; leave the clip out")
         classes = len(self.manifest.class_names)
         for label in (clip.label, *(label for _, _, label in clip.intervals)):
             if not UNLABELLED <= label < classes:
@@ -163,6 +184,8 @@ class StoreWriter:
         for array in self._arrays:
             array.finish()
         columns = _index_columns(self._rows)
+        present = present_rows((clip.present for clip, _, _ in self._rows), self.manifest.layout.num_joints)
+        columns |= {} if present is None else {"present": present}
         digest = self._arrays[0].digest.copy()
         for array in self._arrays[1:]:
             digest.update(array.digest.digest())

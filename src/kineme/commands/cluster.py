@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kineme.commands.outputs import check_no_input
+from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
@@ -31,12 +32,8 @@ def cluster(
     batch_size: int = 256,
     device: Device = "auto",
     allow_preprocessing: bool = False,
-    joint_map: Path | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: str | None = None,
-    image: str | None = None,
+    skip_bad: bool = False,
+    reading: ReadingOptions = AS_FILES_SAY,
 ) -> None:
     """Find the kinds of motion in recordings, without labels: which there are, how often, and when.
 
@@ -66,13 +63,7 @@ def cluster(
         batch_size: Segments per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
-            (`head: helmet`, `neck: [C7, CLAV]`).
-        layout: Of poses: a built-in layout or a layout file. Default: what the files say.
-        fps: Of poses: frames per second. Default: what the files say, else 30.
-        axes: Of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
-        image: Of poses in an image: its size, such as 1920x1080.
+        skip_bad: Leave damaged recordings out and name them, instead of stopping at the first.
     """
     from rich.console import Console
 
@@ -83,7 +74,6 @@ def cluster(
     from kineme.inference.clustering.cluster import cluster as find
     from kineme.inference.clustering.segments import write_segments
     from kineme.inference.searching.pages import check_page
-    from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
     from kineme.report.kinds import write_kinds
 
@@ -93,8 +83,7 @@ def cluster(
     check_no_input(table, inputs)
     drawn = page or table.with_suffix(".html")
     check_page(drawn)
-    model, joints = load(run), read_joint_map(joint_map) if joint_map else None
-    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
+    model, told = load(run), reading.stated()
     with progress_bar("segments") as progress:
         found = find(
             model,
@@ -105,20 +94,16 @@ def cluster(
             step=seconds(step, "step"),
             changes=DEFAULTS if prominence is None else Changes(prominence=prominence),
             seed=seed,
-            layout=layout,
-            fps=fps,
-            axes=axes,
-            units=units,
-            image=image,
-            joint_map=joints,
             allow_preprocessing=allow_preprocessing,
+            skip_bad=skip_bad,
             batch_size=batch_size,
             device=chosen_device(device),
             progress=progress,
+            **told,
         )
     write_segments(found.segments, table)
     write_kinds(
-        found, drawn, model, inputs, options, joint_map=joints, allow_preprocessing=allow_preprocessing
+        found, drawn, model, inputs, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad, **told
     )
     console = Console()
     console.print(_table(found))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from kineme.commands.outputs import check_no_input
+from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
 
@@ -22,13 +23,8 @@ def embed(
     device: Device = "auto",
     precision: Literal["float32", "bfloat16"] = "float32",
     allow_preprocessing: bool = False,
-    joint_map: Path | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    body_model: Path | None = None,
+    skip_bad: bool = False,
+    reading: ReadingOptions = AS_FILES_SAY,
 ) -> None:
     """Write the features of recordings to a table: one row per clip, or per window.
 
@@ -51,14 +47,7 @@ def embed(
         device: Where to compute; `auto` takes the GPU if there is one.
         precision: Of the encoder's arithmetic.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
-            (`head: helmet`, `neck: [C7, CLAV]`).
-        layout: Of poses: a built-in layout or a layout file. Default: what the files say.
-        fps: Of poses: frames per second. Default: what the files say, else 30.
-        axes: Of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
-        image: Of poses in an image: its size, such as 1920x1080.
-        body_model: Of poses from AMASS: the .npz or .pkl of an SMPL body model.
+        skip_bad: Leave damaged recordings out and name them, instead of stopping at the first.
     """
 
     from kineme.clips.published import counted
@@ -68,7 +57,6 @@ def embed(
     from kineme.inference.embed import embed_table
     from kineme.inference.parts import parts_of
     from kineme.inference.tables import check_table, write_table
-    from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 
     path = out or Path(f"features-{inputs[0].resolve().stem}.npz")
@@ -81,19 +69,14 @@ def embed(
                 inputs,
                 window=seconds(window, "window"),
                 step=seconds(step, "step"),
-                layout=layout,
-                fps=fps,
-                axes=axes,
-                units=units,
-                image=image,
-                body_model=body_model,
                 allow_preprocessing=allow_preprocessing,
-                joint_map=read_joint_map(joint_map) if joint_map else None,
+                skip_bad=skip_bad,
                 batch_size=batch_size,
                 device=chosen_device(device),
                 precision=precision,
                 parts=parts,
                 progress=progress,
+                **reading.stated(),
             )
             rows = write_table(blocks, path)
     except KeyboardInterrupt:

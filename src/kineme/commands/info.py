@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from kineme.clips.store import ClipStore
-    from kineme.clips.summary import Missing, Summary
+    from kineme.clips.summary import Lacking, Missing, Summary
 
 WORST = 5  # joints listed as missing most often
 _NOT_KNOWN = {
@@ -81,6 +81,7 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "bodies": ", ".join(f"{many} in {counted(clips, 'clip')}" for many, clips in summary.bodies.items()),
         "joints": f"{layout.num_joints} ({layout.name}), in {manifest.units}: {', '.join(layout.joints)}",
         "missing joints": _missing(summary.missing, layout.joints),
+        "absent joints": _lacking(summary.lacking, layout.joints),
         "splits": "\n".join(
             f"{name}: {train:,} train, {test:,} test"
             for name, (train, test) in summary.splits.items()
@@ -139,6 +140,18 @@ def _missing(missing: Missing, joints: tuple[str, ...]) -> str:
     names = f"; most often {', '.join(f'{name} {share:.1%}' for share, name in worst)}" if worst else ""
     sign = "confidence 0" if missing.by_confidence else "at the origin"
     return f"{'at least ' if missing.at_least else ''}{missing.share:.2%} ({sign}){names}"
+
+
+def _lacking(lacking: Lacking, joints: tuple[str, ...]) -> str:
+    """How many clips lack joints altogether, and which; empty if none does."""
+    if not lacking.clips:
+        return ""
+    from kineme.clips.published import counted
+
+    by_joint = sorted(zip(lacking.by_joint.tolist(), joints, strict=True), key=lambda each: -each[0])
+    names = [f"{name} in {clips:,}" for clips, name in by_joint if clips]
+    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    return f"{counted(lacking.clips, 'clip')} without some: {', '.join(names[:NAMES])}{more}"
 
 
 def _frames(count: float, fps: float) -> str:

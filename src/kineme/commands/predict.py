@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kineme.commands.outputs import check_no_input
+from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
@@ -28,12 +29,8 @@ def predict(
     batch_size: int = 256,
     device: Device = "auto",
     allow_preprocessing: bool = False,
-    joint_map: Path | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: str | None = None,
-    image: str | None = None,
+    skip_bad: bool = False,
+    reading: ReadingOptions = AS_FILES_SAY,
 ) -> None:
     """Name what recordings show, with a classifier that `kineme teach` has taught.
 
@@ -60,13 +57,7 @@ def predict(
         batch_size: Clips per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
-            (`head: helmet`, `neck: [C7, CLAV]`).
-        layout: Of poses: a built-in layout or a layout file. Default: what the files say.
-        fps: Of poses: frames per second. Default: what the files say, else 30.
-        axes: Of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
-        image: Of poses in an image: its size, such as 1920x1080.
+        skip_bad: Leave damaged recordings out and name them, instead of stopping at the first.
     """
     from rich.console import Console
 
@@ -78,7 +69,6 @@ def predict(
     from kineme.evaluation.task import chosen_device
     from kineme.inference.classifying.classifier import find_classifier
     from kineme.inference.classifying.detectors import detect, is_detector
-    from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
 
     path = out or Path(f"predictions-{inputs[0].resolve().stem}.csv")
@@ -89,9 +79,8 @@ def predict(
     tally = _Tally()
     with progress_bar("predict") as progress:
         if is_detector(file):
-            options = {"window": window, "step": step, "none": none, "joint_map": joint_map, "layout": layout}
-            options |= {"fps": fps, "axes": axes, "units": units, "image": image}
-            if given := [name for name, value in options.items() if value is not None]:
+            options = {"window": window, "step": step, "none": none, "skip_bad": skip_bad or None}
+            if given := [name for name, value in options.items() if value is not None] + [*reading.stated()]:
                 raise KinemeError(f"`{given[0]}` has no effect on a detector; drop it")
             detector = Detector.load(file, model)
             found = detect(
@@ -108,16 +97,12 @@ def predict(
                 window=seconds(window, "window"),
                 step=seconds(step, "step"),
                 none=none,
-                layout=layout,
-                fps=fps,
-                axes=axes,
-                units=units,
-                image=image,
-                joint_map=read_joint_map(joint_map) if joint_map else None,
                 allow_preprocessing=allow_preprocessing,
+                skip_bad=skip_bad,
                 batch_size=batch_size,
                 device=chosen_device(device),
                 progress=progress,
+                **reading.stated(),
             )
             rows = inference.write_predictions(tally.watched(found), path, taught.class_names)
     for line in tally.lines(none is not None):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
@@ -25,18 +26,9 @@ def prepare(
     overwrite: bool = False,
     workers: int | None = None,
     dry_run: bool = False,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    scores: bool = False,
-    joint_map: Path | None = None,
-    body_model: Path | None = None,
+    reading: ReadingOptions = AS_FILES_SAY,
     people: int | None = None,
     model: Path | None = None,
-    components: str | None = None,
-    least_confidence: float | None = None,
     label_column: str | None = None,
     subject_column: str | None = None,
     camera_column: str | None = None,
@@ -82,35 +74,10 @@ def prepare(
         overwrite: Replace an existing store.
         workers: Processes that read clips; default one per core where that pays.
         dry_run: Only say what would be read as what, and write nothing.
-        layout: Of `poses`: the joints, as the name of a built-in layout (`kineme layouts` lists them) or a
-            layout file. Default: what the files say unambiguously, that is the names or the tree of their
-            joints, the markers of Plug-in Gait, Qualisys or Theia3D, 25 joints of OpenPose, 17 in two
-            dimensions, 33.
-        fps: Of `poses` and `video`: frames per second. Default: what the files or their times say, else 30.
-            Files with times and files of several rates are resampled to it; of a faster video only the
-            pictures that are needed are looked at.
-        axes: Of `poses`: which way y or z points. Default: as heads stand above feet in motion capture, y-up
-            in three dimensions, y-down in images and for MediaPipe.
-        units: Of `poses` in three dimensions: the unit of the coordinates, m, cm, mm, in, or its metres such
-            as 0.0564. Default: what the files say; in BVH the one that makes a body about 1.7 m tall; else m.
-        image: Of `poses` in an image: its size, such as 1920x1080; coordinates are then in image heights. By
-            default they are in body sizes, so that the distance to the camera does not matter. Fractions of
-            the image (MediaPipe, YOLO) need it, as x and y have different lengths.
-        scores: Of `poses`: the last of three numbers per joint is a confidence and not z, in arrays and in
-            CSV without a header.
-        joint_map: Of `poses` with `layout`: YAML file with the joints or markers of the files whose mean a
-            joint is (`head: [LFHD, RFHD]`), where their names do not tell.
-        body_model: Of `poses` from AMASS: the .npz or .pkl of an SMPL body model, from which joints are
-            computed.
         people: Of `video`: the most people who are found in a picture, by default 1. The two that are there
             and move most are kept.
         model: Of `video`: the .task file of MediaPipe's pose landmarker, by default the published one
             ("full", 9 MB), which is fetched once.
-        components: Of `poses` from .pose files, OpenPose and MediaPipe Holistic: groups of joints to take,
-            such as pose,left_hand,right_hand. Default: the body in metres where it is there, else the body,
-            and MediaPipe's hands with it.
-        least_confidence: Of `poses`: joints of less confidence count as not found, such as 0.6 for
-            DeepLabCut. Default: those of confidence 0.
         label_column: Of `poses` in CSV: the column with the class of the clip, one value a file.
         subject_column: Of `poses` in CSV: the column with the person.
         camera_column: Of `poses` in CSV: the column with the number of the camera.
@@ -124,12 +91,10 @@ def prepare(
     from kineme.commands.bar import progress_bar
 
     options = {
-        "layout": layout, "fps": fps, "axes": axes, "units": units, "image": image, "scores": scores,
-        "joint_map": joint_map, "body_model": body_model, "components": components,
-        "least_confidence": least_confidence, "label_column": label_column, "subject_column": subject_column,
-        "camera_column": camera_column, "name": name, "people": people, "model": model,
+        "label_column": label_column, "subject_column": subject_column, "camera_column": camera_column,
+        "name": name, "people": people, "model": model,
     }  # fmt: skip
-    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    given = reading.stated() | {name: value for name, value in options.items() if value is not None}
     if dry_run:
         planned = preparing.plan(
             source,
@@ -169,9 +134,10 @@ def hidden(words: Sequence[str]) -> frozenset[str]:
         return frozenset()
     from kineme.preparing import options_of
     from kineme.sources.poses import open_poses
+    from kineme.sources.video import open_video
 
-    own, others = options_of(SOURCES[asked]), options_of(open_poses)
-    return frozenset({*others, "untrimmed"} - set(own))
+    others = {*options_of(open_poses), *options_of(open_video), "untrimmed"}
+    return frozenset(others.difference(options_of(SOURCES[asked])))
 
 
 def _planned(planned: Plan, out: Path) -> list[str]:

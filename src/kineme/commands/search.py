@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
 
@@ -28,12 +29,7 @@ def search(
     batch_size: int = 256,
     device: Device = "auto",
     allow_preprocessing: bool = False,
-    joint_map: Path | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: str | None = None,
-    image: str | None = None,
+    reading: ReadingOptions = AS_FILES_SAY,
 ) -> None:
     """Find motion like an example: the clips or moments of a store whose features are nearest to its own.
 
@@ -57,14 +53,6 @@ def search(
         batch_size: Clips per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
-            (`head: helmet`, `neck: [C7, CLAV]`).
-        layout: Of a file of poses: a built-in layout or a layout file. Default: what it says.
-        fps: Of a file of poses: frames per second. Default: what it says, else 30.
-        axes: Of a file of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of a file of poses in three dimensions: the unit of the coordinates, as of `kineme prepare
-            poses`.
-        image: Of a file of poses in an image: its size, such as 1920x1080.
     """
     from rich.console import Console
 
@@ -75,28 +63,23 @@ def search(
     from kineme.inference.searching import retrieval
     from kineme.inference.searching.hits import write_hits
     from kineme.inference.searching.pages import check_page, write_page
-    from kineme.layouts.correspondence import read_joint_map
+    from kineme.inference.searching.queries import read_query
     from kineme.model import load
 
     if page is not None:
         check_page(page)
     store, model = ClipStore(library), load(run)
-    poses: dict[str, Any] = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
-    joints = read_joint_map(joint_map) if joint_map else None
-    store = model.fitted(store, joints)
-    query, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
+    name, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
+    query = read_query(model, store, name, part=part, **reading.stated())
     with progress_bar(f"index of {library.name}") as progress:
         hits = retrieval.search(
             model,
             store,
             query,
-            part=part,
             k=k,
             window=seconds(window, "window"),
             step=seconds(step, "step"),
             neighbours=neighbours,
-            **poses,
-            joint_map=joints,
             allow_preprocessing=allow_preprocessing,
             batch_size=batch_size,
             device=chosen_device(device),
@@ -105,7 +88,7 @@ def search(
     if out is not None:
         write_hits(hits, out)
     if page is not None:
-        write_page(hits, page, model, store, query, part=part, joint_map=joints, **poses)
+        write_page(hits, page, query)
     Console().print(_table(hits, like))
     written(*filter(None, (out, page)))
 

@@ -88,7 +88,7 @@ def frame_range(text: str | None, length: int) -> tuple[int, int]:
 
 
 def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
-    """The frames to draw; joints of confidence 0 are left out."""
+    """The frames to draw; joints of confidence 0, and those that the clip lacks, are left out."""
     import numpy as np
 
     from kineme.drawing.skeletons import Scene
@@ -96,6 +96,9 @@ def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
     index, names = store.index, store.manifest.class_names
     length, label = int(index["frames"][row]), int(index["label"][row])
     xyz = store.clip(row)[first:end]
+    present = store.clip_present(row)
+    if present is not None:
+        xyz = np.where(present[:, None], xyz, np.nan)
     if store.confidence is not None:
         begin = int(index["offset"][row])
         seen = store.confidence[begin + first : begin + end] > 0

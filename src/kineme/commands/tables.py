@@ -10,6 +10,7 @@ from rich.table import Table
 from kineme.evaluation.detection.scores import SHOWN
 from kineme.evaluation.fusion import PROBES
 from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RANKING, RAW, SCRATCH, Result, Score
+from kineme.evaluation.robust import KNN
 from kineme.reproduce.grid import Cell
 from kineme.reproduce.plan import Plan
 from kineme.reproduce.rows import TableRow
@@ -89,6 +90,17 @@ def early(result: Result) -> Table:
         f"fitted to {result.settings['fitted_to']}; in brackets: 95 % bootstrap interval"
     )
     return _upright(title, caption, result, result.scores)
+
+
+def robust(result: Result) -> Table:
+    """The accuracy under each condition, of a logistic regression and of nearest neighbours."""
+    title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: robustness, top-1 %"
+    caption = (
+        f"{result.train_clips} training and {result.test_clips} test clips, seed {result.seed}; probes "
+        "fitted to clean training clips; in brackets: 95 % bootstrap interval"
+    )
+    names = sorted(result.scores, key=lambda name: name.endswith(KNN))  # one probe below the other
+    return _upright(title, caption, result, names)
 
 
 def _upright(title: str, caption: str, result: Result, names: Iterable[str]) -> Table:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import command, say, written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
@@ -30,12 +31,7 @@ def teach(
     batch_size: int = 256,
     device: Device = "auto",
     allow_preprocessing: bool = False,
-    joint_map: Path | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up"] | None = None,
-    units: str | None = None,
-    image: str | None = None,
+    reading: ReadingOptions = AS_FILES_SAY,
 ) -> None:
     """Teach a classifier with a handful of labelled clips or moments, in seconds; the encoder stays as it is.
 
@@ -62,14 +58,6 @@ def teach(
         batch_size: Clips per pass of the encoder.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
-            (`head: helmet`, `neck: [C7, CLAV]`).
-        layout: Of files of poses: a built-in layout or a layout file. Default: what the files say.
-        fps: Of files of poses: frames per second. Default: what they say, else 30.
-        axes: Of files of poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of files of poses in three dimensions: the unit of the coordinates, as of `kineme prepare
-            poses`.
-        image: Of files of poses in an image: its size, such as 1920x1080.
     """
     from rich.console import Console
 
@@ -80,8 +68,8 @@ def teach(
     from kineme.inference.classifying.classifier import classifier_path
     from kineme.inference.classifying.suggesting import check_unwritten
     from kineme.inference.classifying.teaching import own_store
-    from kineme.layouts.correspondence import read_joint_map
     from kineme.model import load
+    from kineme.sources.reading import joint_map_of
 
     named = labels[0].stem if name is None else name
     if not re.fullmatch(r"[^/\\.][^/\\]*", named):
@@ -103,22 +91,17 @@ def teach(
     if suggest is not None and known is None:
         raise KinemeError("`suggest` needs a store to choose from; pass `store`")
     place = chosen_device(device)
-    joints = read_joint_map(joint_map) if joint_map else None
+    told = reading.stated()
     with progress_bar("teach") as progress:
         classifier = inference.teach(
             model,
             examples,
             store=known,
-            layout=layout,
-            fps=fps,
-            axes=axes,
-            units=units,
-            image=image,
-            joint_map=joints,
             allow_preprocessing=allow_preprocessing,
             batch_size=batch_size,
             device=place,
             progress=progress,
+            **told,
         )
     path = out or classifier_path(run, named)
     classifier.save(path)
@@ -132,7 +115,7 @@ def teach(
                 known,
                 suggest,
                 labelled=examples,
-                joint_map=joints,
+                joint_map=joint_map_of(told),
                 allow_preprocessing=allow_preprocessing,
                 batch_size=batch_size,
                 device=place,

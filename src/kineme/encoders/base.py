@@ -51,9 +51,11 @@ class View:
 
     Attributes:
         clips: (N, C, T, V, M) of one stream, or joint positions for several; T may differ between views.
-        mask: (N, T, V, M) bool, false where a joint is missing or padding; None: nothing is.
+        mask: (N, T, V, M) bool, false where a joint is hidden, to be predicted; None: nothing is.
         stream: input modality; None: that of the encoder's shape.
         kept: tokens that the encoder computes, drawn with the view; None: all of them.
+        present: (N, V) bool, false for joints that were never recorded, or dropped as if they had not been;
+            None: all were.
 
     >>> import torch
     >>> view = View(torch.zeros(8, 3, 64, 25, 2), stream="bone")
@@ -65,6 +67,7 @@ class View:
     mask: Tensor | None = None
     stream: str | None = None
     kept: Kept | None = None
+    present: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,9 @@ class Encoder(nn.Module, ABC):
     """
 
     several_streams: ClassVar[bool] = False  # can be built for clips of several streams
+    takes_missing: ClassVar[bool] = (
+        False  # `forward(clips, present=...)` leaves out joints (N, V) that are absent
+    )
     shape: ClipShape
     dim: int  # D of Features.clip
 
@@ -217,7 +223,7 @@ class PatchEncoder(Encoder):
         return self.shape.frames // self.patch
 
     @abstractmethod
-    def forward(self, clips: Tensor, kept: Kept | None = None) -> Features:
+    def forward(self, clips: Tensor, kept: Kept | None = None, *, present: Tensor | None = None) -> Features:
         """(N, C, T, V, M) → features with tokens, of all patches or of those in `kept.tokens`."""
 
     @abstractmethod
@@ -252,7 +258,9 @@ class MaskedEncoder(Encoder):
     patch: int
 
     @abstractmethod
-    def tokens(self, clips: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def tokens(
+        self, clips: Tensor, mask: Tensor | None = None, *, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """(N, C, T, V, M) → class tokens (N, M, D) and patches (N, M, L, D), L = T / patch · V."""
 
     @abstractmethod

@@ -106,9 +106,9 @@ class DropoutLayer(PostNormLayer):
         self.attention = DropoutAttention(dim, heads, dropout)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, L, D) → (N, L, D)."""
-        x = self.norm1(x + self.dropout(self.attention(x)))
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """(N, L, D) → (N, L, D), from the tokens that are present (N, L)."""
+        x = self.norm1(x + self.dropout(self.attention(x, present)))
         hidden = self.dropout(F.relu(self.linear1(x), inplace=True))
         out: Tensor = self.norm2(x + self.dropout(self.linear2(hidden)))
         return out
@@ -121,12 +121,15 @@ class DropoutAttention(SelfAttention):
         super().__init__(dim, heads)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, L, D) → (N, L, D)."""
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """(N, L, D) → (N, L, D); tokens that are not present (N, L) are not attended to."""
         if not self.training or self.dropout.p == 0:
-            return super().forward(x)
+            return super().forward(x, present)
         query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        weights = F.softmax((query @ key.mT).float() / math.sqrt(query.shape[-1]), dim=-1)
+        weights = (query @ key.mT).float() / math.sqrt(query.shape[-1])
+        if present is not None:
+            weights = weights.masked_fill(~present[:, None, None], -torch.inf)
+        weights = F.softmax(weights, dim=-1)
         mixed = self.dropout(weights).to(value.dtype) @ value
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out

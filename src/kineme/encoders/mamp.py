@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineme.augment.missing import without
 from kineme.augment.patches import to_patches
+from kineme.encoders.absent import completed_patches, joints_of, patches_of, some
 from kineme.encoders.base import COORDINATES, ClipShape, Features, Kept, PatchEncoder
 from kineme.encoders.transformer import drop_paths, embedding, make_blocks
 from kineme.errors import KinemeError, check_between
@@ -65,11 +68,14 @@ class JointTransformer(PatchEncoder):
         self.blocks = make_blocks(depth, hidden, heads)
         self.norm = nn.LayerNorm(hidden)
 
-    def forward(self, clips: Tensor, kept: Kept | None = None) -> Features:
+    takes_missing: ClassVar[bool] = True
+
+    def forward(self, clips: Tensor, kept: Kept | None = None, *, present: Tensor | None = None) -> Features:
         """(N, C, T, V, M) → clip (N, D), tokens (N, M, L, D), temporal (N, S, D), spatial (N, M·V, D).
 
         With `kept.tokens`, only those tokens are computed, and the clip feature is their mean; there are no
-        temporal and spatial ones then.
+        temporal and spatial ones then. Patches of joints that are not `present` (N, V) take no part; each is
+        the mean of the others of its segment.
 
         Raises:
             KinemeError: the clips are not of the encoder's shape.
@@ -77,7 +83,14 @@ class JointTransformer(PatchEncoder):
         self.check_input(clips)
         chosen = None if kept is None else kept.tokens
         count = clips.shape[0]  # not `len`: the batch of an exported encoder is dynamic
-        tokens = self.norm(self._blocks(self.embedded(clips, chosen))).unflatten(0, (count, -1))
+        shown = None
+        if present is not None:
+            joints = joints_of(present, self.streams, self.shape.layout)
+            clips = without(clips, joints)
+            shown = patches_of(joints, self.segments, clips.shape[4], chosen)
+        tokens = self.norm(self._blocks(self.embedded(clips, chosen), shown)).unflatten(0, (count, -1))
+        if shown is not None:
+            tokens = completed_patches(tokens, shown, self.segments if chosen is None else 1)
         pooled = self._pooled(tokens.mean(2), clips)
         if chosen is not None:
             return Features(pooled, tokens=tokens)
@@ -96,9 +109,11 @@ class JointTransformer(PatchEncoder):
             embedded: Tensor = self.embedding(patches.float()) + position
         return embedded
 
-    def _blocks(self, x: Tensor) -> Tensor:
+    def _blocks(self, x: Tensor, present: Tensor | None) -> Tensor:
+        if present is not None:
+            present = some(present.flatten(0, 1))
         for block in self.blocks:
-            x = block(x)
+            x = block(x, present)
         return x
 
     def _pooled(self, bodies: Tensor, clips: Tensor) -> Tensor:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineme.augment.missing import without
 from kineme.augment.patches import to_patches
+from kineme.encoders.absent import completed_patches, joints_of, patches_of
 from kineme.encoders.base import COORDINATES, ClipShape, Features, MaskedEncoder
 from kineme.encoders.rotary import Turn, turn_by
 from kineme.encoders.transformer import FusedAttention, embedding
@@ -77,43 +80,69 @@ class RotaryTransformer(MaskedEncoder):
         self.blocks = nn.ModuleList(RotaryBlock(hidden, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(hidden, eps=EPS)
 
-    def forward(self, clips: Tensor, mask: Tensor | None = None) -> Features:
+    takes_missing: ClassVar[bool] = True
+
+    def forward(
+        self, clips: Tensor, mask: Tensor | None = None, *, present: Tensor | None = None
+    ) -> Features:
         """(N, C, T, V, M) → clip (N, 2·D), tokens (N, M, L, D), zero for absent bodies.
 
-        Patches in which the mask (N, T, V, M) is false anywhere are replaced by a learned token.
+        Patches in which the mask (N, T, V, M) is false anywhere are replaced by a learned token. Patches of
+        joints that are not `present` (N, V) take no part; each is the mean of the others of its segment.
 
         Raises:
             KinemeError: the clips do not fit the encoder.
         """
         self.check_input(clips)
+        given = None
+        if present is not None:
+            clips = without(clips, self._joints(present))
+            given = present.repeat_interleave(clips.shape[4], dim=0)
         bodies = clips.movedim(4, 1).flatten(0, 1)[..., None]  # (N·M, C, T, V, 1)
-        present = (bodies != 0).flatten(1).any(1).nonzero()[:, 0]
-        shown = None if mask is None else mask.movedim(3, 1).flatten(0, 1)[present][..., None]
-        kind, patches = (each[:, 0] for each in self.tokens(bodies[present], shown))
+        there = (bodies != 0).flatten(1).any(1).nonzero()[:, 0]
+        shown = None if mask is None else mask.movedim(3, 1).flatten(0, 1)[there][..., None]
+        given = None if given is None else given[there]
+        kind, patches = (each[:, 0] for each in self.tokens(bodies[there], shown, present=given))
         feature = torch.cat((kind, patches.mean(1)), dim=1)
 
         def of_all(found: Tensor) -> Tensor:
-            every = found.new_zeros(len(bodies), *found.shape[1:]).index_copy(0, present, found)
+            every = found.new_zeros(len(bodies), *found.shape[1:]).index_copy(0, there, found)
             return every.view(len(clips), -1, *found.shape[1:])
 
         return Features(of_all(feature).sum(1), tokens=of_all(patches))
 
-    def tokens(self, clips: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def tokens(
+        self, clips: Tensor, mask: Tensor | None = None, *, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """(N, C, T, V, M) → class tokens (N, M, D) and patches (N, M, L, D) of every body.
+
+        With joints that are `present` (N, V), as in `forward`.
 
         Raises:
             KinemeError: the clips do not fit the encoder.
         """
         self.check_input(clips)
         n, bodies = len(clips), clips.shape[4]
+        segments = clips.shape[2] // self.patch
+        shown = None
+        if present is not None:
+            joints = self._joints(present)
+            clips = without(clips, joints)
+            shown = patches_of(joints, segments, bodies)
         x = self.embedded(clips, mask).flatten(0, 1)
         front = torch.cat((self.class_token + self.position[:1], self.registers))
         x = torch.cat((front.expand(len(x), -1, -1), x), dim=1)
-        turn = self._turn(clips.shape[2] // self.patch, len(front), x.device)
+        turn = self._turn(segments, len(front), x.device)
+        attended = None if shown is None else F.pad(shown.flatten(0, 1), (len(front), 0), value=True)
         for block in self.blocks:
-            x = block(x, turn)
+            x = block(x, turn, attended)
         x = self.norm(x).unflatten(0, (n, bodies))
-        return x[:, :, 0], x[:, :, len(front) :]
+        patches = x[:, :, len(front) :]
+        return x[:, :, 0], patches if shown is None else completed_patches(patches, shown, segments)
+
+    def _joints(self, present: Tensor) -> Tensor:
+        """Joints (N, V) → those that are there in its stream."""
+        return joints_of(present, self.streams, self.shape.layout)
 
     def embedded(self, clips: Tensor, mask: Tensor | None = None) -> Tensor:
         """(N, C, T, V, M) → patches or the mask token, with the positions of joints: (N, M, L, D)."""
@@ -157,9 +186,9 @@ class RotaryBlock(nn.Module):
             nn.init.trunc_normal_(linear.weight, std=0.02)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, x: Tensor, turn: Turn) -> Tensor:
-        """(N, L, D) → (N, L, D)."""
-        x = x + self.attention(self.norm1(x), turn)
+    def forward(self, x: Tensor, turn: Turn, present: Tensor | None = None) -> Tensor:
+        """(N, L, D) → (N, L, D), from the tokens that are present (N, L)."""
+        x = x + self.attention(self.norm1(x), turn, present)
         gate, value = self.linear12(self.norm2(x)).chunk(2, dim=-1)
         out: Tensor = x + self.linear3(F.silu(gate) * value)
         return out

@@ -49,8 +49,8 @@ class PostNormLayer(nn.Module):
         self.linear2 = nn.Linear(dim, dim)
         self.norm2 = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, L, D) → (N, L, D)."""
-        x = self.norm1(x + self.attention(x))
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """(N, L, D) → (N, L, D), from the tokens that are present (N, L)."""
+        x = self.norm1(x + self.attention(x, present))
         out: Tensor = self.norm2(x + self.linear2(F.relu(self.linear1(x), inplace=True)))
         return out

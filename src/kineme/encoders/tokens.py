@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from kineme.encoders.absent import completed, joints_of, mean_for_absent, some
 from kineme.encoders.base import COORDINATES, ClipShape, DenseEncoder, Features, Kept
 from kineme.errors import KinemeError, check_between
 from kineme.streams import single_streams, to_stream
@@ -53,10 +54,14 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.qkv.bias)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, L, D) → (N, L, D)."""
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """(N, L, D) → (N, L, D); tokens that are not present (N, L) are not attended to."""
         query, key, value = (self._split(part) for part in self.qkv(x).chunk(3, dim=2))
-        weights = (torch.bmm(query, key.mT) * query.shape[2] ** -0.5).softmax(2)
+        weights = torch.bmm(query, key.mT) * query.shape[2] ** -0.5
+        if present is not None:
+            absent = ~present.repeat_interleave(self.heads, dim=0)[:, None]
+            weights = weights.masked_fill(absent, -torch.inf)
+        weights = weights.softmax(2)
         mixed = (
             torch.bmm(weights, value).view(x.shape[0], self.heads, x.shape[1], -1).transpose(1, 2).flatten(2)
         )
@@ -100,7 +105,8 @@ class TokenStream(nn.Module):
 
     Args:
         position: (L, hidden) positional encoding; learned if it is a parameter.
-        layers: each (N, L, hidden) → (N, L, hidden).
+        layers: each (N, L, hidden) → (N, L, hidden), with the tokens (N, L) that are present where some are
+            not.
         embedding: (N, L, width) → (N, L, hidden), or of several streams.
         position_each_layer: add it before every layer, not only before the first.
     """
@@ -122,25 +128,36 @@ class TokenStream(nn.Module):
         self.position_each_layer = position_each_layer
 
     def forward(
-        self, tokens: Tensor, kept: Tensor | None = None, streams: Sequence[str] | None = None
+        self,
+        tokens: Tensor,
+        kept: Tensor | None = None,
+        streams: Sequence[str] | None = None,
+        present: Tensor | None = None,
     ) -> Tensor:
         """(N, L, width) → (N, L, hidden); with `kept` (N, K), from those tokens only → (N, K, hidden).
 
-        With a fused embedding, tokens are (N, L, S, width), of S `streams`.
+        With a fused embedding, tokens are (N, L, S, width), of S `streams`. Tokens that are not `present`
+        (N, L) take no part, and come out as the mean of those that are.
         """
         position: Tensor = self.position
         if kept is not None:
             places = kept.view(*kept.shape, *(1,) * (tokens.ndim - 2))
             tokens = tokens.gather(1, places.expand(-1, -1, *tokens.shape[2:]))
             position = position[kept]
+            present = None if present is None else present.gather(1, kept)
+        present = None if present is None else some(present)
         x: Tensor = self.embedding(tokens) if streams is None else self.embedding(tokens, streams)
         for depth, layer in enumerate(self.layers):
-            x = layer(x + position if depth == 0 or self.position_each_layer else x)
-        return x
+            x = x + position if depth == 0 or self.position_each_layer else x
+            x = layer(x) if present is None else layer(x, present)
+        return x if present is None else mean_for_absent(x, present)
 
 
 class TokenEncoder(DenseEncoder):
     """A temporal and a spatial stream; the clip feature is their maxima over tokens, side by side.
+
+    An absent joint is no spatial token. In temporal tokens, where a frame is one vector of all its joints, it
+    stands where its neighbours do (`augment.filled`); a bone with an absent end is zero there.
 
     Built for clips of several input streams, such as `joint+bone+motion`, it has an embedding of each and one
     network behind them, and encodes them together or each alone.
@@ -157,6 +174,7 @@ class TokenEncoder(DenseEncoder):
     """
 
     several_streams: ClassVar[bool] = True
+    takes_missing: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -199,11 +217,19 @@ class TokenEncoder(DenseEncoder):
         embedding = self.temporal.embedding
         return tuple(embedding.of) if isinstance(embedding, FusedEmbedding) else super().streams
 
-    def forward(self, clips: Tensor, kept: Kept | None = None, stream: str | None = None) -> Features:
+    def forward(
+        self,
+        clips: Tensor,
+        kept: Kept | None = None,
+        stream: str | None = None,
+        *,
+        present: Tensor | None = None,
+    ) -> Features:
         """(N, C, T, V, M) → clip (N, 2·hidden), temporal (N, T, hidden), spatial (N, M·V, hidden).
 
         With `kept`, only those tokens are computed, and the clip feature is their maximum. `stream` is what
         the clips are, by default that of the encoder's shape; of several streams, they are joint positions.
+        Joints that are not `present` (N, V) take no part; their spatial tokens are the mean of the others.
 
         Raises:
             KinemeError: the clips are not of the encoder's shape or streams, or it cannot leave out tokens.
@@ -214,18 +240,23 @@ class TokenEncoder(DenseEncoder):
                 f"{type(self).__name__} mixes all tokens and cannot leave out any; choose another encoder"
             )
         kept = kept or Kept()
-        if len(self.streams) == 1 and stream in (None, *self.streams):
-            temporal = self.temporal(temporal_tokens(clips), kept.temporal)
-            spatial = self.spatial(spatial_tokens(clips), kept.spatial)
+        layout = self.shape.layout
+        streams = self._known(stream or self.shape.stream)
+        taken = [clips] if len(streams) == 1 else [to_stream(clips, each, layout) for each in streams]
+        tokens = present
+        if present is not None:
+            taken = [
+                completed(each, present, layout, stream) for each, stream in zip(taken, streams, strict=True)
+            ]
+            tokens = joints_of(present, streams, layout).repeat(1, self.shape.bodies)
+        frames = [temporal_tokens(each) for each in taken]
+        joints = [spatial_tokens(each) for each in taken]
+        if len(self.streams) == 1:
+            temporal = self.temporal(frames[0], kept.temporal)
+            spatial = self.spatial(joints[0], kept.spatial, present=tokens)
         else:
-            streams = self._known(stream or self.shape.stream)
-            taken = [clips]
-            if len(streams) > 1:
-                taken = [to_stream(clips, each, self.shape.layout) for each in streams]
-            frames = torch.stack([temporal_tokens(each) for each in taken], dim=2)
-            joints = torch.stack([spatial_tokens(each) for each in taken], dim=2)
-            temporal = self.temporal(frames, kept.temporal, streams)
-            spatial = self.spatial(joints, kept.spatial, streams)
+            temporal = self.temporal(torch.stack(frames, dim=2), kept.temporal, streams)
+            spatial = self.spatial(torch.stack(joints, dim=2), kept.spatial, streams, tokens)
         clip = torch.cat((temporal.max(1).values, spatial.max(1).values), dim=1)
         return Features(clip, temporal, spatial)
 

@@ -23,12 +23,16 @@ class FusedAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor, turn: Turn | None = None) -> Tensor:
-        """(N, L, D) → (N, L, D); queries and keys are turned by their places in time, if there are any."""
+    def forward(self, x: Tensor, turn: Turn | None = None, present: Tensor | None = None) -> Tensor:
+        """(N, L, D) → (N, L, D); queries and keys are turned by their places in time, if there are any.
+
+        Tokens that are not present (N, L) are not attended to.
+        """
         query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         if turn is not None:
             query, key = turned(query, turn), turned(key, turn)
-        mixed = F.scaled_dot_product_attention(query, key, value)
+        shown = None if present is None else present[:, None, None]
+        mixed = F.scaled_dot_product_attention(query, key, value, shown)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 
@@ -49,9 +53,9 @@ class PreNormBlock(nn.Module):
         self.linear2 = nn.Linear(expansion * dim, dim)
         self.drop_path = 0.0
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, L, D) → (N, L, D)."""
-        x = x + self._dropped(self.attention(self.norm1(x)))
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """(N, L, D) → (N, L, D), from the tokens that are present (N, L)."""
+        x = x + self._dropped(self.attention(self.norm1(x), present=present))
         return x + self._dropped(self.linear2(F.gelu(self.linear1(self.norm2(x)))))
 
     def _dropped(self, branch: Tensor) -> Tensor:

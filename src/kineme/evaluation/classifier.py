@@ -116,7 +116,9 @@ class _Scorer(L.Callback):
         with torch.inference_mode():
             batches = (self.clips[i : i + TEST_BATCH] for i in range(0, len(self.clips), TEST_BATCH))
             shape = module.encoder.shape
-            logits = torch.cat([module(clip_input(clips, shape, self.crop)) for clips in batches])
+            logits = torch.cat(
+                [module(clip_input(clips, shape, self.crop), clips.present) for clips in batches]
+            )
         module.train()
         scores = logits.cpu().numpy()
         self.epochs.append(Epoch(epoch, top_k(scores, self.task.test_labels), scores))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from kineme import __version__
+from kineme.augment import filled
 from kineme.augment.temporal import first_frames
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
@@ -26,6 +27,8 @@ from kineme.layouts import Layout
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
 from kineme.typing import Array
+
+RAW_FRAMES = 32  # of a clip as a feature
 
 
 def extract(
@@ -95,7 +98,7 @@ def beginnings(clips: Clips, seen: int | None) -> Clips:
 
 
 def raw_coordinates(
-    store: ClipStore, rows: npt.NDArray[np.int64], frames: int = 32, *, seen: int | None = None
+    store: ClipStore, rows: npt.NDArray[np.int64], frames: int = RAW_FRAMES, *, seen: int | None = None
 ) -> Array:
     """The clips themselves as features, the baseline that a representation has to beat.
 
@@ -107,9 +110,16 @@ def raw_coordinates(
     """
     clips, parts = beginnings(resident(store, rows), seen), []
     for first in range(0, len(clips), 1024):
-        xyz = clips[first : first + 1024].resize(frames)
-        parts.append(centred(xyz, store.layout).flatten(1).numpy())
+        parts.append(raw_of(clips[first : first + 1024], store.layout, frames))
     return np.concatenate(parts)
+
+
+def raw_of(clips: Clips, layout: Layout, frames: int = RAW_FRAMES) -> Array:
+    """The same of clips in memory; joints that they lack are where their neighbours are."""
+    xyz = clips.resize(frames)
+    if clips.present is not None:
+        xyz = filled(xyz, clips.present, layout)
+    return np.asarray(centred(xyz, layout).flatten(1).cpu().numpy())
 
 
 def centred(xyz: Tensor, layout: Layout) -> Tensor:

@@ -5,8 +5,8 @@ directions hold nearly all the variance. First-order solvers, L-BFGS among them,
 Here the features are turned onto their principal axes, where the Hessian is nearly diagonal, and its diagonal
 is the preconditioner (Nocedal and Wright, Numerical Optimization, algorithm 7.1).
 
-Objective and gradient are float64, products with the Hessian float32: they decide how fast the optimum is
-found, not where it is.
+Objective and gradient are float64. Axes and products with the Hessian are float32: they decide how fast the
+optimum is found, not where it is.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ def fit(
         progress: called with the powers of ten by which the predicted decrease has fallen, in hundredths, and
             how many it takes.
     """
-    axes, lengths = _principal_axes(x)
-    z = torch.cat([(part.double() @ axes).float() for part in torch.split(x, ROWS)])
-    problem = _Problem(z, y, classes, penalty, lengths)
+    axes = _principal_axes(x)
+    z = x.float() @ axes.float()
+    problem = _Problem(z, y, classes, penalty)
     weight = torch.zeros(z.shape[1], classes, dtype=torch.float64, device=x.device)
     bias = torch.zeros(classes, dtype=torch.float64, device=x.device)
     logits = torch.zeros(len(z), classes, dtype=torch.float64, device=x.device)
@@ -102,29 +102,27 @@ def _decades(first: float, now: float) -> int:
     return round(100 * math.log10(max(first / max(now, sys.float_info.min), 1.0)))
 
 
-def _principal_axes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(D, R) orthonormal directions in which the features vary, and the (R,) sums of squares along them.
+def _principal_axes(x: Tensor) -> Tensor:
+    """(D, R) float64 orthonormal directions, along which the features are nearly uncorrelated.
 
-    N clips span N directions at most. The penalty is the same in any rotation, and weights are zero where no
-    feature lies, so the regression in these directions is the same.
+    The penalty is the same in any rotation, so the regression in these directions is the same, however exact
+    they are. N clips span N directions at most, and weights are zero where no feature lies.
     """
-    wide = len(x) < x.shape[1]
-    if wide:
-        rows = x.double()
-        squares, vectors = torch.linalg.eigh(rows @ rows.T)
-    else:
-        gram = sum(part.double().T @ part.double() for part in torch.split(x, ROWS))
-        assert isinstance(gram, Tensor)
-        squares, vectors = torch.linalg.eigh(gram)
+    axes: Tensor
+    if len(x) >= x.shape[1]:
+        _, axes = torch.linalg.eigh((x.T @ x).double())
+        return axes
+    rows = x.double()
+    squares, vectors = torch.linalg.eigh(rows @ rows.T)
     there = squares > squares[-1] * 1e-12
-    squares, vectors = squares[there], vectors[:, there]
-    return (rows.T @ (vectors / squares.sqrt()) if wide else vectors), squares
+    axes = rows.T @ (vectors[:, there] / squares[there].sqrt())
+    return axes
 
 
 class _Problem:
     """The objective of features z (N, R) on their principal axes, and steps towards its minimum."""
 
-    def __init__(self, z: Tensor, y: Tensor, classes: int, penalty: float, squares: Tensor) -> None:
+    def __init__(self, z: Tensor, y: Tensor, classes: int, penalty: float) -> None:
         self.z, self.y, self.penalty = z, y, penalty
         self.squared = z.square()
         self.target = F.one_hot(y, classes)

@@ -14,6 +14,7 @@ from kineme.inference.exporting.export import Exported, export
 from kineme.inference.searching.hits import Hit
 from kineme.inference.searching.index import Index, open_index
 from kineme.inference.searching.pages import write_page
+from kineme.inference.searching.queries import Query, read_query
 from kineme.inference.searching.retrieval import search
 from kineme.inference.tables import Block, write_table
 from kineme.inference.watching.events import Event, Judge
@@ -37,6 +38,7 @@ __all__ = [
     "Likeness",
     "PredictedSegment",
     "Prediction",
+    "Query",
     "Segment",
     "Suggestion",
     "Taught",
@@ -49,6 +51,7 @@ __all__ = [
     "predict",
     "read_classifier",
     "read_examples",
+    "read_query",
     "search",
     "suggest",
     "teach",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -17,12 +18,12 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.features import identity
 from kineme.inference.parts import NOTHING, Parts
-from kineme.inference.recordings import Recordings, open_input
+from kineme.inference.recordings import Recordings, open_inputs
 from kineme.inference.tables import Block
 from kineme.inference.windows import Windows, labels_of, whole
-from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent, within
+from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
 
 FRAMES = 1 << 16  # of recordings that are encoded together: 80 MB with two bodies of 25 joints
@@ -35,19 +36,14 @@ def embed_table(
     *,
     window: float | None = None,
     step: float | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    joint_map: JointMap | None = None,
-    body_model: str | Path | None = None,
     allow_preprocessing: bool = False,
+    skip_bad: bool = False,
     batch_size: int = 256,
     device: str | None = None,
     precision: str = "float32",
     parts: Path | None = None,
     progress: Progress = silent,
+    **reading: Unpack[Reading],
 ) -> Iterator[Block]:
     """Features of recordings as the blocks of a table: one row per clip, or per window.
 
@@ -59,11 +55,8 @@ def embed_table(
         inputs: clip stores, and files or folders of poses, as `Model.embed` takes them.
         window: seconds; windows are cut from the preprocessed recording. Default: the whole recording.
         step: seconds from one window's start to the next one's; default half a window.
-        layout: of the joints in files: a name or a layout file. Default: what the files say.
-        fps: frames per second of the files. Default: what they say, else 30.
-        axes, units, image: of the files, see `Model.embed`.
-        joint_map, body_model: see `Model.embed`.
         allow_preprocessing: accept stores with another preprocessing or units.
+        skip_bad: leave damaged recordings out, with a warning, instead of stopping at the first.
         batch_size: clips per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
         precision: of the encoder, `float32` or `bfloat16`.
@@ -71,6 +64,7 @@ def embed_table(
             they are taken from there, and the rest is computed: equal bit for bit on one thread. Files are
             taken for unchanged by name, size and time. Default: nothing is kept.
         progress: called with the rows done and in total; the total is estimated while recordings are read.
+        **reading: what files do not say themselves, see `kineme.sources.reading.Reading`.
 
     Raises:
         KinemeError: an input cannot be read or does not fit the model, or a window cannot be cut. What can be
@@ -87,15 +81,17 @@ def embed_table(
     if batch_size < 1:
         raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
     windows = None if window is None else Windows(window, window / 2 if step is None else step)
-    space = {"axes": axes, "units": units, "image": image}
-    options = {"layout": layout, "fps": fps, **space, "body_model": body_model}
-    opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
+    opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
     if windows is not None:
         for each in opened:
             windows.check(each)
     place = device or default_device()
     encoding: dict[str, Any] = {"batch_size": batch_size, "device": place, "precision": precision}
-    settings = {"window": windows and (windows.length, windows.step), "joint_map": joint_map, **encoding}
+    settings = {
+        "window": windows and (windows.length, windows.step),
+        "joint_map": joint_map_of(reading),
+        **encoding,
+    }
     kept = Parts(parts, _key(model, opened, settings))
     encode = partial(model.on(place).encode, **encoding)
     return blocks_of(opened, windows, encode, device=place, parts=kept, progress=progress)
@@ -135,18 +131,18 @@ def blocks_of(
         progress: called with the rows done and in total, as far as that is known.
     """
     count = sum(each.count for each in inputs)
-    kept = number = read = rows = 0  # blocks on disk; then the block, recordings and rows where work goes on
+    kept = number = begin = rows = 0  # blocks on disk; then the block, recording and rows where work goes on
     done = 0
     for block, recordings in parts.kept():
         yield block
         kept, done = kept + 1, done + len(block)
         if recordings:  # no recording is done in part
-            number, read, rows = kept, recordings, done
-    for group in groups(inputs, read):
+            number, begin, rows = kept, recordings, done
+    for group, read in groups(inputs, begin):
         cuts = [(windows.cut if windows else whole)(len(clip.xyz), each.fps) for each, clip in group]
         table = _table(group, cuts, windows is not None)
-        clips = pieces([clip.xyz for _, clip in group], cuts, device)
-        read, rows = read + len(group), rows + len(clips)
+        clips = pieces([clip for _, clip in group], cuts, device)
+        rows += len(clips)
         for first in range(0, len(clips), ROWS):
             number += 1
             if number <= kept:
@@ -160,21 +156,25 @@ def blocks_of(
             yield block
 
 
-def groups(inputs: Sequence[Recordings], first: int) -> Iterator[list[tuple[Recordings, Clip]]]:
-    """All recordings from a number on, in groups, each of which depends on none before it."""
+def groups(inputs: Sequence[Recordings], first: int) -> Iterator[tuple[list[tuple[Recordings, Clip]], int]]:
+    """All recordings from a number on, in groups, each of which depends on none before it.
+
+    With each comes the number of the recording after it, counted over all inputs.
+    """
     group: list[tuple[Recordings, Clip]] = []
     frames = bodies = 0
+    read, before = first, 0
     for recordings in inputs:
-        skipped = min(first, recordings.count)
-        first -= skipped
-        for clip in recordings.clips(skipped):
+        for number, clip in recordings.clips(min(max(first - before, 0), recordings.count)):
             frames, bodies = frames + len(clip.xyz), clip.xyz.shape[1]
             if group and (frames > FRAMES or bodies != group[0][1].xyz.shape[1]):
-                yield group
+                yield group, read
                 group, frames = [], len(clip.xyz)
             group.append((recordings, clip))
+            read = before + number
+        before += recordings.count
     if group:
-        yield group
+        yield group, read
 
 
 def _table(
@@ -198,11 +198,11 @@ def _table(
     }
 
 
-def pieces(arrays: Sequence[Array], cuts: Sequence[Mapping[str, Array]], device: str) -> Clips:
+def pieces(recordings: Sequence[Clip], cuts: Sequence[Mapping[str, Array]], device: str) -> Clips:
     """The windows of recordings, on a device; they share frames."""
-    clips = joined(arrays)
+    clips = joined([each.xyz for each in recordings], [each.present for each in recordings])
     first = torch.from_numpy(np.concatenate([cut["first"] for cut in cuts]))
     length = torch.from_numpy(np.concatenate([cut["length"] for cut in cuts]))
     repeats = torch.tensor([len(cut["first"]) for cut in cuts])
-    start = clips.start.repeat_interleave(repeats) + first
-    return Clips(clips.frames.to(device), start.to(device), length.to(device))
+    every = clips[torch.arange(len(clips)).repeat_interleave(repeats)]
+    return replace(every, start=every.start + first, length=length).to(device)

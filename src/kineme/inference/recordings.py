@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from kineme.checkpoints import WEIGHTS
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
-from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, open_recordings
 from kineme.preprocessing import Preprocessing
 from kineme.sources import Source
+from kineme.sources.raw import skippable
+from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Recordings:
         class_names: that labels index.
         count: of recordings.
         median: frames of a store's clips, at the median; None of files, which have not been read.
-        clips: number → the recordings from this one on, one by one; those before it are not read.
+        clips: number → the recordings from this one on, one by one, each with the number of the next; those
+            before it are not read.
         identity: changes when the recordings do.
     """
 
@@ -42,32 +47,41 @@ class Recordings:
     class_names: Sequence[str]
     count: int
     median: float | None
-    clips: Callable[[int], Iterator[Clip]]
+    clips: Callable[[int], Iterator[tuple[int, Clip]]]
     identity: Mapping[str, Any]
 
 
 def open_input(
     model: Model,
-    given: str | Path | ClipStore,
-    options: Mapping[str, Any],
-    joint_map: JointMap | None = None,
+    taken: str | Path | ClipStore,
+    reading: Reading,
+    *,
     allow_preprocessing: bool = False,
+    skip_bad: bool = False,
 ) -> Recordings:
-    """Opens a store, or files of poses with the options of `embed_table`.
+    """Opens a store, or recordings.
+
+    Args:
+        model: that they are prepared for.
+        taken: the store, file or folder.
+        reading: what files do not say themselves.
+        allow_preprocessing: accept a store with another preprocessing or units.
+        skip_bad: leave damaged recordings out, with a warning.
 
     Raises:
         KinemeError: it cannot be read, does not fit the model, or an option has no effect on it.
     """
-    if isinstance(given, str | Path) and (Path(given) / "manifest.json").is_file():
-        given = ClipStore(given)
-    if isinstance(given, ClipStore):
-        if told := [name for name, value in options.items() if value is not None]:
-            raise KinemeError(f"`{told[0]}` has no effect on the store {given.path}, which describes itself")
-        store = model.fitted(given, joint_map)
+    told = stated(reading)
+    joint_map = joint_map_of(told)
+    if isinstance(taken, str | Path) and (Path(taken) / "manifest.json").is_file():
+        taken = ClipStore(taken)
+    if isinstance(taken, ClipStore):
+        check_no_effect(told, f"the store {taken.path}, which describes itself")
+        store = model.fitted(taken, joint_map)
         model.check(store, allow_preprocessing=allow_preprocessing)
         manifest = store.manifest
         return Recordings(
-            name=str(given.path),
+            name=str(taken.path),
             preprocessing=manifest.preprocessing,
             layout=store.layout,
             fps=manifest.fps,
@@ -77,37 +91,83 @@ def open_input(
             clips=lambda first: _stored(store, first),
             identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
         )
-    if (Path(given) / WEIGHTS).is_file():
-        raise KinemeError(f"{given}: is a run directory; name a clip store or recordings")
-    path, rest = Path(given), {name: value for name, value in options.items() if name != "layout"}
-    source = open_recordings(path, options["layout"], rest, joint_map, model.shape.layout)
-    model.prepared(replace(source, items=[]), joint_map)  # refuses what does not fit at once
+    path = Path(taken)
+    if (path / WEIGHTS).is_file():
+        raise KinemeError(f"{path}: is a run directory; name a clip store or recordings")
+    source = open_recordings(path, told, model.shape.layout)
+    read = model.reader(source, joint_map)
     return Recordings(
-        name=str(given),
+        name=str(taken),
         preprocessing=model.preprocessing,
         layout=model.shape.layout,
         fps=source.fps,
         class_names=source.class_names,
         count=len(source.items),
         median=None,
-        clips=lambda first: model.prepared(replace(source, items=source.items[first:]), joint_map),
+        clips=lambda first: _read(source, read, first, skip_bad),
         identity={
+            **told,
             "files": _files(path, source),
             "layout": source.layout.to_dict(),
             "classes": source.class_names,
             "fps": source.fps,
-            **rest,
+            "skip_bad": skip_bad,
         },
     )
 
 
-def _stored(store: ClipStore, first: int) -> Iterator[Clip]:
+def open_inputs(
+    model: Model,
+    inputs: Sequence[str | Path | ClipStore],
+    reading: Reading,
+    *,
+    allow_preprocessing: bool,
+    skip_bad: bool,
+) -> list[Recordings]:
+    """Opens several, see `open_input`."""
+    return [
+        open_input(model, each, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
+        for each in inputs
+    ]
+
+
+def _read(
+    source: Source, read: Callable[[Any], Clip], first: int, skip_bad: bool
+) -> Iterator[tuple[int, Clip]]:
+    wrong: KinemeError | None = None
+    some = first > 0
+    for number, item in enumerate(source.items[first:], first + 1):
+        try:
+            clip = read(item)
+        except KinemeError as error:
+            if not skip_bad:
+                raise skippable(error) from error
+            logger.warning("left out as damaged: %s", error)
+            wrong = wrong or error
+        else:
+            some = True
+            yield number, clip
+    if wrong is not None and not some:
+        raise wrong
+
+
+def _stored(store: ClipStore, first: int) -> Iterator[tuple[int, Clip]]:
     columns = (store.names.tolist(), store.labels.tolist(), store.index["subject"].tolist())
     untrimmed = len(store.intervals["clip"]) > 0
     for row, (name, label, subject) in enumerate(zip(*columns, strict=True)):
         if row >= first:
             intervals = store.clip_intervals(row) if untrimmed else ()
-            yield Clip(name, store.clip(row), label=label, subject=subject, intervals=intervals)
+            yield (
+                row + 1,
+                Clip(
+                    name,
+                    store.clip(row),
+                    label=label,
+                    subject=subject,
+                    intervals=intervals,
+                    present=store.clip_present(row),
+                ),
+            )
 
 
 def _files(path: Path, source: Source) -> list[tuple[Any, ...]]:

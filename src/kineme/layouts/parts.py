@@ -56,6 +56,31 @@ def body_parts(layout: Layout) -> tuple[tuple[int, ...], ...]:
     return tuple(part for part in (tuple(trunk), *limbs) if part)
 
 
+def halves(layout: Layout) -> dict[str, tuple[int, ...]]:
+    """The joints of the upper, lower, left and right half of a body.
+
+    The legs are the lower half, all else the upper one. Trunk and head are in both the left and the right
+    half. Without legs, or without pairs, there are no such halves.
+
+    >>> import kineme
+    >>> {name: len(joints) for name, joints in halves(kineme.get_layout("ntu25")).items()}
+    {'upper': 17, 'lower': 8, 'left': 15, 'right': 15}
+    """
+    kinds = joint_kinds(layout)
+    every = range(layout.num_joints)
+    found = {
+        "upper": tuple(joint for joint in every if kinds[joint] != LEGS),
+        "lower": tuple(joint for joint in every if kinds[joint] == LEGS),
+    }
+    if not all(found.values()):
+        found = {}
+    if layout.mirrored:
+        left, right = (set(side) for side in zip(*layout.mirrored, strict=True))
+        found["left"] = tuple(joint for joint in every if joint not in right)
+        found["right"] = tuple(joint for joint in every if joint not in left)
+    return found
+
+
 def start(layout: Layout) -> int:
     """The joint from which a body is built up: its origin, or the root where that is not a single joint."""
     return layout.origin[0] if len(layout.origin) == 1 else layout.root

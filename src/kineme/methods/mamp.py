@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from kineme import augment
 from kineme.clips.batches import Clips
+from kineme.encoders.absent import joints_of, patches_of, some
 from kineme.encoders.base import COORDINATES, Kept, PatchEncoder, View
 from kineme.encoders.transformer import embedding, init_linear, make_blocks
 from kineme.errors import KinemeError, check_between
@@ -97,16 +98,28 @@ class MAMP(Method):
         angles = augment.draw_uniform((n, 3), -self.rotation, self.rotation, generator)
         x = shape.take(augment.rotate(clips.resize(shape.frames, *window), angles.rad2deg()))
         noise = augment.draw_uniform((n, shape.bodies, self.patches), 0.0, 1.0, generator)
-        return (View(x, kept=Kept(tokens=self.kept(x, noise))),)
+        present = clips.present
+        return (View(x, kept=Kept(tokens=self.kept(x, noise, present)), present=present),)
 
-    def kept(self, clips: Tensor, noise: Tensor) -> Tensor:
-        """The patches that are seen: clips (N, C, T, V, M), uniform noise (N, M, L) → (N, M, K) indices."""
+    def kept(self, clips: Tensor, noise: Tensor, present: Tensor | None = None) -> Tensor:
+        """The patches that are seen: clips (N, C, T, V, M), uniform noise (N, M, L) → (N, M, K) indices.
+
+        Those of joints that are not `present` (N, V) are seen only where there are no others.
+        """
         logits = None
         if self.motion_aware:
             patches = augment.to_patches(clips, self.encoder.patch)
             intensity = augment.motion_intensity(patches, clips.shape[3])
             logits = augment.masking_logits(intensity, self.temperature)
-        return augment.kept_patches(augment.hiding_order(noise, logits), self.num_kept)
+        order = augment.hiding_order(noise, logits)
+        if present is not None:
+            order = order.masked_fill(~self._patches(present, order.shape[1]), torch.inf)
+        return augment.kept_patches(order, self.num_kept)
+
+    def _patches(self, present: Tensor, bodies: int) -> Tensor:
+        """Joints (N, V) that are present → patches (N, M, L), in the encoder's stream."""
+        joints = joints_of(present, self.encoder.streams, self.encoder.shape.layout)
+        return patches_of(joints, self.encoder.segments, bodies)
 
     def target(self, clips: Tensor) -> Tensor:
         """What is predicted of clips (N, C, T, V, M): (N, M, L, P) for each patch."""
@@ -114,21 +127,30 @@ class MAMP(Method):
         patches = augment.to_patches(goal, self.encoder.patch)
         return standardised(patches) if self.standardise else patches
 
-    def predict(self, clips: Tensor, kept: Tensor) -> Tensor:
-        """All patches (N, M, L, P) from the kept ones (N, M, K) of clips (N, C, T, V, M)."""
-        tokens = self.encoder(clips, Kept(tokens=kept)).tokens
+    def predict(self, clips: Tensor, kept: Tensor, present: Tensor | None = None) -> Tensor:
+        """All patches (N, M, L, P) from the kept ones (N, M, K) of clips (N, C, T, V, M).
+
+        Patches of joints that are not `present` (N, V) take no part, and mean nothing in the result.
+        """
+        tokens = self.encoder(clips, Kept(tokens=kept), present=present).tokens
         assert tokens is not None, "the encoder gives no tokens"
-        predicted: Tensor = self.decoder(tokens.flatten(0, 1), kept.flatten(0, 1))
+        shown = None if present is None else some(self._patches(present, kept.shape[1]).flatten(0, 1))
+        predicted: Tensor = self.decoder(tokens.flatten(0, 1), kept.flatten(0, 1), shown)
         return predicted.view(*kept.shape[:2], *predicted.shape[1:])
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """`loss`, the squared error of the hidden patches; those of absent bodies count, with target 0."""
+        """`loss`, the squared error of the hidden patches; those of absent bodies count, with target 0.
+
+        Those of absent joints do not.
+        """
         (view,) = views
         assert view.kept is not None
         assert view.kept.tokens is not None, "the view was drawn without kept patches"
         kept = view.kept.tokens
-        prediction = self.predict(view.clips, kept)
+        prediction = self.predict(view.clips, kept, view.present)
         hidden = augment.hidden_patches(kept, self.patches)
+        if view.present is not None:
+            hidden = hidden & self._patches(view.present, hidden.shape[1])
         return {"loss": masked_reconstruction(prediction, self.target(view.clips), hidden)}
 
 
@@ -151,14 +173,14 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(hidden)
         self.head = init_linear(nn.Linear(hidden, encoder.patch * COORDINATES))
 
-    def forward(self, tokens: Tensor, kept: Tensor) -> Tensor:
-        """(N, K, D) tokens at the (N, K) places → (N, L, P)."""
+    def forward(self, tokens: Tensor, kept: Tensor, present: Tensor | None = None) -> Tensor:
+        """(N, K, D) tokens at the (N, K) places → (N, L, P), from the places that are present (N, L)."""
         position = (self.segment_position[:, None] + self.joint_position).flatten(0, 1)
         # What every place has if hidden, and at the kept places what changes: one scatter, no reordering.
         shown = self.embedding(tokens).float() + F.embedding(kept, position)
         hidden = (self.mask_token + position).expand(len(kept), -1, -1)
         x = hidden.scatter(1, kept[..., None].expand_as(shown), shown)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, present)
         out: Tensor = self.head(self.norm(x))
         return out

@@ -23,7 +23,7 @@ from kineme.encoders.tokens import TokenEncoder
 from kineme.errors import KinemeError, check_between
 from kineme.losses.decorrelation import consistency, cross_correlation, variance_covariance
 from kineme.methods.base import Method
-from kineme.methods.usdrl import VIEWS, Projector, augmented, gather_batch, weighted
+from kineme.methods.usdrl import VIEWS, Projector, augmented, gather_batch, thinned, weighted
 from kineme.streams import STREAMS, TOGETHER, to_stream
 
 SHOWN = (*STREAMS, TOGETHER)  # what each of the four views shows
@@ -42,6 +42,7 @@ class MPCT(Method):
         grain: Weight of the temporal and of the spatial embedding; the instance embedding has 1.
         min_crop: Views are windows of at least this share of a clip's frames.
         shear: Amplitude of the shear's off-diagonal entries.
+        missing: Share of the joints that each view loses, as if they had never been recorded.
 
     Raises:
         KinemeError: the encoder was built for other streams, or a setting is out of range.
@@ -70,10 +71,12 @@ class MPCT(Method):
         grain: float = 0.5,
         min_crop: float = 0.1,
         shear: float = 1.0,
+        missing: float = 0.0,
     ) -> None:
         super().__init__()
         check_between("min_crop", min_crop, 0, 1)
         check_between("shear", shear, 0)
+        check_between("missing", missing, 0, 0.9)
         if encoder.streams != STREAMS:
             raise KinemeError(
                 f"data.stream is {encoder.shape.stream}, but mpct trains on three streams together; set "
@@ -88,6 +91,7 @@ class MPCT(Method):
         self.grain = grain
         self.min_crop = min_crop
         self.shear = shear
+        self.missing = missing
         half, whole = encoder.dim // 2, encoder.dim
         self.temporal_projectors = projectors(half, whole, whole)
         self.spatial_projectors = projectors(half, whole, whole)
@@ -98,9 +102,10 @@ class MPCT(Method):
         shape = self.encoder.shape
         joints = augmented(clips, shape, self.min_crop, self.shear, generator)
         joints = F.pad(joints, (0, shape.bodies - joints.shape[-1]))
+        present = thinned(clips, shape, self.missing, generator)
         return tuple(
-            View(to_stream(view, stream, shape.layout), stream=stream)
-            for view, stream in zip(joints.chunk(VIEWS), SHOWN, strict=True)
+            View(to_stream(view, stream, shape.layout), stream=stream, present=each)
+            for view, stream, each in zip(joints.chunk(VIEWS), SHOWN, present, strict=True)
         )
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
@@ -111,7 +116,9 @@ class MPCT(Method):
         Raises:
             KinemeError: the whole batch is a single clip.
         """
-        pooled = torch.stack([self.encoder(view.clips, stream=view.stream).clip for view in views])
+        pooled = torch.stack(
+            [self.encoder(view.clips, stream=view.stream, present=view.present).clip for view in views]
+        )
         embeddings = self.project(pooled)
         with torch.autocast(pooled.device.type, enabled=False):
             embeddings = {name: z.float() for name, z in embeddings.items()}

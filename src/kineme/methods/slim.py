@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from kineme import augment
 from kineme.clips.batches import Clips
+from kineme.encoders.absent import joints_of, patches_of
 from kineme.encoders.base import MaskedEncoder, View
 from kineme.errors import KinemeError, check_between
 from kineme.layouts.parts import body_parts
@@ -190,14 +192,20 @@ class SLiM(Method):
         for size in dict.fromkeys(sizes):  # views of one length share their transforms
             which = [number for number, each in enumerate(sizes) if each == size]
             start, length = (torch.cat([windows[number][i] for number in which]) for i in range(2))
-            every = Clips(clips.frames, clips.start.repeat(len(which)) + start, length)
+            every = clips[torch.arange(n, device=start.device).repeat(len(which))]
+            every = replace(every, start=every.start + start, length=length)
             x = every.sample(augment.draw_frames(length, size, generator))
             of_body = torch.arange(len(x), device=x.device), ..., body.repeat(len(which))
             x = x[of_body][..., None] - centre.repeat(len(which), 1)[:, :, None, None, None]
-            x = self._augmented(x, torch.tensor(which, device=x.device).repeat_interleave(n), generator)
+            number = torch.tensor(which, device=x.device).repeat_interleave(n)
+            x, mirrored = self._augmented(x, number, generator)
+            present = every.present
+            if present is not None:
+                present = torch.where(mirrored[:, None], present[:, self.mirror], present)
             x = to_stream(x, self.encoder.shape.stream, self.encoder.shape.layout)
-            for number, part in zip(which, x.chunk(len(which)), strict=True):
-                found[number] = View(part, masks[number])
+            parts = [None] * len(which) if present is None else present.chunk(len(which))
+            for at, part, given in zip(which, x.chunk(len(which)), parts, strict=True):
+                found[at] = View(part, masks[at], present=given)
         return tuple(found[number] for number in range(len(sizes)))
 
     def _body(self, clips: Clips, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -216,21 +224,26 @@ class SLiM(Method):
     ) -> tuple[Tensor, Tensor]:
         return augment.draw_window(length, max(LEAST, min(SHORTEST, frames)), shares, generator)
 
-    def _augmented(self, x: Tensor, view: Tensor, generator: torch.Generator) -> Tensor:
-        """Mirrors, scales, turns joints (N, C, T, V, 1) and adds noise, by the number (N,) of their view."""
+    def _augmented(self, x: Tensor, view: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Mirrors, scales, turns joints (N, C, T, V, 1) and adds noise, by the number (N,) of their view.
+
+        Also gives which clips (N,) are mirrored.
+        """
         n = len(x)
 
         def coin(probability: float = 0.5) -> Tensor:
             return augment.draw_coin(n, probability, generator)
 
-        x = augment.reflect(x, coin(), self.mirror)
+        mirrored = coin()
+        x = augment.reflect(x, mirrored, self.mirror)
         factors = augment.draw_bone_scales(x, self.bone_scale, generator)
         x = augment.scale_bones(x, factors, self.encoder.shape.layout)
         x = augment.rotate(x, augment.draw_turn(n, self.tilt, self.turn, generator))
         second = view == 1  # of the global views the noisier one, which may lose an axis
         noisy = torch.where(second, coin(NOISY), (view < GLOBALS) | coin())
         x = augment.noise(x, self.noise * torch.where(second, STRONG_NOISE, 1) * noisy, generator)
-        return augment.mask_axis(x, torch.where(second & coin(ZEROED), augment.draw_axis(n, generator), -1))
+        axis = torch.where(second & coin(ZEROED), augment.draw_axis(n, generator), -1)
+        return augment.mask_axis(x, axis), mirrored
 
     def _masks(self, sizes: Sequence[int], n: int, generator: torch.Generator) -> list[Tensor]:
         """The mask (N, T, V, 1) of each view: some of the global ones, and all local ones."""
@@ -275,12 +288,16 @@ class SLiM(Method):
         clips = torch.cat([view.clips for view in whole])
         seen = torch.cat([_shown(view) for view in whole])
         hidden = self.encoder.hidden_patches(seen)
+        present = _present(whole)
+        if present is not None:  # what was never recorded cannot be predicted
+            joints = joints_of(present, self.encoder.streams, self.encoder.shape.layout)
+            hidden = hidden & patches_of(joints, clips.shape[2] // self.encoder.patch, clips.shape[4])
         with torch.no_grad():
             temperature = self.teacher_temperature(progress)
-            kind, patches = self.teacher.tokens(clips)
+            kind, patches = self.teacher.tokens(clips, present=present)
             target = sinkhorn(self.teacher_clip_head(kind[:, 0]), temperature)
             hidden_target = sinkhorn(self.teacher_patch_head(patches[hidden]), temperature)
-        kind, patches = self.encoder.tokens(clips, seen)
+        kind, patches = self.encoder.tokens(clips, seen, present=present)
         learning = progress >= self.freeze
         tokens = torch.cat((kind[:, 0], self._local_tokens(local)))
         logits = self.clip_head(tokens, learning).chunk(len(views))
@@ -305,7 +322,8 @@ class SLiM(Method):
                 torch.cat([part(views[number]) for number in which])
                 for part in (lambda view: view.clips, _shown)
             )
-            tokens = self.encoder.tokens(clips, seen)[0][:, 0]
+            present = _present([views[number] for number in which])
+            tokens = self.encoder.tokens(clips, seen, present=present)[0][:, 0]
             found |= dict(zip(which, tokens.chunk(len(which)), strict=True))
         return torch.cat([found[number] for number in range(len(views))])
 
@@ -324,6 +342,12 @@ class SLiM(Method):
 def _shown(view: View) -> Tensor:
     """The mask of a view, (N, T, V, M)."""
     return torch.ones_like(view.clips[:, 0], dtype=torch.bool) if view.mask is None else view.mask
+
+
+def _present(views: Sequence[View]) -> Tensor | None:
+    """Which joints views of one length have, one after the other (N, V); None where they have all."""
+    given = [view.present for view in views if view.present is not None]
+    return torch.cat(given) if given else None
 
 
 def _check_shares(name: str, low: float, high: float) -> None:

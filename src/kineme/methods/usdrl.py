@@ -18,6 +18,7 @@ from kineme.augment import (
     corrupt,
     draw_coin,
     draw_corruption,
+    draw_present,
     draw_shear,
     draw_window,
     shear_matrix,
@@ -51,6 +52,8 @@ class USDRL(Method):
         grain: Weight of the temporal and of the spatial embedding; the instance embedding has 1.
         min_crop: Views are windows of at least this share of a clip's frames.
         shear: Amplitude of the shear's off-diagonal entries.
+        missing: Share of the joints that each view loses, as if they had never been recorded; as published
+            none. For encoders that can leave joints out.
 
     >>> import kineme
     >>> shape = kineme.ClipShape(kineme.get_layout("coco17"), 16, 1)
@@ -72,15 +75,22 @@ class USDRL(Method):
         grain: float = 0.5,
         min_crop: float = 0.1,
         shear: float = 1.0,
+        missing: float = 0.0,
     ):
         super().__init__()
         check_between("min_crop", min_crop, 0, 1)
         check_between("shear", shear, 0)
+        check_between("missing", missing, 0, 0.9)
+        if missing and not encoder.takes_missing:
+            raise KinemeError(
+                f"missing: {type(encoder).__name__} cannot leave joints out; set it to 0 or take sttr"
+            )
         self.encoder = encoder
         self.weights = {"similarity": similarity, "variance_covariance": variance, "cross_correlation": cross}
         self.grain = grain
         self.min_crop = min_crop
         self.shear = shear
+        self.missing = missing
         half, whole = encoder.dim // 2, encoder.dim
         self.temporal_projector = Projector(half, whole, whole)
         self.spatial_projector = Projector(half, whole, whole)
@@ -90,7 +100,11 @@ class USDRL(Method):
         """Four views (N, C, T, V, M): crop and resize, joint corruption or shear, then the stream."""
         shape = self.encoder.shape
         joints = augmented(clips, shape, self.min_crop, self.shear, generator)
-        return tuple(map(View, shape.take(joints).chunk(VIEWS)))
+        present = thinned(clips, shape, self.missing, generator)
+        return tuple(
+            View(view, present=each)
+            for view, each in zip(shape.take(joints).chunk(VIEWS), present, strict=True)
+        )
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
         """The weighted sum `loss`; its three terms, in sum and by grain, unweighted, for the log.
@@ -101,7 +115,12 @@ class USDRL(Method):
             KinemeError: the whole batch is a single clip.
         """
         clips = torch.cat([view.clips for view in views])
-        embeddings = self.project(self.encoder(clips), len(views))
+        present = [view.present for view in views if view.present is not None]
+        if present and self.encoder.takes_missing:
+            features = self.encoder(clips, present=torch.cat(present))
+        else:
+            features = self.encoder(clips)
+        embeddings = self.project(features, len(views))
         with torch.autocast(clips.device.type, enabled=False):
             embeddings = {name: z.float() for name, z in embeddings.items()}
             return weighted(embeddings, TERMS, self.weights, self.grain)
@@ -136,6 +155,20 @@ def augmented(
     joints = where(sheared, torch.ones_like(joints), joints)
     matrix = where(sheared, shear_matrix(draw_shear(count, shear, generator)), matrix)
     return corrupt(xyz, joints, matrix)
+
+
+def thinned(
+    clips: Clips, shape: ClipShape, missing: float, generator: torch.Generator
+) -> Sequence[Tensor | None]:
+    """Which joints (N, V) each of the four views has: those of the clips, without a share that is drawn."""
+    if not missing:
+        return [clips.present] * VIEWS
+    drawn = draw_present(VIEWS * len(clips), shape.layout.num_joints, missing, generator).chunk(VIEWS)
+    if clips.present is None:
+        return drawn
+    present = clips.present
+    # A clip that would lose all of its joints keeps them.
+    return [torch.where((each & present).any(1, keepdim=True), each & present, present) for each in drawn]
 
 
 def weighted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from kineme.layouts import Layout
 from kineme.preprocessing.base import MAX_BODIES, Preprocessing
-from kineme.preprocessing.bodies import shoulder_line, spine_end
+from kineme.preprocessing.bodies import facing_joints, shoulder_line, spine_end
 from kineme.typing import Array
 
 
@@ -37,6 +38,10 @@ class AGCN(Preprocessing):
         """The upper end of the lowest spine segment, if it is one joint."""
         joints = spine_end(layout, "agcn") if layout.facing else []
         return joints[0] if len(joints) == 1 else None
+
+    def turns_by(self, layout: Layout) -> Sequence[int]:
+        """The shoulders and the lowest spine segment."""
+        return [*facing_joints(layout, "agcn"), *spine_end(layout, "agcn"), *layout.origin]
 
     def apply(self, xyz: Array, layout: Layout) -> Array:
         """(T, M, V, C) → (T, M', V, C)."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +15,8 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.registry import Registry
 from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
 
 MAX_BODIES = 2  # in preprocessed clips
 
@@ -90,15 +94,48 @@ class Preprocessing(ABC):
                 "longer fit; use plain, such as plain(facing=True)"
             )
 
-    def __call__(self, xyz: Array, layout: Layout) -> Array:
+    def apply_to_part(self, xyz: Array, layout: Layout, present: Array) -> Array:
+        """As `apply`, for clips that lack joints; these are where their neighbours are.
+
+        Args:
+            xyz: (T, M, V, C).
+            layout: of the joints.
+            present: (V,) bool, which joints were recorded.
+        """
+        return self.apply(xyz, layout)
+
+    def turns_by(self, layout: Layout) -> Sequence[int]:
+        """Joints by which it turns bodies, which it therefore cannot do without."""
+        return ()
+
+    def __call__(self, xyz: Array, layout: Layout, present: Array | None = None) -> Array:
         """(T, M, V, C) → (T', M', V, C) float32, M' at most two.
 
+        Joints that were never recorded, false in `present` (V,), stand where their neighbours are. A body is
+        centred by these where its origin was not recorded, and a warning says so; it is not turned by them.
+
         Raises:
-            KinemeError: no body is present in any frame, or the layout lacks required joints.
+            KinemeError: no body is present in any frame, the layout lacks required joints, or a joint was not
+                recorded by which bodies are turned.
         """
         if not xyz.any():
             raise KinemeError("no body is present in any frame; leave the clip out")
-        return np.ascontiguousarray(self.apply(xyz, layout), dtype=np.float32)
+        if present is None or present.all():
+            return np.ascontiguousarray(self.apply(xyz, layout), dtype=np.float32)
+        for joint in self.turns_by(layout):
+            if not present[joint]:
+                raise KinemeError(
+                    f"the joint {layout.joints[joint]!r} was never recorded, and preprocessing {self.id} "
+                    "turns bodies by it; use plain, or leave the clip out"
+                )
+        if lacking := [layout.joints[joint] for joint in layout.origin if not present[joint]]:
+            _warn(", ".join(lacking))
+        return np.ascontiguousarray(self.apply_to_part(xyz, layout, present), dtype=np.float32)
+
+
+@cache
+def _warn(joints: str) -> None:
+    logger.warning("%s: not recorded in some clips, which are centred by the nearest joints instead", joints)
 
 
 @dataclass(frozen=True)

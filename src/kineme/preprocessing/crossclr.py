@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.preprocessing.base import MAX_BODIES, Preprocessing
-from kineme.preprocessing.bodies import shoulder_line, turned
+from kineme.preprocessing.bodies import facing_joints, shoulder_line, turned
 from kineme.typing import Array
 
 
@@ -33,6 +34,10 @@ class CrossCLR(Preprocessing):
     def joint_at_zero(self, layout: Layout) -> int | None:
         """The centre, of every body."""
         return layout.centre
+
+    def turns_by(self, layout: Layout) -> Sequence[int]:
+        """The shoulders, and the centre about which they turn."""
+        return [*facing_joints(layout, "crossclr"), layout.centre]
 
     def apply(self, xyz: Array, layout: Layout) -> Array:
         """(T, M, V, C) → (50, M', V, C)."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.preprocessing.base import Preprocessing
-from kineme.preprocessing.bodies import first_bodies, shoulder_line, turned
+from kineme.preprocessing.bodies import facing_joints, first_bodies, shoulder_line, turned
 from kineme.typing import Array
 
 _MEAN_BONE = 0.2  # metres: mean bone length of an adult in a Kinect's skeleton
@@ -45,23 +47,35 @@ class Plain(Preprocessing):
         """Scaled clips are in mean bone lengths."""
         return f"{1 / _MEAN_BONE:g} mean bones" if self.scale else raw
 
+    def turns_by(self, layout: Layout) -> Sequence[int]:
+        """The shoulders, if it turns bodies to the front."""
+        return facing_joints(layout, "plain(facing=True)") if self.facing else ()
+
     def apply(self, xyz: Array, layout: Layout) -> Array:
         """(T, M, V, C) → (T, M', V, C)."""
+        return self.apply_to_part(xyz, layout, np.ones(layout.num_joints, dtype=bool))
+
+    def apply_to_part(self, xyz: Array, layout: Layout, present: Array) -> Array:
+        """As `apply`; the mean bone is one of those that have both ends."""
         xyz = xyz[:, first_bodies(xyz)]
-        present: Array = np.any(xyz, axis=(2, 3))
-        frames = np.flatnonzero(present[:, 0])
+        there: Array = np.any(xyz, axis=(2, 3))
+        frames = np.flatnonzero(there[:, 0])
         lead = xyz[frames, 0]
         origin = lead[:, layout.origin].mean(axis=1)
         clock = np.arange(len(xyz)) if self.centre == "frame" else np.zeros(1)
         origin = origin[np.maximum(np.searchsorted(frames, clock, side="right") - 1, 0)]
-        xyz = np.where(present[..., None, None], xyz - origin[:, None, None], 0)
+        xyz = np.where(there[..., None, None], xyz - origin[:, None, None], 0)
         if self.facing:
             line = shoulder_line(lead, layout, "plain(facing=True)").sum(axis=0, dtype=np.float64)
             length = np.hypot(line[0], line[2])
             if length > 1e-6:
                 xyz = turned(xyz, line[0] / length, -line[2] / length)
         if self.scale:
-            child, parent = np.array(layout.bones).T
+            child, parent = (
+                np.array([bone for bone in layout.bones if present[list(bone)].all()]).reshape(-1, 2).T
+            )
+            if not len(child):
+                raise KinemeError(f"no bone has both of its ends, and preprocessing {self.id} scales by them")
             size = np.median(np.linalg.norm(lead[:, child] - lead[:, parent], axis=-1).mean(axis=1))
             if size > 0:
                 xyz = xyz * (_MEAN_BONE / size)

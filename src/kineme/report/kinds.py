@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from markupsafe import Markup
@@ -18,12 +18,12 @@ from kineme.drawing.posture import present
 from kineme.files import atomic_write
 from kineme.inference.clustering.kinds import NONE
 from kineme.inference.clustering.segments import Kind, Kinds, Segment
-from kineme.inference.recordings import Recordings, open_input
+from kineme.inference.recordings import Recordings, open_inputs
 from kineme.inference.searching.pages import FRAMES
-from kineme.layouts.correspondence import JointMap
 from kineme.model import Model
 from kineme.report.examined import evenly
 from kineme.report.templating import TEMPLATES, render
+from kineme.sources.reading import Reading
 from kineme.typing import Array
 
 SHOWN = 24  # kinds that have a part of their own
@@ -37,10 +37,10 @@ def write_kinds(
     path: Path,
     model: Model,
     inputs: Sequence[str | Path | ClipStore],
-    options: Mapping[str, Any],
     *,
-    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
+    skip_bad: bool = False,
+    **reading: Unpack[Reading],
 ) -> None:
     """Writes what `cluster` found as one HTML file, which needs no network.
 
@@ -49,15 +49,14 @@ def write_kinds(
     Args:
         found: what `cluster` gave.
         path: of the page.
-        model, inputs, joint_map, allow_preprocessing: as they were given to `cluster`.
-        options: its `layout`, `fps`, `axes`, `units` and `image`.
+        model, inputs, allow_preprocessing, skip_bad, **reading: as they were given to `cluster`.
 
     Raises:
         KinemeError: an input cannot be read, or the page cannot be written.
     """
     kinds = found.kinds[:SHOWN]
     wanted = {place for kind in kinds for place in kind.exemplars[:EXEMPLARS]}
-    opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
+    opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
     clips = dict(_frames(opened, found.segments, sorted(wanted), FRAMES // max(len(wanted), 1)))
     layout, fps, up = opened[0].layout, opened[0].fps, opened[0].preprocessing.up
     bins = _bins(found.segments)
@@ -101,7 +100,7 @@ def _frames(
         sought.setdefault((segments[place].source, segments[place].name), []).append(place)
     for recordings in inputs:
         fps = recordings.fps
-        for clip in recordings.clips(0):
+        for _, clip in recordings.clips(0):
             for place in sought.pop((recordings.name, clip.name), ()):
                 first = min(math.floor(segments[place].start * fps + 0.5), len(clip.xyz) - 1)
                 end = max(min(math.floor(segments[place].end * fps + 0.5), len(clip.xyz)), first + 1)

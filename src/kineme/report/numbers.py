@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from kineme.clips.published import counted
-from kineme.evaluation import early
+from kineme.evaluation import early, robust
 from kineme.evaluation.advice import measuring_command
 from kineme.evaluation.detection.scores import HEADLINE, SHOWN
 from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RAW, Result, Score
@@ -21,11 +21,12 @@ from kineme.report.examined import Examined
 from kineme.report.runs import DETECT, Run
 from kineme.report.templating import render
 
-EARLY = "early"
+EARLY, ROBUST = "early", "robust"
 TITLES = {
     "linear": "Linear evaluation",
     "knn": "Nearest neighbour",
     EARLY: "Early prediction",
+    ROBUST: "Robustness",
     "transfer": "Transfer to other data",
     "finetune": "Fine-tuning",
     "semi": "Few labels",
@@ -34,7 +35,7 @@ TITLES = {
     "fused": "Fused streams",
     DETECT: "Detection",
 }
-WIDE = {DETECT: SHOWN, EARLY: early.SHOWN}  # those of many scores, with the chief ones
+WIDE = {DETECT: SHOWN, EARLY: early.SHOWN, ROBUST: robust.SHOWN}  # those of many scores, with the chief ones
 PROBED = ("linear", "knn", "transfer")  # protocols on frozen features, of which these are the probes
 MEANING = {
     "logistic": "logistic regression on standardised features",

@@ -13,11 +13,12 @@
         streams: [joint, bone, motion]
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
-Protocols are linear, knn, early, finetune, semi and semi-frozen, and on other clips transfer and detect.
-Their settings are those of the recipe; linear, finetune and semi can be given others. A recipe is a file
-beside the grid, one that comes with Kineme, or `default`: the settings that Kineme chooses for the clips. A
-list of one may be written without brackets. Where joint, bone and motion of a recipe are all measured by
-`linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all three in one encoder.
+Protocols are linear, knn, early, robust, finetune, semi and semi-frozen, and on other clips transfer and
+detect. Their settings are those of the recipe; linear, finetune and semi can be given others. A recipe is a
+file beside the grid, one that comes with Kineme, or `default`: the settings that Kineme chooses for the
+clips. A list of one may be written without brackets. Where joint, bone and motion of a recipe are all
+measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all three in one
+encoder.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from kineme.packaged import find_recipe
 Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
 STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")  # whose runs are fused
 FUSED: Stream = "joint+bone+motion"  # of three runs; or in one encoder
-PROTOCOLS = ("linear", "knn", "early", "finetune", "semi", "semi-frozen", "transfer", "detect")
+PROTOCOLS = ("linear", "knn", "early", "robust", "finetune", "semi", "semi-frozen", "transfer", "detect")
 DEFAULT = Path("default")  # stands for the settings that fit the clips, where others name a recipe
 _ELSEWHERE = ("transfer", "detect")  # protocols that are measured on another store
 _TUNED = ("epochs", "lr", "batch_size")

@@ -12,7 +12,7 @@ from typing import Any
 from kineme.clips.store import ClipStore
 from kineme.config import EvaluateConfig
 from kineme.errors import KinemeError
-from kineme.evaluation import early, fewlabels, finetune, recognition
+from kineme.evaluation import early, fewlabels, finetune, recognition, robust
 from kineme.evaluation.detection import protocol as detection
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context
 from kineme.evaluation.detection.frames import STEPS, windows_for
@@ -84,6 +84,10 @@ def _early(evaluate: EvaluateConfig, result: Result) -> Any:
     return early.described(with_rate(evaluate.linear, "linear", None, RUN))
 
 
+def _robust(evaluate: EvaluateConfig, result: Result) -> Any:
+    return robust.described(result.settings["body_height"], result.settings["joints_missing"])
+
+
 def _tuned(task: Task, *, baselines: bool, **options: Any) -> tuple[Result, Kept]:
     return finetune.finetune(task, from_scratch=baselines, **options)
 
@@ -133,6 +137,7 @@ PROTOCOLS = {
     "linear": Protocol(_predicting(recognition.linear), _linear, ("last", "best", "logistic")),
     "knn": Protocol(_predicting(recognition.knn), lambda evaluate, result: {"k": 1}, ("knn",)),
     "early": Protocol(_predicting(early.early), _early, early.SHOWN),
+    "robust": Protocol(_predicting(robust.robust), _robust, robust.SHOWN),
     "finetune": Protocol(_predicting(_tuned), _finetune, ("last", "best")),
     "semi": Protocol(_tuned_on_few, _semi),
     "semi-frozen": Protocol(_predicting(fewlabels.frozen), _semi_frozen, ("5 % logistic", "10 % logistic")),

@@ -27,6 +27,13 @@ MEND = "mend the file"
 MAX_METRES = 1e4  # a coordinate that is still plausible
 
 
+def skippable(error: KinemeError) -> KinemeError:
+    """The error of a damaged file, with the other thing that can be done about it."""
+    if str(error).endswith((FETCH, MEND)):
+        return KinemeError(f"{error}, or set `skip_bad` to leave it out")
+    return error
+
+
 @dataclass(frozen=True)
 class RawFile:
     """One file, which can be pickled and read in another process."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kineme.checkpoints import WEIGHTS, save_encoder
 from kineme.clips.store import Manifest
+from kineme.encoders.absent import encoded
 from kineme.files import atomic_write
 from kineme.metrics.neighbours import leave_group_out
 from kineme.training.history import HISTORY, write_history
@@ -127,12 +128,14 @@ class OnlineKNN(L.Callback):
 @torch.no_grad()
 def embedded(module: Pretraining, rows: Tensor) -> Tensor:
     """(n, D) features of whole training clips, on the CPU; the encoder stays in training."""
-    encoder, shape = module.method.learned, module.method.learned.shape
+    encoder = module.method.learned
     encoder.eval()
     features = []
     for part in rows.to(module.clips.start.device).chunk(-(-len(rows) // 256)):
-        clips = shape.take(module.clips[part].resize(shape.frames))
-        features.append(encoder(clips.to(module.device)).clip.float().cpu())
+        clips = module.clips[part]
+        joints, present = clips.resize(encoder.shape.frames).to(module.device), clips.present
+        present = None if present is None else present.to(module.device)
+        features.append(encoded(encoder, joints, present).clip.float().cpu())
     encoder.train()
     return torch.cat(features)
 

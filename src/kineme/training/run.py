@@ -24,6 +24,7 @@ from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.encoders import ClipShape
+from kineme.encoders.absent import warn_if_shown
 from kineme.errors import KinemeError
 from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, History, OnlineKNN
@@ -148,6 +149,8 @@ def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
     torch.manual_seed(config.train.seed)
     data = config.data
     encoder = build_encoder(config.encoder, ClipShape(store.layout, data.frames, store.bodies, data.stream))
+    if store.present is not None:
+        warn_if_shown(encoder)
     return Pretraining(build_method(config.method, encoder), config, store, rows)
 
 

@@ -16,17 +16,21 @@ from kineme.clips.batches import Clips
 from kineme.clips.store import ClipStore
 from kineme.config import FinetuneConfig, TrainConfig
 from kineme.encoders import ClipShape, Encoder
+from kineme.encoders.absent import encoded
 from kineme.training.heads import of_patches
 from kineme.training.module import Training, epoch_order
 
-Augmentation = Callable[[Clips, torch.Generator], Tensor]
+Augmentation = Callable[[Clips, torch.Generator], tuple[Tensor, Tensor | None]]
 
 
 def weak_view(shape: ClipShape, settings: FinetuneConfig) -> Augmentation:
-    """The augmentation of fine-tuning: a random window of each clip, resized; the others if they are set."""
+    """The augmentation of fine-tuning: a random window of each clip, resized; the others if they are set.
+
+    It gives joint positions (N, C, T, V, M), and which joints (N, V) are present.
+    """
     shortest = shape.frames if settings.min_frames is None else settings.min_frames
 
-    def augmented(clips: Clips, generator: torch.Generator) -> Tensor:
+    def augmented(clips: Clips, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         window = augment.draw_window(clips.length, shortest, (settings.min_crop, 1.0), generator)
         x = clips.resize(shape.frames, *window)
         if settings.pad_crop:
@@ -36,17 +40,25 @@ def weak_view(shape: ClipShape, settings: FinetuneConfig) -> Augmentation:
         if settings.rotation:
             angles = augment.draw_uniform((len(x), 3), -settings.rotation, settings.rotation, generator)
             x = augment.rotate(x, angles.rad2deg())
-        return shape.take(_varied(x, shape, settings, generator))
+        return _varied(x, clips.present, shape, settings, generator)
 
     return augmented
 
 
-def _varied(x: Tensor, shape: ClipShape, settings: FinetuneConfig, generator: torch.Generator) -> Tensor:
+def _varied(
+    x: Tensor,
+    given: Tensor | None,
+    shape: ClipShape,
+    settings: FinetuneConfig,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor | None]:
     """Joints (N, C, T, V, M); where that is set, half are mirrored, half scaled, half turned, half noisy."""
     n = len(x)
     if settings.mirror:
         mirror = torch.from_numpy(shape.layout.mirror).to(x.device)
-        x = augment.reflect(x, augment.draw_coin(n, 0.5, generator), mirror)
+        apply = augment.draw_coin(n, 0.5, generator)
+        x = augment.reflect(x, apply, mirror)
+        given = None if given is None else augment.where(apply, given[:, mirror], given)
     if settings.bone_scale:
         x = augment.scale_bones(x, augment.draw_bone_scales(x, settings.bone_scale, generator), shape.layout)
     if settings.turn:
@@ -54,7 +66,7 @@ def _varied(x: Tensor, shape: ClipShape, settings: FinetuneConfig, generator: to
     if settings.noise:
         present = (x != 0).any(3, keepdim=True).any(2, keepdim=True).any(1, keepdim=True)
         x = augment.noise(x, settings.noise * augment.draw_coin(n, 0.5, generator), generator) * present
-    return x
+    return x, given
 
 
 class Supervised(Training):
@@ -63,7 +75,7 @@ class Supervised(Training):
     Args:
         encoder: the network.
         head: from its features to the logits of the classes.
-        view: augments a batch of clips to (N, C, T, V, M).
+        view: augments a batch of clips, see `weak_view`.
         train: settings; `devices` is 1.
         store: the clips.
         rows: (n,) those to train on.
@@ -110,8 +122,8 @@ class Supervised(Training):
     def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Cross-entropy, in float32."""
         with torch.no_grad():
-            view = self.view(self.clips[rows], generator)
-        logits, labels = self(view).float(), self.labels[rows]
+            joints, present = self.view(self.clips[rows], generator)
+        logits, labels = self(joints, present).float(), self.labels[rows]
         return {"loss": F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)}
 
     def shares(self) -> list[tuple[float, list[nn.Parameter]]]:
@@ -125,9 +137,9 @@ class Supervised(Training):
             (1.0, [each for each in self.parameters() if id(each) not in slowed]),
         ]
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """(N, C, T, V, M) → (N, classes) logits."""
-        logits: Tensor = self.head(self.encoder(clips))
+    def forward(self, joints: Tensor, present: Tensor | None = None) -> Tensor:
+        """Joint positions (N, C, T, V, M) → (N, classes) logits."""
+        logits: Tensor = self.head(encoded(self.encoder, joints, present))
         return logits
 
 

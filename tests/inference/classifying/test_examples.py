@@ -14,6 +14,7 @@ from kineme.errors import KinemeError
 from kineme.inference.classifying.examples import Example, find_examples, read_examples
 from kineme.model import Model
 from kineme.preprocessing import get_preprocessing
+from kineme.sources.reading import Reading
 
 
 @pytest.fixture
@@ -56,8 +57,7 @@ def test_clips_parts_and_files(own: Model, store: ClipStore, tmp_path: Path) -> 
     examples, empty = read_examples(path)
     assert empty == 1
     assert [each.where for each in examples] == [f"{path}, line {line}" for line in (2, 3, 6)]
-    options = dict.fromkeys(("fps", "axes", "units", "image")) | {"layout": str(layout)}
-    walk, wave, new = find_examples(own, examples, store, options=options)
+    walk, wave, new = find_examples(own, examples, store, Reading(layout=str(layout)))
     np.testing.assert_array_equal(walk.xyz, store.clip(0))
     np.testing.assert_array_equal(wave.xyz, store.clip(1)[15:30])
     assert (wave.label, wave.subject, wave.name, wave.start, wave.end) == ("greet", "anna", "wave", 1.5, 3.0)
@@ -66,7 +66,7 @@ def test_clips_parts_and_files(own: Model, store: ClipStore, tmp_path: Path) -> 
 
 def test_arrays_need_no_store(own: Model) -> None:
     array = motion(60, 0)[:, 0]
-    (found,) = find_examples(own, [Example(array, "go", start=1.0, subject="ben")], None)
+    (found,) = find_examples(own, [Example(array, "go", start=1.0, subject="ben")], None, Reading())
     assert (len(found.xyz), found.start, found.end, found.subject) == (30, 1.0, 2.0, "ben")
     np.testing.assert_allclose(found.xyz, own.clips(array).frames[30:], atol=1e-6)
 
@@ -125,7 +125,7 @@ def test_an_example_that_is_not_there_is_refused(
     (tmp_path / "two.npz").write_bytes(b"nothing")
     path = table(tmp_path, f"name,label,start,end\n{rows}\n")
     with pytest.raises(KinemeError) as caught:
-        find_examples(own, read_examples(path)[0], store)
+        find_examples(own, read_examples(path)[0], store, Reading())
     assert reason.format(store=store.path, folder=tmp_path) in str(caught.value)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
@@ -133,13 +133,13 @@ def test_an_example_that_is_not_there_is_refused(
 
 def test_without_a_store_a_clip_cannot_be_named(own: Model) -> None:
     with pytest.raises(KinemeError, match=r"example 1: there is no file walk; .* pass its `store`"):
-        find_examples(own, [Example("walk", "go")], None)
+        find_examples(own, [Example("walk", "go")], None, Reading())
 
 
 def test_parts_need_a_preprocessing_that_keeps_frames(tmp_path: Path) -> None:
     moved = get_preprocessing("agcn")
     own = model(tmp_path / "run", preprocessing=moved)
     store = write(tmp_path / "mine", [Clip("walk", motion(40, 0))], preprocessing=moved)
-    assert len(find_examples(own, [Example("walk", "go")], store)[0].xyz) == 40
+    assert len(find_examples(own, [Example("walk", "go")], store, Reading())[0].xyz) == 40
     with pytest.raises(KinemeError, match="example 1: preprocessing agcn moves frames"):
-        find_examples(own, [Example("walk", "go", end=2.0)], store)
+        find_examples(own, [Example("walk", "go", end=2.0)], store, Reading())

@@ -25,6 +25,7 @@ from kineme.layouts import get_layout
 from kineme.model import Model, clip_input, load_run
 from kineme.preprocessing import Unavailable, parse_preprocessing
 from kineme.sources.poses.given import given_poses
+from kineme.sources.reading import Reading
 from kineme.typing import Array
 
 ROOT = Path(__file__).parents[3]
@@ -81,7 +82,7 @@ def without_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def wanted(model: Model, recordings: Recordings, array: Array, **options: Any) -> Array:
     """(C, T, V, M) that the encoder reads when Kineme embeds a recording."""
-    source = given_poses([array], recordings.layout, fps=recordings.fps, **options)
+    source = given_poses([array], recordings.layout, Reading(fps=recordings.fps, **options))
     (clip,) = model.prepared(source, recordings.joint_map)
     return clip_input(joined([clip.xyz]), model.shape, model.crop)[0].numpy()
 

@@ -15,7 +15,7 @@ from conftest import STICK
 from kineme.clips.store import Clip, ClipStore
 from kineme.drawing.player import scene
 from kineme.errors import KinemeError
-from kineme.inference import Hit, search, write_page
+from kineme.inference import Hit, read_query, search, write_page
 from kineme.inference.searching import pages
 from kineme.layouts import get_layout
 from kineme.model import Model
@@ -59,7 +59,7 @@ def test_the_query_comes_first_then_the_hits_with_their_frames(
     own: Model, library: ClipStore, tmp_path: Path
 ) -> None:
     hits = search(own, library, "clip1", part=(1, 2.5), step=0.5, k=3)
-    write_page(hits, tmp_path / "page.html", own, library, "clip1", part=(1, 2.5))
+    write_page(hits, tmp_path / "page.html", read_query(own, library, "clip1", part=(1, 2.5)))
     shown, told = figures(tmp_path / "page.html"), words(tmp_path / "page.html")
     assert [each["points"] for each in shown] == [
         points(library.clip(1)[10:25]),
@@ -86,8 +86,8 @@ def test_a_query_of_another_frame_rate_plays_at_the_library_s(tmp_path: Path) ->
     store = prepare("poses", tmp_path / "raw", tmp_path / "library", **options).store
     np.save(tmp_path / "query.npy", motion(50, 1, joints=25))
     for query in (tmp_path / "query.npy", motion(50, 1, joints=25)):
-        hits = search(own, store, query, layout="ntu25", fps=20.0)
-        write_page(hits, tmp_path / "page.html", own, store, query, layout="ntu25", fps=20.0)
+        opened = read_query(own, store, query, layout="ntu25", fps=20.0)
+        write_page(search(own, store, opened), tmp_path / "page.html", opened)
         assert [each["frames"] for each in figures(tmp_path / "page.html")] == ["25", "40"]  # 2.5 s and 4 s
         assert words(tmp_path / "page.html")[0][2] == "0.00 s to 2.50 s"
 
@@ -95,7 +95,7 @@ def test_a_query_of_another_frame_rate_plays_at_the_library_s(tmp_path: Path) ->
 def test_a_feature_has_nothing_to_show(own: Model, library: ClipStore, tmp_path: Path) -> None:
     feature = own.embed(library)[0]
     hits = search(own, library, feature, k=2)
-    write_page(hits, tmp_path / "page.html", own, library, feature)
+    write_page(hits, tmp_path / "page.html", read_query(own, library, feature))
     assert [each[0] for each in words(tmp_path / "page.html")] == [hit.name for hit in hits]
 
 
@@ -105,14 +105,16 @@ def test_only_the_frames_of_hits_are_read(
     read: list[int] = []
     clip = ClipStore.clip
     monkeypatch.setattr(ClipStore, "clip", lambda self, row: (read.append(row), clip(self, row))[1])
-    write_page([Hit(0.5, "clip3", 1.0, 2.0, "", "")], tmp_path / "page.html", own, library, "clip0")
+    write_page(
+        [Hit(0.5, "clip3", 1.0, 2.0, "", "")], tmp_path / "page.html", read_query(own, library, "clip0")
+    )
     assert read == [0, 3]
 
 
 def test_names_from_strangers_stay_text(own: Model, library: ClipStore, tmp_path: Path) -> None:
     hits = search(own, library, EVIL)
-    write_page(hits, tmp_path / "page.html", own, library, EVIL)
-    write_page(search(own, library, "clip0"), tmp_path / "other.html", own, library, "clip0")
+    write_page(hits, tmp_path / "page.html", read_query(own, library, EVIL))
+    write_page(search(own, library, "clip0"), tmp_path / "other.html", read_query(own, library, "clip0"))
     for name in ("page", "other"):
         text = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
         assert "<script>alert" not in text
@@ -129,24 +131,26 @@ def test_long_clips_are_cut_and_that_is_said(
     caplog.set_level(logging.INFO, "kineme")
     monkeypatch.setattr(pages, "FRAMES", 50)
     hits = search(own, library, "clip0", k=4)
-    write_page(hits, tmp_path / "page.html", own, library, "clip0")
+    write_page(hits, tmp_path / "page.html", read_query(own, library, "clip0"))
     assert [each["frames"] for each in figures(tmp_path / "page.html")] == ["10"] * 5
     assert "of each clip the first 10 frames are shown" in caplog.text
 
 
 def test_what_makes_no_page_is_refused(own: Model, library: ClipStore, tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"`page`: .*page\.txt is no page by its name; end it in \.html"):
-        write_page([], tmp_path / "page.txt", own, library, "clip0")
+        write_page([], tmp_path / "page.txt", read_query(own, library, "clip0"))
     with pytest.raises(KinemeError, match="has no clip 'jump'; these hits are from another library"):
-        write_page([Hit(0.5, "jump", 0, 1, "", "")], tmp_path / "page.html", own, library, "clip0")
+        write_page(
+            [Hit(0.5, "jump", 0, 1, "", "")], tmp_path / "page.html", read_query(own, library, "clip0")
+        )
     assert not list(tmp_path.glob("page*"))
 
 
 def test_a_page_without_hits(own: Model, library: ClipStore, tmp_path: Path) -> None:
-    write_page([], tmp_path / "page.html", own, library, "clip0")
+    write_page([], tmp_path / "page.html", read_query(own, library, "clip0"))
     assert "0 hits in library" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert len(figures(tmp_path / "page.html")) == 1
-    write_page([], tmp_path / "page.html", own, library, np.ones(16))
+    write_page([], tmp_path / "page.html", read_query(own, library, np.ones(16)))
     assert figures(tmp_path / "page.html") == []
 
 
@@ -157,7 +161,7 @@ class TestInBrowser:
 
     def test_query_and_hits_play_in_step(self, own: Model, library: ClipStore, tmp_path: Path) -> None:
         hits = search(own, library, "clip1", part=(1, 2.5), step=0.5, k=3)
-        write_page(hits, tmp_path / "page.html", own, library, "clip1", part=(1, 2.5))
+        write_page(hits, tmp_path / "page.html", read_query(own, library, "clip1", part=(1, 2.5)))
         with launched() as browser, opener(browser) as show:
             for width in (1280, 500):
                 page = show(tmp_path / "page.html", width)

@@ -16,7 +16,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference import Hit, embed_table, search
 from kineme.inference.searching.hits import write_hits
-from kineme.inference.searching.pages import write_page
+from kineme.inference.searching.queries import read_query
 from kineme.layouts import Layout, get_layout
 from kineme.model import Model
 from kineme.preparing import prepare
@@ -103,7 +103,11 @@ def test_an_example_in_other_units_and_axes(tmp_path: Path) -> None:
     for query in (tmp_path / "query.npy", array):
         hits = search(own, store, query, **given)
         assert (hits[0].name, hits[0].similarity) == ("clip2", pytest.approx(1.0, abs=1e-6))
-        write_page(hits[:1], tmp_path / "page.html", own, store, query, **given)
+        assert search(own, store, read_query(own, store, query, **given)) == hits
+    with pytest.raises(KinemeError, match="`axes` has no effect on a query that is open already"):
+        search(own, store, read_query(own, store, "clip0"), axes="z-up")
+    with pytest.raises(KinemeError, match="the query was opened for another library"):
+        search(own, tmp_path / "run", read_query(own, store, "clip0"))
     with pytest.raises(KinemeError, match="`axes` has no effect on clip0, a clip of"):
         search(own, store, "clip0", axes="z-up")
 

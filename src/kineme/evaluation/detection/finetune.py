@@ -17,6 +17,7 @@ from torch.utils.data import Sampler
 from kineme.augment import draw_shear, draw_uniform, shear
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
+from kineme.encoders.absent import encoded
 from kineme.encoders.base import Encoder
 from kineme.errors import check_positive
 from kineme.evaluation.detection.extract import offsets_of
@@ -105,7 +106,7 @@ class FrameTraining(Training):
         span = windows.frames * draw_uniform((n,), -stretch, stretch, generator).exp()
         at = times(centre - (span - 1) / 2, span, shape.frames)
         joints = shear(clips.sample(at), draw_shear(n, SHEAR, generator))
-        features = self.encoder(shape.take(joints))
+        features = encoded(self.encoder, joints, clips.present)
         seen = tokens(features) if windows.kind == "tokens" else features.clip[:, None]
         when = (at if windows.kind == "tokens" else centre[:, None]).round().long()
         inside = (when >= 0) & (when < clips.length[:, None])

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kineme.clips.batches import Clips
+from kineme.encoders.absent import encoded as encoded_joints
 from kineme.encoders.base import DenseEncoder, Encoder, Features
 from kineme.errors import KinemeError, check_between
 from kineme.evaluation.options import Kind
@@ -88,8 +89,8 @@ def frame_features(
         for batch in torch.split(places, batch_size):
             span = torch.full((len(batch),), windows.frames, dtype=torch.float64)
             at = times(batch - before, span, encoder.shape.frames).to(recording.start.device)
-            joints = recording[torch.zeros_like(batch)].sample(at)
-            features = encoder(encoder.shape.take(joints))
+            clips = recording[torch.zeros_like(batch)]
+            features = encoded_joints(encoder, clips.sample(at), clips.present)
             yield batch, (tokens(features) if windows.kind == "tokens" else features.clip).float().cpu()
 
     join = _average if windows.kind == "tokens" else _interpolate

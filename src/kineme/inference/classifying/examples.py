@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,15 +14,13 @@ from kineme.arguments import did_you_mean
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.recordings import Recordings, open_input
-from kineme.layouts.correspondence import JointMap
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
 from kineme.sources.poses.given import given_poses
+from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
 
 COLUMNS = ("name", "label", "start", "end", "subject")
-NO_OPTIONS = dict.fromkeys(("layout", "fps", "axes", "units", "image"))
-GIVEN_FPS = 30.0  # of arrays
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,7 @@ class Found:
         label, subject: as in `Example`.
         name: of the recording.
         start, end: of the part in seconds; the end is known.
+        present: (V,) bool, which joints were recorded; None: all were.
     """
 
     xyz: Array
@@ -69,6 +67,7 @@ class Found:
     name: str
     start: float
     end: float
+    present: Array | None = None
 
 
 def read_examples(path: str | Path) -> tuple[list[Example], int]:
@@ -147,9 +146,7 @@ def find_examples(
     model: Model,
     examples: Sequence[Example],
     store: ClipStore | None,
-    *,
-    options: Mapping[str, Any] = NO_OPTIONS,
-    joint_map: JointMap | None = None,
+    reading: Reading,
 ) -> list[Found]:
     """The motion of examples.
 
@@ -157,8 +154,7 @@ def find_examples(
         model: prepares files and arrays as its training clips were.
         examples: what is looked for.
         store: of clips by name, in the model's layout; None: there is none.
-        options: of files of poses: layout, fps, axes, units, image.
-        joint_map: of files, see `Model.embed`.
+        reading: what files do not say themselves.
 
     Raises:
         KinemeError: a motion or part does not exist or is listed twice, or a label is not one; with the line
@@ -170,7 +166,7 @@ def find_examples(
     seen: dict[tuple[str, float, float], str] = {}
     for number, example in enumerate(examples):
         where = example.where or f"example {number + 1}"
-        clip, fps, preprocessing = _clip(model, example, where, store, row_of, options, joint_map)
+        clip, fps, preprocessing = _clip(model, example, where, store, row_of, reading)
         start, end = _part(example, len(clip.xyz) / fps, clip.name, where, preprocessing)
         first = min(math.floor(start * fps + 0.5), len(clip.xyz) - 1)
         xyz = clip.xyz[first : max(math.floor(end * fps + 0.5), first + 1)]
@@ -181,7 +177,7 @@ def find_examples(
             )
         seen[key] = where
         subject = example.subject or clip.subject
-        found.append(Found(xyz, example.label, subject, clip.name, start, end))
+        found.append(Found(xyz, example.label, subject, clip.name, start, end, clip.present))
     return found
 
 
@@ -202,28 +198,30 @@ def _clip(
     where: str,
     store: ClipStore | None,
     row_of: Mapping[str, int],
-    options: Mapping[str, Any],
-    joint_map: JointMap | None,
+    reading: Reading,
 ) -> tuple[Clip, float, Preprocessing]:
     """The whole recording, its frames per second and its preprocessing."""
     motion = example.motion
     try:
         if isinstance(motion, np.ndarray):
-            (clip,) = model.prepared(given_poses([motion], model.shape.layout), joint_map)
-            return replace(clip, name=where), GIVEN_FPS, model.preprocessing  # a name of its own
+            source = given_poses([motion], model.shape.layout, Reading())
+            (clip,) = model.prepared(source, joint_map_of(reading))
+            return replace(clip, name=where), source.fps, model.preprocessing  # a name of its own
         if store is not None and str(motion) in row_of:
             row = row_of[str(motion)]
             subject = str(store.index["subject"][row])
             manifest = store.manifest
-            return Clip(str(motion), store.clip(row), subject=subject), manifest.fps, manifest.preprocessing
+            clip = Clip(str(motion), store.clip(row), subject=subject, present=store.clip_present(row))
+            return clip, manifest.fps, manifest.preprocessing
         file = (example.folder or Path()) / motion
         if not file.is_file():
             raise KinemeError(_no_such(str(motion), file, store, row_of))
-        opened: Recordings = open_input(model, file, options, joint_map)
+        opened: Recordings = open_input(model, file, reading)
         if opened.count != 1:
             raise KinemeError(f"{file}: holds {opened.count} recordings; an example is one")
-        (clip,) = opened.clips(0)
-        return Clip(str(motion), clip.xyz, subject=clip.subject), opened.fps, opened.preprocessing
+        ((_, clip),) = opened.clips(0)
+        clip = Clip(str(motion), clip.xyz, subject=clip.subject, present=clip.present)
+        return clip, opened.fps, opened.preprocessing
     except KinemeError as error:
         raise KinemeError(f"{where}: {error}") from error
 

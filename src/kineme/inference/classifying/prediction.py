@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -17,12 +18,12 @@ from kineme.files import atomic_write
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.reading import read
 from kineme.inference.embed import blocks_of
-from kineme.inference.recordings import Recordings, open_input
+from kineme.inference.recordings import Recordings, open_inputs
 from kineme.inference.tables import Block
 from kineme.inference.windows import Windows
-from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
+from kineme.sources.reading import Reading
 from kineme.typing import Array
 
 NONE = "none of these"
@@ -95,16 +96,12 @@ def predict(
     window: float | None = None,
     step: float | None = None,
     none: float | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
+    skip_bad: bool = False,
     batch_size: int = 256,
     device: str | None = None,
     progress: Progress = silent,
+    **reading: Unpack[Reading],
 ) -> Iterator[Prediction]:
     """What recordings show, one by one.
 
@@ -121,11 +118,12 @@ def predict(
         step: seconds from one window's start to the next one's; default a quarter of a window.
         none: share of motions of the classes that may be taken for `none of these`, such as 0.05. Default:
             every motion gets a class.
-        layout, fps, axes, units, image: of files, see `Model.embed`.
-        joint_map, allow_preprocessing: see `Model.embed`.
+        allow_preprocessing: accept stores with another preprocessing or units.
+        skip_bad: leave damaged recordings out, with a warning, instead of stopping at the first.
         batch_size: clips per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
         progress: called with the windows done and in total, as far as that is known.
+        **reading: what files do not say themselves, see `kineme.sources.reading.Reading`.
 
     Raises:
         KinemeError: the classifier is of another encoder, an input cannot be read or does not fit, or a
@@ -141,8 +139,7 @@ def predict(
     """
     classifier.check(model)
     threshold = None if none is None else classifier.threshold(none)
-    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
-    opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
+    opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
     windows = windows_for(opened, classifier.seconds, window, step)
     place = device or default_device()
     encode = partial(read, model, batch_size=batch_size, device=place)

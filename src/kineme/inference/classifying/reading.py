@@ -6,6 +6,8 @@ UTD-MHAD who were held out in turn, see docs/teach.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -32,7 +34,8 @@ def crops_of(clips: Clips) -> Clips:
     shares = torch.tensor(CROPS, dtype=torch.float64, device=clips.start.device)
     first, after = (clips.length[:, None] * shares.T[:, None]).round().to(torch.int64)
     length = (after - first).clamp_min(1)
-    return Clips(clips.frames, (clips.start[:, None] + first).flatten(), length.flatten())
+    crops = clips[torch.arange(len(clips), device=first.device).repeat_interleave(len(CROPS))]
+    return replace(crops, start=crops.start + first.flatten(), length=length.flatten())
 
 
 def read(
@@ -110,7 +113,8 @@ def _sheared(clips: Clips, generator: torch.Generator) -> Clips:
         first.append(number * total + clips.start - begins + begin)
         length.append((after - begin).clamp_min(1))
     starts, lengths = (torch.stack(each, dim=1).flatten() for each in (first, length))
-    return Clips(torch.cat(frames), starts, lengths)
+    every = clips[torch.arange(len(clips)).repeat_interleave(SHEARED)]
+    return Clips(torch.cat(frames), starts, lengths, every.present)
 
 
 def _encoded(

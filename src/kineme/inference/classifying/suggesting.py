@@ -14,7 +14,7 @@ from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.inference.classifying.classifier import Classifier
-from kineme.inference.classifying.examples import NO_OPTIONS, Example
+from kineme.inference.classifying.examples import Example
 from kineme.inference.classifying.prediction import windows_for
 from kineme.inference.classifying.reading import read
 from kineme.inference.embed import blocks_of
@@ -22,6 +22,7 @@ from kineme.inference.recordings import open_input
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
+from kineme.sources.reading import Reading
 from kineme.typing import Array
 
 AMONG = 5  # times as many candidates, the most uncertain, are kept to choose from
@@ -113,7 +114,7 @@ def suggest(
         raise KinemeError(f"`suggest`: is {count}; it must be 1 or more")
     classifier.check(model)
     store = store if isinstance(store, ClipStore) else ClipStore(store)
-    opened = open_input(model, store, NO_OPTIONS, joint_map, allow_preprocessing)
+    opened = open_input(model, store, Reading(joint_map=joint_map), allow_preprocessing=allow_preprocessing)
     windows = windows_for([opened], classifier.seconds, None, None, overlap=2)
     place = device or default_device()
     encode = partial(read, model, batch_size=batch_size, device=place)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -17,9 +18,9 @@ from kineme.inference.classifying.examination import examine, folds_of
 from kineme.inference.classifying.examples import Example, find_examples, read_examples
 from kineme.inference.classifying.head import fit
 from kineme.inference.classifying.reading import CROPS, read_copies
-from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
+from kineme.sources.reading import Reading, joint_map_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +30,12 @@ def teach(
     examples: str | Path | Sequence[Example],
     *,
     store: str | Path | ClipStore | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
     batch_size: int = 256,
     device: str | None = None,
     seed: int = 0,
     progress: Progress = silent,
+    **reading: Unpack[Reading],
 ) -> Classifier:
     """Teaches a classifier with labelled motions, on the features of a frozen encoder.
 
@@ -48,12 +44,12 @@ def teach(
         examples: `Example` objects, or a table with the columns name, label and perhaps start, end, subject.
         store: whose clips they name. Default: that of the model's training, if it is there. What is no clip
             of it is a file of poses.
-        layout, fps, axes, units, image: of files, see `Model.embed`.
-        joint_map, allow_preprocessing: see `Model.embed`.
+        allow_preprocessing: accept a store with another preprocessing or units.
         batch_size: clips per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
         seed: of the copies of examples, and of the draws of the cross-validation.
         progress: called with the examples read and in total, then with the fits of the cross-validation.
+        **reading: what files do not say themselves, see `kineme.sources.reading.Reading`.
 
     Raises:
         KinemeError: an example is not there or invalid, or there are fewer than two classes.
@@ -69,17 +65,16 @@ def teach(
     """
     given = read_examples(examples)[0] if isinstance(examples, str | Path) else examples
     class_names = _classes(given, examples if isinstance(examples, str | Path) else "examples")
-    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
     known = (
         own_store(model) if store is None else ClipStore(store) if isinstance(store, str | Path) else store
     )
     if known is not None:
-        known = model.fitted(known, joint_map)
+        known = model.fitted(known, joint_map_of(reading))
         model.check(known, allow_preprocessing=allow_preprocessing)
-    found = find_examples(model, given, known, options=options, joint_map=joint_map)
+    found = find_examples(model, given, known, reading)
     labels = np.array([class_names.index(each.label) for each in found])
     place = device or default_device()
-    clips = joined([each.xyz for each in found])
+    clips = joined([each.xyz for each in found], [each.present for each in found])
     copies = read_copies(model, clips, seed=seed, batch_size=batch_size, device=place, progress=progress)
     features = copies[:, : len(CROPS)].mean(axis=1)  # as `read` gives
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -21,12 +21,12 @@ from kineme.inference.clustering.changes import DEFAULTS, Changes, motions
 from kineme.inference.clustering.kinds import kinds_of
 from kineme.inference.clustering.segments import Kinds, Segment, described
 from kineme.inference.embed import ROWS, groups, pieces
-from kineme.inference.recordings import Recordings, open_input
+from kineme.inference.recordings import Recordings, open_inputs
 from kineme.inference.windows import Windows, whole
-from kineme.layouts.correspondence import JointMap
 from kineme.metrics import Figures, measure
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent, within
+from kineme.sources.reading import Reading
 from kineme.typing import Array
 
 Cut = Literal["auto", "clips", "motions"]
@@ -43,16 +43,12 @@ def cluster(
     step: float | None = None,
     changes: Changes = DEFAULTS,
     seed: int = 0,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
+    skip_bad: bool = False,
     batch_size: int = 256,
     device: str | None = None,
     progress: Progress = silent,
+    **reading: Unpack[Reading],
 ) -> Kinds:
     """Finds kinds of motion without labels.
 
@@ -72,12 +68,12 @@ def cluster(
         step: seconds from one window's start to the next one's; default a window.
         changes: how boundaries between motions are found.
         seed: of k-means.
-        layout, fps, axes, units, image: of files, see `embed_table`.
-        joint_map: see `Model.embed`.
         allow_preprocessing: accept stores with another preprocessing or units.
+        skip_bad: leave damaged recordings out, with a warning, instead of stopping at the first.
         batch_size: segments per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
         progress: called with the segments done and in total, which is estimated while recordings are read.
+        **reading: what files do not say themselves, see `kineme.sources.reading.Reading`.
 
     Raises:
         KinemeError: an input cannot be read, does not fit the model or cannot be cut, there are too few
@@ -94,8 +90,7 @@ def cluster(
         raise KinemeError("`cut` has no effect beside `window`; drop one of them")
     if batch_size < 1:
         raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
-    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
-    opened = [open_input(model, each, options, joint_map, allow_preprocessing) for each in inputs]
+    opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
     windows = None if window is None else Windows(window, window if step is None else step)
     for each in opened:
         if windows is not None:
@@ -123,12 +118,12 @@ def _features(
     progress: Progress,
 ) -> Array:
     """(N, D) features of all segments, in the order in which the cutter gives them."""
-    count, read, rows = sum(each.count for each in inputs), 0, 0
+    count, rows = sum(each.count for each in inputs), 0
     found = [np.zeros((0, model.encoder.dim), dtype=np.float32)]
-    for group in groups(inputs, 0):
+    for group, read in groups(inputs, 0):
         cuts = [cutter.cut(recordings, clip) for recordings, clip in group]
-        clips = pieces([clip.xyz for _, clip in group], cuts, encoding["device"])
-        read, rows = read + len(group), rows + len(clips)
+        clips = pieces([clip for _, clip in group], cuts, encoding["device"])
+        rows += len(clips)
         for first in range(0, len(clips), ROWS):
             meanwhile = within(progress, sum(map(len, found)), round(rows * count / read))
             found.append(model.encode(clips[first : first + ROWS], **encoding, progress=meanwhile))

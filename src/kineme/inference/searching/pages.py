@@ -18,9 +18,7 @@ from kineme.drawing.posture import present
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.inference.searching.hits import Hit
-from kineme.inference.searching.queries import Part, Query, read_query
-from kineme.layouts.correspondence import JointMap
-from kineme.model import Model
+from kineme.inference.searching.queries import Query
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -38,21 +36,7 @@ def check_page(path: Path) -> None:
         raise KinemeError(f"`page`: {path} is no page by its name; end it in .html")
 
 
-def write_page(
-    hits: Sequence[Hit],
-    path: str | Path,
-    model: Model,
-    library: str | Path | ClipStore,
-    query: str | Path | Array,
-    *,
-    part: Part | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    joint_map: JointMap | None = None,
-) -> None:
+def write_page(hits: Sequence[Hit], path: str | Path, query: Query) -> None:
     """Writes an HTML page on which the query and the hits play in step, the query first.
 
     The page needs no network. Frames are read from the library, those of the hits only. Clips that are so
@@ -61,36 +45,23 @@ def write_page(
     Args:
         hits: what `search` gave.
         path: of the page.
-        model, library, query, part, layout, fps, axes, units, image, joint_map: as they were given to
-            `search`. The frame rate of an array matters here: it plays at the library's pace.
+        query: the example, opened by `read_query`. It plays at the library's pace.
 
     Raises:
-        KinemeError: as `search`, the library has no such clip, or the page cannot be written.
+        KinemeError: the library has no such clip, or the page cannot be written.
 
     >>> import kineme
     >>> model, page = kineme.load(example_run), example_folder / "like.html"
-    >>> hits = kineme.inference.search(model, example_store, "S001C002P001R001A001", k=3)
-    >>> write_page(hits, page, model, example_store, "S001C002P001R001A001")
+    >>> query = kineme.inference.read_query(model, example_store, "S001C002P001R001A001")
+    >>> write_page(kineme.inference.search(model, example_store, query, k=3), page, query)
     >>> page.read_text(encoding="utf-8").count("<figure")
     4
     """
     path = Path(path)
     check_page(path)
-    store = model.fitted(library if isinstance(library, ClipStore) else ClipStore(library), joint_map)
-    asked = read_query(
-        model,
-        store,
-        query,
-        part=part,
-        layout=layout,
-        fps=fps,
-        axes=axes,
-        units=units,
-        image=image,
-        joint_map=joint_map,
-    )
+    store = query.store
     manifest, most = store.manifest, FRAMES // (len(hits) + 1)
-    cards = [*_example(asked, store, most), *_found(hits, store, most)]
+    cards = [*_example(query, most), *_found(hits, store, most)]
     if any(len(card.clip) == most for card in cards):
         logger.info(
             "%s: of each clip the first %s frames are shown, so that the page stays small", path, most
@@ -101,7 +72,7 @@ def write_page(
         fragments.append(gallery("hits", cards, store.layout, fps=manifest.fps, up=manifest.preprocessing.up))
     number = f"{len(hits)} {'hit' if len(hits) == 1 else 'hits'} in {store.path.name}, the nearest first"
     text = page(
-        f"Like {asked.name}",
+        f"Like {query.name}",
         *fragments,
         legend(bodies),
         subtitle=f"{number}; similarity is the cosine of their features",
@@ -110,11 +81,11 @@ def write_page(
         aside.write_text(text, encoding="utf-8")
 
 
-def _example(query: Query, store: ClipStore, most: int) -> list[Card]:
+def _example(query: Query, most: int) -> list[Card]:
     """The query at the library's frame rate; none if it is a feature."""
     if query.xyz is None:
         return []
-    seconds, fps = len(query.xyz) / query.fps, store.manifest.fps
+    seconds, fps = len(query.xyz) / query.fps, query.store.manifest.fps
     clip = query.xyz
     if query.fps != fps:
         frames = max(1, math.floor(seconds * fps + 0.5))

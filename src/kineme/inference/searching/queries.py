@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
@@ -15,10 +15,9 @@ from kineme.clips.batches import joined
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.recordings import open_input
-from kineme.layouts import get_layout
-from kineme.layouts.correspondence import JointMap
 from kineme.model import Model
 from kineme.sources.poses.given import given_poses
+from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
 from kineme.typing import Array
 
 Part = tuple[float, float | None]
@@ -29,18 +28,22 @@ class Query:
     """An example, opened.
 
     Attributes:
+        store: what is searched, in the model's layout.
         name: as it was given.
         given: (D,) the feature, where that is the query; else None.
         xyz: (T, M, V, C) its frames, preprocessed, with the model's joints; None of a feature.
+        present: (V,) bool, which of these joints were recorded; None: all were.
         fps: of the frames.
         start: of the part, in seconds from the recording's beginning.
         taken: name of a clip → stretches of it that are no hits: the query itself.
         length: of the part, in seconds; None if there is none.
     """
 
+    store: ClipStore
     name: str
     given: Array | None = None
     xyz: Array | None = None
+    present: Array | None = None
     fps: float = 30.0
     start: float = 0.0
     taken: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
@@ -51,64 +54,63 @@ class Query:
         if self.given is not None:
             return self.given
         assert self.xyz is not None
-        return np.asarray(model.encode(joined([self.xyz]), device=device)[0])
+        return np.asarray(model.encode(joined([self.xyz], [self.present]), device=device)[0])
 
 
 def read_query(
     model: Model,
-    store: ClipStore,
+    library: str | Path | ClipStore,
     query: str | Path | Array,
     *,
     part: Part | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    joint_map: JointMap | None = None,
+    **reading: Unpack[Reading],
 ) -> Query:
-    """Opens a query as `search` takes it.
+    """Opens an example for `search` and `write_page`.
 
     Args:
         model: that encodes it.
-        store: the library, in the model's layout.
-        query, part, layout, fps, axes, units, image, joint_map: see `search`.
+        library, query, part: as of `search`.
+        **reading: of the library its `joint_map`; of a file or array what it does not say itself, see
+            `kineme.sources.reading.Reading`.
 
     Raises:
         KinemeError: there is no such clip or file, it cannot be read or does not fit the model, or it is
             shorter than the part.
+
+    >>> import kineme
+    >>> query = read_query(kineme.load(example_run), example_store, "S001C002P001R001A001", part=(0.5, 2.5))
+    >>> query.start, query.length, query.xyz.shape
+    (0.5, 2.0, (60, 2, 25, 3))
     """
-    options = {"layout": layout, "fps": fps, "axes": axes, "units": units, "image": image}
+    told = stated(reading)
+    library = library if isinstance(library, ClipStore) else ClipStore(library)
+    store = model.fitted(library, joint_map_of(told))
     if not isinstance(query, str | Path):
-        return _array(model, np.asarray(query), part, options, joint_map)
+        return _array(model, store, np.asarray(query), part, told)
     names = store.names.tolist()
     known = query in names
     if known:
-        if given := [name for name, value in options.items() if value is not None]:
-            raise KinemeError(f"`{given[0]}` has no effect on {query}, a clip of {store.path}; drop it")
-        xyz, rate = store.clip(names.index(query)), store.manifest.fps
+        check_no_effect(told, f"{query}, a clip of {store.path}")
+        row, rate = names.index(query), store.manifest.fps
+        xyz, present = store.clip(row), store.clip_present(row)
         preprocessing = store.manifest.preprocessing
     elif str(query) and Path(query).exists():
-        file = open_input(model, query, options, joint_map)
+        file = open_input(model, query, told)
         if file.count != 1:
             raise KinemeError(f"{query}: holds {file.count} recordings; the query must be one")
-        (clip,) = file.clips(0)
-        xyz, rate, preprocessing = clip.xyz, file.fps, file.preprocessing
+        ((_, clip),) = file.clips(0)
+        xyz, present, rate, preprocessing = clip.xyz, clip.present, file.fps, file.preprocessing
     else:
         hint = did_you_mean(str(query), names) or f"; its first is {names[0]}"
         raise KinemeError(f"{store.path}: has no clip {str(query)!r}, and there is no such file{hint}")
-    start, end = 0.0, len(xyz) / rate
     if part is not None:
         preprocessing.check_keeps_frames()
-        start, end = part[0], end if part[1] is None else part[1]
-        if not 0 <= start < end <= len(xyz) / rate + 1e-9:
-            raise KinemeError(
-                f"{query}: has no part from {start:g} s to {end:g} s; it lasts {len(xyz) / rate:.4g} s"
-            )
-    first = min(math.floor(start * rate + 0.5), len(xyz) - 1)
+    start, end, frames = cut_out(str(query), len(xyz), rate, part)
     return Query(
+        store,
         name=str(query),
-        xyz=xyz[first : max(math.floor(end * rate + 0.5), first + 1)],
+        xyz=xyz[frames],
+        present=present,
         fps=rate,
         start=start,
         taken={str(query): [(start, end)]} if known else {},
@@ -116,26 +118,30 @@ def read_query(
     )
 
 
-def _array(
-    model: Model,
-    values: Array,
-    part: Part | None,
-    options: Mapping[str, Any],
-    joint_map: JointMap | None,
-) -> Query:
+def cut_out(name: str, frames: int, fps: float, part: Part | None) -> tuple[float, float, slice]:
+    """Start and end of a part in seconds, and its frames.
+
+    Raises:
+        KinemeError: the recording has no such part.
+    """
+    last = frames / fps
+    start, end = part or (0.0, None)
+    end = last if end is None else end
+    if not 0 <= start < end <= last + 1e-9:
+        raise KinemeError(f"{name}: has no part from {start:g} s to {end:g} s; it lasts {last:.4g} s")
+    first = min(math.floor(start * fps + 0.5), frames - 1)
+    return start, end, slice(first, max(math.floor(end * fps + 0.5), first + 1))
+
+
+def _array(model: Model, store: ClipStore, values: Array, part: Part | None, reading: Reading) -> Query:
     if part is not None:
         raise KinemeError("`part` has no effect on an array; cut the array")
     if values.ndim != 1:
-        layout, rate = options["layout"], 30.0 if options["fps"] is None else options["fps"]
-        if not 0 < rate < 1e4:
-            raise KinemeError(f"`fps`: is {rate:g}; it must be frames per second, such as 30")
-        joints = model.shape.layout if layout is None else get_layout(layout)
-        told = {name: options[name] for name in ("axes", "units", "image")}
-        source = given_poses([values], joints, fps=rate, **told)
-        (clip,) = model.prepared(source, joint_map)
-        return Query("array", xyz=clip.xyz, fps=rate)
+        source = given_poses([values], model.shape.layout, reading)
+        (clip,) = model.prepared(source, joint_map_of(reading))
+        return Query(store, "array", xyz=clip.xyz, present=clip.present, fps=source.fps)
     if values.shape != (model.encoder.dim,):
         raise KinemeError(f"the query has {len(values)} features, the model's have {model.encoder.dim}")
     if not (np.isfinite(values).all() and values.any()):
         raise KinemeError("the query is a feature that is zero, NaN or infinite; it has no direction")
-    return Query("feature", given=values.astype(np.float32))
+    return Query(store, "feature", given=values.astype(np.float32))

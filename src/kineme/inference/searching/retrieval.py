@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from kineme.errors import KinemeError
 from kineme.inference.searching.hits import Hit
 from kineme.inference.searching.index import Index, Neighbours, open_index
 from kineme.inference.searching.queries import Part, Query, read_query
-from kineme.layouts.correspondence import JointMap
 from kineme.metrics.neighbours import cosines
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
+from kineme.sources.reading import Reading, stated
 from kineme.typing import Array
 
 SPARE = 4  # rows looked at for each hit; more where too many of them overlap
@@ -27,23 +28,18 @@ Nearest = Callable[[int], tuple[Array, Array]]  # count → rows and similaritie
 def search(
     model: Model,
     library: str | Path | ClipStore,
-    query: str | Path | Array,
+    query: str | Path | Array | Query,
     *,
     part: Part | None = None,
     k: int = 10,
     window: float | None = None,
     step: float | None = None,
     neighbours: Neighbours = "auto",
-    layout: str | None = None,
-    fps: float | None = None,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
     batch_size: int = 256,
     device: str | None = None,
     progress: Progress = silent,
+    **reading: Unpack[Reading],
 ) -> list[Hit]:
     """The clips or moments of a library that are nearest to a query, by cosine similarity.
 
@@ -55,21 +51,18 @@ def search(
         library: a clip store. Its index is kept beside it, or made; in the user's cache folder where the
             library's folder cannot be written.
         query: name of a clip of the library; a file of poses with one recording; an array (T, V, C) or
-            (T, M, V, C), as for `Model.embed`; or a feature (D,).
+            (T, M, V, C), as for `Model.embed`; a feature (D,); or one of these that `read_query` has opened.
         part: (start, end) of the query in seconds; None as the end is that of the recording.
         k: how many hits; there are fewer where the library is too small.
         window: seconds; moments of this length are searched. Default: as long as `part`, else whole clips.
         step: seconds from one moment's start to the next one's; default half a window.
         neighbours: `exact` compares all rows of the index, `approximate` asks faiss; `auto` is approximate
             beyond a million rows, where faiss is installed. See `open_index`.
-        layout: of the joints in a file or array. Default: what the file says; of an array, the model's.
-        fps: frames per second of a file or array. Default: what the file says, else 30.
-        axes, units, image: of a file or array, see `Model.embed`.
-        joint_map: of the library and of a file or array, see `Model.embed`.
         allow_preprocessing: accept a library with another preprocessing or units.
         batch_size: clips per pass of the encoder.
         device: of the encoder; default a GPU if there is one.
         progress: called with the rows of the index done and in total, if it is made.
+        **reading: as of `read_query`.
 
     Raises:
         KinemeError: there is no such clip or file, the query is longer than its recording, or the library
@@ -83,25 +76,16 @@ def search(
     """
     if k < 1:
         raise KinemeError(f"`k`: is {k}; it must be 1 or more")
-    given = library if isinstance(library, ClipStore) else ClipStore(library)
-    store, place = model.fitted(given, joint_map), device or default_device()
-    model.check(store, allow_preprocessing=allow_preprocessing)
-    asked = read_query(
-        model,
-        store,
-        query,
-        part=part,
-        layout=layout,
-        fps=fps,
-        axes=axes,
-        units=units,
-        image=image,
-        joint_map=joint_map,
-    )
+    if isinstance(query, Query):
+        asked = _opened(library, query, [*stated(reading), *([] if part is None else ["part"])])
+    else:
+        asked = read_query(model, library, query, part=part, **reading)
+    model.check(asked.store, allow_preprocessing=allow_preprocessing)
+    place = device or default_device()
     feature = asked.feature(model, place)
     index = open_index(
         model,
-        store,
+        asked.store,
         window=asked.length if window is None else window,
         step=step,
         neighbours=neighbours,
@@ -111,6 +95,15 @@ def search(
         progress=progress,
     )
     return _found(index, asked, feature, k)
+
+
+def _opened(library: str | Path | ClipStore, query: Query, told: Sequence[str]) -> Query:
+    if told:
+        raise KinemeError(f"`{told[0]}` has no effect on a query that is open already; drop it")
+    path = library.path if isinstance(library, ClipStore) else Path(library)
+    if path.resolve() != query.store.path.resolve():
+        raise KinemeError(f"the query was opened for another library, {query.store.path}, not {path}")
+    return query
 
 
 def _found(index: Index, query: Query, feature: Array, k: int) -> list[Hit]:

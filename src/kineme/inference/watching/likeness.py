@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
@@ -15,11 +14,11 @@ from kineme.arguments import did_you_mean
 from kineme.clips.batches import Clips, joined
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
-from kineme.inference.searching.queries import Part
+from kineme.inference.searching.queries import Part, cut_out
 from kineme.inference.windows import Windows, whole
-from kineme.layouts.correspondence import JointMap
 from kineme.model import Model, open_recordings
 from kineme.progress import Progress, silent
+from kineme.sources.reading import Reading, joint_map_of, stated
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -84,12 +83,10 @@ def like(
     library: str | Path | ClipStore | None = None,
     window: float | None = None,
     threshold: float | None = None,
-    layout: str | None = None,
-    fps: float | None = None,
-    joint_map: JointMap | None = None,
     allow_preprocessing: bool = False,
     device: str | None = None,
     progress: Progress = silent,
+    **reading: Unpack[Reading],
 ) -> Likeness:
     """What is needed to watch for motion like examples.
 
@@ -102,12 +99,11 @@ def like(
         window: seconds; default that of the longest example.
         threshold: the similarity at which an event starts. Default: for each example the similarity that
             5 % of the library's moments reach, those that overlap an example left out.
-        layout: of the joints in files. Default: what they say.
-        fps: frames per second of files. Default: what they say, else 30.
-        joint_map: of the library and of files, see `Model.embed`.
         allow_preprocessing: accept a library with another preprocessing or units.
         device: of the encoder; default a GPU if there is one.
         progress: called with the moments of the library done and in total.
+        **reading: of the library its `joint_map`; of files what they do not say themselves, see
+            `kineme.sources.reading.Reading`.
 
     Raises:
         KinemeError: an example cannot be found or read, the library does not fit the model, or there is
@@ -124,12 +120,13 @@ def like(
         raise KinemeError("`like` names no example")
     if threshold is not None and not -1 <= threshold <= 1:
         raise KinemeError(f"`threshold`: is {threshold:g}; a similarity is at most 1")
+    told = stated(reading)
     store = None
     if library is not None:
-        store = model.fitted(library if isinstance(library, ClipStore) else ClipStore(library), joint_map)
+        library = library if isinstance(library, ClipStore) else ClipStore(library)
+        store = model.fitted(library, joint_map_of(told))
         model.check(store, allow_preprocessing=allow_preprocessing)
-    options = {"layout": layout, "fps": fps, "joint_map": joint_map}
-    found = [_example(model, store, query, part, options) for query, part in examples.values()]
+    found = [_example(model, store, query, part, told) for query, part in examples.values()]
     if window is None:
         if not model.preprocessing.keeps_frames:
             raise KinemeError(
@@ -153,7 +150,7 @@ def like(
 
 
 def _example(
-    model: Model, store: ClipStore | None, query: str | Path, part: Part | None, options: Mapping[str, Any]
+    model: Model, store: ClipStore | None, query: str | Path, part: Part | None, reading: Reading
 ) -> _Example:
     names = [] if store is None else store.names.tolist()
     if store is not None and query in names:
@@ -161,8 +158,9 @@ def _example(
         if part is not None:
             store.manifest.preprocessing.check_keeps_frames()
         xyz = store.clip(row)
-        first, end = _frames(str(query), len(xyz), rate, part)
-        return _Example(_again(model, xyz[first:end]), (end - first) / rate, row, (first, end))
+        _, _, frames = cut_out(str(query), len(xyz), rate, part)
+        seconds = (frames.stop - frames.start) / rate
+        return _Example(_again(model, xyz[frames]), seconds, row, (frames.start, frames.stop))
     if not Path(query).is_file():
         if store is None:
             raise KinemeError(f"`like`: there is no file {query}; name a `library` to take one of its clips")
@@ -170,29 +168,14 @@ def _example(
             f"`like`: {store.path} has no clip {str(query)!r}, and there is no such file"
             f"{did_you_mean(str(query), names)}"
         )
-    source = open_recordings(Path(query), options["layout"], {"fps": options["fps"]})
+    source = open_recordings(Path(query), reading, model.shape.layout)
     if len(source.items) != 1:
         raise KinemeError(f"{query}: holds {len(source.items)} recordings; an example is one")
     recording = source.read(source.items[0])
-    first, end = _frames(str(query), len(recording.xyz), source.fps, part)
-    cut = replace(recording, xyz=recording.xyz[first:end])
-    (clip,) = model.prepared(replace(source, read=lambda _: cut), options["joint_map"])
-    return _Example(clip.xyz, (end - first) / source.fps)
-
-
-def _frames(name: str, frames: int, fps: float, part: Part | None) -> tuple[int, int]:
-    """First frame and end of a part.
-
-    Raises:
-        KinemeError: the recording has no such part.
-    """
-    if part is None:
-        return 0, frames
-    start, end = part[0], frames / fps if part[1] is None else part[1]
-    if not 0 <= start < end <= frames / fps + 1e-9:
-        raise KinemeError(f"{name}: has no part from {start:g} s to {end:g} s; it lasts {frames / fps:g} s")
-    first = min(math.floor(start * fps + 0.5), frames - 1)
-    return first, max(math.floor(end * fps + 0.5), first + 1)
+    _, _, frames = cut_out(str(query), len(recording.xyz), source.fps, part)
+    cut = replace(recording, xyz=recording.xyz[frames])
+    (clip,) = model.prepared(replace(source, read=lambda _: cut), joint_map_of(reading))
+    return _Example(clip.xyz, len(cut.xyz) / source.fps)
 
 
 def _moments(model: Model, store: ClipStore, window: float, examples: Sequence[_Example]) -> list[Array]:

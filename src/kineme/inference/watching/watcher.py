@@ -12,7 +12,7 @@ import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
@@ -21,14 +21,14 @@ from kineme.errors import KinemeError
 from kineme.inference.watching.events import Change, Counts, Event, Judge, Spotter
 from kineme.inference.watching.recent import Recent, checked_pose
 from kineme.inference.watching.sparing import Sparing
-from kineme.layouts import Layout, get_layout
-from kineme.layouts.correspondence import JointMap
+from kineme.layouts import get_layout
 from kineme.model import Model
 from kineme.sources.poses.arrays import MAX_PEOPLE
 from kineme.sources.poses.coordinates import BRIDGED, usual_axes
-from kineme.sources.poses.given import given_poses
+from kineme.sources.poses.given import FPS, given_poses
 from kineme.sources.poses.lines import BadFrame, People, Person
 from kineme.sources.poses.tracking import Tracker
+from kineme.sources.reading import Reading, joint_map_of, stated
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -57,11 +57,8 @@ class Watcher:
     Args:
         model: see `kineme.load`.
         judge: what is watched for, see `kineme.inference.like` and `kineme.inference.Taught`.
-        layout: of the joints that come in; default the model's.
-        fps: frames per second.
-        axes, units, image: as of `Model.embed`.
-        joint_map: see `Model.embed`.
         step: seconds from one window to the next; default a quarter of a window, at most half a second.
+        **reading: of the poses that come in, as of arrays for `Model.embed`.
 
     Raises:
         KinemeError: a setting is out of range.
@@ -82,14 +79,11 @@ class Watcher:
         model: Model,
         judge: Judge,
         *,
-        layout: str | Layout | None = None,
-        fps: float = 30.0,
-        axes: str | None = None,
-        units: str | None = None,
-        image: str | None = None,
-        joint_map: JointMap | None = None,
         step: float | None = None,
+        **reading: Unpack[Reading],
     ) -> None:
+        told = stated(reading)
+        layout, fps = told.get("layout"), told.get("fps") or FPS
         if not 1 / BRIDGED < fps < 1e4:
             raise KinemeError(f"`fps`: is {fps:g}; it must be above {1 / BRIDGED:g}, such as 30")
         frames = math.floor(judge.window * fps + 0.5)
@@ -104,8 +98,9 @@ class Watcher:
         self.model, self.judge, self.fps, self.step = model, judge, fps, step
         self.layout = get_layout(layout) if isinstance(layout, str) else layout or model.shape.layout
         self.counts = Counts()
-        self._options: dict[str, Any] = {"fps": fps, "axes": axes, "units": units, "image": image}
-        self._joint_map = joint_map
+        self._reading = told.copy()
+        self._reading["layout"] = self.layout
+        self._joint_map = joint_map_of(told)
         self._frames = frames
         self._columns: int | None = None  # of a joint, 2 or 3, as the first frame has
         self._say = Sparing(logger.warning)
@@ -195,7 +190,7 @@ class Watcher:
         pose = next(iter(poses.values() if isinstance(poses, Mapping) else poses))
         self._prepared(pose[None])
         self._columns = pose.shape[1]
-        self._options["axes"] = self._options["axes"] or usual_axes(self.layout, self._columns)
+        self._reading["axes"] = self._reading.get("axes") or usual_axes(self.layout, self._columns)
 
     def _identified(self, poses: Mapping[Person, Array] | Sequence[Array]) -> Mapping[Person, Array]:
         if isinstance(poses, Mapping):
@@ -260,7 +255,7 @@ class Watcher:
 
     def _prepared(self, window: Array) -> Array:
         """(T, V, C) as it came → (T', M, V, C) as `Model.embed` prepares it as a clip."""
-        source = given_poses([window], self.layout, **self._options)
+        source = given_poses([window], self.layout, self._reading)
         (clip,) = self.model.prepared(source, self._joint_map)
         return clip.xyz
 

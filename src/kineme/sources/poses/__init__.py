@@ -19,17 +19,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError, check_between
-from kineme.layouts import Layout, get_layout
-from kineme.layouts.correspondence import JointMap, read_joint_map
+from kineme.layouts import get_layout
+from kineme.layouts.correspondence import JointMap
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Detections, Poses
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled, image_size
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, ever_found, filled, image_size
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
 from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
@@ -38,6 +39,7 @@ from kineme.sources.poses.recordings import Recording, find_recordings
 from kineme.sources.poses.tracking import as_poses, strongest, tracked
 from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
 from kineme.sources.raw import MEND, RawFile
+from kineme.sources.reading import Reading, joint_map_of, stated
 
 logger = logging.getLogger(__name__)
 
@@ -52,20 +54,11 @@ class UnknownLayoutError(KinemeError):
 def open_poses(
     raw: Path,
     *,
-    layout: str | Layout | None = None,
-    fps: float | None = None,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-    scores: bool = False,
-    joint_map: str | Path | JointMap | None = None,
-    body_model: str | Path | None = None,
-    components: str | None = None,
-    least_confidence: float | None = None,
     label_column: str | None = None,
     subject_column: str | None = None,
     camera_column: str | None = None,
     name: str | None = None,
+    **reading: Unpack[Reading],
 ) -> Source:
     """The clips of a folder, zip or file of poses, sorted by name.
 
@@ -74,50 +67,35 @@ def open_poses(
 
     Args:
         raw: the files.
-        layout: built-in name, layout file or layout; by default what the files say unambiguously.
-        fps: frames per second; by default what the files or their times say, else 30. Files with times and
-            files of several rates are resampled to it.
-        axes: `y-up`, `y-down` or `z-up`; by default as heads stand above feet in TRC, C3D and BVH, z-up in
-            AMASS, else y-up in three dimensions and y-down in two and for MediaPipe.
-        units: `m`, `cm`, `mm`, `in`, or the metres of a unit such as `0.0564`, in three dimensions; by
-            default what the files say, in BVH the unit in which the body is nearest to 1.7 m tall, else m.
-        image: width and height such as `1920x1080`, of poses in an image; needed for fractions of it.
-        scores: the last of three numbers is a confidence and not z, in arrays and tables without a header.
-        joint_map: joint of `layout` → joints or markers of the files whose mean it is, or a file of such; the
-            others are found by their names.
-        body_model: `.npz` or `.pkl` of an SMPL body, for AMASS.
-        components: names of the groups of joints to take, separated by commas, of `.pose` files, OpenPose and
-            MediaPipe Holistic, such as `pose,left_hand,right_hand`.
-        least_confidence: below which a joint counts as not found.
         label_column, subject_column, camera_column: of tables, columns with one value a file.
         name: how clips are named, `{label}`, `{subject}`, `{camera}` and other fields in braces, such as
             `{subject}_{label}-{take}`.
+        **reading: what the files do not say themselves, see `Reading`.
 
     Raises:
         UnknownLayoutError: the joints are of no layout that is known.
         KinemeError: there are no poses, no clip can be read, or an option is invalid or makes no sense for
             these poses.
     """
-    if fps is not None and not 0 < fps < 1e4:
-        raise KinemeError(f"`fps`: is {fps}; it must be frames per second, such as 30")
-    if least_confidence is not None:
-        check_between("`least_confidence`", least_confidence, 0, 1)
+    options = stated(reading)
+    least_confidence = options.get("least_confidence", 0.0) or 0.0
+    check_between("`least_confidence`", least_confidence, 0, 1)
+    image, layout, body_model = options.get("image"), options.get("layout"), options.get("body_model")
     size = image_size(image) if image is not None else None
     named = get_layout(layout) if isinstance(layout, str) else layout
-    mapped = read_joint_map(Path(joint_map)) if isinstance(joint_map, str | Path) else joint_map
     columns = {"label": label_column, "subject": subject_column, "camera": camera_column}
     told = Told(
         named,
-        scores,
+        options.get("scores", False),
         None if body_model is None else Path(body_model),
-        _components(components),
+        _components(options.get("components")),
         {role: column for role, column in columns.items() if column},
-        least_confidence or 0.0,
+        least_confidence,
     )
-    recordings, classes, rate = find_recordings(raw, fps, told, name)
+    recordings, classes, rate = find_recordings(raw, options.get("fps"), told, name)
     title = raw.resolve().stem
-    first, chosen = _first_poses(recordings, told, mapped, title)
-    coordinates = coordinates_of(first, chosen.layout, axes, units, size)
+    first, chosen = _first_poses(recordings, told, joint_map_of(options), title)
+    coordinates = coordinates_of(first, chosen.layout, options.get("axes"), options.get("units"), size)
     if rate is None:
         logger.warning(
             "the files do not say their frame rate; %g a second is assumed, set `fps` if not", _FPS
@@ -179,6 +157,7 @@ class _Reader:
             subject=recording.subject,
             camera=recording.camera,
             confidence=confidence,
+            present=ever_found(confidence),
         )
 
 

@@ -11,8 +11,8 @@ the origin, are metres.
 
 Gaps of up to half a second are interpolated linearly, of a joint or of a whole body. In longer ones a body is
 absent, that is zero; a missing joint of a present body keeps its position relative to its parent, moving
-evenly from the position before the gap to the one after. A joint that is never found lies on its parent.
-Filled joints have confidence 0.
+evenly from the position before the gap to the one after. A joint that is never found lies on its parent, and
+is absent. Filled joints have confidence 0.
 """
 
 from __future__ import annotations
@@ -252,6 +252,12 @@ def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
     if not points.any():
         raise ValueError("has nobody in any frame")
     return points.astype(np.float32), confidence
+
+
+def ever_found(confidence: Array) -> Array | None:
+    """(V,) bool, which joints were found in any frame (T, M, V); None if all were."""
+    found: Array = np.any(confidence, axis=(0, 1))
+    return None if found.all() else found
 
 
 def _completed(points: Array, known: Array, present: Array, layout: Layout) -> Array:

@@ -9,40 +9,39 @@ import numpy as np
 
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
-from kineme.layouts import Layout
+from kineme.layouts import Layout, get_layout
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Poses, split_columns
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, filled, image_size
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, ever_found, filled, image_size
 from kineme.sources.poses.tracking import strongest
+from kineme.sources.reading import OF_ARRAYS, Reading, check_no_effect
 from kineme.typing import Array
 
+FPS = 30.0  # unless the user says
 
-def given_poses(
-    arrays: Sequence[Array],
-    layout: Layout,
-    *,
-    fps: float = 30.0,
-    axes: str | None = None,
-    units: str | None = None,
-    image: str | None = None,
-) -> Source:
+
+def given_poses(arrays: Sequence[Array], usual: Layout, reading: Reading) -> Source:
     """A source of the clips that are given, read as files of poses are.
 
     Args:
         arrays: one a clip, (T, V, C) or (T, M, V, C) with C = 2 or 3; NaN where a joint was not found.
-        layout: the V joints of all of them.
-        fps: frames per second.
-        axes, units, image: as `open_poses`.
+        usual: the V joints of all of them, unless `reading` says.
+        reading: as the user says.
 
     Raises:
         KinemeError: an array has another shape, or an option makes no sense for these poses.
     """
-    clips = [_poses(array, f"array {row}", layout) for row, array in enumerate(arrays)]
+    check_no_effect(reading, "arrays", but=OF_ARRAYS)
+    told = reading.get("layout")
+    layout = get_layout(told) if isinstance(told, str) else told or usual
+    scores, fps = reading.get("scores", False), reading.get("fps") or FPS
+    clips = [_poses(array, f"array {row}", layout, scores) for row, array in enumerate(arrays)]
     if not clips:
         raise KinemeError("no arrays are given, so there is nothing to embed")
+    image = reading.get("image")
     size = image_size(image) if image is not None else None
-    coordinates = coordinates_of(clips[0], layout, axes, units, size)
+    coordinates = coordinates_of(clips[0], layout, reading.get("axes"), reading.get("units"), size)
     return Source(
         name="arrays",
         layout=layout,
@@ -56,7 +55,7 @@ def given_poses(
     )
 
 
-def _poses(array: Array, name: str, layout: Layout) -> Poses:
+def _poses(array: Array, name: str, layout: Layout, scores: bool) -> Poses:
     values = np.asarray(array)
     if values.ndim == 3:
         values = values[:, None]
@@ -71,14 +70,14 @@ def _poses(array: Array, name: str, layout: Layout) -> Poses:
             "the layout of the array, such as layout='coco17'"
         )
     try:
-        return Poses(*split_columns(values.astype(np.float32), False))
+        return Poses(*split_columns(values.astype(np.float32), scores))
     except ValueError as error:
         raise KinemeError(f"{name}: {error}") from error
 
 
 def _read(clips: Sequence[Poses], layout: Layout, fps: float, coordinates: Coordinates, row: int) -> Clip:
     try:
-        points, _ = filled(coordinates(strongest(clips[row], MAX_BODIES)), layout, fps)
+        points, confidence = filled(coordinates(strongest(clips[row], MAX_BODIES)), layout, fps)
     except ValueError as error:
         raise KinemeError(f"array {row}: {error}") from error
-    return Clip(f"array {row}", points)
+    return Clip(f"array {row}", points, present=ever_found(confidence))

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from typing import overload
 
 import numpy as np
 
@@ -27,10 +29,41 @@ from kineme.sources.poses.times import seconds, times_unit
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
-MAX_CSV_BYTES = 1 << 27  # an hour of 33 joints with confidences takes 100 MB, and 2 GB of memory to read
+MAX_CSV_BYTES = 1 << 29  # four hours of 33 joints with confidences at 30 frames a second
+_TOGETHER = 1 << 12  # rows whose fields are in memory
 _NOTHING = ("none", "null", "na", "n/a")  # besides nan, for a joint that was not found
 
 Row = list[str]
+
+
+@dataclass(frozen=True)
+class _Lines(Sequence[tuple[int, Row]]):
+    """Line number and fields of rows without quotes, which are split when they are asked for.
+
+    The fields of an hour would take 2 GB.
+    """
+
+    lines: list[str]
+    numbers: list[int]
+    delimiter: str
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[int, Row]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> _Lines: ...
+
+    def __getitem__(self, place: int | slice) -> tuple[int, Row] | _Lines:
+        if isinstance(place, slice):
+            return replace(self, lines=self.lines[place], numbers=self.numbers[place])
+        return self.numbers[place], self.lines[place].split(self.delimiter)
+
+    def __iter__(self) -> Iterator[tuple[int, Row]]:
+        split = (line.split(self.delimiter) for line in self.lines)
+        return zip(self.numbers, split, strict=True)
 
 
 def csv_poses(data: bytes, scores: bool, layout: Layout | None, constant: Sequence[str] = ()) -> Poses:
@@ -86,7 +119,7 @@ def _one_value(rows: Sequence[tuple[int, Row]], header: Row, name: str) -> None:
             )
 
 
-def table_rows(data: bytes) -> list[tuple[int, Row]]:
+def table_rows(data: bytes) -> Sequence[tuple[int, Row]]:
     """Line number and fields of the rows that are not blank."""
     try:
         text = data.decode("utf-8-sig")
@@ -99,6 +132,9 @@ def table_rows(data: bytes) -> list[tuple[int, Row]]:
     if first is None:
         raise ValueError("is empty")
     delimiter = max(",;\t", key=first.count)
+    if '"' not in text:
+        numbers = [number for number, line in enumerate(lines, 1) if line.strip(delimiter)]
+        return _Lines([lines[number - 1] for number in numbers], numbers, delimiter)
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         return [(reader.line_num, row) for row in reader if any(row)]
@@ -197,7 +233,7 @@ def _placed(
         raise ValueError(f"line {rows[again][0]} duplicates a joint of a frame")
     if 3 in axes and np.isnan(values[..., axes.index(3)]).all():  # an empty column
         axes, values = axes[:-1], values[..., :-1]
-    full = np.full((frames * len(slots) * count, len(axes)), np.nan)
+    full = np.full((frames * len(slots) * count, len(axes)), np.nan, np.float32)
     full[place] = values.reshape(-1, len(axes))
     points, confidence = split_columns(full.reshape(frames, len(slots), count, len(axes)), scores=3 in axes)
     return Poses(points, confidence, names, times=_times(rows, header, columns, frame, frames))
@@ -246,15 +282,23 @@ def _in_order(joints: list[str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def floats(rows: Sequence[tuple[int, Row]], columns: Sequence[int]) -> Array:
-    """(R, columns) numbers; an empty field is NaN."""
+    """(R, columns) numbers, float32; an empty field is NaN."""
+    values = np.empty((len(rows), len(columns)), np.float32)
+    with np.errstate(over="ignore"):  # what is beyond float32 is refused as infinite
+        for first in range(0, len(rows), _TOGETHER):
+            values[first : first + _TOGETHER] = _floats(rows[first : first + _TOGETHER], columns)
+    return values
+
+
+def _floats(rows: Sequence[tuple[int, Row]], columns: Sequence[int]) -> list[list[float]]:
     try:
-        return np.array([[float(row[column] or "nan") for column in columns] for _, row in rows])
+        return [[float(row[column] or "nan") for column in columns] for _, row in rows]
     except ValueError:
         for number, row in rows:
             for column in columns:
                 if row[column].strip() and not is_number(row[column]):
                     raise ValueError(f"line {number}: {shown(row[column])} is not a number") from None
-        return np.array([[_number(row[column]) for column in columns] for _, row in rows])
+        return [[_number(row[column]) for column in columns] for _, row in rows]
 
 
 def _integers(rows: Sequence[tuple[int, Row]], column: int) -> list[int]:

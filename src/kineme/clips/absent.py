@@ -1,0 +1,64 @@
+"""Joints that a recording never gave, from its raw clips to preprocessed ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kineme.clips.store import Clip
+from kineme.layouts import Layout
+from kineme.preprocessing import Preprocessing
+from kineme.typing import Array
+
+
+def told(clip: Clip, layout: Layout) -> Clip:
+    """A raw clip that says which joints it lacks: what its source says, else those that are always zero.
+
+    A joint that others are relative to is zero too, so the root and the joints of the origin do not count.
+
+    >>> hand = Layout.from_names("hand", ["wrist", "thumb", "tip"], [None, "wrist", "wrist"])
+    >>> xyz = np.array([[[[0.0, 0, 0], [0, 0, 0], [0, 1, 0]]]])
+    >>> told(Clip("point", xyz), hand).present
+    array([ True, False,  True])
+    """
+    if clip.present is not None:
+        return clip
+    present: Array = np.any(clip.xyz, axis=(0, 1, 3))
+    if not present.any():
+        return clip  # nobody is there
+    present[[layout.root, *layout.origin]] = True
+    return clip if present.all() else replace(clip, present=present)
+
+
+def preprocessed(clip: Clip, preprocessing: Preprocessing, layout: Layout) -> Clip:
+    """The clip after a preprocessing, to which absent joints are shown where their neighbours are.
+
+    Raises:
+        KinemeError: as of the preprocessing; the message does not name the clip.
+    """
+    xyz = clip.xyz
+    if clip.present is not None:
+        from kineme.augment.missing import filled_frames  # with PyTorch, which most clips do not need
+
+        xyz = filled_frames(xyz, clip.present, layout)
+    return replace(clip, xyz=preprocessing(xyz, layout, clip.present))
+
+
+def carried(present: Array, weights: Array) -> Array:
+    """Which joints (..., V') of a layout clips have that have these (..., V) of another.
+
+    A joint is there if all joints are that it is computed from, as rows of `weights` (V', V) say.
+
+    >>> weights = np.array([[1.0, 0.0], [0.5, 0.5]])  # a joint of the first, one between the two
+    >>> carried(np.array([[True, False], [True, True]]), weights).tolist()
+    [[True, False], [True, True]]
+    """
+    lacking: Array = ~present @ (weights != 0).T
+    return ~lacking
+
+
+def retargeted(clip: Clip, weights: Array, preprocessing: Preprocessing, layout: Layout) -> Clip:
+    """A preprocessed clip with the joints of another layout, preprocessed again; see `RetargetedStore`."""
+    present = None if clip.present is None else carried(clip.present, weights)
+    return preprocessed(replace(clip, xyz=weights @ clip.xyz, present=present), preprocessing, layout)

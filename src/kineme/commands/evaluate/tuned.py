@@ -1,0 +1,79 @@
+"""Protocols that train the encoder with labels, all of them or few."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from kineme.commands.bar import progress_bar
+from kineme.commands.evaluate.shared import Options, keep, open_run, tune
+from kineme.errors import KinemeError
+from kineme.evaluation.options import AS_IN_RECIPE, USUAL, FinetuneOptions
+
+if TYPE_CHECKING:
+    from kineme.evaluation.task import Task
+
+Training = Annotated[FinetuneOptions, Parameter(name="*")]
+
+
+def finetune(
+    run: Path, *, training: Training = AS_IN_RECIPE, seed: int = 0, options: Options = USUAL
+) -> None:
+    """Fine-tuning: encoder and linear layer trained together on all labels.
+
+    Reports the last epoch, and the best, which is chosen on the test clips. Writes RUN/results/finetune.json;
+    another store, split or seed is appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        seed: Seed of all that is drawn.
+    """
+    tune(open_run(run, options), **asdict(training), seed=seed)
+
+
+def semi(
+    run: Path,
+    *,
+    fractions: list[float] | None = None,
+    seeds: int = 3,
+    frozen: bool = False,
+    training: Training = AS_IN_RECIPE,
+    seed: int = 0,
+    options: Options = USUAL,
+) -> None:
+    """Semi-supervised: fine-tuning on a share of the labels.
+
+    Of each class that share of the training clips is drawn, at least one, several times; reported are mean
+    and standard deviation at the last epoch. Writes RUN/results/semi.json; another store, split or seed is
+    appended to the name.
+
+    Args:
+        run: Run directory, or its model.safetensors.
+        fractions: Shares of the labels; by default 0.01 0.05 0.1 0.2.
+        seeds: How often labels are drawn, and all else that is random with them.
+        frozen: Fit linear probes to the frozen encoder instead, into semi-frozen.json.
+        seed: The first of the seeds; the others follow it.
+    """
+    from kineme.evaluation import finetune as tuning
+
+    draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
+    if frozen and training != replace(AS_IN_RECIPE, lr=training.lr):
+        raise KinemeError("with `frozen` nothing is fine-tuned; of its options only `lr` has an effect")
+    task = open_run(run, options)
+    if frozen:
+        _frozen(task, lr=training.lr, **draws)
+        return
+    with progress_bar("evaluating") as progress:
+        result = tuning.semi(task, **draws, **asdict(training), progress=progress)
+    keep(task, result, {})
+
+
+def _frozen(task: Task, **settings: Any) -> None:
+    from kineme.evaluation.fewlabels import frozen
+
+    with progress_bar("evaluating") as progress:
+        result, _ = frozen(task, **settings, progress=progress)
+    keep(task, result, {})
