@@ -101,7 +101,7 @@ def test_the_average_is_what_is_kept_and_follows_the_network() -> None:
 def test_its_clip_feature_becomes_standard() -> None:
     method = method_of(**STILL)
     clips = clips_of(OBSERVED)
-    for _ in range(200):
+    for _ in range(300):
         step(method, method.views(clips, generator()), 0.0)
     with torch.no_grad():
         features = method.learned(clips.resize(16)).clip

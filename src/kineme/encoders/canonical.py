@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from kineme.augment.missing import filled
 from kineme.encoders.base import ClipShape, Features, Kept
 from kineme.encoders.sttr import STTR
 from kineme.layouts import Layout
@@ -50,18 +51,22 @@ class Canonical(STTR):
         kept: Kept | None = None,
         stream: str | None = None,
         *,
+        present: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Features:
         """As of STTR, but for the clips' place, angle and size and the clip feature's mean and scale.
 
-        Joints that are hidden by `mask` (N, T, V, M) count for these, and are zero to the network.
+        Joints that are hidden by `mask` (N, T, V, M) count for these, and are zero to the network. Those that
+        are not `present` (N, V) stand where their neighbours do.
         """
         self.check_input(clips)
         if (stream or self.shape.stream) not in ("bone", "motion"):
+            if present is not None:
+                clips = filled(clips, present, self.shape.layout)
             clips = canonical(clips, self.shape.layout)
         if mask is not None:
             clips = clips * mask[:, None]
-        found = super().forward(clips, kept, stream)
+        found = super().forward(clips, kept, stream, present=present)
         return Features((found.clip - self.centre) / self.scale, found.temporal, found.spatial)
 
     @torch.no_grad()

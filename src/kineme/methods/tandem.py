@@ -103,16 +103,20 @@ class Tandem(USDRL):
         every = clips[torch.arange(len(clips), device=clips.start.device).repeat(VIEWS)]
         count = len(every)
         window = augment.draw_window(every.length, shape.frames, (self.min_crop, 1.0), generator)
-        xyz = canonical(every.resize(shape.frames, *window), layout)
-        present = (xyz != 0).any(3, keepdim=True).any(1, keepdim=True)
+        xyz = every.resize(shape.frames, *window)
+        if every.present is not None:
+            xyz = augment.filled(xyz, every.present, layout)
+        xyz = canonical(xyz, layout)
+        there = (xyz != 0).any(3, keepdim=True).any(1, keepdim=True)
         shears = augment.draw_shear(count, self.shear, generator)
         xyz = augment.shear(xyz, augment.where(augment.draw_coin(count, 0.5, generator), shears, 0.0))
         xyz = augment.scale_bones(xyz, augment.draw_bone_scales(xyz, self.bone_scale, generator), layout)
         std = augment.draw_uniform((count,), 0.0, self.noise, generator)
-        xyz = shape.take(augment.noise(xyz, std, generator) * present)
+        xyz = shape.take(augment.noise(xyz, std, generator) * there)
         seen = self._seen(count, generator)[:, None, :, None].expand(-1, shape.frames, -1, shape.bodies)
-        varied = (View(*view) for view in zip(xyz.chunk(VIEWS), seen.chunk(VIEWS), strict=True))
-        return *varied, View(shape.take(clips.resize(shape.frames)))
+        varied = zip(xyz.chunk(VIEWS), seen.chunk(VIEWS), strict=True)
+        views = (View(view, mask, present=clips.present) for view, mask in varied)
+        return *views, View(shape.take(clips.resize(shape.frames)), present=clips.present)
 
     def _seen(self, n: int, generator: torch.Generator) -> Tensor:
         """(n, V) bool: in half of the clips each joint is hidden with one probability, up to the greatest."""
@@ -126,9 +130,12 @@ class Tandem(USDRL):
         *varied, clean = views
         clips = torch.cat([view.clips for view in varied])
         mask = torch.cat([view.mask for view in varied if view.mask is not None])
-        embeddings = self.project(self.encoder(clips, mask=mask), len(varied))
+        there = clean.present
+        present = None if there is None else there.repeat(len(varied), 1)
+        embeddings = self.project(self.encoder(clips, mask=mask, present=present), len(varied))
         with torch.no_grad():
-            observed = self.average(clean.clips[:OBSERVED]).clip
+            some = None if there is None else there[:OBSERVED]
+            observed = self.average(clean.clips[:OBSERVED], present=some).clip
         with torch.autocast(clips.device.type, enabled=False):
             embeddings = {name: z.float() for name, z in embeddings.items()}
             losses = weighted(embeddings, TERMS, self.weights, self.grain)
