@@ -10,7 +10,6 @@ from kineme.encoders.base import ClipShape, Features, Kept
 from kineme.encoders.sttr import STTR
 from kineme.layouts import Layout
 
-MEAN_BONE = 0.2  # that of an adult in metres, so that sizes and noise are about in metres
 SMALLEST = 1e-6  # a shoulder line or bone that is shorter has no direction or size
 
 
@@ -84,7 +83,7 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
     """Joint positions (N, C, T, V, M), centred, turned to the front and scaled by the first body.
 
     The mean place of its origin over the clip becomes zero, so that it keeps its travel; its shoulder line,
-    summed over the frames, lies along x, if the layout has one; the mean length of its bones becomes 0.2.
+    summed over the frames, lies along x, if the layout has one; the mean length of its bones becomes 1.
     Absent bodies stay zero. y is upwards.
 
     >>> stick = Layout.from_names(
@@ -93,8 +92,8 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
     >>> body = torch.tensor([[5.0, 0, 2], [5, 3, 6], [5, 3, -2]])  # shoulders along z, bones of 5
     >>> canonical(body.T.view(1, 3, 1, 3, 1), stick).view(3, 3).T
     tensor([[ 0.0000,  0.0000,  0.0000],
-            [-0.1600,  0.1200,  0.0000],
-            [ 0.1600,  0.1200,  0.0000]])
+            [-0.8000,  0.6000,  0.0000],
+            [ 0.8000,  0.6000,  0.0000]])
     """
     present = (clips != 0).any(3, keepdim=True).any(1, keepdim=True)  # (N, 1, T, 1, M)
     lead = clips[..., 0]
@@ -113,5 +112,5 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
         turns = length > SMALLEST
         cos = torch.where(turns, line[:, 0] / length.clamp_min(SMALLEST), cos)
         sin = torch.where(turns, -line[:, 2] / length.clamp_min(SMALLEST), sin)
-    scale, cos, sin = (each.view(-1, 1, 1, 1) for each in (MEAN_BONE / size, cos, sin))
+    scale, cos, sin = (each.view(-1, 1, 1, 1) for each in (1 / size, cos, sin))
     return torch.stack([x * cos - z * sin, y, x * sin + z * cos], dim=1) * scale[:, None]

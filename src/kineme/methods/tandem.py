@@ -23,7 +23,7 @@ from kineme.methods.usdrl import TERMS, USDRL, weighted
 
 VIEWS = 2
 OBSERVED = 8  # clips of a batch by which the clip feature is standardised; over many steps they are all
-SHARE = 0.05  # of such a batch in the mean and the deviation of the feature
+SHARE = 0.05  # of each step in what is averaged: some twenty steps count
 
 
 class Tandem(USDRL):
@@ -31,8 +31,7 @@ class Tandem(USDRL):
 
     A view is a window of the clip in which the body is centred, turned to the front and scaled. In half of
     the views it is sheared, in half its bones are longer or shorter, in half joints are hidden; all are
-    noisy. Units are those of a body whose mean bone is 0.2, about metres, so that no setting depends on the
-    sensor.
+    noisy. The unit is the mean bone, so that no setting depends on the sensor.
 
     Batch statistics are those of the whole batch over all processes, as in USDRL.
 
@@ -45,7 +44,7 @@ class Tandem(USDRL):
         min_crop: Views are windows of at least this share of a clip's frames.
         shear: Amplitude of the shear's off-diagonal entries.
         bone_scale: Bones of trunk, arms and legs become longer or shorter by up to this share.
-        noise: Greatest standard deviation of Gaussian noise.
+        noise: Greatest standard deviation of Gaussian noise, in mean bones, which are about 0.2 m.
         hidden: Greatest share of the joints that are hidden.
 
     >>> import kineme
@@ -74,7 +73,7 @@ class Tandem(USDRL):
         min_crop: float = 0.5,
         shear: float = 0.4,
         bone_scale: float = 0.15,
-        noise: float = 0.01,
+        noise: float = 0.05,
         hidden: float = 0.5,
     ) -> None:
         super().__init__(
@@ -143,17 +142,8 @@ class Tandem(USDRL):
 
     def before_step(self, progress: float) -> None:
         """Moves the average towards the network."""
-        momentum_update(self.average, self.encoder, 1 - step_of_average(progress))
+        momentum_update(self.average, self.encoder, 1 - SHARE)
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
         """Standardises the average's clip feature."""
         self.average.observe(outputs["observed"], SHARE)
-
-
-def step_of_average(progress: float) -> float:
-    """How far the average moves in a step: a tenth at first, which short runs need, a hundredth at the end.
-
-    >>> step_of_average(0.0), round(step_of_average(0.5), 3), step_of_average(1.0)
-    (0.1, 0.032, 0.01)
-    """
-    return float(0.1 ** (1 + progress))
