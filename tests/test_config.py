@@ -187,3 +187,24 @@ def test_a_damaged_configuration_is_named_by_its_file() -> None:
             {"train": {"epochs": "many"}, "method": {"name": "aimclr"}, "encoder": {"name": "stgcn"}},
             where="run/config.yaml",
         )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(
+            ("train.lr", "nan"),
+            ("train.lr", "inf"),
+            ("train.minutes", "nan"),
+            ("train.clip_gradients", "nan"),
+        ),
+        *(("evaluate.crop", "nan"), ("evaluate.finetune.noise", "inf"), ("method.temperature", "nan")),
+    ],
+)
+def test_no_setting_is_nan_or_infinite(tmp_path: Path, key: str, value: str) -> None:
+    assert f"{key} is {value}; it must be a finite number" in refusal(tmp_path, RECIPE, f"--{key}=.{value}")
+
+
+def test_no_rate_is_nan(tmp_path: Path) -> None:
+    said = refusal(tmp_path, RECIPE, "--evaluate.linear.rates=[0.1,.nan]")
+    assert "evaluate.linear.rates is nan; it must be a finite number" in said

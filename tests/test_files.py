@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from kineme.errors import KinemeError
-from kineme.files import atomic_write, locked
+from kineme.files import atomic_write, claimed, foreign, locked, remove_own
 
 
 def test_a_file_appears_when_it_is_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
@@ -88,3 +91,76 @@ def test_a_lock_on_a_file_that_its_holder_removes_is_not_a_lock(
     monkeypatch.setattr(os, "open", open_and_lose)
     with locked(tmp_path / "joint", "this run"):
         assert file.read_text() == str(os.getpid())
+
+
+def test_what_a_process_has_claimed_it_may_lock_again(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    with claimed(path, "this file"), locked(path, "this table"):
+        pass
+    with (
+        locked(path, "this table"),
+        pytest.raises(KinemeError, match="this file is being written"),
+        claimed(path, "this file"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_link_names_is_written(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "disk" / "table.csv")
+    if there:
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "disk" / "table.csv").write_text("earlier")
+    with locked(tmp_path / "link.csv", "this table"), atomic_write(tmp_path / "link.csv") as aside:
+        aside.write_text("new")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "disk" / "table.csv").read_text() == "new"
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["table.csv"]
+
+
+def test_a_link_to_itself_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    with atomic_write(tmp_path / "loop.csv") as aside:  # the link is replaced: nothing is lost
+        aside.write_text("new")
+    assert (tmp_path / "loop.csv").read_text() == "new"
+
+
+def test_only_own_files_are_removed(tmp_path: Path) -> None:
+    own = ("config.yaml", "results/*.json", "logs/")
+    names = ["config.yaml", "results/knn.json", "logs/a/b.csv", "results/.a.partial-1.json", ".x.lock"]
+    for name in names:
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).touch()
+    assert foreign(tmp_path / "run", own) is None
+    for name in ("results/a.txt", "results/deep/b.json", "notes.md", "a/config.yaml"):
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).touch()
+        assert foreign(tmp_path / "run", own) is not None
+    (tmp_path / "run" / "config.yaml").unlink()
+    (tmp_path / "run" / "config.yaml").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").touch()
+    remove_own(tmp_path / "run", own)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {
+        f"run/{name}" for name in ("results/a.txt", "results/deep/b.json", "notes.md", "a/config.yaml")
+    } | {"elsewhere"}
+    for name in left:
+        (tmp_path / name).unlink()
+    (tmp_path / "run" / "results" / "deep").rmdir()
+    (tmp_path / "run" / "a").rmdir()
+    remove_own(tmp_path / "run", own)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_goes_with_the_next_file_in_its_folder(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here, elsewhere = platform.node(), "another-machine"
+    names = [f".table.partial-{here}-{number}.csv" for number in (gone.pid, os.getppid())]
+    names += [f".table.partial-{elsewhere}-{gone.pid}.csv", ".table.partial-mine.csv"]
+    for name in names:
+        (tmp_path / name).touch()
+    with atomic_write(tmp_path / "other.csv") as aside:
+        aside.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"other.csv", *names[1:]}

@@ -36,8 +36,10 @@ COMMANDS = {
 CLOSED_PIPE, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 MENDABLE = {  # failures of the system that users can do something about
     errno.ENOSPC: "the disk is full; free some space",
-    errno.EACCES: "permission denied; choose another place",
+    errno.EACCES: "permission denied; choose another place, or mend the permissions",
     errno.EROFS: "the file system is read-only; choose another place",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ELOOP: "is a link that leads to itself; mend it",
 }
 
 
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         the exit status: 0; 2 for a user's mistake; 130 if interrupted by Ctrl-C or SIGTERM; 1 if the output
         is closed, as by `| head`.
     """
-    if argv is None:  # this process is the command's own
+    if own := argv is None:  # this process is the command's own
         argv = sys.argv[1:]
         # `python -m` finds modules in the current directory and a console script does not; recipes name one's
         # own methods and encoders there. At the end, so that no file there hides an installed module.
@@ -71,15 +73,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     except OSError as error:
-        if error.errno not in MENDABLE:
-            raise
-        reason = f"{error.filename or 'output'}: {MENDABLE[error.errno]}"
+        failure = MENDABLE.get(error.errno or 0) or str(error.strerror or error).lower()
+        reason = f"{_shown(error.filename) or 'the system'}: {failure}"
+    except MemoryError as error:
+        reason = f"there is not enough memory ({_shown(error) or 'it is used up'}); give less at once"
+    except RecursionError:
+        reason = "an input is nested too deeply; flatten it"
     except KeyboardInterrupt as stopped:  # a command may say in it what it has done
+        if own:  # impatience must not interrupt the last words, nor Python end by a signal of its own
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         done = str(stopped) or "finished outputs are kept"
         print(f"\nkineme {command}: interrupted; {done}", file=sys.stderr)
         return INTERRUPTED
     print(f"kineme {command}: error: {reason}", file=sys.stderr)
     return USAGE_ERROR
+
+
+def _shown(what: object) -> str:
+    """On one line, without what could act on a terminal."""
+    text = "" if what is None else " ".join(str(what).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _run(command: str, words: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ as it is registered or named by its dotted path.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from kineme.encoders import ENCODERS
 from kineme.errors import KinemeError
 from kineme.methods import METHODS
 from kineme.packaged import published_recipe
+from kineme.untrusted import yaml_text
 
 SECTIONS = ("data", "train", "method", "encoder", "evaluate")
 NAMED = ("method", "encoder")  # sections that name a class
@@ -35,22 +37,47 @@ class DataConfig:
     """Training clips, and what the encoder sees of them.
 
     Args:
-        store: Path of the clip store.
+        store: Path of the clip store; a list of several trains one encoder on all of them, whatever their
+            joints.
         preprocessing: Required preprocessing of the store, such as `agcn`; any if left out.
         split: Split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`; `all` takes
-            every clip.
+            every clip. For several stores one split, or a list with one for each.
         stream: Input modality; `joint+bone+motion`, all three together, for the encoders `sttr` and `dste`.
         frames: Number of frames T that each view is resized to.
         window: Cut untrimmed recordings into windows of this many frames, with 50 % overlap, and train on
             each as a clip; 0 to use every recording whole.
     """
 
-    store: str | None = None
+    store: list[str] | str | None = None
     preprocessing: str | None = None
-    split: str = "all"
+    split: list[str] | str = "all"
     stream: Literal["joint", "bone", "motion", "joint+bone+motion"] = "joint"
     frames: int = 64
     window: int = 0
+
+    @property
+    def stores(self) -> list[str]:
+        """None, one or several."""
+        return [] if self.store is None else _listed(self.store)
+
+    @property
+    def splits(self) -> list[str]:
+        """One for all stores, or one for each."""
+        return _listed(self.split)
+
+    def split_of(self, store: Path) -> str | None:
+        """The split of one of the stores; of another store that which all have in common, if there is one.
+
+        >>> data = DataConfig(store=["a", "b"], split=["odd-even", "xview"])
+        >>> data.split_of(Path("b")), data.split_of(Path("c"))
+        ('xview', None)
+        """
+        splits = dict(zip((Path(each).resolve() for each in self.stores), self.splits, strict=False))
+        return splits.get(store.resolve(), self.splits[0] if len(self.splits) == 1 else None)
+
+
+def _listed(value: list[str] | str) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -367,6 +394,9 @@ def _config(settings: Namespace) -> Config:
         encoder=plain["encoder"],
         evaluate=_evaluate(plain["evaluate"]),
     )
+    for key, number in _numbers(config.to_dict()):
+        if not math.isfinite(number):
+            raise KinemeError(f"{key} is {number}; it must be a finite number")
     for key, value, least in (
         ("train.epochs", config.train.epochs, 1),
         ("train.batch_size", config.train.batch_size, 2),
@@ -416,6 +446,16 @@ def _config(settings: Namespace) -> Config:
     return config
 
 
+def _numbers(plain: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """All numbers of nested settings, with their dotted keys."""
+    if isinstance(plain, float):
+        yield key, plain
+    for name, value in plain.items() if isinstance(plain, Mapping) else ():
+        yield from _numbers(value, f"{key}.{name}".lstrip("."))
+    for value in plain if isinstance(plain, list) else ():
+        yield from _numbers(value, key)
+
+
 def _check_tuning(tuning: FinetuneConfig) -> None:
     for key, value, low, high in (
         ("layer_decay", tuning.layer_decay, 0, 1),
@@ -448,9 +488,9 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = yaml_text(path)
         yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise KinemeError(f"{path}: cannot be read as a recipe ({reason})") from error
     return text

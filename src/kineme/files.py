@@ -1,34 +1,44 @@
-"""Atomic writes, and locks against a second writer."""
+"""Atomic writes, locks against a second writer, and removal of what Kineme wrote and of nothing else."""
 
 from __future__ import annotations
 
 import errno
 import logging
 import os
-import shutil
-from collections.abc import Iterator
+import platform
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
+from functools import cache
+from glob import escape
 from pathlib import Path
 
 from kineme.errors import KinemeError
 
 logger = logging.getLogger(__name__)
 
+_CLAIMED: set[Path] = set()  # by this process, until `claimed` ends
+_HOST = platform.node()  # the process ids of another machine that shares the folder say nothing here
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, and moves that file into place at the end of the block.
 
-    After an exception the temporary file is removed, and an earlier file is unchanged.
+    After an exception the temporary file is removed, and an earlier file is unchanged. What a killed process
+    left is removed by the next one on this machine that writes into the same folder. Where `path` is a
+    symbolic link, the file that it names is written.
 
     Raises:
         KinemeError: the file cannot be written (no permission, a full disk).
     """
-    aside = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+    target = followed(path)
+    aside = target.with_name(f".{target.stem}.partial-{_HOST}-{os.getpid()}{target.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(target.parent.resolve())
         yield aside
-        aside.replace(path)
+        aside.replace(target)
     except OSError as error:
         raise KinemeError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
@@ -36,9 +46,40 @@ def atomic_write(path: Path) -> Iterator[Path]:
             aside.unlink()
 
 
+@cache  # a folder of many parts is looked through once
+def _remove_left(folder: Path) -> None:
+    """Removes temporary files of processes of this machine that are no more."""
+    for left in folder.glob(f".*.partial-{escape(_HOST)}-*"):
+        number = left.name.rpartition(f".partial-{_HOST}-")[2].partition(".")[0]
+        if number.isdecimal() and not _lives(int(number)):
+            with suppress(OSError):
+                left.unlink()
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":  # elsewhere signal 0 is not a question
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+@contextmanager
+def optional(what: str) -> Iterator[None]:
+    """Around the writing of a cache, which may fail: in a folder that is read-only, or on a full disk."""
+    try:
+        yield
+    except KinemeError as error:
+        logger.info("%s; %s are computed again when they are needed", error, what)
+
+
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Keeps other processes from writing to the same file or directory.
+    """Keeps other writers from the same file or directory; inside `claimed` the path is this process's own.
 
     The lock is an open `.NAME.lock` beside `path`. It ends with the process, however that ends; a file that a
     killed process leaves behind locks nothing. File systems without locks are not protected.
@@ -50,9 +91,13 @@ def locked(path: Path, what: str) -> Iterator[None]:
     Raises:
         KinemeError: another process holds the lock, or the directory cannot be written.
     """
-    file = path.with_name(f".{path.name}.lock")
+    target = followed(path)
+    file = target.with_name(f".{target.name}.lock")
+    if target.absolute() in _CLAIMED:
+        yield
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _lock(file)
     except BlockingIOError as error:
         raise KinemeError(
@@ -67,6 +112,18 @@ def locked(path: Path, what: str) -> Iterator[None]:
         with suppress(OSError):
             file.unlink()
         os.close(descriptor)
+
+
+@contextmanager
+def claimed(path: Path, what: str) -> Iterator[None]:
+    """`locked` for all that this process does in the block, which may lock the path again."""
+    with locked(path, what):
+        target = followed(path).absolute()
+        _CLAIMED.add(target)
+        try:
+            yield
+        finally:
+            _CLAIMED.discard(target)
 
 
 def _lock(file: Path) -> int:
@@ -96,14 +153,95 @@ def _holder(file: Path) -> str:
     return ""
 
 
-def replace_directory(source: Path, target: Path) -> None:
+def is_writable(path: Path) -> bool:
+    """Whether a file may be made at a path: its nearest folder that exists can be written to."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    return os.access(folder, os.W_OK)
+
+
+def followed(path: Path) -> Path:
+    """What a symbolic link names, there or not; other paths as they are."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def foreign(folder: Path, own: Collection[str]) -> Path | None:
+    """The first thing in a directory, by name, that Kineme has not written there; None if all is its own.
+
+    Args:
+        folder: the directory. Of links that it holds, nothing is followed.
+        own: what Kineme writes there, as patterns such as `config.yaml`, `results/*.json`, or `logs/` for all
+            that is in a folder. Halves of files and locks are Kineme's too.
+
+    >>> (example_folder / "site").mkdir()
+    >>> _ = (example_folder / "site" / "notes.txt").write_text("mine")
+    >>> foreign(example_folder / "site", ["config.yaml", "results/*.json"]).name
+    'notes.txt'
+    """
+    for path, ours in _inside(folder, own):
+        if not ours:
+            return path
+    return None
+
+
+def remove_own(folder: Path, own: Collection[str]) -> None:
+    """Removes from a directory what Kineme wrote there (see `foreign`), and the directory if nothing is left.
+
+    What cannot be removed stays.
+    """
+    with suppress(OSError):
+        for path, ours in sorted(_inside(folder, own), reverse=True):  # what is in a folder before the folder
+            with suppress(OSError):
+                if ours and path.is_dir() and not path.is_symlink():
+                    path.rmdir()
+                elif ours:
+                    path.unlink()
+        folder.rmdir()
+
+
+def _inside(folder: Path, own: Collection[str]) -> Iterator[tuple[Path, bool]]:
+    """What is below a directory, and whether it is Kineme's; other folders are not entered."""
+    pending = [folder]
+    while pending:
+        for path in sorted(pending.pop().iterdir()):
+            name = path.relative_to(folder).as_posix()
+            enters = path.is_dir() and not path.is_symlink()
+            ours = _is_own(f"{name}/" if enters else name, own)
+            yield path, ours
+            if ours and enters:
+                pending.append(path)
+
+
+def _is_own(name: str, own: Collection[str]) -> bool:
+    *folders, last = name.removesuffix("/").split("/")
+    if last.startswith(".") and (".partial-" in last or last.endswith(".lock")):
+        return True
+    if name.endswith("/") and any(pattern.startswith(name) for pattern in own):
+        return True
+    return any(
+        name.startswith(pattern)
+        if pattern.endswith("/")
+        else pattern.count("/") == len(folders) and fnmatchcase(name, pattern)
+        for pattern in own
+    )
+
+
+def replace_directory(source: Path, target: Path, own: Collection[str]) -> None:
     """Moves a finished directory to its final name, replacing an earlier one.
 
     A process that is killed in between leaves the earlier one beside it, as `.NAME.old`.
+
+    Args:
+        source: the finished directory.
+        target: its final name.
+        own: what Kineme writes there, see `foreign`; no more is removed of the earlier one.
+
+    Raises:
+        KinemeError: the earlier one, or one that was put aside before, holds something else.
     """
     aside = target.with_name(f".{target.name}.old")
     if target.exists():
-        shutil.rmtree(aside, ignore_errors=True)
+        check_own(target, own)
+        clear(aside, own)
         target.rename(aside)
     try:
         source.rename(target)
@@ -111,7 +249,31 @@ def replace_directory(source: Path, target: Path) -> None:
         if aside.exists():
             aside.rename(target)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    remove_own(aside, own)
+
+
+def check_own(folder: Path, own: Collection[str]) -> None:
+    """Refuses to remove a directory that holds what Kineme has not written there.
+
+    Raises:
+        KinemeError: it does; the first such thing is named.
+    """
+    if (strange := foreign(folder, own)) is not None:
+        name = strange.relative_to(folder)
+        raise KinemeError(
+            f"{folder}: holds {name}, which Kineme has not written; move it, or choose another place"
+        )
+
+
+def clear(folder: Path, own: Collection[str]) -> None:
+    """Removes a directory that holds nothing but what Kineme wrote; none is no mistake.
+
+    Raises:
+        KinemeError: it holds something else.
+    """
+    if folder.exists():
+        check_own(folder, own)
+        remove_own(folder, own)
 
 
 def synchronise(path: Path) -> None:

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from kineme.clips.batches import Clips, even_batch
+from kineme.clips.collection import open_stores, store_numbers, stores_of, training_rows
 from kineme.clips.published import counted
-from kineme.clips.splits import split_rows, usual_split
+from kineme.clips.splits import usual_split
 from kineme.clips.store import ClipStore
 from kineme.config import Config, DataConfig, TrainConfig, load_config
 from kineme.errors import KinemeError
@@ -55,14 +56,17 @@ class Chosen:
 
 
 def fitted_config(
-    store: ClipStore | str | Path | None = None, overrides: Sequence[str] = (), *, gpu: bool = False
+    store: ClipStore | str | Path | Sequence[str | Path] | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    gpu: bool = False,
 ) -> Chosen:
     """Settings for the clips of a store, from their number, lengths, joints, bodies, rate, people and labels.
 
     Equal indices give equal settings. What is overridden is taken as given, and the rest follows from it.
 
     Args:
-        store: the clips; None takes the one that `overrides` name.
+        store: the clips, of one store or several; None takes those that `overrides` name.
         overrides: settings that are not to be chosen, as on the command line: `--train.epochs=5`.
         gpu: for a GPU; it is given more time.
 
@@ -84,38 +88,44 @@ def fitted_config(
             "encoder name a recipe, such as aimclr-small"
         )
     if not isinstance(store, ClipStore):
-        path = store or config.data.store
-        if path is None:
+        named = config.data.stores if store is None else [store] if isinstance(store, str | Path) else store
+        if not named:
             raise KinemeError("no clips to train on; name a recipe and a `store`, or a `store` alone")
-        store = ClipStore(path)
-    data, clips_line = _split(store, replace(config.data, store=str(store.path)), given)
-    lengths = store.index["frames"][split_rows(store, data.split, "train")]
+        store = open_stores(named)
+    paths = [str(each.path) for each in stores_of(store)]
+    data, clips_line = _split(store, replace(config.data, store=paths if len(paths) > 1 else paths[0]), given)
+    rows = training_rows(store, data.splits)
+    lengths, of = store.index["frames"][rows], store_numbers(store, rows)
     share = float(config.method.get("min_crop", 1.0))
-    data, lengths, views_line = _views(store, data, lengths, share, given)
+    data, views_line = _views(store, data, lengths, share, given)
+    counts = [len(_windowed(lengths[of == number], data.window)) for number in range(len(paths))]
     tokens = data.frames + store.bodies * store.layout.num_joints
-    train, training_line = _training(config.train, len(lengths), tokens, given, gpu)
+    train, training_line = _training(config.train, counts, tokens, given, gpu)
     names = f"training: {config.method['name']} with {config.encoder['name']}, "
     return Chosen(replace(config, data=data, train=train), (clips_line, views_line, names + training_line))
 
 
 def _split(store: ClipStore, data: DataConfig, given: Collection[str]) -> tuple[DataConfig, str]:
     """All clips, unless they have labels to measure by and people that can be kept apart for that."""
-    measurable = bool((store.labels >= 0).any()) or len(store.intervals["clip"]) > 0
+    stores = stores_of(store)
+    measurable = [bool((each.labels >= 0).any()) or len(each.intervals["clip"]) > 0 for each in stores]
     if "data.split" not in given:
-        data = replace(data, split=usual_split(store) if measurable else "all")
-    trains, clips = len(split_rows(store, data.split, "train")), len(store)
+        usual = [usual_split(each) if told else "all" for each, told in zip(stores, measurable, strict=True)]
+        data = replace(data, split=usual[0] if len({*usual}) == 1 else usual)
+    trains, clips = len(training_rows(store, data.splits)), len(store)
+    of = f" of {len(stores)} stores" if len(stores) > 1 else ""
+    by = f"split {data.splits[0]}" if len(data.splits) == 1 else f"splits {' '.join(data.splits)}"
     if "data.split" in given:
-        return data, f"clips: {trains:,} of {clips:,} (split {data.split}, given)"
+        return data, f"clips: {trains:,} of {clips:,}{of} ({by}, given)"
     if data.split != "all":
-        kept = f"clips: {trains:,} of {clips:,} (split {data.split}); the others stay unseen, to measure by"
-        return data, kept
-    why = "nothing tells people apart" if measurable else "none has a label to measure by"
-    return data, f"clips: {'the only one' if clips == 1 else f'all {clips:,}'}, as {why}"
+        return data, f"clips: {trains:,} of {clips:,}{of} ({by}); the others stay unseen, to measure by"
+    why = "nothing tells people apart" if any(measurable) else "none has a label to measure by"
+    return data, f"clips: {'the only one' if clips == 1 else f'all {clips:,}{of}'}, as {why}"
 
 
 def _views(
     store: ClipStore, data: DataConfig, lengths: Array, share: float, given: Collection[str]
-) -> tuple[DataConfig, Array, str]:
+) -> tuple[DataConfig, str]:
     """Windows where recordings are long, and as many frames as the shortest view of a median clip has."""
     fps = store.manifest.fps
     cut = ""
@@ -124,8 +134,7 @@ def _views(
     else:
         window, cut = _window(store, lengths, fps)
         data = replace(data, window=window)
-    if data.window:
-        lengths = _windowed(lengths, data.window)
+    lengths = _windowed(lengths, data.window)
     if len(lengths) < 2:
         raise KinemeError(
             f"{store.path}: one clip of {counted(int(lengths[0]), 'frame')} is too little to train on; "
@@ -134,18 +143,14 @@ def _views(
     median = float(np.median(lengths))
     what = "window" if data.window else "clip"
     if "data.frames" in given:
-        return data, lengths, f"views: {data.frames} frames (given){cut}"
+        return data, f"views: {data.frames} frames (given){cut}"
     least, most = FRAMES
     frames = min(max(int(share * median) // 4 * 4, least), most)
     kept = f"of {'half a' if share == 0.5 else f'{share:.0%} of a'} {what} or more,"
     if frames > share * median:
         kept = "at least,"
     why = f"as the median {what} has {median:g} frames ({median / fps:.1f} s)"
-    return (
-        replace(data, frames=frames),
-        lengths,
-        f"views: {frames} frames {kept} {why}{cut}",
-    )
+    return replace(data, frames=frames), f"views: {frames} frames {kept} {why}{cut}"
 
 
 def _window(store: ClipStore, lengths: Array, fps: float) -> tuple[int, str]:
@@ -163,13 +168,15 @@ def _window(store: ClipStore, lengths: Array, fps: float) -> tuple[int, str]:
 
 
 def _windowed(lengths: Array, window: int) -> Array:
-    """Lengths of the windows of some clips, cut as training cuts them."""
+    """Lengths of the windows of some clips, cut as training cuts them; 0 leaves them whole."""
+    if not window:
+        return lengths
     clips = Clips(torch.empty(0), torch.zeros(len(lengths), dtype=torch.int64), torch.from_numpy(lengths))
     return np.asarray(clips.windows(window).length)
 
 
 def _training(
-    train: TrainConfig, clips: int, tokens: int, given: Collection[str], gpu: bool
+    train: TrainConfig, clips: Sequence[int], tokens: int, given: Collection[str], gpu: bool
 ) -> tuple[TrainConfig, str]:
     """Batches that leave out no clips to speak of, steps enough for few clips, and a bound on the time."""
 
@@ -179,7 +186,8 @@ def _training(
     if "train.batch_size" not in given:
         most = min(BATCH, max(LEAST_BATCH, TOKENS // tokens))
         train = replace(train, batch_size=even_batch(clips, most))
-    batches = max(1, clips // (train.batch_size * train.accumulate * train.devices * train.nodes))
+    whole = train.batch_size * train.accumulate * train.devices * train.nodes
+    batches = max(1, sum(count // whole for count in clips))
     if "train.epochs" not in given:
         epochs = min(max(math.ceil(STEPS / batches), LEAST_EPOCHS[gpu]), MOST_EPOCHS)
         if "train.warmup" not in given:  # it keeps its share

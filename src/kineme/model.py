@@ -25,17 +25,18 @@ from kineme.augment import centre_window
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
 from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
-from kineme.clips.absent import preprocessed, retargeted, told
+from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
-from kineme.clips.retargeted import RetargetedStore
+from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig, config_from_dict, load_config
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
 from kineme.errors import KinemeError
+from kineme.files import followed
 from kineme.hub import fetch, is_address
 from kineme.layouts import Layout, get_layout
-from kineme.layouts.correspondence import JointMap, correspondence
+from kineme.layouts.correspondence import JointMap
 from kineme.methods import Method
 from kineme.packaged import published_recipe
 from kineme.preprocessing import Preprocessing, parse_preprocessing, stored_preprocessing
@@ -48,7 +49,7 @@ from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
 from kineme.sources.video import are_videos, open_video
 from kineme.streams import single_streams
-from kineme.training.directory import check_room, occupied, replacing, restore, write_config
+from kineme.training.directory import check_room, located, occupied, replacing, restore, write_config
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -254,7 +255,7 @@ class Model:
         >>> kineme.load(example_folder / "copy").weights == model.weights
         True
         """
-        run = Path(out)
+        run = followed(Path(out))
         with occupied(run):
             restore(run)
             check_room(run, overwrite)
@@ -268,7 +269,8 @@ class Model:
         """The store in the model's layout: itself, or retargeted.
 
         Raises:
-            KinemeError: a joint of the model cannot be placed among those of the store.
+            KinemeError: a joint of the model cannot be placed among those of the store. A model of layout
+                `body` takes any store.
 
         >>> import kineme
         >>> store = kineme.open_store(example_store)
@@ -335,18 +337,18 @@ class Model:
         units = self.preprocessing.units(source.units)
         if self.units not in (None, units):
             raise KinemeError(f"{source.name}: is in {units}, but the model was trained on {self.units}")
-        weights = None
+        retargeting = None
         if source.layout != self.shape.layout:
-            weights = correspondence(source.layout, self.shape.layout, joint_map)
+            retargeting = Retargeting(source.layout, self.shape.layout, joint_map)
         read = source.reader(self.preprocessing)
-        return lambda item: self._prepared(read(item), source.layout, weights)
+        return lambda item: self._prepared(read(item), source.layout, retargeting)
 
-    def _prepared(self, clip: Clip, layout: Layout, weights: Array | None) -> Clip:
+    def _prepared(self, clip: Clip, layout: Layout, retargeting: Retargeting | None) -> Clip:
         shape = self.shape
         try:
             clip = preprocessed(told(clip, layout), self.preprocessing, layout)
-            if weights is not None:
-                clip = retargeted(clip, weights, self.preprocessing, shape.layout)
+            if retargeting is not None:
+                clip = retargeting(clip, self.preprocessing)
         except KinemeError as error:
             raise KinemeError(f"{clip.name}: {error}") from error
         xyz = clip.xyz
@@ -355,7 +357,8 @@ class Model:
                 f"{clip.name}: shows {xyz.shape[1]} bodies, but the encoder reads {shape.bodies}"
             )
         xyz = xyz[:, : shape.bodies]
-        return replace(clip, xyz=np.pad(xyz, ((0, 0), (0, shape.bodies - xyz.shape[1]), (0, 0), (0, 0))))
+        xyz = np.pad(xyz, ((0, 0), (0, shape.bodies - xyz.shape[1]), (0, 0), (0, 0)))
+        return replace(clip, xyz=xyz)
 
 
 def load(
@@ -409,6 +412,7 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
         if stranger:
             check_loadable(description["config"], str(preprocessed_by["name"]))
         config = config_from_dict(description["config"], where="its settings").to_dict()
+        config["data"]["store"] = located(file.parent, config["data"]["store"])
         layout = Layout.from_dict(description["layout"], where="its layout")
         data = description["config"]["data"]
         encoder = build_encoder(

@@ -28,7 +28,7 @@ def pretrain(
     config: Config | str | Path | None = None,
     out: str | Path | None = None,
     *,
-    store: str | Path | None = None,
+    store: str | Path | Sequence[str | Path] | None = None,
     overrides: Mapping[str, Any] | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -42,7 +42,7 @@ def pretrain(
             that fit the clips of `store`, and tells the log in three lines which and why; to resume, None
             takes the run's own.
         out: the run directory.
-        store: clip store to train on; replaces `data.store`.
+        store: clip store to train on, or several; replaces `data.store`.
         overrides: settings that override those of a recipe or those chosen, such as
             `{"train.epochs": 10}`.
         resume: continue from the last checkpoint; ends with the same weights as an uninterrupted run.
@@ -79,12 +79,13 @@ def pretrain(
     if words:
         raise KinemeError("`overrides` are for recipes; change the Config itself")
     if store is not None:
-        config = replace(config, data=replace(config.data, store=str(store)))
+        named = str(store) if isinstance(store, str | Path) else [str(each) for each in store]
+        config = replace(config, data=replace(config.data, store=named))
     train(config, run, resume=resume, overwrite=overwrite, callbacks=callbacks, loggers=loggers)
     return load_run(run)
 
 
-def _fitted(store: str | Path | None, words: list[str]) -> Config:
+def _fitted(store: str | Path | Sequence[str | Path] | None, words: list[str]) -> Config:
     """Settings chosen from the clips; the log says which, and why."""
     device, _ = resolve_device(load_config(find_recipe(BASE), words).train)
     chosen = fitted_config(store, words, gpu=device == "cuda")

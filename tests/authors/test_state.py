@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,23 @@ def test_the_layout_follows_from_the_joints_where_it_can() -> None:
         layout_of(4, STICK)
     with pytest.raises(KinemeError, match="4 joints; set `layout`"):
         layout_of(4, None)
+
+
+def test_a_checkpoint_that_unfolds_is_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1 << 20)}, tmp_path / "plain.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in plain.namelist():
+            bomb.writestr(name, plain.read(name))
+    assert list(read_state(tmp_path / "plain.pt")) == ["weight"]
+    with pytest.raises(KinemeError, match=r"bomb\.pt: cannot be read as a checkpoint of tensors"):
+        read_state(tmp_path / "bomb.pt")
+
+
+def test_a_tensor_that_repeats_a_number_is_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1).expand(10**6, 10**6)}, tmp_path / "wide.pt")
+    assert (tmp_path / "wide.pt").stat().st_size < 2000
+    with pytest.raises(KinemeError, match="'weight' repeats few numbers in place of a tensor"):
+        read_state(tmp_path / "wide.pt")

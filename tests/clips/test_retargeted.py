@@ -8,6 +8,7 @@ from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
+from kineme.layouts.body import BODY, body_places
 from kineme.layouts.correspondence import correspondence
 from kineme.preprocessing import parse_preprocessing
 
@@ -109,6 +110,42 @@ def test_bodies_that_a_clip_lacks_stay_zero(tmp_path):
     assert mapped.frames.shape == (41, 2, 20, 3)
     assert (mapped.frames[:, 1] == 0).all()
     assert mapped.frames[:, 0].any(axis=(1, 2)).all()
+
+
+def test_in_the_body_joints_keep_their_places_and_the_others_are_absent(tmp_path):
+    clips = recordings(NTU)
+    store = write(tmp_path / "ntu", NTU, "plain(facing=True)", clips)
+    mapped = RetargetedStore(store, BODY)
+    places = list(body_places(NTU))
+    np.testing.assert_allclose(mapped.frames[:, :, places], store.frames, atol=1e-5)
+    assert mapped.present.shape == (3, 59)
+    assert [np.flatnonzero(row).tolist() for row in mapped.present] == [sorted(places)] * 3
+
+
+def test_the_body_takes_joints_whose_names_tell_nothing_and_those_of_a_joint_map(tmp_path):
+    """Two joints of unknown names: by position one is the pelvis, the other a hand, which the map moves."""
+    arm = Layout.from_names("arm", ["hub", "left_x", "right_x"], [None, 0, 0])
+    clips = [np.random.default_rng(0).normal(size=(5, 1, 3, 3))]
+    store = write(tmp_path / "arm", arm, "plain", clips, bodies=1)
+    mapped = RetargetedStore(store, BODY)
+    assert [BODY.joints[joint] for joint in np.flatnonzero(mapped.present[0])] == [
+        "pelvis", "left_collar", "right_collar"
+    ]  # fmt: skip
+    moved = RetargetedStore(store, BODY, {"left_hand": ("left_x",)})
+    assert moved.present[0, BODY.joints.index("left_hand")]
+    np.testing.assert_allclose(moved.frames[:, :, BODY.joints.index("left_hand")], store.frames[:, :, 1])
+
+
+def test_a_joint_that_a_clip_lacks_is_absent_from_its_body(tmp_path):
+    clips = recordings(NTU, bodies=1)
+    head = NTU.joints.index("head")
+    manifest = Manifest(NTU, parse_preprocessing("plain"), "test")
+    with StoreWriter(tmp_path / "store", manifest, bodies=1) as writer:
+        for number, xyz in enumerate(clips):
+            writer.add(Clip(str(number), xyz.astype(np.float32), present=np.arange(25) != head + number))
+    mapped = RetargetedStore(ClipStore(tmp_path / "store"), BODY)
+    lost = [set(body_places(NTU)) - set(np.flatnonzero(row)) for row in mapped.present]
+    assert lost == [{body_places(NTU)[head + number]} for number in range(3)]
 
 
 def test_joints_that_cannot_be_placed_are_named(tmp_path):

@@ -36,7 +36,7 @@ def every(store: ClipStore) -> np.ndarray:
 
 
 def test_ntu_clips_are_known_by_name_across_sources_and_preprocessings(tmp_path: Path) -> None:
-    seen = Seen.of(store_of(tmp_path / "a", NTU_NAMES, "ntu120", preprocessing="agcn"), np.array([0, 2]))
+    seen = Seen.of([(store_of(tmp_path / "a", NTU_NAMES, "ntu120", preprocessing="agcn"), np.array([0, 2]))])
     for name, source in (("b", "ntu60"), ("c", "downloaded")):
         store = store_of(tmp_path / name, NTU_NAMES[::-1], source, seed=1)
         assert seen.among(store, every(store)).tolist() == [0, 2]
@@ -46,14 +46,14 @@ def test_ntu_clips_are_known_by_name_across_sources_and_preprocessings(tmp_path:
 def test_an_action_of_pku_mmd_was_seen_with_its_recording_and_the_other_way_round(tmp_path: Path) -> None:
     whole = store_of(tmp_path / "whole", ["0002-L", "0003-M"], "pkummd1")
     cut = store_of(tmp_path / "cut", ["0002-L-001", "0002-L-002", "0003-M-001", "0004-R-001"], "pkummd1")
-    assert Seen.of(whole, np.array([0])).among(cut, every(cut)).tolist() == [0, 1]
-    assert Seen.of(cut, np.array([1])).among(whole, every(whole)).tolist() == [0]
-    assert Seen.of(cut, np.array([1])).among(cut, every(cut)).tolist() == [1]  # not its neighbour
+    assert Seen.of([(whole, np.array([0]))]).among(cut, every(cut)).tolist() == [0, 1]
+    assert Seen.of([(cut, np.array([1]))]).among(whole, every(whole)).tolist() == [0]
+    assert Seen.of([(cut, np.array([1]))]).among(cut, every(cut)).tolist() == [1]  # not its neighbour
 
 
 def test_names_of_other_data_sets_may_recur_so_frames_decide(tmp_path: Path) -> None:
     names = ["a1_s1_t1", "a1_s1_t2", "a1_s2_t1"]
-    seen = Seen.of(store_of(tmp_path / "mine", names, "mine"), np.array([0, 1]))
+    seen = Seen.of([(store_of(tmp_path / "mine", names, "mine"), np.array([0, 1]))])
     other = store_of(tmp_path / "other", names, "other", seed=9)
     assert seen.among(other, every(other)).tolist() == []
     renamed = store_of(tmp_path / "renamed", ["x", "y", "z"], "other")
@@ -63,7 +63,7 @@ def test_names_of_other_data_sets_may_recur_so_frames_decide(tmp_path: Path) -> 
 
 
 def test_generated_motion_of_another_seed_is_another_s_though_its_names_are_ntu_s(tmp_path: Path) -> None:
-    seen = Seen.of(store_of(tmp_path / "a", NTU_NAMES, "generated"), np.array([0]))
+    seen = Seen.of([(store_of(tmp_path / "a", NTU_NAMES, "generated"), np.array([0]))])
     for name, source, seed, expected in (
         ("same", "generated", 0, [0]),
         ("other", "generated", 1, []),
@@ -74,22 +74,39 @@ def test_generated_motion_of_another_seed_is_another_s_though_its_names_are_ntu_
 
 
 def test_where_preprocessings_differ_source_and_name_decide(tmp_path: Path) -> None:
-    seen = Seen.of(store_of(tmp_path / "a", ["x", "y"], "mine"), np.array([1]))
+    seen = Seen.of([(store_of(tmp_path / "a", ["x", "y"], "mine"), np.array([1]))])
     turned = store_of(tmp_path / "b", ["x", "y"], "mine", preprocessing="turned")
     assert seen.among(turned, every(turned)).tolist() == [1]
     other = store_of(tmp_path / "c", ["x", "y"], "other", preprocessing="turned")
     assert seen.among(other, every(other)).tolist() == []
 
 
+def test_clips_of_several_stores_are_known_each_by_its_own_source(tmp_path: Path) -> None:
+    mine = store_of(tmp_path / "a", ["x", "y"], "mine")
+    other = store_of(tmp_path / "b", ["y", "z"], "other", seed=1)
+    seen = Seen.of([(mine, np.array([0])), (other, every(other))])
+    assert seen.among(mine, every(mine)).tolist() == [0]
+    assert seen.among(other, every(other)).tolist() == [0, 1]
+    turned = store_of(tmp_path / "c", ["x", "y"], "mine", preprocessing="turned")
+    assert seen.among(turned, every(turned)).tolist() == [0]  # the y that was seen is the other's
+
+
+def test_a_list_of_an_earlier_version_has_one_source_for_all(tmp_path: Path) -> None:
+    store = store_of(tmp_path / "a", ["x", "y"], "mine")
+    seen = Seen.of([(store, every(store))])
+    np.savez(tmp_path / "old.npz", **{**vars(seen), "source": "mine"})
+    assert Seen.load(tmp_path / "old.npz").source.tolist() == ["mine", "mine"]
+
+
 def test_what_was_saved_is_loaded_and_equal_runs_save_equal_files(tmp_path: Path) -> None:
     store = store_of(tmp_path / "a", ["x", "größe"], "mine")
-    seen = Seen.of(store, every(store))
+    seen = Seen.of([(store, every(store))])
     seen.save(tmp_path / "one.npz")
     seen.save(tmp_path / "two.npz")
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     loaded = Seen.load(tmp_path / "one.npz")
     assert loaded.names.tolist() == ["x", "größe"]
-    assert (loaded.source, loaded.preprocessing) == ("mine", "plain")
+    assert (loaded.source.tolist(), loaded.preprocessing) == (["mine", "mine"], "plain")
     np.testing.assert_array_equal(loaded.digests, seen.digests)
 
 

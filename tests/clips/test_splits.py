@@ -146,6 +146,7 @@ def test_lists_that_come_with_the_clips_say_who_trains_and_who_tests(tmp_path: P
     [
         ("xsubject", "train", "unknown split 'xsubject'; there are all, xsub"),
         ("subjects:", "train", "unknown split 'subjects:'"),
+        ("rooms:1", "train", "unknown split 'rooms:1'"),
         ("xsub", "train", "'xsub' is a split of NTU RGB+D and PKU-MMD, but the source is 'handmade'"),
         ("xset", "train", "some clips have no setup"),
         ("odd-even", "train", "one is called 'mm'"),
@@ -237,3 +238,15 @@ def test_a_group_that_is_not_there_is_refused(tmp_path: Path, name: str, complai
     store = store_of(tmp_path, [{"subject": who} for who in ("bd", "bk", "dg")])
     with pytest.raises(KinemeError, match=complaint):
         split_rows(store, name, "train")
+
+
+def test_one_shot_keeps_every_sixth_class_from_the_first_for_testing(tmp_path: Path) -> None:
+    manifest = Manifest(
+        LAYOUTS["kinect20"], get_preprocessing("plain"), "ntu120", tuple(f"A{i:03}" for i in range(1, 121))
+    )
+    with StoreWriter(tmp_path / "store", manifest, 1) as writer:
+        for label in range(120):
+            writer.add(Clip(f"clip{label}", np.ones((1, 1, 20, 3), np.float32), label=label))
+    store = ClipStore(tmp_path / "store")
+    trained = split_rows(store, "oneshot", "train")
+    assert sorted(set(range(120)) - set(store.labels[trained].tolist())) == list(range(0, 120, 6))

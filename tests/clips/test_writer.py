@@ -151,3 +151,43 @@ def test_a_store_that_another_writer_has_just_finished_is_not_overwritten(tmp_pa
     ):
         pass
     assert len(ClipStore(path)) == 2
+
+
+FOREIGN = {
+    "a web page": '{"name": "years of work", "icons": []}',
+    "a format version": '{"format_version": 2, "layout": "tabloid"}',
+    "no JSON": "years of work",
+}
+
+
+@pytest.mark.parametrize("text", FOREIGN.values(), ids=list(FOREIGN))
+def test_a_folder_with_another_program_s_manifest_is_never_overwritten(tmp_path: Path, text: str) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "manifest.json").write_text(text)
+    with pytest.raises(KinemeError, match="site: exists and is not a clip store, so it is not overwritten"):
+        write(site, overwrite=True)
+    assert contents(site) == {"manifest.json": text.encode()}
+
+
+@pytest.mark.parametrize("place", ["store", ".store.old", ".store.partial"])
+def test_somebody_s_notes_in_a_store_survive(tmp_path: Path, place: str) -> None:
+    write(tmp_path / "store")
+    (tmp_path / place).mkdir(exist_ok=True)
+    (tmp_path / place / "notes.txt").write_text("years of work")
+    before = contents(tmp_path / "store")
+    with pytest.raises(
+        KinemeError, match=r"store: (holds notes\.txt, which|cannot be written)|\.store\.old: holds"
+    ):
+        write(tmp_path / "store", CLIPS[:2], overwrite=True)
+    assert (tmp_path / place / "notes.txt").read_text() == "years of work"
+    assert contents(tmp_path / "store") == before
+
+
+def test_a_store_is_written_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "store")
+    for clips in (CLIPS, CLIPS[:2]):
+        write(tmp_path / "link", clips, overwrite=True)
+        assert (tmp_path / "link").is_symlink()
+        assert len(ClipStore(tmp_path / "disk" / "store")) == len(clips)
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["store"]

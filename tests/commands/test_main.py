@@ -345,11 +345,16 @@ def test_interrupts_and_failures_of_the_system_are_no_tracebacks(
     )
     stop(PermissionError(13, "Permission denied", "/data/run"))
     assert refusal(capsys, "example") == (
-        "kineme example: error: /data/run: permission denied; choose another place"
+        "kineme example: error: /data/run: permission denied; choose another place, or mend the permissions"
     )
-    stop(OSError(5, "Input/output error"))
-    with pytest.raises(OSError, match="Input/output"):
-        main(["example"])
+    for error, reason in (
+        (OSError(5, "Input/output error", "disk/a\n\033[31mb"), "disk/a ?[31mb: input/output error"),
+        (OSError(36, "File name too long", "a" * 9), "aaaaaaaaa: the name is too long; choose a shorter one"),
+        (MemoryError(), "there is not enough memory (it is used up); give less at once"),
+        (RecursionError("maximum"), "an input is nested too deeply; flatten it"),
+    ):
+        stop(error)
+        assert refusal(capsys, "example") == f"kineme example: error: {reason}"
 
 
 def test_sigterm_is_an_interrupt() -> None:

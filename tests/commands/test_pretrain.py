@@ -78,6 +78,13 @@ def test_help_lists_recipes_and_a_recipe_s_help_its_keys(capsys: pytest.CaptureF
     assert "--encoder.hidden" in capsys.readouterr().out
 
 
+def test_several_stores_are_named_one_by_one(
+    recipe: str, moves: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pretrain", recipe, "--store", str(moves), "--store", str(moves)]) == USAGE_ERROR
+    assert f"{moves}: is named twice; name each store once" in capsys.readouterr().err
+
+
 def test_a_run_goes_where_it_is_told(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -110,3 +110,15 @@ def test_an_animation_moves_at_the_clip_s_own_speed(tmp_path):
         gif.seek(14)
         assert (np.asarray(gif.convert("RGB")) != first).any()
     assert done[-1] == (15, 15)
+
+
+@pytest.mark.parametrize("axes", [(), (0,), (1,)], ids=["a point", "a level line", "an upright line"])
+def test_joints_that_coincide_are_drawn(tmp_path, axes):
+    clip = np.full((3, 1, 25, 3), 0.5, np.float32)
+    for axis in axes:
+        clip[..., axis] += np.arange(25)
+    scene = Scene(clip, "still $x_{$", bands=[(0, 2, "wait")])
+    skeleton_strip([scene], LAYOUTS["ntu25"], tmp_path / "strip.png")
+    animation(scene, LAYOUTS["ntu25"], tmp_path / "clip.gif")
+    assert (imread(tmp_path / "strip.png")[..., :3] < 0.9).any()
+    assert Image.open(tmp_path / "clip.gif").n_frames == 1

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from kineme.encoders.dropout import Dropout
+from kineme.encoders.dropout import Dropout, check_dropout
+from kineme.errors import KinemeError
 
 
 def dropped(x: Tensor, p: float, seed: int = 0) -> Tensor:
@@ -76,3 +77,11 @@ def test_identity_in_evaluation_and_at_rate_zero() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_the_type_is_kept(dtype: torch.dtype) -> None:
     assert dropped(torch.ones(10, dtype=dtype), 0.5).dtype == dtype
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.0, 1.5])
+def test_a_rate_that_is_no_rate_is_refused(p: float) -> None:
+    check_dropout(0.0)
+    check_dropout(0.999)
+    with pytest.raises(KinemeError, match="it must be at least 0 and less than 1"):
+        check_dropout(p)

@@ -58,7 +58,7 @@ def test_what_was_seen_is_left_out(tmp_path: Path, moves: Path, caplog: pytest.L
 
 def test_the_run_s_own_list_counts_though_its_store_is_gone(tmp_path: Path, moves: Path) -> None:
     store = ClipStore(moves)
-    Seen.of(store, np.array([3, 5])).save(tmp_path / SEEN_CLIPS)
+    Seen.of([(store, np.array([3, 5]))]).save(tmp_path / SEEN_CLIPS)
     found = seen_in_pretraining(tmp_path, trained_on(tmp_path / "gone"), store, np.arange(5))
     assert found.tolist() == [3]
 

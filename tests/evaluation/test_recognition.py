@@ -16,6 +16,7 @@ from kineme.clips.writer import StoreWriter
 from kineme.config import load_config
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
+from kineme.evaluation.fewlabels import frozen
 from kineme.evaluation.finetune import finetune, semi
 from kineme.evaluation.recognition import knn, linear, transfer
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, SCRATCH, Result
@@ -94,6 +95,11 @@ def test_no_network_is_fine_tuned_on_test_clips(swapped: Task) -> None:
     for row in (SCRATCH, PRETRAINED):
         assert rows(tuned)[row] == {"last": 0.0, "best": 0.0}
         assert rows(on_few_labels)[row] == {"50 %": 0.0}
+
+
+def test_no_probe_of_few_labels_is_fitted_to_test_clips(swapped: Task) -> None:
+    for scores in rows(frozen(swapped, fractions=[0.5], seeds=1, lr=1.0)[0]).values():
+        assert scores == {"50 %": 0.0, "50 % logistic": 0.0}
 
 
 # What is reported

@@ -109,3 +109,9 @@ def test_an_interval_narrows_with_the_root_of_the_clips_and_is_the_same_twice():
     assert high - low == pytest.approx(expected, rel=0.08)
     assert bootstrap_interval(values) == (low, high)
     assert bootstrap_interval(np.full(9, 100.0)) == (100.0, 100.0)
+
+
+def test_the_interval_of_three_different_values_is_about_their_mean():
+    low, high = bootstrap_interval(np.repeat([0.0, 50.0, 100.0], [10, 80, 10]))
+    assert 44 < low < 48
+    assert 52 < high < 56

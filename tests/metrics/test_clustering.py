@@ -53,3 +53,7 @@ def test_the_metrics_are_registered() -> None:
     labels = np.array([0, 0, 1])
     found = measure(labels=labels, clusters=labels, true_boundaries=[labels], found_boundaries=[labels])
     assert found == {"adjusted mutual information": pytest.approx(100), "boundary F1": pytest.approx(100)}
+
+
+def test_a_boundary_that_is_not_found_costs_no_later_one():
+    assert boundary_f1([np.array([0, 100])], [np.array([100])], tolerance=9) == pytest.approx(200 / 3)

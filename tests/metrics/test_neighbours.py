@@ -5,7 +5,7 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.metrics import neighbours as knn
-from kineme.metrics.neighbours import nearest, nearest_label
+from kineme.metrics.neighbours import leave_group_out, nearest, nearest_label
 
 
 def _by_hand(train, labels, test, k):
@@ -78,3 +78,14 @@ def test_more_neighbours_than_clips_are_refused(k):
     clips = np.eye(2, dtype=np.float32)
     with pytest.raises(KinemeError, match=f"k = {k} neighbours of 2 training clips"):
         nearest_label(clips, np.array([0, 1]), clips, k=k)
+
+
+def test_leaving_a_group_out_asks_the_nearest_clip_of_another_group():
+    angles = np.radians([0, 1, 10, 80, 90])
+    features = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    labels = np.array([0, 0, 1, 1, 1])
+    people = np.array(["a", "a", "b", "b", "c"])
+    # The two of a come upon the third clip, that one upon the second, and the last two upon each other.
+    assert leave_group_out(features, labels, people) == pytest.approx(2 / 5)
+    # Of one person, each clip comes upon the nearest other one: only the third is wrong.
+    assert leave_group_out(features, labels, np.full(5, "a")) == pytest.approx(4 / 5)

@@ -19,6 +19,7 @@ from kineme.preprocessing import (
     parse_preprocessing,
     stored_preprocessing,
 )
+from kineme.preprocessing.bodies import spine_end
 from kineme.sources.ntu import read_skeleton
 from kineme.sources.raw import RawFile
 from kineme.typing import Array
@@ -284,3 +285,31 @@ def test_a_preprocessing_that_is_not_installed_keeps_its_name_and_refuses_to_run
 
 def test_what_is_stored_comes_back() -> None:
     assert stored_preprocessing(Plain(facing=True).to_dict()) == Plain(facing=True)
+
+
+def test_y_points_up_unless_a_preprocessing_says_otherwise() -> None:
+    assert get_preprocessing("plain").up == (0.0, 1.0, 0.0)
+
+
+def test_what_moves_frames_is_unfit_for_untrimmed_recordings() -> None:
+    get_preprocessing("plain").check_keeps_frames()
+    with pytest.raises(KinemeError, match="preprocessing crossclr moves frames"):
+        get_preprocessing("crossclr").check_keeps_frames()
+
+
+def test_crossclr_takes_a_first_body_of_a_single_frame_and_none_of_no_frame() -> None:
+    xyz = np.random.default_rng(0).normal(size=(1, 1, 25, 3))
+    assert get_preprocessing("crossclr").apply(xyz, NTU).shape == (50, 1, 25, 3)
+    with pytest.raises(KinemeError, match="the first body is absent from every frame"):
+        get_preprocessing("crossclr").apply(np.zeros((3, 1, 25, 3)), NTU)
+
+
+def test_a_spine_whose_shoulders_meet_in_its_origin_ends_between_them() -> None:
+    names = ["hip", "left shoulder", "right shoulder", "left hip", "right hip"]
+    cross = Layout.from_names("cross", names, [None, "hip", "hip", "hip", "hip"])
+    assert spine_end(cross, "agcn") == [1, 2]
+
+
+def test_a_body_without_extent_is_not_scaled() -> None:
+    still = np.ones((4, 1, 25, 3))
+    assert np.isfinite(parse_preprocessing("plain(scale=True)").apply(still, NTU)).all()

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from kineme.evaluation.results import RANDOM, Result, Score, save
-from kineme.reproduce.plan import Plan
 from kineme.reproduce.cost import cost_of_run
+from kineme.reproduce.plan import Plan
 from kineme.reproduce.rows import TableRow, rows
 from kineme.reproduce.work import fuse, fused, measured
 from kineme.training.history import HISTORY

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sources.fuzz import memory_below
 
+from kineme import untrusted
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
 from kineme.sources.container import label_runs, open_container
@@ -120,7 +122,12 @@ NOT_FINITE[4, 2, 0] = np.nan
         ({"frame_label": np.full(7, 2)}, "'frame_label' is not in 0..1"),
         ({"fps": np.float32(0)}, "'fps' is 0.0"),
         ({"parents": np.full(20, -1)}, "exactly one joint must be the root"),
-        ({"name": np.array([{"a": "pickle"}, 1], dtype=object)}, "array 'name' cannot be read"),
+        (
+            {"name": np.array([{"a": "pickle"}, 1], dtype=object)},
+            "name.npy holds object, not numbers or text",
+        ),
+        ({"name": np.array(["a", "\033[2J"])}, "the name '\\x1b[2J' has characters that act instead"),
+        ({"label_names": np.array(["a", "\ud800"])}, "the name '\\ud800' has characters that act instead"),
     ],
 )
 def test_malformed_arrays_are_refused_by_name(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
@@ -128,7 +135,7 @@ def test_malformed_arrays_are_refused_by_name(tmp_path: Path, changes: dict[str,
         changes["joint_names"] = np.array([f"joint{j}" for j in range(20)])
     path = written(tmp_path, **changes)
     with pytest.raises(KinemeError) as refusal:
-        open_container(path)
+        list(map(open_container(path).read, range(2)))  # coordinates are read when they are needed
     assert str(refusal.value).startswith(str(path))
     assert reason in str(refusal.value)
 
@@ -143,6 +150,26 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(KinemeError, match=r"not an \.npz container"):
         open_container(path)
+
+
+def test_a_container_that_unfolds_is_refused_before_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(untrusted, "LARGEST_ARCHIVE", 1 << 20)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, **arrays(subject=np.zeros(1 << 15, dtype="<U64")))
+    assert path.stat().st_size < 1 << 15
+    with memory_below(1 << 20), pytest.raises(KinemeError, match=r"bomb\.npz: .*unfolds to 8,\d+,\d+ bytes"):
+        open_container(path)
+
+
+def test_clips_are_read_one_at_a_time(tmp_path: Path) -> None:
+    frames = 200_000
+    big = arrays() | {"xyz": np.zeros((frames, 20, 3), np.float32), "offsets": np.array([0, 3, frames])}
+    np.savez_compressed(tmp_path / "big.npz", **big)
+    with memory_below(1 << 23):
+        source = open_container(tmp_path / "big.npz")
+        assert source.read(0).xyz.shape == (3, 1, 20, 3)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -113,3 +115,22 @@ def test_a_damaged_name_is_not_quoted_at_length(tmp_path: Path) -> None:
     ) as refusal:
         file.read(10_000)
     assert len(str(refusal.value)) < len(str(path)) + 200
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("open", "secret", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "clip.json").touch()
+    scan = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name in unreadable:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    unreadable = {".hidden"}
+    assert list(listed(tmp_path, ".json")) == ["open/clip.json", "secret/clip.json"]
+    unreadable = {"secret"}
+    with pytest.raises(KinemeError, match=r"secret: cannot be read \(permission denied\); mend its"):
+        find_files(tmp_path, ".json")

@@ -27,7 +27,9 @@ class FirstJoint(Encoder):
         return Features(clips[:, :, 0, 0, 0])
 
 
-def watched(directions: list[float], labels: list[int], subjects: list[str]) -> float:
+def watched(
+    directions: list[float], labels: list[int], subjects: list[str], stores: list[int] | None = None
+) -> float:
     """Accuracy for clips whose features point in these directions, in degrees."""
     angles = torch.tensor(directions).deg2rad()
     points = torch.stack([angles.cos(), angles.sin(), torch.zeros(len(angles))], dim=1)
@@ -41,7 +43,8 @@ def watched(directions: list[float], labels: list[int], subjects: list[str]) -> 
         config=SimpleNamespace(data=SimpleNamespace(stream="joint")),
         device="cpu",
     )
-    knn = OnlineKNN(History(Path()), np.array(labels), np.array(subjects), every=1, seed=0)
+    of = np.array(stores or [0] * len(labels))
+    knn = OnlineKNN(History(Path()), np.array(labels), np.array(subjects), of, every=1, seed=0)
     found = knn.accuracy(module)
     assert encoder.training
     return found
@@ -54,6 +57,12 @@ def test_a_clip_s_neighbour_is_of_another_subject() -> None:
     assert watched(directions, labels, ["1", "2", "1", "2"]) == 3 / 4  # 0→10, 10→0, 90→30, 30→0
 
 
+def test_clips_are_compared_with_those_of_their_own_store() -> None:
+    directions, labels, subjects = [0, 10, 5, 40], [0, 0, 1, 1], ["1", "2", "3", "4"]
+    assert watched(directions, labels, subjects) == 0
+    assert watched(directions, labels, subjects, [0, 0, 1, 1]) == 1
+
+
 def test_clips_without_labels_are_no_neighbours() -> None:
     assert watched([0, 5, 20], [0, -1, 0], ["1", "1", "1"]) == 1
 
@@ -61,7 +70,8 @@ def test_clips_without_labels_are_no_neighbours() -> None:
 def test_only_labelled_clips_count_towards_the_largest_number_watched() -> None:
     labels = np.full(10 * WATCHED, -1)
     labels[[3, 70]] = 1
-    knn = OnlineKNN(History(Path()), labels, np.full(len(labels), "1"), every=1, seed=0)
+    one = np.zeros(len(labels), dtype=np.int64)
+    knn = OnlineKNN(History(Path()), labels, np.full(len(labels), "1"), one, every=1, seed=0)
     assert knn.rows.tolist() == [3, 70]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import lightning as L
 import pytest
@@ -124,7 +125,13 @@ def test_seeds_of_steps_ranks_and_runs_are_their_own() -> None:
 
 
 def dealt(
-    epoch: int, *, clips: int = 23, seed: int = 0, world: int = 1, size: int = 4, accumulate: int = 1
+    epoch: int,
+    *,
+    clips: Sequence[int] = (23,),
+    seed: int = 0,
+    world: int = 1,
+    size: int = 4,
+    accumulate: int = 1,
 ) -> list[list[list[int]]]:
     """By rank, the batches of an epoch."""
     ranks = []
@@ -170,8 +177,23 @@ def test_batches_that_do_not_make_a_whole_optimiser_step_are_left_out() -> None:
         dealt(0, accumulate=6)
 
 
+def test_a_step_takes_clips_of_one_store() -> None:
+    (batches,) = dealt(0, clips=[10, 13])
+    assert sorted(len({row < 10 for row in rows}) for rows in batches) == [1] * 5
+    assert sum(max(rows) < 10 for rows in batches) == 2
+    assert len({row for rows in batches for row in rows}) == 20
+    ranks = dealt(0, clips=[10, 13], world=2)
+    steps = [first + second for first, second in zip(*ranks, strict=True)]
+    assert sorted(max(rows) < 10 for rows in steps) == [False, True]
+    assert dealt(0, clips=[10, 13]) == [batches]
+    starts = {batches[0][0] < 10 for epoch in range(9) for batches in dealt(epoch, clips=[10, 13])}
+    assert starts == {True, False}  # now one store comes first, now the other
+
+
 def test_too_few_clips_are_refused() -> None:
     with pytest.raises(
         KinemeError, match=r"23 training clips do not fill one batch of 32; lower train\.batch_size"
     ):
-        EpochBatches(23, TrainConfig(batch_size=16), 0, 2)
+        EpochBatches([23], TrainConfig(batch_size=16), 0, 2)
+    with pytest.raises(KinemeError, match=r"7 training clips of one store do not fill one batch of 8"):
+        EpochBatches([23, 7], TrainConfig(batch_size=8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import json
 import multiprocessing
 import os
 import shutil
@@ -20,7 +21,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from conftest import Settings
+from conftest import Settings, write_store
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
@@ -50,6 +51,12 @@ def assert_same_end(run: Path, other: Path) -> None:
     assert ours["state_dict"].keys() == theirs["state_dict"].keys()
     for name, tensor in ours["state_dict"].items():
         assert torch.equal(tensor, theirs["state_dict"][name]), name
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def before_loss(monkeypatch: pytest.MonkeyPatch, step: int, happening: Callable[[], object]) -> None:
@@ -267,7 +274,7 @@ def test_a_rate_that_is_far_too_high_is_the_user_s_to_mend(tmp_path: Path, setti
         train(settings(train_lr=1e30), tmp_path / "run")
 
 
-@pytest.mark.parametrize(("size", "file"), [(4_000, "model.safetensors"), (25_000, "state.ckpt")])
+@pytest.mark.parametrize(("size", "file"), [(4_000, "state.ckpt"), (25_000, "state.ckpt")])
 def test_a_full_disk_keeps_the_last_checkpoint_whole(
     tmp_path: Path,
     settings: Settings,
@@ -318,24 +325,62 @@ def test_what_is_no_run_is_never_overwritten(tmp_path: Path, settings: Settings,
     )
 
 
+FOREIGN = {
+    "title": "title: years of work\n",
+    "our sections": "data: {}\ntrain: {}\nmethod: {name: a}\nencoder: {name: b}\n",
+}
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("text", FOREIGN.values(), ids=list(FOREIGN))
 def test_a_folder_with_another_program_s_settings_is_never_overwritten(
-    tmp_path: Path, settings: Settings, overwrite: bool
+    tmp_path: Path, settings: Settings, text: str, overwrite: bool
 ) -> None:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "config.yaml").write_text("title: years of work")
+    site = tmp_path / "site"
+    (site / "results").mkdir(parents=True)
+    (site / "config.yaml").write_text(text)
+    (site / "results" / "table.json").write_text("years of work")
+    before = contents(site)
     with pytest.raises(KinemeError, match="site: is not a run directory; choose another place"):
-        train(settings(), tmp_path / "site", overwrite=overwrite)
-    assert (tmp_path / "site" / "config.yaml").read_text() == "title: years of work"
+        train(settings(), site, overwrite=overwrite)
+    assert contents(site) == before
 
 
-def test_a_run_with_somebody_s_notes_is_not_overwritten(tmp_path: Path, settings: Settings) -> None:
+@pytest.mark.parametrize("name", ["notes.txt", "results/notes.txt", "features/mine/1.npy", "notes/a"])
+def test_a_run_with_somebody_s_notes_is_not_overwritten(
+    tmp_path: Path, settings: Settings, name: str
+) -> None:
     run = tmp_path / "run"
     train(settings(train_epochs=1), run)
-    (run / "notes.txt").write_text("years of work")
-    with pytest.raises(KinemeError, match=r"run: holds notes\.txt, which belongs to no run"):
+    (run / name).parent.mkdir(parents=True, exist_ok=True)
+    (run / name).write_text("years of work")
+    before = contents(run)
+    with pytest.raises(KinemeError, match=r"run: holds \S+, which belongs to no run; move it"):
         train(settings(train_epochs=1), run, overwrite=True)
-    assert (run / "notes.txt").exists()
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize("aside", [".run.old/config.yaml", ".run.old/notes.txt"])
+def test_what_others_keep_where_a_run_is_put_aside_is_kept(
+    tmp_path: Path, settings: Settings, aside: str
+) -> None:
+    (tmp_path / aside).parent.mkdir()
+    (tmp_path / aside).write_text("years of work")
+    train(settings(train_epochs=1), tmp_path / "run")
+    assert (tmp_path / aside).read_text() == "years of work"
+
+
+def test_notes_taken_while_a_run_is_replaced_survive(tmp_path: Path, settings: Settings) -> None:
+    run = tmp_path / "run"
+    train(settings(train_epochs=1), run)
+
+    def noted() -> None:
+        (tmp_path / ".run.old" / "notes.txt").write_text("seen at the last moment")
+
+    with pytest.MonkeyPatch.context() as patch:
+        before_loss(patch, 1, noted)
+        train(settings(train_epochs=1, train_seed=1), run, overwrite=True)
+    assert [path.name for path in (tmp_path / ".run.old").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(
@@ -541,3 +586,106 @@ def test_a_run_of_version_0_1_resumes_and_ends_with_the_weights_it_would_have_ha
     ended, expected = (load_run(path).encoder.state_dict() for path in (run, run / "whole.safetensors"))
     for key, tensor in expected.items():
         torch.testing.assert_close(ended[key], tensor, rtol=1e-4, atol=1e-5, msg=key)
+
+
+@pytest.mark.parametrize(("before", "left"), [("state.ckpt", set()), ("model.safetensors", {"state.ckpt"})])
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_kill_between_state_and_weights_of_the_first_checkpoint_loses_nothing(
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    left: set[str],
+    epochs: int,
+) -> None:
+    config, run = settings(train_epochs=epochs), tmp_path / "run"
+
+    class Killed(BaseException):
+        pass
+
+    def replace(self: Path, target: Path) -> Path:
+        if target.name == before:
+            raise Killed
+        return move(self, target)
+
+    move = Path.replace
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", replace)
+        with pytest.raises(Killed):
+            train(config, run)
+    assert {"state.ckpt", "model.safetensors"} & {path.name for path in run.iterdir()} == left
+    train(config, run, resume=bool(left))
+    train(config, tmp_path / "whole")
+    assert_same_end(run, tmp_path / "whole")
+    assert {path.name for path in run.iterdir()} == FILES
+
+
+@pytest.mark.parametrize("what", ["clips", "joints"])
+def test_a_run_goes_on_with_the_clips_and_joints_it_began_with_only(
+    tmp_path: Path, settings: Settings, what: str
+) -> None:
+    store, run = write_store(tmp_path / "moves"), tmp_path / "run"
+    config = settings(data_store=str(store), train_epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        train_until(4, config, run)
+    manifest = json.loads((store / "manifest.json").read_text())
+    if what == "clips":
+        manifest["fingerprint"] = "0" * 64
+    else:
+        manifest["layout"]["joints"] = ["hip", "head", "hand"]
+    (store / "manifest.json").write_text(json.dumps(manifest))
+    before = contents(run)
+    with pytest.raises(KinemeError, match=f"run: began with other {what} than the store has now"):
+        train(load_run_config(run), run, resume=True)
+    assert contents(run) == before
+
+
+def test_a_run_that_goes_on_with_other_threads_says_so(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, run = settings(train_epochs=2), tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train_until(4, config, run)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "get_num_threads", lambda: 64)
+        train(config, run, resume=True)
+    assert f"the run began with threads {torch.get_num_threads()} (now 64); it goes on" in caplog.text
+
+
+def test_a_run_finds_its_store_from_everywhere(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_store(tmp_path / "stores" / "mine")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        train_until(4, settings(data_store="stores/mine"), Path("runs/mine"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run = Path("../runs/mine")
+    train(load_run_config(run), run, resume=True)
+    assert Path(load_run(run).config["data"]["store"]).resolve() == tmp_path / "stores" / "mine"
+
+
+def test_a_run_is_written_where_a_link_leads(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "run")
+    for seed in (0, 1):
+        train(settings(train_epochs=1, train_seed=seed), tmp_path / "link", overwrite=True)
+        assert load_run(tmp_path / "disk" / "run").config["train"]["seed"] == seed
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["run"]
+
+
+def test_a_training_state_is_read_as_data_wherever_it_is_read(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only where it is checked: what the check lets pass is not what a stranger may put there later."""
+    train(settings(train_epochs=1), tmp_path / "run")
+    original, safely = torch.load, []
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        safely.append(options.get("weights_only"))
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", load)
+    train(settings(train_epochs=1), tmp_path / "run", resume=True)
+    assert safely == [True, True]  # checked, then loaded by Lightning

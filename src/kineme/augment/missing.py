@@ -27,11 +27,13 @@ def fill_weights(present: Tensor, layout: Layout) -> Tensor:
     linked = torch.zeros_like(own)
     linked[child, parent] = linked[parent, child] = 1
     mean = own - linked / linked.sum(1, keepdim=True).clamp_min(1)
+    # Clips of one sensor lack the same joints.
+    present, which = present.unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call]
     # Joints without any present one would all equal each other; they are set to zero instead.
     given = present | ~present.any(1, keepdim=True)
     kept = present.to(own.dtype).diag_embed()
     found: Tensor = torch.linalg.solve(torch.where(given[..., None], own, mean), kept)
-    return found.float()
+    return found.float()[which]
 
 
 def filled(clips: Tensor, present: Tensor, layout: Layout) -> Tensor:

@@ -14,6 +14,7 @@ from torch.serialization import safe_globals
 
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
+from kineme.untrusted import check_packing
 
 State = dict[str, Tensor]
 WRAPPERS = ("state_dict", "model", "teacher")
@@ -37,6 +38,7 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
             if Path(source).suffix == ".safetensors":
                 source = load_file(source)
             else:
+                check_packing(Path(source))
                 with safe_globals([Namespace]):  # MAMP keeps its command line: a plain container
                     source = torch.load(source, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load promises nothing narrower, and advises to load unsafely
@@ -50,7 +52,17 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
             break
     if not isinstance(source, Mapping) or not all(isinstance(v, Tensor) for v in source.values()):
         raise KinemeError(f"{where}: holds no state dict of tensors")
+    if repeated := [key for key, value in source.items() if not _is_whole(value)]:
+        raise KinemeError(f"{where}: {str(repeated[0])[:80]!r} repeats few numbers in place of a tensor")
     return {str(key).removeprefix("module."): value for key, value in source.items()}
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    """Whether a tensor has memory for each of its numbers: a few bytes can claim to be of any size."""
+    return (
+        tensor.layout == torch.strided
+        and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+    )
 
 
 def load_renamed(module: nn.Module, state: State, rename: Callable[[str], str], system: str) -> None:

@@ -56,9 +56,3 @@ def carried(present: Array, weights: Array) -> Array:
     """
     lacking: Array = ~present @ (weights != 0).T
     return ~lacking
-
-
-def retargeted(clip: Clip, weights: Array, preprocessing: Preprocessing, layout: Layout) -> Clip:
-    """A preprocessed clip with the joints of another layout, preprocessed again; see `RetargetedStore`."""
-    present = None if clip.present is None else carried(clip.present, weights)
-    return preprocessed(replace(clip, xyz=weights @ clip.xyz, present=present), preprocessing, layout)

@@ -119,16 +119,25 @@ class Clips:
         return taken.view(*rows.shape, *self.frames.shape[1:]).to(rows.device, non_blocking=True)
 
 
-def even_batch(clips: int, most: int) -> int:
+def even_batch(clips: Sequence[int], most: int) -> int:
     """The largest batch, of half of `most` to `most` clips, that leaves out at most one clip in twenty.
 
     Incomplete batches are dropped in pre-training. If all leave out more, the one that leaves out the fewest.
 
-    >>> even_batch(150, 64), even_batch(100_000, 64), even_batch(20, 64)
-    (50, 64, 20)
+    Args:
+        clips: how many there are; of several stores, each of which has its own batches.
+        most: clips of the largest batch.
+
+    >>> even_batch([150], 64), even_batch([100_000], 64), even_batch([20], 64), even_batch([128, 96], 64)
+    (50, 64, 20, 32)
     """
-    sizes = range(min(most, clips), max(1, min(most, clips) // 2) - 1, -1)
-    return next((size for size in sizes if 20 * (clips % size) <= clips), min(sizes, key=lambda n: clips % n))
+    most = min(most, *clips)
+    sizes = range(most, max(1, most // 2) - 1, -1)
+
+    def out(size: int) -> int:
+        return sum(count % size for count in clips)
+
+    return next((size for size in sizes if 20 * out(size) <= sum(clips)), min(sizes, key=out))
 
 
 def joined(arrays: Sequence[Array], present: Sequence[Array | None] | None = None) -> Clips:

@@ -11,20 +11,59 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kineme.clips.absent import carried, retargeted
-from kineme.clips.store import Clip, ClipStore
+from kineme.clips.absent import carried, preprocessed
+from kineme.clips.store import Clip, ClipStore, present_rows
 from kineme.layouts import Layout
+from kineme.layouts.body import BODY, body_weights
 from kineme.layouts.correspondence import JointMap, correspondence
+from kineme.preprocessing import Preprocessing
 
 
-class RetargetedStore(ClipStore):
-    """The clips of a store with the joints of another layout, in memory.
+class Retargeting:
+    """Brings clips of one layout to another.
 
-    The store's preprocessing is applied again, in the new layout, so that clips are centred, turned and
-    scaled by their new joints. `plain` undoes position, heading and size, and every joint is a weighted mean
+    To `body`, the layout of the whole body, any layout can be brought: joints keep their places, and what a
+    layout has no joint for is absent. All joints of other layouts have to be placed.
+
+    Their preprocessing is applied again, in the new layout, so that clips are centred, turned and scaled by
+    their new joints. `plain` undoes position, heading and size, and every joint is a weighted mean
     of others, so the result is what preparing recordings of the new layout would have given. (Scale makes
     this necessary: the mean bone of HDM05's 31 joints is 17 cm, and 25 cm with Kinect's 20.) `agcn` and
     `crossclr` turn a body by its pose, so there the angles differ, though they are as valid.
+
+    Attributes:
+        weights: (V', V) float32, of each new joint in terms of the old ones; zero where none tells its place.
+    """
+
+    def __init__(self, source: Layout, target: Layout, joint_map: JointMap | None = None) -> None:
+        """Matches the joints.
+
+        Args:
+            source: layout of the clips.
+            target: the new one.
+            joint_map: joint of `target` → joints of `source` whose mean it is; overrides the names.
+
+        Raises:
+            KinemeError: a joint cannot be placed, or the map names an unknown joint.
+        """
+        self.layout = target
+        if target == BODY:
+            self.weights, self._own, self._placed = body_weights(source, joint_map)
+        else:
+            self.weights = correspondence(source, target, joint_map)
+            self._own = self._placed = np.ones(target.num_joints, dtype=bool)
+
+    def __call__(self, clip: Clip, preprocessing: Preprocessing) -> Clip:
+        """A preprocessed clip with the new joints, preprocessed again."""
+        given = np.ones(clip.xyz.shape[2], dtype=bool) if clip.present is None else clip.present
+        there = carried(given, self.weights)
+        moved = replace(clip, xyz=self.weights @ clip.xyz, present=there & self._placed)
+        own = there & self._own
+        return replace(preprocessed(moved, preprocessing, self.layout), present=None if own.all() else own)
+
+
+class RetargetedStore(ClipStore):
+    """The clips of a store with the joints of another layout, in memory; see `Retargeting`.
 
     Attributes:
         original: the store.
@@ -48,21 +87,25 @@ class RetargetedStore(ClipStore):
         # Nothing is opened, so ClipStore's own __init__ is not called.
         vars(self).update(vars(store))
         self.original = store
-        weights = correspondence(store.layout, layout, joint_map)
+        retargeting = Retargeting(store.layout, layout, joint_map)
         self.joint_map = {
             joint: {store.layout.joints[i]: round(float(row[i]), 6) for i in np.flatnonzero(row)}
-            for joint, row in zip(layout.joints, weights, strict=True)
+            for joint, row in zip(layout.joints, retargeting.weights, strict=True)
         }
         manifest = store.manifest
         self.frames = np.zeros((*store.frames.shape[:2], layout.num_joints, 3), dtype=np.float32)
-        self.present = None if store.present is None else carried(store.present, weights)
+        present = []
         for row in range(len(store)):
             clip = Clip(str(store.names[row]), store.clip(row), present=store.clip_present(row))
-            xyz = retargeted(clip, weights, manifest.preprocessing, layout).xyz
-            self.clip(row)[:, : xyz.shape[1]] = xyz
+            clip = retargeting(clip, manifest.preprocessing)
+            self.clip(row)[:, : clip.xyz.shape[1]] = clip.xyz
+            present.append(clip.present)
+        self.present = present_rows(present, layout.num_joints)
         self.confidence = None  # that of the old joints
         self.manifest = replace(
-            manifest, layout=layout, fingerprint=_fingerprint(manifest.fingerprint, layout, weights)
+            manifest,
+            layout=layout,
+            fingerprint=_fingerprint(manifest.fingerprint, layout, retargeting.weights),
         )
 
 

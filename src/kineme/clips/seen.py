@@ -8,20 +8,26 @@ clips are recognised by their frames or, under different preprocessings, by sour
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.typing import Array
+from kineme.untrusted import read_arrays
 
 SEEN_CLIPS = "clips.npz"  # in a run directory
 
+_NONE = np.empty(0, dtype=np.str_)
 _NTU = re.compile(r"S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}")
 _PKU = re.compile(r"((?:\d{4}|A\d+N\d+)-[LMR])(-\d+)?")  # a recording, or an action cut from it
 
@@ -33,20 +39,45 @@ class Seen:
     Attributes:
         names: (n,) their names.
         digests: (n,) uint64, hashes of the clip's length and its first, middle and last frame.
-        source: the data set, from the manifest of their store.
+        source: (n,) the data set of each, from the manifest of its store.
         preprocessing: id of their preprocessing.
+        joints: of the stores' layouts; empty in runs of version 0.2 and before.
+        fingerprint: of the stores; empty in these runs too.
+        places: of the stores, from the run directory; empty in these runs too.
     """
 
     names: Array
     digests: Array
-    source: str
+    source: Array
     preprocessing: str
+    joints: Array
+    fingerprint: str = ""
+    places: Array = _NONE
 
     @classmethod
-    def of(cls, store: ClipStore, rows: Array) -> Seen:
-        """The given rows of a store."""
-        manifest = store.manifest
-        return cls(store.names[rows], _digests(store, rows), manifest.source, manifest.preprocessing.id)
+    def of(cls, parts: Sequence[tuple[ClipStore, npt.NDArray[np.int64]]], run: Path | None = None) -> Seen:
+        """The given rows of stores that were preprocessed alike, for a run directory if there is one."""
+        manifests = [store.manifest for store, _ in parts]
+        return cls(
+            names=np.concatenate([store.names[rows] for store, rows in parts]),
+            digests=np.concatenate([_digests(store, rows) for store, rows in parts]),
+            source=np.concatenate([np.full(len(rows), store.manifest.source) for store, rows in parts]),
+            preprocessing=manifests[0].preprocessing.id,
+            joints=np.array([joint for each in manifests for joint in each.layout.joints]),
+            fingerprint=" ".join(each.fingerprint for each in manifests),
+            places=np.array([os.path.relpath(store.path.resolve(), run.resolve()) for store, _ in parts])
+            if run
+            else _NONE,
+        )
+
+    def differs(self, now: Seen) -> str | None:
+        """What other stores have otherwise, `joints` or `clips`; None where they are the same."""
+        if len(self.joints) and self.joints.tolist() != now.joints.tolist():
+            return "joints"
+        if self.fingerprint:
+            return "clips" if self.fingerprint != now.fingerprint else None
+        same = np.array_equal(self.names, now.names) and np.array_equal(self.digests, now.digests)
+        return None if same else "clips"
 
     def save(self, path: Path) -> None:
         """Writes an .npz file.
@@ -65,21 +96,41 @@ class Seen:
             KinemeError: the file is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                key = "preprocessing" if "preprocessing" in stored else "recipe"  # before version 0.2
-                return cls(stored["names"], stored["digests"], str(stored["source"]), str(stored[key]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            stored = read_arrays(path)
+            key = "preprocessing" if "preprocessing" in stored else "recipe"  # before version 0.2
+            names = stored["names"]
+            return cls(
+                names=names,
+                digests=stored["digests"],
+                source=np.broadcast_to(stored["source"], names.shape),  # earlier files have one for all
+                preprocessing=str(stored[key]),
+                joints=stored.get("joints", _NONE),
+                fingerprint=str(stored.get("fingerprint", "")),
+                places=stored.get("places", _NONE),
+            )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             reason = " ".join(str(error).split())
             raise KinemeError(
                 f"{path}: cannot be read as the clips of a run ({reason}); remove it to compare with the "
                 "store of the pre-training instead"
             ) from error
 
+    def located(self, run: Path, stores: Sequence[str]) -> list[str]:
+        """Where the stores of a run are: as its settings name them, or else from the run directory."""
+        if len(self.places) != len(stores):
+            return list(stores)
+        beside = [run / str(place) for place in self.places]
+        return [
+            str(place) if place.exists() and not Path(store).exists() else store
+            for store, place in zip(stores, beside, strict=True)
+        ]
+
     def among(self, store: ClipStore, rows: Array) -> Array:
         """Those of the given rows of a store that are among these clips, in the given order."""
         source, preprocessing = store.manifest.source, store.manifest.preprocessing.id
         names = store.names[rows].tolist()
-        known = {key for name in self.names.tolist() if (key := _published(name, self.source))}
+        told = zip(self.names.tolist(), self.source.tolist(), strict=True)
+        known = {key for pair in told if (key := _published(*pair))}
         whole = {_recording(key) for key in known}
         keys = [_published(name, source) for name in names]
         found = np.array(
@@ -88,8 +139,8 @@ class Seen:
         own = np.array([not key for key in keys])
         if own.any() and preprocessing == self.preprocessing:
             found[own] = np.isin(_digests(store, rows[own]), self.digests)
-        elif own.any() and source == self.source:
-            found[own] = np.isin(store.names[rows[own]], self.names)
+        elif own.any():
+            found[own] = np.isin(store.names[rows[own]], self.names[self.source == source])
         chosen: Array = rows[found]
         return chosen
 

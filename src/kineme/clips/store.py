@@ -27,9 +27,14 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.preprocessing import Preprocessing, stored_preprocessing
 from kineme.typing import Array
+from kineme.untrusted import bad_name, bad_names, read_arrays
 
 FORMAT_VERSION = 2  # version 1 called the preprocessing a recipe
 UNLABELLED = -1
+_DAMAGES = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 CLIP_COLUMNS = ("name", "offset", "frames", "bodies", "label", "subject", "camera", "setup", "replication")
 INTERVAL_COLUMNS = ("clip", "label", "start", "end")
 TRAINS, TESTS, NEITHER = 1, 0, -1  # in the column of a split
@@ -164,33 +169,56 @@ class ClipStore:
             self.confidence: Array | None = None
             if (self.path / "confidence.npy").is_file():
                 self.confidence = np.load(self.path / "confidence.npy", mmap_mode="r", allow_pickle=False)
-            with np.load(self.path / "index.npz", allow_pickle=False) as stored:
-                self.index: dict[str, Array] = {name: stored[name] for name in CLIP_COLUMNS}
-                self.intervals: dict[str, Array] = {
-                    name: stored[f"interval_{name}"] for name in INTERVAL_COLUMNS
-                }
-                self.splits: dict[str, Array] = {
-                    key.removeprefix("split_"): stored[key] for key in stored if key.startswith("split_")
-                }
-                self.present: Array | None = stored.get("present")
+            stored = read_arrays(self.path / "index.npz")
+            self.index: dict[str, Array] = {name: stored[name] for name in CLIP_COLUMNS}
+            self.intervals: dict[str, Array] = {name: stored[f"interval_{name}"] for name in INTERVAL_COLUMNS}
+            self.splits: dict[str, Array] = {
+                key.removeprefix("split_"): stored[key] for key in stored if key.startswith("split_")
+            }
+            self.present: Array | None = stored.get("present")
             self._check()
         except KinemeError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except _DAMAGES as error:
             raise KinemeError(f"{path}: damaged clip store ({_line(error)}); prepare it again") from error
 
     def _check(self) -> None:
-        """Raises ValueError where files and index disagree."""
-        frames, offset = self.index["frames"], self.index["offset"]
-        if any(column.shape != frames.shape for column in (*self.index.values(), *self.splits.values())):
+        """Raises ValueError where files and index disagree, or hold what no store does."""
+        manifest, index, intervals = self.manifest, self.index, self.intervals
+        for name, column in (*index.items(), *intervals.items(), *self.splits.items()):
+            if column.ndim != 1 or column.dtype.kind != ("U" if name in ("name", "subject") else "i"):
+                raise ValueError(f"index.npz: {name} is {column.dtype} of shape {column.shape}")
+        texts = (*manifest.class_names, manifest.source, manifest.units, manifest.fingerprint, *self.splits)
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("manifest.json: a name is no text")
+        wrong = bad_names(index["name"]) or bad_names(index["subject"]) or bad_name(filter(None, texts))
+        if wrong:
+            raise ValueError(wrong)
+        if not 0 < manifest.fps < float("inf"):
+            raise ValueError(f"manifest.json: fps is {manifest.fps}")
+        frames, offset, classes = index["frames"], index["offset"], len(manifest.class_names)
+        if any(column.shape != frames.shape for column in (*index.values(), *self.splits.values())):
             raise ValueError("index.npz: columns differ in length")
-        if (frames < 1).any() or (offset != np.cumsum(frames) - frames).any():
+        if len({len(column) for column in intervals.values()}) > 1:
+            raise ValueError("index.npz: columns of intervals differ in length")
+        for name, column, lowest, count in (
+            ("label", index["label"], UNLABELLED, classes),
+            ("interval_label", intervals["label"], UNLABELLED, classes),
+            ("interval_clip", intervals["clip"], 0, len(frames)),
+        ):
+            if ((column < lowest) | (column >= count)).any():
+                raise ValueError(f"index.npz: {name} is not in {lowest}..{count - 1}")
+        if len(frames) == 0 or (frames < 1).any() or (offset != np.cumsum(frames) - frames).any():
             raise ValueError("index.npz: clips do not follow one another")
         expected = int(frames.sum()), self.layout.num_joints, 3
-        if self.frames.ndim != 4 or (len(self.frames), *self.frames.shape[2:]) != expected:
-            raise ValueError(f"frames.npy is {self.frames.shape}, the index counts {expected[0]} frames")
-        if self.confidence is not None and self.confidence.shape != self.frames.shape[:3]:
-            raise ValueError(f"confidence.npy is {self.confidence.shape}, frames.npy {self.frames.shape}")
+        shape = self.frames.shape
+        if len(shape) != 4 or shape[1] < 1 or (shape[0], *shape[2:]) != expected:
+            raise ValueError(f"frames.npy is {shape}, the index counts {expected[0]} frames")
+        if self.confidence is not None and self.confidence.shape != shape[:3]:
+            raise ValueError(f"confidence.npy is {self.confidence.shape}, frames.npy {shape}")
+        for array, kind in ((self.frames, np.float32), (self.confidence, np.float16)):
+            if array is not None and array.dtype != kind:
+                raise ValueError(f"holds {array.dtype} instead of {np.dtype(kind)}")
         joints = len(frames), self.layout.num_joints
         if self.present is not None and (self.present.shape != joints or self.present.dtype != np.bool_):
             raise ValueError(f"index.npz: column present is {self.present.shape}, it should be {joints}")
@@ -232,6 +260,15 @@ class ClipStore:
         mine = np.flatnonzero(self.intervals["clip"] == row)
         rows = zip(*(self.intervals[name][mine].tolist() for name in ("start", "end", "label")), strict=True)
         return sorted(rows)
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is a store's manifest: no other program writes a format version and this fingerprint."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return isinstance(data["format_version"], int) and len(bytes.fromhex(data["fingerprint"])) == 32
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def open_store(path: str | Path) -> ClipStore:

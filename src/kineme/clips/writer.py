@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -23,12 +22,15 @@ from kineme.clips.store import (
     UNLABELLED,
     Clip,
     Manifest,
+    is_manifest,
     present_rows,
 )
 from kineme.errors import KinemeError
-from kineme.files import locked, replace_directory, synchronise, unwritable
+from kineme.files import check_own, followed, locked, remove_own, replace_directory, synchronise, unwritable
 from kineme.typing import Array
+from kineme.untrusted import bad_name
 
+_OWN = ("frames.npy", "confidence.npy", "index.npz", "manifest.json")
 _TEXT, _NUMBERS = ("name", "subject"), ("label", "camera", "setup", "replication")  # of a clip's index
 
 
@@ -65,7 +67,7 @@ class StoreWriter:
             overwrite: replace an existing store once the new one is whole.
             confidence: store the clips' confidences; in clips without any, all joints that are there get 1.
         """
-        self.path = Path(path)
+        self.path = followed(Path(path))
         self.manifest = manifest
         self.bodies = bodies
         self.confidence = confidence
@@ -88,8 +90,8 @@ class StoreWriter:
             self._check_free()
             try:
                 if self._partial.exists():
-                    shutil.rmtree(self._partial)  # of a killed process
-                stack.callback(shutil.rmtree, self._partial, ignore_errors=True)
+                    remove_own(self._partial, _OWN)  # of a killed process
+                stack.callback(remove_own, self._partial, _OWN)
                 self._partial.mkdir()
                 joints = self.manifest.layout.num_joints
                 self._open(stack, "frames.npy", "<f4", (self.bodies, joints, 3))
@@ -105,8 +107,9 @@ class StoreWriter:
             if not self._overwrite:
                 remedy = "set `overwrite` to replace it, or choose another name"
                 raise KinemeError(f"{self.path}: exists already; {remedy}")
-            if not (self.path / "manifest.json").is_file():
+            if not is_manifest(self.path / "manifest.json"):
                 raise KinemeError(f"{self.path}: exists and is not a clip store, so it is not overwritten")
+            check_own(self.path, _OWN)
 
     def _open(self, stack: ExitStack, name: str, dtype: str, row: tuple[int, ...]) -> None:
         array = _NpyFile(self._partial / name, dtype, row)
@@ -152,6 +155,8 @@ class StoreWriter:
         if not np.isfinite(xyz).all():
             frame = int(np.flatnonzero(~np.isfinite(xyz).all(axis=(1, 2, 3)))[0])
             raise KinemeError(f"{clip.name}: frame {frame} contains NaN or infinite coordinates")
+        if wrong := bad_name((clip.name, clip.subject or "none")):
+            raise KinemeError(f"{ascii(clip.name)[:80]}: {wrong}; rename it")
         if clip.name in self._names:
             raise KinemeError(f"{clip.name}: two clips have this name; names must be unique in a store")
         if clip.present is not None and np.shape(clip.present) != (joints,):
@@ -197,7 +202,7 @@ class StoreWriter:
         (self._partial / "manifest.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         for path in (self._partial / "index.npz", self._partial / "manifest.json", self._partial):
             synchronise(path)
-        replace_directory(self._partial, self.path)
+        replace_directory(self._partial, self.path, _OWN)
 
 
 def _index_columns(rows: Sequence[tuple[Clip, int, int]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rich.console import Console, ConsoleOptions
 
 from kineme.arguments import KINDS, did_you_mean
 from kineme.commands.messages import translated
+from kineme.commands.outputs import releasing
 from kineme.errors import KinemeError
 
 WIDEST, INDENT = 100, 30  # columns of help, and before the descriptions of options
@@ -35,7 +36,10 @@ def run(command: str, words: Sequence[str]) -> None:
         hint = "" if complaint.endswith("?") else f"; see {program} --help"
         raise KinemeError(complaint + hint) from error
 
-    with translated(lambda: {each.field_info.name: _spelling(each) for each in _arguments(function)}):
+    with (
+        releasing(),
+        translated(lambda: {each.field_info.name: _spelling(each) for each in _arguments(function)}),
+    ):
         function(*bound.args, **bound.kwargs)
 
 

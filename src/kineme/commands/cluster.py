@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kineme.commands.outputs import check_no_input
+from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError
@@ -83,6 +83,7 @@ def cluster(
     check_no_input(table, inputs)
     drawn = page or table.with_suffix(".html")
     check_page(drawn)
+    hold(table, drawn)
     model, told = load(run), reading.stated()
     with progress_bar("segments") as progress:
         found = find(

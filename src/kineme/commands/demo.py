@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.outputs import hold_folder
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def demo(
 
     say = Console(stderr=True, highlight=False).print
     say("[bold]1/4[/] clips")
+    hold_folder(out, "this demo")
     store = _clips(out, data, seed)
     split = split or usual_split(store)
     measured = split != "all" and bool((store.labels >= 0).any())

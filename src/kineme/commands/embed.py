@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from kineme.commands.outputs import check_no_input
+from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
@@ -62,6 +62,7 @@ def embed(
     path = out or Path(f"features-{inputs[0].resolve().stem}.npz")
     check_table(path)
     check_no_input(path, inputs)
+    hold(path)
     try:
         with parts_of(path) as parts, progress_bar("embed") as progress:
             blocks = embed_table(

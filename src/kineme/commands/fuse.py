@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import USUAL, TaskOptions
@@ -39,16 +40,17 @@ def fuse(
 
     from kineme.commands import tables
     from kineme.evaluation import fusion
-    from kineme.evaluation.results import result_path, save
+    from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
 
     if search and weights:
         raise KinemeError("`search` finds the weights; leave out `weights`")
     streams = [fusion.open_stream(open_task(run, options), seed=seed) for run in runs]
-    result, predictions = fusion.fuse(streams, weights=weights, search=search, seed=seed)
     task = streams[0].task
     searched = ["searched"] if search else []
-    path = result_path(out or task.run, "fused", *task.qualifiers, *searched, seed=seed)
+    path = task.result_path("fused", *searched, seed=seed, run=out)
+    hold(path)
+    result, predictions = fusion.fuse(streams, weights=weights, search=search, seed=seed)
     save(result, path, beside={".npz": predictions})
     console = Console()
     console.print(tables.fusion(result))

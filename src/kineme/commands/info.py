@@ -6,6 +6,7 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 
@@ -39,6 +40,8 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
 
     if figure is not None and figure.suffix.lower() not in (".png", ".svg"):
         raise KinemeError(f"--figure {figure}: must end in .png or .svg")
+    if figure is not None:
+        hold(figure)
     opened = ClipStore(store)
     with progress_bar("reading frames") as progress:
         summary = summarise(opened, progress)

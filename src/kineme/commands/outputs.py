@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kineme.errors import KinemeError
+from kineme.files import claimed
+
+_HELD = ExitStack()
+
+
+@contextmanager
+def releasing() -> Iterator[None]:
+    """Gives back at the end of the block what `hold` took."""
+    with _HELD:
+        yield
+
+
+def hold(*paths: Path) -> None:
+    """Keeps other processes from writing these files until the command ends.
+
+    Raises:
+        KinemeError: another process is writing one, it is a folder, or it cannot be written.
+    """
+    for path in paths:
+        if path.is_dir():
+            raise KinemeError(f"{path}: is a folder; name a file to write")
+        hold_folder(path, "this file")
+
+
+def hold_folder(path: Path, what: str) -> None:
+    """The same for a folder, or for what messages shall call otherwise."""
+    _HELD.enter_context(claimed(path, what))
 
 
 def check_no_input(table: Path, inputs: Iterable[Path]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kineme.commands.outputs import check_no_input
+from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError
@@ -75,6 +75,7 @@ def predict(
     if path.suffix.lower() != ".csv":
         raise KinemeError(f"{path}: is no table by its name; end it in .csv")
     check_no_input(path, inputs)
+    hold(path)
     file, model = find_classifier(run, classifier), load(run)
     tally = _Tally()
     with progress_bar("predict") as progress:

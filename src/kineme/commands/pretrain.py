@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ kineme pretrain [RECIPE] [OPTIONS] [--SECTION.KEY VALUE ...]
 
 def pretrain(
     *words: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
-    store: Path | None = None,
+    store: list[Path] | None = None,
     out: Path | None = None,
     overwrite: bool = False,
     resume: Path | None = None,
@@ -46,7 +47,8 @@ def pretrain(
     `kineme pretrain RECIPE --help` lists the keys with the recipe's values.
 
     Args:
-        store: Clip store to train on; short for --data.store.
+        store: Clip store to train on; short for --data.store. Given several times, one encoder is trained on
+            all of these stores, whatever their joints.
         out: Run directory (default: runs/RECIPE-STREAM, or runs/STORE-STREAM without a recipe; without the
             stream where all three are learned together).
         overwrite: Replace an existing run.
@@ -71,7 +73,7 @@ def pretrain(
     if strange := [word for word in words if re.match(r"--[^.=]*(=|$)", word)]:
         near = did_you_mean(strange[0], ("--store", "--out", "--overwrite", "--resume"))
         raise KinemeError(f"unknown option {strange[0]}{near or '; see kineme pretrain --help'}")
-    settings = [*words[named:], *([f"--data.store={store}"] if store else [])]
+    settings = [*words[named:], *_stores(store or [])]
     if help:
         config = load_config(find_recipe(words[0] if named else BASE), settings)
         parser = make_parser(config.method["name"], config.encoder["name"])
@@ -85,9 +87,16 @@ def pretrain(
         config, name = load_config(recipe, settings), recipe.stem
     else:
         config = _fitted(settings)
-        name = Path(str(config.data.store)).resolve().name
+        name = "+".join(Path(each).resolve().name for each in config.data.stores)
     stream = "" if config.data.stream == TOGETHER else f"-{config.data.stream}"
     _train(config, out or Path("runs") / f"{name}{stream}", overwrite=overwrite)
+
+
+def _stores(paths: list[Path]) -> list[str]:
+    """The setting `data.store`: a path, or a list of several."""
+    if len(paths) < 2:
+        return [f"--data.store={path}" for path in paths]
+    return [f"--data.store={json.dumps([*map(str, paths)])}"]
 
 
 def _fitted(settings: list[str]) -> Config:
@@ -97,7 +106,7 @@ def _fitted(settings: list[str]) -> Config:
     from kineme.training.run import is_first_process, resolve_device
 
     asked = load_config(find_recipe(BASE), settings)
-    if asked.data.store is None:
+    if not asked.data.stores:
         raise KinemeError("name the clips to train on: kineme pretrain --store STORE [RECIPE]")
     chosen = fitted_config(None, settings, gpu=resolve_device(asked.train)[0] == "cuda")
     if is_first_process():
@@ -129,7 +138,12 @@ def _next_commands(config: Config, run: Path) -> list[str]:
     from kineme.training.alarms import told
     from kineme.training.history import HISTORY, read_history
 
-    store = ClipStore(str(config.data.store))
+    stores = [ClipStore(path) for path in config.data.stores]
+    if len(stores) > 1:
+        return [line for store in stores if (line := measuring_command(config, run, store))] or [
+            command("kineme", "report", run)
+        ]
+    (store,) = stores
     if measuring := measuring_command(config, run, store):
         return [measuring]
     if len(store) < FEWEST or told(read_history(run / HISTORY), config.train.epochs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from kineme.commands.outputs import hold
 from kineme.commands.said import say
 
 
@@ -33,6 +34,7 @@ def report(
 
     from kineme.report.page import write_report
 
+    hold(out)
     console = Console(stderr=True, highlight=False)
     with console.status("report") as status:
         write_report(runs, out, stores=store or (), device=device, say=status.update)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kineme.commands.outputs import hold_folder
 from kineme.errors import KinemeError
 
 
@@ -54,6 +55,8 @@ def reproduce(
     found = load_grid(find_grid(grid))
     stores = dict(_named(word) for word in store or [])
     out = out or Path("reproduced") / found.name
+    if not list:
+        hold_folder(out, "this grid")
     plan = make_plan(found, out, stores, epochs=epochs, minutes=minutes, seed=seed)
     console = Console(width=None if sys.stdout.isatty() else 120)  # a file has no width of its own
     notes = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.outputs import hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
@@ -68,6 +69,7 @@ def search(
 
     if page is not None:
         check_page(page)
+    hold(*filter(None, (out, page)))
     store, model = ClipStore(library), load(run)
     name, part = (like, None) if like in store.names.tolist() else part_of(like, "like")
     query = read_query(model, store, name, part=part, **reading.stated())

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 
@@ -45,6 +46,7 @@ def show(store: Path, clip: str | None = None, *, out: Path | None = None, frame
     suffix = path.suffix.lower()
     if suffix not in DRAWINGS:
         raise KinemeError(f"--out {path}: must end in one of {', '.join(DRAWINGS)}")
+    hold(path)
     length = int(opened.index["frames"][row])
     first, end = frame_range(frames, length)
     if frames is None and length > LONGEST.get(suffix, length):

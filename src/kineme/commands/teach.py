@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.outputs import hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import command, say, written
 from kineme.errors import KinemeError
@@ -86,7 +87,8 @@ def teach(
     examples = [example for table, _ in tables for example in table]
     if not examples:
         raise KinemeError(f"{labels[0]}: no row has a label; fill in the column label")
-    model = load(run)
+    model, path = load(run), out or classifier_path(run, named)
+    hold(path)
     known = own_store(model) if store is None else ClipStore(store)
     if suggest is not None and known is None:
         raise KinemeError("`suggest` needs a store to choose from; pass `store`")
@@ -103,7 +105,6 @@ def teach(
             progress=progress,
             **told,
         )
-    path = out or classifier_path(run, named)
     classifier.save(path)
     found = []
     if suggest is not None:

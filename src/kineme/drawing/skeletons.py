@@ -157,11 +157,14 @@ def _poses(clip: Array, layout: Layout, up: Sequence[float], poses: int) -> tupl
 
 
 def _bounds(points: Sequence[Array]) -> tuple[Array, Array]:
-    """(2,) lowest and (2,) highest coordinates of all points."""
+    """(2,) lowest and (2,) highest coordinates of all points; some room where these coincide."""
     flat = np.concatenate([each.reshape(-1, 2) for each in points])
     if not np.isfinite(flat).any():
         return np.zeros(2), np.ones(2)
-    return np.nanmin(flat, axis=0), np.nanmax(flat, axis=0)
+    low, high = np.nanmin(flat, axis=0), np.nanmax(flat, axis=0)
+    extent = float((high - low).max()) or 1.0
+    room = np.where(high - low > 1e-6 * extent, 0.0, extent / 2)
+    return low - room, high + room
 
 
 def _draw_body(axes: Axes, points: Array, layout: Layout, body: int) -> None:

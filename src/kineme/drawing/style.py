@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from kineme.files import atomic_write
 
@@ -38,8 +39,17 @@ def new_figure(width: float, height: float) -> Figure:
 def rendered(figure: Figure) -> npt.NDArray[np.uint8]:
     """(rows, columns, 3) pixels of a figure."""
     canvas: Any = figure.canvas  # matplotlib's canvases have no types
+    _take_names_as_text(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def _take_names_as_text(figure: Figure) -> None:
+    """Names with two `$` are no formulas; the numbers of a logarithmic axis are."""
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        if text.get_text() and not text.get_text().startswith(r"$\mathdefault{"):
+            text.set_parse_math(False)
 
 
 def plain(axes: Axes, grid: Literal["x", "y"] | None = None) -> None:
@@ -64,5 +74,6 @@ def save(figure: Figure, path: Path) -> None:
         KinemeError: it cannot be written.
     """
     undated = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
+    _take_names_as_text(figure)
     with atomic_write(path) as aside, rc_context({"svg.hashsalt": "kineme"}):
         figure.savefig(aside, dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=undated)

@@ -49,6 +49,22 @@ def completed_patches(patches: Tensor, present: Tensor, segments: int) -> Tensor
     return mean_for_absent(patches.reshape(*grid, -1), present.reshape(grid)).flatten(2, 3)
 
 
+def in_some_clip(present: Tensor) -> Tensor:
+    """(K,) which of L tokens (N, ..., L) are present in any clip; the others need not be computed."""
+    return present.flatten(0, -2).any(0).nonzero()[:, 0]
+
+
+def spread(tokens: Tensor, at: Tensor, count: int) -> Tensor:
+    """Tokens (N, ..., K, D) in their places (K,) among `count`, (N, ..., L, D); the others are zero.
+
+    >>> import torch
+    >>> spread(torch.tensor([[1.0], [2.0]]), torch.tensor([0, 2]), 3).flatten()
+    tensor([1., 0., 2.])
+    """
+    every = tokens.new_zeros(*tokens.shape[:-2], count, tokens.shape[-1])
+    return every.index_copy(-2, at, tokens)
+
+
 def some(present: Tensor) -> Tensor:
     """(N, L) bool, all true in rows where nothing is present: attention needs something to attend to.
 

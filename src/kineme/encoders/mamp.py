@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kineme.augment.missing import without
 from kineme.augment.patches import to_patches
-from kineme.encoders.absent import completed_patches, joints_of, patches_of, some
+from kineme.encoders.absent import completed_patches, in_some_clip, joints_of, patches_of, some, spread
 from kineme.encoders.base import COORDINATES, ClipShape, Features, Kept, PatchEncoder
 from kineme.encoders.transformer import drop_paths, embedding, make_blocks
 from kineme.errors import KinemeError, check_between
@@ -82,19 +82,23 @@ class JointTransformer(PatchEncoder):
         """
         self.check_input(clips)
         chosen = None if kept is None else kept.tokens
-        count = clips.shape[0]  # not `len`: the batch of an exported encoder is dynamic
-        shown = None
-        if present is not None:
+        if present is None:
+            tokens = self._encoded(clips, chosen)
+        else:
             joints = joints_of(present, self.streams, self.shape.layout)
             clips = without(clips, joints)
             shown = patches_of(joints, self.segments, clips.shape[4], chosen)
-        tokens = self.norm(self._blocks(self.embedded(clips, chosen), shown)).unflatten(0, (count, -1))
-        if shown is not None:
+            if chosen is not None:
+                tokens = self._encoded(clips, chosen, shown)
+            else:
+                at = in_some_clip(shown)
+                found = self._encoded(clips, at.expand(*shown.shape[:2], -1), shown[..., at])
+                tokens = spread(found, at, shown.shape[2])
             tokens = completed_patches(tokens, shown, self.segments if chosen is None else 1)
         pooled = self._pooled(tokens.mean(2), clips)
         if chosen is not None:
             return Features(pooled, tokens=tokens)
-        grid = tokens.unflatten(2, (self.segments, -1))
+        grid = tokens.reshape(*tokens.shape[:2], self.segments, -1, self.hidden)
         return Features(pooled, grid.mean((1, 3)), grid.mean(2).flatten(1, 2), tokens)
 
     def embedded(self, clips: Tensor, kept: Tensor | None = None) -> Tensor:
@@ -109,12 +113,15 @@ class JointTransformer(PatchEncoder):
             embedded: Tensor = self.embedding(patches.float()) + position
         return embedded
 
-    def _blocks(self, x: Tensor, present: Tensor | None) -> Tensor:
-        if present is not None:
-            present = some(present.flatten(0, 1))
+    def _encoded(self, clips: Tensor, kept: Tensor | None, present: Tensor | None = None) -> Tensor:
+        """Tokens (N, M, L, D), or the kept ones (N, M, K, D), from those that are present (N, M, L or K)."""
+        x = self.embedded(clips, kept)
+        attended = None if present is None else some(present.flatten(0, 1))
         for block in self.blocks:
-            x = block(x, present)
-        return x
+            x = block(x, attended)
+        count = clips.shape[0]  # not `len`: the batch of an exported encoder is dynamic
+        out: Tensor = self.norm(x).unflatten(0, (count, -1))
+        return out
 
     def _pooled(self, bodies: Tensor, clips: Tensor) -> Tensor:
         """(N, M, D) → (N, D)."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kineme.augment.missing import without
 from kineme.augment.patches import to_patches
-from kineme.encoders.absent import completed_patches, joints_of, patches_of
+from kineme.encoders.absent import completed_patches, in_some_clip, joints_of, patches_of, spread
 from kineme.encoders.base import COORDINATES, ClipShape, Features, MaskedEncoder
 from kineme.encoders.rotary import Turn, turn_by
 from kineme.encoders.transformer import FusedAttention, embedding
@@ -124,21 +124,25 @@ class RotaryTransformer(MaskedEncoder):
         self.check_input(clips)
         n, bodies = len(clips), clips.shape[4]
         segments = clips.shape[2] // self.patch
-        shown = None
+        shown = at = None
         if present is not None:
             joints = self._joints(present)
             clips = without(clips, joints)
             shown = patches_of(joints, segments, bodies)
+            at = in_some_clip(shown)
         x = self.embedded(clips, mask).flatten(0, 1)
+        x = x if at is None else x[:, at]
         front = torch.cat((self.class_token + self.position[:1], self.registers))
         x = torch.cat((front.expand(len(x), -1, -1), x), dim=1)
-        turn = self._turn(segments, len(front), x.device)
-        attended = None if shown is None else F.pad(shown.flatten(0, 1), (len(front), 0), value=True)
+        turn = self._turn(segments, len(front), x.device, at)
+        attended = None if shown is None else F.pad(shown[..., at].flatten(0, 1), (len(front), 0), value=True)
         for block in self.blocks:
             x = block(x, turn, attended)
         x = self.norm(x).unflatten(0, (n, bodies))
         patches = x[:, :, len(front) :]
-        return x[:, :, 0], patches if shown is None else completed_patches(patches, shown, segments)
+        if shown is not None and at is not None:
+            patches = completed_patches(spread(patches, at, shown.shape[2]), shown, segments)
+        return x[:, :, 0], patches
 
     def _joints(self, present: Tensor) -> Tensor:
         """Joints (N, V) → those that are there in its stream."""
@@ -165,9 +169,10 @@ class RotaryTransformer(MaskedEncoder):
                 f"segments of {self.patch} frames; resize the clips or build the encoder for their shape"
             )
 
-    def _turn(self, segments: int, front: int, device: torch.device) -> Turn:
-        """By segment for the patches, none for the tokens in front of them."""
+    def _turn(self, segments: int, front: int, device: torch.device, at: Tensor | None) -> Turn:
+        """By segment for the patches, or those at some places, none for the tokens in front of them."""
         step = torch.arange(segments, device=device).repeat_interleave(self.shape.layout.num_joints)
+        step = step if at is None else step[at]
         return turn_by(F.pad(step, (front, 0)), self.hidden // self.heads)
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from kineme.encoders.absent import completed, joints_of, mean_for_absent, some
+from kineme.encoders.absent import completed, in_some_clip, joints_of, mean_for_absent, some, spread
 from kineme.encoders.base import COORDINATES, ClipShape, DenseEncoder, Features, Kept
 from kineme.errors import KinemeError, check_between
 from kineme.streams import single_streams, to_stream
@@ -249,14 +249,18 @@ class TokenEncoder(DenseEncoder):
                 completed(each, present, layout, stream) for each, stream in zip(taken, streams, strict=True)
             ]
             tokens = joints_of(present, streams, layout).repeat(1, self.shape.bodies)
-        frames = [temporal_tokens(each) for each in taken]
-        joints = [spatial_tokens(each) for each in taken]
-        if len(self.streams) == 1:
-            temporal = self.temporal(frames[0], kept.temporal)
-            spatial = self.spatial(joints[0], kept.spatial, present=tokens)
+        fused = None if len(self.streams) == 1 else streams
+        frames, joints = (
+            of(taken[0]) if fused is None else torch.stack([of(each) for each in taken], dim=2)
+            for of in (temporal_tokens, spatial_tokens)
+        )
+        temporal = self.temporal(frames, kept.temporal, fused)
+        if tokens is not None and kept.spatial is None and self.runs_on_kept_tokens:
+            at = in_some_clip(tokens)
+            found = self.spatial(joints, at.expand(len(clips), -1), fused, tokens)
+            spatial = mean_for_absent(spread(found, at, joints.shape[1]), tokens)
         else:
-            temporal = self.temporal(torch.stack(frames, dim=2), kept.temporal, streams)
-            spatial = self.spatial(torch.stack(joints, dim=2), kept.spatial, streams, tokens)
+            spatial = self.spatial(joints, kept.spatial, fused, tokens)
         clip = torch.cat((temporal.max(1).values, spatial.max(1).values), dim=1)
         return Features(clip, temporal, spatial)
 

@@ -22,7 +22,7 @@ from kineme.augment.temporal import first_frames
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
-from kineme.files import atomic_write
+from kineme.files import atomic_write, optional
 from kineme.layouts import Layout
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
@@ -87,7 +87,7 @@ def extract(
     except KinemeError as error:
         raise KinemeError(f"{store.path}: {error}") from error
     if kept is not None:
-        with atomic_write(kept) as path:
+        with optional("features"), atomic_write(kept) as path:
             np.save(path, features)
     return features
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from kineme.clips.collection import open_stores, parts
 from kineme.clips.seen import SEEN_CLIPS, Seen
-from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
+from kineme.config import DataConfig
 from kineme.errors import KinemeError
 from kineme.model import Model
 from kineme.typing import Array
@@ -40,12 +41,11 @@ def seen_in_pretraining(run: Path, model: Model, store: ClipStore, rows: Array) 
 
 
 def _from_store(model: Model) -> Seen | None:
-    data = model.config["data"]
-    if data["store"] is None:
+    data = DataConfig(**model.config["data"])
+    if not data.stores:
         return None
     try:
-        store = ClipStore(data["store"])
-        return Seen.of(store, split_rows(store, data["split"], "train"))
+        return Seen.of(parts(open_stores(data.stores), data.splits))
     except KinemeError:  # it is gone, or is another one now that has no such split
         return None
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -226,13 +226,26 @@ def details(labels: Array, predicted: Array, classes: int, scores: Array | None 
     }
 
 
-def result_path(run: Path, protocol: str, *qualifiers: str, seed: int = 0) -> Path:
+def result_path(run: Path, protocol: str, *qualifiers: str, seed: int = 0, clips: str = "") -> Path:
     """RUN/results/PROTOCOL-QUALIFIERS.json; a seed other than 0 is the last qualifier.
 
     Characters that file names should not have ('subjects:1,2') become hyphens.
+
+    Args:
+        run: run directory.
+        protocol: such as `linear`.
+        qualifiers: what differs from the pre-training.
+        seed: of what was drawn.
+        clips: fingerprint of a store that the qualifiers name, for names are not unique: where the result is
+            another store's of the same name, the fingerprint begins the last qualifier.
     """
     name = "-".join((protocol, *qualifiers, *([f"seed{seed}"] if seed else [])))
-    return run / "results" / (re.sub(r"[^\w.+-]+", "-", name) + ".json")
+    path = run / "results" / (re.sub(r"[^\w.+-]+", "-", name) + ".json")
+    if clips:
+        with suppress(KinemeError):
+            if Result.from_json(path).fingerprint != clips:
+                return path.with_name(f"{path.stem}-{clips[:8]}.json")
+    return path
 
 
 class Kept(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +14,13 @@ from kineme import __version__
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
+from kineme.config import DataConfig
 from kineme.errors import KinemeError
 from kineme.evaluation.features import extract
 from kineme.evaluation.options import USUAL, TaskOptions
 from kineme.evaluation.overlap import unseen_test_clips
 from kineme.evaluation.results import result_path, source_commit
+from kineme.layouts.body import BODY
 from kineme.layouts.correspondence import read_joint_map
 from kineme.model import Model, load_run, with_stream
 from kineme.progress import Progress, silent
@@ -42,6 +44,7 @@ class Task:
         allow_preprocessing: the store may have another preprocessing than the model.
         seen: test clips that pre-training saw; None where that is not known.
         qualifiers: what differs from the pre-training, for the names of result files.
+        other_store: the clips are of another store than those of the pre-training.
     """
 
     model: Model
@@ -56,6 +59,7 @@ class Task:
     allow_preprocessing: bool
     seen: int | None
     qualifiers: tuple[str, ...]
+    other_store: bool = False
 
     @property
     def classes(self) -> int:
@@ -84,9 +88,11 @@ class Task:
             progress=progress,
         )
 
-    def result_path(self, protocol: str, *qualifiers: str, seed: int = 0) -> Path:
-        """Where a result goes: a file of the run that is named after what differs from the usual."""
-        return result_path(self.run, protocol, *self.qualifiers, *qualifiers, seed=seed)
+    def result_path(self, protocol: str, *qualifiers: str, seed: int = 0, run: Path | None = None) -> Path:
+        """Where a result goes: a file of the run (or another), named after what differs from the usual."""
+        clips = self.store.manifest.fingerprint if self.other_store else ""
+        named = (*self.qualifiers, *qualifiers)
+        return result_path(run or self.run, protocol, *named, seed=seed, clips=clips)
 
     def described(self) -> dict[str, Any]:
         """The fields of a `Result` that say what is measured on which clips, by which code."""
@@ -155,12 +161,14 @@ def open_task(
     model = load_run(run)
     if options.stream:
         model = with_stream(model, options.stream)
-    own = model.config["data"]
+    own = DataConfig(**model.config["data"])
     store = ClipStore(options.store or _own_store(run, own))
-    mapped = options.map_joints or options.joint_map is not None
+    mapped = options.map_joints or options.joint_map is not None or model.shape.layout == BODY
     clips = _with_joints(model, store, options.joint_map) if mapped else store
     model.check(clips, allow_preprocessing=options.allow_preprocessing)
-    split = options.split or own["split"]
+    split = options.split or own.split_of(store.path)
+    if split is None:
+        raise KinemeError(f"{run}: was trained on several splits, {', '.join(own.splits)}; pass `split`")
     train, test = rows_of(store, split, "train"), rows_of(store, split, "test")
     if len(np.intersect1d(train, test)):
         raise KinemeError(
@@ -182,20 +190,27 @@ def open_task(
         allow_preprocessing=options.allow_preprocessing,
         seen=seen,
         qualifiers=qualifiers(own, options),
+        other_store=is_other_store(own, options),
     )
 
 
-def qualifiers(own: Mapping[str, Any], options: TaskOptions) -> tuple[str, ...]:
+def qualifiers(own: DataConfig, options: TaskOptions) -> tuple[str, ...]:
     """What of the options differs from a run's own `data` settings, for the names of result files."""
     store = Path(options.store).resolve() if options.store else None
-    other = store is not None and (own["store"] is None or store != Path(own["store"]).resolve())
+    split = own.splits[0] if store is None else own.split_of(store)
     return (
-        *([store.name] if store and other else []),
-        *([options.split] if options.split and options.split != own["split"] else []),
-        *([options.stream] if options.stream and options.stream != own["stream"] else []),
+        *([store.name] if store and is_other_store(own, options) else []),
+        *([options.split] if options.split and options.split != split else []),
+        *([options.stream] if options.stream and options.stream != own.stream else []),
         *(["unseen"] if options.leave_out_overlap else []),
         *([Path(options.joint_map).stem] if options.joint_map else []),
     )
+
+
+def is_other_store(own: DataConfig, options: TaskOptions) -> bool:
+    """Whether the options name another store than a run's own."""
+    store = Path(options.store).resolve() if options.store else None
+    return store is not None and [store] != [Path(each).resolve() for each in own.stores]
 
 
 def chosen_device(device: str) -> str:
@@ -210,13 +225,18 @@ def chosen_device(device: str) -> str:
     return ("cuda" if gpu else "cpu") if device == "auto" else device
 
 
-def _own_store(run: Path, own: Mapping[str, Any]) -> Path:
+def _own_store(run: Path, own: DataConfig) -> Path:
     """The store of the pre-training."""
-    if own["store"] is None:
+    if not own.stores:
         raise KinemeError(f"{run}: does not say which store it was trained on; pass `store`")
-    if not Path(own["store"]).exists():
-        raise KinemeError(f"{run}: {own['store']}, the store of its pre-training, is gone; pass `store`")
-    return Path(own["store"])
+    if len(own.stores) > 1:
+        raise KinemeError(
+            f"{run}: was trained on several stores, {', '.join(own.stores)}; pass the one to measure on as "
+            "`store`"
+        )
+    if not Path(own.stores[0]).exists():
+        raise KinemeError(f"{run}: {own.stores[0]}, the store of its pre-training, is gone; pass `store`")
+    return Path(own.stores[0])
 
 
 def _with_joints(model: Model, store: ClipStore, joint_map: Path | None) -> ClipStore:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kineme.files import atomic_write, locked
+from kineme.files import atomic_write, locked, remove_own
 from kineme.inference.tables import COLUMNS, Block
 
 logger = logging.getLogger(__name__)
+
+PARTS = ("*/*.part",)  # of a folder TABLE.parts, see kineme.files
 
 
 class Parts:
@@ -45,7 +47,7 @@ class Parts:
         for other in self.folder.iterdir():
             if other.name != self.key:
                 logger.info("%s: parts of other inputs or settings are removed", self.folder)
-                shutil.rmtree(other, ignore_errors=True)
+                remove_own(other, ("*.part",))
         number = rows = 0
         while (part := _read(self._file(number))) is not None:
             yield part
@@ -96,4 +98,4 @@ def parts_of(table: Path) -> Iterator[Path]:
         for left in table.parent.glob(f".{escape(table.stem)}.partial-*{escape(table.suffix)}*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield folder
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_own(folder, PARTS)

@@ -27,6 +27,7 @@ import yaml
 from kineme.errors import KinemeError
 from kineme.layouts.builtin import DEFINITIONS, Definition
 from kineme.typing import Array
+from kineme.untrusted import read_yaml
 
 MAX_JOINTS = 1024  # a file that claims more is damaged or hostile, and V × V arrays depend on it
 
@@ -189,7 +190,7 @@ class Layout:
         Raises:
             KinemeError: the file is missing, is not YAML, or does not describe a tree.
         """
-        return cls.from_dict(read_yaml(Path(path), "a layout"), where=str(path))
+        return cls.from_dict(read_described(Path(path), "a layout"), where=str(path))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers with joint indices, for manifests and checkpoints."""
@@ -230,11 +231,11 @@ class Layout:
         return yaml.safe_dump(lines, default_flow_style=None, sort_keys=False, width=100)
 
 
-def read_yaml(path: Path, what: str) -> Any:
+def read_described(path: Path, what: str) -> Any:
     """The contents of a YAML or JSON file; raises KinemeError if it cannot be read as `what`."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return read_yaml(path)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise KinemeError(f"{path}: cannot be read as {what}: {' '.join(str(error).split())}") from error
 
 

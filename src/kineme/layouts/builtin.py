@@ -26,6 +26,7 @@ SOURCES: Mapping[str, str] = {
     "rig22": "body of animation rigs: LaFAN1, Mixamo without fingers; names are bones",
     "mixamo65": "Mixamo's standard rig with fingers",
     "cmu31": "CMU motion library as BVH",
+    "body": "every part of the body that other layouts have, for one encoder of them all",
 }
 
 
@@ -67,6 +68,10 @@ def _fingers(hand: str, names: str, count: int, first: int = 1) -> list[str]:
 
 
 _HIPS = ("left_hip", "right_hip")
+_BODY_SIDE = (
+    "inner_eye eye outer_eye ear mouth collar shoulder elbow radius wrist hand hand_tip thumb index pinky "
+    "hip_bone hip knee ankle heel foot toes big_toe small_toe"
+).split()
 _COCO = (
     "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
     "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
@@ -357,5 +362,29 @@ DEFINITIONS: Mapping[str, Definition] = {
             ),
         ),
         facing=_ARMS,
+    ),
+    # A joint for every point that `correspondence` knows; the radius is a point of the forearm.
+    "body": Definition(
+        (
+            *"pelvis lumbar lower_spine middle_spine chest neck_base neck".split(),
+            *"head_base head head_top nose".split(),
+            *(f"{side}_{part}" for side in ("left", "right") for part in _BODY_SIDE),
+        ),
+        (
+            "pelvis > lumbar > lower_spine > middle_spine > chest > neck_base > neck > head_base > head",
+            "head > head_top",
+            "head > nose",
+            *_sides(
+                "nose > ~_inner_eye > ~_eye > ~_outer_eye > ~_ear",
+                "nose > ~_mouth",
+                "neck_base > ~_collar > ~_shoulder > ~_elbow > ~_radius > ~_wrist > ~_hand > ~_hand_tip",
+                "~_wrist > ~_thumb",
+                "~_hand > ~_index",
+                "~_hand > ~_pinky",
+                "pelvis > ~_hip_bone > ~_hip > ~_knee > ~_ankle > ~_heel",
+                "~_ankle > ~_foot > ~_toes > ~_big_toe",
+                "~_toes > ~_small_toe",
+            ),
+        ),
     ),
 }

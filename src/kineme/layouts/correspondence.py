@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.layouts import Layout, canonical_joint, joint_words, read_yaml
+from kineme.layouts import Layout, canonical_joint, joint_words, read_described
 from kineme.typing import Array
 
 JointMap = Mapping[str, Sequence[str]]
@@ -28,11 +28,13 @@ JointMap = Mapping[str, Sequence[str]]
 # Point → its names, without spaces, hyphens and side.
 _MIDDLE = {
     "pelvis": "pelvis hips hip hipcenter hipcentre midhip spinebase root",
-    "lower spine": "spine spine1 spine01 lowerback spinenavel spinenaval abdomen",
-    "middle spine": "spinemid midspine spine2 spine02 upperback",
+    "lumbar": "lumbar",
+    "lower spine": "lowerspine spine spine1 spine01 lowerback spinenavel spinenaval abdomen",
+    "middle spine": "middlespine spinemid midspine spine2 spine02 upperback",
     "chest": "chest thorax spine3 spine03 spinechest upperchest chest2",
     "neck base": "shouldercenter shouldercentre spineshoulder neckbase lowerneck",
     "neck": "neck upperneck neck01",
+    "head base": "headbase",
     "head": "head",
     "head top": "headtop headtopend headend",
     "nose": "nose",
@@ -44,11 +46,12 @@ _PAIRED |= {
     "shoulder": "shoulder clavicle arm upperarm uparm",
     "elbow": "elbow humerus forearm lowerarm",
     "forearm": "radius",
-    "hand": "hand handmiddle1 fingerbase",
-    "hand tip": "handtip fingers handend wristend",
+    "hand": "hand handmiddle1 handmiddlefinger1 handmiddlemcp fingerbase",
+    "hand tip": "handtip handmiddle4 handmiddlefinger4 handmiddletip fingers handend wristend",
     "thumb": "thumb handthumb3",
-    "index": "index handindex1",
-    "pinky": "pinky handpinky1",
+    "index": "index handindex1 handforefinger1",
+    "pinky": "pinky handpinky1 handpinkyfinger1",
+    "hip bone": "hipbone",
     "hip": "hip hipjoint upleg upperleg thigh",
     "knee": "knee femur leg lowerleg shin calf",
     "ankle": "ankle tibia",
@@ -92,6 +95,12 @@ _OTHERWISE = {
     ("h36m17", "thorax"): "neck base",  # at the height of the shoulders
     ("smpl22", "neck"): "neck base",  # SMPL's joints are where its bones begin
     ("smpl22", "head"): "head base",
+    ("coco133", "face_36"): "right outer eye",  # landmarks of 300-W: corners of eyes and mouth
+    ("coco133", "face_39"): "right inner eye",
+    ("coco133", "face_42"): "left inner eye",
+    ("coco133", "face_45"): "left outer eye",
+    ("coco133", "face_48"): "right mouth",
+    ("coco133", "face_54"): "left mouth",
 }
 
 # Point → ways to place it, the best first; '~' is its own side. Shares are from Kinect and Vicon skeletons; a
@@ -211,8 +220,23 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
     Raises:
         KinemeError: a joint of the target cannot be placed, or the map names an unknown joint.
     """
+    weights, lost = placed(source, target, joint_map)
+    if lost:
+        raise KinemeError(
+            f"layout {source.name!r} has no joints to place these of {target.name!r}: {', '.join(lost)}; "
+            f"set `joint_map` to a file with a line for each, such as `{lost[0]}: {source.joints[0]}`"
+        )
+    return weights
+
+
+def placed(source: Layout, target: Layout, joint_map: JointMap | None = None) -> tuple[Array, list[str]]:
+    """What `correspondence` gives, and the joints of the target that cannot be placed: their rows are zero.
+
+    Raises:
+        KinemeError: the map names an unknown joint.
+    """
     joint_map = joint_map or {}
-    _check(joint_map, source, target)
+    check_joint_map(joint_map, source, target)
     points: dict[str, str] = {}  # point → joint of the source; the first of several
     for joint, given in zip(source.joints, anatomical_points(source), strict=True):
         points.setdefault(given or "", joint)
@@ -231,12 +255,7 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
             lost.append(joint)
         for name, share in (found or {}).items():
             row[source.joints.index(name)] = share
-    if lost:
-        raise KinemeError(
-            f"layout {source.name!r} has no joints to place these of {target.name!r}: {', '.join(lost)}; "
-            f"set `joint_map` to a file with a line for each, such as `{lost[0]}: {source.joints[0]}`"
-        )
-    return weights
+    return weights, lost
 
 
 def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
@@ -245,7 +264,7 @@ def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         KinemeError: the file is missing, is not YAML, or does not map names to names.
     """
-    data = read_yaml(path, "a joint map")
+    data = read_described(path, "a joint map")
     if not isinstance(data, dict) or not data:
         raise KinemeError(f"{path}: a joint map has lines such as `head: nose` or `spine: [hip, neck]`")
     found = {}
@@ -259,7 +278,8 @@ def read_joint_map(path: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _check(joint_map: JointMap, source: Layout, target: Layout) -> None:
+def check_joint_map(joint_map: JointMap, source: Layout, target: Layout) -> None:
+    """Raises KinemeError if a joint map names a joint that its layout does not have."""
     for joint, sources in joint_map.items():
         for name, layout in ((joint, target), *((each, source) for each in sources)):
             if name not in layout.joints:

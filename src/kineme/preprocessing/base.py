@@ -115,13 +115,25 @@ class Preprocessing(ABC):
         centred by these where its origin was not recorded, and a warning says so; it is not turned by them.
 
         Raises:
-            KinemeError: no body is present in any frame, the layout lacks required joints, or a joint was not
-                recorded by which bodies are turned.
+            KinemeError: no body is present in any frame, the layout lacks required joints, a joint was not
+                recorded by which bodies are turned, or coordinates are NaN, infinite or too large.
         """
+        finite = np.isfinite(xyz).all(axis=(1, 2, 3))
+        if not finite.all():
+            raise KinemeError(
+                f"frame {int(np.argmin(finite))} contains NaN or infinite coordinates; mend them"
+            )
         if not xyz.any():
             raise KinemeError("no body is present in any frame; leave the clip out")
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.ascontiguousarray(self._applied(xyz, layout, present), dtype=np.float32)
+        if not np.isfinite(found).all():
+            raise KinemeError("its coordinates are too large to compute with; are its units right?")
+        return found
+
+    def _applied(self, xyz: Array, layout: Layout, present: Array | None) -> Array:
         if present is None or present.all():
-            return np.ascontiguousarray(self.apply(xyz, layout), dtype=np.float32)
+            return self.apply(xyz, layout)
         for joint in self.turns_by(layout):
             if not present[joint]:
                 raise KinemeError(
@@ -130,7 +142,7 @@ class Preprocessing(ABC):
                 )
         if lacking := [layout.joints[joint] for joint in layout.origin if not present[joint]]:
             _warn(", ".join(lacking))
-        return np.ascontiguousarray(self.apply_to_part(xyz, layout, present), dtype=np.float32)
+        return self.apply_to_part(xyz, layout, present)
 
 
 @cache

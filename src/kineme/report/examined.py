@@ -158,8 +158,9 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
         raise KinemeError(f"{run.name} has no weights yet; train it to its first checkpoint")
     measured = next((each.result for each in run.measured if each.result.protocol != DETECT), None)
     store = store_measured(run, measured, stores) if measured else stores_of(run, stores)[0]
-    if measured is None and not is_measurable(store, run.config.data.split):
-        return _beside_each_other(run.pretrained, run, store, chosen_device(device))
+    if measured is None and not is_measurable(store, run.config.data.split_of(store.path) or "all"):
+        fitted = run.pretrained.fitted(store)
+        return _beside_each_other(run.pretrained, run, fitted, chosen_device(device))
     other = measured is not None and measured.preprocessing != measured.store_preprocessing
     split = measured.split if measured else None
     task = open_task(
@@ -185,8 +186,8 @@ def _beside_each_other(model: Model, run: Run, store: ClipStore, device: str) ->
     """The clips, or windows, that a run was trained on; of another store all."""
     data = run.config.data
     model.check(store)
-    own = data.store is not None and store.path.resolve() == Path(data.store).resolve()
-    rows = split_rows(store, data.split if own else "all", "train")
+    own = store.path.resolve() in [Path(each).resolve() for each in data.stores]
+    rows = split_rows(store, (data.split_of(store.path) if own else None) or "all", "train")
     cut, clips = None, resident(store, rows)
     if data.window:
         windows = clips.windows(data.window)

@@ -91,17 +91,15 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
 
 def stores_of(run: Run, given: Sequence[Path]) -> list[ClipStore]:
-    """The stores that may hold the run's clips: those given, and the one that it was trained on.
+    """The stores that may hold the run's clips: those given, and those that it was trained on.
 
     Raises:
         KinemeError: there is none, or what was given is not a store.
     """
-    own = run.config.data.store
-    found = [ClipStore(path) for path in given]
-    if own is not None and Path(own).exists():
-        found.append(ClipStore(own))
+    own = run.config.data.stores
+    found = [ClipStore(path) for path in [*given, *map(Path, own)] if path in given or path.exists()]
     if not found:
-        where = f"{own}, no longer exists" if own else "is not known"
+        where = f"{', '.join(own)}, no longer exists" if own else "is not known"
         raise KinemeError(f"the clip store of {run.name}, {where}; name the store of its clips")
     return found
 

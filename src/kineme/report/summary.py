@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import yaml
 from markupsafe import Markup
@@ -38,7 +39,7 @@ def described(run: Run) -> str:
 def _data(run: Run) -> str:
     if run.measured:
         return run.measured[0].result.store
-    return (run.config.data.store or "").rstrip("/").rpartition("/")[2]
+    return ", ".join(Path(store).name for store in run.config.data.stores)
 
 
 def _measured_on(run: Run) -> str:
@@ -109,7 +110,7 @@ FACTS: dict[str, Callable[[Run], str]] = {
     "data": _data,
     "preprocessing": _preprocessing,
     "layout": _layout,
-    "split": lambda run: run.config.data.split,
+    "split": lambda run: ", ".join(run.config.data.splits),
     "clips": _measured_on,
     "frames per clip": lambda run: str(run.config.data.frames),
     "epochs": _epochs,

@@ -36,6 +36,7 @@ import yaml
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
 from kineme.packaged import find_recipe
+from kineme.untrusted import yaml_text
 
 Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
 STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")  # whose runs are fused
@@ -129,8 +130,8 @@ def load_grid(path: Path) -> Grid:
             of another type; the line is named.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        root = yaml.compose(yaml_text(path), Loader=yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise KinemeError(f"{path}: cannot be read as a grid ({reason})") from error
     if root is None:

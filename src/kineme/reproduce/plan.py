@@ -29,7 +29,7 @@ from kineme.errors import KinemeError, check_between, check_positive
 from kineme.evaluation.fusion import PROBES
 from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import Result, result_path
-from kineme.evaluation.task import qualifiers
+from kineme.evaluation.task import is_other_store, qualifiers
 from kineme.files import atomic_write
 from kineme.fitting import BASE, fitted_config
 from kineme.model import load_run
@@ -142,9 +142,11 @@ class Plan:
 
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
         """Where this measurement goes, by hand or in a grid."""
-        own = asdict(self.config(cell).data)
-        named = qualifiers(own, self.options(cell, measurement))
-        return result_path(self.run(cell), measurement.protocol, *named, seed=self.seed_of(cell))
+        own, options = self.config(cell).data, self.options(cell, measurement)
+        store = self.stores[measurement.store or cell.store]
+        clips = store.manifest.fingerprint if is_other_store(own, options) else ""
+        named = qualifiers(own, options)
+        return result_path(self.run(cell), measurement.protocol, *named, seed=self.seed_of(cell), clips=clips)
 
     def fused(self, cells: tuple[Cell, ...]) -> Result | None:
         """The fusion of these cells that is there, of their results and the recipe's weights of streams."""

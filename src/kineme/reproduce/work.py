@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from kineme.progress import Progress, silent
 from kineme.reproduce.grid import Cell, Measurement
 from kineme.reproduce.plan import Plan, keep_fingerprints
 from kineme.reproduce.protocols import PROTOCOLS
-from kineme.training.directory import CONFIG, load_run_config
+from kineme.training.directory import load_run_config
 from kineme.training.run import train as train_run
 
 Failures = dict[str, str]  # cell, or a measurement of it (see `measured`) → what went wrong
@@ -123,8 +122,6 @@ def train(plan: Plan, cell: Cell, hooks: Hooks = QUIET) -> None:
         hooks.say("resuming pre-training")
         train_run(load_run_config(run), run, resume=True, callbacks=hooks.callbacks)
     elif progress == "to do":
-        if run.exists() and not (run / CONFIG).is_file():  # killed before it had begun
-            shutil.rmtree(run)
         hooks.say("pre-training")
         train_run(plan.config(cell), run, overwrite=True, callbacks=hooks.callbacks)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -60,11 +61,17 @@ def write_card(
         model=model,
         settings=without_paths(model.config),
         clips=None if seen is None else len(seen.names),
-        data=seen.source if seen is not None and seen.source in [*SOURCES, "generated"] else None,
+        data=_sources(seen) if seen is not None else None,
         classifiers=classifiers,
         rows=_rows(results),
         version=__version__,
     )
+
+
+def _sources(seen: Seen) -> str | None:
+    """The data sets that a model was trained on; None if one of them is nobody else's."""
+    names = np.unique(seen.source).tolist()
+    return " + ".join(names) if set(names) <= {*SOURCES, "generated"} else None
 
 
 def _metadata(model: Model, repository: str, licence: str, results: Sequence[Result]) -> dict[str, Any]:

@@ -9,7 +9,11 @@ from typing import Any
 
 def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """A run's configuration without places of this machine, and without people named in its split."""
-    data = {**config["data"], "store": None, "split": without_people(config["data"]["split"])}
+    data = {**config["data"], "store": None}
+    splits = data["split"]
+    data["split"] = (
+        without_people(splits) if isinstance(splits, str) else [without_people(split) for split in splits]
+    )
     found: dict[str, Any] = placeless({**config, "data": data})
     return found
 

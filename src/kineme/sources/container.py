@@ -17,11 +17,9 @@ One body per clip. Joints named as in a built-in layout, in any order and spelli
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 from functools import partial
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -29,9 +27,12 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.layouts import match_layout
 from kineme.sources import Source
-from kineme.sources.raw import one_line
+from kineme.sources.npy import NpyRows
+from kineme.sources.raw import BROKEN, RawFile, one_line
 from kineme.typing import Array
+from kineme.untrusted import bad_names, read_arrays
 
+_MAX_FRAMES = 10_000_000  # of a clip: four days at 30 frames a second
 # Key → (kinds of dtype, axes).
 _KEYS: dict[str, tuple[str, int]] = {
     "xyz": ("f", 3),
@@ -54,8 +55,8 @@ def open_container(path: Path) -> Source:
         KinemeError: the file is missing or not a container, or an array in it is missing, misshapen or out of
             range; the message names the array.
     """
-    arrays = _load(path)
-    _check(path, arrays)
+    arrays, xyz = _load(path)
+    _check(path, arrays, xyz)
     try:
         layout, order = match_layout(arrays["joint_names"].tolist(), arrays["parents"].tolist(), path.stem)
     except KinemeError as error:
@@ -68,7 +69,7 @@ def open_container(path: Path) -> Source:
         bodies=1,
         names=arrays["name"].tolist(),
         items=range(len(arrays["name"])),
-        read=partial(_clip, arrays, order),
+        read=partial(_clip, arrays, xyz, order),
         untrimmed="frame_label" in arrays,
     )
 
@@ -82,12 +83,22 @@ def is_container(path: Path) -> bool:
         return False
 
 
-def _clip(arrays: dict[str, Array], order: Array, row: int) -> Clip:
+def _clip(arrays: dict[str, Array], xyz: NpyRows, order: Array, row: int) -> Clip:
+    """A clip, whose coordinates are read from the file now.
+
+    Raises:
+        KinemeError: they cannot be read, or are not finite.
+    """
     start, end = arrays["offsets"][row : row + 2].tolist()
     labels = arrays["frame_label"][start:end] if "frame_label" in arrays else np.zeros(0, dtype=np.int64)
+    name, found = str(arrays["name"][row]), xyz.read(start, end - start)
+    finite = np.isfinite(found).all(axis=(1, 2))
+    if not finite.all():
+        reason = f"contains NaN or infinite values in clip {name!r}, frame {int(np.argmin(finite))}"
+        raise KinemeError(f"{xyz.file.path}: 'xyz' {reason}")
     return Clip(
-        name=str(arrays["name"][row]),
-        xyz=arrays["xyz"][start:end, None, order].astype(np.float32),
+        name=name,
+        xyz=found[:, None, order].astype(np.float32),
         label=int(arrays["label"][row]),
         subject=str(arrays["subject"][row]),
         camera=int(arrays["view"][row]),
@@ -103,52 +114,38 @@ def label_runs(labels: Array) -> list[tuple[int, int, int]]:
     return [(int(s), int(e), int(labels[s])) for s, e in zip(starts, ends, strict=False) if labels[s] != 0]
 
 
-def _load(path: Path) -> dict[str, Array]:
+def _load(path: Path) -> tuple[dict[str, Array], NpyRows]:
+    """All arrays but the coordinates, and these to be read clip by clip."""
     if not path.is_file():
         raise KinemeError(f"{path}: no such file; a container is one .npz file")
     try:
-        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as stored:
-            warnings.simplefilter("ignore")  # of a header that Python 2 wrote
-            names = [*_KEYS, *(["frame_label"] if "frame_label" in stored else [])]
-            if missing := [name for name in names if name not in stored]:
-                known = f"a container has {', '.join(_KEYS)}"
-                raise KinemeError(f"{path}: lacks the array {missing[0]!r}; {known}")
-            return {name: _array(path, name, stored) for name in names}
+        with zipfile.ZipFile(path) as archive:
+            there = {name.removesuffix(".npy") for name in archive.namelist()}
+        if missing := [name for name in _KEYS if name not in there]:
+            known = f"a container has {', '.join(_KEYS)}"
+            raise KinemeError(f"{path}: lacks the array {missing[0]!r}; {known}")
+        arrays = read_arrays(path, {*_KEYS, "frame_label"} - {"xyz"})
     except KinemeError:
         raise
-    except Exception as error:  # damaged files may raise anything
+    except BROKEN as error:
         raise KinemeError(
-            f"{path}: not an .npz container{_reason(error)}; write it with numpy.savez, without pickles"
+            f"{path}: not an .npz container ({one_line(error)}); write it with numpy.savez, without pickles"
         ) from error
+    return arrays, NpyRows(RawFile(PurePosixPath(path.name) / "xyz.npy", path, "xyz.npy"))
 
 
-def _array(path: Path, name: str, stored: Any) -> Array:
-    try:
-        array = stored[name]
-    except Exception as error:
-        raise KinemeError(f"{path}: array {name!r} cannot be read{_reason(error)}") from error
-    if not isinstance(array, np.ndarray):  # NumPy returns the bytes of other members
-        raise KinemeError(f"{path}: {name!r} is not an array")
-    return array
-
-
-def _reason(error: Exception) -> str:
-    """In brackets; nothing where NumPy suggests allowing pickles."""
-    return "" if "pickle" in str(error) else f" ({one_line(error)})"
-
-
-def _check(path: Path, arrays: dict[str, Array]) -> None:
+def _check(path: Path, arrays: dict[str, Array], xyz: NpyRows) -> None:
     kinds = _KEYS | ({"frame_label": ("iu", 1)} if "frame_label" in arrays else {})
 
     def refuse(name: str, reason: str) -> None:
         raise KinemeError(f"{path}: {name!r} {reason}")
 
     for name, (kind, axes) in kinds.items():
-        array = arrays[name]
-        if array.ndim != axes or array.dtype.kind not in kind:
+        array = arrays.get(name, xyz)
+        if len(array.shape) != axes or array.dtype.kind not in kind:
             expected = {"U": "text", "iu": "integers"}.get(kind, "numbers")
             refuse(name, f"is {array.dtype} of shape {array.shape}; expected {expected}, {axes} axes")
-    xyz, offsets = arrays["xyz"], arrays["offsets"].astype(np.int64)
+    offsets = arrays["offsets"].astype(np.int64)
     frames, joints, coordinates = xyz.shape
     clips, classes = len(arrays["name"]), len(arrays["label_names"])
     if coordinates != 3:
@@ -170,9 +167,8 @@ def _check(path: Path, arrays: dict[str, Array]) -> None:
             refuse(name, f"is not in {lowest}..{classes - 1}, the classes of 'label_names'")
     if not 0 < arrays["fps"] < np.inf:
         refuse("fps", f"is {arrays['fps']}; expected a positive number")
-    bad = ~np.isfinite(xyz).all(axis=(1, 2))
-    if bad.any():
-        frame = int(np.flatnonzero(bad)[0])
-        clip = int(np.searchsorted(offsets, frame, side="right")) - 1
-        name = str(arrays["name"][clip])
-        refuse("xyz", f"contains NaN or infinite values in clip {name!r}, frame {frame - offsets[clip]}")
+    if (wrong := bad_names(arrays["name"])) or (wrong := bad_names(arrays["label_names"])):
+        raise KinemeError(f"{path}: {wrong}")
+    longest = int(np.diff(offsets).max())
+    if longest > _MAX_FRAMES:
+        refuse("offsets", f"has a clip of {longest:,} frames; cut it into clips of at most {_MAX_FRAMES:,}")

@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.sources.raw import FETCH, RawFile
 from kineme.typing import Array
+from kineme.untrusted import read_header
 
 _HEADER = 1 << 14  # bytes, the longest header that NumPy reads
 _MAX_ROW = 1 << 26  # bytes; a clip takes some 200 KB
-
-
-def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and dtype of a .npy file, of which nothing else is read.
-
-    Raises:
-        ValueError: this is not a .npy file, or it is damaged.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of headers that Python 2 wrote, or damaged ones
-            version = np.lib.format.read_magic(stream)
-            read = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }
-            shape, fortran, dtype = read[version](stream)
-    except Exception as error:  # the header is Python source, so damage may raise anything
-        raise ValueError("is not a .npy array, or is damaged") from error
-    return shape, fortran, dtype
 
 
 class NpyRows:

@@ -6,6 +6,7 @@ decompresses beyond what its format can hold is refused.
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -144,8 +145,26 @@ def find_files(raw: Path, *suffixes: str) -> list[RawFile]:
     return sorted(found, key=lambda file: file.place)
 
 
+def everything(folder: Path) -> Iterator[Path]:
+    """All files below a folder; links to folders are not followed, and hidden folders left out.
+
+    Raises:
+        KinemeError: a folder cannot be read; what is in it would be missed.
+    """
+
+    def refuse(error: OSError) -> None:
+        reason = (error.strerror or str(error)).lower()
+        raise KinemeError(
+            f"{error.filename}: cannot be read ({reason}); mend its permissions, or move it away"
+        )
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not _is_hidden(PurePosixPath(name))]
+        yield from (Path(place, name) for name in names)
+
+
 def _in_folder(folder: Path, suffixes: tuple[str, ...]) -> Iterator[RawFile]:
-    for path in folder.rglob("*"):
+    for path in everything(folder):
         place = PurePosixPath(path.relative_to(folder).as_posix())
         if _is_hidden(place) or not path.is_file():
             continue

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import platform
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import lightning as L
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from kineme.checkpoints import WEIGHTS, save_encoder
@@ -20,6 +25,8 @@ from kineme.files import atomic_write
 from kineme.metrics.neighbours import leave_group_out
 from kineme.training.history import HISTORY, write_history
 from kineme.training.module import Pretraining
+
+logger = logging.getLogger(__name__)
 
 STATE = "state.ckpt"
 WATCHED = 2000  # maximum number of clips in the online kNN
@@ -89,14 +96,42 @@ class History(L.Callback):
             )
 
 
+class Circumstances(L.Callback):
+    """What the same weights to the last bit depend on; says where a run goes on under others."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Threads, processor and versions that the run was trained with."""
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+        return {
+            "threads": torch.get_num_threads(),
+            "processor": gpu or f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+            "PyTorch": str(torch.__version__),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Warns of each that differs now."""
+        now = self.state_dict()
+        others = [f"{name} {state[name]} (now {now[name]})" for name in now if state.get(name) != now[name]]
+        if others:
+            logger.warning(
+                "the run began with %s; it goes on, but its weights will differ in the last digits from "
+                "those of a run that was not interrupted",
+                ", ".join(others),
+            )
+
+
 class OnlineKNN(L.Callback):
-    """Accuracy of the nearest training clip of another subject. Labels are used for monitoring only."""
+    """Accuracy of the nearest training clip of another subject. Labels are used for monitoring only.
+
+    Clips are compared with those of their own store, as other stores have other labels.
+    """
 
     def __init__(
         self,
         history: History,
         labels: npt.NDArray[np.int64],
         subjects: npt.NDArray[np.str_],
+        stores: npt.NDArray[np.int64],
         every: int,
         seed: int,
     ) -> None:
@@ -105,7 +140,7 @@ class OnlineKNN(L.Callback):
         labelled = np.flatnonzero(labels >= 0)
         self.rows = np.sort(np.random.default_rng(seed).permutation(labelled)[:WATCHED])
         self.labels = labels[self.rows]
-        self.groups = subjects[self.rows]
+        self.groups, self.stores = subjects[self.rows], stores[self.rows]
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Notes the accuracy every few epochs and after the last one."""
@@ -122,7 +157,11 @@ class OnlineKNN(L.Callback):
     def accuracy(self, module: Pretraining) -> float:
         """Leave-one-subject-out, or leave-one-out with a single subject; between 0 and 1."""
         features = embedded(module, torch.from_numpy(self.rows)).numpy()
-        return leave_group_out(features, self.labels, self.groups)
+        right = 0.0
+        for store in np.unique(self.stores):
+            own = self.stores == store
+            right += int(own.sum()) * leave_group_out(features[own], self.labels[own], self.groups[own])
+        return right / len(features)
 
 
 @torch.no_grad()
@@ -152,15 +191,25 @@ class Checkpoints(L.Callback):
         if epoch % self.every == 0 or epoch == trainer.max_epochs:
             self._save(trainer, module)
 
+    def complete(self, module: Pretraining) -> None:
+        """Saves the encoder of the last epoch, unless its weights are there."""
+        with suppress(OSError, SafetensorError), safe_open(self.run / WEIGHTS, "pt") as weights:
+            if json.loads(weights.metadata()["kineme"])["epochs"] == module.config.train.epochs:
+                return
+        self._save_weights(module, module.config.train.epochs)
+
     def _save(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Saves the state first, since a killed run can go on from it alone."""
         assert isinstance(module, Pretraining)
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.run / STATE)  # writes nothing, but has a barrier of all processes
             return
-        config, epochs = module.config.to_dict(), trainer.current_epoch + 1
-        manifest = self.manifest
+        with atomic_write(self.run / STATE) as aside:
+            trainer.save_checkpoint(aside)
+        self._save_weights(module, trainer.current_epoch + 1)
+
+    def _save_weights(self, module: Pretraining, epochs: int) -> None:
+        config, manifest = module.config.to_dict(), self.manifest
         save_encoder(
             self.run / WEIGHTS, module.method.learned, manifest.preprocessing, config, epochs, manifest.units
         )
-        with atomic_write(self.run / STATE) as aside:
-            trainer.save_checkpoint(aside)

@@ -13,7 +13,7 @@ logs/               output of Lightning's loggers, if any
 
 from __future__ import annotations
 
-import shutil
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -21,16 +21,25 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors import SafetensorError, safe_open
 
 from kineme.checkpoints import WEIGHTS
-from kineme.clips.seen import SEEN_CLIPS
-from kineme.config import NAMED, Config, config_from_dict
+from kineme.clips.seen import SEEN_CLIPS, Seen
+from kineme.config import Config, config_from_dict
 from kineme.errors import KinemeError
-from kineme.files import atomic_write, locked
+from kineme.files import atomic_write, clear, foreign, locked, remove_own
 from kineme.training.history import HISTORY
+from kineme.untrusted import check_packing, read_yaml
+
+logger = logging.getLogger(__name__)
 
 CONFIG, STATE, LOGS = "config.yaml", "state.ckpt", "logs"
-_OWN = {CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, LOGS, "results", "features", "classifiers"}
+MARK = "# Settings of a run of Kineme, complete.\n"  # how config.yaml begins
+_OWN = (
+    *(CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, f"{LOGS}/", "features/*.npy"),
+    *(f"results/*{suffix}" for suffix in (".json", ".npz", ".safetensors")),
+    "classifiers/*.safetensors",
+)  # what is removed with a run, see kineme.files
 
 
 def check_room(out: Path, overwrite: bool) -> None:
@@ -43,11 +52,12 @@ def check_room(out: Path, overwrite: bool) -> None:
         return
     if not out.is_dir():
         raise KinemeError(f"{out}: is a file; choose another place for the run")
-    foreign = sorted(each.name for each in out.iterdir() if each.name not in _OWN and not _is_half(each))
-    if foreign or (not _is_settings(out / CONFIG) and any(not _is_half(each) for each in out.iterdir())):
-        reason = f"holds {foreign[0]}, which belongs to no run" if foreign else "is not a run directory"
-        raise KinemeError(f"{out}: {reason}; choose another place")
-    if (out / WEIGHTS).exists() and not overwrite:
+    if (strange := foreign(out, _OWN)) is not None:
+        name = strange.relative_to(out)
+        raise KinemeError(f"{out}: holds {name}, which belongs to no run; move it, or choose another place")
+    if not is_run(out) and any(not _is_half(each) for each in out.iterdir()):
+        raise KinemeError(f"{out}: is not a run directory; choose another place")
+    if _has_saved(out) and not overwrite:
         resumable = "`resume` to continue it, " if (out / STATE).exists() else ""
         raise KinemeError(
             f"{out}: holds a run already; set {resumable}`overwrite` to replace it, or choose another place"
@@ -66,17 +76,24 @@ def occupied(out: Path) -> AbstractContextManager[None]:
 def restore(out: Path) -> None:
     """Brings back the run that was put aside for one that has saved no checkpoint."""
     aside = _aside(out)
-    if aside.exists() and not (out / WEIGHTS).exists():
-        shutil.rmtree(out, ignore_errors=True)
-        aside.rename(out)
+    if is_run(aside) and not _has_saved(out):
+        remove_own(out, _OWN if is_run(out) else ())
+        if out.exists():  # with something that is not ours
+            logger.warning("%s: the run that was here is in %s", out, aside)
+        else:
+            aside.rename(out)
 
 
 @contextmanager
 def replacing(out: Path) -> Iterator[None]:
-    """Puts an earlier run aside until the new one has saved a checkpoint; restores it if none is saved."""
+    """Puts an earlier run aside until the new one has saved a checkpoint; restores it if none is saved.
+
+    Raises:
+        KinemeError: what was put aside before holds something that belongs to no run.
+    """
     aside = _aside(out)
-    if out.exists():
-        shutil.rmtree(aside, ignore_errors=True)
+    if is_run(out):
+        clear(aside, _OWN)
         out.rename(aside)
     try:
         yield
@@ -84,15 +101,31 @@ def replacing(out: Path) -> Iterator[None]:
         restore(out)
         raise
     finally:
-        if (out / WEIGHTS).exists():
-            shutil.rmtree(aside, ignore_errors=True)
+        settle(out)
+
+
+def settle(out: Path) -> None:
+    """Removes the earlier run once the new one has saved its weights."""
+    aside = _aside(out)
+    if (out / WEIGHTS).exists() and is_run(aside):
+        remove_own(aside, _OWN)
+
+
+def is_run(path: Path) -> bool:
+    """Whether a directory is a run, by the first line of its settings or the header of its weights."""
+    with suppress(OSError, UnicodeDecodeError), (path / CONFIG).open(encoding="utf-8") as file:
+        if file.read(len(MARK)) == MARK:
+            return True
+    with suppress(OSError, SafetensorError), safe_open(path / WEIGHTS, "pt") as weights:
+        return "kineme" in (weights.metadata() or {})
+    return False
 
 
 def write_config(out: Path, config: Config | Mapping[str, Any]) -> None:
     """Writes a run's complete settings."""
     plain = config.to_dict() if isinstance(config, Config) else dict(config)
     with atomic_write(out / CONFIG) as aside:
-        aside.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+        aside.write_text(MARK + yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
 
 
 def load_run_config(run: Path) -> Config:
@@ -103,22 +136,41 @@ def load_run_config(run: Path) -> Config:
     """
     path = run / CONFIG
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = read_yaml(path)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise KinemeError(f"{path}: cannot be read; is {run} a run directory?") from error
-    return config_from_dict(data, where=str(path))
+    config = config_from_dict(data, where=str(path))
+    config.data.store = located(run, config.data.store)
+    return config
 
 
-def check_state(run: Path) -> None:
-    """Checks that a run can be resumed.
+def located(run: Path, store: list[str] | str | None) -> list[str] | str | None:
+    """Where the store or stores of a run are, which may have been named from another current directory."""
+    named = [store] if isinstance(store, str) else store or []
+    if all(Path(each).exists() for each in named):
+        return store
+    with suppress(KinemeError):
+        found = Seen.load(run / SEEN_CLIPS).located(run, named)
+        return found[0] if isinstance(store, str) else found
+    return store
+
+
+def check_state(run: Path, now: Seen) -> None:
+    """Checks that a run can be resumed, with the clips that there are now.
 
     Raises:
-        KinemeError: its training state is missing or unreadable.
+        KinemeError: its training state is missing or unreadable, or it began with other clips or joints.
     """
+    if (run / SEEN_CLIPS).is_file() and (what := Seen.load(run / SEEN_CLIPS).differs(now)):
+        raise KinemeError(
+            f"{run}: began with other {what} than the store has now, so it cannot go on with them; bring the "
+            "store back, or train from the start"
+        )
     path = run / STATE
     if not path.is_file():
         raise KinemeError(f"{path}: no such checkpoint, so there is nothing to resume; train from the start")
     try:
+        check_packing(path)
         torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch.load promises nothing narrower
         raise KinemeError(
@@ -133,20 +185,13 @@ def remove_halves(run: Path) -> None:
             half.unlink()
 
 
+def _has_saved(run: Path) -> bool:
+    return (run / WEIGHTS).exists() or (run / STATE).exists()
+
+
 def _aside(out: Path) -> Path:
     return out.with_name(f".{out.name}.old")
 
 
 def _is_half(path: Path) -> bool:
     return path.name.startswith(".") and ".partial-" in path.name
-
-
-def _is_settings(path: Path) -> bool:
-    """Whether a file looks like a run's settings, even of a method that is not installed."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False
-    return isinstance(data, Mapping) and all(
-        isinstance(data.get(name), Mapping) for name in ("data", "train", *NAMED)
-    )

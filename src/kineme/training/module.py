@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import lightning as L
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from kineme.clips.batches import Clips, resident
+from kineme.clips.collection import Collection
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.errors import KinemeError
@@ -46,7 +47,10 @@ class Training(L.LightningModule, ABC):
         """The rows of each batch of an epoch."""
         trainer = self.trainer
         return EpochBatches(
-            len(self.clips), self.train_config, rank=trainer.global_rank, world=trainer.world_size
+            clips_by_store(self.store, self.clips),
+            self.train_config,
+            rank=trainer.global_rank,
+            world=trainer.world_size,
         )
 
     def setup(self, stage: str) -> None:
@@ -205,19 +209,37 @@ def epoch_order(seed: int, epoch: int, clips: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(clips))
 
 
+def clips_by_store(store: ClipStore, clips: Clips) -> list[int]:
+    """How many clips, or windows of clips, are of each store of a collection; of a store all."""
+    if not isinstance(store, Collection):
+        return [len(clips)]
+    of = np.searchsorted(store.index["offset"][store.bounds[1:-1]], clips.start.cpu().numpy(), side="right")
+    return [int(count) for count in np.bincount(of, minlength=len(store.stores))]
+
+
 class EpochBatches(Sampler[Tensor]):
     """The batches of each epoch: a permutation from (seed, epoch), dealt out to the ranks.
 
-    Clips that do not fill a batch on each rank, `accumulate` times, are dropped.
+    The clips of a step are of one store, stores in random order. What a loss compares within a batch is then
+    motion: between stores it could tell joints and sensors apart instead. Clips that do not fill a batch on
+    each rank, `accumulate` times, are dropped.
+
+    Args:
+        clips: how many, of each store.
+        train: settings.
+        rank: of this process.
+        world: number of processes.
+
+    Raises:
+        KinemeError: those of a store do not fill a batch.
     """
 
-    def __init__(self, clips: int, train: TrainConfig, rank: int = 0, world: int = 1) -> None:
-        whole = train.batch_size * world * train.accumulate
-        if clips < whole:
-            raise KinemeError(
-                f"{clips} training clips do not fill one batch of {whole}; lower train.batch_size"
-            )
-        self.steps = clips // whole
+    def __init__(self, clips: Sequence[int], train: TrainConfig, rank: int = 0, world: int = 1) -> None:
+        self.whole = train.batch_size * world * train.accumulate
+        if min(clips) < self.whole:
+            which = f"{min(clips)} training clips" + " of one store" * (len(clips) > 1)
+            raise KinemeError(f"{which} do not fill one batch of {self.whole}; lower train.batch_size")
+        self.steps = sum(count // self.whole for count in clips)
         self.clips, self.train, self.rank, self.world = clips, train, rank, world
         self.epoch = 0
 
@@ -229,9 +251,18 @@ class EpochBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = epoch_order(self.train.seed, self.epoch, self.clips)
-        whole = order[: len(self) * self.train.batch_size * self.world]
-        yield from whole.view(len(self), self.world, -1)[:, self.rank]
+        order = epoch_order(self.train.seed, self.epoch, sum(self.clips))
+        ends = torch.tensor(self.clips).cumsum(0)
+        store = torch.bucketize(order, ends, right=True)
+        steps = torch.cat(
+            [
+                order[store == number][: count // self.whole * self.whole].view(-1, self.whole)
+                for number, count in enumerate(self.clips)
+            ]
+        )
+        if len(self.clips) > 1:
+            steps = steps[epoch_order(self.train.seed, self.epoch, len(steps))]
+        yield from steps.view(len(self), self.world, -1)[:, self.rank]
 
 
 class _Rows(Dataset[Tensor]):

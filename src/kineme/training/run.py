@@ -18,16 +18,17 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import even_batch, resident
+from kineme.clips.collection import open_stores, parts, store_numbers, stores_of, training_rows
 from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
-from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.encoders import ClipShape
 from kineme.encoders.absent import warn_if_shown
 from kineme.errors import KinemeError
+from kineme.files import followed
 from kineme.training.alarms import Collapse, RisingLoss
-from kineme.training.callbacks import Checkpoints, History, OnlineKNN
+from kineme.training.callbacks import Checkpoints, Circumstances, History, OnlineKNN
 from kineme.training.directory import (
     LOGS,
     STATE,
@@ -37,9 +38,10 @@ from kineme.training.directory import (
     remove_halves,
     replacing,
     restore,
+    settle,
     write_config,
 )
-from kineme.training.module import Pretraining, Training
+from kineme.training.module import Pretraining, Training, clips_by_store
 from kineme.training.timing import TRIAL_STEPS, Stopwatch, with_epochs
 from kineme.typing import Array
 
@@ -69,16 +71,23 @@ def train(
         KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, or the disk is
             full.
     """
-    if config.data.store is None:
+    out = followed(out)
+    if not config.data.stores:
         raise KinemeError("no clips to train on; set data.store to a clip store")
-    store = ClipStore(config.data.store)
+    store = open_stores(config.data.stores)
     prepared = store.manifest.preprocessing.id
     if config.data.preprocessing not in (None, prepared):
         raise KinemeError(
             f"{store.path}: was prepared by {prepared}, but data.preprocessing is "
             f"{config.data.preprocessing}; prepare it again, or set data.preprocessing={prepared}"
         )
-    rows = split_rows(store, config.data.split, "train")
+    if config.data.window and len({each.manifest.fps for each in stores_of(store)}) > 1:
+        raise KinemeError(
+            f"{store.path}: differ in frames per second, so data.window would be of several durations; "
+            "prepare them at one rate, or set data.window=0"
+        )
+    rows = training_rows(store, config.data.splits)
+    trained_on = parts(store, config.data.splits)
     resolve_device(config.train)  # fails before anything is written, and so do the loggers
     every_logger = [*_loggers(config.train, out), *loggers]
     first = is_first_process()
@@ -87,8 +96,9 @@ def train(
             out.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(occupied(out))
             if resume:
-                check_state(out)
+                check_state(out, Seen.of(trained_on))
                 remove_halves(out)
+                stack.callback(settle, out)
             else:
                 restore(out)  # of a process that was killed before its first checkpoint
                 check_room(out, overwrite)
@@ -102,29 +112,24 @@ def train(
             if not resume:
                 stack.enter_context(replacing(out))
             write_config(out, config)
-            Seen.of(store, rows).save(out / SEEN_CLIPS)
-        fit(
-            module,
-            [*_callbacks(config, out, store, rows), *callbacks],
-            loggers=every_logger,
-            resume=out / STATE if resume else None,
-        )
+            Seen.of(trained_on, out).save(out / SEEN_CLIPS)
+        own = _callbacks(config, out, store, rows)
+        fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
+        if first and resume:  # killed between the state of the last epoch and the weights
+            own[-1].complete(module)
 
 
-def _callbacks(config: Config, out: Path, store: ClipStore, rows: Array) -> list[L.Callback]:
+def _callbacks(
+    config: Config, out: Path, store: ClipStore, rows: Array
+) -> tuple[*tuple[L.Callback, ...], Checkpoints]:
     """Kineme's own. What the history records comes before it, and what reads the history after it."""
     history, seed = History(out), config.train.seed
     every = config.train.knn_every
-    found: list[L.Callback] = [
-        Collapse(history, every, seed),
-        history,
-        RisingLoss(history),
-        Checkpoints(out, store.manifest, config.train.save_every),
-    ]
+    found: list[L.Callback] = [Circumstances(), Collapse(history, every, seed), history, RisingLoss(history)]
     if (store.labels[rows] >= 0).any() and not config.data.window:  # windows have no labels
-        watched = store.labels[rows], store.index["subject"][rows]
+        watched = store.labels[rows], store.index["subject"][rows], store_numbers(store, rows)
         found.insert(0, OnlineKNN(history, *watched, every=every, seed=seed))
-    return found
+    return (*found, Checkpoints(out, store.manifest, config.train.save_every))
 
 
 def _loggers(train: TrainConfig, out: Path) -> list[Logger]:
@@ -156,17 +161,21 @@ def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
 
 def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
     """Warns where incomplete batches leave out more than one clip in twenty of each epoch."""
-    train, clips = config.train, len(rows)
+    train, clips = config.train, resident(store, rows)
     if config.data.window:
-        clips = len(resident(store, rows).windows(config.data.window))
+        clips = clips.windows(config.data.window)
+    counts = clips_by_store(store, clips)
     ranks = train.devices * train.nodes * train.accumulate
-    out = clips % (train.batch_size * ranks)
-    better = even_batch(clips // ranks, train.batch_size)
-    if 20 * out > clips and better * ranks * (clips // (better * ranks)) > clips - out:
+
+    def out(batch_size: int) -> int:
+        return sum(count % (batch_size * ranks) for count in counts)
+
+    better = even_batch([count // ranks for count in counts], train.batch_size)
+    if 20 * out(train.batch_size) > len(clips) and out(better) < out(train.batch_size):
         logger.warning(
             "%d of %d clips sit out each epoch, others every time, as they do not fill a batch of %d; "
             "train.batch_size=%d leaves out fewer",
-            *(out, clips, train.batch_size, better),
+            *(out(train.batch_size), len(clips), train.batch_size, better),
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +114,18 @@ def test_features_are_computed_once(
     for windows, rows in ((Windows("centred", 8, 2), task.train_rows), (WINDOWS, task.test_rows)):
         with pytest.raises(TypeError):
             store_features(pretrained, store, rows, windows, tmp_path, device="cpu")
+
+
+def test_features_that_do_not_fit_on_the_disk_are_not_kept(
+    task: Task,
+    pretrained: Model,
+    store: ClipStore,
+    tmp_path: Path,
+    file_size_limit: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    with pytest.raises(KinemeError, match="cannot be written"), file_size_limit(20_000):
+        store_features(pretrained, store, task.train_rows, WINDOWS, tmp_path, device="cpu")
+    assert not list(tmp_path.iterdir())
 
 
 def test_damaged_features_are_computed_again(

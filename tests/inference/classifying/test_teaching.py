@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -150,6 +152,14 @@ def test_a_classifier_is_kept_as_it_is(own: Model, taught: Classifier, tmp_path:
     )
 
 
+def test_a_classifier_that_does_not_fit_on_the_disk_leaves_nothing(
+    taught: Classifier, tmp_path: Path, file_size_limit: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with pytest.raises(KinemeError, match="cannot be written"), file_size_limit(100):
+        taught.save(tmp_path / "new" / "mine.safetensors")
+    assert not list((tmp_path / "new").iterdir())
+
+
 @pytest.mark.parametrize(
     "harm", ["cut", "text", "no header", "newer", "other classes", "not finite", "no field", "missing tensor"]
 )
@@ -219,10 +229,14 @@ def test_the_classifier_that_is_meant(tmp_path: Path) -> None:
     assert find_classifier(run / "model.safetensors", "throws") == first
     with pytest.raises(KinemeError, match="choose one of detect-leave-3, throws by `classifier`"):
         find_classifier(run, None)
-    with pytest.raises(KinemeError, match=r"has no classifier 'detect', .* did you mean detect-leave-3\?"):
-        find_classifier(run, "detect")
+    assert find_classifier(run, "detect") == detector  # the only one
     with pytest.raises(KinemeError, match="there are detect-leave-3, throws"):
         find_classifier(run, "xyz")
+    (run / "results" / "detect-tokens.safetensors").touch()
+    with pytest.raises(KinemeError, match="choose one of the detectors detect-leave-3, detect-tokens by"):
+        find_classifier(run, "detect")
+    (run / "results" / "detect.safetensors").touch()
+    assert find_classifier(run, "detect").name == "detect.safetensors"
 
 
 def test_a_threshold_is_that_of_split_conformal_prediction(taught: Classifier) -> None:

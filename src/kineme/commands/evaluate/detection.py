@@ -61,7 +61,9 @@ def detect(
     if not finetune and (epochs is not None or lr is not None):
         raise KinemeError("`epochs` and `lr` are of fine-tuning; set `finetune`, or leave them out")
     check_between("`context`", context, 0)
-    task = open_run(run, options, rows_of=protocol.recorded)
+    differing = {"tokens": kind == "tokens", "B": segments == "B", "finetune": finetune}
+    named = [name for name, differs in differing.items() if differs]
+    task = open_run(run, options, "detect", *named, seed=seed, rows_of=protocol.recorded)
     with progress_bar("evaluating") as progress:
         result, found, detector = protocol.detect(
             task,
@@ -73,6 +75,5 @@ def detect(
             baselines=baselines,
             progress=progress,
         )
-    differing = {"tokens": kind == "tokens", "B": segments == "B", "finetune": finetune}
     beside: Mapping[str, Kept] = {".npz": found, ".safetensors": detector}
-    keep(task, result, beside, *(name for name, differs in differing.items() if differs))
+    keep(task, result, beside, *named)

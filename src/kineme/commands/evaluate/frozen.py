@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kineme.commands.bar import progress_bar
-from kineme.commands.evaluate.shared import Options, keep, open_run, tune
+from kineme.commands.evaluate.shared import Options, keep, occupy, open_run, tune
 from kineme.errors import KinemeError
 from kineme.evaluation.options import USUAL
 
@@ -27,7 +27,7 @@ def linear(
     """
     from kineme.evaluation import recognition
 
-    task = open_run(run, options)
+    task = open_run(run, options, "linear", seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.linear(task, seed=seed, lr=lr, baselines=baselines, progress=progress)
     keep(task, result, {".npz": predicted})
@@ -48,10 +48,11 @@ def knn(run: Path, *, k: int = 1, seed: int = 0, baselines: bool = True, options
     """
     from kineme.evaluation import recognition
 
-    task = open_run(run, options)
+    named = [f"k{k}"] if k != 1 else []
+    task = open_run(run, options, "knn", *named, seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.knn(task, k=k, seed=seed, baselines=baselines, progress=progress)
-    keep(task, result, {".npz": predicted}, *([f"k{k}"] if k != 1 else []))
+    keep(task, result, {".npz": predicted}, *named)
 
 
 def transfer(
@@ -80,13 +81,14 @@ def transfer(
 
     if options.store is None:
         raise KinemeError("transfer is to another data set than that of the pre-training; pass `store`")
-    task = open_run(run, options)
+    task = open_run(run, options, "transfer", seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.transfer(
             task, seed=seed, lr=lr, baselines=baselines, progress=progress
         )
     keep(task, result, {".npz": predicted})
     if finetune:
+        occupy(task, "finetune", seed=seed)
         tune(task, from_scratch=baselines, seed=seed)
 
 
@@ -114,12 +116,13 @@ def early(
     """
     from kineme.evaluation import early as prediction
 
-    task = open_run(run, options)
+    named = ["whole"] if whole else []
+    task = open_run(run, options, "early", *named, seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = prediction.early(
             task, whole=whole, seed=seed, lr=lr, baselines=baselines, progress=progress
         )
-    keep(task, result, {".npz": predicted}, *(["whole"] if whole else []))
+    keep(task, result, {".npz": predicted}, *named)
 
 
 def fewshot(
@@ -146,12 +149,13 @@ def fewshot(
     """
     from kineme.evaluation import fewshot as few
 
-    task = open_run(run, options)
+    named = [f"{shots}shots"] if shots != 1 else []
+    task = open_run(run, options, "fewshot", *named, seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = few.fewshot(
             task, shots=shots, draws=draws, seed=seed, baselines=baselines, progress=progress
         )
-    keep(task, result, {".npz": predicted}, *([f"{shots}shots"] if shots != 1 else []))
+    keep(task, result, {".npz": predicted}, *named)
 
 
 def robust(run: Path, *, seed: int = 0, baselines: bool = True, options: Options = USUAL) -> None:
@@ -168,7 +172,7 @@ def robust(run: Path, *, seed: int = 0, baselines: bool = True, options: Options
     """
     from kineme.evaluation import robust as sensors
 
-    task = open_run(run, options)
+    task = open_run(run, options, "robust", seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = sensors.robust(task, seed=seed, baselines=baselines, progress=progress)
     keep(task, result, {".npz": predicted})

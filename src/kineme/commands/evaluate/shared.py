@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,21 +10,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from kineme.commands.bar import progress_bar
+from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.evaluation.options import TaskOptions
+from kineme.files import is_writable
 
 if TYPE_CHECKING:
     from kineme.evaluation.results import Kept, Result
     from kineme.evaluation.task import Task
 
+logger = logging.getLogger(__name__)
+
 Options = Annotated[TaskOptions, Parameter(name="*")]
 
 
-def open_run(run: Path, options: TaskOptions, **how: Any) -> Task:
-    """What is measured on which clips; see `open_task`."""
+def open_run(run: Path, options: TaskOptions, protocol: str, *qualifiers: str, seed: int, **how: Any) -> Task:
+    """What is measured on which clips (see `open_task`); no other process may write its result."""
     from kineme.evaluation.task import open_task
 
-    return open_task(run, options, **how)
+    task = open_task(run, options, **how)
+    occupy(task, protocol, *qualifiers, seed=seed)
+    return task
+
+
+def occupy(task: Task, protocol: str, *qualifiers: str, seed: int) -> None:
+    """Keeps other processes from writing a result; says so where a run cannot be written at all."""
+    path = task.result_path(protocol, *qualifiers, seed=seed)
+    if is_writable(path):
+        hold(path)
+    else:
+        logger.warning("%s: cannot be written, so the result is shown and not kept", path)
 
 
 def tune(task: Task, **settings: Any) -> None:
@@ -43,7 +59,10 @@ def keep(task: Task, result: Result, beside: Mapping[str, Kept], *qualifiers: st
     from kineme.evaluation.results import save
 
     path = task.result_path(result.protocol, *qualifiers, seed=result.seed)
-    save(result, path, beside=beside)
+    kept = is_writable(path)
+    if kept:
+        save(result, path, beside=beside)
     upright = {"detect": tables.detection, "early": tables.early, "robust": tables.robust}
     Console().print(upright.get(result.protocol, tables.recognition)(result))
-    written(path)
+    if kept:
+        written(path)

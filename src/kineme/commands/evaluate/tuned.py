@@ -31,7 +31,7 @@ def finetune(
         run: Run directory, or its model.safetensors.
         seed: Seed of all that is drawn.
     """
-    tune(open_run(run, options), **asdict(training), seed=seed)
+    tune(open_run(run, options, "finetune", seed=seed), **asdict(training), seed=seed)
 
 
 def semi(
@@ -62,7 +62,7 @@ def semi(
     draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
     if frozen and training != replace(AS_IN_RECIPE, lr=training.lr):
         raise KinemeError("with `frozen` nothing is fine-tuned; of its options only `lr` has an effect")
-    task = open_run(run, options)
+    task = open_run(run, options, "semi-frozen" if frozen else "semi", seed=seed)
     if frozen:
         _frozen(task, lr=training.lr, **draws)
         return

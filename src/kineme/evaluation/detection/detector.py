@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
@@ -73,7 +73,7 @@ class Detector:
         }
         stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         with atomic_write(path) as aside:
-            save_file(stored, aside, metadata={"kineme": json.dumps(description)})
+            aside.write_bytes(save(stored, metadata={"kineme": json.dumps(description)}))
 
     @classmethod
     def load(cls, path: Path, model: Model) -> Detector:

@@ -89,7 +89,7 @@ def store_features(
                         f"{store.names[rows[row]]} that are NaN or infinite; its training diverged: train it "
                         "again with a smaller learning rate"
                     )
-                half.tofile(file)
+                file.write(half.tobytes())  # `tofile` is silent on a full disk
                 done += len(half)
                 progress(done, total)
     return _mapped(kept)

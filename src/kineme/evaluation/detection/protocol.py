@@ -26,6 +26,7 @@ from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, details
 from kineme.evaluation.task import Part, Task
+from kineme.files import is_writable
 from kineme.model import Model, random_like, with_encoder
 from kineme.progress import Progress, silent, within
 from kineme.typing import Array
@@ -104,20 +105,25 @@ def detect(
         found = Detections(names, test_offsets, probabilities, test_labels, truth, segments, scores)
         return found, detector
 
-    kept = task.run / "features"
     scores = {}
-    for number, (row, baseline, cut) in enumerate(_baselines(model, windows, seed) if baselines else ()):
-        logger.debug("detect: %s", row)
-        found, _ = measured(baseline, cut, kept, number)
-        scores[row] = score(found, len(class_names))
-    logger.debug("detect: %s", PRETRAINED)
-    if training is None:
-        found, detector = measured(model, windows, kept, len(scores))
-    else:
-        train = on_device_of(task, replace(training, seed=seed))
-        tuned = finetuned(model, windows, store, task.train_rows, labels, len(class_names), train, progress)
-        with TemporaryDirectory() as folder:  # features of an encoder that is used once
-            found, detector = measured(tuned, windows, Path(folder), len(scores))
+    with (
+        TemporaryDirectory() as spare
+    ):  # for features of an encoder that is used once, or that cannot be kept
+        kept = task.run / "features"
+        if not is_writable(kept / "any.npy"):
+            kept = Path(spare)
+        for number, (row, baseline, cut) in enumerate(_baselines(model, windows, seed) if baselines else ()):
+            logger.debug("detect: %s", row)
+            found, _ = measured(baseline, cut, kept, number)
+            scores[row] = score(found, len(class_names))
+        logger.debug("detect: %s", PRETRAINED)
+        if training is None:
+            found, detector = measured(model, windows, kept, len(scores))
+        else:
+            train = on_device_of(task, replace(training, seed=seed))
+            frames_of = task.train_rows, labels, len(class_names)
+            tuned = finetuned(model, windows, store, *frames_of, train, progress)
+            found, detector = measured(tuned, windows, Path(spare), len(scores))
     result = Result(
         protocol="detect",
         **task.described(),

@@ -6,6 +6,7 @@ It is kept as one safetensors file with a JSON header, `RUN/classifiers/NAME.saf
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from scipy.special import softmax
 
 from kineme.arguments import did_you_mean
@@ -30,6 +31,8 @@ from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 FORMAT = 1
+logger = logging.getLogger(__name__)
+
 FOLDER = "classifiers"  # of a run
 SUFFIX = ".safetensors"
 
@@ -168,7 +171,7 @@ class Classifier:
         text = json.dumps(description, allow_nan=False)
         stored = {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in tensors.items()}
         with atomic_write(path) as aside:
-            save_file(stored, aside, metadata={"kineme classifier": text})
+            aside.write_bytes(save(stored, metadata={"kineme classifier": text}))
 
 
 def read_classifier(path: str | Path, model: Model) -> Classifier:
@@ -226,7 +229,8 @@ def find_classifier(run: Path, name: str | None) -> Path:
 
     Args:
         run: run directory, or its weights.
-        name: of one that the run holds, or a file; None: the only one.
+        name: of one that the run holds, or a file; `detect` is the only detector too, if it was trained on
+            another split and so has a longer name; None: the only one of all.
 
     Raises:
         KinemeError: there is none, or several and no name.
@@ -246,6 +250,12 @@ def find_classifier(run: Path, name: str | None) -> Path:
         return there[name]
     if Path(name).is_file():
         return Path(name)
+    if name == "detect" and len(detectors) == 1:
+        ((only, path),) = detectors.items()
+        logger.info("the detector is %s, the only one of this run", only)
+        return path
+    if name == "detect" and detectors:
+        raise KinemeError(f"{run}: choose one of the detectors {', '.join(detectors)} by `classifier`")
     near = did_you_mean(name, there) or (f"; there are {', '.join(sorted(there))}" if there else "")
     remedy = near or "; teach one with `kineme teach`, or train a detector with `kineme evaluate detect`"
     raise KinemeError(f"{run}: has no classifier {name!r}, and there is no such file{remedy}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from kineme.clips.batches import joined
 from kineme.clips.store import ClipStore
+from kineme.config import DataConfig
 from kineme.errors import KinemeError
 from kineme.inference.classifying.classifier import Classifier, calibrated
 from kineme.inference.classifying.examination import examine, folds_of
@@ -104,9 +105,9 @@ def teach(
 
 
 def own_store(model: Model) -> ClipStore | None:
-    """The store of a model's training, if it is still there."""
-    path = model.config["data"].get("store")
-    return ClipStore(path) if path and (Path(path) / "manifest.json").is_file() else None
+    """The store of a model's training, if it is one alone and still there."""
+    paths = DataConfig(**model.config["data"]).stores
+    return ClipStore(paths[0]) if len(paths) == 1 and (Path(paths[0]) / "manifest.json").is_file() else None
 
 
 def _classes(examples: Sequence[Example], where: str | Path) -> tuple[str, ...]:

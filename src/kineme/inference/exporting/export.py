@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.files import locked, replace_directory, unwritable
+from kineme.files import followed, locked, remove_own, replace_directory, unwritable
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.reading import read
 from kineme.inference.exporting.graphs import check_installed, write_classifier, write_encoder
@@ -46,6 +44,7 @@ from kineme.typing import Array
 
 ENCODER, CLASSIFIER, DESCRIPTION, PROGRAM = "encoder.onnx", "classifier.onnx", "model.json", "run.py"
 FILES = {ENCODER, CLASSIFIER, DESCRIPTION, PROGRAM}
+OWN = (*FILES, "__pycache__/*.pyc")
 TOLERANCE = 1e-4  # between onnxruntime and PyTorch, of the largest feature
 LENGTHS = (5, 8, 12, 20, 33, 50, 64, 90, 121)  # frames of the recordings that it is tried on
 BATCHES = (1, 2, 7)
@@ -238,17 +237,19 @@ def load_program(folder: Path) -> Any:
 @contextmanager
 def _written_aside(out: Path, overwrite: bool) -> Iterator[Path]:
     """Yields a folder that is moved to `out` at the end of the block, or removed if the block fails."""
-    aside = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    out = followed(out)
+    aside = out.with_name(f".{out.name}.partial")
     with locked(out, "this export"):
         _check_free(out, overwrite)
         try:
+            remove_own(aside, OWN)  # of a killed process
             aside.mkdir()
             yield aside
-            replace_directory(aside, out)
+            replace_directory(aside, out, OWN)
         except OSError as error:
             raise unwritable(out, error) from error
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            remove_own(aside, OWN)
 
 
 def _check_free(out: Path, overwrite: bool) -> None:

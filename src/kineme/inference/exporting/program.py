@@ -18,6 +18,7 @@ from kineme.errors import KinemeError
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.reading import CROPS
 from kineme.layouts import Layout
+from kineme.layouts.body import BODY
 from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.methods import METHODS
 from kineme.model import Model
@@ -75,8 +76,10 @@ def check_exportable(model: Model) -> None:
     """Checks that there is a program for a model's preprocessing.
 
     Raises:
-        KinemeError: there is none.
+        KinemeError: there is none, or the model takes clips without all of its joints.
     """
+    if model.shape.layout == BODY:
+        raise KinemeError("an encoder of any layout cannot be exported; train one on a single layout")
     if model.preprocessing.name not in PREPROCESSINGS:
         raise KinemeError(
             f"preprocessing {model.preprocessing.id} is not one of Kineme's ({', '.join(PREPROCESSINGS)}), "

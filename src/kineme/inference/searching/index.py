@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import shutil
+import re
 import tempfile
 import zipfile
 import zlib
@@ -27,9 +27,9 @@ from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.evaluation.features import cache_key
-from kineme.files import atomic_write
+from kineme.files import atomic_write, remove_own
 from kineme.inference.embed import embed_table
-from kineme.inference.parts import parts_of
+from kineme.inference.parts import PARTS, parts_of
 from kineme.inference.searching import approximate
 from kineme.inference.searching.hits import Hit
 from kineme.inference.tables import Block
@@ -45,6 +45,7 @@ logger = logging.getLogger(__name__)
 Neighbours = Literal["auto", "exact", "approximate"]
 LARGE = 1_000_000  # more rows than these are searched approximately, unless told otherwise
 FORMAT = 2
+_INDEX = re.compile(r"[0-9a-f]{16}-[0-9a-f]{32}\.(npy|npz|faiss|npy\.parts)")  # what is kept of a library
 COLUMNS = ("clip", "label", "start", "end")
 
 
@@ -261,10 +262,9 @@ def _tidy(folder: Path, library: ClipStore) -> None:
     """Removes indexes of what the library was."""
     fingerprint = library.manifest.fingerprint[:16]
     for old in folder.iterdir():
-        if not old.name.startswith((fingerprint, ".")):
+        if _INDEX.fullmatch(old.name) and not old.name.startswith(fingerprint):
             logger.info("%s: the library has changed; an old index of it is removed", library.path)
-            with suppress(OSError):
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            remove_own(old, PARTS) if old.is_dir() else old.unlink(missing_ok=True)
 
 
 def _is_large(features: Array) -> bool:

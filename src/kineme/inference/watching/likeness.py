@@ -12,7 +12,7 @@ import numpy as np
 
 from kineme.arguments import did_you_mean
 from kineme.clips.batches import Clips, joined
-from kineme.clips.store import ClipStore
+from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.searching.queries import Part, cut_out
 from kineme.inference.windows import Windows, whole
@@ -70,7 +70,7 @@ class Likeness:
 
 @dataclass(frozen=True)
 class _Example:
-    clip: Array  # (T, M, V, C) preprocessed
+    clip: Clip  # preprocessed
     seconds: float
     row: int | None = None  # of the library, and which frames of it
     frames: tuple[int, int] = (0, 0)
@@ -134,14 +134,14 @@ def like(
                 "is not known; set it, such as 2 s"
             )
         window = max(each.seconds for each in found)
-    features = _unit(model.encode(joined([each.clip for each in found]), device=device))
+    features = _unit(model.encode(_joined([each.clip for each in found]), device=device))
     if threshold is not None:
         starts = np.full(len(found), threshold, dtype=np.float32)
     elif store is None:
         raise KinemeError("`threshold`: set it, or name a `library` to derive it from")
     else:
         moments = _moments(model, store, window, found)
-        similarity = _unit(model.encode(joined(moments), device=device, progress=progress)) @ features.T
+        similarity = _unit(model.encode(_joined(moments), device=device, progress=progress)) @ features.T
         starts = np.quantile(similarity, 1 - RARE, axis=0).astype(np.float32)
         for name, start in zip(examples, starts.tolist(), strict=True):
             logger.info("%s: starts at similarity %.3f, which %g %% of %s reach", name, start, 100 * RARE,
@@ -157,10 +157,10 @@ def _example(
         row, rate = names.index(query), store.manifest.fps
         if part is not None:
             store.manifest.preprocessing.check_keeps_frames()
-        xyz = store.clip(row)
-        _, _, frames = cut_out(str(query), len(xyz), rate, part)
+        _, _, frames = cut_out(str(query), int(store.index["frames"][row]), rate, part)
         seconds = (frames.stop - frames.start) / rate
-        return _Example(_again(model, xyz[frames]), seconds, row, (frames.start, frames.stop))
+        again = _again(model, store, row, frames.start, frames.stop)
+        return _Example(again, seconds, row, (frames.start, frames.stop))
     if not Path(query).is_file():
         if store is None:
             raise KinemeError(f"`like`: there is no file {query}; name a `library` to take one of its clips")
@@ -175,10 +175,10 @@ def _example(
     _, _, frames = cut_out(str(query), len(recording.xyz), source.fps, part)
     cut = replace(recording, xyz=recording.xyz[frames])
     (clip,) = model.prepared(replace(source, read=lambda _: cut), joint_map_of(reading))
-    return _Example(clip.xyz, len(cut.xyz) / source.fps)
+    return _Example(clip, len(cut.xyz) / source.fps)
 
 
-def _moments(model: Model, store: ClipStore, window: float, examples: Sequence[_Example]) -> list[Array]:
+def _moments(model: Model, store: ClipStore, window: float, examples: Sequence[_Example]) -> list[Clip]:
     """At most `MOST` windows of a library, evenly spread over it, each preprocessed by itself.
 
     Where the preprocessing moves frames they are whole clips.
@@ -199,9 +199,8 @@ def _moments(model: Model, store: ClipStore, window: float, examples: Sequence[_
     moments = []
     for place in chosen.tolist() if places else []:
         row, first, end = places[place]
-        xyz = store.clip(row)[first:end]
-        if xyz.any():
-            moments.append(_again(model, xyz))
+        if store.clip(row)[first:end].any():
+            moments.append(_again(model, store, row, first, end))
     if len(moments) < LEAST:
         raise KinemeError(
             f"`threshold`: {store.path} has {len(moments)} other moments of {window:g} s, too few to derive "
@@ -210,16 +209,22 @@ def _moments(model: Model, store: ClipStore, window: float, examples: Sequence[_
     return moments
 
 
-def _again(model: Model, xyz: Array) -> Array:
+def _joined(clips: Sequence[Clip]) -> Clips:
+    return joined([each.xyz for each in clips], [each.present for each in clips])
+
+
+def _again(model: Model, store: ClipStore, row: int, first: int, end: int) -> Clip:
     """A part of a preprocessed clip, preprocessed by itself, as a window of a stream is.
 
     For `plain` that is as if the part had been cut before: origin, turn and scale of the whole clip do not
     matter to those of its part.
     """
+    part = Clip(str(store.names[row]), store.clip(row)[first:end], present=store.clip_present(row))
     if not model.preprocessing.keeps_frames:
-        return xyz
-    again = model.preprocessing(xyz, model.shape.layout)
-    return np.pad(again, ((0, 0), (0, model.shape.bodies - again.shape[1]), (0, 0), (0, 0)))
+        return part
+    again = model.preprocessing(part.xyz, model.shape.layout)
+    bodies = model.shape.bodies - again.shape[1]
+    return replace(part, xyz=np.pad(again, ((0, 0), (0, bodies), (0, 0), (0, 0))))
 
 
 def _unit(features: Array) -> Array:

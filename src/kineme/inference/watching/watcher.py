@@ -17,6 +17,7 @@ from typing import Unpack
 import numpy as np
 
 from kineme.clips.batches import joined
+from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.inference.watching.events import Change, Counts, Event, Judge, Spotter
 from kineme.inference.watching.recent import Recent, checked_pose
@@ -243,7 +244,7 @@ class Watcher:
             people.append((person, someone))
         if not clips:
             return []
-        scores = self.judge.scores(joined(clips))
+        scores = self.judge.scores(joined([each.xyz for each in clips], [each.present for each in clips]))
         self.counts.windows += len(clips)
         changes = []
         for (person, someone), row in zip(people, scores, strict=True):
@@ -253,11 +254,11 @@ class Watcher:
             changes += [(person, change) for change in found]
         return changes
 
-    def _prepared(self, window: Array) -> Array:
-        """(T, V, C) as it came → (T', M, V, C) as `Model.embed` prepares it as a clip."""
+    def _prepared(self, window: Array) -> Clip:
+        """(T, V, C) as it came → the clip that `Model.embed` prepares."""
         source = given_poses([window], self.layout, self._reading)
         (clip,) = self.model.prepared(source, self._joint_map)
-        return clip.xyz
+        return clip
 
     def _events(self, changes: Sequence[tuple[Person, Change]], at: float, arrived: float) -> list[Event]:
         if not changes:

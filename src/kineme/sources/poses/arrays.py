@@ -17,10 +17,10 @@ from typing import IO, Any
 import numpy as np
 
 from kineme.layouts import MAX_JOINTS
-from kineme.sources.npy import read_header
 from kineme.sources.poses import holistic
 from kineme.sources.raw import shown
 from kineme.typing import Array
+from kineme.untrusted import read_header
 
 MAX_FRAMES = 1_000_000  # nine hours at 30 a second
 SPARSE = 100_000  # frames of which any number may be missing; of more, 99 in a hundred

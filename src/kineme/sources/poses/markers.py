@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kineme.layouts import Layout, get_layout, read_yaml
+from kineme.layouts import Layout, get_layout, read_described
 from kineme.sources.poses.arrays import MAX_PEOPLE, STANDING, Poses, check_size, split_columns
 from kineme.typing import Array
 
@@ -74,7 +74,7 @@ def marker_sets() -> tuple[MarkerSet, ...]:
 
 
 def _read(path: Path) -> MarkerSet:
-    data = read_yaml(path, "a marker set")
+    data = read_described(path, "a marker set")
     given = data["layout"]
     layout = get_layout(given) if isinstance(given, str) else Layout.from_dict(given, str(path))
     joints = {joint: [_shares(way) for way in ways] for joint, ways in data["joints"].items()}

@@ -36,7 +36,7 @@ from kineme.sources.poses.formats import Told
 from kineme.sources.poses.rates import resampled
 from kineme.sources.poses.recordings import LABELS, POSES, Kind, Recording, find_recordings
 from kineme.sources.poses.tracking import tracked
-from kineme.sources.raw import RawFile
+from kineme.sources.raw import RawFile, everything
 from kineme.sources.video.landmarks import JOINTS, LAYOUT, Landmarker, Seen, mediapipe_landmarker
 from kineme.sources.video.model_file import landmark_model
 from kineme.sources.video.pictures import SUFFIXES, Picture, check_installed, decoded, film
@@ -112,7 +112,7 @@ def are_videos(path: Path) -> bool:
     """Whether a path is a video, or a folder of videos without files of poses."""
     if not path.is_dir():
         return path.suffix.lower() in SUFFIXES
-    there = {each.suffix.lower() for each in path.rglob("*") if each.name.lower() != LABELS}
+    there = {each.suffix.lower() for each in everything(path) if each.name.lower() != LABELS}
     return not there.isdisjoint(SUFFIXES) and there.isdisjoint(POSES.suffixes)
 
 
