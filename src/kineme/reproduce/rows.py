@@ -125,7 +125,7 @@ class _About:
         row = TableRow(
             recipe=cell.recipe.stem,
             store=cell.store,
-            split=cell.split or plan.recipes[cell.recipe].data.split,
+            split=cell.split or plan.recipes[cell.recipe].data.splits[0],
             stream=self.stream,
             protocol=self.title,
             score=score,
