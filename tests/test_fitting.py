@@ -91,7 +91,7 @@ def test_many_clips_are_seen_as_often_as_time_allows(store: Path) -> None:
     assert (train.batch_size, train.epochs, train.max_minutes) == (64, 100, 60)
     assert (train.save_every, train.knn_every) == (2, 5)
     assert chosen.reasons[2] == (
-        "training: usdrl with sttr, 100 epochs of 1,562 batches of 64 clips: 156,200 steps, at most 60 "
+        "training: tandem with canonical, 100 epochs of 1,562 batches of 64 clips: 156,200 steps, at most 60 "
         "minutes on a GPU"
     )
     slow = fitted_config(store).config.train
@@ -159,7 +159,7 @@ def test_what_is_given_is_not_chosen_and_the_rest_follows_from_it(store: Path) -
     assert chosen.reasons == (
         "clips: 90 of 90 (split all, given)",
         "views: 16 frames (given)",
-        "training: usdrl with sttr, 112 epochs of 9 batches of 10 clips (given): 1,008 steps, at most "
+        "training: tandem with canonical, 112 epochs of 9 batches of 10 clips (given): 1,008 steps, at most "
         "15 minutes on a CPU",
     )
     exact = fitted_config(store, ["--train.epochs=5"])
@@ -173,7 +173,7 @@ def test_what_is_given_is_not_chosen_and_the_rest_follows_from_it(store: Path) -
 def test_mistakes_earn_one_line(store: Path) -> None:
     with pytest.raises(KinemeError, match="no clips to train on; name a recipe and a `store`"):
         fitted_config()
-    with pytest.raises(KinemeError, match="the default trains usdrl with sttr; for another method"):
+    with pytest.raises(KinemeError, match="the default trains tandem with canonical; for another method"):
         fitted_config(indexed(store, [60] * 9), ["--encoder.name=dste"])
     with pytest.raises(KinemeError, match=r"unknown setting --train.epoch; did you mean --train.epochs"):
         fitted_config(store, ["--train.epoch=3"])

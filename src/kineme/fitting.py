@@ -24,7 +24,7 @@ from kineme.errors import KinemeError
 from kineme.packaged import find_recipe
 from kineme.typing import Array
 
-BASE = "usdrl-small"  # a better method replaces this one by its name
+BASE = "tandem"  # a better method replaces this one by its name
 
 FRAMES = 8, 32  # T: the least that shows a course of motion, and what small sets are published with
 WINDOW = 4.0  # seconds: a typical action of NTU RGB+D and PKU-MMD
@@ -77,7 +77,7 @@ def fitted_config(
     ...     print(line)
     clips: 12 of 24 (split odd-even); the others stay unseen, to measure by
     views: 32 frames of half a clip or more, as the median clip has 116 frames (3.9 s)
-    training: usdrl with sttr, 5 epochs (given) of 1 batch of 12 clips: 5 steps
+    training: tandem with canonical, 5 epochs (given) of 1 batch of 12 clips: 5 steps
     """
     given = {word[2:].partition("=")[0] for word in overrides if word.startswith("--")}
     config = load_config(find_recipe(BASE), overrides)
@@ -190,6 +190,8 @@ def _training(
     batches = max(1, sum(count // whole for count in clips))
     if "train.epochs" not in given:
         epochs = min(max(math.ceil(STEPS / batches), LEAST_EPOCHS[gpu]), MOST_EPOCHS)
+        if "train.warmup" not in given:  # it keeps its share
+            train = replace(train, warmup=train.warmup * epochs / train.epochs)
         train = replace(train, epochs=epochs)
     bounded = not {"train.epochs", "train.minutes", "train.max_minutes"} & set(given)
     if bounded and train.devices * train.nodes == 1:

@@ -190,6 +190,56 @@ def test_the_usual_split_keeps_people_apart_where_it_can(tmp_path: Path) -> None
     assert usual("published", published, "pkummd1") == "xsub"
 
 
+def people(store: ClipStore, name: str, part: Part) -> list[str]:
+    return sorted(of(store, name, part, "subject"), key=lambda who: (len(who), who))
+
+
+def test_validation_people_are_pairs_of_those_who_train(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [{"subject": str(who), "camera": c} for who in range(1, 15) for c in (1, 2)])
+    for fold, tested in (
+        ("1", ["1", "3"]),
+        ("2", ["5", "7"]),
+        ("3", ["9", "11", "13"]),
+    ):  # of 7, the last has 3
+        assert people(store, f"odd-even/{fold}", "test") == tested
+        assert people(store, f"odd-even/{fold}", "train") == [
+            who for who in ("1", "3", "5", "7", "9", "11", "13") if who not in tested
+        ]
+    both = "odd-even/1+cameras:2"  # people and a camera that are new
+    assert of(store, both, "test", "camera") == {1}
+    assert of(store, both, "train", "camera") == {2}
+    assert people(store, both, "test") == ["1", "3"]
+
+
+def test_validation_never_touches_the_test_part(ntu: ClipStore) -> None:
+    test = set(split_rows(ntu, "xsub60", "test").tolist())
+    for fold in range(1, 11):
+        parts = [split_rows(ntu, f"xsub60/{fold}", part).tolist() for part in ("train", "test")]
+        assert not test & {*parts[0], *parts[1]}
+        assert not set(parts[0]) & set(parts[1])
+
+
+def test_few_people_are_left_out_one_by_one(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [{"subject": who} for who in ("bd", "bk", "dg", "mm")])
+    assert people(store, "subjects:bd,bk,dg/3", "test") == ["dg"]
+    assert people(store, "subjects:bd,bk,dg/3", "train") == ["bd", "bk"]
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("subjects:bd,bk/3", r"'subjects:bd,bk/3'; those who train are in groups 1 to 2"),
+        ("subjects:bd,bk/0", "groups 1 to 2"),
+        ("subjects:bd,bk/x", "groups 1 to 2"),
+        ("subjects:bd/1", "needs several people who train, but there is only one"),
+    ],
+)
+def test_a_group_that_is_not_there_is_refused(tmp_path: Path, name: str, complaint: str) -> None:
+    store = store_of(tmp_path, [{"subject": who} for who in ("bd", "bk", "dg")])
+    with pytest.raises(KinemeError, match=complaint):
+        split_rows(store, name, "train")
+
+
 def test_one_shot_keeps_every_sixth_class_from_the_first_for_testing(tmp_path: Path) -> None:
     manifest = Manifest(
         LAYOUTS["kinect20"], get_preprocessing("plain"), "ntu120", tuple(f"A{i:03}" for i in range(1, 121))

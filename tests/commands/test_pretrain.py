@@ -113,12 +113,12 @@ def test_without_a_recipe_settings_fit_the_clips(
     assert said.err.splitlines()[:3] == [
         "clips: 12 of 24 (split odd-even); the others stay unseen, to measure by",
         "views: 8 frames at least, as the median clip has 11 frames (0.4 s)",
-        "training: usdrl with sttr, 2 epochs (given) of 1 batch of 12 clips: 2 steps",
+        "training: tandem with canonical, 2 epochs (given) of 1 batch of 12 clips: 2 steps",
     ]
-    assert said.out == ("the run is in runs/moves-joint; next: kineme evaluate linear runs/moves-joint\n")
-    config = load_run_config(Path("runs/moves-joint"))
+    assert said.out == ("the run is in runs/moves; next: kineme evaluate linear runs/moves\n")
+    config = load_run_config(Path("runs/moves"))
     assert (config.data.split, config.train.batch_size, config.encoder["hidden"]) == ("odd-even", 12, 16)
-    assert main(["evaluate", "linear", "runs/moves-joint", "--no-baselines"]) == 0
+    assert main(["evaluate", "linear", "runs/moves", "--no-baselines"]) == 0
     assert main(["pretrain", str(moves)]) == USAGE_ERROR
     assert f"{moves}: is a clip store, not a recipe; name it by --store" in capsys.readouterr().err
     assert main(["pretrain", "--train.epochs=7", "--help"]) == 0

@@ -19,6 +19,7 @@ SMALL = {
     "disentangled": {"hidden": 32, "stem": (8, 16, 8)},
     "mamp": {"hidden": 32, "depth": 1},
     "slim": {"hidden": 32, "depth": 1},
+    "canonical": {"hidden": 32},
 }
 METHOD_SMALL = {
     "aimclr": {"queue": 8},

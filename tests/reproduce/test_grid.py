@@ -9,7 +9,7 @@ import pytest
 from kineme.config import load_config
 from kineme.errors import KinemeError
 from kineme.packaged import find_grid, grids, recipes
-from kineme.reproduce.grid import Measurement, load_grid
+from kineme.reproduce.grid import DEFAULT, Measurement, load_grid
 
 GRID = """\
 epochs: 2
@@ -53,6 +53,26 @@ def test_every_combination_is_a_cell(tmp_path: Path) -> None:
     assert first.measurements == (Measurement("linear"), Measurement("transfer", "other", "xsub"))
     assert [str(each) for each in first.measurements] == ["linear", "transfer to other (xsub)"]
     assert (last.command, last.split) == ("kineme prepare ntu60 RAW stores/other", None)
+
+
+def test_seeds_repeat_every_cell_and_windows_are_of_an_entry(tmp_path: Path) -> None:
+    text = GRID.replace("epochs: 2", "epochs: 2\nseeds: 2").replace(
+        "    protocols: knn", "    window: 64\n    protocols: knn"
+    )
+    grid = load_grid(write(tmp_path, text))
+    assert len(grid.cells) == 16
+    assert [cell.seed for cell in grid.cells] == 8 * [0] + 8 * [1]
+    assert grid.cells[15].name == "usdrl-small-other-seed1-joint"
+    assert [cell.window for cell in grid.cells[:8]] == 6 * [None] + 2 * [64]
+    assert [[cell.seed for cell in cells] for cells in grid.fusions] == [3 * [0], 3 * [0], 3 * [1], 3 * [1]]
+
+
+def test_the_default_stands_in_a_grid_like_a_recipe(tmp_path: Path) -> None:
+    grid = load_grid(write(tmp_path, GRID.replace("recipes: usdrl-small", "recipes: [default, usdrl-small]")))
+    assert [cell.name for cell in grid.cells if cell.recipe == DEFAULT] == [
+        "default-mine-joint",
+        "default-other-joint",
+    ]
 
 
 def test_a_grid_may_set_what_a_recipe_does(tmp_path: Path) -> None:
@@ -111,7 +131,7 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
         (("[mine, other]", "[]"), "line 12: stores must be a list, and not an empty one"),
         (("runs:", "run:"), "line 5: unknown key 'run'; did you mean runs?"),
         ((GRID, "- a\n"), "line 1: a grid must be a mapping, with `key: value`"),
-        ((GRID, ""), "is empty; a grid has the keys epochs, minutes, baselines, stores, runs"),
+        ((GRID, ""), "is empty; a grid has the keys epochs, minutes, baselines, seeds, stores, runs"),
         ((GRID, "epochs: 3\n"), "line 1: has no stores"),
         ((GRID, "stores: ["), "cannot be read as a grid (while parsing"),
     ],
@@ -139,7 +159,7 @@ def test_a_grid_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_published_grid_has_every_published_recipe() -> None:
     grid = load_grid(grids()["published"])
-    published = {name for name in recipes() if not name.endswith("small") and name != "demo"}
+    published = {name for name in recipes() if not name.endswith("small")} - {"demo", "tandem"}
     assert {cell.recipe.stem for cell in grid.cells} == published
     for cell in grid.cells:  # a recipe names its data, and its store is made of them
         data = cell.recipe.stem.split("-")[-2]
@@ -152,8 +172,13 @@ def test_the_published_grid_has_every_published_recipe() -> None:
 
 def test_the_small_grid_trains_all_systems_on_equal_terms() -> None:
     grid = load_grid(grids()["small"])
-    assert {cell.recipe.stem for cell in grid.cells} == {
-        "usdrl-small", "usdrl-dste-small", "scdnet-small", "aimclr-small", "mamp-small", "slim-small",
+    systems = {
+        "usdrl-small", "usdrl-dste-small", "mpct-small", "scdnet-small", "aimclr-small", "mamp-small",
+        "slim-small", "default",
     }  # fmt: skip
-    assert {(cell.store, cell.split, cell.stream) for cell in grid.cells} == {("data", None, "joint")}
-    assert grid.epochs == 60
+    for store in grid.stores:
+        cells = [cell for cell in grid.cells if cell.store == store]
+        assert {cell.recipe.stem for cell in cells} == systems
+        assert len({(cell.split, cell.window, cell.measurements) for cell in cells}) == 1
+    assert grid.minutes == 1
+    assert grid.baselines

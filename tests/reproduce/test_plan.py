@@ -15,6 +15,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation import fusion
 from kineme.evaluation.results import save
 from kineme.evaluation.task import open_task
+from kineme.fitting import fitted_config
 from kineme.reproduce.grid import Cell
 from kineme.reproduce.plan import Plan, keep_fingerprints, make_plan
 from kineme.training.directory import STATE
@@ -36,6 +37,34 @@ def test_a_cell_is_its_recipe_on_its_clips(plan_of: MakePlan, moves: Path) -> No
     assert plan_of(epochs=6).config(cell).train.epochs == 6
     timed = plan_of(minutes=1.5).config(cell).train
     assert (timed.minutes, timed.knn_every) == (1.5, 0)
+
+
+def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: MakePlan, moves: Path) -> None:
+    grid = GRID.replace("mine.yaml", "default").replace("stores: moves", "stores: moves, streams: motion")
+    plan = plan_of(grid, minutes=2.0, seed=3)
+    (cell,) = plan.grid.cells
+    config, fitted = plan.config(cell), fitted_config(moves).config
+    assert (config.data.store, config.data.split, config.data.stream) == (str(moves), "odd-even", "motion")
+    assert (config.train.minutes, config.train.max_minutes, config.train.knn_every) == (2.0, None, 0)
+    assert (config.method, config.train.batch_size, config.train.seed) == (
+        fitted.method,
+        fitted.train.batch_size,
+        3,
+    )
+    assert plan_of(grid, epochs=4).config(cell).train.epochs == 4
+
+
+def test_seeds_of_a_grid_are_added_to_that_of_the_plan(plan_of: MakePlan) -> None:
+    plan = plan_of("seeds: 2\n" + GRID, seed=5)
+    assert [plan.config(cell).train.seed for cell in plan.grid.cells] == [5, 6]
+    first, second = plan.grid.cells
+    for cell in (first, second):
+        fake_training(plan.config(cell), plan.run(cell))
+    measure_by_hand(plan.run(second), seed=6)
+    assert second.linear is not None
+    assert plan.result(second, second.linear) is not None
+    assert first.linear is not None
+    assert plan.result(first, first.linear) is None
 
 
 def test_how_far_a_cell_has_come_is_read_from_its_run(plan_of: MakePlan) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kineme.evaluation.results import RANDOM, Result, Score, save
+from kineme.reproduce.cost import cost_of_run
 from kineme.reproduce.plan import Plan
 from kineme.reproduce.rows import TableRow, rows
 from kineme.reproduce.work import fuse, fused, measured
@@ -65,9 +66,12 @@ def test_a_figure_stands_with_all_that_belongs_to_it(plan_of: MakePlan) -> None:
         evaluation_seconds=7.5,
         epochs=2,
         recipe_epochs=2,
+        parameters=1504,
+        flops=last.flops,
         probe_epoch=5,
         commit="c",
     )
+    assert last.flops == cost_of_run(plan.run(cell)).flops
     assert (best.obtained, best.deviation, best.baseline) == (65.0, 1.5, None)
     assert logistic.obtained == 62.0
 

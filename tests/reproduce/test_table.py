@@ -57,12 +57,14 @@ def test_each_reason_is_told_once() -> None:
 
 
 def test_how_long_and_by_which_seed() -> None:
-    def said(**changes: float) -> str:
-        return terms(SimpleNamespace(**{"epochs": None, "minutes": None, "seed": 3, **changes}))  # type: ignore[arg-type]
+    def said(seeds: int = 1, **changes: float) -> str:
+        plan = {"epochs": None, "minutes": None, "seed": 3, "grid": SimpleNamespace(seeds=seeds), **changes}
+        return terms(SimpleNamespace(**plan))  # type: ignore[arg-type]
 
     assert said() == "epochs as in each recipe, seed 3"
     assert said(epochs=60) == "60 epochs each, seed 3"
     assert said(minutes=2.5) == "2.5 min of pre-training each, seed 3"
+    assert said(seeds=3) == "epochs as in each recipe, seeds 3 to 5"
 
 
 def test_the_table_as_markdown_leaves_empty_columns_out(plan_of: MakePlan) -> None:

@@ -52,7 +52,7 @@ class Seen:
     preprocessing: str
     joints: Array
     fingerprint: str = ""
-    places: Array = field(default_factory=lambda: _NONE)
+    places: Array = field(default_factory=lambda: _NONE)  # an array is no default of a dataclass
 
     @classmethod
     def of(cls, parts: Sequence[tuple[ClipStore, npt.NDArray[np.int64]]], run: Path | None = None) -> Seen:

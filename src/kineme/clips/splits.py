@@ -15,6 +15,10 @@
 
 All other clips are the test part. Splits that a data set publishes as lists, as PKU-MMD does, are columns of
 its store; clips on neither list are in neither part. `a+b` intersects both parts of a and b.
+
+`a/1` is a split inside the training part of a, to choose settings by. Its people are grouped in twos, in
+order; the last group may have three, and of three people or fewer each is a group. The first group tests and
+the others train; `a/2` tests the second, and so on. Clips of a's test part are in neither part.
 """
 
 from __future__ import annotations
@@ -125,8 +129,27 @@ def _in_part(store: ClipStore, name: str, part: Literal["train", "test"]) -> Mas
         return np.equal(store.splits[name], TRAINS if part == "train" else TESTS)
     if name == "all":
         return np.ones(len(store), dtype=bool)
+    whole, slash, number = name.rpartition("/")
+    if slash:
+        train = _in_part(store, whole, "train")
+        tested = _validation_people(store, train, name, number)
+        return train & (tested if part == "test" else ~tested)
     train = _training(store, name)
     return train if part == "train" else ~train
+
+
+def _validation_people(store: ClipStore, train: Mask, name: str, number: str) -> Mask:
+    """(N,) the clips of one group of the people in a training part."""
+    subjects = _subjects(store)
+    people = sorted(np.unique(subjects[train]).tolist(), key=lambda who: (not who.isdecimal(), len(who), who))
+    size = 2 if len(people) > 3 else 1
+    groups = len(people) // size
+    if groups < 2:
+        raise KinemeError(f"{store.path}: {name!r} needs several people who train, but there is only one")
+    if not (number.isdecimal() and 1 <= int(number) <= groups):
+        raise KinemeError(f"unknown split {name!r}; those who train are in groups 1 to {groups}")
+    last = int(number) == groups
+    return np.isin(subjects, people[size * (int(number) - 1) : None if last else size * int(number)])
 
 
 def _training(store: ClipStore, name: str) -> Mask:

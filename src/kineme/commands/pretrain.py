@@ -49,7 +49,8 @@ def pretrain(
     Args:
         store: Clip store to train on; short for --data.store. Given several times, one encoder is trained on
             all of these stores, whatever their joints.
-        out: Run directory (default: runs/RECIPE-STREAM, or runs/STORE-STREAM without a recipe).
+        out: Run directory (default: runs/RECIPE-STREAM, or runs/STORE-STREAM without a recipe; without the
+            stream where all three are learned together).
         overwrite: Replace an existing run.
         resume: Continue an interrupted run; it ends with the same weights as one that was not interrupted.
     """
@@ -61,6 +62,7 @@ def pretrain(
     from kineme.clips.folders import is_store
     from kineme.config import load_config, make_parser
     from kineme.fitting import BASE
+    from kineme.streams import TOGETHER
     from kineme.training.directory import load_run_config
 
     if resume is not None:
@@ -87,7 +89,8 @@ def pretrain(
     else:
         config = _fitted(settings)
         name = "+".join(Path(each).resolve().name for each in config.data.stores)
-    _train(config, out or Path("runs") / f"{name}-{config.data.stream}", overwrite=overwrite)
+    stream = "" if config.data.stream == TOGETHER else f"-{config.data.stream}"
+    _train(config, out or Path("runs") / f"{name}{stream}", overwrite=overwrite)
 
 
 def _stores(paths: list[Path]) -> list[str]:

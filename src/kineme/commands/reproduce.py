@@ -49,6 +49,7 @@ def reproduce(
     from kineme.reproduce.grid import load_grid
     from kineme.reproduce.plan import make_plan
     from kineme.reproduce.rows import rows
+    from kineme.reproduce.seeds import over_seeds
     from kineme.reproduce.work import Failures, Hooks, chosen, work_through
 
     found = load_grid(find_grid(grid))
@@ -68,11 +69,11 @@ def reproduce(
         return
 
     def tell(failures: Failures) -> None:
-        table.write(plan, rows(plan, failures))
+        table.write(plan, over_seeds(rows(plan, failures)))
 
     hooks = Hooks(say=notes.print, tell=tell, bar=progress_bar, callbacks=[ProgressLine()])
     failures = work_through(plan, only=only or [], hooks=hooks)
-    done = rows(plan, failures)
+    done = over_seeds(rows(plan, failures))
     table.write(plan, done)
     console.print(tables.grid(plan, done))
     for note in table.notes(done):

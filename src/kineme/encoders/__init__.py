@@ -11,6 +11,7 @@ from kineme.encoders.base import (
     PatchEncoder,
     View,
 )
+from kineme.encoders.canonical import Canonical
 from kineme.encoders.disentangled import Disentangled
 from kineme.encoders.dste import DSTE
 from kineme.encoders.mamp import JointTransformer
@@ -27,6 +28,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "dste": "kineme.encoders.dste.DSTE",
         "disentangled": "kineme.encoders.disentangled.Disentangled",
         "mamp": "kineme.encoders.mamp.JointTransformer",
+        "canonical": "kineme.encoders.canonical.Canonical",
         "slim": "kineme.encoders.slim.RotaryTransformer",
     },
     base=Encoder,
@@ -37,6 +39,7 @@ __all__ = [
     "ENCODERS",
     "STGCN",
     "STTR",
+    "Canonical",
     "ClipShape",
     "DenseEncoder",
     "Disentangled",

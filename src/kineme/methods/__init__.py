@@ -6,6 +6,7 @@ from kineme.methods.mamp import MAMP
 from kineme.methods.mpct import MPCT
 from kineme.methods.scdnet import SCDNet
 from kineme.methods.slim import SLiM
+from kineme.methods.tandem import Tandem
 from kineme.methods.usdrl import USDRL
 from kineme.registry import Registry
 
@@ -18,8 +19,9 @@ METHODS: Registry[type[Method]] = Registry(
         "scdnet": "kineme.methods.scdnet.SCDNet",
         "mamp": "kineme.methods.mamp.MAMP",
         "slim": "kineme.methods.slim.SLiM",
+        "tandem": "kineme.methods.tandem.Tandem",
     },
     base=Method,
 )
 
-__all__ = ["MAMP", "METHODS", "MPCT", "USDRL", "AimCLR", "Method", "SCDNet", "SLiM"]
+__all__ = ["MAMP", "METHODS", "MPCT", "USDRL", "AimCLR", "Method", "SCDNet", "SLiM", "Tandem"]

@@ -2,27 +2,30 @@
 
     epochs: 60                    # the same for all (or minutes); without either, as in each recipe
     baselines: true               # a random encoder beside each one
+    seeds: 3                      # each run as often, with seeds 0, 1 and 2
     stores:                       # name: the command that makes it
       mine: kineme generate stores/mine
     runs:                         # every combination of an entry's lists is a cell
       - recipes: [usdrl-small, aimclr-small]
         stores: [mine]
         split: odd-even           # of the clips; without it, the recipe's
+        window: 64                # frames of the windows that are trained on; without it, the recipe's
         streams: [joint, bone, motion]
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
-Protocols are linear, knn, early, robust, finetune and semi, and on other clips transfer and detect. Their
-settings are those of the recipe; linear, finetune and semi can be given others. A recipe is a file beside the
-grid, or one that comes with Kineme. A list of one may be written without brackets. Where joint, bone and
-motion of a recipe are all measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one
-run, of all three in one encoder.
+Protocols are linear, knn, early, robust, finetune, semi and semi-frozen, and on other clips transfer and
+detect. Their settings are those of the recipe; linear, finetune and semi can be given others. A recipe is a
+file beside the grid, one that comes with Kineme, or `default`: the settings that Kineme chooses for the
+clips. A list of one may be written without brackets. Where joint, bone and motion of a recipe are all
+measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all three in one
+encoder.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, product
 from operator import attrgetter
 from pathlib import Path
@@ -38,12 +41,13 @@ from kineme.untrusted import yaml_text
 Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
 STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")  # whose runs are fused
 FUSED: Stream = "joint+bone+motion"  # of three runs; or in one encoder
-PROTOCOLS = ("linear", "knn", "early", "robust", "finetune", "semi", "transfer", "detect")
+PROTOCOLS = ("linear", "knn", "early", "robust", "finetune", "semi", "semi-frozen", "transfer", "detect")
+DEFAULT = Path("default")  # stands for the settings that fit the clips, where others name a recipe
 _ELSEWHERE = ("transfer", "detect")  # protocols that are measured on another store
 _TUNED = ("epochs", "lr", "batch_size")
 _SETTINGS = {"linear": ("lr",), "finetune": _TUNED, "semi": _TUNED}  # that a grid may set
-_GRID = ("epochs", "minutes", "baselines", "stores", "runs")
-_ENTRY = ("recipes", "stores", "split", "streams", "protocols")
+_GRID = ("epochs", "minutes", "baselines", "seeds", "stores", "runs")
+_ENTRY = ("recipes", "stores", "split", "window", "streams", "protocols")
 _LISTS = ("recipes", "stores", "streams", "protocols")
 
 
@@ -67,17 +71,20 @@ class Measurement:
 class Cell:
     """One pre-training and what is measured of it."""
 
-    recipe: Path
+    recipe: Path  # or `DEFAULT`
     store: str  # name of its clips in the grid
     command: str  # that makes these clips
     split: str | None  # whose training part is trained on; None: the recipe's
     stream: Stream
     measurements: tuple[Measurement, ...]
+    window: int | None = None  # frames of the windows that are trained on; None: the recipe's
+    seed: int = 0  # added to that of the plan
 
     @property
     def kin(self) -> str:
         """The name without the stream: what cells have in common that can be fused."""
-        parts = filter(None, (self.recipe.stem, self.store, self.split))
+        seed = f"seed{self.seed}" if self.seed else None
+        parts = filter(None, (self.recipe.stem, self.store, self.split, seed))
         return re.sub(r"[^\w.+-]+", "-", "-".join(parts))
 
     @property
@@ -101,6 +108,7 @@ class Grid:
     epochs: int | None = None  # of every pre-training; None: as its recipe says
     minutes: float | None = None  # the same
     baselines: bool = False  # measure a random encoder and raw coordinates beside each encoder
+    seeds: int = 1  # runs of each cell, whose figures are averaged
 
     @property
     def fusions(self) -> list[tuple[Cell, ...]]:
@@ -153,11 +161,14 @@ class _Reader:
                 if cell.name in cells:
                     raise self.error(entry, f"{cell.name} is in the grid twice")
                 cells[cell.name] = cell
-        kinds = {"epochs": int, "minutes": float, "baselines": bool}
+        kinds = {"epochs": int, "minutes": float, "baselines": bool, "seeds": int}
         settings = {
             name: self.value(given[name], name, kind) for name, kind in kinds.items() if name in given
         }
-        return Grid(self.path.stem, self.commands, tuple(cells.values()), **settings)
+        every = [
+            replace(cell, seed=seed) for seed in range(settings.get("seeds", 1)) for cell in cells.values()
+        ]
+        return Grid(self.path.stem, self.commands, tuple(every), **settings)
 
     def cells(self, entry: yaml.Node) -> list[Cell]:
         """Every combination of an entry's lists."""
@@ -174,15 +185,18 @@ class _Reader:
         if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
             raise self.error(given["protocols"], "a protocol is there twice on the same clips")
         split = self.text(given["split"], "split") if "split" in given else None
+        window = self.value(given["window"], "window", int) if "window" in given else None
         streams = [stream for stream in every if stream in words]
         return [
-            Cell(recipe, store, self.commands[store], split, stream, measurements)
+            Cell(recipe, store, self.commands[store], split, stream, measurements, window)
             for recipe, store, stream in product(recipes, stores, streams)
         ]
 
     def recipe(self, node: yaml.Node) -> Path:
-        """A recipe beside the grid's file, or one that comes with Kineme."""
+        """A recipe beside the grid's file, one that comes with Kineme, or `DEFAULT`."""
         name = self.text(node, "recipes")
+        if name == str(DEFAULT):
+            return DEFAULT
         beside = self.path.parent / name
         try:
             found = beside if beside.is_file() else find_recipe(name)

@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kineme.arguments import did_you_mean
 from kineme.checkpoints import WEIGHTS
@@ -31,8 +31,10 @@ from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import Result, result_path
 from kineme.evaluation.task import is_other_store, qualifiers
 from kineme.files import atomic_write
+from kineme.fitting import BASE, fitted_config
 from kineme.model import load_run
-from kineme.reproduce.grid import Cell, Grid, Measurement
+from kineme.packaged import find_recipe
+from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.training.directory import CONFIG, STATE, load_run_config
 from kineme.training.timing import with_epochs
@@ -71,15 +73,37 @@ class Plan:
 
     def config(self, cell: Cell) -> Config:
         """The settings of a cell whose clips are there, on this grid's terms."""
+        if cell.recipe == DEFAULT:
+            return self._fitted(cell)
         config = deepcopy(self.recipes[cell.recipe])
         data, train = config.data, config.train
         data.store, data.stream = str(self.stores[cell.store].path.resolve()), cell.stream
         data.split = cell.split or data.split
+        data.window = data.window if cell.window is None else cell.window
         if self.epochs is not None:
             train = replace(with_epochs(train, self.epochs), minutes=None)
         if self.minutes is not None:  # none of them for the online kNN
             train = replace(train, minutes=self.minutes, knn_every=0)
-        return replace(config, train=replace(train, seed=self.seed))
+        return replace(config, train=replace(train, seed=self.seed_of(cell)))
+
+    def _fitted(self, cell: Cell) -> Config:
+        """The settings that fit the clips of a cell, on this grid's terms."""
+        terms: dict[str, Any] = {
+            "data.store": self.stores[cell.store].path.resolve(),
+            "data.split": cell.split,
+            "data.window": cell.window,
+            "data.stream": cell.stream,
+            "train.epochs": self.epochs,
+            "train.minutes": self.minutes,
+            "train.knn_every": None if self.minutes is None else 0,
+            "train.seed": self.seed_of(cell),
+        }
+        given = [f"--{key}={value}" for key, value in terms.items() if value is not None]
+        return fitted_config(None, given).config
+
+    def seed_of(self, cell: Cell) -> int:
+        """The seed of all that is drawn for a cell."""
+        return self.seed + cell.seed
 
     def progress(self, cell: Cell) -> Stage:
         """How far the pre-training of a cell has come."""
@@ -108,7 +132,7 @@ class Plan:
         split = measurement.split or self.config(cell).data.split
         model = trained(self.run(cell))
         found = result.weights, result.fingerprint, result.split, result.seed
-        wanted = model.weights, store.manifest.fingerprint, split, self.seed
+        wanted = model.weights, store.manifest.fingerprint, split, self.seed_of(cell)
         settled = protocol.settled(result, model.evaluate, dict(measurement.settings))
         return result if found == wanted and settled else None
 
@@ -122,7 +146,7 @@ class Plan:
         store = self.stores[measurement.store or cell.store]
         clips = store.manifest.fingerprint if is_other_store(own, options) else ""
         named = qualifiers(own, options)
-        return result_path(self.run(cell), measurement.protocol, *named, seed=self.seed, clips=clips)
+        return result_path(self.run(cell), measurement.protocol, *named, seed=self.seed_of(cell), clips=clips)
 
     def fused(self, cells: tuple[Cell, ...]) -> Result | None:
         """The fusion of these cells that is there, of their results and the recipe's weights of streams."""
@@ -135,7 +159,7 @@ class Plan:
         current = (
             result.weights == hashlib.sha256(joined.encode()).hexdigest()
             and result.fingerprint == alone[0].fingerprint
-            and result.seed == self.seed
+            and result.seed == self.seed_of(cells[0])
             and result.baselines == {each.stream: {p: each.scores[p] for p in PROBES} for each in alone}
             and all(
                 weights == {each.stream: shares[each.stream] for each in alone}
@@ -146,7 +170,7 @@ class Plan:
 
     def fused_path(self, cells: tuple[Cell, ...]) -> Path:
         """Where the fusion of these cells goes: into the run of the first."""
-        return result_path(self.run(cells[0]), "fused", seed=self.seed)
+        return result_path(self.run(cells[0]), "fused", seed=self.seed_of(cells[0]))
 
 
 def make_plan(
@@ -183,7 +207,8 @@ def make_plan(
         epochs, minutes = grid.epochs, grid.minutes
     places = {name: given.get(name, Path("stores") / name) for name in grid.stores}
     stores = {name: ClipStore(path) for name, path in places.items() if name in given or path.exists()}
-    recipes = {path: load_config(path) for path in dict.fromkeys(cell.recipe for cell in grid.cells)}
+    named = dict.fromkeys(cell.recipe for cell in grid.cells)
+    recipes = {path: load_config(find_recipe(BASE) if path == DEFAULT else path) for path in named}
     plan = Plan(grid, out, stores, recipes, epochs, minutes, seed)
     _check_clips(plan)
     for cell in grid.cells:

@@ -12,7 +12,7 @@ from typing import Any
 from kineme.clips.store import ClipStore
 from kineme.config import EvaluateConfig
 from kineme.errors import KinemeError
-from kineme.evaluation import early, finetune, recognition, robust
+from kineme.evaluation import early, fewlabels, finetune, recognition, robust
 from kineme.evaluation.detection import protocol as detection
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context
 from kineme.evaluation.detection.frames import STEPS, windows_for
@@ -112,6 +112,12 @@ def _semi(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
     return {"seeds": finetune.SEEDS, "training": training}
 
 
+def _semi_frozen(evaluate: EvaluateConfig, result: Result) -> Any:
+    if set(result.settings["clips"]) != set(map(finetune.percent, finetune.FRACTIONS)):
+        return None
+    return {"probe": _linear(evaluate, result), "seeds": finetune.SEEDS, "clips": result.settings["clips"]}
+
+
 def _detected(task: Task, **options: Any) -> Found:
     windows = windows_for(task.model.encoder, KIND, WINDOW)
     result, found, detector = detection.detect(
@@ -134,6 +140,7 @@ PROTOCOLS = {
     "robust": Protocol(_predicting(robust.robust), _robust, robust.SHOWN),
     "finetune": Protocol(_predicting(_tuned), _finetune, ("last", "best")),
     "semi": Protocol(_tuned_on_few, _semi),
+    "semi-frozen": Protocol(_predicting(fewlabels.frozen), _semi_frozen, ("5 % logistic", "10 % logistic")),
     "transfer": Protocol(_predicting(recognition.transfer), _transfer, ("last", "best", "logistic", "knn")),
     "detect": Protocol(
         _detected,

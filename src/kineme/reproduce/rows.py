@@ -8,6 +8,7 @@ from typing import Literal
 
 from kineme.errors import KinemeError
 from kineme.evaluation.results import RANDOM, SCRATCH, Result
+from kineme.reproduce.cost import cost_of_run
 from kineme.reproduce.grid import FUSED, Cell, Measurement
 from kineme.reproduce.plan import Plan
 from kineme.reproduce.protocols import PROTOCOLS
@@ -32,7 +33,9 @@ class TableRow:
         baseline: the same figure of a random encoder, or of one trained from scratch.
         pretraining_seconds, evaluation_seconds: how long that took; the latter is of the protocol as a whole.
         epochs: of pre-training; `recipe_epochs`: those of the recipe.
+        parameters, flops: of the encoder, the latter for one clip.
         probe_epoch: of the probe's training.
+        seeds: how many runs the row is the mean of.
         commit: of Kineme at the evaluation.
         state, note: whether it is done, and why not.
     """
@@ -57,7 +60,10 @@ class TableRow:
     evaluation_seconds: float | None = None
     epochs: int | None = None
     recipe_epochs: int | None = None
+    parameters: int | None = None
+    flops: int | None = None
     probe_epoch: int | None = None
+    seeds: int = 1
     commit: str | None = None
 
 
@@ -119,7 +125,7 @@ class _About:
         row = TableRow(
             recipe=cell.recipe.stem,
             store=cell.store,
-            split=cell.split or "",
+            split=cell.split or plan.recipes[cell.recipe].data.splits[0],
             stream=self.stream,
             protocol=self.title,
             score=score,
@@ -133,6 +139,7 @@ class _About:
             return row
         found = result.scores[score]
         low, high = found.interval or (None, None)
+        cost = cost_of_run(plan.run(cell))
         baselines = [result.baselines[each] for each in (RANDOM, SCRATCH) if each in result.baselines]
         return replace(
             row,
@@ -146,6 +153,8 @@ class _About:
             pretraining_seconds=self._pretraining(),
             evaluation_seconds=result.seconds,
             epochs=result.pretrained_epochs,
+            parameters=cost.parameters,
+            flops=cost.flops,
             probe_epoch=found.epoch,
             commit=result.commit,
         )

@@ -27,6 +27,7 @@ CELLS: dict[str, Callable[[TableRow], str]] = {
     "difference": lambda row: "" if row.difference is None else f"{row.difference:+.1f}",
     "random": lambda row: _figure(row.baseline),
     "pre-training": lambda row: _time(row.pretraining_seconds),
+    "MFLOP a clip": lambda row: "" if row.flops is None else f"{row.flops / 1e6:,.0f}",
     "evaluation": lambda row: _time(row.evaluation_seconds),
     "epochs": lambda row: epochs(row),
     "commit": lambda row: (row.commit or "")[:8] + ("-dirty" if (row.commit or "").endswith("dirty") else ""),
@@ -68,14 +69,15 @@ def _time(seconds: float | None) -> str:
 
 
 def terms(plan: Plan) -> str:
-    """How long the cells were trained, and by which seed, in a phrase."""
+    """How long the cells were trained, and by which seeds, in a phrase."""
     if plan.epochs is not None:
         length = f"{plan.epochs} epochs each"
     elif plan.minutes is not None:
         length = f"{plan.minutes:g} min of pre-training each"
     else:
         length = "epochs as in each recipe"
-    return f"{length}, seed {plan.seed}"
+    last = plan.seed + plan.grid.seeds - 1
+    return f"{length}, " + (f"seed {plan.seed}" if last == plan.seed else f"seeds {plan.seed} to {last}")
 
 
 def notes(found: Sequence[TableRow]) -> list[str]:

@@ -134,7 +134,7 @@ def measure(plan: Plan, cell: Cell, measurement: Measurement, hooks: Hooks = QUI
         result, beside = protocol.measure(
             task,
             baselines=plan.grid.baselines,
-            seed=plan.seed,
+            seed=plan.seed_of(cell),
             progress=progress,
             **dict(measurement.settings),
         )
@@ -144,8 +144,9 @@ def measure(plan: Plan, cell: Cell, measurement: Measurement, hooks: Hooks = QUI
 
 def fuse(plan: Plan, cells: tuple[Cell, ...]) -> None:
     """Fuses three streams that are measured."""
-    streams = [fusion.open_stream(open_task(plan.run(cell)), seed=plan.seed) for cell in cells]
-    result, predictions = fusion.fuse(streams, seed=plan.seed)
+    seed = plan.seed_of(cells[0])
+    streams = [fusion.open_stream(open_task(plan.run(cell)), seed=seed) for cell in cells]
+    result, predictions = fusion.fuse(streams, seed=seed)
     save(result, plan.fused_path(cells), beside={".npz": predictions})
 
 

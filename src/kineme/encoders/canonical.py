@@ -1,0 +1,116 @@
+"""An encoder that places, turns and scales every clip itself, and whose clip feature is standardised."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kineme.augment.missing import filled
+from kineme.encoders.base import ClipShape, Features, Kept
+from kineme.encoders.sttr import STTR
+from kineme.layouts import Layout
+
+SMALLEST = 1e-6  # a shoulder line or bone that is shorter has no direction or size
+
+
+class Canonical(STTR):
+    """STTR on clips as the first body sees them: where a camera stands, and how tall one is, do not matter.
+
+    Clips of joint positions pass `canonical` first, whatever they were prepared by; those of bones or motion
+    alone are taken as they are. The clip feature is standardised by `centre` and `scale`, which a method may
+    estimate: a maximum over tokens has a large mean, which the cosine between two clips would mostly see.
+
+    Args:
+        shape: of the clips.
+        hidden: Width D of a token; the clip feature has 2·D.
+        heads: Attention heads; a divisor of `hidden`.
+        depth: Layers per stream.
+
+    Raises:
+        KinemeError: `heads` does not divide `hidden`, or a setting is not positive.
+
+    >>> import kineme
+    >>> encoder = Canonical(ClipShape(kineme.get_layout("ntu25"), 16, 2), hidden=8).eval()
+    >>> clips = torch.randn(4, 3, 16, 25, 2)
+    >>> torch.allclose(encoder(clips).clip, encoder(3 * clips + 5).clip, atol=1e-4)
+    True
+    """
+
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, shape: ClipShape, *, hidden: int = 256, heads: int = 1, depth: int = 2):
+        super().__init__(shape, hidden=hidden, heads=heads, depth=depth)
+        self.register_buffer("centre", torch.zeros(self.dim))
+        self.register_buffer("scale", torch.ones(self.dim))
+
+    def forward(
+        self,
+        clips: Tensor,
+        kept: Kept | None = None,
+        stream: str | None = None,
+        *,
+        present: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Features:
+        """As of STTR, but for the clips' place, angle and size and the clip feature's mean and scale.
+
+        Joints that are hidden by `mask` (N, T, V, M) count for these, and are zero to the network. Those that
+        are not `present` (N, V) stand where their neighbours do.
+        """
+        self.check_input(clips)
+        if (stream or self.shape.stream) not in ("bone", "motion"):
+            if present is not None:
+                clips = filled(clips, present, self.shape.layout)
+            clips = canonical(clips, self.shape.layout)
+        if mask is not None:
+            clips = clips * mask[:, None]
+        found = super().forward(clips, kept, stream, present=present)
+        return Features((found.clip - self.centre) / self.scale, found.temporal, found.spatial)
+
+    @torch.no_grad()
+    def observe(self, features: Tensor, share: float) -> None:
+        """Moves `centre` and `scale` towards the mean and deviation of clip features (N, D), by a share.
+
+        The deviation is that within the batch: means move while a network learns, by more than clips differ.
+        """
+        raw = features.float() * self.scale + self.centre
+        self.scale.copy_(self.scale.square().lerp(raw.var(0), share).sqrt().clamp_min(SMALLEST))
+        self.centre.lerp_(raw.mean(0), share)
+
+
+def canonical(clips: Tensor, layout: Layout) -> Tensor:
+    """Joint positions (N, C, T, V, M), centred, turned to the front and scaled by the first body.
+
+    The mean place of its origin over the clip becomes zero, so that it keeps its travel; its shoulder line,
+    summed over the frames, lies along x, if the layout has one; the mean length of its bones becomes 1.
+    Absent bodies stay zero. y is upwards.
+
+    >>> stick = Layout.from_names(
+    ...     "stick", ["hip", "left_shoulder", "right_shoulder"], [None, "hip", "hip"]
+    ... )
+    >>> body = torch.tensor([[5.0, 0, 2], [5, 3, 6], [5, 3, -2]])  # shoulders along z, bones of 5
+    >>> canonical(body.T.view(1, 3, 1, 3, 1), stick).view(3, 3).T
+    tensor([[ 0.0000,  0.0000,  0.0000],
+            [-0.8000,  0.6000,  0.0000],
+            [ 0.8000,  0.6000,  0.0000]])
+    """
+    present = (clips != 0).any(3, keepdim=True).any(1, keepdim=True)  # (N, 1, T, 1, M)
+    lead = clips[..., 0]
+    frames = present[..., 0].sum(2).clamp_min(1)  # (N, 1, 1)
+    origin = lead[..., list(layout.origin)].mean(3).sum(2, keepdim=True) / frames
+    x, y, z = torch.where(present, clips - origin[..., None, None], 0).unbind(1)
+    child, parent = (list(ends) for ends in zip(*layout.bones, strict=True))
+    bones = (lead[..., child] - lead[..., parent]).square().sum(1).sqrt().mean(2).sum(1)
+    size = (bones / frames.flatten()).clamp_min(SMALLEST)
+    cos = torch.ones_like(size)
+    sin = torch.zeros_like(size)
+    if layout.facing is not None:
+        left, right = layout.facing
+        line = (lead[..., right] - lead[..., left]).sum(2)
+        length = (line[:, 0].square() + line[:, 2].square()).sqrt()
+        turns = length > SMALLEST
+        cos = torch.where(turns, line[:, 0] / length.clamp_min(SMALLEST), cos)
+        sin = torch.where(turns, -line[:, 2] / length.clamp_min(SMALLEST), sin)
+    scale, cos, sin = (each.view(-1, 1, 1, 1) for each in (1 / size, cos, sin))
+    return torch.stack([x * cos - z * sin, y, x * sin + z * cos], dim=1) * scale[:, None]

@@ -1,0 +1,121 @@
+"""Tandem: what a view changes, the loss by USDRL's terms, and the average that a run keeps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from stepping import step
+
+from kineme.clips.batches import Clips
+from kineme.encoders import Canonical, ClipShape
+from kineme.encoders.canonical import canonical
+from kineme.errors import KinemeError
+from kineme.layouts import get_layout
+from kineme.losses import cross_correlation, similarity, variance_covariance
+from kineme.methods.tandem import OBSERVED, SHARE, Tandem
+
+NTU = get_layout("ntu25")
+STILL = {"min_crop": 1.0, "shear": 0.0, "bone_scale": 0.0, "noise": 0.0, "hidden": 0.0}
+
+
+def method_of(**settings: float) -> Tandem:
+    torch.manual_seed(0)
+    return Tandem(Canonical(ClipShape(NTU, 16, 2, "joint+bone+motion"), hidden=8), **settings)
+
+
+def clips_of(n: int = 12) -> Clips:
+    frames = torch.randn(n * 20, 2, 25, 3, generator=torch.Generator().manual_seed(0))
+    frames[:20, 1] = 0  # the first clip shows one body
+    return Clips(frames, 20 * torch.arange(n), torch.full((n,), 20))
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_without_any_change_views_are_the_canonical_clips() -> None:
+    clips = clips_of()
+    one, other, clean = method_of(**STILL).views(clips, generator())
+    torch.testing.assert_close(clean.clips, clips.resize(16))
+    for view in (one, other):
+        torch.testing.assert_close(view.clips, canonical(clips.resize(16), NTU), atol=1e-5, rtol=1e-5)
+        assert view.mask is not None
+        assert view.mask.all()
+
+
+def test_half_of_the_views_hide_joints_up_to_a_share_in_all_frames_and_bodies() -> None:
+    views = method_of(**STILL | {"hidden": 0.5}).views(clips_of(400), generator())
+    masks = torch.cat([view.mask for view in views[:2] if view.mask is not None])
+    assert masks.shape == (800, 16, 25, 2)
+    assert torch.equal(masks, masks[:, :1, :, :1].expand_as(masks))
+    hidden = (~masks[:, 0, :, 0]).float().mean(1)
+    assert (hidden > 0).float().mean().item() == pytest.approx(0.5, abs=0.06)
+    assert hidden.mean().item() == pytest.approx(0.125, abs=0.015)  # a half of a quarter
+
+
+def test_absent_bodies_stay_absent() -> None:
+    for view in method_of().views(clips_of(), generator()):
+        assert not view.clips[0, ..., 1].any()
+        assert view.clips[1, ..., 1].any()
+
+
+def test_noise_is_in_units_of_the_body() -> None:
+    settings = STILL | {"noise": 0.02}
+    small, large = clips_of(200), clips_of(200)
+    large = Clips(1000 * large.frames, large.start, large.length)  # in millimetres
+    noisy, _, _ = method_of(**settings).views(small, generator())
+    in_mm, _, _ = method_of(**settings).views(large, generator())
+    torch.testing.assert_close(noisy.clips, in_mm.clips, atol=1e-5, rtol=1e-4)
+    error = (noisy.clips - canonical(small.resize(16), NTU))[1:].square().mean().sqrt().item()
+    assert error == pytest.approx(0.02 / 3**0.5, rel=0.1)  # a deviation uniform up to 0.02
+
+
+def test_the_loss_is_that_of_usdrl_over_two_views() -> None:
+    method = method_of()
+    views = method.views(clips_of(), generator())
+    losses = method.loss(views, 0.0)
+    masks = torch.cat([view.mask for view in views[:2] if view.mask is not None])
+    features = method.encoder(torch.cat([view.clips for view in views[:2]]), mask=masks)
+    embeddings = method.project(features, 2)
+    expected = sum(
+        weight * (5 * similarity(z) + variance_covariance(z) + 0.001 * cross_correlation(z))
+        for z, weight in zip(embeddings.values(), (1.0, 0.5, 0.5), strict=True)
+    )
+    torch.testing.assert_close(losses["loss"], expected)
+    torch.testing.assert_close(losses["observed"], method.average(views[2].clips[:OBSERVED]).clip)
+
+
+def test_the_average_is_what_is_kept_and_follows_the_network() -> None:
+    method = method_of()
+    assert method.learned is method.average
+    assert not any(each.requires_grad for each in method.average.parameters())
+    with torch.no_grad():
+        for each in method.encoder.parameters():
+            each.add_(1.0)
+    before = next(method.average.parameters()).clone()
+    method.before_step(0.0)
+    torch.testing.assert_close(next(method.average.parameters()), before + SHARE)
+
+
+def test_its_clip_feature_becomes_standard() -> None:
+    method = method_of(**STILL)
+    clips = clips_of(OBSERVED)
+    for _ in range(300):
+        step(method, method.views(clips, generator()), 0.0)
+    with torch.no_grad():
+        features = method.learned(clips.resize(16)).clip
+    torch.testing.assert_close(features.mean(0), torch.zeros(16), atol=1e-3, rtol=0)
+    torch.testing.assert_close(features.std(0), torch.ones(16), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ({"hidden": 1.5}, "hidden: is 1.5; it must be at least 0"),
+        ({"noise": -1.0}, "noise: is -1.0; it must be at least 0"),
+        ({"bone_scale": 2.0}, "bone_scale: is 2.0; it must be at least 0"),
+    ],
+)
+def test_settings_without_meaning_are_refused(setting: dict[str, float], complaint: str) -> None:
+    with pytest.raises(KinemeError, match=complaint):
+        method_of(**setting)

@@ -1,0 +1,33 @@
+"""What a clip costs, counted by hand."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from kineme.encoders import ClipShape, Encoder, Features
+from kineme.layouts import get_layout
+from kineme.reproduce.cost import Cost, cost_of
+
+
+class Product(Encoder):
+    """One linear layer over the coordinates of each frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shape, self.dim = ClipShape(get_layout("coco17"), 16, 2), 5
+        self.linear = nn.Linear(3 * 17 * 2, 5)
+
+    def forward(self, clips: Tensor) -> Features:
+        return Features(self.linear(clips.transpose(1, 2).flatten(2)).mean(1))
+
+
+def test_a_product_and_its_sum_are_two_operations() -> None:
+    assert cost_of(Product()) == Cost(parameters=102 * 5 + 5, flops=2 * 16 * 102 * 5)
+
+
+def test_counting_leaves_no_gradients() -> None:
+    encoder = Product()
+    cost_of(encoder)
+    assert encoder.linear.weight.grad is None
+    assert torch.is_grad_enabled()
