@@ -26,8 +26,8 @@ def reproduce(
     again, and what was interrupted ends with the weights it would have had. Cells whose clips are missing are
     listed with the command that makes them. Writes OUT/table.md, .csv and .json after every measurement.
 
-    Grids that come with Kineme: `small`, the three systems on one store with equal epochs, and `published`,
-    the published table on NTU RGB+D and PKU-MMD.
+    Grids that come with Kineme: `small`, Kineme's default and the systems on small data sets with equal
+    minutes, and `published`, the published table on NTU RGB+D and PKU-MMD.
 
     Args:
         grid: A YAML file, or the name of a grid that comes with Kineme.
