@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from kineme.encoders import ClipShape, Encoder, Features
+from kineme.encoders import ClipShape, Encoder, Features, RotaryTransformer
 from kineme.layouts import get_layout
 from kineme.reproduce.cost import Cost, cost_of
 
@@ -31,3 +31,13 @@ def test_counting_leaves_no_gradients() -> None:
     cost_of(encoder)
     assert encoder.linear.weight.grad is None
     assert torch.is_grad_enabled()
+
+
+def test_the_clip_that_is_counted_shows_its_bodies() -> None:
+    one, two = (
+        cost_of(
+            RotaryTransformer(ClipShape(get_layout("coco17"), 16, bodies), hidden=8, heads=2, depth=1)
+        ).flops
+        for bodies in (1, 2)
+    )
+    assert two == 2 * one > 0  # SLiM's encoder passes over bodies that are absent

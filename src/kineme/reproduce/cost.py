@@ -37,7 +37,7 @@ def cost_of(encoder: Encoder) -> Cost:
     Cost(parameters=2048, flops=73120)
     """
     shape = encoder.shape
-    clip = torch.zeros(1, COORDINATES, shape.frames, shape.layout.num_joints, shape.bodies)
+    clip = torch.ones(1, COORDINATES, shape.frames, shape.layout.num_joints, shape.bodies)  # zero is absent
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         encoder.eval()(clip)
     return Cost(sum(each.numel() for each in encoder.parameters()), counter.get_total_flops())
