@@ -206,7 +206,7 @@ def test_a_store_is_replaced_only_when_told(raw: Path, tmp_path: Path) -> None:
         ({"source": "pkummd1", "fps": 30}, "source pkummd1 has no option `fps`; it takes `untrimmed`"),
         (
             {"source": "poses", "unit": "mm"},
-            "source poses has no option `unit`; it takes `layout`, `fps`, `axes`, `units`, `image`, `scores`",
+            "source poses has no option `unit`; it takes `layout`, `fps`, `axes`, `units`, `image`, ",
         ),
     ],
 )

@@ -96,6 +96,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     if target.absolute() in _CLAIMED:
         yield
         return
+    new = not file.parent.exists()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _lock(file)
@@ -111,6 +112,8 @@ def locked(path: Path, what: str) -> Iterator[None]:
     finally:
         with suppress(OSError):
             file.unlink()
+            if new:  # nothing was written
+                file.parent.rmdir()
         os.close(descriptor)
 
 

@@ -337,7 +337,7 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.parametrize(
     "moment",
     [
-        "runs/aimclr-moves-joint/state.ckpt",
+        "runs/aimclr-moves-joint/model.safetensors",
         pytest.param("runs/usdrl-moves-joint/config.yaml", marks=pytest.mark.slow),
     ],
 )

@@ -449,7 +449,7 @@ def test_min_frames_is_the_shortest_window() -> None:
     clips = Clips(frames, torch.zeros(200, dtype=torch.int64), torch.full((200,), 100))
     shape = ClipShape(get_layout("ntu25"), 10, 1)
     settings = FinetuneConfig(min_crop=0.1, min_frames=64)
-    view = weak_view(shape, settings)(clips, torch.Generator().manual_seed(0))
+    view, _ = weak_view(shape, settings)(clips, torch.Generator().manual_seed(0))
     spans = 10 * view[:, 0, :, 0, 0].diff(dim=1)[:, 4]
     assert 64 - 1e-3 <= spans.min() < 64.1
 
@@ -457,8 +457,8 @@ def test_min_frames_is_the_shortest_window() -> None:
 def test_shear_mixes_the_coordinates_of_a_clip_by_one_matrix(moves: Path) -> None:
     store = ClipStore(moves)
     shape, clips = ClipShape(store.layout, 8, 2), resident(store)
-    plain = weak_view(shape, FinetuneConfig())(clips, torch.Generator().manual_seed(0))
-    sheared = weak_view(shape, FinetuneConfig(shear=0.5))(clips, torch.Generator().manual_seed(0))
+    plain, _ = weak_view(shape, FinetuneConfig())(clips, torch.Generator().manual_seed(0))
+    sheared, _ = weak_view(shape, FinetuneConfig(shear=0.5))(clips, torch.Generator().manual_seed(0))
     torch.testing.assert_close(plain, clips.resize(8))
     for before, after in zip(plain.flatten(2), sheared.flatten(2), strict=True):
         matrix = torch.linalg.lstsq(before.T, after.T).solution.T

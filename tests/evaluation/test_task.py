@@ -11,6 +11,7 @@ import torch
 from conftest import STICK, write_store
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import ClipStore
+from kineme.config import DataConfig
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.options import TaskOptions
@@ -68,11 +69,11 @@ def test_result_files_are_named_after_what_differs(run: Path, tmp_path: Path) ->
     ],
 )
 def test_what_differs_from_the_pre_training(options: TaskOptions, named: tuple[str, ...]) -> None:
-    assert qualifiers({"store": "stores/mine", "split": "xsub"}, options) == named
+    assert qualifiers(DataConfig(store="stores/mine", split="xsub"), options) == named
 
 
 def test_a_run_that_knows_no_store_has_only_others() -> None:
-    assert qualifiers({"store": None, "split": "xsub"}, TaskOptions(Path("mine"))) == ("mine",)
+    assert qualifiers(DataConfig(split="xsub"), TaskOptions(Path("mine"))) == ("mine",)
 
 
 def test_features_are_kept_in_the_run_by_encoder_and_clips(run: Path) -> None:

@@ -54,6 +54,7 @@ def test_a_store_that_has_moved_is_asked_for_and_found_again(
 ) -> None:
     config = run / "config.yaml"
     config.write_text(config.read_text().replace(str(gestures), str(tmp_path / "gone")))
+    (run / "clips.npz").unlink()  # it says where the store is from here
     text, reader = made(run)
     assert f"the clip store of first, {tmp_path / 'gone'}, no longer exists; name the store" in text
     assert reader.players == []

@@ -87,10 +87,7 @@ def test_an_interrupted_training_is_resumed(plan_of: MakePlan, training: list[An
     fake_training(plan.config(cell), run, epochs=1)  # of two
     (run / STATE).touch()
     work.train(plan, cell)
-    assert [options for _, options in training] == [
-        {"overwrite": True, "callbacks": ()},
-        {"resume": True, "callbacks": ()},
-    ]
+    assert [options for _, options in training] == [{"resume": True, "callbacks": ()}]
 
 
 def test_a_failure_is_told_and_the_others_go_on(plan_of: MakePlan, training: list[Any]) -> None:

@@ -205,7 +205,7 @@ def test_clips_of_another_kind_and_damaged_ones_are_left_out_by_name(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"fps": 0.0}, "`fps`: is 0.0; it must be frames per second"),
+        ({"fps": 0.0}, "`fps`: is 0; it must be frames per second"),
         ({"layout": "coco18"}, "coco18: no such layout; built in are"),
         ({"image": "big"}, "`image`: is big; it must be width and height"),
         ({"units": "mm"}, "`units`: these poses are two-dimensional"),

@@ -52,7 +52,7 @@ def module(moves: Path, **train: object) -> Supervised:
     labels = store.index["label"].astype(np.int64)
     head = LinearHead(encoder.dim, 3)
     rows = np.arange(len(store))
-    return Supervised(encoder, head, lambda clips, generator: clips.resize(8), settings, store, rows, labels)
+    return Supervised(encoder, head, lambda clips, _: (clips.resize(8), None), settings, store, rows, labels)
 
 
 def test_a_step_is_one_of_cross_entropy_on_encoder_and_layer(moves: Path) -> None:

@@ -35,7 +35,7 @@ class Tally:
 
     >>> import kineme
     >>> tally = Tally.of(kineme.open_store(example_store))
-    >>> tally.clips, tally.bodies, sorted(tally.classes.items())
+    >>> tally.clips, dict(tally.bodies), sorted(tally.classes.items())
     (24, {1: 24}, [(0, 8), (1, 8), (2, 8)])
     """
 

@@ -84,9 +84,10 @@ def tints(features: Array) -> Callable[[Array], Array]:
     _, spread, axes = np.linalg.svd(features - mean, full_matrices=False)
     axes = np.pad(axes[:3], ((0, max(3 - len(axes), 0)), (0, 0)))
     spread = np.pad(spread[:3], (0, max(3 - len(spread), 0))) / len(features) ** 0.5
+    least = max(0.2 * spread[0], 1e-12)  # what hardly varies is no difference in colour
 
     def colours(rows: Array) -> Array:
-        along = np.tanh((rows - mean) @ axes.T / np.maximum(1.5 * spread, 1e-12))
+        along = np.tanh((rows - mean) @ axes.T / np.maximum(1.5 * spread, least))
         a, b, light = 0.13 * along[:, 0], 0.13 * along[:, 1], 0.72 + 0.1 * along[:, 2]
         cube = np.stack([light, a, b], axis=1) @ np.array(LAB_TO_LMS).T
         linear = np.clip(cube**3 @ np.array(LMS_TO_RGB).T, 0, 1)

@@ -141,7 +141,7 @@ def test_classes_are_those_of_the_taught_classifier(
     model = load_run(run)
     done = export(model, tmp_path / "exported", classifier=taught, none=0.5)
     assert done.difference < exporting.TOLERANCE
-    unlike = [each[:5, :, ::-1] for each in recordings]
+    unlike = [each[:5, ..., ::-1] for each in recordings]
     given = [*recordings, *unlike]
     written = load_program(done.path)
     found = [written.classify(each) for each in given]

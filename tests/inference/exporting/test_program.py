@@ -84,7 +84,7 @@ def wanted(model: Model, recordings: Recordings, array: Array, **options: Any) -
     """(C, T, V, M) that the encoder reads when Kineme embeds a recording."""
     source = given_poses([array], recordings.layout, Reading(fps=recordings.fps, **options))
     (clip,) = model.prepared(source, recordings.joint_map)
-    return clip_input(joined([clip.xyz]), model.shape, model.crop)[0].numpy()
+    return model.shape.take(clip_input(joined([clip.xyz]), model.shape, model.crop))[0].numpy()
 
 
 def assert_same_clips(model: Model, recordings: Recordings, folder: Path, **options: Any) -> None:

@@ -37,6 +37,11 @@ class Query:
         start: of the part, in seconds from the recording's beginning.
         taken: name of a clip → stretches of it that are no hits: the query itself.
         length: of the part, in seconds; None if there is none.
+
+    >>> import kineme
+    >>> query = read_query(kineme.load(example_run), example_store, "S001C002P001R001A001")
+    >>> query.feature(kineme.load(example_run), "cpu").shape, query.length
+    ((64,), None)
     """
 
     store: ClipStore
