@@ -202,6 +202,8 @@ def test_a_model_of_one_stream_is_shown_no_other(moves: Path, tmp_path: Path) ->
 
 
 def test_encoders_of_one_stream_refuse_several() -> None:
-    wanted = r"encoder stgcn takes one stream, not joint\+bone\+motion; set encoder\.name to sttr or dste or canon"
+    wanted = (
+        r"encoder stgcn takes one stream, not joint\+bone\+motion; set encoder\.name to sttr or dste or canon"
+    )
     with pytest.raises(KinemeError, match=wanted):
         build_encoder({"name": "stgcn"}, SHAPE)
