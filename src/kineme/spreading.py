@@ -47,7 +47,9 @@ class Job:
         items: of the source.
         prepared: item → clip, or why it is damaged.
         manifest: of the store.
-        bodies, confidence, frames_as: see `StoreWriter`.
+        bodies: see `StoreWriter`.
+        confidence: see there too.
+        frames_as: see there too.
         skip_bad: leave damaged clips out.
         deadly: items that are left out because reading them kills the process.
     """

@@ -49,7 +49,8 @@ def write_kinds(
     Args:
         found: what `cluster` gave.
         path: of the page.
-        model, inputs, allow_preprocessing, skip_bad, **reading: as they were given to `cluster`.
+        model, inputs, allow_preprocessing, skip_bad: as they were given to `cluster`.
+        **reading: as it was given to `cluster`.
 
     Raises:
         KinemeError: an input cannot be read, or the page cannot be written.

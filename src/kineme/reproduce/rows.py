@@ -33,7 +33,8 @@ class TableRow:
         baseline: the same figure of a random encoder, or of one trained from scratch.
         pretraining_seconds, evaluation_seconds: how long that took; the latter is of the protocol as a whole.
         epochs: of pre-training; `recipe_epochs`: those of the recipe.
-        parameters, flops: of the encoder, the latter for one clip.
+        parameters: numbers that the encoder has learned.
+        flops: arithmetic of encoding one clip.
         probe_epoch: of the probe's training.
         seeds: how many runs the row is the mean of.
         commit: of Kineme at the evaluation.
