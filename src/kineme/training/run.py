@@ -87,7 +87,6 @@ def train(
             "prepare them at one rate, or set data.window=0"
         )
     rows = training_rows(store, config.data.splits)
-    trained_on = parts(store, config.data.splits)
     resolve_device(config.train)  # fails before anything is written, and so do the loggers
     every_logger = [*_loggers(config.train, out), *loggers]
     first = is_first_process()
@@ -95,13 +94,14 @@ def train(
         if first:
             out.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(occupied(out))
-            if resume:
-                check_state(out, Seen.of(trained_on))
-                remove_halves(out)
-                stack.callback(settle, out)
-            else:
+            if not resume:
                 restore(out)  # of a process that was killed before its first checkpoint
                 check_room(out, overwrite)
+            seen = Seen.of(parts(store, config.data.splits), out)
+            if resume:
+                check_state(out, seen)
+                remove_halves(out)
+                stack.callback(settle, out)
         module = _untrained(config, store, rows)
         _tell_what_sits_out(config, store, rows)
         if not resume:  # then config.yaml has the number of epochs
@@ -112,7 +112,7 @@ def train(
             if not resume:
                 stack.enter_context(replacing(out))
             write_config(out, config)
-            Seen.of(trained_on, out).save(out / SEEN_CLIPS)
+            seen.save(out / SEEN_CLIPS)
         own = _callbacks(config, out, store, rows)
         fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
         if first and resume:  # killed between the state of the last epoch and the weights
