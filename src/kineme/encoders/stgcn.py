@@ -173,7 +173,7 @@ class Gather(torch.autograd.Function):
     def forward(ctx: Any, matrix: Tensor, x: Tensor) -> Tensor:
         """(R, V), (N, V, C) → (N, R, C)."""
         ctx.save_for_backward(matrix, x)
-        return torch.bmm(matrix.expand(len(x), -1, -1), x)
+        return torch.bmm(matrix.expand(x.shape[0], -1, -1), x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -181,5 +181,5 @@ class Gather(torch.autograd.Function):
         (matrix, x), gradient = ctx.saved_tensors, gradients[0]
         of_x = None
         if ctx.needs_input_grad[1]:
-            of_x = torch.bmm(matrix.T.contiguous().expand(len(x), -1, -1), gradient)
+            of_x = torch.bmm(matrix.T.contiguous().expand(x.shape[0], -1, -1), gradient)
         return torch.bmm(gradient, x.mT).sum(0), of_x
