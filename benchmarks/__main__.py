@@ -20,7 +20,8 @@ def parse() -> argparse.Namespace:
         prog="python -m benchmarks",
         description="Time of augmentation (on one thread), training step and encoding at the published "
         "sizes, that of their plain forms in the same run, and how much of what this machine can do that is. "
-        "`python -m benchmarks compare BEFORE AFTER` compares two files of --json.",
+        "`python -m benchmarks compare BEFORE AFTER` compares two files of --json; `python -m benchmarks "
+        "project RESULT` says how long a model of NTU RGB+D 60's size takes.",
     )
     parser.add_argument(
         "cases",
@@ -61,10 +62,10 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["compare"]:
-        from benchmarks import compare
+    if sys.argv[1:2] in (["compare"], ["project"]):
+        from benchmarks import compare, project
 
-        compare.main(sys.argv[2:])
+        {"compare": compare, "project": project}[sys.argv[1]].main(sys.argv[2:])
         return
     options = parse()
 
