@@ -1,7 +1,7 @@
 """`python -m benchmarks project RESULT.json`: a model of NTU RGB+D 60's size, from files to its accuracy.
 
 Nothing is run: measured parts of a result are multiplied by 40,091 clips that train, 16,487 that test, and
-the epochs of each method's recipe. The plain program prepares and trains by the plain forms; it encodes as fast.
+the epochs of each method's recipe. The plain program prepares and trains by plain forms; it encodes as fast.
 """
 
 from __future__ import annotations
