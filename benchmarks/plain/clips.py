@@ -7,6 +7,7 @@ each clip.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from kineme.augment.temporal import BLUR_REACH
 from kineme.clips.batches import Clips
 from kineme.encoders import ClipShape
 from kineme.typing import Array
+
+Out = TypeVar("Out")
 
 
 def padded(clips: Clips) -> Array:
@@ -27,7 +30,7 @@ def padded(clips: Clips) -> Array:
     return result
 
 
-def each(*draws: Tensor) -> Iterator[tuple[Array, ...]]:
+def each(*draws: Tensor) -> Iterator[tuple[Any, ...]]:
     """The draws of one clip after the other."""
     return zip(*(draw.numpy() for draw in draws), strict=True)
 
@@ -117,6 +120,6 @@ def without_axis(clip: Array, axis: int) -> Array:
     return result
 
 
-def by_clip(transform: Callable[..., Array], clips: Array, *draws: Tensor) -> list[Array]:
+def by_clip(transform: Callable[..., Out], clips: Array, *draws: Tensor) -> list[Out]:
     """The transform of each clip with its own draws."""
     return [transform(clip, *drawn) for clip, drawn in zip(clips, each(*draws), strict=True)]

@@ -49,7 +49,7 @@ def seen(method: MAMP, body: Tensor, noise: Tensor) -> Tensor:
 
 def patches(body: Tensor, frames: int) -> Tensor:
     """(C, T, V) → (S, V, frames · C)."""
-    return torch.stack([part.permute(2, 1, 0).flatten(1) for part in body.split(frames, dim=1)])
+    return torch.stack([part.permute(2, 1, 0).flatten(1) for part in torch.split(body, frames, dim=1)])
 
 
 def loss(method: MAMP, views: list[View]) -> dict[str, Tensor]:

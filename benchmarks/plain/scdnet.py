@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,7 @@ from benchmarks.plain.graphs import disentangled
 from kineme import augment
 from kineme.clips.batches import Clips
 from kineme.encoders import Features, View
+from kineme.methods.contrast import KeyQueue
 from kineme.methods.scdnet import SCDNet
 from kineme.typing import Array
 
@@ -77,7 +80,7 @@ def loss(method: SCDNet, views: list[View]) -> dict[str, Tensor]:
     for clue in ("temporal", "spatial"):
         for one_, other in ((clue, "instance"), ("instance", clue)):
             own = (queries[one_] * keys[other]).sum(1, keepdim=True)
-            negatives = queries[one_] @ method.queues[other].keys.clone().T
+            negatives = queries[one_] @ cast(KeyQueue, method.queues[other]).entries().T
             total = total + F.cross_entropy(torch.cat([own, negatives], 1) / method.temperature, first)
     return {"loss": total, "keys": torch.stack([keys[clue] for clue in ("temporal", "spatial", "instance")])}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -26,10 +28,10 @@ def views(method: SLiM, clips: Clips, generator: torch.Generator) -> list[View]:
     for _ in range(GLOBALS):
         windows.append(method._window(clips.length, shape.frames, method.global_crop, generator))
     for begin, length in tuple(windows):
-        for frames, *shares in method.local_crops:
-            inside, kept = method._window(length, frames, (shares[0], shares[1]), generator)
+        for local, *shares in method.local_crops:
+            inside, kept = method._window(length, local, (shares[0], shares[1]), generator)
             windows.append((begin + inside, kept))
-            sizes.append(frames)
+            sizes.append(local)
     masks = method._masks(sizes, n, generator)
     whole = one.padded(clips)
     found = {}
@@ -40,8 +42,8 @@ def views(method: SLiM, clips: Clips, generator: torch.Generator) -> list[View]:
         done: dict[int, list[Array]] = {number: [] for number in which}
         for draw, (number, i) in rows:
             clip = whole[i, int(windows[number][0][i]) :, body[i]][:, None] - centre[i].numpy()
-            length = int(windows[number][1][i])
-            done[number].append(augmented(method, clip, length, number, *draw))
+            frames = int(windows[number][1][i])
+            done[number].append(augmented(method, clip, frames, number, *draw))
         for number in which:
             x = torch.from_numpy(np.stack(done[number]).transpose(0, 4, 1, 3, 2).astype(np.float32))
             found[number] = View(to_stream(x, shape.stream, shape.layout), masks[number])
@@ -109,7 +111,7 @@ def scaled(method: SLiM, clip: Array, scales: Array) -> Array:
 def loss(method: SLiM, views: list[View]) -> dict[str, Tensor]:
     """Prototypes of the global views and of their hidden patches, as the teacher assigns them."""
     tau, learning = method.student_temperature, method.freeze <= 0
-    hidden = [method.encoder.hidden_patches(view.mask) for view in views[:GLOBALS]]
+    hidden = [method.encoder.hidden_patches(cast(Tensor, view.mask)) for view in views[:GLOBALS]]
     with torch.no_grad():
         seen = [method.teacher.tokens(view.clips) for view in views[:GLOBALS]]
         kinds = torch.cat([method.teacher_clip_head(kind[:, 0]) for kind, _ in seen])
@@ -125,11 +127,11 @@ def loss(method: SLiM, views: list[View]) -> dict[str, Tensor]:
         if number != g
     ]
     error = torch.zeros(())
-    parts = zip(wanted.split([int(at.sum()) for at in hidden]), hidden, tokens, strict=False)
+    parts = zip(torch.split(wanted, [int(at.sum()) for at in hidden]), hidden, tokens, strict=False)
     for goal, at, (_, patches) in parts:
         each = F.cross_entropy(method.patch_head(patches[at], learning) / tau, goal, reduction="none")
         clip = at.nonzero()[:, 0]
-        for i in clip.unique():
+        for i in torch.unique(clip):
             error = error + each[clip == i].mean() / (GLOBALS * len(at))
     apart = sum(nearest(kind[:, 0]) for kind, _ in tokens[:GLOBALS])
     return {"loss": torch.stack(pairs).mean() + error + method.koleo * apart}

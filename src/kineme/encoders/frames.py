@@ -33,7 +33,7 @@ def convolve_frames(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1) ->
 
 
 def normed(
-    norm: nn.Module, weight: Tensor, bias: Tensor, layer: Callable[[Tensor, Tensor], Tensor]
+    norm: nn.Module, weight: Tensor, bias: Tensor | None, layer: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
     """`layer(weight, bias)`, (T, B, V, C), batch-normalised; in evaluation the norm is folded into the two.
 
@@ -41,8 +41,13 @@ def normed(
         norm: of C channels.
         weight, bias: of the layer, linear in both: (C, ...) and (..., C).
     """
+    assert bias is not None
     if norm.training:
-        return norm(layer(weight, bias).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        normed: Tensor = norm(layer(weight, bias).permute(0, 3, 1, 2))
+        return normed.permute(0, 2, 3, 1)
+    assert isinstance(norm, nn.modules.batchnorm._BatchNorm)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     return layer(
         weight * scale.view(-1, *[1] * (weight.ndim - 1)), (bias - norm.running_mean) * scale + norm.bias

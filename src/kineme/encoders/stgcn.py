@@ -120,6 +120,7 @@ class Block(nn.Module):
         y = self.dropout(normed(self.temporal_norm, self.temporal.weight, self.temporal.bias, convolve))
         if isinstance(self.residual, nn.Sequential):
             convolution, norm = self.residual
+            assert isinstance(convolution, nn.Conv2d)
             weight = convolution.weight.flatten(1)
             y = y + normed(norm, weight, convolution.bias, partial(F.linear, x[:: self.stride]))
         elif self.residual is not None:
@@ -158,7 +159,9 @@ def mix(x: Tensor, gather: Tensor, mixing: Tensor, bias: Tensor) -> Tensor:
     Neighbours first, channels second: never forms the wide (3·C_out) map.
     """
     t, b, v, c = x.shape
-    gathered = Gather.apply(gather.to(x.dtype), x.view(t * b, v, c))
+    gathered: Tensor = Gather.apply(  # type: ignore[no-untyped-call]
+        gather.to(x.dtype), x.view(t * b, v, c)
+    )
     y = F.linear(gathered.view(t, b, v, -1), mixing)
     return y.add_(bias.to(y.dtype))
 
