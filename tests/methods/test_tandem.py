@@ -12,6 +12,7 @@ from kineme.encoders.canonical import canonical
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.losses import cross_correlation, similarity, variance_covariance
+from kineme.methods import tandem
 from kineme.methods.reading import COURSE
 from kineme.methods.tandem import OBSERVED, SHARE, Tandem
 
@@ -111,6 +112,21 @@ def test_only_the_average_reads_its_clip_feature_by_what_was_observed() -> None:
     before = method.learned.reading.clone()
     step(method, method.views(clips, generator()), 0.1)
     assert torch.equal(method.learned.reading, before)  # the next one is after ten more steps
+
+
+def test_the_clips_of_all_processes_are_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tandem, "gather", lambda mine: torch.cat((mine, mine + 1)))
+    method = method_of(**STILL)
+    step(method, method.views(clips_of(OBSERVED), generator()), 0.0)
+    _, mine = method.average.evidence(clips_of(OBSERVED).resize(16))
+    torch.testing.assert_close(method.learned.centre, mine.mean(0) + 0.5)
+
+
+def test_training_that_began_without_moments_is_refused() -> None:
+    method = method_of()
+    earlier = {name: each for name, each in method.state_dict().items() if not name.startswith("reading.")}
+    with pytest.raises(KinemeError, match=r"began with an earlier version, .* train from the start"):
+        method.load_state_dict(earlier)
 
 
 @pytest.mark.parametrize(

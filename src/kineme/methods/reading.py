@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+from kineme.errors import KinemeError
 
 SHRINKAGE = 5.0  # added to the variance of every direction, in mean variances: rare directions stay small
 COURSE = 0.6  # of the course, the deviation beside that of what was learned
@@ -73,3 +77,11 @@ class Reading(nn.Module):
         unit = (self.learned / (variance / shrunk).sum().clamp_min(SMALLEST)).sqrt()
         whitening = (axes * shrunk.rsqrt()) @ axes.T * unit / deviation[:, None]
         return torch.cat((whitening, self.projection * COURSE / self.energy.sqrt().clamp_min(SMALLEST)))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        if f"{prefix}count" not in state_dict:
+            raise KinemeError(
+                "the run began with an earlier version, which had no moments of the clip feature, and cannot "
+                "go on; train from the start"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -19,6 +19,7 @@ from kineme.clips.batches import Clips
 from kineme.encoders.base import View
 from kineme.encoders.canonical import Canonical, canonical
 from kineme.errors import check_between
+from kineme.losses.contrast import gather
 from kineme.methods.contrast import momentum_copy, momentum_update
 from kineme.methods.reading import Reading
 from kineme.methods.usdrl import TERMS, USDRL, weighted
@@ -148,8 +149,8 @@ class Tandem(USDRL):
         momentum_update(self.average, self.encoder, 1 - SHARE)
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
-        """Sets how the average's clip feature is read, every few steps."""
-        self.reading.observe(outputs["observed"])
+        """Sets how the average's clip feature is read, every few steps, by the clips of all processes."""
+        self.reading.observe(gather(outputs["observed"]))
         if self.reading.due:
             self.average.centre.copy_(self.reading.centre)
             self.average.reading.copy_(self.reading.matrix())
