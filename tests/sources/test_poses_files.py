@@ -215,7 +215,7 @@ class TestTables:
             ("\n \n", "is empty"),
             ("a\0b", "is binary"),
             ("1,2,3,4", "has 4 numbers per row and no header; name their `layout`"),
-            ("a,b\n1,2", "line 1 names no joints; expected columns such as left_wrist_x"),
+            ("a,b\n1,2", "call its columns left_wrist_x, left_wrist_y and so on"),
             ("hip_x,hip_y\n", "has a header but no frames"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3\n", "line 2 has 3 fields, the header 4"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3,4\n1,2,oops,4\n", "line 3: 'oops' is not a number"),
@@ -319,7 +319,7 @@ class TestEstimators:
         [
             ({}, "it has no 'xyz', 'keypoints' or 'landmarks'"),
             ([], "it is not a list, or is empty"),
-            ({"people": []}, "is one frame of OpenPose; its files are named NAME_0000"),
+            ({"people": []}, "is one frame of OpenPose; name it NAME_0000"),
             ([[[1, 2], [3]]], "the clip: has lists of unequal length"),
             ([[["a", 2], [3, 4]]], "values that are not numbers"),
             ([{"image_id": 1, "keypoints": 3}], "entry 0 has no list of 'keypoints'"),

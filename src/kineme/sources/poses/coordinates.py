@@ -29,6 +29,7 @@ from kineme.sources.poses.arrays import STANDING, Poses
 from kineme.sources.poses.body import guessed_scale, stature, upright
 from kineme.sources.poses.fractions import DISTORTED, REMEDY, are_fractions, in_pixels
 from kineme.sources.poses.tracking import sizes
+from kineme.sources.raw import RemediedError
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -79,21 +80,21 @@ class Coordinates:
     def _check_kind(self, poses: Poses) -> None:
         """Refuses a clip in the image where the first one was in metres, and the other way round."""
         if not self.metric and poses.scale is not None:
-            raise ValueError("is in metres, the first clip in the image; make two stores")
+            raise RemediedError("is in metres, the first clip in the image", "make two stores")
         told = self.scale is not None or poses.scale is not None
         if self.metric and self.mediapipe and not told and are_fractions(poses.points):
-            raise ValueError("has fractions of an image, and the first clip metres; make two stores")
+            raise RemediedError("has fractions of an image, and the first clip metres", "make two stores")
 
     def _metres(self, points: Array) -> Array:
         size = _median_size(points)
         if size > _TALL:
-            raise ValueError(f"has a body {size:,.0f} metres tall; set `units` to mm (or cm)")
+            raise RemediedError(f"has a body {size:,.0f} metres tall", "set `units` to mm (or cm)")
         return points
 
     def _in_image(self, points: Array) -> Array:
         if self.image is None:
             if are_fractions(points):
-                raise ValueError(f"{DISTORTED}; {REMEDY}")
+                raise RemediedError(DISTORTED, REMEDY)
             seen = points[np.isfinite(points[..., 0])]
             if len(seen) == 0:
                 return points
@@ -250,7 +251,7 @@ def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
             points = _completed(points, known, present, layout)
         points = np.where(present[..., None, None], points, 0)
     if not points.any():
-        raise ValueError("has nobody in any frame")
+        raise RemediedError("has nobody in any frame", "remove it")
     return points.astype(np.float32), confidence
 
 

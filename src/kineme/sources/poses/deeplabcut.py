@@ -20,7 +20,7 @@ from kineme.sources.poses.arrays import Poses, check_size, renumber, split_colum
 from kineme.sources.poses.headers import AXES
 from kineme.sources.poses.images import frames_of
 from kineme.sources.poses.tables import floats, table_rows
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
@@ -46,7 +46,7 @@ def deeplabcut_csv(data: bytes) -> Poses:
     if "bodyparts" not in levels or "coords" not in levels:
         raise ValueError("has DeepLabCut's header without the rows 'bodyparts' and 'coords'")
     if not body:
-        raise ValueError("has a header but no frames")
+        raise RemediedError("has a header but no frames", "remove it")
     width = len(levels["coords"])
     for number, row in (*rows[: len(levels)], *body):
         if len(row) != width:

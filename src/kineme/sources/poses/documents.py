@@ -28,7 +28,7 @@ from kineme.sources.poses.flat import numbers
 from kineme.sources.poses.people import people, told
 from kineme.sources.poses.tables import table_poses
 from kineme.sources.poses.vitpose import is_vitpose, vitpose_frames
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 MAX_JSON_BYTES = 1 << 27  # two minutes of MediaPipe Holistic with the face, hours of other estimators
 MAX_FRAME_BYTES = 1 << 22  # of one OpenPose frame
@@ -57,8 +57,10 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
                 confidence = numbers(confidence, "confidence")
             return array_poses(numbers(content[key], key), confidence, scores)
         if "people" in content:
-            names = "NAME_000000000012_keypoints.json, with the number of the frame"
-            raise ValueError(f"is one frame of OpenPose; its files are named {names}")
+            raise RemediedError(
+                "is one frame of OpenPose",
+                "name it NAME_000000000012_keypoints.json, by its number",
+            )
         if are_annotations(content):
             return coco_annotations(content)
         try:
@@ -67,10 +69,10 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
             if not content or not any(isinstance(each, list | dict) for each in content.values()):
                 some = f"; it has {shown(list(map(str, content))[:6])}" if content else ""
                 wanted = f"it has no {KEYS[0]!r}, {KEYS[1]!r} or 'landmarks'"
-                raise ValueError(f"is not {_FORMS}: {wanted}{some}") from error
+                raise RemediedError(f"is not {_FORMS}: {wanted}{some}", "write one of these") from error
             raise
     if not isinstance(content, list) or not content:
-        raise ValueError(f"is not {_FORMS}: it is not a list, or is empty")
+        raise RemediedError(f"is not {_FORMS}: it is not a list, or is empty", "write one of these")
     first = next((entry for entry in content if entry), None)
     if isinstance(first, dict) and "image_id" in first:
         return coco_results(content)

@@ -14,7 +14,7 @@ from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.markers import Shares, marker_sets, mixed
 from kineme.sources.poses.trees import guessed_tree
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
 SHOWN = 3  # joints named in a message
@@ -67,12 +67,16 @@ class Fit:
         if not poses.joints:
             joints = poses.points.shape[2]
             if joints != layout.num_joints:
-                raise ValueError(f"has {joints} joints, but layout {layout.name} has {layout.num_joints}")
+                raise RemediedError(
+                    f"has {joints} joints, but layout {layout.name} has {layout.num_joints}",
+                    "name the layout of its joints with `layout`",
+                )
             return poses
         given = [canonical_joint(joint) for joint in poses.joints]
         if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:
-            raise ValueError(
-                f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}"
+            raise RemediedError(
+                f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}",
+                "name the layout of its joints with `layout`, or say by `joint_map` what stands for that one",
             )
         order = [given.index(canonical_joint(joint)) for joint in layout.joints]
         confidence = None if poses.confidence is None else poses.confidence[:, :, order]

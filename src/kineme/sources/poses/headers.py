@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kineme.sources.poses.times import times_unit
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 AXES = {"x": 0, "y": 1, "z": 2} | dict.fromkeys(
     ("c", "v", "conf", "confidence", "score", "visibility", "vis", "visible", "likelihood", "prob"), 3
@@ -113,8 +113,8 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
     joints = world if len(world) > 1 else image
     if not joints:
         some = shown(", ".join(header[:4]))
-        expected = "expected columns such as left_wrist_x, left_wrist_y"
-        raise ValueError(f"line 1 names no joints; {expected}; found {some}")
+        expected = "call its columns left_wrist_x, left_wrist_y and so on"
+        raise RemediedError(f"line 1 names no joints; found {some}", expected)
     axes = set.intersection(*map(set, joints.values()))
     for joint, columns in joints.items():
         if set(columns) - axes - {3}:

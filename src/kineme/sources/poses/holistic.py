@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kineme.layouts import LAYOUTS
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 BODY, HAND = 33, 21
 _GROUPS = {
@@ -78,10 +78,11 @@ def chosen(groups: Mapping[str, int], wanted: Sequence[str]) -> tuple[str, ...]:
     """
     if wanted:
         if len(set(wanted)) < len(wanted):
-            raise ValueError("`components` names one twice")
+            raise RemediedError("`components` names one twice", "name it once")
         for name in wanted:
             if name not in groups:
-                raise ValueError(f"has no component {name!r}; it has {shown(', '.join(groups))[1:-1]}")
+                has = shown(", ".join(groups))[1:-1]
+                raise RemediedError(f"has no component {name!r}; it has {has}", "name some of these")
         return tuple(wanted)
     if "pose_world" in groups:
         return ("pose_world",)

@@ -15,6 +15,7 @@ import numpy as np
 from kineme.layouts import LAYOUTS
 from kineme.sources.poses.arrays import Detections, renumber
 from kineme.sources.poses.flat import detections
+from kineme.sources.raw import RemediedError
 
 MAX_FRAME_BYTES = 1 << 22  # of one frame
 _KEYS = {
@@ -54,7 +55,8 @@ def openpose_frame(data: bytes, components: Sequence[str] = ()) -> list[list[Any
     if not isinstance(people, list):
         raise ValueError("is not a frame of OpenPose: it has no list of 'people'")
     if unknown := [name for name in components if name not in _KEYS]:
-        raise ValueError(f"has no component {unknown[0]!r}; OpenPose has {', '.join(_KEYS)}")
+        has = f"has no component {unknown[0]!r}; OpenPose has {', '.join(_KEYS)}"
+        raise RemediedError(has, "name some of these")
     keypoints = [_keypoints(person, components) for person in people]
     return [each for each in keypoints if each]
 

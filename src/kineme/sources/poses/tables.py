@@ -26,7 +26,7 @@ from kineme.sources.poses import holistic
 from kineme.sources.poses.arrays import Poses, check_size, renumber, split_columns
 from kineme.sources.poses.headers import Columns, columns_of, joint_columns, places, plain
 from kineme.sources.poses.times import seconds, times_unit
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 MAX_CSV_BYTES = 1 << 29  # four hours of 33 joints with confidences at 30 frames a second
@@ -83,7 +83,7 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None, constant: Sequen
         return _bare(rows, scores, layout)
     header = [name.strip() for name in rows[0][1]]
     if len(rows) == 1:
-        raise ValueError("has a header but no frames")
+        raise RemediedError("has a header but no frames", "remove it")
     for number, row in rows[1:]:
         if len(row) != len(header):
             raise ValueError(f"line {number} has {len(row)} fields, the header {len(header)}")
@@ -105,7 +105,7 @@ def column_of(header: Row, name: str) -> int:
     names = [plain(each) for each in header]
     if plain(name) not in names:
         some = ", ".join(header[:8]) + (", ..." if len(header) > 8 else "")
-        raise ValueError(f"has no column {name!r}; it has {shown(some)}")
+        raise RemediedError(f"has no column {name!r}; it has {shown(some)}", "name one of its columns")
     return names.index(plain(name))
 
 
@@ -113,10 +113,9 @@ def _one_value(rows: Sequence[tuple[int, Row]], header: Row, name: str) -> None:
     column = column_of(header, name)
     for number, row in rows:
         if row[column].strip() != rows[0][1][column].strip():
-            raise ValueError(
-                f"line {number}: column {name!r} changes from {shown(rows[0][1][column])} to "
-                f"{shown(row[column])}; write a file for each clip"
-            )
+            one, other = shown(rows[0][1][column]), shown(row[column])
+            changes = f"line {number}: column {name!r} changes from {one} to {other}"
+            raise RemediedError(changes, "write a file for each clip")
 
 
 def table_rows(data: bytes) -> Sequence[tuple[int, Row]]:
@@ -146,11 +145,11 @@ def _bare(rows: Sequence[tuple[int, Row]], scores: bool, layout: Layout | None) 
     numbers = len(rows[0][1])
     joints = layout.num_joints if layout else _GUESSES.get((numbers, scores))
     if joints is None:
-        raise ValueError(f"has {numbers} numbers per row and no header; name their `layout`")
+        raise RemediedError(f"has {numbers} numbers per row and no header", "name their `layout`")
     columns, rest = divmod(numbers, joints)
     if rest or not 2 <= columns <= 4:
-        expected = f"2, 3 or 4 for each of {joints} joints, or a header"
-        raise ValueError(f"has {numbers} numbers per row; expected {expected}")
+        expected = f"expected 2, 3 or 4 for each of {joints} joints, or a header"
+        raise RemediedError(f"has {numbers} numbers per row; {expected}", "name their `layout`")
     check_size(len(rows), 1, joints, columns)
     for number, row in rows:
         if len(row) != numbers:
@@ -251,7 +250,7 @@ def _frames(rows: Sequence[tuple[int, Row]], columns: Columns) -> list[int]:
         changes = [1] + [int(one != other) for one, other in pairwise(given)]
         return list(accumulate(changes))
     what = "a column of people" if columns.joint is None else "a row per joint"
-    raise ValueError(f"has {what} but no column 'frame'")
+    raise RemediedError(f"has {what} but no column 'frame'", "add one")
 
 
 def _times(
