@@ -239,7 +239,7 @@ class TestTables:
             ValueError, match="has 5 numbers per row; expected 2, 3 or 4 for each of 2 joints"
         ):
             self.read("1,2,3,4,5", PAIR)
-        with pytest.raises(ValueError, match="line 3 has 3 numbers, the first 4"):
+        with pytest.raises(ValueError, match="line 3 has 3 fields, the first 4"):
             self.read("1,2,3,4\n1,2,3,4\n1,2,3", PAIR)
 
 
@@ -367,18 +367,37 @@ class TestHours:
         nine = npy_poses(npy(np.ones((972_000, 2, 2), dtype=np.int8)), scores=False)
         assert len(nine.points) == 972_000
 
-    def test_the_fields_of_a_csv_are_not_in_memory_all_at_once(self) -> None:
+    @pytest.mark.parametrize("mark", ["", '"'])
+    def test_the_fields_of_a_csv_are_not_in_memory_all_at_once(self, mark: str) -> None:
         """Those of an hour of 33 joints would take 2 GB; a line is split when it is read."""
+        header = ",".join(f"{axis}{joint}" for joint in range(12) for axis in "xy")
+        row = ",".join([f"{mark}123.456{mark}"] * 24)
+        poses, peak = self.read_in_memory("\n".join([header, *[row] * 20_000]))
+        assert poses.points.shape == (20_000, 1, 12, 2)
+        assert peak < 4
+
+    @pytest.mark.parametrize("mark", ["", '"'])
+    def test_nor_is_a_row_of_each_joint(self, mark: str) -> None:
+        rows = [f"{t},{mark}joint{j}{mark},{j}.123456,{t % 7}.123456" for t in range(4000) for j in range(12)]
+        poses, peak = self.read_in_memory("\n".join(["frame,joint,x,y", *rows]))
+        assert poses.points.shape == (4000, 1, 12, 2)
+        np.testing.assert_allclose(poses.points[3999, 0, 11], [11.123456, 2.123456])  # 3999 = 571 * 7 + 2
+        assert peak < 4
+
+    def read_in_memory(self, table: str) -> tuple[Poses, float]:
+        """The clip of a table, and how many times the table's size was in memory."""
         import tracemalloc
 
-        header = ",".join(f"{axis}{joint}" for joint in range(12) for axis in "xy")
-        table = "\n".join([header, *[",".join(["123.456"] * 24)] * 20_000]).encode()
+        data = table.encode()
         tracemalloc.start()
-        poses = csv_poses(table, scores=False, layout=None)
+        poses = csv_poses(data, scores=False, layout=None)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert poses.points.shape == (20_000, 1, 12, 2)
-        assert peak < 5 * len(table)
+        return poses, peak / len(data)
+
+    def test_a_field_in_quotes_ends_in_its_line(self) -> None:
+        with pytest.raises(ValueError, match="line 2 or after it: a field in quotes ends in another line"):
+            csv_poses(b'hip_x,hip_y,head_x,head_y\n"1,2,3,4\n5",6,7,8\n', scores=False, layout=None)
 
     def test_quoted_fields_may_hold_separators(self) -> None:
         table = b'"a, of all","hip_x","hip_y",head_x,head_y\n"1,5",1,2,3,4\n"",5,6,"7",8\n'

@@ -235,7 +235,7 @@ def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
         raise RemediedError(f"has more than {MAX_NUMBERS:,} coordinates", _SHORTER)
 
 
-def renumber(numbers: Sequence[int]) -> tuple[Array, int]:
+def renumber(numbers: Sequence[int] | Array) -> tuple[Array, int]:
     """Frame numbers of a file → (D,) from 0 in steps of one, and the number of frames.
 
     If only every k-th frame of a video was processed, these are the frames.
@@ -243,10 +243,11 @@ def renumber(numbers: Sequence[int]) -> tuple[Array, int]:
     Raises:
         ValueError: they are too far apart.
     """
-    first, last = min(numbers), max(numbers)
+    values = numbers if isinstance(numbers, np.ndarray) else np.array(numbers, dtype=object)
+    first, last = int(values.min()), int(values.max())
     limit = min(MAX_FRAMES, max(SPARSE, 100 * len(numbers)))  # one damaged digit makes no clip of hours
     if last - first <= MAX_NUMBERS:
-        offset = np.array([number - first for number in numbers], dtype=np.int64)
+        offset = (values - first).astype(np.int64)
         step = max(int(np.gcd.reduce(offset)), 1)
         frames = (last - first) // step + 1
         if frames <= limit:

@@ -11,6 +11,8 @@ Functions raise ValueError with what is wrong, and in which frame or entry.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -26,6 +28,7 @@ from kineme.sources.poses.arrays import (
 from kineme.sources.poses.coco import are_annotations, coco_annotations, coco_results
 from kineme.sources.poses.flat import numbers
 from kineme.sources.poses.people import people, told
+from kineme.sources.poses.rows import rows_of
 from kineme.sources.poses.tables import table_poses
 from kineme.sources.poses.vitpose import is_vitpose, vitpose_frames
 from kineme.sources.raw import RemediedError, shown
@@ -88,11 +91,12 @@ def _records(content: list[Any]) -> Poses | None:
     first = content[0]
     if not isinstance(first, dict) or any(isinstance(each, list | dict) for each in first.values()):
         return None
-    header = list(map(str, first))
     if not all(isinstance(row, dict) and list(row) == list(first) for row in content):
         return None
-    rows = [["" if each is None else str(each) for each in row.values()] for row in content]
-    return table_poses(header, list(enumerate(rows, start=1)))
+    table = io.StringIO()
+    csv.writer(table, quoting=csv.QUOTE_ALL).writerows([first, *(row.values() for row in content)])
+    rows = rows_of(table.getvalue().encode())
+    return table_poses(rows[0][1], rows[1:])
 
 
 def json_notes(data: bytes) -> dict[str, Any]:

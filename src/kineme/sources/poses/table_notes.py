@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kineme.sources.poses.headers import columns_of
-from kineme.sources.poses.tables import column_of, is_number, table_rows
+from kineme.sources.poses.rows import is_number, rows_of
+from kineme.sources.poses.tables import column_of
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 
 NOTES_BYTES = 1 << 16  # that are looked at
@@ -28,7 +29,7 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         line, _, data = data.partition(b"\n")
         if match := _RATE.search(line.decode(errors="replace")):
             notes["fps"] = float(match[1])
-    rows = table_rows(data)
+    rows = rows_of(data)
     header, first = [name.strip() for name in rows[0][1]], rows[1][1] if len(rows) > 1 else []
     for role, name in wanted.items():
         column = column_of(header, name)
