@@ -166,8 +166,9 @@ class TestAlphaPose:
         found = found_in(self.entries([f"{t:012}.jpg" for t in range(6)]))
         assert (found.frame.tolist(), found.times) == (list(range(6)), None)
 
-    def test_idx_is_who(self) -> None:
-        found = found_in(self.entries([f"{t}.jpg" for t in range(6)], idx=2))
+    @pytest.mark.parametrize("idx", [2, 2.0, [2.0]])
+    def test_idx_is_who_in_any_of_alphapose_s_spellings(self, idx: Any) -> None:
+        found = found_in(self.entries([f"{t}.jpg" for t in range(6)], idx=idx))
         assert found.identity is not None
         assert found.identity.tolist() == [2] * 6
 
@@ -292,7 +293,7 @@ KINECTS = {
         "SpineShoulder HandTipLeft ThumbLeft HandTipRight ThumbRight"
     ).split(),
     "azure32": (
-        "PELVIS SPINE_NAVEL SPINE_CHEST NECK CLAVICLE_LEFT SHOULDER_LEFT ELBOW_LEFT WRIST_LEFT HAND_LEFT "
+        "PELVIS SPINE_NAVAL SPINE_CHEST NECK CLAVICLE_LEFT SHOULDER_LEFT ELBOW_LEFT WRIST_LEFT HAND_LEFT "
         "HANDTIP_LEFT THUMB_LEFT CLAVICLE_RIGHT SHOULDER_RIGHT ELBOW_RIGHT WRIST_RIGHT HAND_RIGHT "
         "HANDTIP_RIGHT THUMB_RIGHT HIP_LEFT KNEE_LEFT ANKLE_LEFT FOOT_LEFT HIP_RIGHT KNEE_RIGHT "
         "ANKLE_RIGHT FOOT_RIGHT HEAD NOSE EYE_LEFT EAR_LEFT EYE_RIGHT EAR_RIGHT"
@@ -300,7 +301,7 @@ KINECTS = {
 }
 
 
-FORMS = ("{}_X", "{}.X", "{} X", "{}_PosX")
+FORMS = ("{}_X", "{}.X", "{} X", "{}_PosX", "Pos_{}_X")
 
 
 class TestKinect:
@@ -319,3 +320,26 @@ class TestKinect:
         clip = source.read(source.items[0])
         at, column = source.layout.joints.index("head"), [name.lower() for name in names].index("head")
         np.testing.assert_allclose(clip.xyz[2, 0, at], values[2, column], atol=1e-5)
+
+    def test_columns_may_name_their_unit(self, tmp_path: Path) -> None:
+        names = KINECTS["azure32"]
+        header = ",".join(f"Pos_{name.title()}_{axis}_mm" for name in names for axis in "XYZ")
+        values = np.random.default_rng(1).normal(size=(4, len(names), 3)).round(3) * 400
+        rows = [",".join(map(str, frame.ravel())) for frame in values]
+        written(tmp_path / "squat.csv", "\n".join([f"Datetime,{header}", *(f"0,{row}" for row in rows)]))
+        source = open_poses(tmp_path)
+        np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0], values / 1000, atol=1e-5)
+
+
+def test_what_programs_add_to_landmarks_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    values = np.random.default_rng(1).uniform(100, 400, (4, 34, 2)).round(1)
+    for name, joints in (
+        ("numbers", [f"landmark_{at}" for at in range(33)]),
+        ("names", LAYOUTS["mediapipe33"].joints),
+    ):
+        header = ",".join(f"{joint}_{axis}" for joint in (*joints, "COM") for axis in "xy")
+        rows = [",".join(map(str, frame.ravel())) for frame in values]
+        source = open_poses(written(tmp_path / f"{name}.csv", "\n".join([header, *rows])))
+        assert source.layout.name == "mediapipe33"
+    assert "joints that mediapipe33 does not have are left out: joints: COM; 1 of them" in caplog.text

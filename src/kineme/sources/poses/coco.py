@@ -62,6 +62,12 @@ def coco_annotations(content: Mapping[str, Any]) -> Detections:
     )
 
 
+def _who(value: Any) -> Any:
+    """An id as a number: AlphaPose writes 2, 2.0 or [2.0]."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _plain(value: Any) -> bool:
     return isinstance(value, int | str)
 
@@ -129,7 +135,7 @@ def coco_results(entries: list[Any]) -> Detections:
             raise ValueError(lacking)
         people.append(keypoints)
         images.append(entry.get("image_id"))
-        who.append(entry.get("track_id", entry.get("idx")))
+        who.append(_who(entry.get("track_id", entry.get("idx"))))
     frame, count, times = frames_of(images)
     order = np.argsort(frame, kind="stable")
     found = detections([people[i] for i in order], frame[order], count, "coco")

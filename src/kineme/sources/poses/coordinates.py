@@ -26,7 +26,7 @@ import numpy as np
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import STANDING, Poses
-from kineme.sources.poses.body import guessed_scale, stature, upright
+from kineme.sources.poses.body import guessed_scale, tallest, upright
 from kineme.sources.poses.fractions import DISTORTED, REMEDY, are_fractions, in_pixels
 from kineme.sources.poses.tracking import sizes
 from kineme.sources.raw import RemediedError
@@ -168,9 +168,9 @@ def metres_per_unit(units: str) -> float:
 
 def _guessed_units(poses: Poses, layout: Layout) -> float:
     scale, name = guessed_scale(poses.points, layout)
-    tall = stature(poses.points, layout) * scale
+    size = (tallest(poses.points) or 0.0) * scale
     logger.info(
-        "the unit is taken to be %s, as the body is then about %.2f m tall; set `units` if not", name, tall
+        "the unit is taken to be %s, as the body then measures about %.2f m; set `units` if not", name, size
     )
     return scale
 
@@ -206,7 +206,7 @@ def image_size(text: str) -> tuple[int, int]:
 
 def _in_image(poses: Poses, layout: Layout, mediapipe: bool, said: bool) -> bool:
     """Whether three numbers a joint are a place in an image and MediaPipe's depth, whatever the layout."""
-    if poses.scale is not None:
+    if poses.scale is not None or poses.axes == STANDING:
         return False
     if mediapipe:
         if are_fractions(poses.points):

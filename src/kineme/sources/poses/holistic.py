@@ -16,6 +16,9 @@ _GROUPS = {
     "face": "face facelandmark facelandmarks facemesh",
 }
 _GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
+_PREFIXES = {
+    "body": "body", "pose": "body", "left_hand": "", "right_hand": "", "face": "", "com": "",
+}  # fmt: skip
 _FLAT = {501, 511, 553}  # body first: with 468 or 478 points of a face; FreeMoCap's, hands and face
 
 
@@ -59,6 +62,27 @@ def named(joints: Sequence[str]) -> dict[str, str]:
                 return {}
             found[joint] = of[int(match[2])]
     return found if "body" in groups and len(groups) > 1 else {}
+
+
+def group_of(text: str) -> str | None:
+    """The group that a word or two name: `pose`, `mediapipe_body`, `rtmpose.left_hand`."""
+    words = [word for word in re.split(r"[^a-z]+", text.lower()) if word]
+    return _GROUP.get("".join(words)) or _GROUP.get("".join(words[1:]))
+
+
+def named_body(joints: Sequence[str]) -> dict[str, str]:
+    """Joint of a file → its name, for joints named by group (`body_nose`, `face_0000`): those of the body.
+
+    Empty where they are not named so.
+    """
+    found: dict[str, str] = {}
+    for joint in joints:
+        match = re.fullmatch(rf"(?P<group>{'|'.join(_PREFIXES)})_(?P<name>.+)", joint, re.IGNORECASE)
+        if match is None:
+            return {}
+        if _PREFIXES[match["group"].lower()] == "body":
+            found[joint] = match["name"]
+    return found
 
 
 def body_of(count: int) -> slice | None:

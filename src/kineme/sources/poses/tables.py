@@ -19,13 +19,22 @@ import numpy as np
 
 from kineme.layouts import Layout
 from kineme.sources.poses import holistic
-from kineme.sources.poses.arrays import Poses, check_size, renumber, split_columns
-from kineme.sources.poses.headers import Columns, columns_of, joint_columns, places, plain
+from kineme.sources.poses.arrays import STANDING, Poses, check_size, renumber, split_columns
+from kineme.sources.poses.headers import (
+    Columns,
+    columns_of,
+    joint_columns,
+    places,
+    plain,
+    program_of,
+    unit_of,
+)
 from kineme.sources.poses.rows import Row, Rows, is_number, rows_of
 from kineme.sources.poses.times import seconds, times_unit
 from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
+LEAST_JOINTS = 10  # that are numbered, for others to be left out
 MAX_CSV_BYTES = 1 << 29  # four hours of 33 joints with confidences at 30 frames a second
 
 
@@ -104,8 +113,9 @@ _GUESSES = {
 
 def _wide(rows: Rows, header: Row, columns: Columns) -> Poses:
     found = joint_columns(header, (columns.frame, columns.body, columns.time))
-    if groups := holistic.named(list(found)):
+    if groups := holistic.named(list(found)) or holistic.named_body(list(found)):
         found = {name: found[joint] for joint, name in groups.items()}
+    found = {joint: found[joint] for joint in _numbered(list(found))}
     axes = sorted(next(iter(found.values())))
     names, order = _in_order(list(found))
     places = [found[name][axis] for name in order for axis in axes]
@@ -119,6 +129,9 @@ def _wide(rows: Rows, header: Row, columns: Columns) -> Poses:
 def _long(rows: Rows, header: Row, columns: Columns, at: Mapping[int, int]) -> Poses:
     assert columns.joint is not None
     axes = sorted(at)
+    if columns.version is not None:
+        version, _ = rows.codes(columns.version)
+        rows = rows[version == 0]
     joint, given = rows.codes(columns.joint)
     given = [str(int(each)) if each.isdecimal() and len(each) < 7 else each for each in given]
     if columns.group is not None:
@@ -145,7 +158,10 @@ def _of_groups(
     full = {pair: f"{groups[pair // len(given)]}_{given[pair % len(given)]}" for pair in there.tolist()}
     names = holistic.named(list(full.values()))
     if not names:
-        return np.arange(len(joint)), joint, list(given)
+        body = np.array([holistic.group_of(each) == "body" for each in groups])
+        kept = np.flatnonzero(body[group] if body.any() else np.ones(len(joint), dtype=bool))
+        chosen, joint = np.unique(joint[kept], return_inverse=True)
+        return kept, joint, [given[at] for at in chosen]
     chosen = [pair for pair, name in full.items() if name in names]
     kept = np.flatnonzero(np.isin(pairs, chosen))
     return kept, np.searchsorted(chosen, pairs[kept]), [names[full[pair]] for pair in chosen]
@@ -170,7 +186,16 @@ def _placed(
     full = np.full((frames * len(bodies) * count, len(axes)), np.nan, np.float32)
     full[place] = values.reshape(-1, len(axes))
     points, confidence = split_columns(full.reshape(frames, len(bodies), count, len(axes)), scores=3 in axes)
-    return Poses(points, confidence, names, times=_times(rows, header, columns, frame, frames))
+    program = program_of(header)
+    return Poses(
+        points,
+        confidence,
+        names,
+        program,
+        scale=unit_of(header) if 2 in axes else None,
+        axes=STANDING if program == "freemocap" else None,
+        times=_times(rows, header, columns, frame, frames),
+    )
 
 
 def _frames(rows: Rows, columns: Columns) -> Array:
@@ -197,6 +222,14 @@ def _times(rows: Rows, header: Row, columns: Columns, frame: Array, frames: int)
         return None
     known = np.isfinite(times)
     return np.interp(np.arange(frames), frame[first][known], times[known])
+
+
+def _numbered(joints: list[str]) -> list[str]:
+    """Without what programs add to numbered landmarks, such as a centre of mass."""
+    numbers = [re.fullmatch(r"(.*?)(\d{1,3})", joint) for joint in joints]
+    kept = [joint for joint, match in zip(joints, numbers, strict=True) if match]
+    prefixes = {match[1] for match in numbers if match}
+    return kept if len(kept) >= LEAST_JOINTS and len(prefixes) == 1 else joints
 
 
 def _in_order(joints: list[str]) -> tuple[tuple[str, ...], list[str]]:
