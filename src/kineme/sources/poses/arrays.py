@@ -121,13 +121,15 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
     Raises:
         ValueError: another shape, not numbers, too many, or infinite ones.
     """
+    if values.ndim == 2 and (body := holistic.body_of_row(values.shape[1])):
+        values = values[:, :body].reshape(len(values), -1, 4)
     if values.dtype.kind not in "fiu" or values.ndim not in (3, 4):
         expected = "expected numbers, (frames, joints, 2 or 3) or (frames, people, joints, 2 or 3)"
         remedy = "reshape it, as by array.reshape(len(array), -1, 3)" if values.ndim == 2 else "save it so"
         raise RemediedError(f"is {values.dtype.name} of shape {values.shape}; {expected}", remedy)
     values = values if values.ndim == 4 else values[:, None]
-    if confidence is None and (body := holistic.body_of(values.shape[2])):
-        values = values[:, :, body]
+    if confidence is None and (those := holistic.body_of(values.shape[2])):
+        values = values[:, :, those]
     check_size(*values.shape)
     points, last = split_columns(values, scores)
     if confidence is not None:

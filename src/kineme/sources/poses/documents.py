@@ -89,9 +89,9 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
 def _records(content: list[Any]) -> Poses | None:
     """A table as a list of rows, as pandas writes it; None if it is none."""
     first = content[0]
-    if not isinstance(first, dict) or any(isinstance(each, list | dict) for each in first.values()):
-        return None
     if not all(isinstance(row, dict) and list(row) == list(first) for row in content):
+        return None
+    if any(isinstance(each, list | dict) for row in content for each in row.values()):
         return None
     table = io.StringIO()
     csv.writer(table, quoting=csv.QUOTE_ALL).writerows([first, *(row.values() for row in content)])

@@ -19,6 +19,7 @@ _GROUP = {name: group for group, names in _GROUPS.items() for name in names.spli
 _PREFIXES = {
     "body": "body", "pose": "body", "left_hand": "", "right_hand": "", "face": "", "com": "",
 }  # fmt: skip
+_ROWS = {132, 258, 1662}  # x, y, z, visibility of the body, then x, y, z of hands; of the face and hands
 _FLAT = {501, 511, 553}  # body first: with 468 or 478 points of a face; FreeMoCap's, hands and face
 
 
@@ -88,6 +89,11 @@ def named_body(joints: Sequence[str]) -> dict[str, str]:
 def body_of(count: int) -> slice | None:
     """The body among so many landmarks without names; None where they are something else."""
     return slice(0, BODY) if count in _FLAT else None
+
+
+def body_of_row(count: int) -> int | None:
+    """How many of so many numbers of a frame are x, y, z and visibility of the body; None if it is none."""
+    return 4 * BODY if count in _ROWS else None
 
 
 def chosen(groups: Mapping[str, int], wanted: Sequence[str]) -> tuple[str, ...]:
