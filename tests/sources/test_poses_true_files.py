@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from kineme.sources.poses import open_poses
+from kineme.sources.poses.arrays import Detections
+from kineme.sources.poses.documents import json_poses
 from kineme.sources.poses.hdf5 import hdf5_poses
 from kineme.sources.poses.tables import csv_poses
 
@@ -79,3 +81,33 @@ def test_deeplabcut_s_tables_as_pandas_writes_them(kind: str) -> None:
     assert poses.points[3, 0, 2].tolist() == [23.0, 22.25]  # 10 * 2 + 3; 20.25 + 2
     assert poses.confidence is not None
     np.testing.assert_allclose(poses.confidence[:, 0, 0], [0.9, 0.9, 0.1, 0.9], rtol=1e-6)
+
+
+class TestUltralytics:
+    """Two people of 17 joints, 80 pixels apart, in an image of 640x480; tracks 3 and 4."""
+
+    def test_results_as_json(self) -> None:
+        found = json_poses((DATA / "ultralytics.json").read_bytes(), scores=False)
+        assert isinstance(found, Detections)
+        assert found.identity is not None
+        assert (found.frame.tolist(), found.identity.tolist()) == ([0, 0, 1, 1], [3, 4, 3, 4])
+        assert found.points[0, 0, 0] == pytest.approx(221.91386)
+        assert found.points[1, 0, 0] == pytest.approx(301.91386)
+
+    def test_text_files_a_frame(self) -> None:
+        source = open_poses(DATA / "yolo", image="640x480")
+        assert list(source.names) == ["walk"]
+        clip = source.read(source.items[0])
+        assert clip.xyz.shape == (2, 2, 17, 3)
+        assert clip.xyz[0, 0, 0, 0] == pytest.approx((0.34674 * 640 - 320) / 480, abs=1e-6)
+        assert clip.confidence is not None
+        assert clip.confidence.max() == pytest.approx(0.9)
+
+
+def test_results_of_mediapipe_s_tasks() -> None:
+    source = open_poses(DATA / "mediapipe_tasks.json")
+    assert (source.layout.name, source.units) == ("mediapipe33", "metres")
+    clip = source.read(source.items[0])
+    assert clip.xyz[0, 0, 0].tolist() == pytest.approx([0.0601023, 0.6014295, 0.2881481])  # the nose
+    assert clip.confidence is not None
+    assert clip.confidence[1, 0, 0] == pytest.approx(0.9999943)

@@ -3,12 +3,15 @@
 python made.py OUT
 """
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import sleap_io as sio
+import torch
+from ultralytics.engine.results import Results
 
 OUT = Path(sys.argv[1])
 NODES = ["head", "thorax", "abdomen", "wing_left", "wing_right"]
@@ -57,3 +60,17 @@ sio.save_analysis_h5(labels, OUT / "sleap_io.h5")
 mouse().to_hdf(OUT / "pandas_table.h5", key="df_with_missing", format="table", mode="w")
 mouse().to_hdf(OUT / "pandas_fixed.h5", key="df_with_missing", mode="w")
 sio.save_csv(labels, OUT / "sleap_io.csv", format="sleap")
+
+stick = np.random.default_rng(0).uniform(-80, 80, (17, 2))
+results = []
+for t in range(2):
+    people = [
+        np.pad(stick + np.array([200 + 80 * k + 3 * t, 240]), ((0, 0), (0, 1)), constant_values=0.9)
+        for k in (0, 1)
+    ]
+    boxes = torch.tensor([[100, 100, 200, 200, 3 + k, 0.9, 0] for k in (0, 1)])
+    points = torch.tensor(np.stack(people), dtype=torch.float32)
+    picture = np.zeros((480, 640, 3), np.uint8)
+    results.append(Results(picture, "walk.mp4", {0: "person"}, boxes=boxes, keypoints=points))
+    results[-1].save_txt(OUT / "yolo" / f"walk_{t + 1}.txt", save_conf=True)
+(OUT / "ultralytics.json").write_text(json.dumps([each.summary() for each in results]))
