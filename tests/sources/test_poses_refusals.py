@@ -48,7 +48,9 @@ def write(path: Path, given: Any) -> Path:
         ("walk.npy", XY, {"layout": "ntu25"}, "name the layout of its joints with `layout`"),
         ("walk.npy", XY * 0, {"layout": "coco17"}, "has nobody in any frame; remove it"),
         ("walk.csv", f"{HEADER}\n1,2,3,4\n", {"label_column": "Action"},
-         "has no column 'Action'; it has 'hip_x, hip_y, head_x, head_y'; name one of its columns"),
+         "has no column 'Action'; all are of joints; name one that it has"),
+        ("walk.csv", f"{HEADER},Class\n1,2,3,4,wave\n", {"label_column": "Action"},
+         "has no column 'Action'; beside those of joints it has 'Class'; name one that it has"),
         ("walk.csv", f"{HEADER},who\n1,2,3,4,a\n1,2,3,4,b\n", {"subject_column": "who"},
          "line 3: column 'who' changes from 'a' to 'b'; write a file for each clip"),
         ("walk.csv", f"{HEADER}\n1,2,3,4\n", {"layout": "coco17"},
@@ -72,6 +74,15 @@ def test_the_remedy_is_the_one_that_helps(
         return
     with pytest.raises(FileError, match=f"{remedy}$"):
         open_poses(path, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("tall", "unit"), [(170, "cm"), (1700, "mm"), (66, "in")])
+def test_a_giant_is_offered_the_unit_in_which_it_is_a_person(tmp_path: Path, tall: float, unit: str) -> None:
+    body = np.pad(XY - XY.min(axis=1, keepdims=True), ((0, 0), (0, 0), (0, 1)))
+    path = write(tmp_path / "walk.npy", body / body.max() * tall)
+    source = open_poses(path, layout="coco17", units="m")
+    with pytest.raises(FileError, match=f"metres tall; set `units` to {unit}$"):
+        source.read(source.items[0])
 
 
 def test_a_file_unlike_the_first_may_be_left_out_as_well(tmp_path: Path) -> None:

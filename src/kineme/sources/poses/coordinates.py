@@ -39,6 +39,7 @@ AXES = ("y-up", "y-down", "z-up")
 BRIDGED = 0.5  # seconds, the longest gap that is interpolated
 LEAST = 4  # a body with less than a quarter of its joints counts as absent
 _TALL = 10.0  # metres; taller bodies have other units
+_PERSON = 1.7  # metres
 _STANDS = ("y-up", "z-up")
 _AT_ORIGIN = 0.1  # metres from the origin to the hips of world landmarks
 
@@ -67,7 +68,7 @@ class Coordinates:
         """
         self._check_kind(poses)
         scale = self.scale or poses.scale or 1.0
-        points = self._metres(poses.points * scale) if self.metric else self._in_image(poses.points)
+        points = self._metres(poses.points, scale) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
             points = np.concatenate([points, 0 * points[..., :1]], axis=-1)  # NaN stays NaN
         x, y, z = np.moveaxis(points, -1, 0)
@@ -85,10 +86,12 @@ class Coordinates:
         if self.metric and self.mediapipe and not told and are_fractions(poses.points):
             raise RemediedError("has fractions of an image, and the first clip metres", "make two stores")
 
-    def _metres(self, points: Array) -> Array:
+    def _metres(self, given: Array, scale: float) -> Array:
+        points: Array = given * scale
         size = _median_size(points)
         if size > _TALL:
-            raise RemediedError(f"has a body {size:,.0f} metres tall", "set `units` to mm (or cm)")
+            likely = _likely_unit(size / scale)
+            raise RemediedError(f"has a body {size:,.0f} metres tall", f"set `units` to {likely}")
         return points
 
     def _in_image(self, points: Array) -> Array:
@@ -164,6 +167,11 @@ def metres_per_unit(units: str) -> float:
             f"`units`: is {units}; it must be one of {known}, or the metres of a unit such as 0.0564"
         )
     return scale
+
+
+def _likely_unit(size: float) -> str:
+    """The unit in which a body of this size is nearest to a person."""
+    return min(METRES, key=lambda unit: abs(np.log(size * METRES[unit] / _PERSON)))
 
 
 def _guessed_units(poses: Poses, layout: Layout) -> float:

@@ -90,6 +90,15 @@ def columns_of(header: Sequence[str]) -> Columns:
     )
 
 
+def columns_beside_joints(header: Sequence[str]) -> list[str]:
+    """The names of columns that are not called like a joint's place.
+
+    >>> columns_beside_joints(["Action", "head_x", "HeadY"])
+    ['Action']
+    """
+    return [name for name in header if not any(form.fullmatch(name) for form in _FORMS)]
+
+
 def program_of(header: Sequence[str]) -> str:
     """The program that wrote a table, where a column tells it; else empty."""
     return next((program for program, columns in _PROGRAMS.items() if columns & {*header}), "")

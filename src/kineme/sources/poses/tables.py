@@ -22,6 +22,7 @@ from kineme.sources.poses import holistic
 from kineme.sources.poses.arrays import STANDING, Poses, check_size, renumber, split_columns
 from kineme.sources.poses.headers import (
     Columns,
+    columns_beside_joints,
     columns_of,
     joint_columns,
     places,
@@ -74,8 +75,9 @@ def column_of(header: Row, name: str) -> int:
     """The place of a column; raises ValueError if there is none of the name."""
     names = [plain(each) for each in header]
     if plain(name) not in names:
-        some = ", ".join(header[:8]) + (", ..." if len(header) > 8 else "")
-        raise RemediedError(f"has no column {name!r}; it has {shown(some)}", "name one of its columns")
+        others = columns_beside_joints(header)
+        some = f"beside those of joints it has {shown(', '.join(others))}" if others else "all are of joints"
+        raise RemediedError(f"has no column {name!r}; {some}", "name one that it has")
     return names.index(plain(name))
 
 
