@@ -13,6 +13,7 @@ from kineme.layouts import Layout
 from kineme.sources.poses.arrays import Detections, Poses, npy_poses, npz_notes, npz_poses
 from kineme.sources.poses.documents import json_notes, json_poses
 from kineme.sources.poses.openpose import openpose, openpose_frame
+from kineme.sources.poses.table_notes import csv_notes
 from kineme.sources.poses.tables import csv_poses
 from kineme.typing import Array
 
@@ -233,6 +234,14 @@ class TestTables:
     def test_what_is_no_table_is_refused(self, text: str, reason: str) -> None:
         with pytest.raises(ValueError, match=reason):
             self.read(text)
+
+    def test_decimal_commas_between_semicolons(self) -> None:
+        text = "Time;hip_x;hip_y;head_x;head_y\n0,00;1,5;2;3;4,25\n0,04;1,5;2;3;4,25\n"
+        poses = csv_poses(text.encode(), scores=False, layout=None)
+        assert poses.points[1, 0].tolist() == [[1.5, 2], [3, 4.25]]
+        assert poses.times is not None
+        assert poses.times.tolist() == [0, 0.04]
+        assert csv_notes(text.encode(), {})["fps"] == 25
 
     def test_the_layout_says_how_many_numbers_there_are(self) -> None:
         with pytest.raises(

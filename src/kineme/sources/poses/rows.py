@@ -181,6 +181,11 @@ def is_number(field: str) -> bool:
     return True
 
 
+def decimal(field: str) -> str:
+    """A number with a decimal point, where half the world writes a comma."""
+    return field if "." in field else field.replace(",", ".")
+
+
 def _number(field: str) -> float:
-    text = field.strip()
+    text = decimal(field).strip()
     return float("nan") if not text or text.lower() in _NOTHING else float(text)

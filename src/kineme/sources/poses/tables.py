@@ -30,7 +30,7 @@ from kineme.sources.poses.headers import (
     program_of,
     unit_of,
 )
-from kineme.sources.poses.rows import Row, Rows, is_number, rows_of
+from kineme.sources.poses.rows import Row, Rows, decimal, is_number, rows_of
 from kineme.sources.poses.times import seconds, times_unit
 from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
@@ -218,7 +218,7 @@ def _times(rows: Rows, header: Row, columns: Columns, frame: Array, frames: int)
     if columns.time is None or columns.time == columns.frame:
         return None
     first = np.unique(frame, return_index=True)[1]
-    given = [row[columns.time] for _, row in rows[first]]
+    given = [decimal(row[columns.time]) for _, row in rows[first]]
     times = seconds(given, times_unit(header[columns.time]) or 0.0)
     if times is None:
         return None

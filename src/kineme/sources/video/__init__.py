@@ -51,7 +51,7 @@ _FIRST = 10.0  # seconds of a video that tell what it is like
 _EARLY = 0.3  # share of a frame by which a picture may come before its place
 _SAID = 30.0  # seconds from one message to the next
 _NOBODY = "shows nobody in any frame; remove it"
-_NOT_YET = f"shows nobody in its first {_FIRST:g} seconds, and no more of it was looked at"
+_NOT_YET = f"shows nobody in its first {_FIRST:g} seconds; no more was looked at, so it may show people later"
 
 
 def open_video(
