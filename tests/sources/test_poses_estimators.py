@@ -54,6 +54,25 @@ class TestMMPose:
         found = found_in([[instance(XY[t]), instance(XY[t] + 200)] for t in range(6)])
         assert found.frame.tolist() == [t for t in range(6) for _ in range(2)]
 
+    def test_the_people_of_one_image_are_no_frames(self) -> None:
+        found = found_in([instance(XY[0], bbox_score=0.9), instance(XY[0] + 200, bbox_score=0.8)])
+        assert (found.frame.tolist(), found.frames) == ([0, 0], 1)
+
+    def test_scores_of_each_person_beside_the_points_of_all(self) -> None:
+        """RTMLib's arrays as lists."""
+        frames = [
+            {
+                "frame": t,
+                "keypoints": [XY[t].tolist(), (XY[t] + 200).tolist()],
+                "scores": [[0.5] * 17, [0.25] * 17],
+            }
+            for t in range(6)
+        ]
+        found = found_in(frames)
+        np.testing.assert_allclose(found.points[2::2], XY[1:], rtol=1e-6)
+        assert found.confidence is not None
+        assert found.confidence[:, 0].tolist() == [0.5, 0.25] * 6
+
     def test_in_three_dimensions(self) -> None:
         solid = np.concatenate([XY, XY[..., :1]], axis=-1) / 100
         found = found_in([{"frame_id": t, "instances": [instance(solid[t])]} for t in range(6)])
@@ -173,6 +192,23 @@ class TestAlphaPose:
         assert found.identity.tolist() == [2] * 6
 
 
+def test_posenet_has_positions_of_parts() -> None:
+    parts = [name.replace("left_", "left-").replace("right_", "right-") for name in LAYOUTS["coco17"].joints]
+    found = found_in(
+        [
+            {"score": 0.9, "keypoints": [
+                {"score": 0.5, "part": part, "position": {"x": x, "y": y}}
+                for part, (x, y) in zip(parts, frame.tolist(), strict=True)
+            ]}
+            for frame in XY
+        ]
+    )  # fmt: skip
+    np.testing.assert_allclose(found.points, XY, rtol=1e-6)
+    assert found.joints[5] == "left-shoulder"
+    assert found.confidence is not None
+    assert (found.confidence == 0.5).all()
+
+
 def test_easy_vitpose_has_y_before_x() -> None:
     names = LAYOUTS["coco17"].joints
     frames = [{"7": [[y, x, 0.5] for x, y in frame.tolist()]} for frame in XY]
@@ -218,6 +254,7 @@ class TestCocoAnnotations:
 
 class TestOpenPose:
     def frames(self, folder: Path) -> Path:
+        folder.mkdir(exist_ok=True)
         for t in range(4):
             person = {
                 "pose_keypoints_2d": [100 + t, 200, 0.9] + [110, 210, 0.8] * 24,
@@ -238,6 +275,18 @@ class TestOpenPose:
         assert clip.xyz[3, 0, wrist, :2].tolist() == pytest.approx([(123 - 200) / 400, (200 - 220) / 400])
         assert clip.confidence is not None
         assert clip.confidence[0, 0, -1] == 0  # nothing of the right hand
+
+    @pytest.mark.parametrize("by_number", [False, True])
+    def test_frames_in_one_file(self, tmp_path: Path, by_number: bool) -> None:
+        files = sorted(self.frames(tmp_path / "frames").iterdir())
+        frames = [json.loads(path.read_text()) for path in files]
+        content: Any = {str(t): each for t, each in enumerate(frames)} if by_number else frames
+        path = written(tmp_path / "sign.json", content)
+        source = open_poses(path, image="400x400")
+        assert source.layout.name == "openpose25"
+        clip = source.read(source.items[0])
+        assert clip.xyz[3, 0, 0, :2].tolist() == pytest.approx([(103 - 200) / 400, 0])
+        assert open_poses(path, components="pose,left_hand").layout.num_joints == 46
 
     def test_without_components_the_body_alone(self, tmp_path: Path) -> None:
         assert open_poses(self.frames(tmp_path)).layout.name == "openpose25"

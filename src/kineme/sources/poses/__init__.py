@@ -1,6 +1,6 @@
 """People's own recordings: motion capture, the output of pose estimators, and arrays.
 
-formats.py       the formats, one reader each: arrays.py; tables.py (headers.py, table_notes.py);
+formats.py       the formats, one reader each: arrays.py; tables.py (rows.py, headers.py, table_notes.py);
                  documents.py, JSON (people.py, keypoints.py, assembling.py, holistic.py; coco.py, flat.py,
                  vitpose.py); openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py, sleap.py;
                  signs.py; trc.py, c3d.py, bvh.py, amass.py
@@ -8,7 +8,7 @@ recordings.py    the files of each clip, and its label; naming.py, images.py, wh
 times.py         instants of frames and their rate; rates.py, one rate → another
 fitting.py       joints of the files → joints of a layout; markers.py, joints among markers; trees.py
 tracking.py      people found in each frame → bodies with a fixed place each
-coordinates.py   y up, comparable units, gaps filled; body.py, what the body tells of them; fractions.py
+coordinates.py   y up, comparable units; body.py, what the body tells of them; fractions.py; gaps.py, filled
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from kineme.layouts.correspondence import JointMap
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Detections, Poses
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, ever_found, filled, image_size
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
+from kineme.sources.poses.gaps import ever_found, filled
 from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
 from kineme.sources.poses.rates import resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings

@@ -1,6 +1,6 @@
 """JSON: one clip as nested lists, and what estimators write.
 
-    OpenPose    {"people": [{"pose_keypoints_2d": [x, y, c, ...]}, ...]}, one file per frame
+    OpenPose    {"people": [{"pose_keypoints_2d": [x, y, c, ...]}, ...]}, a file a frame, or in a list
     COCO        [{"image_id": 12, "keypoints": [x, y, c, ...]}, ...], one file per clip (AlphaPose: "12.jpg")
     others      people in frames, see `people.py`; tables as lists of rows; `coco.py`, COCO's annotations
     a clip      nested lists (T, V, C) or (T, M, V, C), null where nothing was found; or {"xyz": ...,
@@ -27,6 +27,7 @@ from kineme.sources.poses.arrays import (
 )
 from kineme.sources.poses.coco import are_annotations, coco_annotations, coco_results
 from kineme.sources.poses.flat import numbers
+from kineme.sources.poses.openpose import openpose_clip, openpose_frames
 from kineme.sources.poses.people import people, told
 from kineme.sources.poses.rows import rows_of
 from kineme.sources.poses.tables import table_poses
@@ -50,6 +51,8 @@ def _parsed(data: bytes) -> Any:
 def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Poses | Detections:
     """The bytes of a JSON file of one clip, in any of the forms; of landmarks those `components`."""
     content = _parsed(data)
+    if isinstance(content, list | dict) and (frames := openpose_frames(content)):
+        return openpose_clip(frames, components)
     if isinstance(content, dict):
         if is_vitpose(content):
             return people(vitpose_frames(content))

@@ -31,8 +31,9 @@ from kineme.preprocessing import MAX_BODIES
 from kineme.progress import Progress, silent
 from kineme.sources import Long, Source
 from kineme.sources.poses.arrays import MAX_FRAMES, MAX_PEOPLE, Detections
-from kineme.sources.poses.coordinates import Coordinates, filled
+from kineme.sources.poses.coordinates import Coordinates
 from kineme.sources.poses.formats import Told
+from kineme.sources.poses.gaps import filled
 from kineme.sources.poses.rates import resampled
 from kineme.sources.poses.recordings import LABELS, POSES, Kind, Recording, find_recordings
 from kineme.sources.poses.tracking import tracked
