@@ -57,11 +57,12 @@ class Rows(Sequence[tuple[int, Row]]):
 
     def check_width(self, width: int, like: str) -> None:
         """Refuses a row that has not as many fields as what it is to be `like`, such as the header."""
+        mark = self.delimiter.encode()
         for block in self._blocks():
             if block.quoted:
-                counts = map(len, block.fields())
+                counts = [len(row) for row in block.fields()]
             else:
-                counts = (line.count(self.delimiter.encode()) + 1 for line in block.lines())
+                counts = [line.count(mark) + 1 for line in block.lines()]
             for number, count in zip(block.numbers.tolist(), counts, strict=True):
                 if count != width:
                     raise ValueError(f"line {number} has {count} fields, {like} {width}")

@@ -162,8 +162,8 @@ def _of_groups(
     if not names:
         body = np.array([holistic.group_of(each) == "body" for each in groups])
         kept = np.flatnonzero(body[group] if body.any() else np.ones(len(joint), dtype=bool))
-        chosen, joint = np.unique(joint[kept], return_inverse=True)
-        return kept, joint, [given[at] for at in chosen]
+        there, joint = np.unique(joint[kept], return_inverse=True)
+        return kept, joint, [given[at] for at in there]
     chosen = [pair for pair, name in full.items() if name in names]
     kept = np.flatnonzero(np.isin(pairs, chosen))
     return kept, np.searchsorted(chosen, pairs[kept]), [names[full[pair]] for pair in chosen]
