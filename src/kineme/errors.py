@@ -15,6 +15,10 @@ class KinemeError(ValueError):
     """
 
 
+class SharedError(KinemeError):
+    """A problem that all processes of a run meet; commands say it once."""
+
+
 def check_between(name: str, value: float, low: float, high: float = float("inf")) -> None:
     """Raises KinemeError if a setting is outside [low, high]."""
     if not low <= value <= high:

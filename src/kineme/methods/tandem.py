@@ -20,6 +20,7 @@ from kineme.encoders.canonical import Canonical, canonical
 from kineme.errors import check_between
 from kineme.methods.contrast import momentum_copy, momentum_update
 from kineme.methods.usdrl import TERMS, USDRL, weighted
+from kineme.processes import gather
 
 VIEWS = 2
 OBSERVED = 8  # clips of a batch by which the clip feature is standardised; over many steps they are all
@@ -146,4 +147,4 @@ class Tandem(USDRL):
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
         """Standardises the average's clip feature."""
-        self.average.observe(outputs["observed"], SHARE)
+        self.average.observe(gather(outputs["observed"])[:OBSERVED], SHARE)
