@@ -39,7 +39,7 @@ def words(moves: Path, tmp_path: Path) -> list[str]:
 
 def said(text: str) -> list[str]:
     """The lines of Kineme, not those of torchrun."""
-    return [line for line in text.splitlines() if line.startswith("kineme ")]
+    return [line for line in text.splitlines() if line.startswith("kineme pretrain: ")]
 
 
 def after_an_epoch(history: Path, process: subprocess.Popen[str]) -> None:
@@ -72,9 +72,7 @@ def test_torchrun_trains_one_run_and_embeds_once(words: list[str], tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_another_number_of_processes_than_the_settings_say_is_refused(
-    words: list[str], tmp_path: Path
-) -> None:
+def test_more_processes_than_the_settings_say_are_refused(words: list[str], tmp_path: Path) -> None:
     done = subprocess.run(
         torchrun(*words, "--train.devices=1"), capture_output=True, text=True, timeout=300, check=False
     )
@@ -114,9 +112,8 @@ def test_a_killed_process_ends_the_run_which_goes_on_when_resumed(
     assert took < 30
     if victim == 1:  # the first process is left to tell: of the loss, or that torchrun has ended it
         (line,) = [line for line in stderr.splitlines() if "--resume" in line]
-        assert launcher == "torchrun" or line.startswith(
-            f"kineme pretrain: error: {run}: a process of this run"
-        )
+        lost = f"kineme pretrain: error: {run}: a process of this run has ended, so all of them stop"
+        assert launcher == "torchrun" or line.startswith(lost)
     epochs = len(read_history(run / "history.csv"))
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("epochs: 100000", f"epochs: {epochs + 2}"))

@@ -144,7 +144,8 @@ class Training(L.LightningModule, ABC):
                 if members
             ]
         if train.optimizer == "sgd":
-            return torch.optim.SGD(groups, train.lr, momentum=train.momentum)
+            on_gpu = self.device.type == "cuda"
+            return torch.optim.SGD(groups, train.lr, momentum=train.momentum, fused=on_gpu)
         kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
         return kind(groups, train.lr, betas=train.betas, fused=True)
 

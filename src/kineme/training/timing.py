@@ -41,7 +41,7 @@ class Stopwatch(L.Callback):
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Averages over the batches so far."""
-        if module.device.type == "cuda":
+        if torch.cuda.is_available():
             torch.cuda.synchronize()
         now = time.perf_counter()
         self._steps += 1
