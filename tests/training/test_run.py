@@ -26,8 +26,8 @@ from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.errors import KinemeError
+from kineme.loading import load_run
 from kineme.methods import AimCLR
-from kineme.model import load_run
 from kineme.training.directory import load_run_config
 from kineme.training.module import Pretraining
 from kineme.training.run import train
