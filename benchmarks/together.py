@@ -1,8 +1,8 @@
-"""`python -m benchmarks.together`: two processes of one thread each against one, on the same number of clips each.
+"""`python -m benchmarks.together`: two processes of one thread each against one, on as many clips each.
 
 Three processes take turns: one trains a few steps alone, then two train as many steps together (gloo,
 DistributedDataParallel). The efficiency is the time of the first over that of the others, 1 if to train
-together costs nothing. Turns are paired, so that what slows the machine slows both; CPU seconds leave out what
+together costs nothing. Turns are paired, so that what slows the machine slows both. CPU time leaves out what
 other programs took, and the waiting for one another.
 """
 
@@ -33,6 +33,7 @@ class Losses(nn.Module):
     def __init__(self, work: Workload) -> None:
         super().__init__()
         self.work, self.method = work, work.method
+        self.kept: dict[str, Tensor] = {}
 
     def forward(self) -> Tensor:
         with torch.no_grad():
@@ -47,21 +48,21 @@ def work(case: Case, precision: str, rank: int, port: int, parent: Connection) -
     """Trains so many steps whenever it is told to, and says what they took."""
     torch.set_num_threads(1)
     workload = Workload(case, generated_clips(torch.device("cpu")), precision)
-    losses: nn.Module = Losses(workload)
+    losses = Losses(workload)
+    wrapped: nn.Module = losses
     if rank != ALONE:
         dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
         synchronise_norms(workload.method)
-        losses = DistributedDataParallel(losses)
-    inner = losses.module if rank != ALONE else losses
+        wrapped = DistributedDataParallel(losses)
     while steps := parent.recv():
         clocks = time.perf_counter(), time.process_time()
         for _ in range(steps):
             workload.steps += 1
             workload.method.before_step(0.0)
             workload.optimizer.zero_grad()
-            losses().backward()
+            wrapped().backward()
             workload.optimizer.step()
-            workload.method.after_step(inner.kept, 0.0)
+            workload.method.after_step(losses.kept, 0.0)
         parent.send((time.perf_counter() - clocks[0], time.process_time() - clocks[1]))
 
 

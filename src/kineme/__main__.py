@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from kineme import __version__
 from kineme.errors import KinemeError, SharedError
-from kineme.launch import helps
+from kineme.launch import helps, repeats
 
 COMMANDS = {
     "demo": "generate motion, pre-train, evaluate and draw, in minutes",
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.path.append("")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up and say so, as on Ctrl-C
     command, *words = argv or ["--help"]
-    if helps() and command != "pretrain":  # what torchrun started more than once is done once
+    if repeats() and command != "pretrain":
         return 0
     try:
         if command in ("-h", "--help", "help"):

@@ -31,11 +31,16 @@ def started() -> Started | None:
     return None
 
 
-def helps() -> bool:
-    """Whether this process helps another one, which speaks for both.
+def repeats() -> bool:
+    """Whether torchrun has started this process to do what another one does; it is to be done once.
 
-    Tasks of SLURM may each be a run of its own, and speak for themselves.
+    Tasks of SLURM may each have work of their own.
     """
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0"
+
+
+def helps() -> bool:
+    """Whether this process trains together with another one, which speaks for both."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        return os.environ["RANK"] != "0"
+        return repeats()
     return os.environ.get("LOCAL_RANK", "0") != "0"  # a child of Lightning's

@@ -99,7 +99,8 @@ def _synchronised(norm: _BatchNorm, x: Tensor) -> Tensor:
     """
     if not norm.training or count() == 1:
         return type(norm).forward(norm, x)
-    normalised, mean, variance, rows = _Normalise.apply(x, norm.weight, norm.bias, norm.eps)
+    found = _Normalise.apply(x, norm.weight, norm.bias, norm.eps)  # type: ignore[no-untyped-call]
+    normalised, mean, variance, rows = found
     if norm.running_mean is not None and norm.running_var is not None:
         assert norm.num_batches_tracked is not None
         norm.num_batches_tracked.add_(1)
@@ -119,7 +120,7 @@ class _Normalise(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor, int]:
         wide = torch.promote_types(x.dtype, torch.float32)
         like = torch.zeros(2, x.shape[1], dtype=wide, device=x.device)
-        own = torch.stack(torch.batch_norm_update_stats(x, *like, 0.0))
+        own = torch.stack(torch.batch_norm_update_stats(x, *like, 0.0))  # type: ignore[call-arg]
         means, variances = gather(own[None]).unbind(1)  # (W, C)
         mean = means.mean(0)
         variance = variances.mean(0) + (means - mean).square().mean(0)

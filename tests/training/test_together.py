@@ -24,7 +24,7 @@ from kineme.streams import TOGETHER
 from kineme.training.directory import STATE, load_run_config
 from kineme.training.module import Pretraining
 from kineme.training.run import train
-from kineme.training.together import on_processes
+from kineme.training.together import check_started, on_processes
 
 CLIPS = 8  # of a step
 STGCN = {"name": "stgcn", "channels": [8, 16], "strided": [1], "dropout": 0.0}
@@ -190,3 +190,34 @@ def test_a_run_goes_on_with_another_number_of_processes(
 def test_a_step_that_cannot_be_shared_is_refused(devices: int | None, nodes: int | None, moves: Path) -> None:
     with pytest.raises(KinemeError, match=r"a step has 8 clips, which \d processes cannot share"):
         on_processes(settings("usdrl", moves, 1), devices, nodes)
+
+
+@pytest.mark.parametrize(
+    ("environment", "devices", "complaint"),
+    [
+        ({"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}, 2, None),
+        ({"SLURM_NTASKS": "8", "SLURM_NTASKS_PER_NODE": "8"}, 1, None),  # eight runs, each by itself
+        (
+            {"SLURM_NTASKS": "8", "SLURM_NTASKS_PER_NODE": "4"},
+            2,
+            "SLURM started 8 processes, 4 a machine, but train.devices is 2 and train.nodes 1; set "
+            "train.devices=4 and train.nodes=2",
+        ),
+        ({"SLURM_NTASKS": "2"}, 2, "SLURM does not say how many tasks a machine has; set --ntasks-per-node"),
+    ],
+)
+def test_slurm_has_to_start_what_the_settings_say(
+    environment: dict[str, str],
+    devices: int,
+    complaint: str | None,
+    moves: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    train = settings("usdrl", moves, devices).train
+    if complaint is None:
+        check_started(train)
+    else:
+        with pytest.raises(KinemeError, match=complaint):
+            check_started(train)

@@ -29,7 +29,7 @@ class Share(torch.Generator):
 
     def __new__(cls, device: torch.device | str, **_: int) -> Share:
         """A generator on a device, as `torch.Generator` makes it."""
-        return super().__new__(cls, device)
+        return super().__new__(cls, device)  # type: ignore[call-arg]
 
     def __init__(self, device: torch.device | str, *, clips: int, rank: int, processes: int) -> None:
         self.clips, self.rank, self.processes = clips, rank, processes
