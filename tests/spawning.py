@@ -41,6 +41,6 @@ def in_processes(
         with suppress(Empty):
             results.append(found.get(timeout=1))
     for child in children:
-        child.join(timeout=60)
+        child.join(timeout=240)
         assert child.exitcode == 0
     return sorted(results)
