@@ -19,6 +19,10 @@ class SharedError(KinemeError):
     """A problem that all processes of a run meet; commands say it once."""
 
 
+class FileError(KinemeError):
+    """A problem of one file, or one recording, that others need not have: they can be read without it."""
+
+
 def check_between(name: str, value: float, low: float, high: float = float("inf")) -> None:
     """Raises KinemeError if a setting is outside [low, high]."""
     if not low <= value <= high:
