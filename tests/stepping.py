@@ -1,4 +1,4 @@
-"""A training step of a method, as the training loop makes it, on tensors."""
+"""Small methods and encoders of all kinds; a training step as the loop makes it, on tensors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,33 @@ import torch
 from torch import Tensor
 
 from kineme.clips.batches import Clips
-from kineme.encoders import View
-from kineme.methods import Method
+from kineme.encoders import ENCODERS, View
+from kineme.layouts import get_layout
+from kineme.methods import METHODS, Method
+
+SMALL = {
+    "stgcn": {"channels": (8, 16), "strided": (1,)},
+    "sttr": {"hidden": 32},
+    "dste": {"hidden": 32},
+    "disentangled": {"hidden": 32, "stem": (8, 16, 8)},
+    "mamp": {"hidden": 32, "depth": 1},
+    "slim": {"hidden": 32, "depth": 1},
+    "canonical": {"hidden": 32},
+}
+METHOD_SMALL = {
+    "aimclr": {"queue": 8},
+    "scdnet": {"queue": 8},
+    "mamp": {"decoder_hidden": 32, "decoder_depth": 1},
+    "slim": {"prototypes": 32, "head_hidden": 16, "head_out": 8, "local_crops": [(8, 0.2, 0.5)]},
+}
+PAIRS = [(m, e) for m in METHODS for e in ENCODERS if issubclass(ENCODERS[e], METHODS[m].encoder_type)]
+
+
+def ragged_clips(layout_name: str, bodies: int) -> Clips:
+    """Eight clips of 20 to 41 frames of smooth random motion."""
+    length = torch.arange(20, 44, 3)
+    frames = torch.randn(int(length.sum()), bodies, get_layout(layout_name).num_joints, 3).cumsum(0) / 10
+    return Clips(frames, length.cumsum(0) - length, length)
 
 
 def step(method: Method, views: Iterable[Tensor | View], progress: float = 0.0) -> dict[str, Tensor]:

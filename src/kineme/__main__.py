@@ -6,10 +6,12 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 
 from kineme import __version__
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, SharedError
+from kineme.launch import helps, repeats
 
 COMMANDS = {
     "demo": "generate motion, pre-train, evaluate and draw, in minutes",
@@ -36,6 +38,7 @@ COMMANDS = {
     "convert": "turn a published checkpoint into a run directory",
 }
 CLOSED_PIPE, USAGE_ERROR, INTERRUPTED = 1, 2, 130
+PATIENCE = 3  # seconds: launchers end all processes when one ends, and the first one is to speak before
 MENDABLE = {  # failures of the system that users can do something about
     errno.ENOSPC: "the disk is full; free some space",
     errno.EACCES: "permission denied; choose another place, or mend the permissions",
@@ -59,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.path.append("")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up and say so, as on Ctrl-C
     command, *words = argv or ["--help"]
+    if repeats() and command != "pretrain":
+        return 0
     try:
         if command in ("-h", "--help", "help"):
             print(overview())
@@ -69,6 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return 0
     except KinemeError as error:
+        if own and isinstance(error, SharedError) and helps():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            time.sleep(PATIENCE)
+            return USAGE_ERROR
         reason = str(error)
     except BrokenPipeError:
         # Python flushes once more at exit, which must not fail again.
@@ -85,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if own:  # impatience must not interrupt the last words, nor Python end by a signal of its own
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         done = str(stopped) or "finished outputs are kept"
-        print(f"\nkineme {command}: interrupted; {done}", file=sys.stderr)
+        if not helps():
+            print(f"\nkineme {command}: interrupted; {done}", file=sys.stderr)
         return INTERRUPTED
     print(f"kineme {command}: error: {reason}", file=sys.stderr)
     return USAGE_ERROR

@@ -15,6 +15,10 @@ class KinemeError(ValueError):
     """
 
 
+class SharedError(KinemeError):
+    """A problem that all processes of a run meet; commands say it once."""
+
+
 class FileError(KinemeError):
     """A problem of one file, or one recording, that others need not have: they can be read without it."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -51,7 +54,7 @@ def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
     if stream == "bone":
         parents = [joint if parent == -1 else parent for joint, parent in enumerate(layout.parents)]
         clips = clips.contiguous()
-        return clips - take_joints(clips, torch.tensor([parents], device=clips.device))
+        return clips - take_joints(clips, numbers(parents, clips.device)[None])
     if stream == "motion":
         return motion(clips)
     single_streams(stream)  # refuses any other
@@ -67,6 +70,23 @@ def motion(clips: Tensor, stride: int = 1) -> Tensor:
     moved = torch.zeros_like(clips)
     torch.sub(clips[:, :, stride:], clips[:, :, :-stride], out=moved[:, :, :-stride])
     return moved
+
+
+def numbers(values: Sequence[int], device: torch.device) -> Tensor:
+    """(n,) int64 on a device. They are made once: a device is waited for until it has them.
+
+    >>> numbers([2, 0], torch.device("cpu"))
+    tensor([2, 0])
+    """
+    if torch.compiler.is_compiling():  # what is made then is no tensor to keep
+        return torch.tensor(values, device=device)
+    return _numbers(tuple(values), device)
+
+
+@lru_cache
+@torch.inference_mode(False)  # or training could not use what inference has made
+def _numbers(values: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=torch.int64, device=device)
 
 
 def take_joints(clips: Tensor, source: Tensor) -> Tensor:

@@ -17,10 +17,9 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def drawn(budget: list[int], segments: list[int], least: int = 1, seed: int = 0) -> torch.Tensor:
-    every = torch.tensor(segments)
-    return augment.draw_tubes(
-        torch.tensor(budget), every, torch.full_like(every, least), NTU, generator(seed)
-    )
+    each, every = (torch.tensor(numbers, dtype=torch.int64) for numbers in (budget, segments))
+    most = max(segments, default=0)
+    return augment.draw_tubes(each, every, torch.full_like(every, least), NTU, most, generator(seed))
 
 
 def test_a_mask_fills_its_budget_and_never_more() -> None:
@@ -54,7 +53,7 @@ def test_one_tube_is_a_run_of_joints_of_one_part_over_a_run_of_segments() -> Non
     sizes = set()
     for seed in range(300):
         (mask,) = augment.draw_tubes(
-            torch.tensor([6]), torch.tensor([6]), torch.tensor([6]), places, generator(seed)
+            torch.tensor([6]), torch.tensor([6]), torch.tensor([6]), places, 6, generator(seed)
         )
         rows, columns = mask.any(1).nonzero()[:, 0].tolist(), mask.any(0).nonzero()[:, 0].tolist()
         if int(mask.sum()) == 6 and len(rows) * len(columns) == 6 and {*columns} <= {0, 2, 4}:

@@ -293,7 +293,11 @@ def test_an_interrupted_run_says_how_it_is_continued(
         (["--resume", "/nowhere"], "/nowhere/config.yaml: cannot be read; is /nowhere a run directory?"),
         (
             ["--resume", "run", "--train.epochs=3"],
-            "--resume takes the run's own settings; leave out the other arguments",
+            "--resume takes the run's own settings; leave out all but --train.devices and --train.nodes",
+        ),
+        (
+            ["--resume", "run", "--train.devices", "x"],
+            "--train.devices is x; it must be a whole number of",
         ),
     ],
 )

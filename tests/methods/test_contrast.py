@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.errors import KinemeError
-from kineme.losses.contrast import batch_logits, contrast_logits, gather, info_nce
+from kineme.losses.contrast import batch_logits, contrast_logits, info_nce
 from kineme.methods.contrast import KeyQueue, momentum_copy, momentum_update
 
 
@@ -129,11 +129,6 @@ def test_info_nce_is_cross_entropy_of_the_first() -> None:
     assert info_nce(torch.zeros(3, 8)).item() == pytest.approx(math.log(8))
     far = torch.tensor([[-200.0, 200.0]])
     assert info_nce(far).item() == pytest.approx(400)  # log(softmax) would be infinite
-
-
-def test_one_process_gathers_its_own_keys() -> None:
-    own = keys(1, 2)
-    assert gather(own) is own
 
 
 def enqueue_on(rank: int, port: int, out: str) -> None:

@@ -2,40 +2,16 @@
 
 import pytest
 import torch
-from stepping import step
+from stepping import METHOD_SMALL, PAIRS, SMALL, ragged_clips, step
 
 from kineme.checkpoints import build_encoder, build_method
-from kineme.clips.batches import Clips
 from kineme.encoders import ENCODERS, ClipShape
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.methods import METHODS
 from kineme.streams import TOGETHER
 
-SMALL = {
-    "stgcn": {"channels": (8, 16), "strided": (1,)},
-    "sttr": {"hidden": 32},
-    "dste": {"hidden": 32},
-    "disentangled": {"hidden": 32, "stem": (8, 16, 8)},
-    "mamp": {"hidden": 32, "depth": 1},
-    "slim": {"hidden": 32, "depth": 1},
-    "canonical": {"hidden": 32},
-}
-METHOD_SMALL = {
-    "aimclr": {"queue": 8},
-    "scdnet": {"queue": 8},
-    "mamp": {"decoder_hidden": 32, "decoder_depth": 1},
-    "slim": {"prototypes": 32, "head_hidden": 16, "head_out": 8, "local_crops": [(8, 0.2, 0.5)]},
-}
-PAIRS = [(m, e) for m in METHODS for e in ENCODERS if issubclass(ENCODERS[e], METHODS[m].encoder_type)]
 BATCH = 4
-
-
-def ragged_clips(layout_name: str, bodies: int) -> Clips:
-    """Eight clips of 20 to 41 frames of smooth random motion."""
-    length = torch.arange(20, 44, 3)
-    frames = torch.randn(int(length.sum()), bodies, get_layout(layout_name).num_joints, 3).cumsum(0) / 10
-    return Clips(frames, length.cumsum(0) - length, length)
 
 
 def test_every_registered_class_has_a_partner() -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
-import multiprocessing
 import os
-import socket
-from collections.abc import Callable
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from spawning import Found, in_processes
 from torch import Tensor
 
 from conftest import Settings
@@ -22,7 +20,6 @@ from kineme.errors import KinemeError
 from kineme.methods import AimCLR, SLiM
 from kineme.training.run import train
 
-Found = tuple[int, list[float], str]
 original = AimCLR.loss
 
 
@@ -42,39 +39,13 @@ def work(config: Config, run: Path, found: Queue[Found]) -> None:
         found.put((rank, losses, str(error)))
 
 
-def in_two_processes(
-    target: Callable[[Config, Path, Queue[Found]], None],
-    config: Config,
-    run: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> list[Found]:
-    """What the processes send, in order of rank."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0", "WORLD_SIZE": "2"}
-    spawning = multiprocessing.get_context("spawn")
-    found: Queue[Found] = spawning.Queue()
-    children = []
-    for rank in range(2):
-        for name, value in {**common, "LOCAL_RANK": str(rank)}.items():
-            monkeypatch.setenv(name, value)
-        children.append(spawning.Process(target=target, args=(config, run, found)))
-        children[-1].start()
-    results = sorted(found.get(timeout=120) for _ in children)
-    for child in children:
-        child.join(timeout=60)
-        assert child.exitcode == 0
-    return results
-
-
 def test_means_are_of_all_processes_which_stop_together(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """24 clips make 3 steps of 2 · 4 clips, so the fifth loss is in the second epoch."""
     run = tmp_path / "run"
     config = settings(train_devices=2, train_batch_size=4, train_knn_every=0, train_epochs=3)
-    results = in_two_processes(work, config, run, monkeypatch)
+    results = in_processes(2, work, config, run, monkeypatch)
     for _, losses, error in results:
         assert len(losses) == 5
         assert error.startswith("step 4 (epoch 2): loss is not finite; training stopped")
@@ -127,7 +98,7 @@ def test_student_and_teacher_are_the_same_in_all_processes(
         },
         "test",
     )
-    (_, first, _), (_, second, _) = in_two_processes(work_of_slim, config, tmp_path / "run", monkeypatch)
+    (_, first, _), (_, second, _) = in_processes(2, work_of_slim, config, tmp_path / "run", monkeypatch)
     assert first == pytest.approx(second, rel=1e-12)
     assert first[0] != first[2]
     (_, row) = csv.DictReader((tmp_path / "run" / "history.csv").open())

@@ -4,10 +4,21 @@ A transform is a plain function of the clips and one parameter per clip; a `draw
 parameters. Every transform has a neutral parameter that leaves a clip unchanged, so applying it with some
 probability takes no branch: `blur(clips, where(draw_coin(n, 0.5, g), draw_blur(n, g), 0.0))`.
 
-Draws use the caller's generator, on its device, and never the global one.
+Draws use the caller's generator, on its device, and never the global one. Where several processes share a
+batch, they are those that one process would draw: see `Share`.
 """
 
-from kineme.augment.draws import draw_coin, draw_subset, draw_uniform, where
+from kineme.augment.draws import (
+    Share,
+    draw_coin,
+    draw_subset,
+    draw_uniform,
+    of_all,
+    rand,
+    randint,
+    randn,
+    where,
+)
 from kineme.augment.geometry import (
     draw_axis,
     draw_bone_scales,
@@ -58,6 +69,7 @@ from kineme.augment.temporal import (
 from kineme.augment.tubes import draw_ratios, draw_tubes, part_places
 
 __all__ = [
+    "Share",
     "blur",
     "centre_window",
     "corrupt",
@@ -91,8 +103,12 @@ __all__ = [
     "motion_intensity",
     "noise",
     "num_kept",
+    "of_all",
     "pad_crop",
     "part_places",
+    "rand",
+    "randint",
+    "randn",
     "reflect",
     "region_sums",
     "reverse_time",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kineme.augment.draws import draw_coin, draw_uniform, where
+from kineme.augment.draws import draw_coin, draw_uniform, randint, randn, where
 from kineme.layouts import Layout
 from kineme.layouts.parts import joint_kinds, start, walk
 from kineme.streams import take_joints
@@ -168,9 +168,9 @@ def draw_turn(n: int, tilt: float, turn: float, generator: torch.Generator) -> T
     tensor([[  -5., -126.,   -2.],
             [   0.,    0.,    0.]])
     """
-    most = torch.tensor([tilt, turn, tilt], device=generator.device).rad2deg()
     apply = draw_coin(n, 0.5, generator)
-    return where(apply, draw_uniform((n, 3), -1.0, 1.0, generator) * most, 0.0)
+    x, y, z = draw_uniform((n, 3), -1.0, 1.0, generator).rad2deg().unbind(1)
+    return where(apply, torch.stack([x * tilt, y * turn, z * tilt], dim=1), 0.0)
 
 
 def noise(clips: Tensor, std: Tensor, generator: torch.Generator) -> Tensor:
@@ -179,8 +179,7 @@ def noise(clips: Tensor, std: Tensor, generator: torch.Generator) -> Tensor:
     >>> noise(torch.zeros(1, 3, 1, 1, 1), torch.tensor([0.1]), torch.Generator().manual_seed(0)).flatten()
     tensor([ 0.1541, -0.0293, -0.2179])
     """
-    drawn = torch.randn(clips.shape, generator=generator, device=clips.device, dtype=clips.dtype)
-    return drawn.mul_(std.view(-1, 1, 1, 1, 1)).add_(clips)
+    return randn(clips.shape, generator).mul_(std.view(-1, 1, 1, 1, 1)).add_(clips)
 
 
 def draw_axis(n: int, generator: torch.Generator) -> Tensor:
@@ -189,7 +188,7 @@ def draw_axis(n: int, generator: torch.Generator) -> Tensor:
     >>> draw_axis(6, torch.Generator().manual_seed(0)).tolist()
     [2, 0, 2, 0, 1, 0]
     """
-    return torch.randint(3, (n,), generator=generator, device=generator.device)
+    return randint(3, (n,), generator)
 
 
 def mask_axis(clips: Tensor, axis: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kineme.augment.draws import draw_coin, draw_subset, draw_uniform, mark, where
+from kineme.augment.draws import draw_coin, draw_subset, draw_uniform, mark, rand, randint, where
 from kineme.augment.geometry import transform
 from kineme.layouts import Layout
 
@@ -57,12 +57,10 @@ def draw_region(n: int, walks: Tensor, generator: torch.Generator) -> Tensor:
     ['nose', 'right_shoulder', 'left_elbow', 'right_hip', 'right_knee']
     """
     joints = len(walks)
-    seeds = torch.randint(
-        joints, (n, _share(REGION_SEEDS, joints)), generator=generator, device=generator.device
-    )
+    seeds = randint(joints, (n, _share(REGION_SEEDS, joints)), generator)
     sums = region_sums(seeds, walks)
     # Sums are integers, so adding less than one only breaks ties.
-    ties = torch.rand(sums.shape, generator=generator, device=generator.device) / 2
+    ties = rand(sums.shape, generator) / 2
     return mark((sums + ties).topk(_share(REGION_JOINTS, joints)).indices, joints)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from kineme.augment.draws import draw_uniform
 from kineme.layouts import Layout
+from kineme.streams import numbers
 from kineme.typing import Array
 
 
@@ -23,9 +24,10 @@ def fill_weights(present: Tensor, layout: Layout) -> Tensor:
     [[[1.0, 0.0, 0.0], [0.5, 0.0, 0.5], [0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]]
     """
     own = torch.eye(layout.num_joints, device=present.device, dtype=torch.float64)
-    child, parent = torch.tensor(layout.bones, device=present.device).view(-1, 2).unbind(1)
-    linked = torch.zeros_like(own)
-    linked[child, parent] = linked[parent, child] = 1
+    ends = numbers([joint for bone in layout.bones for joint in bone], present.device)
+    child, parent = ends.view(-1, 2).unbind(1)
+    down = own[parent].mT @ own[child]  # from a joint to those that hang on it
+    linked = down + down.mT
     mean = own - linked / linked.sum(1, keepdim=True).clamp_min(1)
     # Clips of one sensor lack the same joints.
     present, which = present.unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call]
@@ -87,4 +89,4 @@ def bones_present(present: Tensor, layout: Layout) -> Tensor:
     [[True, False, False]]
     """
     parents = [joint if parent == -1 else parent for joint, parent in enumerate(layout.parents)]
-    return present & present[:, parents]
+    return present & present[:, numbers(parents, present.device)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kineme.augment.draws import draw_uniform
+from kineme.augment.draws import draw_uniform, rand, randint
 
 LEAST_FRAMES = 3  # of the beginning of a clip
 BLUR_REACH = 7  # frames on each side: a kernel of 15
@@ -22,7 +22,7 @@ def draw_pad_crop(n: int, frames: int, generator: torch.Generator) -> Tensor:
     >>> draw_pad_crop(5, 24, torch.Generator().manual_seed(0)).tolist()
     [8, 0, 2, 6, 7]
     """
-    return torch.randint(2 * pad_length(frames) + 1, (n,), generator=generator, device=generator.device)
+    return randint(2 * pad_length(frames) + 1, (n,), generator)
 
 
 def pad_crop(clips: Tensor, start: Tensor) -> Tensor:
@@ -135,10 +135,10 @@ def draw_frames(length: Tensor, frames: int, generator: torch.Generator) -> Tens
     number = torch.arange(frames, device=device)
     every = length[:, None]
     between = (number + 0.5) * (every / frames) - 0.5
-    order = torch.rand(n, frames + 1, generator=generator, device=device).argsort(1).argsort(1)
+    order = rand((n, frames + 1), generator).argsort(1).argsort(1)
     skipping = number + (order < every - frames).cumsum(1)[:, :frames]
     low, high = number * every // frames, (number + 1) * every // frames
-    chance = torch.rand(n, frames, generator=generator, device=device)
+    chance = rand((n, frames), generator)
     part = (low + (chance * (high - low)).long()).minimum(high - 1)
     picked = torch.where(every < 2 * frames, skipping, part)
     return torch.where(every < frames, between, picked.to(between.dtype))

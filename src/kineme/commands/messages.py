@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kineme.errors import KinemeError
+from kineme.launch import helps
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -25,6 +26,8 @@ class _Lines(logging.Handler):
         self._warned: set[str] = set()  # a warning holds for all inputs, and is given once
 
     def emit(self, record: logging.LogRecord) -> None:
+        if helps():
+            return
         line = self._spelt(record.getMessage())
         if record.levelno >= logging.WARNING:
             if line in self._warned:
@@ -63,7 +66,7 @@ def translated(options: Callable[[], Mapping[str, str]]) -> Iterator[None]:
         try:
             yield
         except KinemeError as error:
-            raise KinemeError(spelt(str(error))) from error
+            raise type(error)(spelt(str(error))) from error
         finally:
             logger.removeHandler(lines)
             logger.setLevel(level)

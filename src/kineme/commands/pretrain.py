@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 USAGE = """\
 kineme pretrain [RECIPE] [OPTIONS] [--SECTION.KEY VALUE ...]
-       kineme pretrain --resume RUN"""
+       kineme pretrain --resume RUN [--train.devices N] [--train.nodes N]"""
+OWN = "--resume takes the run's own settings; leave out all but --train.devices and --train.nodes"
 
 
 def pretrain(
@@ -53,6 +55,7 @@ def pretrain(
             stream where all three are learned together).
         overwrite: Replace an existing run.
         resume: Continue an interrupted run; it ends with the same weights as one that was not interrupted.
+            It may go on with other --train.devices and --train.nodes: a step keeps its clips.
     """
     others = bool(words or store or out or overwrite)
     if (help and not words) or not (others or resume):
@@ -64,11 +67,13 @@ def pretrain(
     from kineme.fitting import BASE
     from kineme.streams import TOGETHER
     from kineme.training.directory import load_run_config
+    from kineme.training.together import on_processes
 
     if resume is not None:
-        if others:
-            raise KinemeError("--resume takes the run's own settings; leave out the other arguments")
-        _train(load_run_config(resume), resume, resume=True)
+        if store or out or overwrite:
+            raise KinemeError(OWN)
+        processes = _processes(words)
+        _train(on_processes(load_run_config(resume), **processes), resume, resume=True)
         return
     named = bool(words) and not words[0].startswith("-")
     if strange := [word for word in words if re.match(r"--[^.=]*(=|$)", word)]:
@@ -93,6 +98,20 @@ def pretrain(
     _train(config, out or Path("runs") / f"{name}{stream}", overwrite=overwrite)
 
 
+def _processes(words: tuple[str, ...]) -> dict[str, int | None]:
+    """The numbers of devices and nodes among the settings, which may have no others."""
+    given = dict.fromkeys(("devices", "nodes"))
+    separate = [part for word in words for part in word.split("=", 1)]
+    for key, value in zip_longest(separate[::2], separate[1::2], fillvalue=""):
+        name = key.removeprefix("--train.")
+        if name not in given or not key.startswith("--train."):
+            raise KinemeError(OWN)
+        if not value.isdecimal() or int(value) < 1:
+            raise KinemeError(f"{key} is {value or 'empty'}; it must be a whole number of at least 1")
+        given[name] = int(value)
+    return given
+
+
 def _stores(paths: list[Path]) -> list[str]:
     """The setting `data.store`: a path, or a list of several."""
     if len(paths) < 2:
@@ -104,13 +123,14 @@ def _fitted(settings: list[str]) -> Config:
     """Settings chosen from the clips; prints which, and why."""
     from kineme.config import load_config
     from kineme.fitting import BASE, fitted_config
-    from kineme.training.run import is_first_process, resolve_device
+    from kineme.launch import helps
+    from kineme.training.run import resolve_device
 
     asked = load_config(find_recipe(BASE), settings)
     if not asked.data.stores:
         raise KinemeError("name the clips to train on: kineme pretrain --store STORE [RECIPE]")
     chosen = fitted_config(None, settings, gpu=resolve_device(asked.train)[0] == "cuda")
-    if is_first_process():
+    if not helps():
         print(*chosen.reasons, sep="\n", file=sys.stderr)
     return chosen.config
 
@@ -118,16 +138,17 @@ def _fitted(settings: list[str]) -> Config:
 def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool = False) -> None:
     from kineme.commands.bars import ProgressLine
     from kineme.training.directory import STATE
-    from kineme.training.run import is_first_process, train
+    from kineme.training.run import train
+    from kineme.training.together import is_first_process
 
     try:
         train(config, run, resume=resume, overwrite=overwrite, callbacks=[ProgressLine()])
     except KeyboardInterrupt:
-        if (run / STATE).is_file() and is_first_process():
+        if (run / STATE).is_file() and is_first_process(config.train):
             again = command("kineme", "pretrain", "--resume", run)
             print(f"\nto continue: {again}", end="", file=sys.stderr)
         raise
-    if is_first_process():
+    if is_first_process(config.train):
         print(f"the run is in {run}; next: {' or '.join(_next_commands(config, run))}")
 
 

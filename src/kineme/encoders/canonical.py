@@ -11,6 +11,7 @@ from kineme.augment.missing import filled
 from kineme.encoders.base import COORDINATES, ClipShape, Features, Kept
 from kineme.encoders.sttr import STTR
 from kineme.layouts import Layout
+from kineme.streams import numbers
 
 PARTS = 8  # of a clip, in each of which its course has the mean place of every joint
 SMALLEST = 1e-6  # a shoulder line or bone that is shorter has no direction or size
@@ -132,9 +133,9 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
     present = (clips != 0).any(3, keepdim=True).any(1, keepdim=True)  # (N, 1, T, 1, M)
     lead = clips[..., 0]
     frames = present[..., 0].sum(2).clamp_min(1)  # (N, 1, 1)
-    origin = lead[..., list(layout.origin)].mean(3).sum(2, keepdim=True) / frames
+    origin = lead[..., numbers(layout.origin, lead.device)].mean(3).sum(2, keepdim=True) / frames
     x, y, z = torch.where(present, clips - origin[..., None, None], 0).unbind(1)
-    child, parent = (list(ends) for ends in zip(*layout.bones, strict=True))
+    child, parent = (numbers(ends, lead.device) for ends in zip(*layout.bones, strict=True))
     bones = (lead[..., child] - lead[..., parent]).square().sum(1).sqrt().mean(2).sum(1)
     size = (bones / frames.flatten()).clamp_min(SMALLEST)
     cos = torch.ones_like(size)

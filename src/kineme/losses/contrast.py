@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
+
+from kineme import processes
 
 
 def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
@@ -34,12 +35,11 @@ def batch_logits(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.float(), key.float()
         own = (query * key).sum(dim=1, keepdim=True)
-        everyone = gather(key)
-        first = dist.get_rank() * len(key) if len(everyone) > len(key) else 0
-        similarity = query @ everyone.T
-        others = torch.ones_like(similarity, dtype=torch.bool)
-        others[:, first : first + len(key)].fill_diagonal_(False)
-        return torch.cat([own, similarity[others].view(len(query), -1)], dim=1) / temperature
+        everyone = processes.gather(key)
+        number = processes.rank() * len(key) + torch.arange(len(key), device=key.device)[:, None]
+        others = torch.arange(len(everyone) - 1, device=key.device).expand(len(key), -1)
+        similarity = (query @ everyone.T).gather(1, others + (others >= number))
+        return torch.cat([own, similarity], dim=1) / temperature
 
 
 def info_nce(logits: Tensor) -> Tensor:
@@ -75,17 +75,8 @@ def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
     """
     with torch.no_grad():
         positives = torch.zeros_like(logits[0], dtype=torch.bool)
-        positives[:, 0] = True
+        positives[:, 0].fill_(True)
         for each in logits:
             positives.scatter_(1, each[:, 1:].topk(k, dim=1).indices + 1, True)
     chosen = F.log_softmax(logits[0], dim=1).masked_fill(~positives, 0).sum(dim=1)
     return -(chosen / positives.sum(dim=1)).mean()
-
-
-def gather(keys: Tensor) -> Tensor:
-    """The keys (N, D) of all processes, (N · processes, D) in order of rank, without gradient."""
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-        return keys
-    everyone = [torch.empty_like(keys) for _ in range(dist.get_world_size())]
-    dist.all_gather(everyone, keys.contiguous())
-    return torch.cat(everyone)

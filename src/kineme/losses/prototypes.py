@@ -7,10 +7,10 @@ Sinkhorn-Knopp assignments are those of SwAV (Caron et al., NeurIPS 2020), KoLeo
 from __future__ import annotations
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
+from kineme import processes
 from kineme.errors import KinemeError
 
 ROUNDS = 3
@@ -36,12 +36,12 @@ def sinkhorn(logits: Tensor, temperature: float, rounds: int = ROUNDS) -> Tensor
     with torch.autocast(logits.device.type, enabled=False):
         q = logits.float() / temperature  # a copy, which takes all the steps that follow
         greatest = q.amax() if len(q) else q.new_full((), -torch.inf)
-        q.sub_(_over_processes(greatest, "max")).exp_()
-        total, prototypes = _over_processes(q.new_tensor(float(len(q))), "sum"), q.shape[1]
+        q.sub_(processes.greatest(greatest)).exp_()
+        total, prototypes = processes.total(q.new_full((), len(q))), q.shape[1]
         tiny = torch.finfo(q.dtype).tiny
         row, column = q.new_ones(len(q)), q.new_ones(prototypes)
         for _ in range(rounds):
-            column = 1 / (prototypes * _over_processes(row @ q, "sum")).clamp_min(tiny)
+            column = 1 / (prototypes * processes.total(row @ q)).clamp_min(tiny)
             row = 1 / (total * (q @ column)).clamp_min(tiny)
         return q.mul_(column).mul_((row * total)[:, None])
 
@@ -60,27 +60,20 @@ def prototype_cross_entropy(target: Tensor, logits: Tensor, temperature: float) 
 def koleo(features: Tensor) -> Tensor:
     """-mean log(distance to the nearest other row + 1e-6) of the normalised rows (N, D): least if spread out.
 
+    Rows of all processes count, and every process gets the mean over all of them.
+
     Raises:
         KinemeError: there is only one row.
 
     >>> koleo(torch.tensor([[3.0, 0.0], [0.0, 2.0], [-1.0, 0.0]]))  # all √2 apart: -log √2
     tensor(-0.3466)
     """
-    if len(features) < 2:
-        raise KinemeError("nearest neighbours need at least 2 clips per batch; raise train.batch_size")
     with torch.autocast(features.device.type, enabled=False):
-        x = F.normalize(features.float(), dim=1)
+        x = F.normalize(processes.gather_batch(features.float()), dim=1)
+        if len(x) < 2:
+            raise KinemeError("nearest neighbours need at least 2 clips per batch; raise train.batch_size")
         with torch.no_grad():
             nearest = (x @ x.T).fill_diagonal_(-torch.inf).argmax(1)
         distance = torch.linalg.vector_norm(x - x[nearest], dim=1)
         apart: Tensor = (distance + 1e-6).log().mean()
         return -apart
-
-
-def _over_processes(value: Tensor, how: str) -> Tensor:
-    """The sum or the maximum of all processes' values."""
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-        return value
-    value = value.clone()
-    dist.all_reduce(value, dist.ReduceOp.SUM if how == "sum" else dist.ReduceOp.MAX)
-    return value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from kineme import processes
+
 
 def standardised(patches: Tensor) -> Tensor:
     """(..., P), each patch minus its mean, over √(its unbiased variance + 1e-6): (x - mean) / √(var + 1e-6).
@@ -20,6 +22,8 @@ def standardised(patches: Tensor) -> Tensor:
 def masked_reconstruction(prediction: Tensor, target: Tensor, hidden: Tensor) -> Tensor:
     """Mean squared error of patches (..., L, P), averaged over those that are hidden (..., L) bool; float32.
 
+    The mean of all processes' values is the average over the hidden patches of all.
+
     >>> import torch
     >>> target = torch.zeros(1, 3, 2)
     >>> prediction = torch.tensor([[[9.0, 9.0], [1.0, 1.0], [1.0, 2.0]]])
@@ -27,4 +31,4 @@ def masked_reconstruction(prediction: Tensor, target: Tensor, hidden: Tensor) ->
     tensor(1.7500)
     """
     error = (prediction.float() - target.float()).square().mean(-1)
-    return (error * hidden).sum() / hidden.sum()
+    return (error * hidden).sum() / (processes.total(hidden.sum()) / processes.count())

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kineme import augment
+from kineme import augment, processes
 from kineme.clips.batches import Clips
 from kineme.encoders.base import MapEncoder, View
 from kineme.errors import check_between
@@ -168,7 +168,7 @@ def energy_attention_drop(feature_map: Tensor, threshold: float = 0.7) -> Tensor
 
     Each channel's energy (Eq. 4-5 of the paper) gives an attention map. Joints whose mean attention reaches
     the threshold are dropped, then (frame, joint) entries whose own does; the rest is scaled up by the share
-    dropped over the whole batch.
+    dropped over the whole batch, that of all processes.
 
     Args:
         feature_map: (B, T, V, C).
@@ -183,7 +183,8 @@ def energy_attention_drop(feature_map: Tensor, threshold: float = 0.7) -> Tensor
         attention = square.div_(4 * (variance + 1e-4)).add_(0.5).sigmoid_()
         joints = (attention.mean(3).mean(1) < threshold).to(x.dtype)[:, None, :, None]
         entries = attention.lt_(threshold)
-        share = joints * (joints.numel() / joints.sum().clamp_min(1))
-        share = share * (entries.numel() / entries.sum().clamp_min(1))
+        whole = processes.total(torch.stack([joints.sum(), entries.sum()])).clamp_min(1)
+        kept_joints, kept_entries = whole / processes.count()
+        share = joints * (joints.numel() / kept_joints) * (entries.numel() / kept_entries)
         kept = entries.mul_(share)
     return feature_map * kept.to(feature_map.dtype)

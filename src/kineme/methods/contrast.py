@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.errors import KinemeError, check_between
-from kineme.losses.contrast import gather
+from kineme.processes import gather
 
 Network = TypeVar("Network", bound=nn.Module)
 

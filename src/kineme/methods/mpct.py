@@ -23,7 +23,8 @@ from kineme.encoders.tokens import TokenEncoder
 from kineme.errors import KinemeError, check_between
 from kineme.losses.decorrelation import consistency, cross_correlation, variance_covariance
 from kineme.methods.base import Method
-from kineme.methods.usdrl import VIEWS, Projector, augmented, gather_batch, thinned, weighted
+from kineme.methods.usdrl import VIEWS, Projector, augmented, thinned, weighted
+from kineme.processes import gather_batch
 from kineme.streams import STREAMS, TOGETHER, to_stream
 
 SHOWN = (*STREAMS, TOGETHER)  # what each of the four views shows
@@ -130,7 +131,7 @@ class MPCT(Method):
         First those of the streams alone, then those of the fusion by the same three projectors. B counts the
         clips of all processes.
         """
-        pooled = gather_batch(pooled)
+        pooled = gather_batch(pooled, dim=1)
         if self.training and pooled.shape[1] < 2:
             raise KinemeError("MPCT needs at least 2 clips per batch; raise train.batch_size")
         temporal, spatial = pooled.chunk(2, dim=2)
@@ -148,7 +149,9 @@ def projectors(width: int, hidden: int, out: int) -> nn.ModuleDict:
 
 def decomposed(features: Tensor, by_stream: nn.ModuleDict) -> Tensor:
     """(4, B, width), three streams and their fusion → (6, B, P): each stream, then the fusion seen as it."""
-    pairs = [projector(features[[number, -1]]) for number, projector in enumerate(by_stream.values())]
+    *alone, fused = features
+    seen = zip(by_stream.values(), alone, strict=True)
+    pairs = [projector(torch.stack([each, fused])) for projector, each in seen]
     return torch.stack(pairs, dim=1).flatten(0, 1)
 
 

@@ -39,6 +39,7 @@ class Reading(nn.Module):
     def __init__(self, learned: int, course: int) -> None:
         super().__init__()
         self.learned = learned
+        self._observed = 0  # as `count`, which a device would be waited for
         self.register_buffer("centre", torch.zeros(learned + course))
         self.register_buffer("covariance", torch.eye(learned))
         self.register_buffer("energy", torch.ones(()))  # variance of the course, summed over its numbers
@@ -53,6 +54,7 @@ class Reading(nn.Module):
         Covariances are within the batch: means move while a network learns, by more than clips differ.
         """
         self.count.add_(1)
+        self._observed += 1
         share = (1 / self.count).clamp_min(SHARE)
         evidence = evidence.float()
         apart = evidence - evidence.mean(0)
@@ -65,7 +67,7 @@ class Reading(nn.Module):
     @property
     def due(self) -> bool:
         """Whether it is time for the next `matrix`: after the first observation, and each ten more."""
-        return int(self.count) % EVERY == 1
+        return self._observed % EVERY == 1
 
     @torch.no_grad()
     def matrix(self) -> Tensor:
@@ -84,4 +86,5 @@ class Reading(nn.Module):
                 "the run began with an earlier version, which had no moments of the clip feature, and cannot "
                 "go on; train from the start"
             )
+        self._observed = int(state_dict[f"{prefix}count"])
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -26,7 +26,7 @@ from kineme.methods.base import Method
 from kineme.methods.contrast import momentum_copy, momentum_update
 from kineme.methods.prototypes import PrototypeHead
 from kineme.preprocessing.bodies import spine_end
-from kineme.streams import to_stream
+from kineme.streams import numbers, to_stream
 
 GLOBALS = 2
 STRONG_NOISE = 5  # times the noise: that of the second global view
@@ -197,7 +197,7 @@ class SLiM(Method):
             x = every.sample(augment.draw_frames(length, size, generator))
             of_body = torch.arange(len(x), device=x.device), ..., body.repeat(len(which))
             x = x[of_body][..., None] - centre.repeat(len(which), 1)[:, :, None, None, None]
-            number = torch.tensor(which, device=x.device).repeat_interleave(n)
+            number = numbers(which, x.device)[:, None].expand(-1, n).flatten()
             x, mirrored = self._augmented(x, number, generator)
             present = every.present
             if present is not None:
@@ -212,10 +212,10 @@ class SLiM(Method):
         """(N,) which body of each clip, one that is present; (N, C) its spine in the first frame."""
         whole = clips.resize(self.encoder.shape.frames)
         present = (whole != 0).any(3).any(2).any(1)  # (N, M)
-        chance = torch.rand(present.shape, generator=generator, device=generator.device)
+        chance = augment.rand(tuple(present.shape), generator)
         body = torch.where(present, chance, chance - 1).argmax(1)
         first = clips.sample(torch.zeros(len(clips), 1, device=clips.start.device))[:, :, 0]
-        spine = first[:, :, self.centre].mean(2)
+        spine = first[:, :, numbers(self.centre, first.device)].mean(2)
         return body, spine[torch.arange(len(clips), device=body.device), :, body]
 
     @staticmethod
@@ -248,16 +248,19 @@ class SLiM(Method):
     def _masks(self, sizes: Sequence[int], n: int, generator: torch.Generator) -> list[Tensor]:
         """The mask (N, T, V, 1) of each view: some of the global ones, and all local ones."""
         device, patch, joints = generator.device, self.encoder.patch, self.places.shape[1]
-        chosen = int(GLOBALS * n * self.masked)
-        ratios = torch.zeros(GLOBALS * n, device=device)
-        order = torch.randperm(GLOBALS * n, generator=generator, device=device)
-        ratios[order[:chosen]] = augment.draw_ratios(chosen, *self.mask_ratio, generator)
-        local = [augment.draw_ratios(n, *self.mask_ratio, generator) for _ in sizes[GLOBALS:]]
-        segments = torch.tensor(sizes, device=device).div(patch, rounding_mode="floor").repeat_interleave(n)
-        budget = (torch.cat([ratios, *local]).double() * segments * joints).long()
-        tubes = augment.draw_tubes(budget, segments, segments.clamp_max(8), self.places, generator)
+        common, processes, part = augment.of_all(generator)  # ratios are spread over the whole batch
+        every = processes * n
+        chosen = int(GLOBALS * every * self.masked)
+        ratios = torch.zeros(GLOBALS * every, device=device)
+        order = torch.randperm(GLOBALS * every, generator=common, device=device)
+        ratios[order[:chosen]] = augment.draw_ratios(chosen, *self.mask_ratio, common)
+        local = [augment.draw_ratios(every, *self.mask_ratio, common) for _ in sizes[GLOBALS:]]
+        segments = torch.cat([torch.full((n,), size // patch, device=device) for size in sizes])
+        budget = (part(torch.cat([ratios, *local])).double() * segments * joints).long()
+        most = max(sizes) // patch
+        tubes = augment.draw_tubes(budget, segments, segments.clamp_max(8), self.places, most, generator)
         seen = ~tubes.repeat_interleave(patch, dim=1)[..., None]
-        return [part[:, :size] for part, size in zip(seen.chunk(len(sizes)), sizes, strict=True)]
+        return [mask[:, :size] for mask, size in zip(seen.chunk(len(sizes)), sizes, strict=True)]
 
     def before_step(self, progress: float) -> None:
         """Moves the teacher towards the student."""
@@ -292,18 +295,19 @@ class SLiM(Method):
         if present is not None:  # what was never recorded cannot be predicted
             joints = joints_of(present, self.encoder.streams, self.encoder.shape.layout)
             hidden = hidden & patches_of(joints, clips.shape[2] // self.encoder.patch, clips.shape[4])
+        where = hidden.flatten().nonzero()[:, 0]  # the device is waited for here, where it has little to do
         with torch.no_grad():
             temperature = self.teacher_temperature(progress)
             kind, patches = self.teacher.tokens(clips, present=present)
             target = sinkhorn(self.teacher_clip_head(kind[:, 0]), temperature)
-            hidden_target = sinkhorn(self.teacher_patch_head(patches[hidden]), temperature)
+            hidden_target = sinkhorn(self.teacher_patch_head(patches.flatten(0, 2)[where]), temperature)
         kind, patches = self.encoder.tokens(clips, seen, present=present)
         learning = progress >= self.freeze
         tokens = torch.cat((kind[:, 0], self._local_tokens(local)))
         logits = self.clip_head(tokens, learning).chunk(len(views))
         contrast = self._contrast(target, logits)
-        weight = (hidden / hidden.sum((1, 2), keepdim=True).clamp_min(1))[hidden]
-        error = self._error(hidden_target, self.patch_head(patches[hidden], learning))
+        weight = (hidden / hidden.sum((1, 2), keepdim=True).clamp_min(1)).flatten()[where]
+        error = self._error(hidden_target, self.patch_head(patches.flatten(0, 2)[where], learning))
         prediction = (error * weight).sum() / len(clips)
         apart = torch.stack([koleo(each) for each in kind[:, 0].chunk(GLOBALS)]).sum()
         return {

@@ -19,10 +19,10 @@ from kineme.clips.batches import Clips
 from kineme.encoders.base import View
 from kineme.encoders.canonical import Canonical, canonical
 from kineme.errors import check_between
-from kineme.losses.contrast import gather
 from kineme.methods.contrast import momentum_copy, momentum_update
 from kineme.methods.reading import Reading
 from kineme.methods.usdrl import TERMS, USDRL, weighted
+from kineme.processes import gather
 
 VIEWS = 2
 OBSERVED = 16  # clips of a batch that decide how the clip feature is read; over many steps they are all
@@ -150,7 +150,7 @@ class Tandem(USDRL):
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
         """Sets how the average's clip feature is read, every few steps, by the clips of all processes."""
-        self.reading.observe(gather(outputs["observed"]))
+        self.reading.observe(gather(outputs["observed"])[:OBSERVED])
         if self.reading.due:
             self.average.centre.copy_(self.reading.centre)
             self.average.reading.copy_(self.reading.matrix())

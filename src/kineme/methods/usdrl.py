@@ -7,10 +7,9 @@ spatial and instance embeddings keep their variance and are decorrelated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -29,6 +28,7 @@ from kineme.encoders.base import ClipShape, DenseEncoder, Features, View
 from kineme.errors import KinemeError, check_between
 from kineme.losses.decorrelation import cross_correlation, similarity, spread, variance_covariance
 from kineme.methods.base import Method
+from kineme.processes import WholeBatchNorm, gather_batch
 
 VIEWS = 4
 TERMS = {
@@ -130,7 +130,7 @@ class USDRL(Method):
 
         B counts the clips of all processes.
         """
-        pooled = gather_batch(features.clip.view(views, -1, self.encoder.dim))
+        pooled = gather_batch(features.clip.view(views, -1, self.encoder.dim), dim=1)
         if self.training and pooled.shape[1] < 2:
             raise KinemeError("USDRL needs at least 2 clips per batch; raise train.batch_size")
         temporal, spatial = pooled.chunk(2, dim=2)
@@ -207,7 +207,7 @@ class Projector(nn.Module):
             nn.init.trunc_normal_(linear.weight, std=0.02)
             nn.init.zeros_(linear.bias)
         self.linears = nn.ModuleList(linears)
-        self.norms = nn.ModuleList((nn.BatchNorm1d(hidden), nn.BatchNorm1d(hidden)))
+        self.norms = nn.ModuleList((WholeBatchNorm(hidden), WholeBatchNorm(hidden)))
 
     def forward(self, x: Tensor) -> Tensor:
         """(K, B, width) → (K, B, out)."""
@@ -215,34 +215,3 @@ class Projector(nn.Module):
             x = F.relu(torch.stack([norm(view) for view in linear(x)]))
         out: Tensor = self.linears[-1](x)
         return out
-
-
-def gather_batch(pooled: Tensor) -> Tensor:
-    """(K, B, D) of this process → (K, W·B, D) of all W processes, in order of rank, with gradients.
-
-    Gathered before the projectors, so that every process computes batch norms and loss from the whole batch;
-    unlike SyncBatchNorm, this works on every device.
-    """
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-        return pooled
-    gathered: Tensor = _GatherBatch.apply(pooled)  # type: ignore[no-untyped-call]
-    return gathered
-
-
-class _GatherBatch(torch.autograd.Function):
-    """Gathers without communication in the backward pass: every process has the gradient of the whole batch.
-
-    Each keeps its own part, times W, because DDP divides the sum of the encoder's gradients by W. The
-    projectors' gradients are the same on every process, and so is their mean.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, pooled: Tensor) -> Tensor:
-        parts = [torch.empty_like(pooled) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, pooled.contiguous())
-        return torch.cat(parts, dim=1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        world = dist.get_world_size()
-        return gradients[0].chunk(world, dim=1)[dist.get_rank()] * world

@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from kineme import processes
 from kineme.checkpoints import WEIGHTS, save_encoder
 from kineme.clips.store import Manifest
 from kineme.encoders.absent import encoded
@@ -100,10 +101,11 @@ class Circumstances(L.Callback):
     """What the same weights to the last bit depend on; says where a run goes on under others."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Threads, processor and versions that the run was trained with."""
+        """Threads, processes, processor and versions that the run was trained with."""
         gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
         return {
             "threads": torch.get_num_threads(),
+            "processes": processes.count(),
             "processor": gpu or f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
             "PyTorch": str(torch.__version__),
         }
@@ -111,7 +113,8 @@ class Circumstances(L.Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Warns of each that differs now."""
         now = self.state_dict()
-        others = [f"{name} {state[name]} (now {now[name]})" for name in now if state.get(name) != now[name]]
+        told = now | state  # earlier versions did not tell the processes
+        others = [f"{name} {told[name]} (now {now[name]})" for name in now if told[name] != now[name]]
         if others:
             logger.warning(
                 "the run began with %s; it goes on, but its weights will differ in the last digits from "
@@ -203,10 +206,12 @@ class Checkpoints(L.Callback):
         assert isinstance(module, Pretraining)
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.run / STATE)  # writes nothing, but has a barrier of all processes
+            trainer.strategy.barrier()
             return
         with atomic_write(self.run / STATE) as aside:
             trainer.save_checkpoint(aside)
         self._save_weights(module, trainer.current_epoch + 1)
+        trainer.strategy.barrier()  # whoever goes on finds both
 
     def _save_weights(self, module: Pretraining, epochs: int) -> None:
         config, manifest = module.config.to_dict(), self.manifest

@@ -15,20 +15,25 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from kineme import processes
+from kineme.augment.draws import Share
 from kineme.clips.batches import Clips, resident
 from kineme.clips.collection import Collection
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, SharedError
 from kineme.methods import Method
 from kineme.training.order import Blocks, epoch_order
+
+UNSEEN = 50  # steps after which an accelerator's losses are looked at; looking waits for it
 
 
 class Training(L.LightningModule, ABC):
     """Training steps on resident clips.
 
-    All randomness of a step (order, views, dropout) depends on (seed, epoch, batch, rank) only, so a resumed
-    run continues exactly as if it had not stopped.
+    All randomness of a step depends on (seed, epoch, batch) only, so a resumed run continues exactly as if it
+    had not stopped. Order and views do not depend on the number of processes, which share the clips of a
+    step; dropout does: each process draws its own.
     """
 
     clips: Clips  # on this process's device: neither moved nor saved with the module
@@ -40,6 +45,7 @@ class Training(L.LightningModule, ABC):
         self.store, self.rows = store, rows
         self._outputs: list[dict[str, Tensor]] = []  # of the batches in this optimiser step
         self._progress = 0.0
+        self._unseen: list[tuple[int, dict[str, Tensor]]] = []  # losses that no one has looked at
 
     @abstractmethod
     def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -75,9 +81,7 @@ class Training(L.LightningModule, ABC):
         """The losses of one batch; raises KinemeError if the loss of any process is not finite."""
         train, batches = self.train_config, int(self.trainer.num_training_batches)
         batch = self.current_epoch * batches + number
-        seed = step_seed(train.seed, batch, self.global_rank)
-        torch.manual_seed(seed)  # dropout
-        generator = torch.Generator(self.device).manual_seed(seed)
+        torch.manual_seed(step_seed(train.seed, batch, self.global_rank))  # dropout
         if not self._outputs:  # the first batch of an optimiser step
             self._progress = batch / (batches * train.epochs)
             rate, decay = learning_rate(train, batch, batches), weight_decay(train, self._progress)
@@ -86,17 +90,35 @@ class Training(L.LightningModule, ABC):
                 if decay is not None and group["weight_decay"]:  # that of vectors may be 0, and stays so
                     group["weight_decay"] = decay
             self.before_step(self._progress)
-        outputs = self.losses(rows.to(self.clips.start.device), generator)
+        outputs = self.losses(rows.to(self.clips.start.device), self._generator(batch, len(rows)))
         self._outputs.append({name: value.detach() for name, value in outputs.items() if value.ndim})
         losses = {name: value for name, value in outputs.items() if not value.ndim}
-        finite = bool(torch.isfinite(losses["loss"]))
-        if not self.trainer.strategy.reduce_boolean_decision(finite):  # all processes stop together
-            bad = [name for name, value in losses.items() if not torch.isfinite(value) and name != "loss"]
-            raise KinemeError(
-                f"step {batch} (epoch {self.current_epoch + 1}): {', '.join(bad) or 'loss'} is not finite; "
+        self._unseen.append((batch, {name: value.detach() for name, value in losses.items()}))
+        if self.device.type == "cpu" or len(self._unseen) == UNSEEN or number + 1 == batches:
+            self._look()
+        return losses
+
+    def _generator(self, batch: int, clips: int) -> torch.Generator:
+        """What the views of a batch are drawn from; the same whatever the number of processes."""
+        train, rank, world = self.train_config, self.global_rank, processes.count()
+        seed = step_seed(train.seed, batch, 0)
+        if world == 1:
+            return torch.Generator(self.device).manual_seed(seed)
+        share = Share(self.device, clips=clips, rank=rank, processes=world)
+        return share.seeded(seed, own=step_seed(train.seed, batch, 1 + rank))
+
+    def _look(self) -> None:
+        """Raises KinemeError if a loss of any process was not finite. Only here is the device waited for."""
+        wrong = ~torch.stack([losses["loss"] for _, losses in self._unseen]).isfinite()
+        bad = processes.total(wrong.float()).nonzero()  # all processes stop together
+        if len(bad):
+            batch, losses = self._unseen[int(bad[0])]
+            names = [name for name, value in losses.items() if not torch.isfinite(value) and name != "loss"]
+            raise SharedError(
+                f"step {batch} (epoch {self.current_epoch + 1}): {', '.join(names) or 'loss'} is not finite; "
                 f"training stopped; {self.remedy}"
             )
-        return losses
+        self._unseen = []
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Calls `after_step` if the optimiser has stepped."""
@@ -122,7 +144,8 @@ class Training(L.LightningModule, ABC):
                 if members
             ]
         if train.optimizer == "sgd":
-            return torch.optim.SGD(groups, train.lr, momentum=train.momentum)
+            on_gpu = self.device.type == "cuda"
+            return torch.optim.SGD(groups, train.lr, momentum=train.momentum, fused=on_gpu)
         kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
         return kind(groups, train.lr, betas=train.betas, fused=True)
 
@@ -181,9 +204,9 @@ class Pretraining(Training):
         self.method.after_step(outputs, progress)
 
 
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """The seed of one training step on one rank."""
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
+def step_seed(seed: int, step: int, stream: int) -> int:
+    """The seed of one training step, for one of several streams of random numbers."""
+    return int(np.random.SeedSequence([seed, step, stream]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:

@@ -14,7 +14,6 @@ from typing import Literal
 import lightning as L
 import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import even_batch, resident
@@ -27,6 +26,7 @@ from kineme.encoders import ClipShape
 from kineme.encoders.absent import warn_if_shown
 from kineme.errors import KinemeError
 from kineme.files import followed
+from kineme.processes import synchronise_norms
 from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, Circumstances, History, OnlineKNN
 from kineme.training.directory import (
@@ -43,6 +43,7 @@ from kineme.training.directory import (
 )
 from kineme.training.module import Pretraining, Training, clips_by_store
 from kineme.training.timing import TRIAL_STEPS, Stopwatch, with_epochs
+from kineme.training.together import check_started, ending_together, is_first_process, process_count
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -68,10 +69,11 @@ def train(
         loggers: Lightning loggers, besides those of `train.loggers`.
 
     Raises:
-        KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, or the disk is
-            full.
+        KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, the disk is
+            full, or another process that trains with this one has ended.
     """
     out = followed(out)
+    check_started(config.train)
     if not config.data.stores:
         raise KinemeError("no clips to train on; set data.store to a clip store")
     store = open_stores(config.data.stores)
@@ -89,7 +91,7 @@ def train(
     rows = training_rows(store, config.data.splits)
     resolve_device(config.train)  # fails before anything is written, and so do the loggers
     every_logger = [*_loggers(config.train, out), *loggers]
-    first = is_first_process()
+    first = is_first_process(config.train)
     with ExitStack() as stack:
         if first:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -113,8 +115,10 @@ def train(
                 stack.enter_context(replacing(out))
             write_config(out, config)
             seen.save(out / SEEN_CLIPS)
+            del seen  # names and digests weigh more than all else that training holds of a clip
         own = _callbacks(config, out, store, rows)
-        fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
+        with ending_together(out):
+            fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
         if first and resume:  # killed between the state of the last epoch and the weights
             own[-1].complete(module)
 
@@ -165,7 +169,7 @@ def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
     if config.data.window:
         clips = clips.windows(config.data.window)
     counts = clips_by_store(store, clips)
-    ranks = train.devices * train.nodes * train.accumulate
+    ranks = process_count(train) * train.accumulate
 
     def out(batch_size: int) -> int:
         return sum(count % (batch_size * ranks) for count in counts)
@@ -220,12 +224,15 @@ def fit(
     torch.cuda.empty_cache()  # does nothing if CUDA is not in use
     train = module.train_config
     accelerator, precision = resolve_device(train)
+    several = process_count(train) > 1
+    if several:
+        synchronise_norms(module)
     _quieten()
     trainer = L.Trainer(
         accelerator="gpu" if accelerator == "cuda" else "cpu",
         devices=train.devices,
         num_nodes=train.nodes,
-        strategy="ddp" if train.devices * train.nodes > 1 else "auto",
+        strategy="ddp" if several else "auto",
         precision=precision,
         max_epochs=train.epochs,
         accumulate_grad_batches=train.accumulate,
@@ -264,11 +271,6 @@ def _cpu_has_bfloat16() -> bool:
     """Whether the processor has bfloat16 instructions; False if PyTorch cannot tell."""
     tell = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(tell and tell())
-
-
-def is_first_process() -> bool:
-    """Whether this is the only or the first process of a run."""
-    return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
 def _quieten() -> None:

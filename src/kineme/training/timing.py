@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import lightning as L
+import torch
 
 from kineme.config import TrainConfig
 
@@ -39,7 +40,9 @@ class Stopwatch(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Averages over the batches so far; the device has finished them, as their losses were read."""
+        """Averages over the batches so far."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         now = time.perf_counter()
         self._steps += 1
         timed = self._steps - WARM_UP
