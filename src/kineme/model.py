@@ -24,7 +24,7 @@ from kineme import checkpoints
 from kineme.augment import centre_window
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
-from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
+from kineme.checkpoints import WEIGHTS, build_encoder, encoder_with, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
@@ -416,11 +416,8 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
         config["data"]["store"] = located(file.parent, config["data"]["store"])
         layout = Layout.from_dict(description["layout"], where="its layout")
         data = description["config"]["data"]
-        encoder = build_encoder(
-            config["encoder"],
-            ClipShape(layout, data["frames"], description["bodies"], data["stream"]),
-        )
-        encoder.load_state_dict(state)
+        shape = ClipShape(layout, data["frames"], description["bodies"], data["stream"])
+        encoder = encoder_with(config["encoder"], shape, state)
         preprocessing = stored_preprocessing(preprocessed_by)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
