@@ -164,14 +164,7 @@ def cases(hub: Hub) -> list[Case]:
             "generate", *"generate stores/new --subjects 1 --repetitions 1 --cameras 2 --actions wave".split()
         ),
         *(pretraining(f"pretrain {name}", f"{name}.yaml", "--out", "runs/new") for name in SYSTEMS),
-        Case(
-            "pretrain --overwrite",
-            ("pretrain", "aimclr.yaml", "--out", "runs/bone", "--overwrite"),
-            (
-                ("pretrain", "--resume", "runs/bone"),
-                ("pretrain", "aimclr.yaml", "--out", "runs/bone", "--overwrite"),
-            ),
-        ),
+        Case("pretrain --overwrite", ("pretrain", "aimclr.yaml", "--out", "runs/bone", "--overwrite")),
         *(Case(f"evaluate {name}", ("evaluate", name, *words)) for name, words in evaluations.items()),
         Case("fuse", tuple("fuse runs/one runs/bone --device cpu".split())),
         *(Case(f"embed, {suffix}", (*table, f"table.{suffix}")) for suffix in ("npz", "csv", "parquet")),
