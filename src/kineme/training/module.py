@@ -183,7 +183,7 @@ class Pretraining(Training):
 
 def step_seed(seed: int, step: int, rank: int) -> int:
     """The seed of one training step on one rank."""
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0]) >> 1
 
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
