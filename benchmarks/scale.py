@@ -35,9 +35,7 @@ from kineme.typing import Array
 SHARDS = 8
 CLASSES, SUBJECTS = 12, 100
 STICK = Layout.from_names("stick5", "hip neck head left_hand right_hand".split(), [None, 0, 1, 1, 1])
-OPENING = (
-    "import sys, kineme; store = kineme.open_store(sys.argv[1]); print(store.names[-1])"
-)
+OPENING = "import sys, kineme; store = kineme.open_store(sys.argv[1]); print(store.names[-1])"
 RECIPE = {
     "data": {"frames": 4, "split": "all"},
     "train": {

@@ -150,11 +150,32 @@ def test_a_stranger_s_safetensors_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '"text"',
+        "[]",
+        "7",
+        "[" * 100_000,
+        "{}",
+        '{"preprocessing": 3, "config": {}}',
+        '{"config": "x", "recipe": []}',
+    ],
+)
+def test_a_header_that_holds_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(3)}, path, metadata={"kineme": text})
+    with pytest.raises(KinemeError, match="not a model that this Kineme can load"):
+        load_run(path)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"encoder": {"name": "resnet"}},
         {"encoder": {"name": "stgcn", "channels": [4, 4]}},
         {"encoder": {"name": "stgcn", "layers": 3}},
+        {"encoder": {"name": "sttr", "hidden": 8, "heads": 0}},
+        {"encoder": {"name": "mamp", "hidden": 8, "heads": 0}},
         {"data": {"store": None, "stream": "joint"}},
         {"method": {}},
         {"method": {"name": "resnet"}},

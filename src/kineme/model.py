@@ -52,6 +52,7 @@ from kineme.sources.video import are_videos, open_video
 from kineme.streams import single_streams
 from kineme.training.directory import check_room, located, occupied, replacing, restore, write_config
 from kineme.typing import Array
+from kineme.untrusted import MALFORMED
 
 logger = logging.getLogger(__name__)
 
@@ -419,7 +420,7 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
         shape = ClipShape(layout, data["frames"], description["bodies"], data["stream"])
         encoder = encoder_with(config["encoder"], shape, state)
         preprocessing = stored_preprocessing(preprocessed_by)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (SafetensorError, *MALFORMED) as error:
         reason = " ".join(str(error).split())[:200]
         raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
     return Model(

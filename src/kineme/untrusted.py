@@ -19,6 +19,8 @@ LARGEST_YAML = 1 << 22  # bytes; the settings of a run have some 3,000
 DEEPEST = 20  # levels of YAML; recipes and layouts have four
 LARGEST_ARCHIVE = 1 << 30  # bytes that the arrays of a compressed archive may have together
 LONGEST_NAME = 300
+MALFORMED = (OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What is raised where a file holds other things than its kind does, or nests them too deep."""
 _AT_ONCE = 1 << 16
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Python's own takes seconds for a line of brackets
 _RANGES = (  # of characters that move the cursor, end a line, change the direction, or are half of one

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,7 +33,14 @@ from kineme.sources.raw import RawFile
 from kineme.sources.unpickle import read_pickle
 from kineme.untrusted import read_arrays, read_yaml
 
-UNREADABLE = (OSError, ValueError, EOFError, yaml.YAMLError)  # what the bounded readers say they raise
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    yaml.YAMLError,
+    zipfile.BadZipFile,
+    zlib.error,
+)  # what the bounded readers say they raise
 
 
 @dataclass(frozen=True)
