@@ -262,8 +262,8 @@ class ClipStore:
         ):
             if ((column < lowest) | (column >= count)).any():
                 raise ValueError(f"index.npz: {name} is not in {lowest}..{count - 1}")
-        if len(frames) and (name := repeated(index["name"])) is not None:
-            raise ValueError(f"index.npz: two clips are named {name!r}")
+        if len(frames) and (twice := repeated(index["name"])) is not None:
+            raise ValueError(f"index.npz: two clips are named {twice!r}")
         if len(frames) == 0 or (frames < 1).any() or (offset != np.cumsum(frames) - frames).any():
             raise ValueError("index.npz: clips do not follow one another")
         expected = int(frames.sum()), self.layout.num_joints, 3

@@ -104,4 +104,5 @@ def _at_least(others: Array, sought: Array) -> Array:
     count = np.bincount(cells, minlength=CELLS)
     count[shared] = 0
     greater = count[::-1].cumsum()[::-1]
-    return len(near) - np.searchsorted(near, sought) + greater[own]
+    found: Array = len(near) - np.searchsorted(near, sought) + greater[own]
+    return found
