@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,10 @@ READING = "reading"
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Clips per second of augmentation (on one thread), training step and encoding at the "
-        "published sizes, and how much of what this machine can do that is.",
+        description="Time of augmentation (on one thread), training step and encoding at the published "
+        "sizes, that of their plain forms in the same run, and how much of what this machine can do that is. "
+        "`python -m benchmarks compare BEFORE AFTER` compares two files of --json; `python -m benchmarks "
+        "project RESULT` says how long a model of NTU RGB+D 60's size takes.",
     )
     parser.add_argument(
         "cases",
@@ -27,6 +32,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="of a CPU (default: 2)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", choices=("both", "float32", "bfloat16"), default="both")
+    parser.add_argument("--batch", type=int, metavar="N", help="clips a step (default: as published)")
     parser.add_argument(
         "--repeats", type=int, default=5, help="runs of each part, of which the median is given"
     )
@@ -50,10 +56,17 @@ def parse() -> argparse.Namespace:
         parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join((*CASES, READING))}")
     if options.threads < 1 or options.repeats < 1 or options.agreement < 0:
         parser.error("--threads and --repeats are at least 1, --agreement at least 0")
+    if options.batch is not None and options.batch < 2:
+        parser.error("--batch is at least 2")
     return options
 
 
 def main() -> None:
+    if sys.argv[1:2] in (["compare"], ["project"]):
+        from benchmarks import compare, project
+
+        {"compare": compare, "project": project}[sys.argv[1]].main(sys.argv[2:])
+        return
     options = parse()
 
     import torch
@@ -73,7 +86,8 @@ def main() -> None:
         f"{hardware(device)}; {options.threads} threads; PyTorch {torch.__version__}; {options.clock} time"
     )
     console.print(where)
-    report: dict[str, Any] = {"machine": where, "commit": commit(), "results": []}
+    day = date.today().isoformat()
+    report: dict[str, Any] = {"machine": where, "commit": commit(), "date": day, "results": []}
     clips = generated_clips(device)
     for name in options.cases or (*CASES, READING):
         if name == READING:
@@ -83,7 +97,7 @@ def main() -> None:
             console.print(reading_table(taken, product))
             report[READING] = {"seconds_a_clip": taken, "product_seconds": product}
             continue
-        case = CASES[name]
+        case = replace(CASES[name], batch=options.batch or CASES[name].batch)
         if not is_registered(case):
             console.print(f"{name}: skipped, its method or encoder is not registered")
             continue
@@ -99,6 +113,7 @@ def main() -> None:
             )
             report.setdefault("agreement", {})[name] = differences
     if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

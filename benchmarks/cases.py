@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kineme.streams import TOGETHER
+
 
 @dataclass(frozen=True)
 class Case:
@@ -15,6 +17,7 @@ class Case:
         batch: clips a training step.
         optimizer: `sgd` (momentum 0.9, weight decay 1e-4), `adam` (weight decay 1e-5) or `adamw` (0.05).
         lr: learning rate.
+        stream: of the views.
     """
 
     method: str
@@ -23,12 +26,14 @@ class Case:
     batch: int
     optimizer: str
     lr: float
+    stream: str = "joint"
 
 
 CASES = {
     "aimclr": Case("aimclr", "stgcn", 50, 64, "sgd", 0.1),
     "usdrl-sttr": Case("usdrl", "sttr", 64, 32, "adam", 5e-4),
     "usdrl-dste": Case("usdrl", "dste", 64, 32, "adam", 5e-4),
+    "mpct": Case("mpct", "sttr", 64, 32, "adam", 5e-4, TOGETHER),
     "scdnet": Case("scdnet", "disentangled", 64, 16, "sgd", 0.01),
     "mamp": Case("mamp", "mamp", 120, 128, "adamw", 1e-3),
     "slim": Case("slim", "slim", 64, 32, "adamw", 1.7e-4),

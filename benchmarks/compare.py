@@ -1,4 +1,4 @@
-"""`python -m benchmarks.compare A.json B.json`: what became slower or faster, beyond the noise.
+"""`python -m benchmarks compare A.json B.json`: what became slower or faster, beyond the noise.
 
 Each run is in units of a matrix product that ran just before it, so that the machine's ups and downs cancel.
 Files of different processors still do not compare: one may multiply matrices better than it does the rest.
@@ -62,11 +62,12 @@ def _by_part(report: Mapping[str, Any]) -> dict[Key, Sequence[float]]:
     return {(row["case"], row["part"], row["precision"]): row["units"] for row in report["results"]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
+def main(arguments: Sequence[str]) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=__doc__)
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
-    paths = parser.parse_args()
+    paths = parser.parse_args(arguments)
 
     from rich.console import Console
     from rich.table import Table
@@ -84,7 +85,3 @@ def main() -> None:
     for key, each in changes.items():
         table.add_row(*key, f"{each.ratio:.2f}", f"{each.low:.2f} to {each.high:.2f}", each.verdict)
     console.print(table)
-
-
-if __name__ == "__main__":
-    main()

@@ -14,6 +14,8 @@ from benchmarks.timing import FLOPS, Part, Timing, interleaved, products
 from benchmarks.workload import Workload
 from kineme.clips.batches import Clips
 
+PLAIN_FORM = "plain"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -26,6 +28,7 @@ class Result:
         product: seconds of the calibration products in the same run, by precision.
         flops: of matrix products and convolutions in a batch, as PyTorch counts them; None where there are
             next to none.
+        plain: of the part's plain form, in float32; None: it has none.
     """
 
     case: str
@@ -35,10 +38,16 @@ class Result:
     clips: int
     product: dict[str, float]
     flops: int | None
+    plain: Timing | None = None
 
     @property
     def clips_per_second(self) -> float:
         return self.clips / self.timing.seconds
+
+    @property
+    def gain(self) -> float | None:
+        """How many times as long the plain form takes, in the same run."""
+        return None if self.plain is None else self.plain.seconds / self.timing.seconds
 
     @property
     def share(self) -> float | None:
@@ -51,7 +60,10 @@ class Result:
 def measure(
     name: str, case: Case, clips: Clips, precisions: list[str], threads: int, repeats: int, clock: str
 ) -> list[Result]:
-    """Augmentation on one thread, training step and encoding, all on the device of the clips."""
+    """Augmentation on one thread, training step and encoding, all on the device of the clips.
+
+    On a CPU the plain forms of the first two run in the same turns, in float32.
+    """
     device = clips.start.device
     loads = {precision: Workload(case, clips, precision) for precision in precisions}
     first = next(iter(loads.values()))
@@ -59,6 +71,10 @@ def measure(
     for precision, load in loads.items():
         parts["training step", precision] = Part(load.step, threads)
         parts["encoding", precision] = Part(load.encode, threads)
+    if device.type == "cpu":
+        plain = Workload(case, clips, "float32", plain=True)
+        parts["augmentation", PLAIN_FORM] = Part(plain.augment, 1)
+        parts["training step", PLAIN_FORM] = Part(plain.step, threads)
     flops = {"training step": counted(first.step), "encoding": counted(first.encode)}
     labels = {"/".join(key): key for key in parts}
     taken, product = interleaved(
@@ -68,9 +84,11 @@ def measure(
         device,
         clock,
     )
+    plainly = {part: taken[label] for label, (part, form) in labels.items() if form == PLAIN_FORM}
     return [
-        Result(name, part, precision, taken[label], case.batch, product, flops.get(part))
+        Result(name, part, precision, taken[label], case.batch, product, flops.get(part), plainly.get(part))
         for label, (part, precision) in labels.items()
+        if precision != PLAIN_FORM
     ]
 
 

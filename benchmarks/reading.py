@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from benchmarks.plain import agcn_frame_by_frame, read_line_by_line
+from benchmarks.plain.reading import agcn_frame_by_frame, read_line_by_line
 from benchmarks.timing import Part, interleaved, products
 from kineme.clips.store import ClipStore
 from kineme.generate import generate_clips

@@ -38,18 +38,19 @@ def calibration_line(product: Mapping[str, float]) -> str:
 
 
 def speed_table(title: str, results: Sequence[Result]) -> Table:
-    """A row a part: its time, clips a second, arithmetic, and the share of the machine's product rate."""
+    """A row a part: its time and the plain form's, arithmetic, share of the machine's product rate."""
     table = Table(title=title, caption=calibration_line(results[0].product))
     for name in ("part", "precision"):
         table.add_column(name, no_wrap=True)
-    for name in ("ms/batch", "clips/s", "GFLOP", "of product rate"):
+    for name in ("ms", "plain form", "ratio", "GFLOP", "of product rate"):
         table.add_column(name, justify="right")
     for result in results:
         table.add_row(
             result.part,
             result.precision,
             f"{result.timing.seconds * 1e3:.1f}",
-            f"{result.clips_per_second:.1f}",
+            "" if result.plain is None else f"{result.plain.seconds * 1e3:.1f}",
+            "" if result.gain is None else f"{result.gain:.1f}",
             "" if result.flops is None else f"{result.flops / 1e9:.0f}",
             "" if result.share is None else f"{result.share:.0%}",
         )
@@ -79,6 +80,8 @@ def as_row(result: Result) -> dict[str, object]:
         "product_seconds": result.product,
         "flops": result.flops,
         "share": result.share,
+        "plain_seconds": result.plain and result.plain.seconds,
+        "gain": result.gain,
     }
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.cases import Case
+from benchmarks.plain import PLAIN
 from kineme.clips.batches import Clips
 from kineme.encoders import ENCODERS, ClipShape, Features, View
 from kineme.generate import generate_clips
@@ -41,19 +42,20 @@ def generated_clips(device: torch.device) -> Clips:
 
 
 class Workload:
-    """A method in training, on batches of generated clips.
+    """A method in training, on batches of generated clips; or, if `plain`, its plain form.
 
     Every workload of a case starts from the same weights and sees the same batches.
     """
 
-    def __init__(self, case: Case, clips: Clips, precision: str) -> None:
+    def __init__(self, case: Case, clips: Clips, precision: str, plain: bool = False) -> None:
         torch.manual_seed(0)
         self.device = clips.start.device
         self.clips = clips
         self.batch = case.batch
         self.precision = precision
-        encoder = ENCODERS[case.encoder](ClipShape(LAYOUT, case.frames, BODIES))
+        encoder = ENCODERS[case.encoder](ClipShape(LAYOUT, case.frames, BODIES, case.stream))
         self.method = METHODS[case.method](encoder).to(self.device)
+        self.plain = PLAIN[case.method] if plain else None
         self.optimizer = self._make_optimizer(case)
         self.generator = torch.Generator(self.device)
         self.steps = 0
@@ -75,6 +77,8 @@ class Workload:
         """The views of one batch; a batch is the next clips, over and over."""
         self.generator.manual_seed(self.steps)
         rows = (torch.arange(self.batch, device=self.device) + self.steps * self.batch) % len(self.clips)
+        if self.plain:
+            return self.plain.views(self.method, self.clips[rows], self.generator)
         return self.method.views(self.clips[rows], self.generator)
 
     def step(self) -> Tensor:
@@ -83,7 +87,10 @@ class Workload:
         torch.manual_seed(self.steps)  # dropout
         with self.autocast():
             self.method.before_step(0.0)
-            outputs = self.method.loss(self.views, 0.0)
+            if self.plain:
+                outputs = self.plain.loss(self.method, list(self.views))
+            else:
+                outputs = self.method.loss(self.views, 0.0)
         loss = outputs["loss"]
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

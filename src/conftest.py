@@ -14,7 +14,7 @@ def example_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     from kineme.clips.store import open_store
     from kineme.generate import generate_store
     from kineme.inference import Example, teach
-    from kineme.model import load
+    from kineme.loading import load
     from kineme.pretraining import pretrain
 
     folder = tmp_path_factory.mktemp("examples")

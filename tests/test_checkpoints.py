@@ -18,8 +18,9 @@ from kineme.config import config_from_dict
 from kineme.encoders import STGCN, ClipShape, Encoder
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
+from kineme.loading import load_run
 from kineme.methods import AimCLR
-from kineme.model import load_run, random_like
+from kineme.model import random_like
 from kineme.preprocessing import get_preprocessing
 
 STICK = Layout.from_names("stick3", ["hip", "neck", "head"], [None, "hip", "neck"])

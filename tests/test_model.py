@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from golden_fill import load_filled
 
-import kineme
 from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.batches import resident
 from kineme.clips.retargeted import RetargetedStore
@@ -20,7 +18,8 @@ from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.layouts import Layout, get_layout
-from kineme.model import Model, load_run
+from kineme.loading import load_run
+from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
 from kineme.sources.poses import open_poses
 from kineme.typing import Array
@@ -218,32 +217,3 @@ def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         next(own.encoder.parameters()).fill_(torch.nan)
     with pytest.raises(KinemeError, match="NaN or infinite because its training diverged"):
         own.embed(recordings("ntu25", 1))
-
-
-@pytest.mark.parametrize(
-    ("name", "method", "preprocessing"),
-    [
-        ("aimclr", "aimclr", "crossclr"),
-        ("usdrl_sttr", "usdrl", "agcn"),
-        ("scdnet", "scdnet", "agcn"),
-        ("mamp", "mamp", "ctrgcn"),
-    ],
-)
-def test_an_authors_checkpoint_is_a_model(name: str, method: str, preprocessing: str, tmp_path: Path) -> None:
-    path = tmp_path / "released.pt"
-    torch.save({"state_dict": load_filled(f"{name}.keys.json")}, path)
-    found = kineme.load(path, stream="motion")
-    assert (found.method, found.preprocessing.id, found.stream) == (method, preprocessing, "motion")
-    assert found.protocols.linear.lr == {"aimclr": 3.0, "usdrl": 0.006, "scdnet": 2.0, "mamp": 0.1}[method]
-    features = found.embed(recordings("ntu25", 2))
-    assert features.shape == (3, found.encoder.dim)
-    assert np.isfinite(features).all()
-    found.save(tmp_path / "run")
-    again = kineme.load(tmp_path / "run")
-    assert (again.weights, again.config) == (found.weights, found.config)
-
-
-def test_a_checkpoint_of_nobody_is_refused(tmp_path: Path) -> None:
-    torch.save({"weight": torch.zeros(3)}, tmp_path / "own.pt")
-    with pytest.raises(KinemeError, match="weights fit none of aimclr, usdrl, scdnet, mamp, slim"):
-        kineme.load(tmp_path / "own.pt")

@@ -24,7 +24,7 @@ from kineme.hub import fetch, parse_address
 from kineme.inference.classifying.classifier import Classifier, find_classifier, read_classifier
 from kineme.inference.classifying.examination import Examination
 from kineme.inference.classifying.head import fit
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.pretraining import pretrain
 from kineme.sharing import push
 from kineme.sharing.card import as_text

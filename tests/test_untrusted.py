@@ -139,7 +139,7 @@ from pathlib import Path
 from kineme.errors import KinemeError
 from kineme.evaluation.results import Predictions
 from kineme.evaluation.detection.predictions import Detections
-from kineme.model import open_recordings
+from kineme.sources.recordings import open_recordings
 from kineme.layouts import get_layout
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -19,7 +19,7 @@ from kineme.generate import generate_clips
 from kineme.inference.embed import embed_table
 from kineme.inference.tables import write_table
 from kineme.layouts import get_layout
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.packaged import find_recipe
 from kineme.preprocessing import get_preprocessing
 

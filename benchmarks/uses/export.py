@@ -16,7 +16,8 @@ from kineme.config import load_config
 from kineme.encoders import ClipShape
 from kineme.inference.exporting.export import ENCODER, TOLERANCE, export
 from kineme.layouts import get_layout
-from kineme.model import Model, load_run
+from kineme.loading import load_run
+from kineme.model import Model
 from kineme.packaged import find_recipe
 from kineme.preprocessing import parse_preprocessing
 

@@ -24,9 +24,10 @@ from .encoders import (
 from .errors import KinemeError
 from .generate import generate_store
 from .layouts import Layout, get_layout
+from .loading import load
 from .methods import MAMP, METHODS, MPCT, USDRL, AimCLR, Method, SCDNet, SLiM
 from .metrics import METRICS
-from .model import Model, load
+from .model import Model
 from .preparing import prepare
 from .preprocessing import (
     AGCN,

@@ -15,6 +15,10 @@ class KinemeError(ValueError):
     """
 
 
+class FileError(KinemeError):
+    """A problem of one file, or one recording, that others need not have: they can be read without it."""
+
+
 def check_between(name: str, value: float, low: float, high: float = float("inf")) -> None:
     """Raises KinemeError if a setting is outside [low, high]."""
     if not low <= value <= high:

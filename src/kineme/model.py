@@ -7,7 +7,6 @@ features = model.embed([walk, wave])      # arrays (T, V, 3), a store, or a file
 from __future__ import annotations
 
 import copy
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,42 +16,31 @@ from typing import Any, Unpack
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from kineme import checkpoints
 from kineme.augment import centre_window
-from kineme.authors import SYSTEMS, encoder_settings, method_settings
-from kineme.authors.state import read_state
-from kineme.checkpoints import WEIGHTS, build_encoder, encoder_with, fingerprint, save_encoder
+from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
-from kineme.config import EvaluateConfig, config_from_dict, load_config
+from kineme.config import EvaluateConfig, config_from_dict
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
 from kineme.errors import KinemeError
 from kineme.files import followed
-from kineme.hub import fetch, is_address
-from kineme.layouts import Layout, get_layout
+from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap
-from kineme.methods import Method
-from kineme.packaged import published_recipe
-from kineme.preprocessing import Preprocessing, parse_preprocessing, stored_preprocessing
+from kineme.preprocessing import Preprocessing
 from kineme.progress import Progress, silent
 from kineme.sources import Source
-from kineme.sources.container import is_container, open_container
-from kineme.sources.measure import Measured, measured, remark_on_height
-from kineme.sources.poses import UnknownLayoutError, open_poses
 from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
-from kineme.sources.video import are_videos, open_video
+from kineme.sources.recordings import open_recordings
 from kineme.streams import single_streams
-from kineme.training.directory import check_room, located, occupied, replacing, restore, write_config
+from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
-from kineme.untrusted import MALFORMED
 
 logger = logging.getLogger(__name__)
 
@@ -363,141 +351,6 @@ class Model:
         return replace(clip, xyz=xyz)
 
 
-def load(
-    path: str | Path, *, system: str | None = None, layout: str | Layout | None = None, stream: str = "joint"
-) -> Model:
-    """Loads a pre-trained model: a run, its `model.safetensors`, or a published program's checkpoint.
-
-    Args:
-        path: a run directory, a safetensors file, the authors' checkpoint (.pt, .pth, .tar), or the address
-            of a shared model, such as `hf:user/name` or `hf:user/name@revision`.
-        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet`, `mamp` or `slim`; default the one that
-            fits. SLiM's safetensors need it.
-        layout: of an authors' checkpoint, if the number of joints is ambiguous.
-        stream: of an authors' checkpoint, which does not say.
-
-    Raises:
-        KinemeError: the file is missing or damaged, or none of these.
-
-    >>> import kineme
-    >>> kineme.load(example_run).method
-    'usdrl'
-    """
-    if is_address(path):
-        return load_run(fetch(path), stranger=True)
-    path = Path(path)
-    if path.is_file() and (system or path.suffix in (".pt", ".pth", ".tar")):
-        named = get_layout(layout) if isinstance(layout, str) else layout
-        return from_authors(path, system=system, layout=named, stream=stream)
-    return load_run(path)
-
-
-def load_run(path: str | Path, *, stranger: bool = False) -> Model:
-    """The model of a run directory or a safetensors file.
-
-    Args:
-        path: of either.
-        stranger: refuse parts that are named by a dotted path, since finding them imports a module.
-
-    Raises:
-        KinemeError: the file is missing, damaged, or was not written by Kineme.
-    """
-    path = Path(path)
-    file = path / WEIGHTS if path.is_dir() else path
-    if not file.is_file():
-        raise KinemeError(f"{file}: no such weights; train with `kineme pretrain` or name a run directory")
-    try:
-        with safe_open(file, framework="pt") as opened:
-            description = json.loads((opened.metadata() or {})["kineme"])
-            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
-        preprocessed_by = description.get("preprocessing") or description["recipe"]
-        if stranger:
-            check_loadable(description["config"], str(preprocessed_by["name"]))
-        config = config_from_dict(description["config"], where="its settings").to_dict()
-        config["data"]["store"] = located(file.parent, config["data"]["store"])
-        layout = Layout.from_dict(description["layout"], where="its layout")
-        data = description["config"]["data"]
-        shape = ClipShape(layout, data["frames"], description["bodies"], data["stream"])
-        encoder = encoder_with(config["encoder"], shape, state)
-        preprocessing = stored_preprocessing(preprocessed_by)
-    except (SafetensorError, *MALFORMED) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
-    return Model(
-        encoder=encoder.eval(),
-        method=config["method"]["name"],
-        preprocessing=preprocessing,
-        config=config,
-        weights=fingerprint(encoder),
-        epochs=description.get("epochs"),
-        units=description.get("units"),
-    )
-
-
-def check_loadable(config: Mapping[str, Any], preprocessing: str) -> None:
-    """Checks that a model's parts are found without importing what somebody names: none has a dotted path.
-
-    Raises:
-        KinemeError: one is named by a dotted path.
-    """
-    named = {part: str(config[part]["name"]) for part in ("encoder", "method")}
-    for part, name in {**named, "preprocessing": preprocessing}.items():
-        if "." in name:
-            raise KinemeError(
-                f"{part} {name} is code outside Kineme, which a shared model must not name; put it into a "
-                "package that registers it (docs/extend.md)"
-            )
-
-
-def from_authors(
-    path: Path,
-    *,
-    system: str | None = None,
-    layout: Layout | None = None,
-    stream: str = "joint",
-    split: str = "xsub",
-) -> Model:
-    """The model of a published program's checkpoint; settings that weights do not reveal are as published.
-
-    Raises:
-        KinemeError: the file cannot be read, or its keys fit no known system.
-    """
-    state, wrong = read_state(path), []
-    for name in [system] if system else SYSTEMS:
-        try:
-            return _of_method(name, checkpoints.from_authors(name, state, layout), stream, split)
-        except KinemeError as error:
-            wrong.append(error)
-    if system:
-        raise wrong[0]
-    raise KinemeError(f"{path}: its weights fit none of {', '.join(SYSTEMS)}; set `system` to see why")
-
-
-def _of_method(system: str, method: Method, stream: str, split: str) -> Model:
-    """A published method with the protocols and preprocessing of its recipe."""
-    encoder = method.encoder
-    encoder.shape = replace(encoder.shape, stream=stream)
-    settings = encoder_settings(method)
-    recipe = published_recipe(system, settings["name"])
-    assert recipe is not None, system
-    published = load_config(recipe).to_dict()
-    preprocessing = published["data"]["preprocessing"]
-    data = {"split": split, "stream": stream, "frames": encoder.shape.frames, "preprocessing": preprocessing}
-    sections = {
-        "data": data,
-        "method": method_settings(system, method),
-        "encoder": settings,
-        "evaluate": published["evaluate"],
-    }
-    return Model(
-        encoder=encoder.eval(),
-        method=system,
-        preprocessing=parse_preprocessing(preprocessing),
-        config=config_from_dict(sections, where=system).to_dict(),
-        weights=fingerprint(encoder),
-    )
-
-
 def random_like(model: Model, seed: int) -> Model:
     """The same encoder before training, initialised from a seed."""
     with torch.random.fork_rng(devices=[]):
@@ -512,7 +365,8 @@ def with_stream(model: Model, stream: str) -> Model:
     Raises:
         KinemeError: it was built for others.
 
-    >>> with_stream(load(example_run), "joint").stream
+    >>> import kineme
+    >>> with_stream(kineme.load(example_run), "joint").stream
     'joint'
     """
     streams, built = single_streams(stream), model.encoder.streams
@@ -526,35 +380,6 @@ def with_stream(model: Model, stream: str) -> Model:
 def with_encoder(model: Model, encoder: Encoder) -> Model:
     """The model with another encoder, in evaluation mode."""
     return replace(model, encoder=encoder.eval(), weights=fingerprint(encoder))
-
-
-def open_recordings(path: Path, reading: Reading, target: Layout) -> Source:
-    """A file or folder of recordings: an .npz container, videos, or poses.
-
-    Where their joints are of no known layout, such as markers, `joint_map` places those of `target` among
-    them.
-
-    Raises:
-        KinemeError: as they do, or an option has no effect.
-    """
-    if path.suffix == ".npz" and is_container(path):
-        check_no_effect(reading, "a container, which describes itself")
-        return open_container(path)
-    if are_videos(path):
-        check_no_effect(reading, "a video", but=("joint_map", "fps"))
-        return open_video(path, fps=reading.get("fps"))
-    unmapped, placed = reading.copy(), reading.copy()
-    unmapped["joint_map"], placed["layout"] = None, target
-    try:
-        source = open_poses(path, **unmapped)
-    except UnknownLayoutError:
-        if "joint_map" not in reading:
-            raise
-        source = open_poses(path, **placed)
-    first = measured(source, source.items)
-    if isinstance(first, Measured):
-        remark_on_height(source, first, units=True)
-    return source
 
 
 def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:

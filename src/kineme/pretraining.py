@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from kineme.config import Config, load_config
 from kineme.errors import KinemeError
 from kineme.fitting import BASE, fitted_config
-from kineme.model import Model, load_run
+from kineme.loading import load_run
+from kineme.model import Model
 from kineme.packaged import find_recipe
 from kineme.training.directory import load_run_config
 from kineme.training.run import resolve_device, train

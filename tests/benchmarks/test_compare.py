@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.compare import change, compare, main
+from benchmarks.__main__ import main
+from benchmarks.compare import change, compare
 
 
 def test_twice_the_time_is_slower_and_half_of_it_faster() -> None:
@@ -38,7 +39,8 @@ def test_the_command_prints_a_table(
 ) -> None:
     for name, units in (("a", [1.0, 1.0]), ("b", [3.0, 3.0])):
         (tmp_path / f"{name}.json").write_text(json.dumps(report(one=units)), encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")])
+    command = ["benchmarks", "compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]
+    monkeypatch.setattr(sys, "argv", command)
     main()
     out = capsys.readouterr().out
     assert "before: abc, this one" in out

@@ -27,3 +27,9 @@ def test_the_share_is_of_the_product_s_rate_in_the_same_precision() -> None:
     half = Result("case", "step", "bfloat16", timing, 8, product, flops=FLOPS)
     assert (full.share, half.share, full.clips_per_second) == (0.5, 0.125, 2.0)
     assert Result("case", "views", "float32", timing, 8, product, flops=None).share is None
+
+
+def test_the_gain_is_over_the_plain_form_of_the_same_run() -> None:
+    plain, timing = Timing(6.0, (3.0,)), Timing(2.0, (1.0,))
+    assert Result("case", "step", "float32", timing, 8, {}, flops=None, plain=plain).gain == 3
+    assert Result("case", "encoding", "float32", timing, 8, {}, flops=None).gain is None

@@ -13,7 +13,7 @@ from golden_fill import load_filled
 from kineme.__main__ import main
 from kineme.checkpoints import from_authors
 from kineme.generate import generate_store
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.training.directory import load_run_config
 
 PUBLISHED = {  # golden weights → what the run's settings must say of their sizes

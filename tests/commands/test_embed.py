@@ -14,7 +14,7 @@ from kineme.__main__ import main
 from kineme.clips.store import Clip
 from kineme.inference.parts import Parts
 from kineme.layouts import get_layout
-from kineme.model import load_run
+from kineme.loading import load_run
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from kineme.errors import KinemeError
 from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import RANDOM, RAW, Predictions, Result
 from kineme.layouts import Layout
+from kineme.loading import load_run
 from kineme.metrics.accuracy import top_k
-from kineme.model import load_run
 from kineme.packaged import find_recipe
 from kineme.preprocessing import Preprocessing, get_preprocessing
 

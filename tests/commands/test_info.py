@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,3 +130,13 @@ def test_clips_that_lack_joints_are_counted_by_joint(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=100)
     console.print(overview(store, summary))
     assert "2 clips without some: hand in 2, neck in 1" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_actions_of_ntu_are_called_by_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = Path(__file__).parents[1] / "golden" / "ntu_raw"
+    assert main(["prepare", "ntu60", str(raw), str(tmp_path / "store")]) == 0
+    capsys.readouterr()
+    assert main(["info", str(tmp_path / "store")]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^49 +punching/slapping other person +1", printed, re.MULTILINE)
+    assert "56 more without clips" in printed

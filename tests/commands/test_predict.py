@@ -17,7 +17,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.detection.found import find
 from kineme.inference import predict, read_classifier, teach
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.training.run import train
 
 

@@ -12,7 +12,8 @@ import torch
 from golden_fill import GOLDEN
 
 from kineme.__main__ import main
-from kineme.model import load_run, random_like
+from kineme.loading import load_run
+from kineme.model import random_like
 
 TINY = {
     "aimclr-small": ["method.queue=8", "encoder.channels=[8]", "data.frames=16"],

@@ -21,7 +21,7 @@ import torch
 from conftest import write_store
 from kineme.__main__ import USAGE_ERROR, main
 from kineme.evaluation.results import Result
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.training.directory import load_run_config
 
 AIMCLR = """\

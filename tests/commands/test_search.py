@@ -11,7 +11,7 @@ from inference.models import model, motion, write
 from kineme.__main__ import main
 from kineme.clips.store import Clip
 from kineme.inference import search
-from kineme.model import load_run
+from kineme.loading import load_run
 
 
 @pytest.fixture

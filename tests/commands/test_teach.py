@@ -13,7 +13,7 @@ from inference.models import model, write
 from kineme.__main__ import main
 from kineme.clips.store import Clip
 from kineme.inference import read_classifier
-from kineme.model import load_run
+from kineme.loading import load_run
 
 WAYS = ("rise", "swing", "push")
 

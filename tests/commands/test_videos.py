@@ -14,7 +14,7 @@ from kineme.__main__ import main
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
-from kineme.model import load
+from kineme.loading import load
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
-"""Clips that an encoder places, turns and scales itself; a clip feature that is standardised."""
+"""Clips that an encoder places, turns and scales; a clip feature read from maxima and course."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import torch
@@ -10,7 +8,7 @@ from torch import Tensor
 
 from kineme.augment import rotate
 from kineme.encoders import Canonical, ClipShape
-from kineme.encoders.canonical import canonical
+from kineme.encoders.canonical import canonical, course
 from kineme.layouts import Layout, get_layout
 
 NTU = get_layout("ntu25")
@@ -81,16 +79,39 @@ def test_bones_alone_are_taken_as_they_are() -> None:
     assert not torch.allclose(encoder(clips).clip, encoder(2 * clips).clip)
 
 
-def test_features_are_standardised_by_what_was_observed() -> None:
-    encoder = Canonical(ClipShape(NTU, 16, 1), hidden=1)
-    features = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
-    encoder.observe(features, 1.0)
-    assert encoder.centre.tolist() == [2.0, 20.0]
-    assert encoder.scale.tolist() == pytest.approx([math.sqrt(2), math.sqrt(200)])
-    again = (features + torch.tensor([4.0, 0.0]) - encoder.centre) / encoder.scale  # means of 6 and 20
-    encoder.observe(again, 0.25)
-    assert encoder.centre.tolist() == pytest.approx([3.0, 20.0])
-    assert encoder.scale.tolist() == pytest.approx([math.sqrt(2), math.sqrt(200)])
-    plain = encoder.eval()(clips_of(bodies=1)).clip
-    encoder.centre.add_(encoder.scale)
-    torch.testing.assert_close(encoder(clips_of(bodies=1)).clip, plain - 1)
+def test_at_first_the_clip_feature_is_the_maxima_over_tokens() -> None:
+    encoder = Canonical(ClipShape(NTU, 16, 2), hidden=8).eval()
+    features = encoder(clips_of())
+    maxima = torch.cat((features.temporal.amax(1), features.spatial.amax(1)), dim=1)
+    torch.testing.assert_close(features.clip, maxima)
+
+
+def test_it_is_read_from_maxima_and_the_course_of_the_canonical_clip() -> None:
+    encoder = Canonical(ClipShape(NTU, 16, 1), hidden=1).eval()
+    clips = clips_of(bodies=1)
+    places = canonical(clips, NTU).unflatten(2, (8, 2)).mean(3)  # (N, C, 8, V, M)
+    encoder.centre.fill_(0.5)
+    encoder.reading.zero_()
+    encoder.reading[0, 1] = 2.0  # the first maximum, and the height of the joint 7 in the part 3
+    encoder.reading[2 + (3 * 25 + 7) + 8 * 25, 0] = 10.0
+    first = encoder(clips)
+    torch.testing.assert_close(first.clip[:, 1], 2 * (first.temporal[..., 0].amax(1) - 0.5))
+    at = places.permute(0, 2, 1, 3, 4).flatten(1)
+    torch.testing.assert_close(first.clip[:, 0], 10 * (at[:, 3 * 25 + 7 + 8 * 25] - 0.5))
+
+
+def test_a_course_has_parts_of_nearly_one_length() -> None:
+    clips = torch.arange(20.0).view(1, 1, 20, 1, 1)
+    assert course(clips).tolist() == [[1.0, 4.0, 7.0, 10.0, 12.5, 14.5, 16.5, 18.5]]
+    assert course(clips[:, :, :3]).tolist() == [[0.0, 1.0, 2.0]]
+
+
+def test_weights_with_a_deviation_for_each_maximum_still_load() -> None:
+    torch.manual_seed(0)
+    encoder, old = (Canonical(ClipShape(NTU, 16, 1), hidden=2).eval() for _ in range(2))
+    state = encoder.state_dict() | {"centre": torch.tensor([1.0, 2, 3, 4]), "scale": torch.full((4,), 0.5)}
+    del state["reading"]
+    old.load_state_dict(state)
+    clips = clips_of(bodies=1)
+    expected = (encoder(clips).clip - torch.tensor([1.0, 2, 3, 4])) / 0.5
+    torch.testing.assert_close(old(clips).clip, expected)

@@ -29,8 +29,8 @@ from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result
 from kineme.evaluation.task import Task, open_task
 from kineme.layouts import get_layout
+from kineme.loading import load_run
 from kineme.metrics.accuracy import top_k
-from kineme.model import load_run
 from kineme.packaged import find_recipe, recipes
 from kineme.preprocessing import get_preprocessing
 from kineme.training.supervised import weak_view

@@ -248,7 +248,8 @@ def test_of_equal_rates_the_smallest_is_taken():
     assert best_rate(x, y, 2, settings) == 0.1
 
 
-def test_rates_need_clips_to_hold_out():
+def test_where_no_class_has_a_clip_to_spare_the_middle_rate_is_taken_and_said(caplog):
+    """One clip a class, as with the fewest labels: a rate cannot be chosen, and the probe still ends."""
     x, y = _blobs(4, 4, 6, 0.4, seed=0)
-    with pytest.raises(KinemeError, match="no class has enough training clips to hold one out"):
-        best_rate(x, y, 4, LinearConfig(rates=(0.1, 0.2)))
+    assert best_rate(x, y, 4, LinearConfig(rates=(0.3, 0.1, 0.2))) == 0.2
+    assert "the middle one is taken, 0.2" in caplog.text

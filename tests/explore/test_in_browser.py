@@ -27,7 +27,8 @@ from kineme.explore.learning import Learner
 from kineme.explore.library import Library, open_library
 from kineme.generate import generate_store
 from kineme.inference import read_examples
-from kineme.model import load, random_like
+from kineme.loading import load
+from kineme.model import random_like
 from kineme.pretraining import pretrain
 
 pytest.importorskip("fastapi", reason="needs fastapi: pip install 'kineme[explore]'")

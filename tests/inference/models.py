@@ -14,7 +14,8 @@ from kineme.clips.writer import StoreWriter
 from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.layouts import Layout
-from kineme.model import Model, load_run
+from kineme.loading import load_run
+from kineme.model import Model
 from kineme.preprocessing import Preprocessing, get_preprocessing
 from kineme.typing import Array
 

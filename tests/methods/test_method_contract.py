@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from kineme.clips.batches import Clips
 from kineme.config import config_from_dict
 from kineme.encoders import MapEncoder, View
+from kineme.loading import load_run
 from kineme.methods import METHODS, Method
-from kineme.model import load_run
 from kineme.streams import to_stream
 from kineme.training.run import train
 

@@ -16,10 +16,10 @@ from kineme.clips.batches import Clips
 from kineme.encoders import ClipShape, RotaryTransformer, View
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
+from kineme.loading import load_run
 from kineme.losses import koleo, prototype_cross_entropy, sinkhorn
 from kineme.methods import SLiM
 from kineme.methods.prototypes import PrototypeHead
-from kineme.model import load_run
 from kineme.streams import to_stream
 from kineme.training.run import train
 

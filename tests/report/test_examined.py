@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kineme.evaluation.features import extract
+from kineme.loading import load_run
 from kineme.metrics.neighbours import nearest_label
-from kineme.model import load_run
 from kineme.report.examined import evenly, examine, over_classes, thinned
 from kineme.report.runs import read_runs
 

@@ -13,7 +13,7 @@ from conftest import STICK
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import Clip, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.preprocessing import get_preprocessing
 from kineme.report.page import write_report
 

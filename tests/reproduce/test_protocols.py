@@ -13,7 +13,7 @@ from kineme.config import EvaluateConfig, FinetuneConfig, LinearConfig
 from kineme.evaluation.detection.classifier import ClassifierSettings
 from kineme.evaluation.finetune import FRACTIONS, percent
 from kineme.evaluation.results import Result
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.reproduce.protocols import PROTOCOLS
 
 EVALUATE = EvaluateConfig(

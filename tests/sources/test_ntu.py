@@ -110,7 +110,9 @@ def test_a_folder_holds_the_clips_of_its_data_set() -> None:
     assert (sixty.name, both.name) == ("ntu60", "ntu120")
     assert [name[-4:] for name in both.names] == ["A001", "A050", "A055", "A060", "A103"]
     assert list(sixty.names) == list(both.names)[:4]
-    assert sixty.class_names[:2] == ("A001", "A002")
+    assert sixty.class_names[:2] == ("drink water", "eat meal/snack")
+    assert (sixty.class_names[49], both.class_names[102]) == ("punching/slapping other person", "yawn")
+    assert len(set(both.class_names)) == 120
     assert (len(sixty.class_names), len(both.class_names)) == (60, 120)
     assert both.read(both.items[4]).label == 102
 

@@ -95,6 +95,19 @@ def test_untrimmed_clips_are_whole_videos_with_intervals(raw: Path) -> None:
     assert (clip.label, clip.camera, clip.splits) == (-1, 1, {"xsub": True, "xview": False})
 
 
+def test_untrimmed_videos_need_no_lists_of_splits(
+    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (raw / "Split" / "cross-view.txt").unlink()
+    assert read_clip(open_pkummd(raw, 1, untrimmed=True).items[0]).splits == {"xsub": True}
+    shutil.rmtree(raw / "Split")
+    assert run("pkummd1", raw, tmp_path / "store", "--untrimmed") == 0
+    store = ClipStore(tmp_path / "store")
+    assert (len(store), store.clip_intervals(3)) == (4, [(0, 12, 6)])
+    assert main(["info", str(tmp_path / "store")]) == 0
+    assert "xsub" not in capsys.readouterr().out  # xview follows from the cameras
+
+
 def test_classes_are_the_published_actions() -> None:
     assert len(CLASS_NAMES) == CLASSES == 51
     assert list(CLASS_NAMES) == sorted(CLASS_NAMES)  # they were numbered in order of the alphabet

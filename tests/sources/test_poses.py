@@ -197,7 +197,7 @@ def test_clips_of_another_kind_and_damaged_ones_are_left_out_by_name(
         f"{raw}/wave/anna_000000000005_keypoints.json: is not JSON, or is cut off (line 1); mend the"
         in printed
     )
-    assert f"{raw}/carl.npy: has 24 joints, but layout openpose25 has 25; mend" in printed
+    assert f"{raw}/carl.npy: has 24 joints, but layout openpose25 has 25; name the layout" in printed
     assert f"{raw}/zora.npy: has 3 coordinates per joint, the first clip 2; make two stores" in printed
     assert f"{raw}/empty.npy: has nobody in any frame" in printed
 

@@ -23,6 +23,7 @@ REST = np.round(
     np.random.default_rng(0).normal(size=(24, 3)), 2
 )  # joints of the mean shape, two of them hands
 MOVED = np.array([1.0, 2.0, 3.0])
+GOLDEN = Path(__file__).parents[1] / "golden"
 GROWTH = np.array([0.0, 0.1, 0.0])  # by which the first component of shape moves joint 1
 
 
@@ -186,3 +187,29 @@ def test_damaged_motions_are_refused(tmp_path: Path, body_model: Path, change: A
     path.write_bytes(file.getvalue())
     with pytest.raises(KinemeError, match=reason):
         open_poses(path, body_model=body_model)
+
+
+VERTICES = 6890
+
+
+def smpl() -> dict[str, Any]:
+    """A body of as many vertices as SMPL has, in the file layout that smplx loads, of random numbers."""
+    rng = np.random.default_rng(5)
+    template = rng.normal(size=(VERTICES, 3))
+    shapes = rng.normal(size=(VERTICES, 3, 10)) * 0.05
+    regressor = rng.random((24, VERTICES)) ** 40
+    regressor /= regressor.sum(axis=1, keepdims=True)
+    return {**model(), "v_template": template, "shapedirs": shapes, "J_regressor": regressor}
+
+
+def test_joints_are_where_smplx_has_them(tmp_path: Path) -> None:
+    """`smplx.SMPL` of smplx 0.1.28 gave the joints, in float64, of this body in five random poses."""
+    with np.load(GOLDEN / "smplx_joints.npz") as golden:
+        recorded = {name: golden[name] for name in ("poses", "trans", "betas", "joints")}
+    expected = recorded.pop("joints")
+    np.savez(tmp_path / "SMPL_NEUTRAL.npz", **smpl())
+    np.savez(tmp_path / "walk.npz", **recorded, mocap_framerate=60.0)
+    source = open_poses(tmp_path / "walk.npz", body_model=tmp_path / "SMPL_NEUTRAL.npz")
+    assert (source.layout, source.fps) == (SMPL, 60)
+    xyz = source.read(source.items[0]).xyz[:, 0]
+    np.testing.assert_allclose(xyz, expected[..., [0, 2, 1]] * [1, 1, -1], atol=1e-6)

@@ -161,6 +161,74 @@ def test_markers_of_plug_in_gait_are_means_of_markers(tmp_path: Path) -> None:
     assert math.isclose(np.linalg.norm(clip.xyz[0, 0, 12] - clip.xyz[0, 0, 16]), 0.2, abs_tol=0.05)
 
 
+def both(*labels: str) -> list[str]:
+    """Those of the left side, and of the right one."""
+    return [*labels, *(f"R{label[1:]}" for label in labels)]
+
+
+WAIST = ["WaistLFront", "WaistRFront"]
+ANIMATION = [
+    *("HeadL", "HeadTop", "HeadR", "HeadFront", "SpineTop", "Chest", "BackL", "BackR"),
+    *(*WAIST, "WaistLBack", "WaistRBack"),
+    *both("LShoulderTop", "LShoulderBack", "LArm", "LElbowOut", "LWristOut", "LWristIn", "LHandOut"),
+    *both("LHandIn", "LThigh", "LKneeOut", "LShin", "LAnkleOut", "LHeelBack", "LForefootOut", "LForefootIn"),
+]
+SPORTS = [
+    *("HeadL", "HeadR", "HeadFront", "SpineThoracic2", "SpineThoracic12", "Chest"),
+    *(*WAIST, "WaistL", "WaistR", "WaistBack"),
+    *both("LShoulderTop", "LArm", "LElbowOut", "LElbowIn", "LWristOut", "LWristIn", "LHand2"),
+    *both("LThighFrontLow", "LKneeOut", "LKneeIn", "LShinFrontHigh", "LAnkleOut", "LHeelBack", "LForefoot2"),
+]
+SEGMENTS = (
+    "worldbody pelvis l_thigh l_shank l_foot l_toes r_thigh r_shank r_foot r_toes torso l_clavicle l_uarm "
+    "l_larm l_hand r_clavicle r_uarm r_larm r_hand neck head"
+).split()
+
+
+@pytest.mark.parametrize("form", ["{}", "Q_{}", "dan:{}"])
+@pytest.mark.parametrize(("labels", "back"), [(ANIMATION, "WaistLBack"), (SPORTS, "WaistBack")])
+def test_markers_of_qualisys_by_any_prefix(tmp_path: Path, labels: list[str], back: str, form: str) -> None:
+    """As ezc3d writes them."""
+    ezc3d = pytest.importorskip("ezc3d")
+    points = np.random.default_rng(2).normal(size=(6, len(labels), 3)) * 300 + [0, 0, 900]
+    file = ezc3d.c3d()
+    file["parameters"]["POINT"]["RATE"]["value"] = [100.0]
+    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    file["parameters"]["POINT"]["LABELS"]["value"] = [form.format(label) for label in labels]
+    file["data"]["points"] = np.pad(points.transpose(2, 1, 0), ((0, 1), (0, 0), (0, 0)), constant_values=1)
+    file.write(str(tmp_path / "run.c3d"))
+    source = open_poses(tmp_path / "run.c3d", axes="z-up")
+    assert (source.layout.name, source.fps) == ("kinect20", 100)
+    clip = source.read(source.items[0])
+    at = {label: points[:, place] / 1000 for place, label in enumerate(labels)}
+    wrist = (at["RWristOut"] + at["RWristIn"]) / 2
+    hip = 0.5 * at["WaistLFront"] + 0.1 * at["WaistRFront"] + 0.25 * at[back] + 0.15 * at["LKneeOut"]
+    for joint, expected in (("right_wrist", wrist), ("left_hip", hip)):
+        found = clip.xyz[:, 0, source.layout.joints.index(joint)]
+        np.testing.assert_allclose(found, expected[:, [0, 2, 1]] * [1, 1, -1], atol=1e-5)
+
+
+def test_segments_of_theia_are_a_body(tmp_path: Path) -> None:
+    ezc3d = pytest.importorskip("ezc3d")
+    turned = np.zeros((4, 4, len(SEGMENTS), 6))
+    turned[:3, :3] = np.eye(3)[..., None, None]
+    turned[:3, 3] = np.random.default_rng(0).normal(size=(3, len(SEGMENTS), 6)) * 500
+    turned[3, 3] = 1
+    file = ezc3d.c3d()
+    file["parameters"]["POINT"]["RATE"]["value"] = [85.0]
+    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    file["data"]["points"] = np.zeros((4, 0, 6))
+    file["data"]["rotations"] = turned
+    file.add_parameter("ROTATION", "RATE", [85.0])
+    file.add_parameter("ROTATION", "LABELS", [f"{segment}_4X4" for segment in SEGMENTS])
+    file.write(str(tmp_path / "theia.c3d"))
+    source = open_poses(tmp_path / "theia.c3d", axes="z-up")
+    assert (source.layout.name, source.fps) == ("kinect20", 85)
+    elbow = source.read(source.items[0]).xyz[:, 0, source.layout.joints.index("left_elbow")]
+    x, y, z = turned[:3, 3, SEGMENTS.index("l_larm")] / 1000
+    np.testing.assert_allclose(elbow, np.stack([x, z, -y], axis=-1), atol=1e-5)
+
+
 def test_other_markers_need_a_map(tmp_path: Path) -> None:
     labels = ["head1", "head2", "back", "hip_l", "hip_r"]
     (tmp_path / "odd.c3d").write_bytes(c3d_bytes(some(8, 5) / 2, labels))

@@ -54,6 +54,25 @@ class TestMMPose:
         found = found_in([[instance(XY[t]), instance(XY[t] + 200)] for t in range(6)])
         assert found.frame.tolist() == [t for t in range(6) for _ in range(2)]
 
+    def test_the_people_of_one_image_are_no_frames(self) -> None:
+        found = found_in([instance(XY[0], bbox_score=0.9), instance(XY[0] + 200, bbox_score=0.8)])
+        assert (found.frame.tolist(), found.frames) == ([0, 0], 1)
+
+    def test_scores_of_each_person_beside_the_points_of_all(self) -> None:
+        """RTMLib's arrays as lists."""
+        frames = [
+            {
+                "frame": t,
+                "keypoints": [XY[t].tolist(), (XY[t] + 200).tolist()],
+                "scores": [[0.5] * 17, [0.25] * 17],
+            }
+            for t in range(6)
+        ]
+        found = found_in(frames)
+        np.testing.assert_allclose(found.points[2::2], XY[1:], rtol=1e-6)
+        assert found.confidence is not None
+        assert found.confidence[:, 0].tolist() == [0.5, 0.25] * 6
+
     def test_in_three_dimensions(self) -> None:
         solid = np.concatenate([XY, XY[..., :1]], axis=-1) / 100
         found = found_in([{"frame_id": t, "instances": [instance(solid[t])]} for t in range(6)])
@@ -166,10 +185,28 @@ class TestAlphaPose:
         found = found_in(self.entries([f"{t:012}.jpg" for t in range(6)]))
         assert (found.frame.tolist(), found.times) == (list(range(6)), None)
 
-    def test_idx_is_who(self) -> None:
-        found = found_in(self.entries([f"{t}.jpg" for t in range(6)], idx=2))
+    @pytest.mark.parametrize("idx", [2, 2.0, [2.0]])
+    def test_idx_is_who_in_any_of_alphapose_s_spellings(self, idx: Any) -> None:
+        found = found_in(self.entries([f"{t}.jpg" for t in range(6)], idx=idx))
         assert found.identity is not None
         assert found.identity.tolist() == [2] * 6
+
+
+def test_posenet_has_positions_of_parts() -> None:
+    parts = [name.replace("left_", "left-").replace("right_", "right-") for name in LAYOUTS["coco17"].joints]
+    found = found_in(
+        [
+            {"score": 0.9, "keypoints": [
+                {"score": 0.5, "part": part, "position": {"x": x, "y": y}}
+                for part, (x, y) in zip(parts, frame.tolist(), strict=True)
+            ]}
+            for frame in XY
+        ]
+    )  # fmt: skip
+    np.testing.assert_allclose(found.points, XY, rtol=1e-6)
+    assert found.joints[5] == "left-shoulder"
+    assert found.confidence is not None
+    assert (found.confidence == 0.5).all()
 
 
 def test_easy_vitpose_has_y_before_x() -> None:
@@ -217,6 +254,7 @@ class TestCocoAnnotations:
 
 class TestOpenPose:
     def frames(self, folder: Path) -> Path:
+        folder.mkdir(exist_ok=True)
         for t in range(4):
             person = {
                 "pose_keypoints_2d": [100 + t, 200, 0.9] + [110, 210, 0.8] * 24,
@@ -237,6 +275,18 @@ class TestOpenPose:
         assert clip.xyz[3, 0, wrist, :2].tolist() == pytest.approx([(123 - 200) / 400, (200 - 220) / 400])
         assert clip.confidence is not None
         assert clip.confidence[0, 0, -1] == 0  # nothing of the right hand
+
+    @pytest.mark.parametrize("by_number", [False, True])
+    def test_frames_in_one_file(self, tmp_path: Path, by_number: bool) -> None:
+        files = sorted(self.frames(tmp_path / "frames").iterdir())
+        frames = [json.loads(path.read_text()) for path in files]
+        content: Any = {str(t): each for t, each in enumerate(frames)} if by_number else frames
+        path = written(tmp_path / "sign.json", content)
+        source = open_poses(path, image="400x400")
+        assert source.layout.name == "openpose25"
+        clip = source.read(source.items[0])
+        assert clip.xyz[3, 0, 0, :2].tolist() == pytest.approx([(103 - 200) / 400, 0])
+        assert open_poses(path, components="pose,left_hand").layout.num_joints == 46
 
     def test_without_components_the_body_alone(self, tmp_path: Path) -> None:
         assert open_poses(self.frames(tmp_path)).layout.name == "openpose25"
@@ -292,7 +342,7 @@ KINECTS = {
         "SpineShoulder HandTipLeft ThumbLeft HandTipRight ThumbRight"
     ).split(),
     "azure32": (
-        "PELVIS SPINE_NAVEL SPINE_CHEST NECK CLAVICLE_LEFT SHOULDER_LEFT ELBOW_LEFT WRIST_LEFT HAND_LEFT "
+        "PELVIS SPINE_NAVAL SPINE_CHEST NECK CLAVICLE_LEFT SHOULDER_LEFT ELBOW_LEFT WRIST_LEFT HAND_LEFT "
         "HANDTIP_LEFT THUMB_LEFT CLAVICLE_RIGHT SHOULDER_RIGHT ELBOW_RIGHT WRIST_RIGHT HAND_RIGHT "
         "HANDTIP_RIGHT THUMB_RIGHT HIP_LEFT KNEE_LEFT ANKLE_LEFT FOOT_LEFT HIP_RIGHT KNEE_RIGHT "
         "ANKLE_RIGHT FOOT_RIGHT HEAD NOSE EYE_LEFT EAR_LEFT EYE_RIGHT EAR_RIGHT"
@@ -300,7 +350,7 @@ KINECTS = {
 }
 
 
-FORMS = ("{}_X", "{}.X", "{} X", "{}_PosX")
+FORMS = ("{}_X", "{}.X", "{} X", "{}_PosX", "Pos_{}_X")
 
 
 class TestKinect:
@@ -319,3 +369,26 @@ class TestKinect:
         clip = source.read(source.items[0])
         at, column = source.layout.joints.index("head"), [name.lower() for name in names].index("head")
         np.testing.assert_allclose(clip.xyz[2, 0, at], values[2, column], atol=1e-5)
+
+    def test_columns_may_name_their_unit(self, tmp_path: Path) -> None:
+        names = KINECTS["azure32"]
+        header = ",".join(f"Pos_{name.title()}_{axis}_mm" for name in names for axis in "XYZ")
+        values = np.random.default_rng(1).normal(size=(4, len(names), 3)).round(3) * 400
+        rows = [",".join(map(str, frame.ravel())) for frame in values]
+        written(tmp_path / "squat.csv", "\n".join([f"Datetime,{header}", *(f"0,{row}" for row in rows)]))
+        source = open_poses(tmp_path)
+        np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0], values / 1000, atol=1e-5)
+
+
+def test_what_programs_add_to_landmarks_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    values = np.random.default_rng(1).uniform(100, 400, (4, 34, 2)).round(1)
+    for name, joints in (
+        ("numbers", [f"landmark_{at}" for at in range(33)]),
+        ("names", LAYOUTS["mediapipe33"].joints),
+    ):
+        header = ",".join(f"{joint}_{axis}" for joint in (*joints, "COM") for axis in "xy")
+        rows = [",".join(map(str, frame.ravel())) for frame in values]
+        source = open_poses(written(tmp_path / f"{name}.csv", "\n".join([header, *rows])))
+        assert source.layout.name == "mediapipe33"
+    assert "joints that mediapipe33 does not have are left out: joints: COM; 1 of them" in caplog.text

@@ -18,7 +18,7 @@ from kineme.layouts import LAYOUTS
 from kineme.sources.poses import open_poses
 
 FEW, MANY = 60, 2000
-SIGNS = Path(__file__).with_name("data")
+DATA = Path(__file__).with_name("data")
 FILES = {
     "timed.json": lambda: json.dumps(mediapipe_json()["timed"][:3]).encode(),
     "protobuf.json": lambda: json.dumps(mediapipe_json()["protobuf"][:2]).encode(),
@@ -39,6 +39,23 @@ FILES = {
     "annotations.json": lambda: json.dumps(annotations()).encode(),
     "wide.csv": lambda: mediapipe_csv()["wide"].encode(),
     "long.csv": lambda: "\n".join(mediapipe_csv()["sources"].splitlines()[:133]).encode(),
+    "quoted.csv": lambda: (
+        "\n".join(f'"{line}"' for line in mediapipe_csv()["wide"].splitlines()).replace(",", '","').encode()
+    ),
+    "points.csv": (DATA / "freemocap_rtmpose.csv").read_bytes,
+    "tracks.csv": (DATA / "sleap_io.csv").read_bytes,
+    "tasks.json": (DATA / "mediapipe_tasks.json").read_bytes,
+    "alphapose.json": lambda: json.dumps(
+        [
+            {
+                "image_id": f"{t}.jpg",
+                "idx": [float(who)],
+                "keypoints": np.pad(XY[t] + 99 * who, ((0, 0), (0, 1)), constant_values=0.9).ravel().tolist(),
+            }
+            for t in range(3)
+            for who in (0, 1)
+        ]
+    ).encode(),
     "mouse.csv": lambda: deeplabcut(["one", "two"]).encode(),
     "mouse.h5": deeplabcut_h5,
     "flies.h5": sleap_analysis,
@@ -46,8 +63,8 @@ FILES = {
     "walk_1.txt": lambda: (
         f"{TestUltralytics().line(0, '0.9', '2')}\n{TestUltralytics().line(3, '0.9', '5')}".encode()
     ),
-    "mediapipe.pose": (SIGNS / "mediapipe.pose").read_bytes,
-    "openpose.pose": (SIGNS / "openpose.pose").read_bytes,
+    "mediapipe.pose": (DATA / "mediapipe.pose").read_bytes,
+    "openpose.pose": (DATA / "openpose.pose").read_bytes,
 }
 
 

@@ -13,6 +13,7 @@ from kineme.layouts import Layout
 from kineme.sources.poses.arrays import Detections, Poses, npy_poses, npz_notes, npz_poses
 from kineme.sources.poses.documents import json_notes, json_poses
 from kineme.sources.poses.openpose import openpose, openpose_frame
+from kineme.sources.poses.table_notes import csv_notes
 from kineme.sources.poses.tables import csv_poses
 from kineme.typing import Array
 
@@ -215,7 +216,7 @@ class TestTables:
             ("\n \n", "is empty"),
             ("a\0b", "is binary"),
             ("1,2,3,4", "has 4 numbers per row and no header; name their `layout`"),
-            ("a,b\n1,2", "line 1 names no joints; expected columns such as left_wrist_x"),
+            ("a,b\n1,2", "call its columns left_wrist_x, left_wrist_y and so on"),
             ("hip_x,hip_y\n", "has a header but no frames"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3\n", "line 2 has 3 fields, the header 4"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3,4\n1,2,oops,4\n", "line 3: 'oops' is not a number"),
@@ -234,12 +235,20 @@ class TestTables:
         with pytest.raises(ValueError, match=reason):
             self.read(text)
 
+    def test_decimal_commas_between_semicolons(self) -> None:
+        text = "Time;hip_x;hip_y;head_x;head_y\n0,00;1,5;2;3;4,25\n0,04;1,5;2;3;4,25\n"
+        poses = csv_poses(text.encode(), scores=False, layout=None)
+        assert poses.points[1, 0].tolist() == [[1.5, 2], [3, 4.25]]
+        assert poses.times is not None
+        assert poses.times.tolist() == [0, 0.04]
+        assert csv_notes(text.encode(), {})["fps"] == 25
+
     def test_the_layout_says_how_many_numbers_there_are(self) -> None:
         with pytest.raises(
             ValueError, match="has 5 numbers per row; expected 2, 3 or 4 for each of 2 joints"
         ):
             self.read("1,2,3,4,5", PAIR)
-        with pytest.raises(ValueError, match="line 3 has 3 numbers, the first 4"):
+        with pytest.raises(ValueError, match="line 3 has 3 fields, the first 4"):
             self.read("1,2,3,4\n1,2,3,4\n1,2,3", PAIR)
 
 
@@ -319,7 +328,7 @@ class TestEstimators:
         [
             ({}, "it has no 'xyz', 'keypoints' or 'landmarks'"),
             ([], "it is not a list, or is empty"),
-            ({"people": []}, "is one frame of OpenPose; its files are named NAME_0000"),
+            ({"people": []}, "is one frame of OpenPose; name it NAME_0000"),
             ([[[1, 2], [3]]], "the clip: has lists of unequal length"),
             ([[["a", 2], [3, 4]]], "values that are not numbers"),
             ([{"image_id": 1, "keypoints": 3}], "entry 0 has no list of 'keypoints'"),
@@ -367,18 +376,37 @@ class TestHours:
         nine = npy_poses(npy(np.ones((972_000, 2, 2), dtype=np.int8)), scores=False)
         assert len(nine.points) == 972_000
 
-    def test_the_fields_of_a_csv_are_not_in_memory_all_at_once(self) -> None:
+    @pytest.mark.parametrize("mark", ["", '"'])
+    def test_the_fields_of_a_csv_are_not_in_memory_all_at_once(self, mark: str) -> None:
         """Those of an hour of 33 joints would take 2 GB; a line is split when it is read."""
+        header = ",".join(f"{axis}{joint}" for joint in range(12) for axis in "xy")
+        row = ",".join([f"{mark}123.456{mark}"] * 24)
+        poses, peak = self.read_in_memory("\n".join([header, *[row] * 20_000]))
+        assert poses.points.shape == (20_000, 1, 12, 2)
+        assert peak < 4
+
+    @pytest.mark.parametrize("mark", ["", '"'])
+    def test_nor_is_a_row_of_each_joint(self, mark: str) -> None:
+        rows = [f"{t},{mark}joint{j}{mark},{j}.123456,{t % 7}.123456" for t in range(4000) for j in range(12)]
+        poses, peak = self.read_in_memory("\n".join(["frame,joint,x,y", *rows]))
+        assert poses.points.shape == (4000, 1, 12, 2)
+        np.testing.assert_allclose(poses.points[3999, 0, 11], [11.123456, 2.123456])  # 3999 = 571 * 7 + 2
+        assert peak < 4
+
+    def read_in_memory(self, table: str) -> tuple[Poses, float]:
+        """The clip of a table, and how many times the table's size was in memory."""
         import tracemalloc
 
-        header = ",".join(f"{axis}{joint}" for joint in range(12) for axis in "xy")
-        table = "\n".join([header, *[",".join(["123.456"] * 24)] * 20_000]).encode()
+        data = table.encode()
         tracemalloc.start()
-        poses = csv_poses(table, scores=False, layout=None)
+        poses = csv_poses(data, scores=False, layout=None)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert poses.points.shape == (20_000, 1, 12, 2)
-        assert peak < 5 * len(table)
+        return poses, peak / len(data)
+
+    def test_a_field_in_quotes_ends_in_its_line(self) -> None:
+        with pytest.raises(ValueError, match="line 2 or after it: a field in quotes ends in another line"):
+            csv_poses(b'hip_x,hip_y,head_x,head_y\n"1,2,3,4\n5",6,7,8\n', scores=False, layout=None)
 
     def test_quoted_fields_may_hold_separators(self) -> None:
         table = b'"a, of all","hip_x","hip_y",head_x,head_y\n"1,5",1,2,3,4\n"",5,6,"7",8\n'

@@ -6,7 +6,7 @@ import numpy as np
 
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import Poses
-from kineme.sources.poses.coordinates import filled
+from kineme.sources.poses.gaps import filled
 from kineme.typing import Array
 
 ARM = Layout.from_names("arm", ["hip", "shoulder", "elbow", "hand"], [None, "hip", "shoulder", "elbow"])

@@ -55,6 +55,24 @@ def test_every_form_of_csv_is_the_same_clip_in_metres(tmp_path: Path, form: str)
     np.testing.assert_allclose(clip.confidence[:, 0], np.broadcast_to(expected, VISIBLE.shape), atol=1e-6)
 
 
+def test_the_first_frame_may_show_nobody(tmp_path: Path) -> None:
+    frames = mediapipe_json()["protobuf"]
+    _, clip = read(written(tmp_path, [dict.fromkeys(frames[0]), *frames]))
+    assert not clip.xyz[0].any()
+    np.testing.assert_allclose(clip.xyz[1:, 0], WORLD * [1, -1, -1], atol=1e-5)
+
+
+@pytest.mark.parametrize("more", [0, 126, 1530])
+def test_arrays_of_a_row_a_frame(tmp_path: Path, more: int) -> None:
+    """Body, then the hands, or the face and the hands, as many programs concatenate Holistic's results."""
+    body = np.concatenate([WORLD, VISIBLE[..., None]], axis=-1).reshape(FRAMES, -1)
+    np.save(tmp_path / "squat.npy", np.pad(body, ((0, 0), (0, more))))
+    source, clip = read(tmp_path)
+    assert source.layout.name == "mediapipe33"
+    np.testing.assert_allclose(clip.xyz[:, 0], WORLD * [1, -1, -1], atol=1e-5)
+    np.testing.assert_allclose(clip.confidence[:, 0], VISIBLE, atol=1e-6)
+
+
 @pytest.mark.parametrize(("form", "fps"), [("timed", 30.0), ("named", 30.0)])
 def test_times_in_json_give_the_rate(tmp_path: Path, form: str, fps: float) -> None:
     source, _ = read(written(tmp_path, mediapipe_json()[form]))
@@ -75,6 +93,13 @@ class TestFractions:
         path = written(tmp_path, [landmarks(IMAGE, t) for t in range(FRAMES)])
         with pytest.raises(KinemeError, match=r"`image`: .* fractions of the image's width and height"):
             open_poses(path)
+
+    def test_so_they_are_where_half_a_body_is_below_the_picture(self, tmp_path: Path) -> None:
+        """MediaPipe guesses the legs of people at a table: of a true video y went up to 2.1."""
+        near = IMAGE * [1, 2, 1] + [0, 0.3, 0]
+        assert (near[..., 1] > 1).mean() > 0.6
+        with pytest.raises(KinemeError, match="fractions of the image's width and height"):
+            open_poses(written(tmp_path, [landmarks(near, t) for t in range(FRAMES)]))
 
     def test_so_are_later_clips(self, tmp_path: Path) -> None:
         pixels = [[{**each, "x": each["x"] * 1920, "y": each["y"] * 1080} for each in landmarks(IMAGE, 0)]]

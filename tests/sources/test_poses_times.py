@@ -155,7 +155,10 @@ class TestColumnsAndNames:
     @pytest.mark.parametrize(
         ("options", "reason"),
         [
-            ({"label_column": "class"}, "has no column 'class'; it has 'Frame, Action, Who, Cam"),
+            (
+                {"label_column": "class"},
+                "has no column 'class'; beside those of joints it has 'Frame, Action, Who, Cam",
+            ),
             ({"label_column": "Frame"}, "column 'Frame' changes from '0' to '1'; write a file for each clip"),
             ({"name": "{label}"}, None),
             ({"name": "{take}"}, "`name`: is '{take}'; it must have some of {label}, {subject} and {camera}"),

@@ -51,6 +51,14 @@ def test_a_true_file_of_opensim() -> None:
     np.testing.assert_allclose(poses.points[1, 0, -1], [0.66781 - 0.0189, 0.046517, -0.06023], atol=1e-6)
 
 
+def test_a_true_file_of_pose2sim() -> None:
+    """A model without the middle of the hips: 21 joints of Halpe's 26."""
+    source = open_poses(GAIT.with_name("pose2sim.trc"))
+    assert (source.layout.name, source.fps, source.units) == ("halpe26-21", 60, "metres")
+    head = source.read(source.items[0]).xyz[1, 0, source.layout.joints.index("head")]
+    np.testing.assert_allclose(head, [-0.050829474, 1.721840883, -1.029536170], rtol=1e-6)
+
+
 def test_the_hips_of_a_true_file() -> None:
     """A map makes joints of its markers; in frame 0 the front of the pelvis is (1.0879 + 1.071) / 2 high."""
     source = open_poses(

@@ -35,7 +35,7 @@ def test_clips_in_three_dimensions(tmp_path: Path) -> None:
     source = open_pyskl(path)
     assert (source.layout, source.bodies, source.units) == (LAYOUTS["ntu25"], 2, "metres")
     assert not source.confidence
-    assert (len(source.class_names), source.class_names[12]) == (60, "A013")
+    assert (len(source.class_names), source.class_names[12]) == (60, "tear up paper")
     assert list(source.names) == NAMES
     clips = [source.read(item) for item in source.items]
     for clip, annotation in zip(clips, THREE, strict=True):

@@ -24,10 +24,10 @@ from torch import Tensor
 from conftest import Settings, write_store
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.seen import SEEN_CLIPS, Seen
-from kineme.config import Config
+from kineme.config import Config, config_from_dict
 from kineme.errors import KinemeError
-from kineme.methods import AimCLR
-from kineme.model import load_run
+from kineme.loading import load_run
+from kineme.methods import AimCLR, Tandem
 from kineme.training.directory import load_run_config
 from kineme.training.module import Pretraining
 from kineme.training.run import train
@@ -208,6 +208,28 @@ def test_groups_of_parameters_resume_too(tmp_path: Path, settings: Settings) -> 
         train_until(7, config, tmp_path / "stopped")
     train(load_run_config(tmp_path / "stopped"), tmp_path / "stopped", resume=True)
     assert_same_end(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_the_default_resumes_with_its_moments_of_the_clip_feature(tmp_path: Path, settings: Settings) -> None:
+    plain = settings(train_epochs=4).to_dict()
+    parts = {"method": {"name": "tandem"}, "encoder": {"name": "canonical", "hidden": 8}}
+    config = config_from_dict(plain | parts, "test")
+    train(config, tmp_path / "whole")
+    moves, steps = Tandem.before_step, iter(range(7))
+
+    def interrupted(method: Tandem, progress: float) -> None:
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        moves(method, progress)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tandem, "before_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "stopped")
+    train(load_run_config(tmp_path / "stopped"), tmp_path / "stopped", resume=True)
+    assert_same_end(tmp_path / "whole", tmp_path / "stopped")
+    reading = load_run(tmp_path / "stopped").encoder.reading
+    assert not torch.equal(reading, torch.eye(*reading.shape))
 
 
 def test_epochs_after_the_last_checkpoint_are_done_again(tmp_path: Path, settings: Settings) -> None:

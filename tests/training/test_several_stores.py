@@ -18,8 +18,8 @@ from kineme.evaluation.task import TaskOptions, open_task
 from kineme.fitting import fitted_config
 from kineme.layouts import LAYOUTS
 from kineme.layouts.body import BODY, body_places
+from kineme.loading import load_run
 from kineme.methods import USDRL
-from kineme.model import load_run
 from kineme.training.directory import load_run_config
 from kineme.training.run import train
 

@@ -74,7 +74,7 @@ def cluster(
     from kineme.inference.clustering.cluster import cluster as find
     from kineme.inference.clustering.segments import write_segments
     from kineme.inference.searching.pages import check_page
-    from kineme.model import load
+    from kineme.loading import load
     from kineme.report.kinds import write_kinds
 
     table = out or Path(f"segments-{inputs[0].resolve().stem}.csv")

@@ -35,7 +35,7 @@ def convert(
         overwrite: Replace an existing run.
     """
     from kineme.layouts import get_layout
-    from kineme.model import from_authors
+    from kineme.loading import from_authors
 
     joints = get_layout(layout) if layout else None
     model = from_authors(checkpoint, system=system, layout=joints, stream=stream, split=split)

@@ -57,7 +57,7 @@ def embed(
     from kineme.inference.embed import embed_table
     from kineme.inference.parts import parts_of
     from kineme.inference.tables import check_table, write_table
-    from kineme.model import load
+    from kineme.loading import load
 
     path = out or Path(f"features-{inputs[0].resolve().stem}.npz")
     check_table(path)

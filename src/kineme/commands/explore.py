@@ -66,7 +66,7 @@ def explore(
     from kineme.explore.library import Library, open_library
     from kineme.explore.serving import listening, serve
     from kineme.explore.told import Explored
-    from kineme.model import load
+    from kineme.loading import load
 
     opened, place = ClipStore(store), chosen_device(device)
     listener = listening(port)

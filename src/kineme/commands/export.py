@@ -53,7 +53,7 @@ def export(
     from kineme.inference.classifying.detectors import is_detector
     from kineme.inference.exporting.export import export as write
     from kineme.layouts.correspondence import read_joint_map
-    from kineme.model import load
+    from kineme.loading import load
 
     model = load(run)
     taught = None

@@ -69,7 +69,7 @@ def predict(
     from kineme.evaluation.task import chosen_device
     from kineme.inference.classifying.classifier import find_classifier
     from kineme.inference.classifying.detectors import detect, is_detector
-    from kineme.model import load
+    from kineme.loading import load
 
     path = out or Path(f"predictions-{inputs[0].resolve().stem}.csv")
     if path.suffix.lower() != ".csv":

@@ -162,7 +162,7 @@ def _planned(planned: Plan, out: Path) -> list[str]:
     clip = first.clip
     frames, joints = len(clip.xyz), source.layout.joints
     first_clip = "beginning of the first clip" if source.long else "first clip"
-    bodies = counted(int(clip.xyz.any(axis=(0, 2, 3)).sum()), "body")
+    bodies = counted(int(clip.xyz.any(axis=(0, 2, 3)).sum()), "body", "bodies")
     known = "" if source.fps_known else " (assumed)"
     told = ", ".join(
         filter(

@@ -65,7 +65,7 @@ def search(
     from kineme.inference.searching.hits import write_hits
     from kineme.inference.searching.pages import check_page, write_page
     from kineme.inference.searching.queries import read_query
-    from kineme.model import load
+    from kineme.loading import load
 
     if page is not None:
         check_page(page)

@@ -69,7 +69,7 @@ def teach(
     from kineme.inference.classifying.classifier import classifier_path
     from kineme.inference.classifying.suggesting import check_unwritten
     from kineme.inference.classifying.teaching import own_store
-    from kineme.model import load
+    from kineme.loading import load
     from kineme.sources.reading import joint_map_of
 
     named = labels[0].stem if name is None else name

@@ -110,7 +110,7 @@ def watch(
     from kineme.inference.watching.taught import STARTS, Taught
     from kineme.inference.watching.watcher import Watcher
     from kineme.layouts.correspondence import read_joint_map
-    from kineme.model import load
+    from kineme.loading import load
     from kineme.sources.live import arriving, lines
     from kineme.sources.poses.lines import Header, frames
 

@@ -1,15 +1,18 @@
-"""An encoder that places, turns and scales every clip itself, and whose clip feature is standardised."""
+"""An encoder that places, turns and scales clips itself; its clip feature is read from two things."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from kineme.augment.missing import filled
-from kineme.encoders.base import ClipShape, Features, Kept
+from kineme.encoders.base import COORDINATES, ClipShape, Features, Kept
 from kineme.encoders.sttr import STTR
 from kineme.layouts import Layout
 
+PARTS = 8  # of a clip, in each of which its course has the mean place of every joint
 SMALLEST = 1e-6  # a shoulder line or bone that is shorter has no direction or size
 
 
@@ -17,8 +20,13 @@ class Canonical(STTR):
     """STTR on clips as the first body sees them: where a camera stands, and how tall one is, do not matter.
 
     Clips of joint positions pass `canonical` first, whatever they were prepared by; those of bones or motion
-    alone are taken as they are. The clip feature is standardised by `centre` and `scale`, which a method may
-    estimate: a maximum over tokens has a large mean, which the cosine between two clips would mostly see.
+    alone are taken as they are. The clip feature is a linear reading of two things side by side: the maxima
+    over tokens of STTR, which are learned, and the `course` of the clip, which is not. At first it is the
+    maxima as they are; a method may set the reading, and so decorrelate them and let the course count.
+
+    Attributes:
+        centre: (2·D + K,) what is subtracted from maxima and course, K = parts·V·M·C.
+        reading: (2·D + K, 2·D) by which the rest is multiplied.
 
     Args:
         shape: of the clips.
@@ -37,12 +45,14 @@ class Canonical(STTR):
     """
 
     centre: Tensor
-    scale: Tensor
+    reading: Tensor
 
     def __init__(self, shape: ClipShape, *, hidden: int = 256, heads: int = 1, depth: int = 2):
         super().__init__(shape, hidden=hidden, heads=heads, depth=depth)
-        self.register_buffer("centre", torch.zeros(self.dim))
-        self.register_buffer("scale", torch.ones(self.dim))
+        parts = min(PARTS, shape.frames)
+        evidence = self.dim + parts * COORDINATES * shape.layout.num_joints * shape.bodies
+        self.register_buffer("centre", torch.zeros(evidence))
+        self.register_buffer("reading", torch.eye(evidence, self.dim))
 
     def forward(
         self,
@@ -53,30 +63,54 @@ class Canonical(STTR):
         present: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Features:
-        """As of STTR, but for the clips' place, angle and size and the clip feature's mean and scale.
+        """As of STTR, but for the clips' place, angle and size, and the reading of the clip feature.
 
         Joints that are hidden by `mask` (N, T, V, M) count for these, and are zero to the network. Those that
         are not `present` (N, V) stand where their neighbours do.
         """
+        found, evidence = self.evidence(clips, kept, stream, present=present, mask=mask)
+        return Features((evidence - self.centre) @ self.reading, found.temporal, found.spatial)
+
+    def evidence(
+        self,
+        clips: Tensor,
+        kept: Kept | None = None,
+        stream: str | None = None,
+        *,
+        present: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> tuple[Features, Tensor]:
+        """What the clip feature is read from (N, 2·D + K), after the features of STTR; see `forward`."""
         self.check_input(clips)
         if (stream or self.shape.stream) not in ("bone", "motion"):
             if present is not None:
                 clips = filled(clips, present, self.shape.layout)
             clips = canonical(clips, self.shape.layout)
-        if mask is not None:
-            clips = clips * mask[:, None]
-        found = super().forward(clips, kept, stream, present=present)
-        return Features((found.clip - self.centre) / self.scale, found.temporal, found.spatial)
+        seen = clips if mask is None else clips * mask[:, None]
+        found = super().forward(seen, kept, stream, present=present)
+        return found, torch.cat((found.clip, course(clips)), dim=1)
 
-    @torch.no_grad()
-    def observe(self, features: Tensor, share: float) -> None:
-        """Moves `centre` and `scale` towards the mean and deviation of clip features (N, D), by a share.
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Weights of before there was a reading have a deviation of each maximum, and no course."""
+        scale = state_dict.pop(f"{prefix}scale", None)
+        if scale is not None:
+            centre, reading = torch.zeros_like(self.centre), torch.zeros_like(self.reading)
+            centre[: self.dim] = state_dict[f"{prefix}centre"]
+            reading[: self.dim] = torch.diag(1 / scale)
+            state_dict[f"{prefix}centre"], state_dict[f"{prefix}reading"] = centre, reading
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
-        The deviation is that within the batch: means move while a network learns, by more than clips differ.
-        """
-        raw = features.float() * self.scale + self.centre
-        self.scale.copy_(self.scale.square().lerp(raw.var(0), share).sqrt().clamp_min(SMALLEST))
-        self.centre.lerp_(raw.mean(0), share)
+
+def course(clips: Tensor) -> Tensor:
+    """(N, C, T, V, M) → (N, K): the mean place of each joint in eight parts of the clip, one after the other.
+
+    Clips of fewer frames have as many parts.
+
+    >>> course(torch.arange(16.0).view(1, 1, 16, 1, 1))
+    tensor([[ 0.5000,  2.5000,  4.5000,  6.5000,  8.5000, 10.5000, 12.5000, 14.5000]])
+    """
+    parts = clips.tensor_split(min(PARTS, clips.shape[2]), dim=2)
+    return torch.stack([part.mean(2) for part in parts], dim=1).flatten(1)
 
 
 def canonical(clips: Tensor, layout: Layout) -> Tensor:

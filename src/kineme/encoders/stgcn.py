@@ -1,12 +1,14 @@
 """ST-GCN at a quarter of its width, AimCLR's encoder (Yan et al., AAAI 2018; Guo et al., AAAI 2022).
 
-Activations are (B, T, V, C), B = N·M: channels last, so that graph and 1×1 convolutions are plain matrix
-products and the temporal convolution takes its channels-last form.
+Activations are (T, B, V, C), B = N·M: channels last, so that graph and 1×1 convolutions are plain matrix
+products, and frames first, so that a transform over frames is one too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape, Features, MapEncoder
 from kineme.encoders.dropout import Dropout, check_dropout
+from kineme.encoders.frames import convolve_frames, normed
 from kineme.errors import KinemeError, check_between
 from kineme.layouts import spatial_partitions
 
@@ -75,14 +78,18 @@ class STGCN(MapEncoder):
         """(N, C, T, V, M) → the last block's activations (N·M, T', V, D)."""
         n, c, t, v, m = clips.shape
         x: Tensor = self.input_norm(clips.permute(0, 4, 3, 1, 2).reshape(n * m, v * c, t))
-        x = x.view(n * m, v, c, t).permute(0, 3, 1, 2)
+        x = x.view(n * m, v, c, t).permute(3, 0, 1, 2).contiguous()
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(torch.get_autocast_dtype(x.device.type))
         for block in self.blocks:
             x = block(x, self.graph)
-        return x
+        return x.transpose(0, 1)
 
     def pool(self, feature_map: Tensor, bodies: int) -> Tensor:
         """(N·M, T', V, D) → (N, D)."""
-        return feature_map.mean(dim=(1, 2)).view(-1, bodies, feature_map.shape[-1]).mean(dim=1)
+        # Frames lie apart in memory: a mean over them and joints at once takes ten times as long.
+        per_body = feature_map.mean(1, dtype=torch.float32).mean(1)
+        return per_body.view(-1, bodies, feature_map.shape[-1]).mean(dim=1)
 
 
 class Block(nn.Module):
@@ -92,32 +99,32 @@ class Block(nn.Module):
         self, in_channels: int, channels: int, joints: int, *, stride: int, residual: bool, dropout: float
     ) -> None:
         super().__init__()
+        self.stride = stride
         self.spatial = GraphConvolution(in_channels, channels, joints)
         self.spatial_norm = nn.BatchNorm2d(channels)
-        self.temporal = nn.Conv2d(
-            channels,
-            channels,
-            (TEMPORAL_KERNEL, 1),
-            stride=(stride, 1),
-            padding=(TEMPORAL_KERNEL // 2, 0),
-        )
+        self.temporal = nn.Conv2d(channels, channels, (TEMPORAL_KERNEL, 1))
         self.temporal_norm = nn.BatchNorm2d(channels)
         self.dropout = Dropout(dropout)
         self.residual: nn.Module | None = None
         if residual and (in_channels != channels or stride != 1):
-            self.residual = nn.Sequential(
-                nn.Conv2d(in_channels, channels, 1, stride=(stride, 1)), nn.BatchNorm2d(channels)
-            )
+            self.residual = nn.Sequential(nn.Conv2d(in_channels, channels, 1), nn.BatchNorm2d(channels))
         elif residual:
             self.residual = nn.Identity()
 
     def forward(self, x: Tensor, graph: Tensor) -> Tensor:
-        """(B, T, V, C_in) → (B, T', V, C)."""
-        y = self.spatial(x, graph).permute(0, 3, 1, 2)
-        y = F.relu(self.spatial_norm(y), inplace=True)
-        y = self.dropout(self.temporal_norm(self.temporal(y)).permute(0, 2, 3, 1))
-        if self.residual is not None:
-            y = y + self.residual(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        """(T, B, V, C_in) → (T', B, V, C)."""
+        gather, mixing, bias = self.spatial.factors(graph)
+        y = normed(self.spatial_norm, mixing, bias, partial(mix, x, gather))
+        y = F.relu(y, inplace=True)
+        convolve = partial(convolve_frames, y, stride=self.stride)
+        y = self.dropout(normed(self.temporal_norm, self.temporal.weight, self.temporal.bias, convolve))
+        if isinstance(self.residual, nn.Sequential):
+            convolution, norm = self.residual
+            assert isinstance(convolution, nn.Conv2d)
+            weight = convolution.weight.flatten(1)
+            y = y + normed(norm, weight, convolution.bias, partial(F.linear, x[:: self.stride]))
+        elif self.residual is not None:
+            y = y + x
         return F.relu(y, inplace=True)
 
 
@@ -135,11 +142,47 @@ class GraphConvolution(nn.Module):
         self.bias = nn.Parameter(convolution.bias.detach().view(3, channels).clone())
 
     def forward(self, x: Tensor, graph: Tensor) -> Tensor:
-        """(B, T, V, C_in) → (B, T, V, C_out)."""
-        b, t, v, c = x.shape
+        """(T, B, V, C_in) → (T, B, V, C_out)."""
+        return mix(x, *self.factors(graph))
+
+    def factors(self, graph: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The graph (3, V, V) → neighbours (V·3, V), channels (C_out, 3·C_in), bias (V, C_out)."""
         weighted = graph * self.importance
-        bias = torch.einsum("kvw,kc->wc", weighted, self.bias)
-        # Neighbours first, channels second: never forms the wide (3·C_out) map.
-        gathered = torch.matmul(weighted.permute(2, 0, 1).reshape(3 * v, v), x.reshape(b * t, v, c))
-        mixing = self.weight.permute(1, 0, 2).reshape(self.channels, 3 * c)
-        return F.linear(gathered.view(b, t, v, 3 * c), mixing) + bias
+        gather = weighted.permute(2, 0, 1).flatten(0, 1)
+        mixing = self.weight.permute(1, 0, 2).flatten(1)
+        return gather, mixing, torch.einsum("kvw,kc->wc", weighted, self.bias)
+
+
+def mix(x: Tensor, gather: Tensor, mixing: Tensor, bias: Tensor) -> Tensor:
+    """(T, B, V, C_in) and the factors of a graph convolution → (T, B, V, C_out).
+
+    Neighbours first, channels second: never forms the wide (3·C_out) map.
+    """
+    t, b, v, c = x.shape
+    gathered: Tensor = Gather.apply(  # type: ignore[no-untyped-call]
+        gather.to(x.dtype), x.view(t * b, v, c)
+    )
+    y = F.linear(gathered.view(t, b, v, -1), mixing)
+    return y.add_(bias.to(y.dtype))
+
+
+class Gather(torch.autograd.Function):
+    """A matrix (R, V) times each of (N, V, C) → (N, R, C).
+
+    As `torch.matmul`, whose backward pass on a CPU takes a third of a block's time for transposed copies.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, x: Tensor) -> Tensor:
+        """(R, V), (N, V, C) → (N, R, C)."""
+        ctx.save_for_backward(matrix, x)
+        return torch.bmm(matrix.expand(x.shape[0], -1, -1), x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Of the matrix, and of x unless that is the clips."""
+        (matrix, x), gradient = ctx.saved_tensors, gradients[0]
+        of_x = None
+        if ctx.needs_input_grad[1]:
+            of_x = torch.bmm(matrix.T.contiguous().expand(x.shape[0], -1, -1), gradient)
+        return torch.bmm(gradient, x.mT).sum(0), of_x

@@ -145,18 +145,18 @@ def best_rate(
 ) -> float:
     """The one of `settings.rates` that does best on held-out training clips after the last epoch.
 
-    A fifth of the clips of each class is held out; of equally good rates the smallest is taken.
-
-    Raises:
-        KinemeError: no class has enough clips to hold one out.
+    A fifth of the clips of each class is held out; of equally good rates the smallest is taken. Where no
+    class has a clip to spare, as with the fewest labels, nothing tells them apart: the middle one is taken.
     """
-    rows = np.arange(len(labels))
+    rows, rates = np.arange(len(labels)), sorted(settings.rates)
     fitted = label_subset(rows, labels, FITTED, seed)
     held = np.setdiff1d(rows, fitted)
     if len(held) == 0:
-        raise KinemeError("no class has enough training clips to hold one out; give one rate as `lr`")
+        middle = rates[len(rates) // 2]
+        logger.warning("no training clip to spare to choose a rate by; the middle one is taken, %g", middle)
+        return middle
     found: dict[float, float] = {}
-    for number, rate in enumerate(sorted(settings.rates)):
+    for number, rate in enumerate(rates):
         last, _ = sgd(
             train[fitted],
             labels[fitted],

@@ -22,7 +22,8 @@ from kineme.evaluation.overlap import unseen_test_clips
 from kineme.evaluation.results import result_path, source_commit
 from kineme.layouts.body import BODY
 from kineme.layouts.correspondence import read_joint_map
-from kineme.model import Model, load_run, with_stream
+from kineme.loading import load_run
+from kineme.model import Model, with_stream
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 

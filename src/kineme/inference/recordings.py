@@ -16,11 +16,12 @@ from kineme.clips.folders import is_store
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
-from kineme.model import Model, open_recordings
+from kineme.model import Model
 from kineme.preprocessing import Preprocessing
 from kineme.sources import Source
 from kineme.sources.raw import skippable
 from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
+from kineme.sources.recordings import open_recordings
 
 logger = logging.getLogger(__name__)
 

@@ -247,8 +247,8 @@ def without_prefix(joint: str) -> str:
 def joint_words(joint: str) -> list[str]:
     """The lower-case words of a joint name, sides spelt out: 'ShoulderL' → ['shoulder', 'left']."""
     words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", without_prefix(joint))]
-    sides = {"l": "left", "r": "right"}
-    return [sides.get(word, word) for word in words]
+    spelt = {"l": "left", "r": "right", "naval": "navel"}  # so Microsoft's page on Azure Kinect has it
+    return [spelt.get(word, word) for word in words]
 
 
 def canonical_joint(joint: str) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 Two views of a clip show it as another body and another sensor might have given it. Their embeddings agree
 and their dimensions are decorrelated, as in USDRL (Weng et al., AAAI 2025): no negatives and no queue, so a
-few dozen clips suffice. A run keeps the running mean of the network, with a standardised clip feature.
+few dozen clips suffice. A run keeps the running mean of the network, whose clip feature is whitened and also
+tells the course of the clip.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from kineme.clips.batches import Clips
 from kineme.encoders.base import View
 from kineme.encoders.canonical import Canonical, canonical
 from kineme.errors import check_between
+from kineme.losses.contrast import gather
 from kineme.methods.contrast import momentum_copy, momentum_update
+from kineme.methods.reading import Reading
 from kineme.methods.usdrl import TERMS, USDRL, weighted
 
 VIEWS = 2
-OBSERVED = 8  # clips of a batch by which the clip feature is standardised; over many steps they are all
+OBSERVED = 16  # clips of a batch that decide how the clip feature is read; over many steps they are all
 SHARE = 0.05  # of each step in what is averaged: some twenty steps count
 
 
@@ -90,6 +93,7 @@ class Tandem(USDRL):
         check_between("hidden", hidden, 0, 1)
         self.bone_scale, self.noise, self.hidden = bone_scale, noise, hidden
         self.average = momentum_copy(encoder).eval()
+        self.reading = Reading(encoder.dim, len(encoder.centre) - encoder.dim)
 
     @property
     def learned(self) -> Canonical:
@@ -125,7 +129,7 @@ class Tandem(USDRL):
         return chance >= augment.where(hides, most, 0.0)[:, None]
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """As of USDRL, and for `after_step` the average's features of some clips as they are, `observed`."""
+        """As of USDRL, and for `after_step` the average's evidence of some clips as they are, `observed`."""
         *varied, clean = views
         clips = torch.cat([view.clips for view in varied])
         mask = torch.cat([view.mask for view in varied if view.mask is not None])
@@ -134,7 +138,7 @@ class Tandem(USDRL):
         embeddings = self.project(self.encoder(clips, mask=mask, present=present), len(varied))
         with torch.no_grad():
             some = None if there is None else there[:OBSERVED]
-            observed = self.average(clean.clips[:OBSERVED], present=some).clip
+            _, observed = self.average.evidence(clean.clips[:OBSERVED], present=some)
         with torch.autocast(clips.device.type, enabled=False):
             embeddings = {name: z.float() for name, z in embeddings.items()}
             losses = weighted(embeddings, TERMS, self.weights, self.grain)
@@ -145,5 +149,8 @@ class Tandem(USDRL):
         momentum_update(self.average, self.encoder, 1 - SHARE)
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
-        """Standardises the average's clip feature."""
-        self.average.observe(outputs["observed"], SHARE)
+        """Sets how the average's clip feature is read, every few steps, by the clips of all processes."""
+        self.reading.observe(gather(outputs["observed"]))
+        if self.reading.due:
+            self.average.centre.copy_(self.reading.centre)
+            self.average.reading.copy_(self.reading.matrix())

@@ -16,7 +16,8 @@ from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.results import Predictions, Result
-from kineme.model import Model, load_run
+from kineme.loading import load_run
+from kineme.model import Model
 from kineme.training.directory import CONFIG, load_run_config
 from kineme.training.history import HISTORY, read_history
 

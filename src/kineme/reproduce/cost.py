@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kineme.checkpoints import WEIGHTS
 from kineme.encoders.base import COORDINATES, Encoder
-from kineme.model import load_run
+from kineme.loading import load_run
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from kineme.evaluation.results import Result, result_path
 from kineme.evaluation.task import is_other_store, qualifiers
 from kineme.files import atomic_write
 from kineme.fitting import BASE, fitted_config
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.packaged import find_recipe
 from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS

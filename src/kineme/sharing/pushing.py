@@ -16,7 +16,8 @@ from kineme.errors import KinemeError
 from kineme.evaluation.results import Result
 from kineme.hub import check_repository, upload
 from kineme.inference.classifying.classifier import FOLDER, SUFFIX, Classifier, read_classifier
-from kineme.model import Model, check_loadable, load_run
+from kineme.loading import check_loadable, load_run
+from kineme.model import Model
 from kineme.sharing.card import write_card
 from kineme.sharing.private import data_set, placeless, without_paths, without_people
 from kineme.training.directory import write_config

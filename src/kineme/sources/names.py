@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kineme.errors import KinemeError
+from kineme.sources.ntu_actions import ACTIONS
 from kineme.sources.raw import RawFile, find_files
 
 NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
@@ -46,7 +47,7 @@ def ntu_columns(name: str) -> dict[str, Any]:
 
 
 def name_classes(names: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:
-    """Names of classes 0 to the largest label: NTU RGB+D's A001 to A060 or A120, or else plain numbers.
+    """Names of classes 0 to the largest label: NTU RGB+D's 60 or 120 actions, or else plain numbers.
 
     They are NTU RGB+D's if every clip is named as one of its clips and the action in its name is its label.
 
@@ -59,5 +60,5 @@ def name_classes(names: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]
     matches = [NTU_NAME.fullmatch(name) for name in names]
     actions = [int(match[5]) for match in matches if match]
     if actions == [label + 1 for label in labels] and max(actions) <= 120:
-        return tuple(f"A{action:03}" for action in range(1, (60 if max(actions) <= 60 else 120) + 1))
+        return ACTIONS[: 60 if max(actions) <= 60 else 120]
     return tuple(map(str, range(max(labels, default=-1) + 1)))

@@ -20,6 +20,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import NTU_NAME, ntu_columns
+from kineme.sources.ntu_actions import ACTIONS
 from kineme.sources.raw import MAX_METRES, RawFile, find_files, shown
 from kineme.typing import Array
 
@@ -64,7 +65,7 @@ def open_ntu(raw: Path, actions: int) -> Source:
     return Source(
         name=f"ntu{actions}",
         layout=get_layout("ntu25"),
-        class_names=tuple(f"A{action:03}" for action in range(1, actions + 1)),
+        class_names=ACTIONS[:actions],
         fps=30.0,
         bodies=_MAX_BODIES,
         names=[file.stem for file in items],

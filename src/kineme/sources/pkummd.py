@@ -100,8 +100,8 @@ def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
         untrimmed: whole videos with their actions as intervals, instead of one clip per action.
 
     Raises:
-        KinemeError: skeletons, a label file or a split is missing or a duplicate; a label or split file is
-            empty, binary or far too large, or a split is malformed.
+        KinemeError: skeletons, a label file or, of actions, a split is missing, or one of these is a
+            duplicate; a label or split file is empty, binary or far too large, or a split is malformed.
     """
     kind = _PHASES[phase]
     texts = find_files(raw, ".txt")
@@ -113,8 +113,9 @@ def open_pkummd(raw: Path, phase: int, *, untrimmed: bool = False) -> Source:
             f"{raw}: contains no skeletons of {kind.title}; looked for files such as {kind.example}.txt "
             "in all folders without 'label' in their names, zipped or not"
         )
+    lists = {name: _find_split(raw, texts, name, kind, needed=not untrimmed) for name in _SPLITS}
     splits = {
-        name: read_split(_find_split(raw, texts, name, kind), kind.pattern, kind.example) for name in _SPLITS
+        name: read_split(file, kind.pattern, kind.example) for name, file in lists.items() if file is not None
     }
     items = []
     for video, file in skeletons.items():
@@ -183,14 +184,16 @@ def _by_name(files: Iterable[RawFile]) -> dict[str, RawFile]:
     return found
 
 
-def _find_split(raw: Path, texts: Iterable[RawFile], name: str, phase: _Phase) -> RawFile:
+def _find_split(
+    raw: Path, texts: Iterable[RawFile], name: str, phase: _Phase, *, needed: bool
+) -> RawFile | None:
     wanted = _SPLITS[name] + phase.suffix
     found = [file for file in texts if file.stem.lower().replace("-", "_") == wanted]
     if len(found) > 1:
         raise KinemeError(f"{found[1]}: duplicates {found[0]}; keep one")
-    if not found:
+    if not found and needed:
         raise KinemeError(
             f"{raw}: lacks the split {name} of {phase.title}; looked for {wanted}.txt (or with hyphens) in "
             "all folders, zipped or not"
         )
-    return found[0]
+    return found[0] if found else None

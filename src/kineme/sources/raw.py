@@ -18,7 +18,7 @@ from typing import IO
 
 import numpy as np
 
-from kineme.errors import KinemeError
+from kineme.errors import FileError, KinemeError
 from kineme.typing import Array
 
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
@@ -29,10 +29,17 @@ MAX_METRES = 1e4  # a coordinate that is still plausible
 
 
 def skippable(error: KinemeError) -> KinemeError:
-    """The error of a damaged file, with the other thing that can be done about it."""
-    if str(error).endswith((FETCH, MEND)):
-        return KinemeError(f"{error}, or set `skip_bad` to leave it out")
+    """The error of a file, with the other thing that can be done about it."""
+    if isinstance(error, FileError):
+        return FileError(f"{error}, or set `skip_bad` to leave it out")
     return error
+
+
+class RemediedError(ValueError):
+    """What is wrong with the contents of a file, where something else helps than to mend it."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}; {remedy}")
 
 
 @dataclass(frozen=True)
@@ -93,9 +100,9 @@ class RawFile:
             raise self.error(f"is far too large for {kind} (more than {limit:,} bytes)")
         return data
 
-    def error(self, reason: str, remedy: str = FETCH, line: int = 0) -> KinemeError:
+    def error(self, reason: str, remedy: str = FETCH, line: int = 0) -> FileError:
         """What is wrong with the file (or a line of it, counted from 1), and what to do."""
-        return KinemeError(f"{self}{f':{line}' if line else ''}: {reason}; {remedy}")
+        return FileError(f"{self}{f':{line}' if line else ''}: {reason}; {remedy}")
 
     def check_metres(self, name: str, values: Array) -> None:
         """Refuses (T, V, C) values that are not finite or farther away than any camera sees.

@@ -27,7 +27,8 @@ from kineme.evaluation.detection.found import find
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.results import RANDOM, RAW, Result
 from kineme.evaluation.task import Task, open_task
-from kineme.model import Model, load_run
+from kineme.loading import load_run
+from kineme.model import Model
 
 WINDOWS = Windows("centred", 8, 1)
 ALONE = Context()
@@ -193,7 +194,7 @@ def test_trimmed_clips_and_parts_without_actions_are_refused(run: Path, moves: P
 HOUR = """
 import json, resource, sys
 from pathlib import Path
-from kineme.model import load_run
+from kineme.loading import load_run
 from kineme.clips.store import ClipStore
 from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.detection.found import find

@@ -34,7 +34,8 @@ from kineme.inference.exporting import export as exporting
 from kineme.inference.exporting import graphs
 from kineme.inference.exporting.export import Exported, load_program
 from kineme.layouts import get_layout
-from kineme.model import Model, load_run
+from kineme.loading import load_run
+from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
 from kineme.streams import TOGETHER
 from kineme.typing import Array

@@ -22,7 +22,8 @@ from kineme.errors import KinemeError
 from kineme.inference.exporting.export import as_json, load_program, made_up
 from kineme.inference.exporting.program import Recordings, check_exportable, describe, program
 from kineme.layouts import get_layout
-from kineme.model import Model, clip_input, load_run
+from kineme.loading import load_run
+from kineme.model import Model, clip_input
 from kineme.preprocessing import Unavailable, parse_preprocessing
 from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading

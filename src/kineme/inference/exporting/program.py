@@ -23,7 +23,7 @@ from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.methods import METHODS
 from kineme.model import Model
 from kineme.preprocessing.bodies import spine_end
-from kineme.sources.poses.coordinates import LEAST
+from kineme.sources.poses.gaps import LEAST
 
 FORMAT = 1
 PREPROCESSINGS = ("plain", "crossclr", "agcn", "ctrgcn")  # that there are templates of

@@ -16,9 +16,10 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.searching.queries import Part, cut_out
 from kineme.inference.windows import Windows, whole
-from kineme.model import Model, open_recordings
+from kineme.model import Model
 from kineme.progress import Progress, silent
 from kineme.sources.reading import Reading, joint_map_of, stated
+from kineme.sources.recordings import open_recordings
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)

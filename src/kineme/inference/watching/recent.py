@@ -8,7 +8,7 @@ import numpy as np
 
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import split_columns
-from kineme.sources.poses.coordinates import LEAST
+from kineme.sources.poses.gaps import LEAST
 from kineme.sources.poses.lines import BadFrame
 from kineme.typing import Array
 

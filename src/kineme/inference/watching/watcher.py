@@ -25,7 +25,8 @@ from kineme.inference.watching.sparing import Sparing
 from kineme.layouts import get_layout
 from kineme.model import Model
 from kineme.sources.poses.arrays import MAX_PEOPLE
-from kineme.sources.poses.coordinates import BRIDGED, usual_axes
+from kineme.sources.poses.coordinates import usual_axes
+from kineme.sources.poses.gaps import BRIDGED
 from kineme.sources.poses.given import FPS, given_poses
 from kineme.sources.poses.lines import BadFrame, People, Person
 from kineme.sources.poses.tracking import Tracker

@@ -1,6 +1,6 @@
 """People's own recordings: motion capture, the output of pose estimators, and arrays.
 
-formats.py       the formats, one reader each: arrays.py; tables.py (headers.py, table_notes.py);
+formats.py       the formats, one reader each: arrays.py; tables.py (rows.py, headers.py, table_notes.py);
                  documents.py, JSON (people.py, keypoints.py, assembling.py, holistic.py; coco.py, flat.py,
                  vitpose.py); openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py, sleap.py;
                  signs.py; trc.py, c3d.py, bvh.py, amass.py
@@ -8,7 +8,7 @@ recordings.py    the files of each clip, and its label; naming.py, images.py, wh
 times.py         instants of frames and their rate; rates.py, one rate → another
 fitting.py       joints of the files → joints of a layout; markers.py, joints among markers; trees.py
 tracking.py      people found in each frame → bodies with a fixed place each
-coordinates.py   y up, comparable units, gaps filled; body.py, what the body tells of them; fractions.py
+coordinates.py   y up, comparable units; body.py, what the body tells of them; fractions.py; gaps.py, filled
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from typing import Unpack
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError, check_between
+from kineme.errors import FileError, KinemeError, check_between
 from kineme.layouts import get_layout
 from kineme.layouts.correspondence import JointMap
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Detections, Poses
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, ever_found, filled, image_size
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
+from kineme.sources.poses.gaps import ever_found, filled
 from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
 from kineme.sources.poses.rates import resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings
 from kineme.sources.poses.tracking import as_poses, strongest, tracked
 from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
-from kineme.sources.raw import MEND, RawFile
+from kineme.sources.raw import MEND, RawFile, RemediedError
 from kineme.sources.reading import Reading, joint_map_of, stated
 
 logger = logging.getLogger(__name__)
@@ -140,8 +141,8 @@ class _Reader:
         with _named(recording.files):
             columns, times = found.points.shape[-1], found.times
             if columns != self.columns:
-                others = f"the first clip {self.columns}; make two stores"
-                raise ValueError(f"has {columns} coordinates per joint, {others}")
+                others = f"the first clip {self.columns}"
+                raise RemediedError(f"has {columns} coordinates per joint, {others}", "make two stores")
             if isinstance(found, Detections):
                 found = tracked(found, recording.fps or self.fps, MAX_BODIES)
             poses = self.coordinates(strongest(self.fit(found), MAX_BODIES))
@@ -195,17 +196,19 @@ def _frame(file: RawFile, components: Sequence[str]) -> list[list[object]]:
 
 @contextmanager
 def _named(files: Sequence[RawFile]) -> Iterator[None]:
-    """Turns a ValueError into a KinemeError that names the file, or the first and last of many."""
+    """Turns a ValueError into a FileError that names the file, or the first and last of many."""
     first, last = files[0], files[-1]
+    place = f"{first}" if first == last else f"{first} to {last.name}"
     try:
         yield
     except KinemeError:
         raise
     except UnknownJointsError as error:
         raise UnknownLayoutError(f"{first}: {error}") from error
+    except RemediedError as error:
+        raise FileError(f"{place}: {error}") from error
     except ValueError as error:
-        place = f"{first}" if first == last else f"{first} to {last.name}"
-        raise KinemeError(f"{place}: {error}; {MEND}") from error
+        raise FileError(f"{place}: {error}; {MEND}") from error
 
 
 def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:
@@ -263,7 +266,7 @@ def _somebody(recording: Recording, told: Told) -> Poses:
             found = as_poses(found, found.points[:, None], confidence)
         if np.isfinite(found.points).any():
             return found
-    raise ValueError("has nobody in any frame")
+    raise RemediedError("has nobody in any frame", "remove it")
 
 
 def _parts(recording: Recording) -> Sequence[Recording]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from kineme.sources.poses.arrays import STANDING, Poses, check_size, load_npz, split_columns
 from kineme.sources.poses.smpl import LAYOUT, read_body_model
+from kineme.sources.raw import RemediedError
 from kineme.typing import Array
 
 _RATES = ("mocap_framerate", "mocap_frame_rate", "fps")
@@ -31,9 +32,9 @@ def amass_poses(data: bytes, body_model: Path | None) -> Poses:
         KinemeError: the body model cannot be read.
     """
     if body_model is None:
-        raise ValueError(
-            "holds rotations of an SMPL body (AMASS), and no joints; fetch the body model from "
-            "https://smpl.is.tue.mpg.de and name its file with `body_model`"
+        raise RemediedError(
+            "holds rotations of an SMPL body (AMASS), and no joints",
+            "fetch the body model from https://smpl.is.tue.mpg.de and name its file with `body_model`",
         )
     arrays = load_npz(data, ("poses", "trans", "betas"))
     poses, trans = (_numbers(arrays.get(name), name, 2) for name in ("poses", "trans"))

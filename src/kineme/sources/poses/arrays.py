@@ -18,7 +18,7 @@ import numpy as np
 
 from kineme.layouts import MAX_JOINTS
 from kineme.sources.poses import holistic
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 from kineme.untrusted import read_header
 
@@ -30,6 +30,7 @@ MAX_COORDINATE = 1e6
 MAX_ARRAY_BYTES = 8 * MAX_NUMBERS + (1 << 16)
 KEYS = ("xyz", "keypoints")
 _LISTED = 12  # arrays named in a message
+_SHORTER = "cut it into shorter clips"
 NOTES = ("label", "subject", "fps")
 
 
@@ -88,7 +89,8 @@ def npz_poses(data: bytes, scores: bool) -> Poses:
     arrays = load_npz(data, (*KEYS, "confidence"))
     key = next((key for key in KEYS if key in arrays), None)
     if key is None:
-        raise ValueError(f"lacks the array {KEYS[0]!r} (or {KEYS[1]!r}); it has {_contents(data)}")
+        lacking = f"lacks the array {KEYS[0]!r} (or {KEYS[1]!r}); it has {_contents(data)}"
+        raise RemediedError(lacking, "call that of the joints so")
     return array_poses(arrays[key], arrays.get("confidence"), scores)
 
 
@@ -119,14 +121,15 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
     Raises:
         ValueError: another shape, not numbers, too many, or infinite ones.
     """
+    if values.ndim == 2 and (body := holistic.body_of_row(values.shape[1])):
+        values = values[:, :body].reshape(len(values), -1, 4)
     if values.dtype.kind not in "fiu" or values.ndim not in (3, 4):
-        expected = "numbers, (frames, joints, 2 or 3) or (frames, people, joints, 2 or 3)"
-        if values.ndim == 2:
-            expected += ": reshape it, as by array.reshape(len(array), -1, 3)"
-        raise ValueError(f"is {values.dtype.name} of shape {values.shape}; expected {expected}")
+        expected = "expected numbers, (frames, joints, 2 or 3) or (frames, people, joints, 2 or 3)"
+        remedy = "reshape it, as by array.reshape(len(array), -1, 3)" if values.ndim == 2 else "save it so"
+        raise RemediedError(f"is {values.dtype.name} of shape {values.shape}; {expected}", remedy)
     values = values if values.ndim == 4 else values[:, None]
-    if confidence is None and (body := holistic.body_of(values.shape[2])):
-        values = values[:, :, body]
+    if confidence is None and (those := holistic.body_of(values.shape[2])):
+        values = values[:, :, those]
     check_size(*values.shape)
     points, last = split_columns(values, scores)
     if confidence is not None:
@@ -153,7 +156,7 @@ def load_npz(data: bytes, names: tuple[str, ...]) -> Mapping[str, Array]:
             for member in filter(members.__contains__, archive.namelist()):
                 with archive.open(member) as entry:
                     arrays[members[member]] = _load_npy(entry)
-    except _RefusedError:
+    except (_RefusedError, RemediedError):
         raise
     except Exception as error:  # damaged archives may raise anything
         raise ValueError("is a damaged .npz file") from error
@@ -167,7 +170,7 @@ def _load_npy(stream: IO[bytes]) -> Array:
     except ValueError as error:
         raise _RefusedError(str(error)) from error
     if dtype.hasobject:
-        raise _RefusedError("contains Python objects, which are never loaded; save an array of numbers")
+        raise RemediedError("contains Python objects, which are never loaded", "save an array of numbers")
     count = math.prod(shape)
     if count * dtype.itemsize > MAX_ARRAY_BYTES or dtype.itemsize == 0 or min(shape, default=0) < 0:
         raise _RefusedError(f"claims the shape {shown(shape)}, which no clip has")
@@ -222,7 +225,7 @@ def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
         ValueError: with the reason.
     """
     if not 1 <= frames <= MAX_FRAMES:
-        raise ValueError(f"has {frames:,} frames; expected 1 to {MAX_FRAMES:,}")
+        raise RemediedError(f"has {frames:,} frames; expected 1 to {MAX_FRAMES:,}", _SHORTER)
     if not 1 <= bodies <= MAX_PEOPLE:
         raise ValueError(f"has {bodies:,} people; expected 1 to {MAX_PEOPLE}")
     if not 2 <= joints <= MAX_JOINTS:
@@ -231,10 +234,10 @@ def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
     if not 2 <= coordinates <= 4:
         raise ValueError(f"has {coordinates:,} numbers per joint; expected x y, x y z or x y z confidence")
     if frames * bodies * joints * coordinates > MAX_NUMBERS:
-        raise ValueError(f"has more than {MAX_NUMBERS:,} coordinates; cut it into shorter clips")
+        raise RemediedError(f"has more than {MAX_NUMBERS:,} coordinates", _SHORTER)
 
 
-def renumber(numbers: Sequence[int]) -> tuple[Array, int]:
+def renumber(numbers: Sequence[int] | Array) -> tuple[Array, int]:
     """Frame numbers of a file → (D,) from 0 in steps of one, and the number of frames.
 
     If only every k-th frame of a video was processed, these are the frames.
@@ -242,12 +245,14 @@ def renumber(numbers: Sequence[int]) -> tuple[Array, int]:
     Raises:
         ValueError: they are too far apart.
     """
-    first, last = min(numbers), max(numbers)
+    values = numbers if isinstance(numbers, np.ndarray) else np.array(numbers, dtype=object)
+    first, last = int(values.min()), int(values.max())
     limit = min(MAX_FRAMES, max(SPARSE, 100 * len(numbers)))  # one damaged digit makes no clip of hours
     if last - first <= MAX_NUMBERS:
-        offset = np.array([number - first for number in numbers], dtype=np.int64)
+        offset = (values - first).astype(np.int64)
         step = max(int(np.gcd.reduce(offset)), 1)
         frames = (last - first) // step + 1
         if frames <= limit:
             return offset // step, frames
-    raise ValueError(f"has frame numbers too far apart; the limit is {limit:,} frames")
+    apart = f"has frame numbers too far apart; the limit is {limit:,} frames"
+    raise RemediedError(apart, "write a file for each video")

@@ -9,6 +9,7 @@ import numpy as np
 
 from kineme.sources.poses import holistic
 from kineme.sources.poses.arrays import Detections, check_size, split_columns
+from kineme.sources.raw import RemediedError
 from kineme.typing import Array
 
 
@@ -74,7 +75,7 @@ def _joints(found: Sequence[Person]) -> tuple[dict[str, tuple[str, ...]], dict[s
     for group, seen in sizes.items():
         if len(seen) > 1:
             some = " or ".join(str(each or len(names[group])) for each in sorted(seen)[:2])
-            raise ValueError(f"its people have {some} joints; write files of one kind")
+            raise RemediedError(f"its people have {some} joints", "write files of one kind")
     return {group: tuple(each) for group, each in names.items()}, {
         group: len(names[group]) or next(iter(seen)) for group, seen in sizes.items()
     }

@@ -20,7 +20,7 @@ import numpy as np
 
 from kineme.layouts import MAX_JOINTS, without_prefix
 from kineme.sources.poses.arrays import MAX_FRAMES, STANDING, Poses, check_size, split_columns
-from kineme.sources.raw import one_line, shown
+from kineme.sources.raw import RemediedError, one_line, shown
 from kineme.typing import Array
 
 MAX_BVH_BYTES = 1 << 28
@@ -99,7 +99,7 @@ def _hierarchy(lines: Sequence[str]) -> tuple[list[_Joint], _Motion]:
         keyword = words[0].upper() if words else ""
         if keyword in ("ROOT", "JOINT", "END"):
             if keyword == "ROOT" and joints:
-                raise ValueError(f"line {number}: a second skeleton begins; keep one in a file")
+                raise RemediedError(f"line {number}: a second skeleton begins", "keep one in a file")
             if keyword != "ROOT" and not open_joints:
                 raise ValueError(f"line {number}: {shown(line.strip())} stands in no joint")
             if len(joints) >= MAX_JOINTS:

@@ -16,7 +16,7 @@ import numpy as np
 from kineme.sources.poses.arrays import Poses, check_size
 from kineme.sources.poses.c3d_file import C3DFile, open_c3d
 from kineme.sources.poses.markers import people
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 MAX_C3D_BYTES = 1 << 32
@@ -36,7 +36,7 @@ def c3d_poses(buffer: Array) -> Poses:
     if not names:
         names, points = _segments(file)
     if not names:
-        raise ValueError("has no markers with names, and no poses of segments")
+        raise RemediedError("has no markers with names, and no poses of segments", "label its markers")
     return people(names, points, scale=_scale(file))
 
 

@@ -17,9 +17,7 @@ from kineme.sources.poses.arrays import Detections, check_size, renumber, split_
 from kineme.sources.poses.flat import detections
 from kineme.sources.poses.images import frames_of
 from kineme.sources.poses.trees import tree_of
-from kineme.sources.raw import shown
-
-_SINGLE = "COCO annotations of separate images, which are no clips"
+from kineme.sources.raw import RemediedError, shown
 
 
 def are_annotations(content: Mapping[str, Any]) -> bool:
@@ -36,7 +34,7 @@ def coco_annotations(content: Mapping[str, Any]) -> Detections:
     }
     found = [each for each in content["annotations"] if isinstance(each, dict) and each.get("keypoints")]
     if not found:
-        raise ValueError("has COCO annotations without keypoints")
+        raise RemediedError("has COCO annotations without keypoints", "take those of keypoints")
     if missing := [
         each for each in found if not _plain(each.get("image_id")) or each["image_id"] not in images
     ]:
@@ -64,6 +62,12 @@ def coco_annotations(content: Mapping[str, Any]) -> Detections:
     )
 
 
+def _who(value: Any) -> Any:
+    """An id as a number: AlphaPose writes 2, 2.0 or [2.0]."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _plain(value: Any) -> bool:
     return isinstance(value, int | str)
 
@@ -75,7 +79,9 @@ def _frames(images: Sequence[Mapping[str, Any]]) -> tuple[Any, int, Any]:
     try:
         return frames_of([image.get("file_name") for image in images])
     except ValueError as error:
-        raise ValueError(f"has {_SINGLE}: {error}") from error
+        raise RemediedError(
+            "has COCO annotations of separate images, which are no clips", "take those of one video"
+        ) from error
 
 
 def _category(categories: Any) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -123,15 +129,13 @@ def coco_results(entries: list[Any]) -> Detections:
     for index, entry in enumerate(entries):
         keypoints = entry.get("keypoints") if isinstance(entry, dict) else None
         if not isinstance(keypoints, list):
-            boxes = (
-                "; these are detections (boxes), not poses"
-                if isinstance(entry, dict) and "bbox" in entry
-                else ""
-            )
-            raise ValueError(f"entry {index} has no list of 'keypoints'{boxes}")
+            lacking = f"entry {index} has no list of 'keypoints'"
+            if isinstance(entry, dict) and "bbox" in entry:
+                raise RemediedError(f"{lacking}: it is a box", "estimate poses in the boxes")
+            raise ValueError(lacking)
         people.append(keypoints)
         images.append(entry.get("image_id"))
-        who.append(entry.get("track_id", entry.get("idx")))
+        who.append(_who(entry.get("track_id", entry.get("idx"))))
     frame, count, times = frames_of(images)
     order = np.argsort(frame, kind="stable")
     found = detections([people[i] for i in order], frame[order], count, "coco")

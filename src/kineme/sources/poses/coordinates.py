@@ -1,4 +1,4 @@
-"""Coordinates and gaps of poses: y up, comparable units, and a place for every joint of a body.
+"""Coordinates of poses: y up, in comparable units.
 
 In three dimensions the units are metres; which unit a file has is what the user says, else what the file
 says, else guessed from the body (BVH), else metres. Which way is up is guessed in the same order from head
@@ -8,11 +8,6 @@ joints' bounding box, median over bodies and frames) relative to the centre of e
 = 0. Fractions of the image's width and height are refused without its size, as bodies would be distorted.
 MediaPipe's image landmarks are treated alike, keeping their z; its world landmarks, which have the hips at
 the origin, are metres.
-
-Gaps of up to half a second are interpolated linearly, of a joint or of a whole body. In longer ones a body is
-absent, that is zero; a missing joint of a present body keeps its position relative to its parent, moving
-evenly from the position before the gap to the one after. A joint that is never found lies on its parent, and
-is absent. Filled joints have confidence 0.
 """
 
 from __future__ import annotations
@@ -26,18 +21,18 @@ import numpy as np
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import STANDING, Poses
-from kineme.sources.poses.body import guessed_scale, stature, upright
+from kineme.sources.poses.body import guessed_scale, tallest, upright
 from kineme.sources.poses.fractions import DISTORTED, REMEDY, are_fractions, in_pixels
 from kineme.sources.poses.tracking import sizes
+from kineme.sources.raw import RemediedError
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 AXES = ("y-up", "y-down", "z-up")
-BRIDGED = 0.5  # seconds, the longest gap that is interpolated
-LEAST = 4  # a body with less than a quarter of its joints counts as absent
 _TALL = 10.0  # metres; taller bodies have other units
+_PERSON = 1.7  # metres
 _STANDS = ("y-up", "z-up")
 _AT_ORIGIN = 0.1  # metres from the origin to the hips of world landmarks
 
@@ -66,7 +61,7 @@ class Coordinates:
         """
         self._check_kind(poses)
         scale = self.scale or poses.scale or 1.0
-        points = self._metres(poses.points * scale) if self.metric else self._in_image(poses.points)
+        points = self._metres(poses.points, scale) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
             points = np.concatenate([points, 0 * points[..., :1]], axis=-1)  # NaN stays NaN
         x, y, z = np.moveaxis(points, -1, 0)
@@ -79,21 +74,23 @@ class Coordinates:
     def _check_kind(self, poses: Poses) -> None:
         """Refuses a clip in the image where the first one was in metres, and the other way round."""
         if not self.metric and poses.scale is not None:
-            raise ValueError("is in metres, the first clip in the image; make two stores")
+            raise RemediedError("is in metres, the first clip in the image", "make two stores")
         told = self.scale is not None or poses.scale is not None
         if self.metric and self.mediapipe and not told and are_fractions(poses.points):
-            raise ValueError("has fractions of an image, and the first clip metres; make two stores")
+            raise RemediedError("has fractions of an image, and the first clip metres", "make two stores")
 
-    def _metres(self, points: Array) -> Array:
+    def _metres(self, given: Array, scale: float) -> Array:
+        points: Array = given * scale
         size = _median_size(points)
         if size > _TALL:
-            raise ValueError(f"has a body {size:,.0f} metres tall; set `units` to mm (or cm)")
+            likely = _likely_unit(size / scale)
+            raise RemediedError(f"has a body {size:,.0f} metres tall", f"set `units` to {likely}")
         return points
 
     def _in_image(self, points: Array) -> Array:
         if self.image is None:
             if are_fractions(points):
-                raise ValueError(f"{DISTORTED}; {REMEDY}")
+                raise RemediedError(DISTORTED, REMEDY)
             seen = points[np.isfinite(points[..., 0])]
             if len(seen) == 0:
                 return points
@@ -165,11 +162,16 @@ def metres_per_unit(units: str) -> float:
     return scale
 
 
+def _likely_unit(size: float) -> str:
+    """The unit in which a body of this size is nearest to a person."""
+    return min(METRES, key=lambda unit: abs(np.log(size * METRES[unit] / _PERSON)))
+
+
 def _guessed_units(poses: Poses, layout: Layout) -> float:
     scale, name = guessed_scale(poses.points, layout)
-    tall = stature(poses.points, layout) * scale
+    size = (tallest(poses.points) or 0.0) * scale
     logger.info(
-        "the unit is taken to be %s, as the body is then about %.2f m tall; set `units` if not", name, tall
+        "the unit is taken to be %s, as the body then measures about %.2f m; set `units` if not", name, size
     )
     return scale
 
@@ -205,7 +207,7 @@ def image_size(text: str) -> tuple[int, int]:
 
 def _in_image(poses: Poses, layout: Layout, mediapipe: bool, said: bool) -> bool:
     """Whether three numbers a joint are a place in an image and MediaPipe's depth, whatever the layout."""
-    if poses.scale is not None:
+    if poses.scale is not None or poses.axes == STANDING:
         return False
     if mediapipe:
         if are_fractions(poses.points):
@@ -226,79 +228,3 @@ def _hips_at_origin(points: Array, layout: Layout) -> bool:
     middle = points[..., layout.origin, :].mean(axis=-2)
     away = np.linalg.norm(middle[np.isfinite(middle[..., 0])], axis=-1)
     return bool(len(away) and np.median(away) < _AT_ORIGIN)
-
-
-def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
-    """Poses with gaps → points (T, M, V, C) without NaN, absent bodies zero, and confidence (T, M, V).
-
-    If the file has no confidence, it is 1 for every joint that was found.
-
-    Raises:
-        ValueError: nobody is there.
-    """
-    points = poses.points
-    seen: Array = np.isfinite(points[..., 0])
-    seen &= seen.sum(axis=-1, keepdims=True) >= max(layout.num_joints // LEAST, 1)
-    confidence = np.where(seen, 1 if poses.confidence is None else poses.confidence, 0).astype(np.float32)
-    present: Array = np.any(seen, axis=-1)
-    if not seen.all():
-        reach = int(BRIDGED * fps)
-        present |= _gaps(present) <= reach
-        bridged, known = _between(points, seen), seen | (_gaps(seen) <= reach)
-        points = np.where(known[..., None], bridged, 0)
-        if (present[..., None] & ~known).any():
-            points = _completed(points, known, present, layout)
-        points = np.where(present[..., None, None], points, 0)
-    if not points.any():
-        raise ValueError("has nobody in any frame")
-    return points.astype(np.float32), confidence
-
-
-def ever_found(confidence: Array) -> Array | None:
-    """(V,) bool, which joints were found in any frame (T, M, V); None if all were."""
-    found: Array = np.any(confidence, axis=(0, 1))
-    return None if found.all() else found
-
-
-def _completed(points: Array, known: Array, present: Array, layout: Layout) -> Array:
-    """Places unknown joints of present bodies relative to their parents, the root relative to the others."""
-    points = points.copy()
-    count = known.sum(axis=-1)
-    # Unknown joints are still zero, so this is the sum of the known ones.
-    middle = _between(points.sum(axis=-2) / np.maximum(count, 1)[..., None], count > 0)
-    for joint in layout.topological:
-        parent = layout.parents[joint]
-        base = middle if parent == -1 else points[:, :, parent]
-        mine = known[:, :, joint]
-        offset = _between(points[:, :, joint] - base, mine & present)
-        points[:, :, joint] = np.where((mine | ~present)[..., None], points[:, :, joint], base + offset)
-    return points
-
-
-def _around(known: Array) -> tuple[Array, Array]:
-    """(T, ...) → the last known frame up to each, or -1; the first known frame from each on, or T."""
-    clock = np.arange(len(known)).reshape(-1, *[1] * (known.ndim - 1))
-    before = np.maximum.accumulate(np.where(known, clock, -1), axis=0)
-    after = np.minimum.accumulate(np.where(known, clock, len(known))[::-1], axis=0)[::-1]
-    return before, after
-
-
-def _gaps(known: Array) -> Array:
-    """(T, ...) → length of the gap around each frame: 0 where known, infinite at both ends of the clip."""
-    before, after = _around(known)
-    inside = (before >= 0) & (after < len(known))
-    return np.where(known, 0, np.where(inside, after - before - 1, np.iinfo(np.int64).max))
-
-
-def _between(values: Array, known: Array) -> Array:
-    """(T, ..., C) values, linear between known frames (T, ...), constant at the ends; zero if never known."""
-    before, after = _around(known)
-    first = np.where(before < 0, after, before)
-    last = np.where(after == len(known), before, after)
-    never: Array = ~np.any(known, axis=0)
-    clock = np.arange(len(known)).reshape(-1, *[1] * (known.ndim - 1))
-    weight = np.where(last > first, (clock - first) / np.maximum(last - first, 1), 0)[..., None]
-    first, last = (np.where(never, 0, each)[..., None] for each in (first, last))
-    start, end = (np.take_along_axis(values, each, axis=0) for each in (first, last))
-    result = start * (1 - weight) + end * weight
-    return np.where(never[..., None], 0, result).astype(np.float32)

@@ -19,8 +19,8 @@ import numpy as np
 from kineme.sources.poses.arrays import Poses, check_size, renumber, split_columns
 from kineme.sources.poses.headers import AXES
 from kineme.sources.poses.images import frames_of
-from kineme.sources.poses.tables import floats, table_rows
-from kineme.sources.raw import shown
+from kineme.sources.poses.rows import rows_of
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
@@ -36,7 +36,7 @@ def is_deeplabcut(head: bytes) -> bool:
 
 def deeplabcut_csv(data: bytes) -> Poses:
     """The bytes of the CSV → its clip. Raises ValueError."""
-    rows = table_rows(data)
+    rows = rows_of(data)
     levels: dict[str, list[str]] = {}
     while len(levels) < len(rows) and (level := rows[len(levels)][1][0].strip().lower()) in _LEVELS:
         if level in levels:
@@ -46,15 +46,13 @@ def deeplabcut_csv(data: bytes) -> Poses:
     if "bodyparts" not in levels or "coords" not in levels:
         raise ValueError("has DeepLabCut's header without the rows 'bodyparts' and 'coords'")
     if not body:
-        raise ValueError("has a header but no frames")
+        raise RemediedError("has a header but no frames", "remove it")
     width = len(levels["coords"])
-    for number, row in (*rows[: len(levels)], *body):
-        if len(row) != width:
-            raise ValueError(f"line {number} has {len(row)} fields, the row 'coords' {width}")
+    rows.check_width(width, "the row 'coords'")
     first = next((at for at, axis in enumerate(levels["coords"]) if axis.lower() in AXES), width)
     names = levels.get("individuals", [""] * width)
     columns = list(zip(names, levels["bodyparts"], levels["coords"], strict=True))[first:]
-    values = floats(body, range(first, width))
+    values = body.floats(range(first, width))
     index = [row[first - 1].strip() if first else str(at) for at, (_, row) in enumerate(body)]
     return deeplabcut_poses(columns, values, index)
 

@@ -1,6 +1,6 @@
 """JSON: one clip as nested lists, and what estimators write.
 
-    OpenPose    {"people": [{"pose_keypoints_2d": [x, y, c, ...]}, ...]}, one file per frame
+    OpenPose    {"people": [{"pose_keypoints_2d": [x, y, c, ...]}, ...]}, a file a frame, or in a list
     COCO        [{"image_id": 12, "keypoints": [x, y, c, ...]}, ...], one file per clip (AlphaPose: "12.jpg")
     others      people in frames, see `people.py`; tables as lists of rows; `coco.py`, COCO's annotations
     a clip      nested lists (T, V, C) or (T, M, V, C), null where nothing was found; or {"xyz": ...,
@@ -11,6 +11,8 @@ Functions raise ValueError with what is wrong, and in which frame or entry.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -25,10 +27,12 @@ from kineme.sources.poses.arrays import (
 )
 from kineme.sources.poses.coco import are_annotations, coco_annotations, coco_results
 from kineme.sources.poses.flat import numbers
+from kineme.sources.poses.openpose import openpose_clip, openpose_frames
 from kineme.sources.poses.people import people, told
+from kineme.sources.poses.rows import rows_of
 from kineme.sources.poses.tables import table_poses
 from kineme.sources.poses.vitpose import is_vitpose, vitpose_frames
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 MAX_JSON_BYTES = 1 << 27  # two minutes of MediaPipe Holistic with the face, hours of other estimators
 MAX_FRAME_BYTES = 1 << 22  # of one OpenPose frame
@@ -47,6 +51,8 @@ def _parsed(data: bytes) -> Any:
 def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Poses | Detections:
     """The bytes of a JSON file of one clip, in any of the forms; of landmarks those `components`."""
     content = _parsed(data)
+    if isinstance(content, list | dict) and (frames := openpose_frames(content)):
+        return openpose_clip(frames, components)
     if isinstance(content, dict):
         if is_vitpose(content):
             return people(vitpose_frames(content))
@@ -57,8 +63,10 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
                 confidence = numbers(confidence, "confidence")
             return array_poses(numbers(content[key], key), confidence, scores)
         if "people" in content:
-            names = "NAME_000000000012_keypoints.json, with the number of the frame"
-            raise ValueError(f"is one frame of OpenPose; its files are named {names}")
+            raise RemediedError(
+                "is one frame of OpenPose",
+                "name it NAME_000000000012_keypoints.json, by its number",
+            )
         if are_annotations(content):
             return coco_annotations(content)
         try:
@@ -67,10 +75,10 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
             if not content or not any(isinstance(each, list | dict) for each in content.values()):
                 some = f"; it has {shown(list(map(str, content))[:6])}" if content else ""
                 wanted = f"it has no {KEYS[0]!r}, {KEYS[1]!r} or 'landmarks'"
-                raise ValueError(f"is not {_FORMS}: {wanted}{some}") from error
+                raise RemediedError(f"is not {_FORMS}: {wanted}{some}", "write one of these") from error
             raise
     if not isinstance(content, list) or not content:
-        raise ValueError(f"is not {_FORMS}: it is not a list, or is empty")
+        raise RemediedError(f"is not {_FORMS}: it is not a list, or is empty", "write one of these")
     first = next((entry for entry in content if entry), None)
     if isinstance(first, dict) and "image_id" in first:
         return coco_results(content)
@@ -84,13 +92,14 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
 def _records(content: list[Any]) -> Poses | None:
     """A table as a list of rows, as pandas writes it; None if it is none."""
     first = content[0]
-    if not isinstance(first, dict) or any(isinstance(each, list | dict) for each in first.values()):
-        return None
-    header = list(map(str, first))
     if not all(isinstance(row, dict) and list(row) == list(first) for row in content):
         return None
-    rows = [["" if each is None else str(each) for each in row.values()] for row in content]
-    return table_poses(header, list(enumerate(rows, start=1)))
+    if any(isinstance(each, list | dict) for row in content for each in row.values()):
+        return None
+    table = io.StringIO()
+    csv.writer(table, quoting=csv.QUOTE_ALL).writerows([first, *(row.values() for row in content)])
+    rows = rows_of(table.getvalue().encode())
+    return table_poses(rows[0][1], rows[1:])
 
 
 def json_notes(data: bytes) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.markers import Shares, marker_sets, mixed
 from kineme.sources.poses.trees import guessed_tree
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
+_MOST = 2 / 3  # of a file's joints that a layout has, where others are left out
 SHOWN = 3  # joints named in a message
 # (program, joints, coordinates) → layout, if unambiguous
 _LAYOUTS = {
@@ -67,12 +68,16 @@ class Fit:
         if not poses.joints:
             joints = poses.points.shape[2]
             if joints != layout.num_joints:
-                raise ValueError(f"has {joints} joints, but layout {layout.name} has {layout.num_joints}")
+                raise RemediedError(
+                    f"has {joints} joints, but layout {layout.name} has {layout.num_joints}",
+                    "name the layout of its joints with `layout`",
+                )
             return poses
         given = [canonical_joint(joint) for joint in poses.joints]
         if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:
-            raise ValueError(
-                f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}"
+            raise RemediedError(
+                f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}",
+                "name the layout of its joints with `layout`, or say by `joint_map` what stands for that one",
             )
         order = [given.index(canonical_joint(joint)) for joint in layout.joints]
         confidence = None if poses.confidence is None else poses.confidence[:, :, order]
@@ -118,6 +123,8 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
             return Fit(markers.layout, f"markers of {markers.title}", shares)
     if poses.program in _ANIMALS:
         return _with_tree(poses, name)
+    if found := _amid(poses.joints, given):
+        return found
     remedy = "name a layout or a layout file with `layout`, or write one by `kineme layouts --template`"
     raise UnknownJointsError(f"has {listed(poses.joints)}, none of the built-in layouts; {remedy}")
 
@@ -184,7 +191,27 @@ def _part(joints: Sequence[str], given: set[frozenset[str]]) -> Fit | None:
     fitting = [each for each in LAYOUTS.values() if given < {canonical_joint(joint) for joint in each.joints}]
     if not fitting:
         return None
-    whole = min(fitting, key=lambda each: each.num_joints)
+    return _part_of(min(fitting, key=lambda each: each.num_joints), given)
+
+
+def _amid(joints: Sequence[str], given: Sequence[frozenset[str]]) -> Fit | None:
+    """The built-in layout, or the part of one, that makes up most of a file's joints; programs add others,
+    such as centres of mass."""
+    layouts = [each for each in LAYOUTS.values() if each.name != "body"]
+    shared = {each.name: {canonical_joint(joint) for joint in each.joints} & {*given} for each in layouts}
+    layout = max(layouts, key=lambda each: (len(shared[each.name]), -each.num_joints))
+    there = shared[layout.name]
+    if len(there) < max(LEAST_JOINTS, _MOST * len(joints)):
+        return None
+    others = [joint for joint, words in zip(joints, given, strict=True) if words not in there]
+    logger.info("joints that %s does not have are left out: %s", layout.name, listed(others))
+    if len(there) == layout.num_joints:
+        return Fit(layout, "by their names")
+    return _part_of(layout, there)
+
+
+def _part_of(whole: Layout, given: set[frozenset[str]]) -> Fit:
+    """The part of a layout that has the given joints."""
     kept = [joint for joint in range(whole.num_joints) if canonical_joint(whole.joints[joint]) in given]
     above = {joint: _nearest(whole, joint, kept) for joint in kept}
     tops = [joint for joint in kept if above[joint] == -1]

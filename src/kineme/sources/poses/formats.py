@@ -34,7 +34,7 @@ from kineme.sources.poses import (
     trc,
 )
 from kineme.sources.poses.arrays import Detections, Poses
-from kineme.sources.raw import RawFile
+from kineme.sources.raw import RawFile, RemediedError
 from kineme.typing import Array
 
 
@@ -185,7 +185,8 @@ def format_of(file: RawFile) -> Format:
     suffix = file.place.suffix.lower()
     sharing = [each for each in FORMATS if each.suffix == suffix]
     if not sharing:
-        raise ValueError(f"is not a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
+        known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        raise RemediedError(f"is no {known} file", "give it the suffix of its format, or convert it")
     return next(each for each in sharing if each is sharing[-1] or each.is_one(file))
 
 

@@ -13,7 +13,8 @@ from kineme.layouts import Layout, get_layout
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Poses, split_columns
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, ever_found, filled, image_size
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
+from kineme.sources.poses.gaps import ever_found, filled
 from kineme.sources.poses.tracking import strongest
 from kineme.sources.reading import OF_ARRAYS, Reading, check_no_effect
 from kineme.typing import Array

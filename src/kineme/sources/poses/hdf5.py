@@ -16,7 +16,7 @@ from kineme.errors import KinemeError
 from kineme.sources.poses import sleap
 from kineme.sources.poses.arrays import MAX_NUMBERS, Detections, Poses
 from kineme.sources.poses.deeplabcut import deeplabcut_poses
-from kineme.sources.raw import one_line, shown
+from kineme.sources.raw import RemediedError, one_line, shown
 from kineme.sources.unpickle import unpickled
 from kineme.typing import Array
 
@@ -42,7 +42,8 @@ def hdf5_poses(data: bytes) -> Poses | Detections:
         names: list[str] = []
         file.visit(lambda name: names.append(name) if len(names) < _SHOWN else True)
         some = ", ".join(names) or "nothing"
-        raise ValueError(f"is none of SLEAP's or DeepLabCut's HDF5 files; it holds {shown(some)}")
+        holds = f"is none of SLEAP's or DeepLabCut's HDF5 files; it holds {shown(some)}"
+        raise RemediedError(holds, "export an analysis, or a CSV file")
 
 
 @contextmanager

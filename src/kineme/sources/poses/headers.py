@@ -1,6 +1,7 @@
 """Column names of tables: which joint and axis, frame, person, time a column holds.
 
-left_wrist_x  LEFT_WRIST_X  HipCenterX  SpineBase.X  0_x  landmark_0_x  x0  x_0  x_nose  nose_world_x
+left_wrist_x  LEFT_WRIST_X  HipCenterX  SpineBase.X  Pos_Neck_X_m  0_x  landmark_0_x  x0  x_0  x_nose
+nose_world_x
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kineme.sources.poses.times import times_unit
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 AXES = {"x": 0, "y": 1, "z": 2} | dict.fromkeys(
     ("c", "v", "conf", "confidence", "score", "visibility", "vis", "visible", "likelihood", "prob"), 3
@@ -18,9 +19,12 @@ AXES = {"x": 0, "y": 1, "z": 2} | dict.fromkeys(
 _AXIS = "|".join(sorted(AXES, key=len, reverse=True))
 _GAP = r"[ _.:\-(\[]"
 _POSITION = rf"(?:(?:pos|position|coord){_GAP}?)?"
+_UNIT = rf"(?:{_GAP}+(?P<unit>mm|cm|m))?[)\]]?"
+_BEFORE = rf"(?:(?:pos|position){_GAP}+)?"
 _FORMS = (
     re.compile(rf"(?P<axis>{_AXIS}){_GAP}?(?P<joint>\d+)", re.IGNORECASE),  # x0, v_12
-    re.compile(rf"(?P<joint>.+?){_GAP}+{_POSITION}(?P<axis>{_AXIS})[)\]]?", re.IGNORECASE),  # left_wrist_x
+    # left_wrist_x, Pos_Neck_X_m
+    re.compile(rf"{_BEFORE}(?P<joint>.+?){_GAP}+{_POSITION}(?P<axis>{_AXIS}){_UNIT}", re.IGNORECASE),
     re.compile(rf"(?P<joint>.*\d)(?P<axis>{_AXIS})", re.IGNORECASE),  # 12x
     re.compile(r"(?P<joint>.*?[a-z])(?:Pos|Position)?(?P<axis>[XYZ])"),  # HipCenterX
 )
@@ -31,6 +35,7 @@ _NO_PLACE = re.compile(
     rf"|(?:.*{_GAP})?(?:rot|orient|vel|acc|box)",
     re.IGNORECASE,
 )
+_PROGRAMS = {"sleap": {"instance.score"}, "freemocap": {"reprojection_error", "timestamp_by_camera"}}
 _ROLES = {
     "frame": "frame frameid frameindex frameidx frameno framenum framenumber frames framecount",
     "body": "body person bodyid bodyindex personid personindex personidx track trackid trackingid player "
@@ -38,7 +43,8 @@ _ROLES = {
     "joint": "landmarkname jointname keypointname bodypart bodyparts part joint landmark keypoint jointtype "
     "landmarkid jointid keypointid landmarkindex landmarkidx jointindex keypointindex keypointidx "
     "landmarknumber pointid id index idx name",
-    "group": "type landmarktype source component",
+    "group": "type landmarktype source component model",
+    "version": "trajectory",
 }
 
 
@@ -50,6 +56,7 @@ class Columns:
     body: int | None
     joint: int | None
     group: int | None  # of landmarks, such as `pose` and `left_hand`, in a row per joint
+    version: int | None  # of FreeMoCap's points, such as measured and of rigid bones
     time: int | None
     fps: int | None
 
@@ -77,9 +84,36 @@ def columns_of(header: Sequence[str]) -> Columns:
         first("body"),
         first("joint"),
         first("group"),
+        first("version"),
         min(times, key=lambda place: times_unit(header[place]) == 0.0, default=None),
         next(iter(rates), None),
     )
+
+
+def columns_beside_joints(header: Sequence[str]) -> list[str]:
+    """The names of columns that are not called like a joint's place.
+
+    >>> columns_beside_joints(["Action", "head_x", "HeadY"])
+    ['Action']
+    """
+    return [name for name in header if not any(form.fullmatch(name) for form in _FORMS)]
+
+
+def program_of(header: Sequence[str]) -> str:
+    """The program that wrote a table, where a column tells it; else empty."""
+    return next((program for program, columns in _PROGRAMS.items() if columns & {*header}), "")
+
+
+def unit_of(header: Sequence[str]) -> float | None:
+    """Metres of the unit that all columns of places name, as in `head_x_mm`; None without.
+
+    >>> unit_of(["time (ms)", "head_x_mm", "head_y_mm"])
+    0.001
+    """
+    named = [
+        match["unit"] for name in header if (match := _FORMS[1].fullmatch(name)) and match["axis"] in "xyzXYZ"
+    ]
+    return {"mm": 0.001, "cm": 0.01, "m": 1.0}.get(str(named[0]).lower()) if len({*named}) == 1 else None
 
 
 def places(header: Sequence[str]) -> dict[int, int]:
@@ -113,8 +147,8 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
     joints = world if len(world) > 1 else image
     if not joints:
         some = shown(", ".join(header[:4]))
-        expected = "expected columns such as left_wrist_x, left_wrist_y"
-        raise ValueError(f"line 1 names no joints; {expected}; found {some}")
+        expected = "call its columns left_wrist_x, left_wrist_y and so on"
+        raise RemediedError(f"line 1 names no joints; found {some}", expected)
     axes = set.intersection(*map(set, joints.values()))
     for joint, columns in joints.items():
         if set(columns) - axes - {3}:

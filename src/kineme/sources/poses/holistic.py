@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kineme.layouts import LAYOUTS
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 BODY, HAND = 33, 21
 _GROUPS = {
@@ -16,6 +16,10 @@ _GROUPS = {
     "face": "face facelandmark facelandmarks facemesh",
 }
 _GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
+_PREFIXES = {
+    "body": "body", "pose": "body", "left_hand": "", "right_hand": "", "face": "", "com": "",
+}  # fmt: skip
+_ROWS = {132, 258, 1662}  # x, y, z, visibility of the body, then x, y, z of hands; of the face and hands
 _FLAT = {501, 511, 553}  # body first: with 468 or 478 points of a face; FreeMoCap's, hands and face
 
 
@@ -61,9 +65,35 @@ def named(joints: Sequence[str]) -> dict[str, str]:
     return found if "body" in groups and len(groups) > 1 else {}
 
 
+def group_of(text: str) -> str | None:
+    """The group that a word or two name: `pose`, `mediapipe_body`, `rtmpose.left_hand`."""
+    words = [word for word in re.split(r"[^a-z]+", text.lower()) if word]
+    return _GROUP.get("".join(words)) or _GROUP.get("".join(words[1:]))
+
+
+def named_body(joints: Sequence[str]) -> dict[str, str]:
+    """Joint of a file → its name, for joints named by group (`body_nose`, `face_0000`): those of the body.
+
+    Empty where they are not named so.
+    """
+    found: dict[str, str] = {}
+    for joint in joints:
+        match = re.fullmatch(rf"(?P<group>{'|'.join(_PREFIXES)})_(?P<name>.+)", joint, re.IGNORECASE)
+        if match is None:
+            return {}
+        if _PREFIXES[match["group"].lower()] == "body":
+            found[joint] = match["name"]
+    return found
+
+
 def body_of(count: int) -> slice | None:
     """The body among so many landmarks without names; None where they are something else."""
     return slice(0, BODY) if count in _FLAT else None
+
+
+def body_of_row(count: int) -> int | None:
+    """How many of so many numbers of a frame are x, y, z and visibility of the body; None if it is none."""
+    return 4 * BODY if count in _ROWS else None
 
 
 def chosen(groups: Mapping[str, int], wanted: Sequence[str]) -> tuple[str, ...]:
@@ -78,10 +108,11 @@ def chosen(groups: Mapping[str, int], wanted: Sequence[str]) -> tuple[str, ...]:
     """
     if wanted:
         if len(set(wanted)) < len(wanted):
-            raise ValueError("`components` names one twice")
+            raise RemediedError("`components` names one twice", "name it once")
         for name in wanted:
             if name not in groups:
-                raise ValueError(f"has no component {name!r}; it has {shown(', '.join(groups))[1:-1]}")
+                has = shown(", ".join(groups))[1:-1]
+                raise RemediedError(f"has no component {name!r}; it has {has}", "name some of these")
         return tuple(wanted)
     if "pose_world" in groups:
         return ("pose_world",)

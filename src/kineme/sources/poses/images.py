@@ -8,7 +8,7 @@ from typing import Any
 
 from kineme.sources.poses.arrays import renumber
 from kineme.sources.poses.times import in_order, stamp
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 
@@ -43,4 +43,4 @@ def _number(name: Any, place: int) -> tuple[str, int]:
 def _one(videos: set[str]) -> None:
     if len(videos) > 1:
         one, other = map(shown, sorted(videos)[:2])
-        raise ValueError(f"contains several videos ({one} and {other}); write a file for each")
+        raise RemediedError(f"contains several videos ({one} and {other})", "write a file for each")

@@ -40,10 +40,17 @@ def numbered(content: Mapping[str, Any]) -> dict[int, Any]:
 def is_point(value: Any) -> bool:
     """Whether it is an object with x, or a list of two to four numbers."""
     if isinstance(value, Mapping):
+        value = _whole(value)
         return isinstance(value.get("x", value.get("X")), int | float)
     return (
         isinstance(value, list) and 2 <= len(value) <= 4 and all(isinstance(each, Number) for each in value)
     )
+
+
+def _whole(point: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`{"part": ..., "position": {"x": ..., "y": ...}}`, as PoseNet has it, in one."""
+    place = point.get("position")
+    return {**point, **place} if isinstance(place, Mapping) else point
 
 
 def points_by_name(shows: Mapping[str, Any]) -> bool:
@@ -87,7 +94,7 @@ def points(person: Any, scores: Any, depth: bool, place: int) -> tuple[tuple[str
 def _point(point: Any, depth: bool, place: int) -> list[float]:
     try:
         if isinstance(point, Mapping):
-            if not is_point(point) or "y" not in (keys := by_name(point)):
+            if not is_point(point) or "y" not in (keys := by_name(_whole(point))):
                 raise ValueError(f"frame {place} has a landmark without x and y")
             score = next((keys[name] for name in _SCORE if keys.get(name) is not None), None)
             return [_float(each) for each in (keys["x"], keys["y"], keys.get("z"), score)]

@@ -29,10 +29,11 @@ Shares = Mapping[str, float]  # marker → its share of a joint; they sum to 1
 def people(names: Sequence[str], points: Array, *, scale: float | None) -> Poses:
     """(T, V, 3) points of named markers → a clip, with a body for each prefix as in 'anna:LASI'.
 
-    Where there are prefixes, markers without one belong to nobody and are left out. A marker that one person
-    has and another lacks is missing (NaN) for that one.
+    Prefixes may also end in '_', as Qualisys' 'Q_HeadL' has it, where a known marker set follows. Where there
+    are prefixes, markers without one belong to nobody and are left out. A marker that one person has and
+    another lacks is missing (NaN) for that one.
     """
-    marks = [name.rpartition(":") for name in names]
+    marks = [name.rpartition(":") for name in _with_colons(names)]
     prefixes = list(dict.fromkeys(prefix for prefix, colon, _ in marks if colon))
     owners = prefixes or [""]
     labels = list(dict.fromkeys(label for prefix, _, label in marks if prefix in owners))
@@ -46,6 +47,22 @@ def people(names: Sequence[str], points: Array, *, scale: float | None) -> Poses
             placed[:, slot[prefix], column[label]] = points[:, source]
     placed, _ = split_columns(placed, scores=False)
     return Poses(placed, None, tuple(labels), scale=scale, axes=STANDING)
+
+
+def _with_colons(names: Sequence[str]) -> Sequence[str]:
+    """'Q_HeadL' → 'Q:HeadL', where what is prefixed so makes up a marker set."""
+    if any(":" in name for name in names):
+        return names
+    prefixed: dict[str, list[str]] = {}
+    for name in names:
+        prefix, _, label = name.partition("_")
+        prefixed.setdefault(prefix, []).append(label)
+    people = {
+        prefix
+        for prefix, labels in prefixed.items()
+        if any(markers.shares(labels) for markers in marker_sets())
+    }
+    return [name.replace("_", ":", 1) if name.partition("_")[0] in people else name for name in names]
 
 
 @dataclass(frozen=True)

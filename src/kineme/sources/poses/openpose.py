@@ -6,7 +6,7 @@ With components, the hands (and the face) that OpenPose found come with the body
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy as np
 from kineme.layouts import LAYOUTS
 from kineme.sources.poses.arrays import Detections, renumber
 from kineme.sources.poses.flat import detections
+from kineme.sources.poses.keypoints import numbered
+from kineme.sources.raw import RemediedError
 
 MAX_FRAME_BYTES = 1 << 22  # of one frame
 _KEYS = {
@@ -50,11 +52,31 @@ def openpose_frame(data: bytes, components: Sequence[str] = ()) -> list[list[Any
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise ValueError(f"is not JSON, or is cut off{where}") from error
+    return _people(content, components)
+
+
+def openpose_frames(content: Any) -> dict[int, Any] | None:
+    """Frames of OpenPose in one file, a list or an object by number, by their numbers; None if it is none."""
+    frames = dict(enumerate(content)) if isinstance(content, list) else numbered(content)
+    found = [each.get("people") for each in frames.values() if isinstance(each, dict)]
+    people = [person for each in found if isinstance(each, list) for person in each]
+    if not people or not all(isinstance(each, dict) and _KEYS["pose"] in each for each in people):
+        return None
+    return frames
+
+
+def openpose_clip(frames: Mapping[int, Any], components: Sequence[str] = ()) -> Detections:
+    """Frames as `openpose_frames` returns them → people. Raises ValueError."""
+    return openpose(list(frames), [_people(each, components) for each in frames.values()], components)
+
+
+def _people(content: Any, components: Sequence[str]) -> list[list[Any]]:
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list):
         raise ValueError("is not a frame of OpenPose: it has no list of 'people'")
     if unknown := [name for name in components if name not in _KEYS]:
-        raise ValueError(f"has no component {unknown[0]!r}; OpenPose has {', '.join(_KEYS)}")
+        has = f"has no component {unknown[0]!r}; OpenPose has {', '.join(_KEYS)}"
+        raise RemediedError(has, "name some of these")
     keypoints = [_keypoints(person, components) for person in people]
     return [each for each in keypoints if each]
 

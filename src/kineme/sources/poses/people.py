@@ -112,10 +112,17 @@ def _frames(content: Any) -> Iterator[_Frame]:
         for place, (number, shows) in enumerate(sorted(numbers.items())):
             yield _frame(place, shows, number)
         return
+    if isinstance(content, list) and content and all(map(_of_an_image, content)):
+        content = [content]
     if not isinstance(content, list):
         raise ValueError("is not a list of frames, nor an object with one, such as 'frames'")
     for place, shows in enumerate(content):
         yield _frame(place, shows, None)
+
+
+def _of_an_image(entry: Any) -> bool:
+    """Whether it is one of the people of an image, as MMPose writes them."""
+    return isinstance(entry, Mapping) and {"keypoints", "keypoint_scores", "bbox_score"} <= set(entry)
 
 
 def _is_frame(keys: Mapping[str, Any]) -> bool:
@@ -223,12 +230,18 @@ def _grouped(frame: _Frame, groups: Mapping[str, Any], keys: Mapping[str, Any]) 
     each = {name: _several(_unwrapped(value)) for name, value in groups.items() if value}
     for index in range(max(map(len, each.values()), default=0)):
         found = {
-            name: points(values[index], scores, depth, frame.place)
+            name: points(values[index], _own(scores, values, index), depth, frame.place)
             for name, values in each.items()
             if index < len(values) and values[index]
         }
         if found:
             yield Person(frame.place, found, who if index == 0 else None)
+
+
+def _own(scores: Any, values: Sequence[Any], index: int) -> Any:
+    """The scores of a person, where they come in a list for each, as RTMLib has them."""
+    several = isinstance(scores, list) and len(scores) == len(values) and isinstance(scores[index], list)
+    return scores[index] if several and len(scores[index]) == len(values[index]) else scores
 
 
 def _unwrapped(value: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from kineme.sources.poses.arrays import MAX_FRAMES, Poses
+from kineme.sources.raw import RemediedError
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -35,9 +36,8 @@ def evenly(points: Array, times: Array, fps: float) -> Array:
         late = int(np.flatnonzero(np.diff(clock) <= 0)[0]) + 1
         raise ValueError(f"its times do not ascend: frame {late + 1} is not later than frame {late}")
     if clock[-1] >= MAX_FRAMES:
-        raise ValueError(
-            f"its times span {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
-        )
+        span = f"its times span {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
+        raise RemediedError(span, "cut it into shorter clips, or set a lower `fps`")
     logger.info("times are not as even as %g frames a second, so frames are resampled to that", fps)
     return _at(points, clock)
 
@@ -60,7 +60,8 @@ def resampled(poses: Poses, given: float, fps: float) -> Poses:
     """
     clock = np.arange(len(poses.points)) * fps / given
     if clock[-1] >= MAX_FRAMES:
-        raise ValueError(f"has {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}")
+        long = f"has {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
+        raise RemediedError(long, "cut it into shorter clips, or set a lower `fps`")
     confidence = None if poses.confidence is None else _at(poses.confidence, clock)
     return replace(poses, points=_at(poses.points, clock), confidence=confidence)
 

@@ -19,7 +19,7 @@ from kineme.sources.poses import holistic
 from kineme.sources.poses.arrays import MAX_NUMBERS, Detections, Poses, check_size, split_columns
 from kineme.sources.poses.headers import plain
 from kineme.sources.poses.trees import tree_of
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 MAX_POSE_BYTES = 1 << 30
@@ -157,7 +157,7 @@ def _loose(reader: _Bytes, components: Sequence[Component]) -> tuple[Array, Arra
             found.append(reader.floats(joints * columns).reshape(joints, columns))
             of.append(frame)
     if not found:
-        raise ValueError("has nobody in any frame")
+        raise RemediedError("has nobody in any frame", "remove it")
     _check(frames, 1, joints, columns)
     return np.array(of, dtype=np.int64), np.stack(found), frames
 
@@ -166,7 +166,7 @@ def _check(frames: int, bodies: int, joints: int, columns: int) -> None:
     """Faces have more joints than a clip may; the chosen ones are what counts."""
     check_size(frames, bodies, 2, columns)
     if frames * bodies * joints * columns > 8 * MAX_NUMBERS:
-        raise ValueError("has more points than a clip can have; cut it into shorter ones")
+        raise RemediedError("has more points than a clip can have", "cut it into shorter ones")
 
 
 def _joints(components: Sequence[Component]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from kineme.sources.poses.arrays import (
     split_columns,
 )
 from kineme.sources.poses.trees import tree_of
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 _MAX_ROWS = 1 << 23
@@ -71,7 +71,7 @@ def project(file: Any) -> Detections:
     stored = {False: _points(file, "points"), True: _points(file, "pred_points")}
     videos = np.unique(frames["video"])
     if len(videos) > 1:
-        raise ValueError(f"contains {len(videos)} videos; export an analysis of each")
+        raise RemediedError(f"contains {len(videos)} videos", "export an analysis of each")
     number: list[int] = []
     rows: list[Array] = []
     who: list[int] = []
@@ -89,7 +89,7 @@ def project(file: Any) -> Detections:
             if len(rows) > MAX_FRAMES * 10:
                 raise ValueError("has too many instances")
     if not rows:
-        raise ValueError("has no instances in any frame")
+        raise RemediedError("has no instances in any frame", "remove it")
     place, count = renumber(number)
     points, confidence = split_columns(np.stack(rows), scores=True)
     order = np.argsort(place, kind="stable")
@@ -127,7 +127,7 @@ def _skeleton(metadata: Any) -> tuple[tuple[str, ...], list[tuple[int, int]]]:
         everything = [str(node["name"]) for node in metadata["nodes"]]
         skeletons = metadata["skeletons"]
         if len(skeletons) != 1:
-            raise ValueError(f"has {len(skeletons)} skeletons; export an analysis of one")
+            raise RemediedError(f"has {len(skeletons)} skeletons", "export an analysis of one")
         ids = [node["id"] for node in skeletons[0]["nodes"]]
         names = tuple(everything[each] for each in ids)
         kinds = [link for link in skeletons[0].get("links", []) if not _symmetry(link)]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kineme.sources.poses.headers import columns_of
-from kineme.sources.poses.tables import column_of, is_number, table_rows
+from kineme.sources.poses.rows import decimal, is_number, rows_of
+from kineme.sources.poses.tables import column_of
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 
 NOTES_BYTES = 1 << 16  # that are looked at
@@ -28,7 +29,7 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         line, _, data = data.partition(b"\n")
         if match := _RATE.search(line.decode(errors="replace")):
             notes["fps"] = float(match[1])
-    rows = table_rows(data)
+    rows = rows_of(data)
     header, first = [name.strip() for name in rows[0][1]], rows[1][1] if len(rows) > 1 else []
     for role, name in wanted.items():
         column = column_of(header, name)
@@ -37,7 +38,7 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
     if columns.fps is not None and columns.fps < len(first) and is_number(first[columns.fps]):
         notes["fps"] = float(first[columns.fps] or "nan")
     elif columns.time is not None and "fps" not in notes:
-        given = [row[columns.time] for _, row in rows[1:] if columns.time < len(row)]
+        given = [decimal(row[columns.time]) for _, row in rows[1:] if columns.time < len(row)]
         # A row a joint repeats the time of a frame.
         given = list(dict.fromkeys(given)) if columns.joint is not None else given
         times = seconds(given, times_unit(header[columns.time]) or 0.0)

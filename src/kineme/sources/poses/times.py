@@ -21,7 +21,7 @@ _NAMED = {
     "ns": 1e-9, "nanoseconds": 1e-9, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0,
 }  # fmt: skip
 _NAMES = re.compile(
-    rf"(?:frame|video|relative|elapsed)?(?:time|timestamp|timestamps|t|ts)(?:in)?(?P<unit>{'|'.join(_NAMED)})?"
+    rf"(?:date|frame|video|relative|elapsed)?(?:time|timestamp|timestamps|t|ts)(?:in)?(?P<unit>{'|'.join(_NAMED)})?"
     r"|(?P<alone>seconds|milliseconds|secs|msec)"
 )
 _USUAL = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kineme.sources.poses.arrays import MAX_PEOPLE, Detections, Poses, check_size
+from kineme.sources.raw import RemediedError
 from kineme.typing import Array
 
 KEPT = 1.0  # seconds a lost body is kept
@@ -34,7 +35,7 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
     """
     someone = np.isfinite(found.points[..., 0]).any(axis=1)
     if not someone.any():
-        raise ValueError("shows nobody in any frame")
+        raise RemediedError("shows nobody in any frame", "remove it")
     if not someone.all():
         found = replace(
             found,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kineme.sources.poses.arrays import Detections, renumber, split_columns
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 
 MAX_YOLO_BYTES = 1 << 20
 _BEFORE = 5  # class and box
@@ -33,12 +33,13 @@ def yolo(numbers: Sequence[int], frames: Sequence[list[list[str]]], joints: int 
         return Detections(of, np.zeros((0, 2, 2), np.float32), None, count, "coco")
     length = len(people[0])
     if any(len(person) != length for person in people):
-        raise ValueError("has people with different numbers of numbers; write them with the same options")
+        different = "has people with different numbers of numbers"
+        raise RemediedError(different, "write them with the same options")
     wanted = joints or _USUAL
     fitting = [width for width in (3, 2) if 0 <= length - _BEFORE - width * wanted <= 2]
     if not fitting:
-        expected = f"2 or 3 for each of {wanted} joints after the class and the box"
-        raise ValueError(f"has {length} numbers a person; expected {expected}, or name the `layout`")
+        expected = f"expected 2 or 3 for each of {wanted} joints after the class and the box"
+        raise RemediedError(f"has {length} numbers a person; {expected}", "name the `layout` of its joints")
     width = fitting[0]
     end = _BEFORE + width * wanted
     try:

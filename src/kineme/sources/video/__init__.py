@@ -25,18 +25,19 @@ from typing import Any
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError, check_between
+from kineme.errors import FileError, KinemeError, check_between
 from kineme.layouts import get_layout
 from kineme.preprocessing import MAX_BODIES
 from kineme.progress import Progress, silent
 from kineme.sources import Long, Source
 from kineme.sources.poses.arrays import MAX_FRAMES, MAX_PEOPLE, Detections
-from kineme.sources.poses.coordinates import Coordinates, filled
+from kineme.sources.poses.coordinates import Coordinates
 from kineme.sources.poses.formats import Told
+from kineme.sources.poses.gaps import filled
 from kineme.sources.poses.rates import resampled
 from kineme.sources.poses.recordings import LABELS, POSES, Kind, Recording, find_recordings
 from kineme.sources.poses.tracking import tracked
-from kineme.sources.raw import RawFile, everything
+from kineme.sources.raw import RawFile, RemediedError, everything
 from kineme.sources.video.landmarks import JOINTS, LAYOUT, Landmarker, Seen, mediapipe_landmarker
 from kineme.sources.video.model_file import landmark_model
 from kineme.sources.video.pictures import SUFFIXES, Picture, check_installed, decoded, film
@@ -50,9 +51,8 @@ COORDINATES = Coordinates("y-down", metric=True)
 _FIRST = 10.0  # seconds of a video that tell what it is like
 _EARLY = 0.3  # share of a frame by which a picture may come before its place
 _SAID = 30.0  # seconds from one message to the next
-_REMEDY = "leave it out, or set `skip_bad`"
-_NOBODY = f"shows nobody in any frame; {_REMEDY}"
-_NOT_YET = f"shows nobody in its first {_FIRST:g} seconds, and no more of it was looked at"
+_NOBODY = "shows nobody in any frame; remove it"
+_NOT_YET = f"shows nobody in its first {_FIRST:g} seconds; no more was looked at, so it may show people later"
 
 
 def open_video(
@@ -140,7 +140,7 @@ class Reader:
         with _named(recording), self.landmarkers() as landmarker:
             found = detections(_counted(shown, told.frames, progress), landmarker, fps)
             if not len(found.frame):
-                raise KinemeError(f"{recording.files[0]}: {nobody}")
+                raise FileError(f"{recording.files[0]}: {nobody}")
             poses = COORDINATES(tracked(found, fps, MAX_BODIES))
             if fps != self.fps:
                 poses = resampled(poses, fps, self.fps)
@@ -168,7 +168,7 @@ def detections(shown: Iterable[Picture], landmarker: Landmarker, fps: float) -> 
     for picture in shown:
         number = math.floor(picture.time * fps + _EARLY)
         if number >= MAX_FRAMES:
-            raise ValueError(f"has more than {MAX_FRAMES:,} frames; cut it into shorter videos")
+            raise RemediedError(f"has more than {MAX_FRAMES:,} frames", "cut it into shorter videos")
         if number > last:
             found = landmarker(picture.image, picture.time)
             frames += [number] * len(found.points)
@@ -234,5 +234,7 @@ def _named(recording: Recording) -> Iterator[None]:
         yield
     except KinemeError:
         raise
+    except RemediedError as error:
+        raise FileError(f"{recording.files[0]}: {error}") from error
     except ValueError as error:
-        raise KinemeError(f"{recording.files[0]}: {error}; {_REMEDY}") from error
+        raise FileError(f"{recording.files[0]}: {error}; remove it") from error

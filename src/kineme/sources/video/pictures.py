@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kineme.errors import KinemeError
+from kineme.errors import FileError, KinemeError
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def decoded(path: Path) -> Iterator[Picture]:
             yield Picture(image, moment, time.monotonic())
             count, last = count + 1, moment
     if count == 0:
-        raise KinemeError(f"{path}: has no picture that can be decoded; it is damaged, or no video")
+        raise FileError(f"{path}: has no picture that can be decoded; convert it to .mp4")
     if count < _CUT * told.frames:
         logger.warning("%s: ends after %d of about %d frames; is it cut off?", path, count, told.frames)
 
@@ -197,7 +197,7 @@ def _capture(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         if not capture.isOpened():
             what = "is empty" if path.stat().st_size == 0 else "is no video, or is damaged"
-            raise KinemeError(f"{path}: {what}; leave it out, or convert it to .mp4")
+            raise FileError(f"{path}: {what}; convert it to .mp4")
         yield cv2, capture
     finally:
         capture.release()
