@@ -112,6 +112,15 @@ def test_headers_that_lie_are_refused(tmp_path: Path, member: bytes, reason: str
         read_arrays(_archive(tmp_path / "a.npz", member))
 
 
+def test_an_archive_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = _archive(tmp_path / "a.npz", _npy((3,), bytes(24)))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 6] = 97  # the version that is needed
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"zip file version 9\.7"):
+        read_arrays(path)
+
+
 def _bomb(path: Path, *, gigabytes: int = 4, claimed: int | None = None) -> Path:
     """A zip of some 4 MB with one array of zeros, `claimed` bytes of which its directory tells."""
     size, block = gigabytes << 30, bytes(1 << 24)

@@ -90,7 +90,11 @@ def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, A
             header claims another size than the array has, or the arrays unfold beyond those bounds.
     """
     found: dict[str, Array] = {}
-    with zipfile.ZipFile(path) as archive:
+    try:
+        opened = zipfile.ZipFile(path)
+    except NotImplementedError as error:  # of a version that nobody has
+        raise ValueError(str(error)) from error
+    with opened as archive:
         wanted = {
             info.filename.removesuffix(".npy"): info
             for info in archive.infolist()
