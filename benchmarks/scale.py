@@ -2,7 +2,7 @@
 
 Made-up clips of five joints and 16 to 24 frames, in eight shards of 16-bit frames. Each part is a `kineme`
 command in a process of its own, so that its peak of memory is its own; CPU seconds are of one thread. The
-part `index` is `info` of a store that is nothing but an index, so as to have ten million clips.
+part `index` is `info` and opening of a store that is nothing but an index, so as to have ten million clips.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from kineme.typing import Array
 SHARDS = 8
 CLASSES, SUBJECTS = 12, 100
 STICK = Layout.from_names("stick5", "hip neck head left_hand right_hand".split(), [None, 0, 1, 1, 1])
+OPENING = "import sys, kineme; store = kineme.open_store(sys.argv[1]); print(store.names[-1])"
 RECIPE = {
     "data": {"frames": 4, "split": "all"},
     "train": {
@@ -126,6 +127,7 @@ def measure(clips: int, folder: Path, parts: Sequence[str]) -> Iterator[Part]:
         with get_context("spawn").Pool(1) as process:  # its memory would count as that of the command
             process.apply(hollow, (folder / "hollow", clips))
         yield Part("index alone", clips, 20 * clips, *timed("info", str(folder / "hollow")))
+        yield Part("opening", clips, 20 * clips, *ended("-c", OPENING, str(folder / "hollow")))
 
 
 def hollow(folder: Path, clips: int) -> None:
@@ -160,11 +162,16 @@ def hollow(folder: Path, clips: int) -> None:
 
 def timed(*words: str) -> tuple[float, float, float]:
     """Wall and CPU seconds of a command, and its peak of resident memory in MB."""
+    return ended("-m", "kineme", *words)
+
+
+def ended(*words: str) -> tuple[float, float, float]:
+    """As `timed`, of Python with these words."""
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "kineme", *words], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"kineme {' '.join(words)} failed")
+        raise SystemExit(f"{' '.join(words)} failed")
     seconds = time.perf_counter() - began
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 

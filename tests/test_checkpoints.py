@@ -151,11 +151,32 @@ def test_a_stranger_s_safetensors_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '"text"',
+        "[]",
+        "7",
+        "[" * 100_000,
+        "{}",
+        '{"preprocessing": 3, "config": {}}',
+        '{"config": "x", "recipe": []}',
+    ],
+)
+def test_a_header_that_holds_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(3)}, path, metadata={"kineme": text})
+    with pytest.raises(KinemeError, match="not a model that this Kineme can load"):
+        load_run(path)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"encoder": {"name": "resnet"}},
         {"encoder": {"name": "stgcn", "channels": [4, 4]}},
         {"encoder": {"name": "stgcn", "layers": 3}},
+        {"encoder": {"name": "sttr", "hidden": 8, "heads": 0}},
+        {"encoder": {"name": "mamp", "hidden": 8, "heads": 0}},
         {"data": {"store": None, "stream": "joint"}},
         {"method": {}},
         {"method": {"name": "resnet"}},
@@ -166,6 +187,40 @@ def test_a_description_that_does_not_fit_the_weights_is_refused(
 ) -> None:
     with pytest.raises(KinemeError, match="not a model that this Kineme can load"):
         load_run(save(tmp_path / "model.safetensors", **changes))
+
+
+SIZES: dict[str, tuple[dict[str, Any], str]] = {
+    "wide": ({"name": "sttr", "hidden": 10**6}, "a larger encoder"),
+    "wide, of patches": ({"name": "mamp", "hidden": 10**6, "heads": 1}, "a larger encoder"),
+    "many channels": ({"name": "stgcn", "channels": [10**6, 10**6]}, "a larger encoder"),
+    "deep": ({"name": "mamp", "hidden": 8, "depth": 10**9, "heads": 1}, "a larger encoder"),
+    "a little wider": ({"name": "stgcn", "channels": [4, 9]}, r"is \(.*\), and \(.*\) by its settings"),
+    "narrow": ({"name": "stgcn", "channels": [4, 4]}, r"is \(.*\), and \(.*\) by its settings"),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_settings_that_ask_for_more_than_the_weights_are_refused_before_memory_is_taken(
+    tmp_path: Path, name: str
+) -> None:
+    """Built, some would take terabytes, and the deep one forever."""
+    settings, reason = SIZES[name]
+    path = save(tmp_path / "model.safetensors", encoder=settings)
+    with pytest.raises(KinemeError, match=rf"not a model that this Kineme can load \(.*{reason}"):
+        load_run(path)
+
+
+@pytest.mark.parametrize(
+    ("frames", "bodies"), [(10**9, 2), (8, 10**9), (8, -1), (8, 0)], ids=["frames", "bodies", "fewer", "none"]
+)
+def test_clips_that_no_memory_holds_are_refused(tmp_path: Path, frames: int, bodies: int) -> None:
+    path = tmp_path / "model.safetensors"
+    built = encoder()
+    built.shape = ClipShape(STICK, 8, bodies, "bone")
+    config = CONFIG | {"data": {**CONFIG["data"], "frames": frames}}
+    save_encoder(path, built, PREPROCESSING, config)
+    with pytest.raises(KinemeError, match=f"its clips have {frames} frames of {bodies} bodies"):
+        load_run(path)
 
 
 def test_an_unknown_system_is_refused() -> None:

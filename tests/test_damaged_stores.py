@@ -113,6 +113,7 @@ DAMAGES: dict[str, Damage] = {
     "an escape in a class name": _manifest(class_names=["\033[2J", "b", "c"]),
     "an unknown preprocessing": _manifest(preprocessing={"name": "os.system", "parameters": {}}),
     "an escape in a name": _index(name=np.array(["\033]0;x\a"] * 24)),
+    "one name twice": _index(name=np.array(["a", "b"] * 12)),
     "a surrogate in a name": _index(name=np.array(["\ud800"] * 24)),
     "frames of 1e9": _index(frames=np.full(24, 10**9)),
     "negative frames": _index(frames=np.full(24, -1)),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
+import subprocess
+import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +110,75 @@ def test_arrays_are_what_numpy_wrote(tmp_path: Path) -> None:
 def test_headers_that_lie_are_refused(tmp_path: Path, member: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=rf"a\.npy .*{reason}|a\.npy {reason}"):
         read_arrays(_archive(tmp_path / "a.npz", member))
+
+
+def test_an_archive_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = _archive(tmp_path / "a.npz", _npy((3,), bytes(24)))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 6] = 97  # the version that is needed
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"zip file version 9\.7"):
+        read_arrays(path)
+
+
+def _bomb(path: Path, *, gigabytes: int = 4, claimed: int | None = None) -> Path:
+    """A zip of some 4 MB with one array of zeros, `claimed` bytes of which its directory tells."""
+    size, block = gigabytes << 30, bytes(1 << 24)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": ((claimed or size) // 8 - 16,)}
+    )
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    data = squeeze.compress(header.getvalue()) + squeeze.flush(zlib.Z_FULL_FLUSH)
+    zeros = squeeze.compress(block) + squeeze.flush(zlib.Z_FULL_FLUSH)  # what repeats, repeated
+    data += zeros * (size // len(block)) + squeeze.flush()
+    told = min(claimed or size, 0xFFFFFFFF)
+    name = b"x.npy"
+    common = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 0x21, 0, len(data), told, len(name), 0)
+    entry = b"PK\1\2" + struct.pack("<H", 20) + common + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name
+    local = b"PK\3\4" + common + name + data
+    end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(local), 0)
+    path.write_bytes(local + entry + end)
+    return path
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from kineme.errors import KinemeError
+from kineme.evaluation.results import Predictions
+from kineme.evaluation.detection.predictions import Detections
+from kineme.sources.recordings import open_recordings
+from kineme.layouts import get_layout
+
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+path, before = Path(sys.argv[1]), peak()
+for read in (
+    Predictions.load,
+    Detections.load,
+    lambda path: open_recordings(path, {}, get_layout("ntu25")),
+):
+    try:
+        read(path)
+    except KinemeError as error:
+        print(error, file=sys.stderr)
+    else:
+        raise SystemExit("was read")
+print(peak() - before)
+"""
+
+
+@pytest.mark.parametrize("claimed", [None, 1 << 20], ids=["as it is", "as a small one"])
+def test_a_zip_of_4_mb_that_holds_4_gb_takes_no_memory(tmp_path: Path, claimed: int | None) -> None:
+    """Whether its directory tells its size or lies, in every reader of archives of arrays."""
+    path = _bomb(tmp_path / "knn.npz", claimed=claimed)
+    assert path.stat().st_size < 5e6
+    ended = subprocess.run(
+        [sys.executable, "-c", MEASURED, path], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert len(ended.stderr.strip().splitlines()) == 3
+    assert float(ended.stdout) < 100  # MB
 
 
 @pytest.mark.parametrize(

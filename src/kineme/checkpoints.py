@@ -14,10 +14,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from kineme.authors import SYSTEMS
 from kineme.authors.state import read_state
 from kineme.encoders import ENCODERS, ClipShape, Encoder
+from kineme.encoders.base import COORDINATES
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.layouts import Layout
@@ -26,6 +29,7 @@ from kineme.preprocessing import Preprocessing
 from kineme.streams import STREAMS, single_streams
 
 WEIGHTS = "model.safetensors"
+LARGEST_CLIP = 1 << 26  # numbers of one clip that an encoder may be built for
 
 
 def build_encoder(settings: Mapping[str, Any], shape: ClipShape) -> Encoder:
@@ -43,6 +47,54 @@ def build_encoder(settings: Mapping[str, Any], shape: ClipShape) -> Encoder:
             f"or data.stream to {', '.join(STREAMS)}"
         )
     return encoder(shape, **arguments)
+
+
+def encoder_with(settings: Mapping[str, Any], shape: ClipShape, state: Mapping[str, Tensor]) -> Encoder:
+    """The encoder of a file's settings, with the weights of the file.
+
+    Settings may be a stranger's. Where they ask for another encoder than the file has weights for, they are
+    refused before memory is taken for it. (Encoders from outside Kineme are built as they are.)
+
+    Args:
+        settings: the `encoder` section.
+        shape: what it is built for.
+        state: name → weights.
+
+    Raises:
+        KinemeError: as `build_encoder`.
+        ValueError, RuntimeError: settings and weights do not match, or a clip of this shape is too large.
+    """
+    size = shape.frames * shape.bodies * shape.layout.num_joints * COORDINATES
+    if not 0 < size <= LARGEST_CLIP:
+        raise ValueError(f"its clips have {shape.frames} frames of {shape.bodies} bodies")
+    if ENCODERS[settings["name"]].__module__.startswith("kineme."):
+        _check_size(settings, shape, state)
+    encoder = build_encoder(settings, shape)
+    encoder.load_state_dict(state)
+    return encoder
+
+
+def _check_size(settings: Mapping[str, Any], shape: ClipShape, state: Mapping[str, Tensor]) -> None:
+    """Builds the encoder without memory for its weights, and stops where these become too many."""
+    left = 2 * sum(each.numel() for each in state.values())  # some are registered twice
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+        nonlocal left
+        left -= parameter.numel()
+        if left < 0:
+            raise ValueError("its settings ask for a larger encoder than it has weights for")
+
+    counting = register_module_parameter_registration_hook(count)
+    try:
+        with torch.device("meta"):
+            outline = build_encoder(settings, shape)
+    finally:
+        counting.remove()
+    if sum(each.numel() for each in outline.buffers()) > LARGEST_CLIP + sum(map(torch.numel, state.values())):
+        raise ValueError("its settings ask for more memory than its weights explain")
+    for name, each in outline.state_dict().items():
+        if name in state and state[name].shape != each.shape:
+            raise ValueError(f"{name} is {tuple(state[name].shape)}, and {tuple(each.shape)} by its settings")
 
 
 def build_method(settings: Mapping[str, Any], encoder: Encoder) -> Method:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from kineme import checkpoints
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
-from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint
+from kineme.checkpoints import WEIGHTS, encoder_with, fingerprint
 from kineme.config import config_from_dict, load_config
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
@@ -24,6 +24,7 @@ from kineme.model import Model
 from kineme.packaged import published_recipe
 from kineme.preprocessing import parse_preprocessing, stored_preprocessing
 from kineme.training.directory import located
+from kineme.untrusted import MALFORMED
 
 
 def load(
@@ -80,13 +81,10 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
         config["data"]["store"] = located(file.parent, config["data"]["store"])
         layout = Layout.from_dict(description["layout"], where="its layout")
         data = description["config"]["data"]
-        encoder = build_encoder(
-            config["encoder"],
-            ClipShape(layout, data["frames"], description["bodies"], data["stream"]),
-        )
-        encoder.load_state_dict(state)
+        shape = ClipShape(layout, data["frames"], description["bodies"], data["stream"])
+        encoder = encoder_with(config["encoder"], shape, state)
         preprocessing = stored_preprocessing(preprocessed_by)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (SafetensorError, *MALFORMED) as error:
         reason = " ".join(str(error).split())[:200]
         raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
     return Model(

@@ -19,6 +19,8 @@ LARGEST_YAML = 1 << 22  # bytes; the settings of a run have some 3,000
 DEEPEST = 20  # levels of YAML; recipes and layouts have four
 LARGEST_ARCHIVE = 1 << 30  # bytes that the arrays of a compressed archive may have together
 LONGEST_NAME = 300
+MALFORMED = (OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What is raised where a file holds other things than its kind does, or nests them too deep."""
 _AT_ONCE = 1 << 16
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Python's own takes seconds for a line of brackets
 _RANGES = (  # of characters that move the cursor, end a line, change the direction, or are half of one
@@ -88,7 +90,11 @@ def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, A
             header claims another size than the array has, or the arrays unfold beyond those bounds.
     """
     found: dict[str, Array] = {}
-    with zipfile.ZipFile(path) as archive:
+    try:
+        opened = zipfile.ZipFile(path)
+    except NotImplementedError as error:  # of a version that nobody has
+        raise ValueError(str(error)) from error
+    with opened as archive:
         wanted = {
             info.filename.removesuffix(".npy"): info
             for info in archive.infolist()

@@ -69,7 +69,7 @@ def test_chunks_do_not_change_the_answer(monkeypatch):
     train, test = rng.standard_normal((30, 4), np.float32), rng.standard_normal((17, 4), np.float32)
     labels = rng.integers(0, 3, 30)
     whole = nearest_label(train, labels, test, k=3)
-    monkeypatch.setattr(knn, "CHUNK", 64)
+    monkeypatch.setattr(knn, "QUERIES", 4)
     np.testing.assert_array_equal(nearest_label(train, labels, test, k=3), whole)
 
 

@@ -79,3 +79,14 @@ def test_agrees_with_a_loop_in_chunks_or_not(monkeypatch, chunk):
         places = np.flatnonzero(labels[order] == label) + 1
         assert first == places[0]
         assert precision == pytest.approx(np.mean(np.arange(1, len(places) + 1) / places))
+
+
+@pytest.mark.parametrize("spread", [0, 1e-7, 1e-3, 1])
+def test_counts_are_those_of_sorting_all(spread):
+    """Similarities in one cell, in a few, in many; ties among them."""
+    rng = np.random.default_rng(2)
+    row = np.float32(0.5 + spread * rng.integers(-300, 300, 3000) / 900)
+    own = slice(1000, 1100)
+    others, sought = np.delete(row, np.r_[own]), np.sort(row[own])[::-1]
+    expected = (others >= sought[:, None]).sum(axis=1)
+    np.testing.assert_array_equal(ranking._at_least(others, sought), expected)

@@ -11,6 +11,7 @@ what an undisturbed run leaves, to the byte, except for times.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 import shutil
@@ -19,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -201,7 +203,9 @@ def run(
         limit: bytes beyond which no file may grow.
         by_signal: the process dies of that, in the middle of the write; else the write fails.
     """
-    errors, log = work.with_name("errors"), work.with_name("operations")
+    log = work.with_name("operations")
+    heard, errors = os.pipe()  # no limit on files cuts off what goes there
+    fcntl.fcntl(heard, fcntl.F_SETPIPE_SZ, 1 << 20)
     began = time.monotonic()
     child = os.fork()
     if child == 0:
@@ -226,9 +230,12 @@ def run(
             status = 70
         sys.stderr.flush()
         os._exit(status)
+    os.close(errors)
     status = _wait(child, began + (LIMIT if kill_after is None else kill_after))
-    said = log.read_text().splitlines() if log.exists() else []
-    return Ended(status, errors.read_text(), said, time.monotonic() - began)
+    operations = log.read_text().splitlines() if log.exists() else []
+    os.set_blocking(heard, False)  # processes that it started may still have it
+    with open(heard, errors="replace") as stream:
+        return Ended(status, stream.read(), operations, time.monotonic() - began)
 
 
 def _wait(child: int, until: float) -> int:
@@ -237,16 +244,18 @@ def _wait(child: int, until: float) -> int:
         if ended:
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() > until:
-            os.killpg(child, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it leads no group yet
+                os.killpg(child, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         time.sleep(0.002)
 
 
-def _redirect(output: Path, errors: Path) -> None:
-    for number, path in ((1, output), (2, errors)):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, number)
-        os.close(descriptor)
+def _redirect(output: Path, errors: int) -> None:
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(errors, 2)
+    os.close(descriptor)
 
 
 def _watch(log: Path, work: Path, kill_at: int | None, refuse_at: int | None, refusal: int) -> None:

@@ -96,7 +96,7 @@ def _pieces(part: Columns, name: str, shape: tuple[int, ...], dtype: np.dtype[An
 
 
 def check_unique(names: Array) -> None:
-    """Checks that no two clips have one name, in 8 bytes a clip.
+    """Checks that no two clips have one name, see `repeated`.
 
     Raises:
         KinemeError: two have.
@@ -105,6 +105,16 @@ def check_unique(names: Array) -> None:
     Traceback (most recent call last):
     kineme.errors.KinemeError: a: two clips have this name; names must be unique in a store
     """
+    if (name := repeated(names)) is not None:
+        raise KinemeError(f"{name}: two clips have this name; names must be unique in a store")
+
+
+def repeated(names: Array) -> str | None:
+    """The first name that an earlier clip has, found in 8 bytes a clip; None if there is none.
+
+    >>> repeated(np.array(["a", "b", "a"])), repeated(np.array(["a", "b"]))
+    ('a', None)
+    """
     hashes = np.concatenate([_hashed(names[at : at + CHUNK]) for at in range(0, len(names), CHUNK)])
     order = np.sort(hashes)
     twice = np.unique(order[1:][order[1:] == order[:-1]])
@@ -112,8 +122,9 @@ def check_unique(names: Array) -> None:
     seen = set()
     for name in np.asarray(names[np.isin(hashes, twice)]).tolist() if len(twice) else ():
         if name in seen:
-            raise KinemeError(f"{name}: two clips have this name; names must be unique in a store")
+            return str(name)
         seen.add(name)
+    return None
 
 
 def _hashed(names: Array) -> Array:

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from kineme.clips.columns import Columns, mapped_columns, row_of
+from kineme.clips.columns import Columns, mapped_columns, repeated, row_of
 from kineme.clips.disk import DiskArray
 from kineme.clips.folders import Folder, folder_of
 from kineme.clips.shards import Shard
@@ -262,6 +262,8 @@ class ClipStore:
         ):
             if ((column < lowest) | (column >= count)).any():
                 raise ValueError(f"index.npz: {name} is not in {lowest}..{count - 1}")
+        if len(frames) and (twice := repeated(index["name"])) is not None:
+            raise ValueError(f"index.npz: two clips are named {twice!r}")
         if len(frames) == 0 or (frames < 1).any() or (offset != np.cumsum(frames) - frames).any():
             raise ValueError("index.npz: clips do not follow one another")
         expected = int(frames.sum()), self.layout.num_joints, 3

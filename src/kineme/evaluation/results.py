@@ -21,6 +21,7 @@ from kineme.files import atomic_write
 from kineme.metrics import Figures, measure
 from kineme.metrics.accuracy import bootstrap_interval, confusion_matrix, is_in_top, top_k
 from kineme.typing import Array
+from kineme.untrusted import read_arrays
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error)
 PRETRAINED, RANDOM, RAW = "pre-trained encoder", "random encoder", "raw coordinates"
@@ -106,7 +107,8 @@ class Predictions:
         Raises:
             KinemeError: the file is missing or holds no predictions.
         """
-        with reading(path, "predictions"), np.load(path, allow_pickle=False) as stored:
+        with reading(path, "predictions"):
+            stored = read_arrays(path)
             probes = [key.removeprefix("scores_") for key in stored if key.startswith("scores_")]
             scores = {probe: stored[f"scores_{probe}"] for probe in probes}
             return cls(stored["names"], stored["labels"], scores)

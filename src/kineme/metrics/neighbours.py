@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ import torch.nn.functional as F
 from kineme.errors import KinemeError
 from kineme.typing import Array
 
-CHUNK = 1 << 26  # similarities held at a time: 256 MB of float32
-BLOCK = 1 << 15  # training clips read at a time: 64 MB of 512 features
+QUERIES = 1 << 11  # test clips compared at a time
+BLOCK = 1 << 12  # training clips read at a time; with so many queries, 32 MB of similarities
 
 
 def nearest_label(
@@ -59,15 +60,24 @@ def nearest(
     """
     if not 1 <= k <= len(train):
         raise KinemeError(f"k = {k} neighbours of {len(train)} training clips; choose 1 to {len(train)}")
-    rows, similarities = [], []
-    size = max(1, CHUNK // len(train))
-    for first in range(0, len(test), size):
-        similarity, neighbours = cosines(train, test[first : first + size], device=device).topk(k, dim=1)
-        rows.append(neighbours.cpu())
-        similarities.append(similarity.cpu())
-    if not rows:
+    found = [
+        _nearest(train, test[first : first + QUERIES], k, device) for first in range(0, len(test), QUERIES)
+    ]
+    if not found:
         return np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32)
-    return torch.cat(rows).numpy(), torch.cat(similarities).numpy()
+    rows, similarities = zip(*found, strict=True)
+    return np.concatenate(rows), np.concatenate(similarities)
+
+
+def _nearest(train: Array, test: Array, k: int, device: torch.device | str) -> tuple[Array, Array]:
+    """`nearest` of a few test clips: of the best of each block, the best."""
+    found = []
+    for first, similarity in _blocks(train, test, device):
+        best, rows = similarity.topk(min(k, similarity.shape[1]), dim=1)
+        found.append((best, rows + first))
+    similarities, rows = (torch.cat(each, dim=1) for each in zip(*found, strict=True))
+    best, places = similarities.topk(k, dim=1)
+    return rows.gather(1, places).cpu().numpy(), best.cpu().numpy()
 
 
 def cosines(train: Array, test: Array, *, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -80,15 +90,17 @@ def cosines(train: Array, test: Array, *, device: torch.device | str = "cpu") ->
         test: (N', D) features.
         device: where they are computed.
     """
+    return torch.cat([similarity for _, similarity in _blocks(train, test, device)], dim=1)
+
+
+def _blocks(train: Array, test: Array, device: torch.device | str) -> Iterator[tuple[int, torch.Tensor]]:
+    """The first row of each block of training clips, and (N', BLOCK) similarities."""
     queries = F.normalize(torch.from_numpy(test.astype(train.dtype, copy=False)).to(device), dim=1)
-    similarity = queries.new_empty(len(test), len(train))
     for first in range(0, len(train), BLOCK):
         with warnings.catch_warnings():  # a map is read-only, and nothing writes to it
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             block = torch.from_numpy(train[first : first + BLOCK]).to(device)
-        norms = torch.linalg.vector_norm(block, dim=1).clamp_min(1e-12)
-        torch.div(queries @ block.T, norms, out=similarity[:, first : first + BLOCK])
-    return similarity
+        yield first, queries @ F.normalize(block, dim=1).T
 
 
 def _vote(labels: torch.Tensor, similarity: torch.Tensor, classes: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from kineme.typing import Array
 
-CHUNK = 1 << 24  # similarities held at a time; sorting them takes several copies
+CHUNK = 1 << 26  # similarities held at a time: 256 MB
+CELLS = 1 << 17  # into which a query's similarities are counted
 
 
 @dataclass(frozen=True)
@@ -45,32 +47,62 @@ def rank(
         test_labels: (N',) their classes.
         device: where it is computed.
     """
-    index = F.normalize(torch.from_numpy(train).to(device), dim=1)
-    queries = F.normalize(torch.from_numpy(test).to(device), dim=1)
-    found = np.isin(test_labels, labels)
+    order = np.argsort(labels, kind="stable")  # clips of one class are neighbours, and need no mask
+    classes, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    index = F.normalize(torch.from_numpy(train[order]).to(device), dim=1)
+    found = np.isin(test_labels, classes)
     first = np.zeros(len(test), dtype=np.int64)
     precision = np.zeros(len(test))
-    # Queries of one class share the clips they look for, so these are columns and need no mask.
-    for label in np.unique(test_labels[found]).tolist():
-        own = torch.from_numpy(labels == label).to(device)
-        sought, others = index[own].T, index[~own].T
+    size = min(max(1, CHUNK // len(train)), len(test))
+    held = index.new_empty(size * len(train))
+    for label, start, count in zip(classes.tolist(), starts.tolist(), counts.tolist(), strict=True):
         asking = np.flatnonzero(test_labels == label)
-        for rows in np.array_split(asking, -(-len(asking) * len(train) // CHUNK)):
-            chunk = queries[torch.from_numpy(rows).to(device)]
-            ranks = _ranks(chunk @ sought, chunk @ others)
-            order = torch.arange(1, ranks.shape[1] + 1, device=ranks.device)
+        for rows in (asking[i : i + size] for i in range(0, len(asking), size)):
+            queries = F.normalize(torch.from_numpy(test[rows]).to(device), dim=1)
+            similarity = held[: len(rows) * len(train)].view(len(rows), len(train))
+            torch.mm(queries, index.T, out=similarity)
+            ranks = _ranks(similarity, slice(start, start + count))
             first[rows] = ranks[:, 0].cpu().numpy()
-            precision[rows] = (order / ranks).mean(dim=1).cpu().numpy()
+            place = torch.arange(1, count + 1, device=ranks.device)
+            precision[rows] = (place / ranks).mean(dim=1).cpu().numpy()
     return Ranks(np.flatnonzero(found), first[found], precision[found])
 
 
-def _ranks(sought: Tensor, others: Tensor) -> Tensor:
-    """(Q, n) and (Q, N - n) similarities → (Q, n) ranks of the former among all, ascending from 1."""
-    sought, others = _sorted(sought).flip(1), _sorted(others)
-    before = others.shape[1] - torch.searchsorted(others, sought)  # others that are at least as similar
+def _ranks(similarity: Tensor, own: slice) -> Tensor:
+    """(Q, N) similarities → (Q, n) ranks, from 1, of these n columns among all, ascending."""
+    if similarity.is_cpu:
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            rows = threads.map(lambda row: _row_ranks(row, own), similarity.numpy())
+            return torch.from_numpy(np.stack(list(rows)))
+    sought = similarity[:, own].sort(dim=1, descending=True).values
+    others = torch.cat([similarity[:, : own.start], similarity[:, own.stop :]], dim=1).sort(dim=1).values
+    before = others.shape[1] - torch.searchsorted(others, sought)
     return before + torch.arange(1, sought.shape[1] + 1, device=sought.device)
 
 
-def _sorted(rows: Tensor) -> Tensor:
-    """Each row in ascending order; on a CPU by NumPy, which takes a tenth of PyTorch's time for it."""
-    return torch.from_numpy(np.sort(rows.numpy(), axis=1)) if rows.is_cpu else rows.sort(dim=1).values
+def _row_ranks(similarity: Array, own: slice) -> Array:
+    """`_ranks` of (N,) similarities."""
+    sought = np.sort(similarity[own])[::-1]
+    others = np.concatenate([similarity[: own.start], similarity[own.stop :]])
+    return _at_least(others, sought) + np.arange(1, len(sought) + 1)
+
+
+def _at_least(others: Array, sought: Array) -> Array:
+    """How many of (N,) similarities are at least as great as each of (n,), which descend: (n,) int64.
+
+    Both are put into cells of equal width. Those in greater cells are counted, and only those that share a
+    cell with one that is sought are sorted, which takes a quarter of the time of sorting all.
+    """
+    if not len(others):
+        return np.zeros(len(sought), dtype=np.int64)
+    low, high = min(others.min(), sought[-1]), max(others.max(), sought[0])
+    scale = (CELLS - 1) / max(high - low, np.float32(1e-30))
+    cells, own = (((each - low) * scale).astype(np.int64) for each in (others, sought))
+    shared = np.zeros(CELLS, dtype=bool)
+    shared[own] = True
+    near = np.sort(others[shared[cells]])
+    count = np.bincount(cells, minlength=CELLS)
+    count[shared] = 0
+    greater = count[::-1].cumsum()[::-1]
+    found: Array = len(near) - np.searchsorted(near, sought) + greater[own]
+    return found

@@ -206,7 +206,7 @@ class Pretraining(Training):
 
 def step_seed(seed: int, step: int, stream: int) -> int:
     """The seed of one training step, for one of several streams of random numbers."""
-    return int(np.random.SeedSequence([seed, step, stream]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed, step, stream]).generate_state(1, np.uint64)[0]) >> 1
 
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:

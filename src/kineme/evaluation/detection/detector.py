@@ -25,6 +25,7 @@ from kineme.files import atomic_write
 from kineme.model import Model, with_encoder
 from kineme.progress import Progress, silent
 from kineme.typing import Array
+from kineme.untrusted import MALFORMED, bad_name
 
 ENCODER = "encoder."  # of tensors of an encoder that was fine-tuned
 
@@ -99,6 +100,8 @@ class Detector:
                 encoder.load_state_dict(state)
                 model = with_encoder(model, encoder)
             classifier = FrameClassifier(tensors["weight"], tensors["bias"], Context(**found["context"]))
+            if wrong := bad_name(found["class_names"]):
+                raise ValueError(wrong)
             detector = cls(
                 model=model,
                 windows=Windows(**found["windows"]),
@@ -107,7 +110,7 @@ class Detector:
                 class_names=tuple(found["class_names"]),
                 tuned=bool(state),
             )
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (SafetensorError, *MALFORMED) as error:
             reason = " ".join(str(error).split())[:200]
             raise KinemeError(f"{path}: not a detector that this Kineme wrote ({reason})") from error
         if found["weights"] not in (None, model.weights):

@@ -23,6 +23,7 @@ import numpy as np
 from kineme.evaluation.results import reading
 from kineme.files import atomic_write
 from kineme.typing import Array
+from kineme.untrusted import read_arrays
 
 
 @dataclass(frozen=True)
@@ -51,5 +52,6 @@ class Detections:
         Raises:
             KinemeError: the file is missing or holds no detections.
         """
-        with reading(path, "detections"), np.load(path, allow_pickle=False) as stored:
+        with reading(path, "detections"):
+            stored = read_arrays(path)
             return cls(**{field.name: stored[field.name] for field in fields(cls)})

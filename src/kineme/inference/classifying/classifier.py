@@ -29,6 +29,7 @@ from kineme.inference.classifying.reading import read
 from kineme.model import Model
 from kineme.progress import Progress, silent
 from kineme.typing import Array
+from kineme.untrusted import MALFORMED, bad_name
 
 FORMAT = 1
 logger = logging.getLogger(__name__)
@@ -205,6 +206,8 @@ def read_classifier(path: str | Path, model: Model) -> Classifier:
             preprocessing=str(found["preprocessing"]),
             examination=Examination(**told),
         )
+        if wrong := bad_name(classifier.class_names):
+            raise ValueError(wrong)
         classes, dim = len(classifier.class_names), model.encoder.dim
         classifier.check(model, path)
         expected = {"mean": (dim,), "scale": (dim,), "weight": (classes, dim), "bias": (classes,)}
@@ -213,7 +216,7 @@ def read_classifier(path: str | Path, model: Model) -> Classifier:
                 raise ValueError(f"{name} is not {shape} finite numbers")
     except KinemeError:
         raise
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, *MALFORMED) as error:
         reason = " ".join(str(error).split())[:200]
         raise KinemeError(f"{path}: not a classifier that this Kineme can read ({reason})") from error
     return classifier

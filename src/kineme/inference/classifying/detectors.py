@@ -16,12 +16,12 @@ from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.detection.found import find
 from kineme.inference.classifying.prediction import PredictedSegment, Prediction
 from kineme.progress import Progress, silent
+from kineme.untrusted import MALFORMED
 
 
 def is_detector(path: Path) -> bool:
     """Whether a file is one that `kineme evaluate detect` wrote."""
-    errors = SafetensorError, OSError, KeyError, TypeError, ValueError
-    with suppress(*errors), safe_open(path, framework="np") as opened:
+    with suppress(SafetensorError, *MALFORMED), safe_open(path, framework="np") as opened:
         return "rule" in json.loads((opened.metadata() or {})["kineme"])
     return False
 
