@@ -150,7 +150,7 @@ class Tandem(USDRL):
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
         """Sets how the average's clip feature is read, every few steps, by the clips of all processes."""
-        self.reading.observe(gather(outputs["observed"])[:OBSERVED])
+        self.reading.observe(gather(outputs["observed"]))
         if self.reading.due:
             self.average.centre.copy_(self.reading.centre)
             self.average.reading.copy_(self.reading.matrix())
