@@ -72,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _run(command, words)
         sys.stdout.flush()
+        if own:  # the work is done, and a signal that comes while Python ends makes no failure of it
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         return 0
     except KinemeError as error:
         if own and isinstance(error, SharedError) and helps():
