@@ -17,6 +17,8 @@ from kineme.config import Config, config_from_dict
 from kineme.layouts import Layout
 from kineme.preprocessing import get_preprocessing
 
+collect_ignore = ["sources/data/made.py"]  # a program, which needs libraries that the tests do not
+
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 
 

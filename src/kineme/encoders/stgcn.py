@@ -88,7 +88,7 @@ class STGCN(MapEncoder):
     def pool(self, feature_map: Tensor, bodies: int) -> Tensor:
         """(N·M, T', V, D) → (N, D)."""
         # Frames lie apart in memory: a mean over them and joints at once takes ten times as long.
-        per_body = feature_map.mean(1, dtype=torch.float32).mean(1)
+        per_body = feature_map.mean(1, dtype=torch.promote_types(feature_map.dtype, torch.float32)).mean(1)
         return per_body.view(-1, bodies, feature_map.shape[-1]).mean(dim=1)
 
 
