@@ -55,8 +55,8 @@ class Reading(nn.Module):
         """
         self.count.add_(1)
         self._observed += 1
-        share = (1 / self.count).clamp_min(SHARE)
-        evidence = evidence.float()
+        share = (1 / self.count).clamp_min(SHARE).to(self.centre)
+        evidence = evidence.to(self.centre)
         apart = evidence - evidence.mean(0)
         learned, course = apart[:, : self.learned], apart[:, self.learned :]
         degrees = len(evidence) - 1
