@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ pytest.importorskip(
     exc_type=(ImportError, RuntimeError),  # the latter of versions before httpx was replaced
 )
 
-from explore import explored
 from starlette.testclient import TestClient
 
 from kineme.explore.app import application
@@ -31,17 +29,6 @@ from kineme.explore.told import Explored
 HERE = "http://127.0.0.1:8000"
 TOKEN = "secret"
 EVIL = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    folder = tmp_path_factory.mktemp("explored")
-    return explored.library(folder, explored.recordings(folder / "long"))
-
-
-@pytest.fixture
-def labels(tmp_path: Path, library: Library) -> Labels:
-    return explored.labels(tmp_path, library)
 
 
 @pytest.fixture

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from explore import explored
 
 from kineme.explore.labels import Labels
 from kineme.explore.learning import Learned, Learner, first_points, name_points
 from kineme.explore.library import Library
 from kineme.inference import teach
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    folder = tmp_path_factory.mktemp("learned")
-    return explored.library(folder, explored.recordings(folder / "long"))
-
-
-@pytest.fixture
-def labels(tmp_path: Path, library: Library) -> Labels:
-    return explored.labels(tmp_path, library)
 
 
 @pytest.fixture
