@@ -39,7 +39,7 @@ class Reading(nn.Module):
     def __init__(self, learned: int, course: int) -> None:
         super().__init__()
         self.learned = learned
-        self._observed = 0  # as `count`, which a device would be waited for
+        self._observed = 0  # as `count`, which is kept with the weights, but without waiting for a device
         self.register_buffer("centre", torch.zeros(learned + course))
         self.register_buffer("covariance", torch.eye(learned))
         self.register_buffer("energy", torch.ones(()))  # variance of the course, summed over its numbers
@@ -55,7 +55,7 @@ class Reading(nn.Module):
         """
         self.count.add_(1)
         self._observed += 1
-        share = (1 / self.count).clamp_min(SHARE).to(self.centre)
+        share = max(1 / self._observed, SHARE)
         evidence = evidence.to(self.centre)
         apart = evidence - evidence.mean(0)
         learned, course = apart[:, : self.learned], apart[:, self.learned :]
