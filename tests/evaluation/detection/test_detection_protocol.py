@@ -21,7 +21,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation.detection import extract, protocol
 from kineme.evaluation.detection.classifier import Context
 from kineme.evaluation.detection.detector import Detector
-from kineme.evaluation.detection.extract import store_features
+from kineme.evaluation.detection.extract import frames_shown, offsets_of, store_features
 from kineme.evaluation.detection.finetune import settings
 from kineme.evaluation.detection.found import find
 from kineme.evaluation.detection.frames import Windows
@@ -115,6 +115,25 @@ def test_features_are_computed_once(
     for windows, rows in ((Windows("centred", 8, 2), task.train_rows), (WINDOWS, task.test_rows)):
         with pytest.raises(TypeError):
             store_features(pretrained, store, rows, windows, tmp_path, device="cpu")
+
+
+def test_recordings_at_several_speeds_stand_one_speed_after_another(
+    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path
+) -> None:
+    rows, speeds = task.train_rows[:2], (0.5, 1.0, 2.0)
+    offsets = offsets_of(store, rows, speeds)
+    assert offsets.tolist() == [0, 540, 1080, 1350, 1620, 1755, 1890]
+    shown = frames_shown(store, rows, speeds)
+    assert shown[:5].tolist() == [0, 0, 1, 1, 2]
+    assert shown[540:543].tolist() == [270, 270, 271]
+    np.testing.assert_array_equal(shown[1080:1620], np.arange(540))
+    assert shown[1620:1623].tolist() == [0, 2, 4]
+    assert shown[-1] == 538
+    played = store_features(pretrained, store, rows, WINDOWS, tmp_path, device="cpu", speeds=speeds)
+    plain = store_features(pretrained, store, rows, WINDOWS, tmp_path, device="cpu")
+    assert len(played) == offsets[-1]
+    np.testing.assert_array_equal(played[1080:1620], plain)
+    assert (played[:540] != plain[shown[:540]]).any()
 
 
 def test_features_that_do_not_fit_on_the_disk_are_not_kept(
