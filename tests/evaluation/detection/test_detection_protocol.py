@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 from evaluation.detection.recordings import CLASSES, write_recordings
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import ClipStore
@@ -200,6 +202,20 @@ def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Model,
     other = Model(**{**vars(pretrained), "weights": "another"})
     with pytest.raises(KinemeError, match="an encoder that the run no longer holds"):
         Detector.load(path, other)
+
+
+def test_a_detector_of_before_there_was_smoothing_does_not_smooth(
+    task: Task, pretrained: Model, tmp_path: Path
+) -> None:
+    path = tmp_path / "detect.safetensors"
+    _, _, detector = protocol.detect(task, WINDOWS, context=Context(1, 4, 2.0), rule="C", baselines=False)
+    detector.save(path)
+    assert Detector.load(path, pretrained).classifier.context == Context(1, 4, 2.0)
+    with safe_open(path, framework="pt") as opened:
+        described = json.loads(opened.metadata()["kineme"])
+    del described["context"]["smoothing"]
+    save_file(load_file(path), path, metadata={"kineme": json.dumps(described)})
+    assert Detector.load(path, pretrained).classifier.context == Context(1, 4, 0.0)
 
 
 def test_trimmed_clips_and_parts_without_actions_are_refused(run: Path, moves: Path, tmp_path: Path) -> None:
