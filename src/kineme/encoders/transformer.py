@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineme.encoders.layer import Layer
 from kineme.encoders.rotary import Turn, turned
 from kineme.errors import KinemeError
 
@@ -37,7 +38,7 @@ class FusedAttention(nn.Module):
         return out
 
 
-class PreNormBlock(nn.Module):
+class PreNormBlock(Layer):
     """x + attention(norm(x)), then x + MLP(norm(x)) with GELU; residuals stay in float32.
 
     Attributes:
