@@ -26,7 +26,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor, shown: Tensor | None = 
     in_parts = query.device.type == "cpu" and query.dtype == torch.bfloat16 and shown is None
     if not in_parts or torch.compiler.is_compiling():
         return F.scaled_dot_product_attention(query, key, value, shown)
-    mixed: Tensor = _InParts.apply(*(each.flatten(0, 1) for each in (query, key, value)))
+    inputs = (each.flatten(0, 1) for each in (query, key, value))
+    mixed: Tensor = _InParts.apply(*inputs)  # type: ignore[no-untyped-call]
     return mixed.view(query.shape)
 
 
@@ -65,5 +66,5 @@ def _weights(query: Tensor, key: Tensor) -> Tensor:
 
 
 def _parts(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    tokens = tensors[0].shape[1]
-    return zip(*(each.split(max(1, SCORES // tokens**2)) for each in tensors), strict=True)
+    size = max(1, SCORES // tensors[0].shape[1] ** 2)
+    return zip(*(torch.split(each, size) for each in tensors), strict=True)
