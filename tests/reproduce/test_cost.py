@@ -26,6 +26,18 @@ def test_a_product_and_its_sum_are_two_operations() -> None:
     assert cost_of(Product()) == Cost(parameters=102 * 5 + 5, flops=2 * 16 * 102 * 5)
 
 
+class Attended(Product):
+    """Attention of each frame to all frames, by PyTorch's fused kernel."""
+
+    def forward(self, clips: Tensor) -> Features:
+        frames = clips.transpose(1, 2).flatten(2)[:, None]
+        return Features(nn.functional.scaled_dot_product_attention(frames, frames, frames)[:, 0].mean(1))
+
+
+def test_fused_attention_counts() -> None:
+    assert cost_of(Attended()).flops == 2 * (2 * 16 * 16 * 102)
+
+
 def test_counting_leaves_no_gradients() -> None:
     encoder = Product()
     cost_of(encoder)
