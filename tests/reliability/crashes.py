@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import random
 import resource
 import shutil
 import signal
@@ -133,8 +134,10 @@ def examine(case: Case, base: Path, *, kills: int, points: int | None) -> Figure
         disturb("killed in a write", limit=size, by_signal=True)
         disturb("disk full in a write", limit=size, by_signal=False)
     disturb("read-only folder", refuse_at=0, refusal=errno.EROFS)
-    for number in range(kills):
-        disturb("killed at a random moment", kill_after=whole.seconds * (number + 0.5) / kills)
+    draw = random.Random(case.name)
+    for number in range(kills):  # one in each of so many equal parts of the time that it takes
+        moment = whole.seconds * (number + draw.random()) / kills
+        disturb("killed at a random moment", kill_after=round(moment, 4))
     shutil.rmtree(work)
     return figures
 
