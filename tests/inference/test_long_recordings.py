@@ -153,10 +153,9 @@ def test_without_windows_it_is_held_or_refused(
 ) -> None:
     path = written(tmp_path, "array")
     assert len(table(model, path, window=None, step=None)) == 1
-    in_stretches.setattr("kineme.sources.poses.arrays.MAX_FRAMES", 500)
-    with pytest.raises(
-        KinemeError, match=r"day\.npy: has 1,000 frames; expected 1 to 500; cut it into shorter"
-    ):
+    in_stretches.setattr("kineme.inference.windows.MAX_FRAMES", 500)
+    refusal = "day: has 1,000 frames, too many to be held as one clip; cut it into windows by `window`"
+    with pytest.raises(KinemeError, match=refusal):
         table(model, path, window=None, step=None)
     assert len(table(model, path)) == 98
 

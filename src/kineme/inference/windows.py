@@ -11,6 +11,7 @@ import numpy as np
 from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
 from kineme.inference.recordings import LongClip, Recordings
+from kineme.sources.poses.arrays import MAX_FRAMES
 from kineme.typing import Array
 
 
@@ -84,6 +85,9 @@ def stretches(
     """
     cut = windows.cut(opened.frames, fps) if isinstance(opened, LongClip) and windows else None
     if not isinstance(opened, LongClip) or cut is None or len(cut["first"]) == 1:
+        if isinstance(opened, LongClip) and opened.frames > MAX_FRAMES:
+            many = f"has {opened.frames:,} frames, too many to be held as one clip"
+            raise KinemeError(f"{opened.name}: {many}; cut it into windows by `window`")
         clip = opened.whole() if isinstance(opened, LongClip) else opened
         yield 1.0, clip, (windows.cut if windows else whole)(len(clip.xyz), fps)
         return

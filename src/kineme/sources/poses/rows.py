@@ -35,7 +35,7 @@ class FileBytes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
+        self._file = path.open("rb", buffering=0)
         self._size = os.fstat(self._file.fileno()).st_size
 
     def __len__(self) -> int:
