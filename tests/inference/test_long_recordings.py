@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 from inference import models
+from inference.classifying.test_teaching import examples_of
 
 from conftest import STICK
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
+from kineme.inference import predict, teach
 from kineme.inference import recordings as inputs
 from kineme.inference.embed import embed_table
 from kineme.inference.parts import Parts
 from kineme.inference.tables import COLUMNS, Block
 from kineme.model import Model
 from kineme.sources.poses import long, open_poses
+from kineme.sources.reading import Reading
 from kineme.typing import Array
 
 FRAMES, FPS = 1000, 10.0
@@ -116,6 +119,20 @@ def test_windows_are_those_of_the_recording_as_a_whole(
     assert stretched is not None
     assert (stretched.frames, stretched.step) == (len(source.read(source.items[0]).xyz), 64)
     assert_same(table(model, path), whole)
+
+
+def test_segments_are_those_of_the_recording_as_a_whole(
+    tmp_path: Path, model: Model, request: pytest.FixtureRequest
+) -> None:
+    classifier = teach(model, examples_of(["rise", "swing", "push"], 4, people=2))
+    path, options = written(tmp_path, "array"), Reading(layout=STICK, fps=FPS)
+    (whole,) = predict(model, classifier, [path], window=2.0, device="cpu", **options)
+    request.getfixturevalue("in_stretches")
+    (found,) = predict(model, classifier, [path], window=2.0, device="cpu", **options)
+    assert len(found.segments) > 2
+    for one, other in zip(found.segments, whole.segments, strict=True):
+        assert (one.start, one.end, one.label) == (other.start, other.end, other.label)
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
 
 
 def test_a_recording_of_a_store(tmp_path: Path, model: Model, request: pytest.FixtureRequest) -> None:
