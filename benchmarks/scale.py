@@ -53,11 +53,11 @@ RECIPE = {
 
 @dataclass(frozen=True)
 class Part:
-    """One command at one size."""
+    """What is measured, at one size; a size is a number of clips, and of frames in detection."""
 
     name: str
     clips: int
-    frames: int
+    frames: int | None  # of all clips; None where features stand for them
     seconds: float  # of wall time
     cpu_seconds: float
     peak_mb: float  # of resident memory, mapped files included
@@ -191,10 +191,11 @@ def main() -> None:
                 took = f"{part.seconds:8.1f} s {part.cpu_seconds:8.1f} s of CPU {part.peak_mb:7.0f} MB"
                 print(f"{part.clips:>11,} clips  {part.name:14} {took}", flush=True)
                 if options.json:
-                    _add(options.json, part)
+                    add(options.json, part)
 
 
-def _add(path: Path, part: Part) -> None:
+def add(path: Path, part: Part) -> None:
+    """Writes a figure to a file, in place of an earlier one of the same part and size."""
     known = json.loads(path.read_text()) if path.exists() else []
     others = [each for each in known if (each["name"], each["clips"]) != (part.name, part.clips)]
     path.write_text(json.dumps([*others, asdict(part)], indent=1) + "\n")

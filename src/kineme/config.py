@@ -82,6 +82,7 @@ def _listed(value: list[str] | str) -> list[str]:
 
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["step", "cosine", "warmup-cosine"]
+Compile = Literal["off", "default", "reduce-overhead", "max-autotune"]
 Logger = Literal["csv", "tensorboard", "wandb"]
 
 
@@ -115,6 +116,10 @@ class TrainConfig:
         device: `auto`, `cpu` or `cuda`.
         devices: Devices per node; more than one trains with DistributedDataParallel.
         nodes: Number of nodes, started by torchrun or SLURM.
+        compile: Compile the encoder with `torch.compile` in this mode; the first steps then take minutes.
+            `reduce-overhead` and `max-autotune` record CUDA graphs on a GPU.
+        recompute: Keep the inputs of attention layers only, and compute the rest again in the backward pass:
+            less memory, more time, the same gradients.
         seed: Seed of initialisation, shuffling and augmentation.
         save_every: Save a checkpoint every N epochs.
         knn_every: Look at the features of training clips every N epochs, for their spread and, if clips have
@@ -144,6 +149,8 @@ class TrainConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1
     nodes: int = 1
+    compile: Compile = "off"
+    recompute: bool = False
     seed: int = 0
     save_every: int = 1
     knn_every: int = 5

@@ -84,6 +84,13 @@ def test_an_encoder_that_does_not_fit_is_refused() -> None:
         ("slim", {"name": "slim", "student_temperature": 0.0}, {}, "student_temperature.*: must be more"),
         ("slim", {"name": "slim"}, {"patch": 5}, "patch: 5 does not divide the 16 frames of a clip"),
         ("slim", {"name": "slim"}, {"heads": 5}, "heads: 5 of an even width do not fit into the hidden size"),
+        (
+            "stgcn",
+            {"name": "aimclr", "queue": 8, "momentum": 1.5},
+            {},
+            "momentum: is 1.5; it must be at least",
+        ),
+        ("mamp", {"name": "mamp", "min_frames": 0}, {}, "min_frames: is 0; it must be at least 1"),
         ("disentangled", {"name": "scdnet", "momentum": 1.5}, {}, "momentum: is 1.5; it must be at least 0"),
     ],
 )

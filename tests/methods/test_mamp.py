@@ -178,6 +178,14 @@ def test_what_moves_is_hidden_unless_masking_is_random() -> None:
     assert seen(masking="random") == pytest.approx(1 / 3, abs=0.04)
 
 
+@pytest.mark.parametrize("masking", ["motion-aware", "random"])
+def test_equal_clips_are_hidden_differently(masking: str) -> None:
+    frames = torch.randn(8, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+    equal = Clips(frames, torch.zeros(50, dtype=torch.int64), torch.full((50,), 8))
+    _, kept = view_of(small(rotation=0.0, masking=masking, min_crop=1.0), equal)
+    assert len(kept.sort(-1).values.unique(dim=0)) > 5
+
+
 def test_hidden_patches_are_not_seen_but_are_predicted() -> None:
     method = small()
     x, kept = view_of(method, clips(1))

@@ -46,6 +46,26 @@ def test_a_reading_is_due_at_first_and_every_ten_observations() -> None:
     assert [number for number, each in enumerate(due) if each] == [0, EVERY, 2 * EVERY]
 
 
+def test_moments_go_on_from_what_was_saved() -> None:
+    evidence = [torch.randn(4, 5, generator=DRAW) for _ in range(4)]
+    whole, first, second = (Reading(3, 2) for _ in range(3))
+    for each in evidence:
+        whole.observe(each)
+    for each in evidence[:2]:
+        first.observe(each)
+    second.load_state_dict(first.state_dict())
+    for each in evidence[2:]:
+        second.observe(each)
+    assert second.state_dict()["count"] == 4
+    torch.testing.assert_close(second.state_dict(), whole.state_dict())
+
+
+def test_the_projection_is_the_same_in_every_run() -> None:
+    """Saved features are of one space."""
+    torch.manual_seed(1)
+    assert Reading(2, 3).projection.flatten()[:2].tolist() == pytest.approx([1.54099607, -0.29342890])
+
+
 def test_what_was_learned_is_whitened_as_far_as_it_is_not_rare() -> None:
     """Two numbers of deviations 2 and 30 that correlate by 0.6: variances 1.6 and 0.4 of the correlation."""
     reading = Reading(2, 1)

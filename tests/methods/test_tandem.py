@@ -55,6 +55,15 @@ def test_half_of_the_views_hide_joints_up_to_a_share_in_all_frames_and_bodies() 
     assert hidden.mean().item() == pytest.approx(0.125, abs=0.015)  # a half of a quarter
 
 
+def test_half_of_the_views_are_sheared_and_half_have_other_bones() -> None:
+    clips = clips_of(200)
+    canon = canonical(clips.resize(16), NTU)
+    for setting in ("shear", "bone_scale"):
+        views = method_of(**STILL | {setting: 0.3}).views(clips, generator())[:2]
+        changed = torch.cat([(view.clips - canon).abs().amax((1, 2, 3, 4)) > 1e-4 for view in views])
+        assert changed.float().mean().item() == pytest.approx(0.5, abs=0.08), setting
+
+
 def test_absent_bodies_stay_absent() -> None:
     for view in method_of().views(clips_of(), generator()):
         assert not view.clips[0, ..., 1].any()
@@ -70,6 +79,15 @@ def test_noise_is_in_units_of_the_body() -> None:
     torch.testing.assert_close(noisy.clips, in_mm.clips, atol=1e-5, rtol=1e-4)
     error = (noisy.clips - canonical(small.resize(16), NTU))[1:].square().mean().sqrt().item()
     assert error == pytest.approx(0.02 / 3**0.5, rel=0.1)  # a deviation uniform up to 0.02
+
+
+def test_grains_weigh_as_set() -> None:
+    clips = clips_of()
+    heavy, light = (
+        step(method_of(grain=grain), method_of().views(clips, generator()))["loss"] for grain in (1.0, 0.0)
+    )
+    usual = step(method_of(grain=0.5), method_of().views(clips, generator()))["loss"]
+    torch.testing.assert_close(usual, (heavy + light) / 2)
 
 
 def test_the_loss_is_that_of_usdrl_over_two_views() -> None:

@@ -26,9 +26,9 @@ FINETUNE = {
 }  # fmt: skip
 DETECT = {
     "windows": {"kind": "centred", "frames": 64, "step": 4},
-    "context": {"neighbours": 4, "spacing": 16},
-    "segments": "A",
-    "classifier": asdict(ClassifierSettings()),
+    "context": {"neighbours": 4, "spacing": 16, "smoothing": 4.0},
+    "segments": "C",
+    "classifier": {**asdict(ClassifierSettings()), "speeds": [0.7, 1.0, 1.4]},
     "finetuned": None,
 }
 

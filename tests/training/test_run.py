@@ -11,6 +11,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 from torch import Tensor
 
 from conftest import Settings, write_store
@@ -562,6 +564,7 @@ def test_an_empty_directory_is_used(tmp_path: Path, settings: Settings) -> None:
         ({"train_batch_size": 25}, "24 training clips do not fill one batch of 25"),
         ({"method_queue": 12}, "queue of 12 entries is not a multiple of the batch of 8 clips"),
         ({"data_preprocessing": "agcn"}, "was prepared by plain, but data.preprocessing is agcn"),
+        ({"train_recompute": True}, "train.recompute: stgcn has no attention layers; leave it out"),
     ],
 )
 def test_settings_that_do_not_fit_the_clips_are_refused(
@@ -570,6 +573,45 @@ def test_settings_that_do_not_fit_the_clips_are_refused(
     with pytest.raises(KinemeError, match=message) as caught:
         train(settings(**changes), tmp_path / "run")
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def transformer(settings: Settings, **changes: Any) -> Config:
+    """Settings of a small run of USDRL."""
+    config = settings(**changes)
+    return replace(config, method={"name": "usdrl"}, encoder={"name": "sttr", "hidden": 8})
+
+
+def test_activations_computed_again_train_the_same_weights(tmp_path: Path, settings: Settings) -> None:
+    train(transformer(settings), tmp_path / "kept")
+    train(transformer(settings, train_recompute=True), tmp_path / "again")
+    ours, theirs = (load_file(tmp_path / run / "model.safetensors") for run in ("kept", "again"))
+    for name, tensor in ours.items():
+        torch.testing.assert_close(theirs[name], tensor)
+
+
+@pytest.mark.slow
+def test_a_compiled_encoder_trains_the_same_weights(tmp_path: Path, settings: Settings) -> None:
+    one = {"train_epochs": 1, "train_precision": "float32", "train_knn_every": 0}
+    train(transformer(settings, **one), tmp_path / "eager")
+    train(transformer(settings, train_compile="default", **one), tmp_path / "compiled")
+    ours, theirs = (load_file(tmp_path / run / "model.safetensors") for run in ("eager", "compiled"))
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        torch.testing.assert_close(theirs[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_an_encoder_that_cannot_be_compiled_is_told_in_one_line(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_a_compiler(*_: object, **__: object) -> None:
+        raise RuntimeError("No working C++ compiler found\nin a list of places")
+
+    monkeypatch.setattr("torch._inductor.compile_fx.compile_fx", without_a_compiler)
+    with pytest.raises(
+        KinemeError, match=r"^train\.compile: .*No working C\+\+ compiler found\); set it to off$"
+    ):
+        train(transformer(settings, train_compile="default"), tmp_path / "run")
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape
 from kineme.encoders.dropout import check_dropout
+from kineme.encoders.layer import Layer
 from kineme.encoders.tokens import SelfAttention, TokenEncoder
 from kineme.errors import check_between
 
@@ -54,7 +55,7 @@ class DSTE(TokenEncoder):
         super().__init__(shape, hidden, depth, layer, position_each_layer=True)
 
 
-class DSTLayer(nn.Module):
+class DSTLayer(Layer):
     """α·CA(x) + (1 - α)·DSA(x) with a shared attention module."""
 
     def __init__(self, dim: int, heads: int, tokens: int, drop_path: float, gap: int, alpha: float):

@@ -13,6 +13,7 @@ from kineme.augment.missing import without
 from kineme.augment.patches import to_patches
 from kineme.encoders.absent import completed_patches, in_some_clip, joints_of, patches_of, spread
 from kineme.encoders.base import COORDINATES, ClipShape, Features, MaskedEncoder
+from kineme.encoders.layer import Layer
 from kineme.encoders.rotary import Turn, turn_by
 from kineme.encoders.transformer import FusedAttention, embedding
 from kineme.errors import KinemeError, check_between
@@ -176,7 +177,7 @@ class RotaryTransformer(MaskedEncoder):
         return turn_by(F.pad(step, (front, 0)), self.hidden // self.heads)
 
 
-class RotaryBlock(nn.Module):
+class RotaryBlock(Layer):
     """x + attention(norm(x)), then x + gated MLP(norm(x)): w3(SiLU(first half of w12) · its second half)."""
 
     def __init__(self, dim: int, heads: int) -> None:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.encoders.base import ClipShape
+from kineme.encoders.layer import Layer
 from kineme.encoders.tokens import SelfAttention, TokenEncoder
 
 
@@ -38,7 +39,7 @@ class STTR(TokenEncoder):
         )
 
 
-class PostNormLayer(nn.Module):
+class PostNormLayer(Layer):
     """Attention, then a ReLU MLP of the same width, each normalised after its residual."""
 
     def __init__(self, dim: int, heads: int):

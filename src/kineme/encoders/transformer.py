@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineme.encoders.attention import attention
+from kineme.encoders.layer import Layer
 from kineme.encoders.rotary import Turn, turned
 from kineme.errors import KinemeError
 
@@ -32,12 +34,12 @@ class FusedAttention(nn.Module):
         if turn is not None:
             query, key = turned(query, turn), turned(key, turn)
         shown = None if present is None else present[:, None, None]
-        mixed = F.scaled_dot_product_attention(query, key, value, shown)
+        mixed = attention(query, key, value, shown)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 
 
-class PreNormBlock(nn.Module):
+class PreNormBlock(Layer):
     """x + attention(norm(x)), then x + MLP(norm(x)) with GELU; residuals stay in float32.
 
     Attributes:

@@ -42,7 +42,8 @@ from kineme.training.timing import with_epochs
 logger = logging.getLogger(__name__)
 
 STORES = "stores.json"
-_MONITORING = ("knn_every", "save_every", "device", "loggers")  # settings that do not change what is learned
+# Settings that do not change what is learned.
+_MONITORING = ("knn_every", "save_every", "device", "loggers", "compile", "recompute")
 Stage = Literal["to do", "interrupted", "trained"]
 
 

@@ -14,7 +14,7 @@ from kineme.config import EvaluateConfig
 from kineme.errors import KinemeError
 from kineme.evaluation import early, fewlabels, finetune, recognition, robust
 from kineme.evaluation.detection import protocol as detection
-from kineme.evaluation.detection.classifier import ClassifierSettings, Context
+from kineme.evaluation.detection.classifier import ClassifierSettings, context_for
 from kineme.evaluation.detection.frames import STEPS, windows_for
 from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
 from kineme.evaluation.linear import with_rate
@@ -24,6 +24,7 @@ from kineme.evaluation.task import Part, Task, labelled
 from kineme.typing import Array
 
 Found = tuple[Result, Mapping[str, Kept]]  # and by suffix what lies beside the result
+CONTEXT = context_for(WINDOW, NEIGHBOURS, RULE)
 RUN = Path()  # for messages that are not shown
 
 
@@ -120,15 +121,13 @@ def _semi_frozen(evaluate: EvaluateConfig, result: Result) -> Any:
 
 def _detected(task: Task, **options: Any) -> Found:
     windows = windows_for(task.model.encoder, KIND, WINDOW)
-    result, found, detector = detection.detect(
-        task, windows, context=Context(NEIGHBOURS), rule=RULE, **options
-    )
+    result, found, detector = detection.detect(task, windows, context=CONTEXT, rule=RULE, **options)
     return result, {".npz": found, ".safetensors": detector}
 
 
 DETECTION = {
     "windows": {"kind": KIND, "frames": WINDOW, "step": WINDOW // STEPS[KIND]},
-    "context": asdict(Context(NEIGHBOURS)),
+    "context": asdict(CONTEXT),
     "segments": RULE,
     "classifier": asdict(ClassifierSettings()),
     "finetuned": None,

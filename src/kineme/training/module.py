@@ -183,6 +183,8 @@ class Pretraining(Training):
 
     def losses(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """The method's losses of its views."""
+        if self.train_config.compile != "off":  # graphs may then overwrite what an earlier step gave
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             views = self.method.views(self.clips[rows], generator)
         return self.method.loss(views, self._progress)

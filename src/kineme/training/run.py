@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.encoders import ClipShape
 from kineme.encoders.absent import warn_if_shown
+from kineme.encoders.layer import recompute
 from kineme.errors import KinemeError
 from kineme.files import followed
 from kineme.processes import synchronise_norms
@@ -117,10 +118,28 @@ def train(
             seen.save(out / SEEN_CLIPS)
             del seen  # names and digests weigh more than all else that training holds of a clip
         own = _callbacks(config, out, store, rows)
-        with ending_together(out):
+        with ending_together(out), _compiling(config.train):
             fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
         if first and resume:  # killed between the state of the last epoch and the weights
             own[-1].complete(module)
+
+
+@contextmanager
+def _compiling(train: TrainConfig) -> Iterator[None]:
+    """Raises KinemeError where the encoder cannot be compiled, as without a C++ compiler."""
+    if train.compile == "off":
+        yield
+        return
+    from torch._dynamo.exc import TorchDynamoException
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        cause = getattr(error, "inner_exception", error)
+        first = str(cause).strip().partition("\n")[0][:200]
+        raise KinemeError(
+            f"train.compile: the encoder cannot be compiled here ({first}); set it to off"
+        ) from error
 
 
 def _callbacks(
@@ -160,7 +179,15 @@ def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
     encoder = build_encoder(config.encoder, ClipShape(store.layout, data.frames, store.bodies, data.stream))
     if store.present is not None:
         warn_if_shown(encoder)
-    return Pretraining(build_method(config.method, encoder), config, store, rows)
+    method = build_method(config.method, encoder)
+    if config.train.recompute and not recompute(method):
+        raise KinemeError(
+            f"train.recompute: {config.encoder['name']} has no attention layers; leave it out, or lower "
+            "train.batch_size and raise train.accumulate"
+        )
+    if config.train.compile != "off":
+        encoder.compile(mode=config.train.compile)
+    return Pretraining(method, config, store, rows)
 
 
 def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:

@@ -9,6 +9,7 @@ from kineme.evaluation.detection.classifier import (
     ClassifierSettings,
     Context,
     FrameClassifier,
+    context_for,
     fit,
     gather,
 )
@@ -42,6 +43,26 @@ def test_probabilities_are_of_the_linear_layer_in_blocks_of_any_length() -> None
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
+def test_probabilities_are_smoothed_over_frames_that_go_on_beyond_the_ends() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(3, 2, generator=generator), torch.randn(3, generator=generator)
+    features = torch.randn(40, 2, generator=generator).numpy()
+    plain = FrameClassifier(weight, bias, Context()).probabilities(features).astype(float)
+    found = FrameClassifier(weight, bias, Context(smoothing=2.0)).probabilities(features)
+    reach = np.arange(-8, 9)
+    bell = np.exp(-(reach**2) / 8)
+    around = plain[np.clip(np.arange(40)[:, None] + reach, 0, 39)]  # ends stay well within eight frames
+    expected = np.einsum("trk,r->tk", around, bell / bell.sum())
+    np.testing.assert_allclose(found[8:-8], expected[8:-8], atol=2e-3)
+    np.testing.assert_allclose(found.astype(float).sum(axis=1), 1, atol=2e-3)
+
+
+def test_published_rules_take_probabilities_as_they_are() -> None:
+    assert context_for(64, 4, "C") == Context(4, 16, smoothing=4.0)
+    assert context_for(64, 4, "A") == context_for(64, 4, "B") == Context(4, 16)
+    assert context_for(2, 0, "A") == Context(0, 1)
+
+
 def learnt(context: Context, shift: int) -> float:
     """Share of frames that are right where the class is told by the feature so many frames earlier."""
     generator = np.random.default_rng(0)
@@ -60,6 +81,26 @@ def test_it_learns_features_of_any_scale() -> None:
 def test_it_learns_from_neighbours_what_a_frame_does_not_tell() -> None:
     assert learnt(Context(), 3) < 0.6
     assert learnt(Context(1, 3), 3) > 0.95
+
+
+def test_steps_that_see_a_part_are_sure_of_less() -> None:
+    """A single number tells the class for sure; nine agree with it more often than not."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 2000)
+    noise = np.array([0.05] + [1.0] * 9)
+    features = labels[:, None] + noise * generator.standard_normal((2000, 10))
+
+    def learnt(seen: int) -> FrameClassifier:
+        settings = ClassifierSettings(lr=0.03, weight_decay=0, seen=seen)
+        return fit(features, np.array([0, 2000]), labels, 2, Context(), settings)
+
+    def surely(classifier: FrameClassifier) -> float:
+        return float((classifier.probabilities(features).max(axis=1) > 0.99).mean())
+
+    assert torch.equal(learnt(10).weight, learnt(1000).weight)
+    assert surely(learnt(10)) > 0.7
+    assert surely(learnt(2)) < 0.1
+    assert np.mean(learnt(2).probabilities(features).argmax(axis=1) == labels) > 0.95
 
 
 def test_the_same_seed_learns_the_same() -> None:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 from evaluation.detection.recordings import CLASSES, write_recordings
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import ClipStore
@@ -21,7 +23,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation.detection import extract, protocol
 from kineme.evaluation.detection.classifier import Context
 from kineme.evaluation.detection.detector import Detector
-from kineme.evaluation.detection.extract import store_features
+from kineme.evaluation.detection.extract import frames_shown, offsets_of, store_features
 from kineme.evaluation.detection.finetune import settings
 from kineme.evaluation.detection.found import find
 from kineme.evaluation.detection.frames import Windows
@@ -117,6 +119,25 @@ def test_features_are_computed_once(
             store_features(pretrained, store, rows, windows, tmp_path, device="cpu")
 
 
+def test_recordings_at_several_speeds_stand_one_speed_after_another(
+    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path
+) -> None:
+    rows, speeds = task.train_rows[:2], (0.5, 1.0, 2.0)
+    offsets = offsets_of(store, rows, speeds)
+    assert offsets.tolist() == [0, 540, 1080, 1350, 1620, 1755, 1890]
+    shown = frames_shown(store, rows, speeds)
+    assert shown[:5].tolist() == [0, 0, 1, 1, 2]
+    assert shown[540:543].tolist() == [270, 270, 271]
+    np.testing.assert_array_equal(shown[1080:1620], np.arange(540))
+    assert shown[1620:1623].tolist() == [0, 2, 4]
+    assert shown[-1] == 538
+    played = store_features(pretrained, store, rows, WINDOWS, tmp_path, device="cpu", speeds=speeds)
+    plain = store_features(pretrained, store, rows, WINDOWS, tmp_path, device="cpu")
+    assert len(played) == offsets[-1]
+    np.testing.assert_array_equal(played[1080:1620], plain)
+    assert (played[:540] != plain[shown[:540]]).any()
+
+
 def test_features_that_do_not_fit_on_the_disk_are_not_kept(
     task: Task,
     pretrained: Model,
@@ -181,6 +202,20 @@ def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Model,
     other = Model(**{**vars(pretrained), "weights": "another"})
     with pytest.raises(KinemeError, match="an encoder that the run no longer holds"):
         Detector.load(path, other)
+
+
+def test_a_detector_of_before_there_was_smoothing_does_not_smooth(
+    task: Task, pretrained: Model, tmp_path: Path
+) -> None:
+    path = tmp_path / "detect.safetensors"
+    _, _, detector = protocol.detect(task, WINDOWS, context=Context(1, 4, 2.0), rule="C", baselines=False)
+    detector.save(path)
+    assert Detector.load(path, pretrained).classifier.context == Context(1, 4, 2.0)
+    with safe_open(path, framework="pt") as opened:
+        described = json.loads(opened.metadata()["kineme"])
+    del described["context"]["smoothing"]
+    save_file(load_file(path), path, metadata={"kineme": json.dumps(described)})
+    assert Detector.load(path, pretrained).classifier.context == Context(1, 4, 0.0)
 
 
 def test_trimmed_clips_and_parts_without_actions_are_refused(run: Path, moves: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From probabilities to segments: both published rules, on recorded scores and by hand."""
+"""From probabilities to segments: the published rules and another, on recorded scores and by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from golden_fill import load_golden
 
-from kineme.evaluation.detection.segments import active_runs, class_runs, smooth
+from kineme.evaluation.detection.segments import RULES, active_runs, class_runs, smooth
 
 GIVEN = load_golden("detection_segments.npz")
 
@@ -35,6 +35,13 @@ def test_a_class_has_a_run_wherever_it_is_likelier_than_two_per_cent() -> None:
     assert scores == pytest.approx([0.265, 1.0])
 
 
+def test_of_the_third_rule_a_class_has_a_run_wherever_it_is_likelier_than_a_quarter() -> None:
+    probabilities = np.array([[0.7, 0.3], [0.5, 0.5], [0.75, 0.25], [0.0, 1.0]])
+    segments, scores = RULES["C"](probabilities)
+    assert segments.tolist() == [[1, 0, 2], [1, 3, 4]]
+    assert scores == pytest.approx([0.4, 1.0])
+
+
 def test_runs_of_several_classes_may_share_frames() -> None:
     segments, _ = class_runs(np.array([[0.2, 0.4, 0.4]] * 3))
     assert segments.tolist() == [[1, 0, 3], [2, 0, 3]]
@@ -48,7 +55,7 @@ def test_activity_is_one_run_of_one_class_even_where_the_class_changes() -> None
     assert abs(end - 90) <= 3
 
 
-@pytest.mark.parametrize("rule", [class_runs, active_runs])
+@pytest.mark.parametrize("rule", RULES.values())
 @pytest.mark.parametrize("frames", [1, 2, 9, 11])
 def test_recordings_of_few_frames_have_segments_too(rule, frames: int) -> None:
     segments, scores = rule(one_hot([1] * frames))
@@ -56,7 +63,7 @@ def test_recordings_of_few_frames_have_segments_too(rule, frames: int) -> None:
     assert scores == pytest.approx([1.0])
 
 
-@pytest.mark.parametrize("rule", [class_runs, active_runs])
+@pytest.mark.parametrize("rule", RULES.values())
 def test_mere_background_has_no_segments(rule) -> None:
     segments, scores = rule(one_hot([0] * 50))
     assert segments.shape == (0, 3)

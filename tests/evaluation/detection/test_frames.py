@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kineme.clips.batches import Clips
 from kineme.encoders import STTR, ClipShape, DenseEncoder, Disentangled, Encoder, Features
-from kineme.evaluation.detection.frames import Windows, frame_features, tokens
+from kineme.evaluation.detection.frames import Windows, frame_features, played_frames, tokens
 from kineme.layouts import Layout
 
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
@@ -74,6 +74,17 @@ def test_blocks_of_any_size_make_the_same_features(kind, frames: int) -> None:
     whole = features(encoder, frames, Windows(kind, 8, 2))
     assert whole.shape == (frames, 16)
     torch.testing.assert_close(features(encoder, frames, Windows(kind, 8, 2), batch_size=3), whole)
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.7, 1.4, 2.0])
+def test_a_recording_can_be_played_at_another_speed(speed: float) -> None:
+    windows = Windows("tokens", 8, 4)
+    found = torch.cat(list(frame_features(Clock(), recording(42), windows, speed=speed)))[:, 0]
+    assert len(found) == played_frames(42, speed) == round(42 / speed)
+    inside = slice(2, -2)
+    # The first frame shows the first `speed` frames of the recording, and stands for the middle of them.
+    expected = (torch.arange(len(found)) + 0.5) * speed - 0.5
+    torch.testing.assert_close(found[inside], expected[inside])
 
 
 def test_no_more_windows_than_a_batch_are_read_at_once() -> None:

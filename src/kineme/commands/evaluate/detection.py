@@ -35,7 +35,7 @@ def detect(
     A linear layer learns the class of every frame, or the background, from the frozen encoder's features;
     runs of frames become segments. Writes RUN/results/detect.json with all metrics by name, detect.npz with
     what was found where, and detect.safetensors, the detector, for `kineme predict`; another store, split or
-    seed, tokens, rule B or fine-tuning is appended to the name.
+    seed, tokens, rule A or B, or fine-tuning is appended to the name.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -45,8 +45,8 @@ def detect(
         step: Frames from one window to the next; by default a sixteenth of a window, a quarter with tokens.
         context: Frames on each side, a quarter of a window apart, whose features the layer reads too; 0, as
             published, for the frame's own.
-        segments: Rule by which frames become segments: `A`, runs of frames that show a class with more than
-            2 %, or `B`, runs of smoothed activity.
+        segments: Rule by which frames become segments: `C`, runs of frames that show a class with more than
+            25 % after smoothing, or as published `A`, with more than 2 %, or `B`, runs of smoothed activity.
         finetune: Train the encoder on the frames first.
         epochs: Of fine-tuning; by default 10.
         lr: Learning rate of fine-tuning; by default 0.0005.
@@ -55,20 +55,20 @@ def detect(
     """
     from kineme.evaluation.detection import finetune as tuning
     from kineme.evaluation.detection import protocol
-    from kineme.evaluation.detection.classifier import Context
+    from kineme.evaluation.detection.classifier import context_for
     from kineme.evaluation.detection.frames import windows_for
 
     if not finetune and (epochs is not None or lr is not None):
         raise KinemeError("`epochs` and `lr` are of fine-tuning; set `finetune`, or leave them out")
     check_between("`context`", context, 0)
-    differing = {"tokens": kind == "tokens", "B": segments == "B", "finetune": finetune}
+    differing = {"tokens": kind == "tokens", segments: segments != RULE, "finetune": finetune}
     named = [name for name, differs in differing.items() if differs]
     task = open_run(run, options, "detect", *named, seed=seed, rows_of=protocol.recorded)
     with progress_bar("evaluating") as progress:
         result, found, detector = protocol.detect(
             task,
             windows_for(task.model.encoder, kind, window, step),
-            context=Context(context, max(window // 4, 1)),
+            context=context_for(window, context, segments),
             rule=segments,
             training=tuning.settings(epochs, lr) if finetune else None,
             seed=seed,

@@ -1,6 +1,7 @@
 """The classifier of frames: one linear layer on the features of a frame and of its neighbours, if it has any.
 
-With neighbours it is a dilated convolution in time. Beyond its ends a recording stands still.
+With neighbours it is a dilated convolution in time. Beyond its ends a recording stands still. The
+probabilities of neighbouring frames may be smoothed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kineme.evaluation.options import Rule
 from kineme.typing import Array
 
 BLOCK = 4096  # frames that are in memory together
@@ -20,10 +22,17 @@ BLOCK = 4096  # frames that are in memory together
 
 @dataclass(frozen=True)
 class Context:
-    """Which frames a class is read from: `neighbours` on each side, `spacing` frames apart."""
+    """Which frames a class is read from.
+
+    Attributes:
+        neighbours: on each side.
+        spacing: frames from one to the next.
+        smoothing: deviation, in frames, of the Gaussian by which probabilities are smoothed; 0: none.
+    """
 
     neighbours: int = 0
     spacing: int = 16
+    smoothing: float = 0.0
 
     @property
     def offsets(self) -> Array:
@@ -31,12 +40,31 @@ class Context:
         return np.arange(-self.neighbours, self.neighbours + 1) * self.spacing
 
 
+def context_for(window: int, neighbours: int, rule: Rule) -> Context:
+    """Neighbours a quarter of a window apart; for rule C smoothed, by a sixteenth of a window.
+
+    The published rules A and B take probabilities as they are.
+    """
+    spacing = max(window // 4, 1)
+    return Context(neighbours, spacing, spacing / 4 if rule == "C" else 0.0)
+
+
 @dataclass(frozen=True)
 class ClassifierSettings:
     """How the linear layer is trained: AdamW on standardised features, with a cosine schedule.
 
-    There are few epochs, because more overfit to the training subjects; for few recordings there are as many
-    as make up the least number of steps.
+    There are few subjects to learn from, and a frame has thousands of numbers. So recordings are also shown
+    slower and faster, most numbers are dropped in each step, and there are few epochs; for few recordings
+    there are as many as make up the least number of steps.
+
+    Attributes:
+        epochs: passes over all frames, at all speeds.
+        least_steps: of the optimiser.
+        batch_size: frames a step.
+        lr: learning rate.
+        weight_decay: of AdamW.
+        seen: numbers of each frame that a step sees; of more, others are dropped.
+        speeds: at which the training recordings are played.
     """
 
     epochs: int = 10
@@ -44,6 +72,8 @@ class ClassifierSettings:
     batch_size: int = 256
     lr: float = 1e-3
     weight_decay: float = 0.1
+    seen: int = 512
+    speeds: tuple[float, ...] = (0.7, 1.0, 1.4)
 
 
 @dataclass(frozen=True)
@@ -68,7 +98,24 @@ class FrameClassifier:
             frames = np.arange(start, min(start + BLOCK, len(features)))
             x = gather(features, ends, frames, self.context).to(self.weight.device)
             found[frames] = F.linear(x, self.weight, self.bias).softmax(dim=1).cpu().numpy()
-        return found
+        return smoothed(found, self.context.smoothing)
+
+
+def smoothed(probabilities: Array, deviation: float) -> Array:
+    """(T, K) smoothed over frames by a Gaussian; the first and last frames go on beyond the ends.
+
+    >>> smoothed(np.eye(3)[[0, 0, 0, 1, 1, 1]], 1.0)[[0, 2, 3]].round(2)
+    array([[1. , 0. , 0. ],
+           [0.7, 0.3, 0. ],
+           [0.3, 0.7, 0. ]])
+    """
+    if not deviation:
+        return probabilities
+    from scipy.ndimage import gaussian_filter1d
+
+    mean = gaussian_filter1d(probabilities.astype(np.float32), deviation, axis=0, mode="nearest")
+    found: Array = mean.astype(probabilities.dtype)
+    return found
 
 
 def gather(features: Array, offsets: Array, frames: Array, context: Context) -> Tensor:
@@ -109,7 +156,7 @@ def fit(
         classes: K.
         context: which frames it reads.
         settings: how it is trained.
-        seed: of the order of frames.
+        seed: of the order of frames and of what is dropped.
         device: where it is trained.
     """
     mean, std = (each.repeat(2 * context.neighbours + 1).to(device) for each in _moments(features))
@@ -117,6 +164,8 @@ def fit(
     bias = torch.zeros(classes, device=device, requires_grad=True)
     optimiser = torch.optim.AdamW([weight, bias], settings.lr, weight_decay=settings.weight_decay)
     generator = np.random.default_rng(seed)
+    drops = torch.Generator(device).manual_seed(seed)
+    share = min(settings.seen / len(mean), 1.0)
     batches = -(-len(labels) // settings.batch_size)
     steps = batches * max(settings.epochs, -(-settings.least_steps // batches))
     for step in range(steps):
@@ -124,6 +173,8 @@ def fit(
             order = np.array_split(generator.permutation(len(labels)), batches)
         frames = order[step % batches]
         x = (gather(features, offsets, frames, context).to(device) - mean) / std
+        if share < 1:
+            x = x * (torch.rand(x.shape, generator=drops, device=device) < share) / share
         loss = F.cross_entropy(F.linear(x, weight, bias), torch.from_numpy(labels[frames]).to(device))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -38,7 +38,7 @@ class Detector:
         model: its encoder, fine-tuned or not.
         windows: how it reads recordings.
         classifier: of frames.
-        rule: of segments, `A` or `B`.
+        rule: of segments, `A`, `B` or `C`.
         class_names: the background first.
         tuned: the encoder is no longer the run's own.
     """

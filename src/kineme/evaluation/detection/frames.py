@@ -73,14 +73,25 @@ def tokens(features: Features) -> Tensor:
     return torch.cat((features.temporal.float(), spatial), dim=2)
 
 
+def played_frames(frames: int, speed: float) -> int:
+    """How many frames a recording has at the same rate when it is played faster, or slower (below 1)."""
+    return max(round(frames / speed), 1)
+
+
+def shown(at: Tensor, speed: float) -> Tensor:
+    """Times in a recording that is played at a speed, in frames → times in the recording itself."""
+    return (at + 0.5) * speed - 0.5
+
+
 def frame_features(
-    encoder: Encoder, recording: Clips, windows: Windows, *, batch_size: int = 64
+    encoder: Encoder, recording: Clips, windows: Windows, *, speed: float = 1.0, batch_size: int = 64
 ) -> Iterator[Tensor]:
     """Blocks (n, D) that make up the features of all frames of one recording, in order.
 
-    The encoder is in evaluation mode; the blocks are float32, on the CPU.
+    The encoder is in evaluation mode; the blocks are float32, on the CPU. Played at another speed, a
+    recording has as many features as it then has frames.
     """
-    total = int(recording.length)
+    total = played_frames(int(recording.length), speed)
     last = max(total - windows.frames, 0) if windows.kind == "tokens" else total - 1
     places = torch.arange(0, last + windows.step, windows.step).clamp_max(last)
     before = (windows.frames - 1) / 2 if windows.kind == "centred" else 0.0
@@ -90,7 +101,7 @@ def frame_features(
             span = torch.full((len(batch),), windows.frames, dtype=torch.float64)
             at = times(batch - before, span, encoder.shape.frames).to(recording.start.device)
             clips = recording[torch.zeros_like(batch)]
-            features = encoded_joints(encoder, clips.sample(at), clips.present)
+            features = encoded_joints(encoder, clips.sample(shown(at, speed)), clips.present)
             yield batch, (tokens(features) if windows.kind == "tokens" else features.clip).float().cpu()
 
     join = _average if windows.kind == "tokens" else _interpolate

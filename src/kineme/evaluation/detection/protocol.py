@@ -19,7 +19,7 @@ from kineme.evaluation.classifier import on_device_of
 from kineme.evaluation.detection.classes import detection_classes, frame_labels, true_intervals
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context, fit
 from kineme.evaluation.detection.detector import Detector, propose
-from kineme.evaluation.detection.extract import RawCoordinates, offsets_of, store_features
+from kineme.evaluation.detection.extract import RawCoordinates, frames_shown, offsets_of, store_features
 from kineme.evaluation.detection.finetune import finetuned
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.predictions import Detections
@@ -70,7 +70,7 @@ def detect(
         task: what is measured on which recordings, opened with `recorded`.
         windows: how the encoder reads them.
         context: the frames that a class is read from.
-        rule: of segments, `A` or `B`.
+        rule: of segments, `A`, `B` or `C`.
         training: how the encoder is fine-tuned first; None: it is frozen.
         seed: of the classifier, the random encoder and the fine-tuning.
         baselines: measure a random encoder and raw coordinates beside it, both frozen.
@@ -83,20 +83,36 @@ def detect(
     labels = frame_labels(true_intervals(store, task.train_rows), offsets)
     truth = true_intervals(store, task.test_rows)
     test_labels = frame_labels(truth, test_offsets)
-    frames = len(labels) + len(test_labels)
     settings = ClassifierSettings()
+    played_offsets = offsets_of(store, task.train_rows, settings.speeds)
+    played_labels = labels[frames_shown(store, task.train_rows, settings.speeds)]
+    frames = len(played_labels) + len(test_labels)
 
     def measured(encoder: Model, cut: Windows, folder: Path, number: int) -> tuple[Detections, Detector]:
         total = frames * (3 if baselines else 1)
         train_progress = within(progress, number * frames, total)
         features = store_features(
-            encoder, store, task.train_rows, cut, folder, device=task.device, progress=train_progress
+            encoder,
+            store,
+            task.train_rows,
+            cut,
+            folder,
+            device=task.device,
+            speeds=settings.speeds,
+            progress=train_progress,
         )
         classifier = fit(
-            features, offsets, labels, len(class_names), context, settings, seed=seed, device=task.device
+            features,
+            played_offsets,
+            played_labels,
+            len(class_names),
+            context,
+            settings,
+            seed=seed,
+            device=task.device,
         )
         detector = Detector(encoder, cut, classifier, rule, class_names, tuned=training is not None)
-        test_progress = within(progress, number * frames + len(labels), total)
+        test_progress = within(progress, number * frames + len(played_labels), total)
         probabilities = detector.probabilities(
             store, task.test_rows, folder, device=task.device, progress=test_progress
         )

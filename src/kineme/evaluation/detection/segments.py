@@ -1,4 +1,4 @@
-"""From class probabilities of frames to segments: the two rules of the published evaluations.
+"""From class probabilities of frames to segments: two published rules, and Kineme's own.
 
 Frames count from 0, ends are exclusive, class 0 is the background.
 """
@@ -6,21 +6,25 @@ Frames count from 0, ends are exclusive, class 0 is the background.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
 from kineme.typing import Array
 
-LEAST_PROBABILITY = 0.02  # of a class in rule A
+LEAST_PROBABILITY = {"A": 0.02, "C": 0.25}  # of a class
 LEAST_ACTIVITY = 0.4  # 1 - background in rule B
 REACH = 10  # frames that rule B averages over, on each side
 
 
-def class_runs(probabilities: Array) -> tuple[Array, Array]:
-    """Rule A, USDRL's: runs of frames that show a class with more than 2 %, scored by their mean probability.
+def class_runs(probabilities: Array, least: float = LEAST_PROBABILITY["A"]) -> tuple[Array, Array]:
+    """Runs of frames that show a class with more than 2 %, scored by their mean probability.
+
+    That is rule A, USDRL's. Rule C takes 25 %, of smoothed probabilities.
 
     Args:
         probabilities: (T, K) of one recording.
+        least: that a class must exceed.
 
     Returns:
         (n, 3) class, start, end, class by class in order of time, and (n,) scores.
@@ -28,7 +32,7 @@ def class_runs(probabilities: Array) -> tuple[Array, Array]:
     recording = probabilities.astype(np.float64)
     found = []
     for label in range(1, recording.shape[1]):
-        runs = _runs(recording[:, label] > LEAST_PROBABILITY)
+        runs = _runs(recording[:, label] > least)
         found.append(np.insert(runs, 0, label, axis=1))
     segments = np.concatenate([np.zeros((0, 3), dtype=np.int64), *found])
     means = _mean_over(recording, segments[:, 1], segments[:, 2])
@@ -78,4 +82,8 @@ def _mean_over(values: Array, start: Array, end: Array) -> Array:
     return mean
 
 
-RULES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {"A": class_runs, "B": active_runs}
+RULES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
+    "A": class_runs,
+    "B": active_runs,
+    "C": partial(class_runs, least=LEAST_PROBABILITY["C"]),
+}
