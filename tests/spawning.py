@@ -1,8 +1,9 @@
-"""Several processes of one training run, as Lightning starts them, in a test."""
+"""Processes that tests start: those of one training run, as Lightning starts them, and commands."""
 
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,12 @@ from kineme.config import Config
 
 Found = tuple[int, list[float], str]  # rank, losses, error
 Work = Callable[[Config, Path, "Queue[Found]"], None]
+
+
+def heed_interrupts() -> None:
+    """In a new process, as its `preexec_fn`: Ctrl-C interrupts it, also where a shell started the tests by
+    `&` and so lets them, and all that they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def in_processes(

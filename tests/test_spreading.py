@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,26 @@ def test_processes_write_the_same_bytes(raw: Path, tmp_path: Path) -> None:
     prepare(TOY, raw, tmp_path / "here", shard=4, workers=1, frames_as="int16")
     prepare(TOY, raw, tmp_path / "processes", shard=4, workers=2, frames_as="int16")
     assert contents(tmp_path / "processes") == contents(tmp_path / "here")
+
+
+def test_an_interruption_just_after_a_shard_leaves_nothing_in_the_store(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = spreading.atomic_write
+
+    @contextmanager
+    def interrupted(path: Path) -> Iterator[Path]:
+        with original(path) as aside:
+            yield aside
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spreading, "atomic_write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(TOY, raw, tmp_path / "many", shard=4, workers=1)
+    assert (tmp_path / ".many.partial" / ".00000.json").is_file()
+    prepare(TOY, raw, tmp_path / "many", shard=4, workers=1)
+    assert not [name for name in left(tmp_path / "many") if name.startswith(".")]
 
 
 def test_finished_shards_outlast_an_interruption(

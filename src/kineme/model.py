@@ -324,14 +324,22 @@ class Model:
         Raises:
             KinemeError: the source's units or layout do not fit the model.
         """
+        read, prepare = source.reader(self.preprocessing), self.preparer(source, joint_map)
+        return lambda item: prepare(read(item))
+
+    def preparer(self, source: Source, joint_map: JointMap | None = None) -> Callable[[Clip], Clip]:
+        """How raw clips of a source are `prepared`.
+
+        Raises:
+            KinemeError: the source's units or layout do not fit the model.
+        """
         units = self.preprocessing.units(source.units)
         if self.units not in (None, units):
             raise KinemeError(f"{source.name}: is in {units}, but the model was trained on {self.units}")
         retargeting = None
         if source.layout != self.shape.layout:
             retargeting = Retargeting(source.layout, self.shape.layout, joint_map)
-        read = source.reader(self.preprocessing)
-        return lambda item: self._prepared(read(item), source.layout, retargeting)
+        return lambda clip: self._prepared(clip, source.layout, retargeting)
 
     def _prepared(self, clip: Clip, layout: Layout, retargeting: Retargeting | None) -> Clip:
         shape = self.shape

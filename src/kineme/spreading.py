@@ -141,10 +141,10 @@ def write_shard(job: Job) -> None:
             writer.add(clip)
             clips += 1
     tally = Tally.of(ClipStore(job.folder / job.name)).to_dict() if clips else None
+    job.reached.unlink(missing_ok=True)  # before the record: nobody looks at a finished job again
     with atomic_write(job.record) as aside:
         record = {"key": job.key, "clips": clips, "damaged": damaged, "tally": tally}
         aside.write_text(json.dumps(record), encoding="utf-8")
-    job.reached.unlink(missing_ok=True)
 
 
 def _deadly(item: Any) -> KinemeError:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from golden_fill import GOLDEN
+from spawning import heed_interrupts
 
 from kineme.clips.store import ClipStore
 from kineme.preparing import prepare
@@ -58,7 +59,12 @@ def start(raw: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     """A process with a group of its own, as a terminal gives it."""
     command = [sys.executable, "-m", "kineme", "prepare", "ntu120", str(raw), str(out), *options]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
 
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from spawning import heed_interrupts
 
 from conftest import Settings
 from kineme.__main__ import CLOSED_PIPE, COMMANDS, INTERRUPTED, USAGE_ERROR, main
@@ -94,7 +95,7 @@ def process(words: str, **rest: int) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+        preexec_fn=heed_interrupts,
         **rest,
     )
 

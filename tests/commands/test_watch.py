@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from inference.models import model, motion, write
+from spawning import heed_interrupts
 
 from kineme.__main__ import main
 from kineme.clips.store import Clip, ClipStore
@@ -73,6 +74,7 @@ def watching(*words: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     try:
         yield process

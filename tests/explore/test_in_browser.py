@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from browser import MARKS, SETTLED, TOO_WIDE, launched
+from spawning import heed_interrupts
 
 from kineme.clips.store import open_store
 from kineme.explore.compare import Comparison
@@ -414,7 +415,9 @@ def test_the_command_is_killed_and_loses_no_label_and_stops_quietly(
     options = ["--no-browser", "--labels", str(table)]
 
     def started() -> tuple[subprocess.Popen[str], Any]:
-        process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [*command, *options], stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+        )
         assert process.stderr is not None
         link = next(found[0] for line in process.stderr if (found := re.search(r"http://\S+", line)))
         page = browser.new_page(reduced_motion="reduce")

@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 from hub import Hub
 from reliability.crashes import Case, run
+from reliability.visiting import lost, visit
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SETTINGS = {"frames": 8, "store": "stores/moves", "split": "odd-even"}
@@ -189,6 +190,12 @@ def cases(hub: Hub) -> list[Case]:
         Case("show", tuple("show stores/moves clip03 --out clip.html".split())),
         Case("layouts --draw", tuple("layouts coco17 --draw joints.png".split())),
         Case("info --figure", tuple("info stores/moves --figure store.png".split())),
+        Case(
+            "explore",
+            tuple("explore stores/moves runs/one --no-browser --device cpu".split()),
+            visit=visit,
+            lost=lost,
+        ),
         Case(
             "push",
             tuple("push runs/one user/name --licence cc0-1.0".split()),

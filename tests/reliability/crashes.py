@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import random
 import resource
 import shutil
 import signal
@@ -22,9 +23,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
+from io import FileIO
 from pathlib import Path
 
 from reliability.contents import differences, snapshot
+from reliability.visiting import LINK, NOTES
 
 REMOVALS = {"os.remove", "os.rmdir", "shutil.rmtree"}
 CHANGES = REMOVALS | {"os.mkdir", "os.rename", "os.truncate", "os.link", "os.symlink"}
@@ -42,6 +46,9 @@ class Case:
         again: command lines that a user tries after it was stopped, in this order, until one is not refused.
         prepare: is called before each attempt at the undisturbed command.
         outside: what it changes outside the folder, by name.
+        visit: of a server: uses the page of a link, and writes into a file what was answered. It is called in
+            a process of its own; when it is over the server is stopped by Ctrl-C.
+        lost: the folder and that file → what was answered and is not kept, in words.
     """
 
     name: str
@@ -49,6 +56,8 @@ class Case:
     again: Sequence[Sequence[str]] = ()
     prepare: Callable[[], object] = lambda: None
     outside: Callable[[], dict[str, bytes]] = dict
+    visit: Callable[[str, Path], None] | None = None
+    lost: Callable[[Path, Path], Iterator[str]] = lambda folder, notes: iter(())
 
     @property
     def attempts(self) -> Sequence[Sequence[str]]:
@@ -115,9 +124,10 @@ def examine(case: Case, base: Path, *, kills: int, points: int | None) -> Figure
 
     def disturb(kind: str, **how: object) -> None:
         _fresh(case, base, work)
-        ended = run(case.words, work, **how)  # type: ignore[arg-type]
+        ended = run(case.words, work, visit=case.visit, **how)  # type: ignore[arg-type]
         figures.tried[kind] += 1
         where = f"{case.name}, {kind} {how}"
+        figures.faults += [f"{where}: {each}" for each in case.lost(work, work.with_name(NOTES))]
         if not ended.killed and (complaint := ended.complaint()):
             figures.faults.append(f"{where}: {complaint}")
         left = snapshot(work, case.outside())
@@ -133,8 +143,10 @@ def examine(case: Case, base: Path, *, kills: int, points: int | None) -> Figure
         disturb("killed in a write", limit=size, by_signal=True)
         disturb("disk full in a write", limit=size, by_signal=False)
     disturb("read-only folder", refuse_at=0, refusal=errno.EROFS)
-    for number in range(kills):
-        disturb("killed at a random moment", kill_after=whole.seconds * (number + 0.5) / kills)
+    draw = random.Random(case.name)
+    for number in range(kills):  # one in each of so many equal parts of the time that it takes
+        moment = whole.seconds * (number + draw.random()) / kills
+        disturb("killed at a random moment", kill_after=round(moment, 4))
     shutil.rmtree(work)
     return figures
 
@@ -152,7 +164,8 @@ def _undisturbed(case: Case, base: Path, work: Path, figures: Figures) -> Whole:
     for _ in range(2):
         _fresh(case, base, work)
         before = {path: path.stat().st_mtime_ns for path in _files(work)}
-        ended = run(case.words, work)
+        ended = run(case.words, work, visit=case.visit)
+        figures.faults += [f"{case.name}: {each}" for each in case.lost(work, work.with_name(NOTES))]
         if ended.status:
             figures.faults.append(f"{case.name}: {ended.errors[-1500:]}")
         left.append(snapshot(work, case.outside()))
@@ -166,7 +179,7 @@ def _goes_on(case: Case, work: Path, whole: dict[str, str], figures: Figures) ->
     """Runs it again, in the ways of a user."""
     refusals: list[str] = []
     for words in case.attempts:
-        ended = run(words, work)
+        ended = run(words, work, visit=case.visit)
         if complaint := ended.complaint():
             yield f"again: {complaint}"
             return
@@ -190,6 +203,7 @@ def run(
     refusal: int = 0,
     limit: int | None = None,
     by_signal: bool = False,
+    visit: Callable[[str, Path], None] | None = None,
 ) -> Ended:
     """One command in a fork.
 
@@ -202,8 +216,10 @@ def run(
         refusal: the number of the error.
         limit: bytes beyond which no file may grow.
         by_signal: the process dies of that, in the middle of the write; else the write fails.
+        visit: see `Case`.
     """
-    log = work.with_name("operations")
+    log, notes = work.with_name("operations"), work.with_name(NOTES)
+    notes.unlink(missing_ok=True)
     heard, errors = os.pipe()  # no limit on files cuts off what goes there
     fcntl.fcntl(heard, fcntl.F_SETPIPE_SZ, 1 << 20)
     began = time.monotonic()
@@ -231,24 +247,61 @@ def run(
         sys.stderr.flush()
         os._exit(status)
     os.close(errors)
-    status = _wait(child, began + (LIMIT if kill_after is None else kill_after))
+    os.set_blocking(heard, False)
+    with open(heard, "rb", buffering=0) as stream:
+        status, said = _wait(
+            child, began + (LIMIT if kill_after is None else kill_after), stream, visit, notes
+        )
+    seconds = time.monotonic() - began
     operations = log.read_text().splitlines() if log.exists() else []
-    os.set_blocking(heard, False)  # processes that it started may still have it
-    with open(heard, errors="replace") as stream:
-        return Ended(status, stream.read(), operations, time.monotonic() - began)
+    return Ended(status, said, operations, seconds)
 
 
-def _wait(child: int, until: float) -> int:
+def _wait(
+    child: int,
+    until: float,
+    stream: FileIO,
+    visit: Callable[[str, Path], None] | None,
+    notes: Path,
+) -> tuple[int, str]:
+    """The status of a process, which is killed when its time is over, and what it has said."""
+    said, visitor = b"", 0
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
+        said += stream.read() or b""  # nothing yet is None; processes that it started may have the other end
         if ended:
-            return os.waitstatus_to_exitcode(status)
+            break
+        if visit and not visitor and (link := LINK.search(said.decode(errors="replace"))):
+            visitor = _visitor(visit, link[0], notes, child)
         if time.monotonic() > until:
             with suppress(ProcessLookupError):  # it leads no group yet
                 os.killpg(child, signal.SIGKILL)
             os.kill(child, signal.SIGKILL)
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            status = os.waitpid(child, 0)[1]
+            said += stream.read() or b""
+            break
         time.sleep(0.002)
+    if visitor:
+        os.waitpid(visitor, 0)
+    return os.waitstatus_to_exitcode(status), said.decode(errors="replace")
+
+
+def _visitor(visit: Callable[[str, Path], None], link: str, notes: Path, server: int) -> int:
+    """Somebody at a server's page, in a process of its own that stops the server at last."""
+    child = os.fork()
+    if child == 0:
+        try:
+            visit(link, notes)
+        except (OSError, HTTPException):  # the server is no more
+            pass
+        except BaseException:
+            import traceback
+
+            notes.write_text(f"500 {traceback.format_exc().splitlines()[-1]}")
+        with suppress(ProcessLookupError):
+            os.kill(server, signal.SIGINT)
+        os._exit(0)
+    return child
 
 
 def _redirect(output: Path, errors: int) -> None:

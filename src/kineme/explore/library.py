@@ -22,7 +22,7 @@ from kineme.inference.classifying.reading import read
 from kineme.inference.clustering.cluster import LONG
 from kineme.inference.clustering.kinds import kinds_of
 from kineme.inference.embed import blocks_of
-from kineme.inference.parts import Parts, parts_of
+from kineme.inference.parts import Parts, parts_of, tidy
 from kineme.inference.recordings import Recordings, open_input
 from kineme.inference.searching.index import Index, open_index
 from kineme.inference.searching.queries import Query, read_query
@@ -192,6 +192,8 @@ class Library:
                 features = np.concatenate([block.features for block in blocks])
                 with atomic_write(path) as aside:
                     np.save(aside, features)
+        else:
+            tidy(path)
         found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         return found
 

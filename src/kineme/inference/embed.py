@@ -20,7 +20,7 @@ from kineme.evaluation.features import identity
 from kineme.inference.parts import NOTHING, Parts
 from kineme.inference.recordings import Recordings, open_inputs
 from kineme.inference.tables import Block
-from kineme.inference.windows import Windows, labels_of, whole
+from kineme.inference.windows import Cut, Windows, labels_of, stretches
 from kineme.model import Model, default_device
 from kineme.progress import Progress, silent, within
 from kineme.sources.reading import Reading, joint_map_of
@@ -48,7 +48,9 @@ def embed_table(
     """Features of recordings as the blocks of a table: one row per clip, or per window.
 
     Memory does not grow with the number of rows: one block is held at a time, and the recordings that it is
-    from. (A store in another layout than the model's is retargeted in memory first.)
+    from. A recording of more than 73 minutes at 30 frames a second that is cut into windows is read and
+    prepared in stretches of 36, if it is a .npy or CSV file or in a store. (A store in another layout than
+    the model's is retargeted in memory first.)
 
     Args:
         model: see `kineme.load`.
@@ -138,10 +140,9 @@ def blocks_of(
         kept, done = kept + 1, done + len(block)
         if recordings:  # no recording is done in part
             number, begin, rows = kept, recordings, done
-    for group, read in groups(inputs, begin):
-        cuts = [(windows.cut if windows else whole)(len(clip.xyz), each.fps) for each, clip in group]
-        table = _table(group, cuts, windows is not None)
-        clips = pieces([clip for _, clip in group], cuts, device)
+    for group, read in groups(inputs, begin, windows):
+        table = _table(group, windows is not None)
+        clips = pieces([clip for _, clip, _ in group], [cut for _, _, cut in group], device)
         rows += len(clips)
         for first in range(0, len(clips), ROWS):
             number += 1
@@ -152,44 +153,48 @@ def blocks_of(
             features = encode(clips[part], progress=meanwhile)
             done += len(features)
             block = Block(features, **{name: column[part] for name, column in table.items()})
-            parts.keep(number - 1, block, read if first + ROWS >= len(clips) else 0)
+            parts.keep(
+                number - 1, block, int(read) if first + ROWS >= len(clips) and read == int(read) else 0
+            )
             yield block
 
 
-def groups(inputs: Sequence[Recordings], first: int) -> Iterator[tuple[list[tuple[Recordings, Clip]], int]]:
-    """All recordings from a number on, in groups, each of which depends on none before it.
+def groups(
+    inputs: Sequence[Recordings], first: int, windows: Windows | None
+) -> Iterator[tuple[list[tuple[Recordings, Clip, Cut]], float]]:
+    """All recordings from a number on, and how they are cut, in groups; each depends on none before it.
 
-    With each comes the number of the recording after it, counted over all inputs.
+    With each comes how many recordings are done with it, counted over all inputs; of a long one, the share.
     """
-    group: list[tuple[Recordings, Clip]] = []
+    group: list[tuple[Recordings, Clip, Cut]] = []
     frames = bodies = 0
-    read, before = first, 0
+    read, before = float(first), 0
     for recordings in inputs:
-        for number, clip in recordings.clips(min(max(first - before, 0), recordings.count)):
-            frames, bodies = frames + len(clip.xyz), clip.xyz.shape[1]
-            if group and (frames > FRAMES or bodies != group[0][1].xyz.shape[1]):
-                yield group, read
-                group, frames = [], len(clip.xyz)
-            group.append((recordings, clip))
-            read = before + number
+        for number, opened in recordings.opened(min(max(first - before, 0), recordings.count)):
+            for share, clip, cut in stretches(opened, windows, recordings.fps):
+                frames, bodies = frames + len(clip.xyz), clip.xyz.shape[1]
+                if group and (frames > FRAMES or bodies != group[0][1].xyz.shape[1]):
+                    yield group, read
+                    group, frames = [], len(clip.xyz)
+                group.append((recordings, clip, cut))
+                read = before + number - 1 + share
         before += recordings.count
     if group:
         yield group, read
 
 
-def _table(
-    group: Sequence[tuple[Recordings, Clip]], cuts: Sequence[Mapping[str, Array]], windows: bool
-) -> dict[str, Array]:
+def _table(group: Sequence[tuple[Recordings, Clip, Cut]], windows: bool) -> dict[str, Array]:
     """The columns of a block, without the features."""
+    cuts = [cut for _, _, cut in group]
     repeats = [len(cut["first"]) for cut in cuts]
     labels = []
-    for (recordings, clip), cut in zip(group, cuts, strict=True):
+    for recordings, clip, cut in group:
         names = np.array([*recordings.class_names, ""], dtype=np.str_)  # -1 is unknown
         labels.append(names[labels_of(clip, cut["first"], cut["length"]) if windows else [clip.label]])
     texts = {
-        "source": [recordings.name for recordings, _ in group],
-        "name": [clip.name for _, clip in group],
-        "subject": [clip.subject for _, clip in group],
+        "source": [recordings.name for recordings, _, _ in group],
+        "name": [clip.name for _, clip, _ in group],
+        "subject": [clip.subject for _, clip, _ in group],
     }
     return {
         **{name: np.repeat(np.array(column, dtype=np.str_), repeats) for name, column in texts.items()},
@@ -198,7 +203,7 @@ def _table(
     }
 
 
-def pieces(recordings: Sequence[Clip], cuts: Sequence[Mapping[str, Array]], device: str) -> Clips:
+def pieces(recordings: Sequence[Clip], cuts: Sequence[Cut], device: str) -> Clips:
     """The windows of recordings, on a device; they share frames."""
     clips = joined([each.xyz for each in recordings], [each.present for each in recordings])
     first = torch.from_numpy(np.concatenate([cut["first"] for cut in cuts]))

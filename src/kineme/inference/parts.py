@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kineme.errors import KinemeError
 from kineme.files import atomic_write, locked, remove_own
 from kineme.inference.tables import COLUMNS, Block
 
@@ -93,9 +94,21 @@ def parts_of(table: Path) -> Iterator[Path]:
     Raises:
         KinemeError: another process writes this table.
     """
-    folder = table.with_name(f"{table.name}.parts")
+    folder = _folder(table)
     with locked(table, "this table"):
         for left in table.parent.glob(f".{escape(table.stem)}.partial-*{escape(table.suffix)}*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield folder
         remove_own(folder, PARTS)
+
+
+def tidy(table: Path) -> None:
+    """Removes what a process left that was killed when the table was complete, and its parts still there."""
+    folder, lock = _folder(table), table.with_name(f".{table.name}.lock")
+    if folder.exists() or lock.exists():
+        with suppress(KinemeError), locked(table, "this table"):  # others may be at it, or nobody may write
+            remove_own(folder, PARTS)
+
+
+def _folder(table: Path) -> Path:
+    return table.with_name(f"{table.name}.parts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
-from kineme.sources import Source
+from kineme.sources import LONG, STRETCH, Source
 from kineme.sources.raw import skippable
 from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
 from kineme.sources.recordings import open_recordings
@@ -26,6 +27,25 @@ from kineme.sources.recordings import open_recordings
 logger = logging.getLogger(__name__)
 
 ROWS = 1 << 12  # of a store's columns that are in memory
+
+
+@dataclass(frozen=True)
+class LongClip:
+    """A recording that is too long to be held, such as a day of motion; preprocessed as others are.
+
+    Attributes:
+        name: of the recording.
+        frames: of it.
+        step: frames that are read at a time.
+        part: first frame and number of frames → the clip of these.
+        whole: reads it nevertheless, if that can be.
+    """
+
+    name: str
+    frames: int
+    step: int
+    part: Callable[[int, int], Clip]
+    whole: Callable[[], Clip]
 
 
 @dataclass(frozen=True)
@@ -40,7 +60,7 @@ class Recordings:
         class_names: that labels index.
         count: of recordings.
         median: frames of a store's clips, at the median; None of files, which have not been read.
-        clips: number → the recordings from this one on, one by one, each with the number of the next; those
+        opened: number → the recordings from this one on, one by one, each with the number of the next; those
             before it are not read.
         identity: changes when the recordings do.
     """
@@ -52,15 +72,20 @@ class Recordings:
     class_names: Sequence[str]
     count: int
     median: float | None
-    clips: Callable[[int], Iterator[tuple[int, Clip]]]
+    opened: Callable[[int], Iterator[tuple[int, Clip | LongClip]]]
     identity: Mapping[str, Any]
+
+    def clips(self, first: int) -> Iterator[tuple[int, Clip]]:
+        """As `opened`; long ones are held nevertheless, or refused."""
+        for number, clip in self.opened(first):
+            yield number, clip.whole() if isinstance(clip, LongClip) else clip
 
     def alone(self, number: int) -> Recordings:
         """One of them."""
         return replace(
             self,
             count=1,
-            clips=lambda first: ((1, clip) for _, clip in islice(self.clips(number), first, 1)),
+            opened=lambda first: ((1, clip) for _, clip in islice(self.opened(number), first, 1)),
             identity={**self.identity, "number": number},
         )
 
@@ -102,14 +127,14 @@ def open_input(
             class_names=manifest.class_names,
             count=len(store),
             median=float(np.median(store.index["frames"])) if len(store) else None,
-            clips=lambda first: _stored(store, first),
+            opened=lambda first: _stored(store, first),
             identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
         )
     path = Path(taken)
     if (path / WEIGHTS).is_file():
         raise KinemeError(f"{path}: is a run directory; name a clip store or recordings")
     source = open_recordings(path, told, model.shape.layout)
-    read = model.reader(source, joint_map)
+    prepare = model.preparer(source, joint_map)
     return Recordings(
         name=str(taken),
         preprocessing=model.preprocessing,
@@ -118,7 +143,7 @@ def open_input(
         class_names=source.class_names,
         count=len(source.items),
         median=None,
-        clips=lambda first: _read(source, read, first, skip_bad),
+        opened=lambda first: _read(model, source, prepare, first, skip_bad),
         identity={
             **told,
             "files": _files(path, source),
@@ -146,13 +171,13 @@ def open_inputs(
 
 
 def _read(
-    source: Source, read: Callable[[Any], Clip], first: int, skip_bad: bool
-) -> Iterator[tuple[int, Clip]]:
+    model: Model, source: Source, prepare: Callable[[Clip], Clip], first: int, skip_bad: bool
+) -> Iterator[tuple[int, Clip | LongClip]]:
     wrong: KinemeError | None = None
     some = first > 0
     for number, item in enumerate(source.items[first:], first + 1):
         try:
-            clip = read(item)
+            clip = _opened(model, source, prepare, item, source.names[number - 1])
         except KinemeError as error:
             if not skip_bad:
                 raise skippable(error) from error
@@ -165,16 +190,51 @@ def _read(
         raise wrong
 
 
-def _stored(store: ClipStore, first: int) -> Iterator[tuple[int, Clip]]:
+def _opened(
+    model: Model, source: Source, prepare: Callable[[Clip], Clip], item: Any, name: str
+) -> Clip | LongClip:
+    def whole() -> Clip:
+        return prepare(source.reader(model.preprocessing)(item))
+
+    stretched = source.stretched(item) if source.stretched else None
+    if stretched is None:
+        return whole()
+    read, empty = stretched.read, (model.shape.bodies, model.shape.layout.num_joints, 3)
+
+    def part(first: int, count: int) -> Clip:
+        clip = read(first, count)
+        if clip.xyz.any():
+            return prepare(clip)
+        return replace(clip, xyz=np.zeros((count, *empty), np.float32))
+
+    return LongClip(name, stretched.frames, stretched.step, part, whole)
+
+
+def _stored(store: ClipStore, first: int) -> Iterator[tuple[int, Clip | LongClip]]:
     untrimmed = len(store.intervals["clip"]) > 0
     for at in range(first, len(store), ROWS):
         columns = (
-            column[at : at + ROWS].tolist() for column in (store.names, store.labels, store.index["subject"])
+            column[at : at + ROWS].tolist()
+            for column in (store.names, store.labels, store.index["subject"], store.index["frames"])
         )
-        for row, (name, label, subject) in enumerate(zip(*columns, strict=True), start=at):
+        for row, (name, label, subject, frames) in enumerate(zip(*columns, strict=True), start=at):
             intervals = store.clip_intervals(row) if untrimmed else ()
-            clip = Clip(name, store.clip(row), label=label, subject=subject, intervals=intervals)
-            yield row + 1, replace(clip, present=store.clip_present(row))
+            empty = np.zeros((0, 0, 0, 0), np.float32)
+            clip = Clip(name, empty, label=label, subject=subject, intervals=intervals)
+            clip = replace(clip, present=store.clip_present(row))
+            part = partial(_part, store, int(store.index["offset"][row]), clip)
+            whole = partial(part, 0, frames)
+            yield row + 1, LongClip(name, frames, STRETCH, part, whole) if frames > LONG else whole()
+
+
+def _part(store: ClipStore, offset: int, clip: Clip, first: int, count: int) -> Clip:
+    """Frames of a recording in a store, and as much of its intervals as is in them."""
+    inside = [
+        (max(start - first, 0), min(end - first, count), label)
+        for start, end, label in clip.intervals
+        if start < first + count and end > first
+    ]
+    return replace(clip, xyz=store.frames[offset + first : offset + first + count], intervals=inside)
 
 
 def _files(path: Path, source: Source) -> list[tuple[Any, ...]]:

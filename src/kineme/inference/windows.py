@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
-from kineme.inference.recordings import Recordings
+from kineme.inference.recordings import LongClip, Recordings
+from kineme.sources.poses.arrays import MAX_FRAMES
 from kineme.typing import Array
 
 
@@ -62,6 +64,46 @@ class Windows:
             "start": start,
             "end": start + self.length,
         }
+
+
+Cut = Mapping[str, Array]
+
+
+def stretches(
+    opened: Clip | LongClip, windows: Windows | None, fps: float
+) -> Iterator[tuple[float, Clip, Cut]]:
+    """A recording and how it is cut; of one that is too long to be held a stretch at a time.
+
+    Each window is cut from the stretch in which it begins, to which the frames of the last are added.
+
+    Yields:
+        share of the recording that is done with this, its frames, and the columns of `Windows.cut`, of which
+        `first` counts from the first of these frames.
+
+    Raises:
+        KinemeError: nobody is in a long one, or it is not cut into windows and cannot be held.
+    """
+    cut = windows.cut(opened.frames, fps) if isinstance(opened, LongClip) and windows else None
+    if not isinstance(opened, LongClip) or cut is None or len(cut["first"]) == 1:
+        if isinstance(opened, LongClip) and opened.frames > MAX_FRAMES:
+            many = f"has {opened.frames:,} frames, too many to be held as one clip"
+            raise KinemeError(f"{opened.name}: {many}; cut it into windows by `window`")
+        clip = opened.whole() if isinstance(opened, LongClip) else opened
+        yield 1.0, clip, (windows.cut if windows else whole)(len(clip.xyz), fps)
+        return
+    somebody = False
+    last = int(cut["first"][-1])
+    for begin in range(0, last + 1, opened.step):
+        mine = slice(*np.searchsorted(cut["first"], (begin, begin + opened.step)).tolist())
+        columns = {name: column[mine] for name, column in cut.items()}
+        if len(columns["first"]):
+            end = min(begin + opened.step + int(columns["length"][0]), opened.frames)
+            clip = opened.part(begin, end - begin)
+            somebody = somebody or bool(clip.xyz.any())
+            columns["first"] = columns["first"] - begin
+            yield min((begin + opened.step) / (last + 1), 1.0), clip, columns
+    if not somebody:
+        raise KinemeError(f"{opened.name}: has nobody in any frame; remove it")
 
 
 def whole(frames: int, fps: float) -> dict[str, Array]:

@@ -17,6 +17,9 @@ from kineme.preprocessing import Preprocessing
 from kineme.progress import Progress
 from kineme.registry import Registry
 
+LONG = 1 << 17  # frames of a recording that is held as a whole: 73 minutes at 30 a second
+STRETCH = 1 << 16  # frames of a longer one that are held at a time
+
 
 @dataclass(frozen=True)
 class Long:
@@ -31,6 +34,22 @@ class Long:
     frames: Callable[[Any], int]
     read: Callable[[Any, Progress], Clip]
     preview: Callable[[Any], Clip]
+
+
+@dataclass(frozen=True)
+class Stretched:
+    """An item that is too long to be held, such as a day of motion.
+
+    Attributes:
+        frames: of the item.
+        step: frames that are read at a time.
+        read: first frame and number of frames → the raw clip of these, zero throughout where nobody is in
+            them. What is said of a clip as a whole, such as which joints it lacks, is said of the stretch.
+    """
+
+    frames: int
+    step: int
+    read: Callable[[int, int], Clip]
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,8 @@ class Source:
         read_people: as `read`, with a slot for every tracked person instead of a slot for each place in a
             frame's list; None where the format does not tell people apart.
         long: how items are read that take minutes each, such as videos; None where they do not.
+        stretched: item → how it is read in stretches, None for one that is read as a whole; None where all
+            are.
 
     >>> import kineme, numpy
     >>> still = lambda name: kineme.Clip(name, numpy.ones((30, 1, 25, 3)))
@@ -82,10 +103,28 @@ class Source:
     fps_known: bool = True
     read_people: Callable[[Any], Clip] | None = None
     long: Long | None = None
+    stretched: Callable[[Any], Stretched | None] | None = None
 
     def reader(self, preprocessing: Preprocessing) -> Callable[[Any], Clip]:
         """How clips are read for a preprocessing: item → raw clip."""
         return self.read_people or self.read if preprocessing.by_person else self.read
+
+    def beginning(self, item: Any) -> Clip:
+        """The raw clip of an item; of one that takes long, only its beginning, as far as somebody is in it.
+
+        Raises:
+            KinemeError: as of `read`.
+        """
+        if self.long:
+            return self.long.preview(item)
+        stretched = self.stretched(item) if self.stretched else None
+        if stretched is None:
+            return self.read(item)
+        for first in range(0, stretched.frames, stretched.step):
+            clip = stretched.read(first, min(stretched.step, stretched.frames - first))
+            if clip.xyz.any():
+                break
+        return clip
 
 
 SOURCES: Registry[Callable[..., Source]] = Registry(

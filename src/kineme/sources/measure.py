@@ -34,11 +34,10 @@ def measured(source: Source, items: Iterable[Any]) -> Measured | KinemeError:
 
     Of items that take minutes only the beginning is read.
     """
-    read = source.long.preview if source.long else source.read
     wrong: KinemeError | None = None
     for item in islice(items, _TRIED):
         try:
-            clip = read(item)
+            clip = source.beginning(item)
         except KinemeError as error:
             wrong = wrong or error
             continue

@@ -6,14 +6,18 @@ many bytes as its shape claims, and everything the constructors make has at most
 
 Protocols 0 to 5 are read, with old and new module paths of NumPy; text of Python 2 as latin-1.
 
-Not guarded against: a malicious file can exhaust Python's own unpickler, by tuples nested deeply in a key or
-a huge index of its memo, and so end the process.
+How much memory its memo takes is looked at before it is loaded, see `memo`.
+
+Not guarded against: a malicious file can exhaust Python's own unpickler by tuples nested deeply in a key, and
+so end the process.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import mmap
+import os
 import pickle
 import re
 from collections.abc import Callable, Collection, Mapping, Sized
@@ -22,6 +26,7 @@ from typing import IO, Any
 import numpy as np
 
 from kineme.errors import KinemeError
+from kineme.sources.memo import MemoError, check_memo
 from kineme.sources.raw import RawFile, one_line, shown
 
 _MAX_PACKED_BYTES = 1 << 30  # in an archive, where the whole file is held
@@ -43,6 +48,7 @@ def read_pickle(file: RawFile, inert: Collection[str] = ()) -> Any:
     packed = file.member is not None
     try:
         with io.BytesIO(file.read(_MAX_PACKED_BYTES)) if packed else file.open() as stream:
+            _check_memo(stream)
             return _Unpickler(stream, file.size, inert).load()
     except KinemeError:
         raise
@@ -55,9 +61,22 @@ def read_pickle(file: RawFile, inert: Collection[str] = ()) -> Any:
 def unpickled(data: bytes) -> Any:
     """What a small pickle inside another file holds, as `read_pickle`; raises ValueError."""
     try:
+        check_memo(data)
         return _Unpickler(io.BytesIO(data), len(data), ()).load()
     except Exception as error:  # damaged pickles may raise anything
         raise ValueError(f"has a part that is not a pickle, or is damaged ({one_line(error)})") from error
+
+
+def _check_memo(stream: IO[bytes]) -> None:
+    """`check_memo` of a whole file, which is not read into memory for it."""
+    try:
+        if isinstance(stream, io.BytesIO):
+            check_memo(stream.getvalue())
+        elif os.fstat(stream.fileno()).st_size:  # what is empty cannot be mapped
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                check_memo(data)
+    except MemoError as error:
+        raise _RefusedError(str(error)) from error
 
 
 class _RefusedError(Exception):

@@ -137,6 +137,17 @@ def test_a_killed_index_goes_on(own: Model, library: ClipStore, monkeypatch: pyt
     np.testing.assert_allclose(opened.features, whole, rtol=0, atol=1e-6)
 
 
+def test_an_index_that_was_killed_when_it_was_whole_leaves_no_parts(own: Model, library: ClipStore) -> None:
+    path = open_index(own, library).path
+    before = sorted(path.parent.iterdir())
+    key = path.with_name(f"{path.name}.parts") / "key"
+    key.mkdir(parents=True)
+    (key / "000000.part").touch()
+    path.with_name(f".{path.name}.lock").touch()
+    open_index(own, library)
+    assert sorted(path.parent.iterdir()) == before
+
+
 def clustered(count: int, dim: int, seed: int) -> Array:
     """Unit vectors about 30 centres, in paths as those of overlapping windows."""
     centres = np.random.default_rng(0).normal(size=(30, dim))

@@ -120,9 +120,9 @@ def _features(
     """(N, D) features of all segments, in the order in which the cutter gives them."""
     count, rows = sum(each.count for each in inputs), 0
     found = [np.zeros((0, model.encoder.dim), dtype=np.float32)]
-    for group, read in groups(inputs, 0):
-        cuts = [cutter.cut(recordings, clip) for recordings, clip in group]
-        clips = pieces([clip for _, clip in group], cuts, encoding["device"])
+    for group, read in groups(inputs, 0, cutter.windows):
+        cuts = [cutter.cut(recordings, clip, windows) for recordings, clip, windows in group]
+        clips = pieces([clip for _, clip, _ in group], cuts, encoding["device"])
         rows += len(clips)
         for first in range(0, len(clips), ROWS):
             meanwhile = within(progress, sum(map(len, found)), round(rows * count / read))
@@ -142,11 +142,11 @@ class _Cutter:
     found: list[Array] = field(default_factory=list)
     untrimmed: bool = False
 
-    def cut(self, recordings: Recordings, clip: Clip) -> Mapping[str, Array]:
-        """The segments of a recording, as the columns of `Windows.cut`."""
+    def cut(self, recordings: Recordings, clip: Clip, windows: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The segments of a recording, or of a stretch of it, as the columns of `Windows.cut`."""
         frames, fps = len(clip.xyz), recordings.fps
         if self.windows is not None:
-            columns = self.windows.cut(frames, fps)
+            columns = windows
         elif self._is_long(recordings, clip):
             inner = motions(clip.xyz, recordings.layout, fps, self.changes)
             first, end = np.concatenate([[0], inner]), np.concatenate([inner, [frames]])

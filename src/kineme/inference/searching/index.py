@@ -29,7 +29,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation.features import cache_key
 from kineme.files import atomic_write, remove_own
 from kineme.inference.embed import embed_table
-from kineme.inference.parts import PARTS, parts_of
+from kineme.inference.parts import PARTS, parts_of, tidy
 from kineme.inference.searching import approximate
 from kineme.inference.searching.hits import Hit
 from kineme.inference.tables import Block
@@ -188,6 +188,8 @@ def open_index(
             blocks = embed_table(model, [store], parts=parts, progress=progress, **options)
             windows = Windows(window, step or window / 2) if window else None
             _write(path, store, model.encoder.dim, windows, blocks)
+    else:
+        tidy(path)
     _tidy(path.parent, original)
     features, columns = _opened(path) or _lost(path)
     graph = None

@@ -6,6 +6,7 @@ formats.py       the formats, one reader each: arrays.py; tables.py (rows.py, he
                  signs.py; trc.py, c3d.py, bvh.py, amass.py
 recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
 times.py         instants of frames and their rate; rates.py, one rate → another
+long.py          files that are too long to be held, read in stretches
 fitting.py       joints of the files → joints of a layout; markers.py, joints among markers; trees.py
 tracking.py      people found in each frame → bodies with a fixed place each
 coordinates.py   y up, comparable units; body.py, what the body tells of them; fractions.py; gaps.py, filled
@@ -14,12 +15,14 @@ coordinates.py   y up, comparable units; body.py, what the body tells of them; f
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 import numpy as np
 
@@ -28,23 +31,26 @@ from kineme.errors import FileError, KinemeError, check_between
 from kineme.layouts import get_layout
 from kineme.layouts.correspondence import JointMap
 from kineme.preprocessing import MAX_BODIES
-from kineme.sources import Source
-from kineme.sources.poses.arrays import Detections, Poses
+from kineme.sources import Source, Stretched
+from kineme.sources.poses.arrays import MOST_FRAMES, Detections, Poses
 from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
-from kineme.sources.poses.gaps import ever_found, filled
+from kineme.sources.poses.gaps import NobodyError, ever_found, filled
+from kineme.sources.poses.long import LongFile, long_file, step_of
 from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
-from kineme.sources.poses.rates import resampled, timed
+from kineme.sources.poses.rates import clock_of, frames_of, moved, resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings
 from kineme.sources.poses.tracking import as_poses, strongest, tracked
 from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
 from kineme.sources.raw import MEND, RawFile, RemediedError
 from kineme.sources.reading import Reading, joint_map_of, stated
+from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
 
 _FPS = 30.0  # if neither the user nor a file says
+AnyPoses = TypeVar("AnyPoses", Poses, Detections, Poses | Detections)
 _TRIED = 20  # recordings that come into no layout before the first one's error is raised
 
 
@@ -103,6 +109,7 @@ def open_poses(
         )
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)
+    reader = _Reader(chosen, rate or _FPS, coordinates, first.points.shape[-1], told)
     return Source(
         name=title,
         layout=chosen.layout,
@@ -112,7 +119,8 @@ def open_poses(
         bodies=MAX_BODIES,
         names=[recording.name for recording in recordings],
         items=recordings,
-        read=_Reader(chosen, rate or _FPS, coordinates, first.points.shape[-1], told),
+        read=reader,
+        stretched=reader.stretched,
         costly=True,
         confidence=first.confidence is not None,
         units=coordinates.units,
@@ -139,27 +147,77 @@ class _Reader:
     def __call__(self, recording: Recording) -> Clip:
         found = _read(recording, self.told)
         with _named(recording.files):
-            columns, times = found.points.shape[-1], found.times
-            if columns != self.columns:
-                others = f"the first clip {self.columns}"
-                raise RemediedError(f"has {columns} coordinates per joint, {others}", "make two stores")
+            self._check_columns(found)
+            times = found.times
             if isinstance(found, Detections):
                 found = tracked(found, recording.fps or self.fps, MAX_BODIES)
-            poses = self.coordinates(strongest(self.fit(found), MAX_BODIES))
+            poses = self._placed(found)
             if times is not None:
                 poses = timed(poses, times, self.fps)
             elif recording.fps is not None:
                 poses = resampled(poses, recording.fps, self.fps)
             points, confidence = filled(poses, self.fit.layout, self.fps)
-        return Clip(
-            name=recording.name,
-            xyz=points,
-            label=recording.label,
-            subject=recording.subject,
-            camera=recording.camera,
-            confidence=confidence,
-            present=ever_found(confidence),
-        )
+        return _clip(recording, points, confidence)
+
+    def stretched(self, recording: Recording) -> Stretched | None:
+        """A recording that is too long to be held; None for others."""
+        with _named(recording.files):
+            file = _long_file(recording, self.told)
+            if file is None:
+                return None
+            clock = None if file.times is None else clock_of(file.times, self.fps)
+            if file.times is None and recording.fps is not None:
+                clock = np.arange(file.frames) * self.fps / recording.fps
+            frames = file.frames if clock is None else frames_of(clock)
+            if frames > MOST_FRAMES:
+                long = f"has {frames:,} frames at {self.fps:g} fps; at most {MOST_FRAMES:,} are read"
+                raise RemediedError(long, "cut it into shorter clips")
+        return Stretched(frames, step_of(file), partial(self._stretch, recording, file, clock, frames))
+
+    def _stretch(
+        self, recording: Recording, file: LongFile, clock: Array | None, frames: int, first: int, count: int
+    ) -> Clip:
+        """So many of a recording's frames from one on, with what is filled from a second around them."""
+        around = math.ceil(self.fps)
+        low, high = max(first - around, 0), min(first + count + around, frames)
+        begin, end = low, high  # in the file
+        if clock is not None:
+            begin = max(int(np.searchsorted(clock, low, side="right")) - 1, 0)
+            end = min(int(np.searchsorted(clock, high - 1)) + 1, file.frames)
+        with _named(recording.files):
+            found = _confident(file.read(begin, end - begin), self.told)
+            self._check_columns(found)
+            poses = self._placed(found)
+            if clock is not None:
+                poses = moved(poses, clock[begin:end], np.arange(low, high))
+            own = slice(first - low, first - low + count)
+            try:
+                clip = _clip(recording, *filled(poses, self.fit.layout, self.fps))
+            except NobodyError:
+                return _clip(recording, np.zeros((count, 1, self.fit.layout.num_joints, 3), np.float32), None)
+        assert clip.confidence is not None
+        return replace(clip, xyz=clip.xyz[own], confidence=clip.confidence[own])
+
+    def _check_columns(self, found: Poses | Detections) -> None:
+        columns = found.points.shape[-1]
+        if columns != self.columns:
+            others = f"the first clip {self.columns}"
+            raise RemediedError(f"has {columns} coordinates per joint, {others}", "make two stores")
+
+    def _placed(self, poses: Poses) -> Poses:
+        return self.coordinates(strongest(self.fit(poses), MAX_BODIES))
+
+
+def _clip(recording: Recording, points: Array, confidence: Array | None) -> Clip:
+    return Clip(
+        name=recording.name,
+        xyz=points,
+        label=recording.label,
+        subject=recording.subject,
+        camera=recording.camera,
+        confidence=confidence,
+        present=None if confidence is None else ever_found(confidence),
+    )
 
 
 def _read(recording: Recording, told: Told) -> Poses | Detections:
@@ -170,13 +228,20 @@ def _read(recording: Recording, told: Told) -> Poses | Detections:
     """
     with _named(recording.files):
         if recording.numbers:
-            found: Poses | Detections = _of_frames(recording, told)
-        else:
-            found = format_of(recording.files[0]).read(recording.files[0], told)
+            return _confident(_of_frames(recording, told), told)
+        return _confident(format_of(recording.files[0]).read(recording.files[0], told), told)
+
+
+def _confident(found: AnyPoses, told: Told) -> AnyPoses:
+    """Without the joints of too little confidence."""
     if found.confidence is None or not told.least_confidence:
         return found
     seen = found.confidence >= told.least_confidence
     return replace(found, points=np.where(seen[..., None], found.points, np.float32(np.nan)))
+
+
+def _long_file(recording: Recording, told: Told) -> LongFile | None:
+    return None if recording.numbers else long_file(recording.files[0], told)
 
 
 def _of_frames(recording: Recording, told: Told) -> Detections:
@@ -258,19 +323,25 @@ def _readable(recordings: Sequence[Recording], told: Told) -> Iterator[tuple[Rec
 
 
 def _somebody(recording: Recording, told: Told) -> Poses:
-    for part in _parts(recording):
-        found = _read(part, told)
+    for found in _parts(recording, told):
         confidence = found.confidence
         if isinstance(found, Detections):
             confidence = None if confidence is None else confidence[:, None]
             found = as_poses(found, found.points[:, None], confidence)
         if np.isfinite(found.points).any():
             return found
-    raise RemediedError("has nobody in any frame", "remove it")
+    raise NobodyError
 
 
-def _parts(recording: Recording) -> Sequence[Recording]:
-    if not recording.numbers:
-        return [recording]
-    frames = zip(recording.files, recording.numbers, strict=True)
-    return [replace(recording, files=(file,), numbers=(number,)) for file, number in frames]
+def _parts(recording: Recording, told: Told) -> Iterator[Poses | Detections]:
+    """What a recording holds; of frames that are files of their own, and of a long one, little by little."""
+    if recording.numbers:
+        frames = zip(recording.files, recording.numbers, strict=True)
+        for file, number in frames:
+            yield _read(replace(recording, files=(file,), numbers=(number,)), told)
+    elif (long := _long_file(recording, told)) is not None:
+        step = step_of(long)
+        for first in range(0, long.frames, step):
+            yield _confident(long.read(first, min(step, long.frames - first)), told)
+    else:
+        yield _read(recording, told)

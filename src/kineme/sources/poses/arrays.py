@@ -22,7 +22,8 @@ from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 from kineme.untrusted import read_header
 
-MAX_FRAMES = 1_000_000  # nine hours at 30 a second
+MAX_FRAMES = 1_000_000  # of a clip that is held: nine hours at 30 a second
+MOST_FRAMES = 10_000_000  # of one that is read in stretches: four days at 30 a second
 SPARSE = 100_000  # frames of which any number may be missing; of more, 99 in a hundred
 MAX_PEOPLE = 100  # in a frame
 MAX_NUMBERS = 1 << 27  # coordinates of one clip: a million frames of 33 joints with confidences
@@ -237,8 +238,8 @@ def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
         raise RemediedError(f"has more than {MAX_NUMBERS:,} coordinates", _SHORTER)
 
 
-def renumber(numbers: Sequence[int] | Array) -> tuple[Array, int]:
-    """Frame numbers of a file → (D,) from 0 in steps of one, and the number of frames.
+def renumber(numbers: Sequence[int] | Array, most: int = MAX_FRAMES) -> tuple[Array, int]:
+    """Frame numbers of a file → (D,) from 0 in steps of one, and the number of frames, at most so many.
 
     If only every k-th frame of a video was processed, these are the frames.
 
@@ -247,7 +248,7 @@ def renumber(numbers: Sequence[int] | Array) -> tuple[Array, int]:
     """
     values = numbers if isinstance(numbers, np.ndarray) else np.array(numbers, dtype=object)
     first, last = int(values.min()), int(values.max())
-    limit = min(MAX_FRAMES, max(SPARSE, 100 * len(numbers)))  # one damaged digit makes no clip of hours
+    limit = min(most, max(SPARSE, 100 * len(numbers)))  # one damaged digit makes no clip of hours
     if last - first <= MAX_NUMBERS:
         offset = (values - first).astype(np.int64)
         step = max(int(np.gcd.reduce(offset)), 1)

@@ -19,13 +19,20 @@ BRIDGED = 0.5  # seconds, the longest gap that is interpolated
 LEAST = 4  # a body with less than a quarter of its joints counts as absent
 
 
+class NobodyError(RemediedError):
+    """A clip shows nobody."""
+
+    def __init__(self) -> None:
+        super().__init__("has nobody in any frame", "remove it")
+
+
 def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
     """Poses with gaps → points (T, M, V, C) without NaN, absent bodies zero, and confidence (T, M, V).
 
     If the file has no confidence, it is 1 for every joint that was found.
 
     Raises:
-        ValueError: nobody is there.
+        NobodyError: nobody is there.
     """
     points = poses.points
     seen: Array = np.isfinite(points[..., 0])
@@ -41,7 +48,7 @@ def filled(poses: Poses, layout: Layout, fps: float) -> tuple[Array, Array]:
             points = _completed(points, known, present, layout)
         points = np.where(present[..., None, None], points, 0)
     if not points.any():
-        raise RemediedError("has nobody in any frame", "remove it")
+        raise NobodyError
     return points.astype(np.float32), confidence
 
 

@@ -26,20 +26,31 @@ def evenly(points: Array, times: Array, fps: float) -> Array:
     Raises:
         ValueError: times do not ascend, or last longer than a clip may.
     """
-    given = np.isfinite(times)
-    if len(times) < 2 or not given.all():
+    clock = clock_of(times, fps)
+    if clock is None:
         return points
-    clock = (times - times[0]) * fps
-    if np.abs(clock - np.arange(len(times))).max() <= EVEN:
-        return points
-    if (np.diff(clock) <= 0).any():
-        late = int(np.flatnonzero(np.diff(clock) <= 0)[0]) + 1
-        raise ValueError(f"its times do not ascend: frame {late + 1} is not later than frame {late}")
     if clock[-1] >= MAX_FRAMES:
         span = f"its times span {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
         raise RemediedError(span, "cut it into shorter clips, or set a lower `fps`")
+    return _at(points, clock, np.arange(frames_of(clock)))
+
+
+def clock_of(times: Array, fps: float) -> Array | None:
+    """(T,) times in seconds → instants in frames from the first, if frames have to be moved, see `evenly`.
+
+    Raises:
+        ValueError: times do not ascend.
+    """
+    if len(times) < 2 or not np.isfinite(times).all():
+        return None
+    clock: Array = (times - times[0]) * fps
+    if np.abs(clock - np.arange(len(times))).max() <= EVEN:
+        return None
+    if (np.diff(clock) <= 0).any():
+        late = int(np.flatnonzero(np.diff(clock) <= 0)[0]) + 1
+        raise ValueError(f"its times do not ascend: frame {late + 1} is not later than frame {late}")
     logger.info("times are not as even as %g frames a second, so frames are resampled to that", fps)
-    return _at(points, clock)
+    return clock
 
 
 def timed(poses: Poses, times: Array, fps: float) -> Poses:
@@ -62,15 +73,24 @@ def resampled(poses: Poses, given: float, fps: float) -> Poses:
     if clock[-1] >= MAX_FRAMES:
         long = f"has {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
         raise RemediedError(long, "cut it into shorter clips, or set a lower `fps`")
-    confidence = None if poses.confidence is None else _at(poses.confidence, clock)
-    return replace(poses, points=_at(poses.points, clock), confidence=confidence)
+    return moved(poses, clock, np.arange(frames_of(clock)))
 
 
-def _at(values: Array, clock: Array) -> Array:
-    """(T, ...) values at ascending instants (T,), in frames → at 0, 1, 2, ... up to the last instant."""
+def moved(poses: Poses, clock: Array, wanted: Array) -> Poses:
+    """A clip whose frames are at ascending instants (T,), in frames → at those that are wanted (T',)."""
+    confidence = None if poses.confidence is None else _at(poses.confidence, clock, wanted)
+    return replace(poses, points=_at(poses.points, clock, wanted), confidence=confidence)
+
+
+def frames_of(clock: Array) -> int:
+    """How many even frames there are up to the last of (T,) ascending instants."""
+    return int(np.floor(clock[-1] + 1e-6)) + 1
+
+
+def _at(values: Array, clock: Array, wanted: Array) -> Array:
+    """(T, ...) values at ascending instants (T,), in frames → at those that are wanted (T',)."""
     if len(values) < 2:
         return values
-    wanted = np.arange(int(np.floor(clock[-1] + 1e-6)) + 1)
     after = np.clip(np.searchsorted(clock, wanted, side="right"), 1, len(clock) - 1)
     before = after - 1
     share = ((wanted - clock[before]) / (clock[after] - clock[before])).reshape(-1, *[1] * (values.ndim - 1))

@@ -7,8 +7,10 @@ raise ValueError with what is wrong, and in which line.
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -24,11 +26,35 @@ _LF, _CR, _HASH = b"\n\r#"
 Row = list[str]
 
 
+class FileBytes:
+    """The bytes of a file that is too large to be held: a slice of them is read when it is asked for.
+
+    Raises:
+        OSError: the file cannot be opened, or a slice not read.
+        ValueError: it was cut off meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._size = os.fstat(self._file.fileno()).st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        first, after, _ = part.indices(self._size)
+        self._file.seek(first)
+        data = self._file.read(max(after - first, 0))
+        if len(data) < after - first:
+            raise ValueError("was cut off while it was read")
+        return data
+
+
 @dataclass(frozen=True)
 class Rows(Sequence[tuple[int, Row]]):
     """Line number and fields of rows."""
 
-    data: bytes
+    data: bytes | FileBytes
     start: Array  # (R,) int64, the first byte of each row
     end: Array  # (R,) int64, the byte after its last
     numbers: Array  # (R,) int64, its line, from 1
@@ -70,24 +96,30 @@ class Rows(Sequence[tuple[int, Row]]):
     def codes(self, column: int) -> tuple[Array, list[str]]:
         """(R,) which text each row has in a column, and the texts in order of appearance."""
         known: dict[str, int] = {}
-        codes = np.empty(len(self), np.int32)
-        for at, block in self._placed():
-            fields = (row[column].strip() for row in block.fields())
-            codes[at] = [known.setdefault(field, len(known)) for field in fields]
+        fields = (field.strip() for _, field in self.column(column))
+        codes = np.fromiter((known.setdefault(field, len(known)) for field in fields), np.int32, len(self))
         return codes, list(known)
+
+    def changes(self, column: int) -> Array:
+        """(R,) bool, in which rows a column has another text than in the row before; not in the first."""
+        before: str | None = None
+        changed = np.empty(len(self), bool)
+        for place, (_, field) in enumerate(self.column(column)):
+            changed[place] = before is not None and field.strip() != before
+            before = field.strip()
+        return changed
 
     def integers(self, column: int) -> Array:
         """(R,) int64 numbers of frames."""
         numbers = np.empty(len(self), np.int64)
-        for at, block in self._placed():
-            for place, (number, row) in enumerate(block, start=at.start):
-                try:
-                    value = float(row[column])
-                    numbers[place] = int(value)
-                    if value != int(value):
-                        raise ValueError
-                except (ValueError, OverflowError):
-                    raise ValueError(f"line {number}: {shown(row[column])} is not a frame number") from None
+        for place, (number, field) in enumerate(self.column(column)):
+            try:
+                value = float(field)
+                numbers[place] = int(value)
+                if value != int(value):
+                    raise ValueError
+            except (ValueError, OverflowError):
+                raise ValueError(f"line {number}: {shown(field)} is not a frame number") from None
         return numbers
 
     def floats(self, columns: Sequence[int]) -> Array:
@@ -97,6 +129,12 @@ class Rows(Sequence[tuple[int, Row]]):
             for at, block in self._placed():
                 values[at] = _floats(block, columns)
         return values
+
+    def column(self, column: int) -> Iterator[tuple[int, str]]:
+        """The line number of each row, and its field in a column."""
+        for block in self._blocks():
+            fields = block.fields(column + 1)
+            yield from zip(block.numbers.tolist(), (row[column] for row in fields), strict=True)
 
     def _blocks(self) -> Iterator[Rows]:
         return (block for _, block in self._placed())
@@ -108,16 +146,21 @@ class Rows(Sequence[tuple[int, Row]]):
 
     def lines(self) -> list[bytes]:
         """The bytes of the rows, all in memory."""
-        return [self.data[s:e] for s, e in zip(self.start.tolist(), self.end.tolist(), strict=True)]
+        data, before = self.data, 0
+        if isinstance(data, FileBytes) and len(self):
+            before = int(self.start[0])
+            data = data[before : int(self.end[-1])]
+        edges = zip((self.start - before).tolist(), (self.end - before).tolist(), strict=True)
+        return [data[start:end] for start, end in edges]
 
-    def fields(self) -> list[Row]:
-        """The fields of the rows, all in memory."""
+    def fields(self, most: int = -1) -> list[Row]:
+        """The fields of the rows, all in memory; the first `most` may be all that are told apart."""
         try:
             lines = b"\n".join(self.lines()).decode().split("\n")
         except UnicodeDecodeError as error:
             raise ValueError("is not UTF-8 text") from error
         if not self.quoted:
-            return [line.split(self.delimiter) for line in lines]
+            return [line.split(self.delimiter, most) for line in lines]
         try:
             rows = list(csv.reader(lines, delimiter=self.delimiter))
         except csv.Error as error:
@@ -127,15 +170,12 @@ class Rows(Sequence[tuple[int, Row]]):
         return rows
 
 
-def rows_of(data: bytes) -> Rows:
+def rows_of(data: bytes | FileBytes) -> Rows:
     """The rows of a CSV file that are neither blank nor comments, separated by commas, semicolons or tabs."""
-    if b"\0" in data:
-        raise ValueError("is binary, not a CSV file")
-    if b"\n" not in data:
+    if isinstance(data, bytes) and b"\n" not in data:
         data = data.replace(b"\r", b"\n")
-    start, end = _line_ends(data)
+    start, end, first, quoted = _lines(data)
     kept = np.ones(len(start), dtype=bool)
-    first = np.frombuffer(data, np.uint8)[start]
     for place in np.flatnonzero(np.isin(first, np.frombuffer(b"#,;\t \r\n", np.uint8))).tolist():
         kept[place] = first[place] != _HASH and bool(data[start[place] : end[place]].strip(b",;\t "))
     if not kept.any():
@@ -144,21 +184,31 @@ def rows_of(data: bytes) -> Rows:
     start, end = start[kept], end[kept]
     header = data[start[0] : end[0]]
     delimiter = max(",;\t", key=lambda each: header.count(each.encode()))
-    return Rows(data, start, end, numbers, delimiter, b'"' in data)
+    return Rows(data, start, end, numbers, delimiter, quoted)
 
 
-def _line_ends(data: bytes) -> tuple[Array, Array]:
-    """(L,) the first byte of each line, without a byte order mark, and the byte after its last."""
-    begin = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-    whole = np.frombuffer(data, np.uint8)
-    found = [np.flatnonzero(whole[at : at + _PIECE] == _LF) + at for at in range(0, len(data), _PIECE)] or [
-        np.zeros(0, np.int64)
-    ]
-    end = np.concatenate([*found, [len(data)]])
+def _lines(data: bytes | FileBytes) -> tuple[Array, Array, Array, bool]:
+    """(L,) the first byte of each line, without a byte order mark, the byte after its last, and what its
+    first byte is; and whether there are quotation marks. What is too large to be held is read in pieces."""
+    begin = 3 if data[:3] == b"\xef\xbb\xbf" else 0
+    ends, shortened, firsts, quoted = [], [], [np.frombuffer(data[begin : begin + 1], np.uint8)], False
+    for at in range(0, len(data), _PIECE):
+        before = max(at - 1, 0)
+        piece = data[before : at + _PIECE + 1]  # with the byte before it and the one after it
+        if b"\0" in piece:
+            raise ValueError("is binary, not a CSV file")
+        quoted = quoted or b'"' in piece
+        codes = np.frombuffer(piece, np.uint8)
+        found = np.flatnonzero(codes[at - before : at - before + _PIECE] == _LF) + at - before
+        ends.append(found + before)
+        shortened.append((found > 0) & (codes[found - 1] == _CR))
+        firsts.append(codes[found[found + 1 < len(codes)] + 1])
+    end = np.concatenate([*ends, [len(data)]])
     start = np.concatenate([[begin], end[:-1] + 1])
+    cut = np.concatenate([*shortened, [data[max(len(data) - 1, 0) :] == b"\r"]])
     there = start < len(data)
-    start, end = start[there], end[there]
-    return start, end - ((end > start) & (whole[end - 1] == _CR))
+    start, end, cut = start[there], end[there], cut[there]
+    return start, end - ((end > start) & cut), np.concatenate(firsts)[: len(start)], quoted
 
 
 def _floats(rows: Rows, columns: Sequence[int]) -> list[list[float]]:

@@ -14,12 +14,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from kineme.layouts import Layout
 from kineme.sources.poses import holistic
-from kineme.sources.poses.arrays import STANDING, Poses, check_size, renumber, split_columns
+from kineme.sources.poses.arrays import (
+    MOST_FRAMES,
+    STANDING,
+    Poses,
+    check_size,
+    renumber,
+    split_columns,
+)
 from kineme.sources.poses.headers import (
     Columns,
     columns_beside_joints,
@@ -30,7 +38,7 @@ from kineme.sources.poses.headers import (
     program_of,
     unit_of,
 )
-from kineme.sources.poses.rows import Row, Rows, decimal, is_number, rows_of
+from kineme.sources.poses.rows import FileBytes, Row, Rows, decimal, is_number, rows_of
 from kineme.sources.poses.times import seconds, times_unit
 from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
@@ -51,16 +59,62 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None, constant: Sequen
     Raises:
         ValueError: what is wrong, and in which line.
     """
-    rows = rows_of(data)
+    header, rows = _checked(rows_of(data), constant)
+    return _bare(rows, scores, layout) if header is None else table_poses(header, rows)
+
+
+def _checked(rows: Rows, constant: Sequence[str]) -> tuple[Row | None, Rows]:
+    """The header, None where there is none, and the rows below it."""
     if all(is_number(field) for field in rows[0][1]):
-        return _bare(rows, scores, layout)
+        return None, rows
     header = [name.strip() for name in rows[0][1]]
     if len(rows) == 1:
         raise RemediedError("has a header but no frames", "remove it")
     rows[1:].check_width(len(header), "the header")
     for name in constant:
         _one_value(rows[1:], header, name)
-    return table_poses(header, rows[1:])
+    return header, rows[1:]
+
+
+class LongTable:
+    """A CSV file that is too large to be held; arguments and errors are those of `csv_poses`.
+
+    Attributes:
+        frames: of the clip.
+        numbers: of each frame.
+        times: (frames,) as in `Poses`.
+    """
+
+    def __init__(
+        self, data: FileBytes, scores: bool, layout: Layout | None, constant: Sequence[str] = ()
+    ) -> None:
+        self._told = scores, layout
+        self._header, self._rows = _checked(rows_of(data), constant)
+        self._frame, self.frames = np.arange(len(self._rows)), len(self._rows)
+        self.times: Array | None = None
+        if self._header is not None:
+            columns = columns_of(self._header)
+            if columns.joint is not None and {0, 1} <= set(places(self._header)):
+                many = f"has {len(self._rows):,} rows, one a joint"
+                raise RemediedError(many, "write a row per frame, or cut it into shorter clips")
+            self._frame, self.frames = renumber(_frames(self._rows, columns), MOST_FRAMES)
+            if (early := np.flatnonzero(np.diff(self._frame) < 0)).size:
+                number = self._rows.numbers[early[0] + 1]
+                raise RemediedError(f"line {number} has an earlier frame than the line before", "sort it")
+            self.times = _times(self._rows, self._header, columns, self._frame, self.frames)
+        self.numbers = self.read(0, 1).points[0].size
+
+    def read(self, first: int, count: int) -> Poses:
+        """So many frames from one on; the clip has them all."""
+        low, high = np.searchsorted(self._frame, (first, first + count))
+        if low == high:  # a gap: the joints are those of another row
+            other = self.read(int(self._frame[min(low, len(self._frame) - 1)]), 1)
+            points = np.full((count, *other.points.shape[1:]), np.float32(np.nan))
+            confidence = None if other.confidence is None else np.zeros(points.shape[:-1], np.float32)
+            return replace(other, points=points, confidence=confidence)
+        if self._header is None:
+            return _bare(self._rows[low:high], *self._told)
+        return _wide(self._rows[low:high], self._header, (self._frame[low:high] - first, count))
 
 
 def table_poses(header: Row, rows: Rows) -> Poses:
@@ -68,7 +122,7 @@ def table_poses(header: Row, rows: Rows) -> Poses:
     columns = columns_of(header)
     if columns.joint is not None and {0, 1} <= set(at := places(header)):
         return _long(rows, header, columns, at)
-    return _wide(rows, header, columns)
+    return _wide(rows, header)
 
 
 def column_of(header: Row, name: str) -> int:
@@ -113,7 +167,8 @@ _GUESSES = {
 }
 
 
-def _wide(rows: Rows, header: Row, columns: Columns) -> Poses:
+def _wide(rows: Rows, header: Row, placed: tuple[Array, int] | None = None) -> Poses:
+    columns = columns_of(header)
     found = joint_columns(header, (columns.frame, columns.body, columns.time))
     if groups := holistic.named(list(found)) or holistic.named_body(list(found)):
         found = {name: found[joint] for joint, name in groups.items()}
@@ -125,7 +180,7 @@ def _wide(rows: Rows, header: Row, columns: Columns) -> Poses:
     if not names and (body := holistic.body_of(len(order))):
         values = values[:, body]
     joints = np.broadcast_to(np.arange(values.shape[1]), values.shape[:2])
-    return _placed(rows, header, columns, joints, values, axes, names)
+    return _placed(rows, header, columns, joints, values, axes, names, placed)
 
 
 def _long(rows: Rows, header: Row, columns: Columns, at: Mapping[int, int]) -> Poses:
@@ -171,10 +226,13 @@ def _of_groups(
 
 def _placed(
     rows: Rows, header: Row, columns: Columns, joints: Array, values: Array,
-    axes: list[int], names: tuple[str, ...],
+    axes: list[int], names: tuple[str, ...], placed: tuple[Array, int] | None = None,
 ) -> Poses:  # fmt: skip
-    """(R, k, axes) values of joints (R, k), each row of one frame and body → the clip."""
-    frame, frames = renumber(_frames(rows, columns))
+    """(R, k, axes) values of joints (R, k), each row of one frame and body → the clip.
+
+    The frames (R,) of the rows, and how many there are, may be known: `placed`; times are left out then.
+    """
+    frame, frames = renumber(_frames(rows, columns)) if placed is None else placed
     slot, bodies = rows.codes(columns.body) if columns.body is not None else (np.zeros(len(rows), int), [""])
     count = int(joints.max()) + 1
     check_size(frames, len(bodies), count, len(axes))
@@ -199,7 +257,7 @@ def _placed(
         program,
         scale=unit_of(header) if 2 in axes else None,
         axes=STANDING if program == "freemocap" else None,
-        times=_times(rows, header, columns, frame, frames),
+        times=_times(rows, header, columns, frame, frames) if placed is None else None,
     )
 
 
@@ -210,8 +268,7 @@ def _frames(rows: Rows, columns: Columns) -> Array:
     if columns.body is None and columns.joint is None:
         return np.arange(len(rows))
     if columns.time is not None:
-        time, _ = rows.codes(columns.time)
-        return np.cumsum(np.diff(time, prepend=time[:1]) != 0)
+        return np.cumsum(rows.changes(columns.time))
     what = "a column of people" if columns.joint is None else "a row per joint"
     raise RemediedError(f"has {what} but no column 'frame'", "add one")
 
@@ -221,7 +278,7 @@ def _times(rows: Rows, header: Row, columns: Columns, frame: Array, frames: int)
     if columns.time is None or columns.time == columns.frame:
         return None
     first = np.unique(frame, return_index=True)[1]
-    given = [decimal(row[columns.time]) for _, row in rows[first]]
+    given = (decimal(field) for _, field in rows[first].column(columns.time))
     times = seconds(given, times_unit(header[columns.time]) or 0.0)
     if times is None:
         return None

@@ -7,7 +7,7 @@ nanoseconds, in which frames are 2.5 to 250 ms apart; where there is none, numbe
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ def times_unit(name: str) -> float | None:
     return _NAMED.get(match["unit"] or match["alone"] or "", 0.0)
 
 
-def seconds(given: Sequence[Any], unit: float) -> Array | None:
+def seconds(given: Iterable[Any], unit: float) -> Array | None:
     """(T,) numbers, numerals or dates → seconds from the first one, NaN where there is none.
 
     Args:
@@ -52,13 +52,21 @@ def seconds(given: Sequence[Any], unit: float) -> Array | None:
     Returns:
         None if they are no times: other text, falling or equal throughout, or steps that no frame rate has.
     """
-    values = np.array([_instant(each) for each in given], dtype=np.float64)
+    dated = False
+
+    def instants() -> Iterator[float]:
+        nonlocal dated
+        for each in given:
+            dated = dated or (isinstance(each, str) and ":" in each)
+            yield _instant(each)
+
+    values = np.fromiter(instants(), np.float64)
     known = np.isfinite(values)
     if known.sum() < 2:
         return None
     values -= values[known][0]
     step = abs(values[known][-1]) / (known.sum() - 1)
-    if any(isinstance(each, str) and ":" in each for each in given):
+    if dated:
         unit = 1.0
     elif not unit:
         unit = next((each for each, (low, high) in _UNITS.items() if low <= step <= high), 0.0)
