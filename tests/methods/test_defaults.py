@@ -1,4 +1,4 @@
-"""What is not set is as published: the settings of NTU RGB+D in the papers, of every method and encoder."""
+"""What is not set is as published: the papers' settings of NTU RGB+D; of Tandem, those that its page gives."""
 
 from __future__ import annotations
 
@@ -62,6 +62,15 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "local_crops": ((32, 0.35, 0.7), (16, 0.15, 0.4), (16, 0.15, 0.4), (8, 0.05, 0.2)),
         "masked": 0.5,
         "mask_ratio": (0.5, 0.9),
+    },
+    "tandem": {
+        **LOSSES_OF_USDRL,
+        "cross": 0.001,
+        "min_crop": 0.5,
+        "shear": 0.4,
+        "bone_scale": 0.15,
+        "noise": 0.05,
+        "hidden": 0.5,
     },
     "encoder stgcn": {
         "channels": (16, 16, 16, 16, 32, 32, 32, 64, 64, 256),

@@ -22,6 +22,7 @@ PROBES = {
 }
 TOKENS = {"name": "sttr", "hidden": 8, "depth": 1}
 SYSTEMS = {
+    "tandem": ({}, {"name": "canonical", "hidden": 8, "depth": 1}),
     "aimclr": ({"queue": 8, "projection": 4}, {"name": "stgcn", "channels": [4, 8], "strided": [1]}),
     "usdrl": ({}, TOKENS),
     "mpct": ({}, TOKENS),

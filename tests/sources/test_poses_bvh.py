@@ -84,7 +84,7 @@ def test_rotations_multiply_in_the_order_of_their_channels(order: str) -> None:
     )
     found = bvh_poses(text.encode()).points[0, 0, 2] - [4, 2, 3]
     turn = Rotation.from_euler("".join(word[0] for word in order.split()), angles, degrees=True)
-    np.testing.assert_allclose(found, turn.apply([0, 2, 0]), atol=1e-6)
+    np.testing.assert_allclose(found, turn.apply([0, 2, 0]).reshape(3), atol=1e-6)
 
 
 def test_many_frames_are_as_good_as_one() -> None:
