@@ -1,4 +1,4 @@
-"""What is not set is as published: the papers' settings of NTU RGB+D; of Tandem, those that its page gives."""
+"""What is not set is as published: the papers' settings of NTU RGB+D; Tandem's are those of its page."""
 
 from __future__ import annotations
 
