@@ -135,6 +135,8 @@ def test_of_kept_patches_the_absent_ones_take_no_part() -> None:
 def test_mean_for_absent_keeps_mean_and_maximum() -> None:
     tokens = torch.randn(2, 5, 3)
     present = torch.tensor([[1, 0, 1, 1, 0], [1, 1, 1, 1, 1]]).bool()
+    alone = mean_for_absent(tokens[:1], torch.tensor([[0, 0, 1, 0, 0]]).bool())
+    assert torch.equal(alone, tokens[:1, 2:3].expand(-1, 5, -1))
     found = mean_for_absent(tokens, present)
     torch.testing.assert_close(found[0].mean(0), tokens[0, present[0]].mean(0))
     assert torch.equal(found[0].amax(0), tokens[0, present[0]].amax(0))

@@ -78,6 +78,12 @@ def test_absent_bodies_can_be_left_out_of_the_feature() -> None:
     assert not present.clip[2].any()
 
 
+def test_stochastic_depth_rises_to_the_last_block() -> None:
+    encoder = small(depth=3)
+    encoder.set_drop_path(0.3)
+    assert [block.drop_path for block in encoder.blocks] == pytest.approx([0.0, 0.15, 0.3])
+
+
 def test_coordinates_are_not_rounded_under_mixed_precision() -> None:
     encoder = small()
     far, moved = (

@@ -105,6 +105,15 @@ def test_time_tells_segments_apart() -> None:
     assert (moved[0, 0, 3:] - patches[0, 0, :3]).abs().max() > 1e-2
 
 
+def test_the_class_token_has_a_position_of_its_own_added() -> None:
+    encoder, clips = small(), torch.randn(1, 3, 8, 3, 1)
+    kind, _ = encoder.tokens(clips)
+    with torch.no_grad():
+        encoder.class_token += encoder.position[:1]
+        encoder.position[0] = 0
+    torch.testing.assert_close(encoder.tokens(clips)[0], kind)
+
+
 def test_clips_of_any_length_and_number_of_bodies_are_taken() -> None:
     encoder = small()
     for frames, bodies in ((4, 1), (8, 2), (16, 3)):

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from kineme.clips.batches import Clips
 from kineme.config import config_from_dict
-from kineme.encoders import MapEncoder, View
+from kineme.encoders import STGCN, ClipShape, MapEncoder, View
+from kineme.layouts import get_layout
 from kineme.loading import load_run
 from kineme.methods import METHODS, Method
 from kineme.streams import to_stream
@@ -50,6 +51,15 @@ class Unlike(Method):
             clips = view.clips if view.mask is None else view.clips * view.mask[:, None]
             embedded.append(self.heads[view.stream or self.encoder.shape.stream](self.encoder(clips).clip))
         return {"loss": (1 - F.cosine_similarity(*embedded)).mean()}
+
+
+def test_all_parameters_are_trained_alike_and_clipped_together_unless_a_method_says_otherwise() -> None:
+    method = Unlike(STGCN(ClipShape(get_layout("coco17"), 12, 1), channels=(8,), strided=()))
+    ((share, trained),) = method.shares()
+    assert share == 1.0
+    (together,) = method.clipped_together()
+    for group in (trained, together):
+        assert {id(each) for each in group} == {id(each) for each in method.parameters()}
 
 
 def test_views_may_differ_in_length_carry_masks_and_be_of_several_streams(
