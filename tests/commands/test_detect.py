@@ -42,7 +42,7 @@ def test_a_detector_is_measured_and_kept(run: Path, capsys: pytest.CaptureFixtur
     assert "mAP_a@0.5" in capsys.readouterr().out
     result = json.loads((run / "results" / "detect.json").read_text())
     assert result["settings"]["windows"] == {"kind": "centred", "frames": 8, "step": 1}
-    assert result["settings"]["context"] == {"neighbours": 4, "spacing": 2}
+    assert result["settings"]["context"] == {"neighbours": 4, "spacing": 2, "smoothing": 0.5}
     found = Detections.load(run / "results" / "detect.npz")
     assert found.names.tolist() == [f"recording{i}" for i in (1, 3, 5, 7)]
     assert found.probabilities.shape == (4 * 120, 3)
