@@ -58,7 +58,7 @@ class Part:
     name: str
     clips: int
     frames: int | None  # of all clips; None where features stand for them
-    seconds: float  # of wall time
+    seconds: float | None  # of wall time; None where it meant nothing, as on a busy machine
     cpu_seconds: float
     peak_mb: float  # of resident memory, mapped files included
 
@@ -188,7 +188,7 @@ def main() -> None:
     for clips in options.clips:
         with TemporaryDirectory(prefix="kineme-", dir=options.folder) as folder:
             for part in measure(clips, Path(folder), options.parts):
-                took = f"{part.seconds:8.1f} s {part.cpu_seconds:8.1f} s of CPU {part.peak_mb:7.0f} MB"
+                took = f"{part.seconds or 0:8.1f} s {part.cpu_seconds:8.1f} s of CPU {part.peak_mb:7.0f} MB"
                 print(f"{part.clips:>11,} clips  {part.name:14} {took}", flush=True)
                 if options.json:
                     add(options.json, part)

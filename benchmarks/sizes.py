@@ -164,7 +164,8 @@ def main() -> None:
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS), metavar="PART")
     parser.add_argument("--at-most", type=float, default=600, help="seconds (default: 600)")
     parser.add_argument("--json", type=Path, help="write the figures here, added to those that are there")
-    parser.add_argument("--draw", type=Path, help="draw all that the file of --json holds, as PNG or SVG")
+    parser.add_argument("--draw", type=Path, help="draw what the file of --json holds, as PNG or SVG")
+    parser.add_argument("--beside", type=Path, help="with what this file of `benchmarks.scale` holds")
     options = parser.parse_args()
     if options.draw and not options.json:
         parser.error("--draw needs --json, the file with the figures to draw")
@@ -177,7 +178,8 @@ def main() -> None:
             if options.json:
                 add(options.json, part)
     if options.draw:
-        draw([Part(**each) for each in json.loads(options.json.read_text())], options.draw)
+        files = [file for file in (options.json, options.beside) if file]
+        draw([Part(**each) for file in files for each in json.loads(file.read_text())], options.draw)
 
 
 if __name__ == "__main__":
