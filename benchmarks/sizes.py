@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from benchmarks.scale import Part, add
+from benchmarks.uses.rank import features
 from kineme.config import LinearConfig
 from kineme.drawing.style import GRID, HUES, INK, MARKERS, new_figure, plain, save
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context, fit
@@ -33,23 +34,19 @@ from kineme.typing import Array
 
 DIM, CLASSES = 256, 60
 FRAME_DIM = 64
-NOISE = 3.0  # beside centres of variance 1
 LABELLED, DRAWS = 0.05, 3
 RECORDING = 10_000  # frames
 RULE = next(iter(RULES))
 
 
-def features(count: int, seed: int, dim: int = DIM) -> tuple[Array, Array]:
+def made(count: int, seed: int, dim: int = DIM) -> tuple[Array, Array]:
     """(N, D) float32 and (N,) classes."""
-    centres = np.random.default_rng(0).standard_normal((CLASSES, dim), np.float32)
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(CLASSES, size=count)
-    return centres[labels] + NOISE * rng.standard_normal((count, dim), np.float32), labels
+    return features(count, np.random.default_rng(0).standard_normal((CLASSES, dim), np.float32), seed)
 
 
 def split(count: int) -> tuple[Array, Array, Array, Array]:
     """Features and classes of so many training clips, and of a quarter as many test clips."""
-    return *features(count, 1), *features(count // 4, 2)
+    return *made(count, 1), *made(count // 4, 2)
 
 
 def linear(count: int) -> Callable[[], object]:
@@ -86,7 +83,7 @@ def ranking(count: int) -> Callable[[], object]:
 
 def detection(count: int) -> Callable[[], object]:
     """The classifier of frames is trained on so many, and finds segments in as many."""
-    (train, labels), (test, _) = (features(count, seed, FRAME_DIM) for seed in (1, 2))
+    (train, labels), (test, _) = (made(count, seed, FRAME_DIM) for seed in (1, 2))
     offsets = np.append(np.arange(0, count, RECORDING), count)
 
     def run() -> object:

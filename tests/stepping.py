@@ -7,10 +7,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import Clips
-from kineme.encoders import ENCODERS, View
+from kineme.encoders import ENCODERS, ClipShape, View
 from kineme.layouts import get_layout
 from kineme.methods import METHODS, Method
+from kineme.streams import TOGETHER
 
 SMALL = {
     "stgcn": {"channels": (8, 16), "strided": (1,)},
@@ -28,6 +30,15 @@ METHOD_SMALL = {
     "slim": {"prototypes": 32, "head_hidden": 16, "head_out": 8, "local_crops": [(8, 0.2, 0.5)]},
 }
 PAIRS = [(m, e) for m in METHODS for e in ENCODERS if issubclass(ENCODERS[e], METHODS[m].encoder_type)]
+
+
+def small_method(
+    method: str, encoder: str, *, layout: str = "ntu25", bodies: int = 2, stream: str = "joint"
+) -> Method:
+    """In training, for clips of 16 frames; MPCT has all streams, as it must."""
+    shape = ClipShape(get_layout(layout), 16, bodies, TOGETHER if method == "mpct" else stream)
+    built = build_encoder({"name": encoder, **SMALL[encoder]}, shape)
+    return build_method({"name": method, **METHOD_SMALL.get(method, {})}, built).train()
 
 
 def ragged_clips(layout_name: str, bodies: int) -> Clips:

@@ -50,7 +50,7 @@ def compare(count: int) -> list[Figure]:
 
 
 def features(count: int, centres: Array, seed: int) -> tuple[Array, Array]:
-    """(N, D) features and (N,) classes."""
+    """(N, D) features and (N,) classes, of as many classes as there are centres (K, D)."""
     rng = np.random.default_rng(seed)
-    labels = rng.integers(CLASSES, size=count)
-    return centres[labels] + 3 * rng.standard_normal((count, DIM), np.float32), labels
+    labels = rng.integers(len(centres), size=count)
+    return centres[labels] + 3 * rng.standard_normal((count, centres.shape[1]), np.float32), labels

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from stepping import METHOD_SMALL, PAIRS, SMALL, ragged_clips, step
+from stepping import PAIRS, ragged_clips, small_method, step
 from torch import Tensor, nn
 
-from kineme.checkpoints import build_encoder, build_method
-from kineme.encoders import ClipShape
 from kineme.encoders.layer import recompute
 from kineme.encoders.transformer import PreNormBlock, make_blocks
-from kineme.layouts import get_layout
-from kineme.streams import TOGETHER
 
 WITH_LAYERS = [(method, encoder) for method, encoder in PAIRS if encoder != "stgcn"]
 
 
 def gradients(method_name: str, encoder_name: str, *, again: bool) -> tuple[Tensor, dict[str, Tensor]]:
     torch.manual_seed(0)
-    shape = ClipShape(get_layout("ntu25"), 16, 2, TOGETHER if method_name == "mpct" else "joint")
-    encoder = build_encoder({"name": encoder_name, **SMALL[encoder_name]}, shape)
-    method = build_method({"name": method_name, **METHOD_SMALL.get(method_name, {})}, encoder).train()
+    method = small_method(method_name, encoder_name)
     if again:
         assert recompute(method) > 0
     clips, generator = ragged_clips("ntu25", 2), torch.Generator().manual_seed(0)

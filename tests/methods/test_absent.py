@@ -6,25 +6,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from stepping import ragged_clips, small_method
 from torch import Tensor
 
-from kineme.checkpoints import build_encoder, build_method
-from kineme.encoders import ClipShape
 from kineme.layouts import get_layout
 from kineme.methods import Method
-from kineme.streams import TOGETHER
-
-from .test_every_method import METHOD_SMALL, SMALL, ragged_clips
 
 PAIRS = [("usdrl", "sttr"), ("usdrl", "dste"), ("mpct", "sttr"), ("mamp", "mamp"), ("slim", "slim")]
 
 
 def make(method: str, encoder: str) -> Method:
     torch.manual_seed(0)
-    shape = ClipShape(get_layout("coco17"), 16, 2, TOGETHER if method == "mpct" else "joint")
-    built = build_encoder({"name": encoder, **SMALL[encoder]}, shape)
     # A method that needs no randomness of the global generator, so that two passes can be compared.
-    return build_method({"name": method, **METHOD_SMALL.get(method, {})}, built).eval()
+    return small_method(method, encoder, layout="coco17").eval()
 
 
 @pytest.mark.parametrize(("method_name", "encoder_name"), PAIRS)

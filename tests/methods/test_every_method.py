@@ -2,14 +2,13 @@
 
 import pytest
 import torch
-from stepping import METHOD_SMALL, PAIRS, SMALL, ragged_clips, step
+from stepping import PAIRS, SMALL, ragged_clips, small_method, step
 
 from kineme.checkpoints import build_encoder, build_method
 from kineme.encoders import ENCODERS, ClipShape
 from kineme.errors import KinemeError
 from kineme.layouts import get_layout
 from kineme.methods import METHODS
-from kineme.streams import TOGETHER
 
 BATCH = 4
 
@@ -25,20 +24,18 @@ def test_two_steps_move_all_weights(
     method_name: str, encoder_name: str, layout: str, bodies: int, stream: str
 ) -> None:
     torch.manual_seed(0)
-    stream = TOGETHER if method_name == "mpct" else stream
-    shape = ClipShape(get_layout(layout), 16, bodies, stream)
-    encoder = build_encoder({"name": encoder_name, **SMALL[encoder_name]}, shape)
-    method = build_method({"name": method_name, **METHOD_SMALL.get(method_name, {})}, encoder).train()
+    method = small_method(method_name, encoder_name, layout=layout, bodies=bodies, stream=stream)
+    encoder = method.encoder
     clips, generator = ragged_clips(layout, bodies), torch.Generator().manual_seed(0)
     learning = {name: p for name, p in method.named_parameters() if p.requires_grad}
     before = {name: parameter.detach().clone() for name, parameter in learning.items()}
     optimizer = torch.optim.Adam(learning.values(), lr=1e-3)
     for number in range(2):
         views = method.views(clips[torch.arange(BATCH) + number * BATCH], generator)
-        assert views[0].clips.shape[:4] == (BATCH, 3, 16, shape.layout.num_joints)
+        assert views[0].clips.shape[:4] == (BATCH, 3, 16, encoder.shape.layout.num_joints)
         for view in views:
             assert view.clips.shape[:2] == (BATCH, 3)
-            assert view.clips.shape[3] == shape.layout.num_joints
+            assert view.clips.shape[3] == encoder.shape.layout.num_joints
             assert view.clips.shape[2] <= 16
             assert view.clips.shape[4] <= bodies
             assert view.mask is None or view.mask.shape == view.clips[:, 0].shape

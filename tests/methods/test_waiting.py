@@ -11,15 +11,11 @@ from typing import Any
 
 import pytest
 import torch
-from stepping import METHOD_SMALL, PAIRS, SMALL, ragged_clips, step
+from stepping import PAIRS, ragged_clips, small_method, step
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import Clips
-from kineme.encoders import ClipShape
-from kineme.layouts import get_layout
 from kineme.methods import Method
-from kineme.streams import TOGETHER
 
 AWAITED = {"_local_scalar_dense", "item", "nonzero", "masked_select", "_unique2", "unique_dim", "equal"}
 FROM_THE_HOST = {"lift_fresh"}  # `torch.tensor` of Python's numbers, which a device waits for
@@ -45,12 +41,6 @@ class Counted(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def small(method: str, encoder: str) -> Method:
-    shape = ClipShape(get_layout("ntu25"), 16, 2, TOGETHER if method == "mpct" else "joint")
-    built = build_encoder({"name": encoder, **SMALL[encoder]}, shape)
-    return build_method({"name": method, **METHOD_SMALL.get(method, {})}, built).train()
-
-
 def some_clips(lacking: bool, device: str = "cpu") -> Clips:
     clips = ragged_clips("ntu25", 2)
     present = torch.ones(len(clips), 25, dtype=torch.bool)
@@ -66,7 +56,7 @@ def take_a_step(method: Method, clips: Clips, generator: torch.Generator) -> Non
 @pytest.mark.parametrize("lacking", [False, True], ids=["", "joints lacking"])
 @pytest.mark.parametrize(("method_name", "encoder_name"), PAIRS)
 def test_a_step_reads_nothing_back(method_name: str, encoder_name: str, lacking: bool) -> None:
-    method, clips = small(method_name, encoder_name), some_clips(lacking)
+    method, clips = small_method(method_name, encoder_name), some_clips(lacking)
     generator = torch.Generator().manual_seed(0)
     take_a_step(method, clips, generator)  # the first may set up what stays
     with Counted() as counted:
@@ -97,7 +87,7 @@ def complaining() -> Iterator[None]:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize(("method_name", "encoder_name"), [pair for pair in PAIRS if pair[0] != "slim"])
 def test_a_step_does_not_wait_for_a_gpu(method_name: str, encoder_name: str) -> None:
-    method, clips = small(method_name, encoder_name).to("cuda"), some_clips(False, "cuda")
+    method, clips = small_method(method_name, encoder_name).to("cuda"), some_clips(False, "cuda")
     generator = torch.Generator("cuda").manual_seed(0)
     take_a_step(method, clips, generator)
     with complaining():

@@ -212,6 +212,7 @@ def _opened(
 
 def _stored(store: ClipStore, first: int) -> Iterator[tuple[int, Clip | LongClip]]:
     untrimmed = len(store.intervals["clip"]) > 0
+    empty = np.zeros((0, 0, 0, 0), np.float32)
     for at in range(first, len(store), ROWS):
         columns = (
             column[at : at + ROWS].tolist()
@@ -219,9 +220,8 @@ def _stored(store: ClipStore, first: int) -> Iterator[tuple[int, Clip | LongClip
         )
         for row, (name, label, subject, frames) in enumerate(zip(*columns, strict=True), start=at):
             intervals = store.clip_intervals(row) if untrimmed else ()
-            empty = np.zeros((0, 0, 0, 0), np.float32)
-            clip = Clip(name, empty, label=label, subject=subject, intervals=intervals)
-            clip = replace(clip, present=store.clip_present(row))
+            present = store.clip_present(row)
+            clip = Clip(name, empty, label=label, subject=subject, intervals=intervals, present=present)
             part = partial(_part, store, int(store.index["offset"][row]), clip)
             whole = partial(part, 0, frames)
             yield row + 1, LongClip(name, frames, STRETCH, part, whole) if frames > LONG else whole()

@@ -83,14 +83,18 @@ def stretches(
     Raises:
         KinemeError: nobody is in a long one, or it is not cut into windows and cannot be held.
     """
-    cut = windows.cut(opened.frames, fps) if isinstance(opened, LongClip) and windows else None
-    if not isinstance(opened, LongClip) or cut is None or len(cut["first"]) == 1:
-        if isinstance(opened, LongClip) and opened.frames > MAX_FRAMES:
+    if isinstance(opened, LongClip):
+        if windows and len((cut := windows.cut(opened.frames, fps))["first"]) > 1:
+            yield from _by_stretch(opened, cut)
+            return
+        if opened.frames > MAX_FRAMES:
             many = f"has {opened.frames:,} frames, too many to be held as one clip"
             raise KinemeError(f"{opened.name}: {many}; cut it into windows by `window`")
-        clip = opened.whole() if isinstance(opened, LongClip) else opened
-        yield 1.0, clip, (windows.cut if windows else whole)(len(clip.xyz), fps)
-        return
+        opened = opened.whole()
+    yield 1.0, opened, (windows.cut if windows else whole)(len(opened.xyz), fps)
+
+
+def _by_stretch(opened: LongClip, cut: Cut) -> Iterator[tuple[float, Clip, Cut]]:
     somebody = False
     last = int(cut["first"][-1])
     for begin in range(0, last + 1, opened.step):

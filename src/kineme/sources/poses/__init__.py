@@ -209,15 +209,8 @@ class _Reader:
 
 
 def _clip(recording: Recording, points: Array, confidence: Array | None) -> Clip:
-    return Clip(
-        name=recording.name,
-        xyz=points,
-        label=recording.label,
-        subject=recording.subject,
-        camera=recording.camera,
-        confidence=confidence,
-        present=None if confidence is None else ever_found(confidence),
-    )
+    present = None if confidence is None else ever_found(confidence)
+    return replace(recording.clip(points, confidence), present=present)
 
 
 def _read(recording: Recording, told: Told) -> Poses | Detections:

@@ -23,12 +23,13 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from kineme.clips.store import UNLABELLED
+from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
 from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
 from kineme.sources.poses.naming import named
 from kineme.sources.poses.times import usual_rate
 from kineme.sources.raw import RawFile, find_files
+from kineme.typing import Array
 
 LABELS = "labels.csv"
 _NEVER = re.compile(r"(?!)")
@@ -48,6 +49,17 @@ class Recording:
     subject: str = ""
     camera: int = -1
     fps: float | None = None  # its own, where it has to be resampled
+
+    def clip(self, points: Array, confidence: Array | None) -> Clip:
+        """With this motion (T, M, V, C), and what is known of the recording."""
+        return Clip(
+            name=self.name,
+            xyz=points,
+            label=self.label,
+            subject=self.subject,
+            camera=self.camera,
+            confidence=confidence,
+        )
 
 
 @dataclass(frozen=True)

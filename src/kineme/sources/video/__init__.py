@@ -145,14 +145,7 @@ class Reader:
             if fps != self.fps:
                 poses = resampled(poses, fps, self.fps)
             points, confidence = filled(poses, get_layout(LAYOUT), self.fps)
-        return Clip(
-            name=recording.name,
-            xyz=points,
-            label=recording.label,
-            subject=recording.subject,
-            camera=recording.camera,
-            confidence=confidence,
-        )
+        return recording.clip(points, confidence)
 
 
 def detections(shown: Iterable[Picture], landmarker: Landmarker, fps: float) -> Detections:
