@@ -43,7 +43,7 @@ def sinkhorn(logits: Tensor, temperature: float, rounds: int = ROUNDS) -> Tensor
         row, sums = q.new_ones(len(q)), q.new_zeros(q.shape[1])
         greatest = processes.greatest(logits.amax().float() if len(q) else q.new_full((), -torch.inf))
         for given, part in _parts(logits, q):
-            torch.sub(given.float(), greatest, out=part).div_(temperature).exp_()
+            part.copy_(given).sub_(greatest).div_(temperature).exp_()
             sums += part.sum(0)
         total, prototypes = processes.total(q.new_full((), len(q))), q.shape[1]
         tiny = torch.finfo(q.dtype).tiny
@@ -94,12 +94,14 @@ class _CrossEntropy(torch.autograd.Function):
         ctx: Any, target: Tensor, features: Tensor, prototypes: Tensor, temperature: float, weight: Tensor
     ) -> Tensor:
         """(N, K), (N, D), (K, D), (N,) → ()."""
-        gradient = features.new_empty(len(features), len(prototypes))
+        gradient = features.new_empty(target.shape)
         error = weight.new_zeros(())
+        room = target.new_empty(_rows_at_once(target), len(prototypes))
         with torch.autocast(features.device.type, enabled=False):
             for goal, x, w, found in _parts(target, features, weight, gradient):
-                logits = (x @ prototypes.T).float().div_(temperature)
-                aimed = torch.linalg.vecdot(goal, logits)
+                torch.mm(x, prototypes.T, out=found)
+                logits = room[: len(x)].copy_(found).div_(temperature)
+                aimed = torch.bmm(goal[:, None], logits[:, :, None])[:, 0, 0]
                 top = logits.amax(1, keepdim=True)
                 likely = logits.sub_(top).exp_()
                 mass, whole = likely.sum(1), goal.sum(1)
@@ -121,8 +123,13 @@ class _CrossEntropy(torch.autograd.Function):
 
 def _parts(rows: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Some rows (N, K), and what else there is of them."""
-    size = max(1, LOGITS["cpu" if rows.device.type == "cpu" else "cuda"] // rows.shape[1])
+    size = _rows_at_once(rows)
     return zip(*(torch.split(each, size) for each in (rows, *others)), strict=True)
+
+
+def _rows_at_once(rows: Tensor) -> int:
+    most = LOGITS["cpu" if rows.device.type == "cpu" else "cuda"]
+    return min(len(rows), max(1, most // rows.shape[1]))
 
 
 def koleo(features: Tensor) -> Tensor:

@@ -32,7 +32,8 @@ class PrototypeHead(nn.Module):
 
     def prototypes(self, learning: bool = True) -> Tensor:
         """(prototypes, out); if not learning, no gradient moves them."""
-        prototypes = self.gain * F.normalize(self.direction, dim=-1)
+        length = torch.linalg.vector_norm(self.direction, dim=-1, keepdim=True).clamp_min(1e-12)
+        prototypes: Tensor = self.direction * (self.gain / length)  # one product of their size
         if not learning:  # a gradient of zero, because processes that train together wait for every one
             prototypes = prototypes.detach() + 0 * prototypes
         return prototypes
