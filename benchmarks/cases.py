@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from kineme.streams import TOGETHER
 
@@ -18,6 +20,7 @@ class Case:
         optimizer: `sgd` (momentum 0.9, weight decay 1e-4), `adam` (weight decay 1e-5) or `adamw` (0.05).
         lr: learning rate.
         stream: of the views.
+        settings: of the method.
     """
 
     method: str
@@ -27,6 +30,7 @@ class Case:
     optimizer: str
     lr: float
     stream: str = "joint"
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 CASES = {
@@ -36,5 +40,6 @@ CASES = {
     "mpct": Case("mpct", "sttr", 64, 32, "adam", 5e-4, TOGETHER),
     "scdnet": Case("scdnet", "disentangled", 64, 16, "sgd", 0.01),
     "mamp": Case("mamp", "mamp", 120, 128, "adamw", 1e-3),
-    "slim": Case("slim", "slim", 64, 32, "adamw", 1.7e-4),
+    # Its prototypes move, as they do but for the first of 150 epochs.
+    "slim": Case("slim", "slim", 64, 32, "adamw", 1.7e-4, settings={"freeze": 0.0}),
 }

@@ -1,9 +1,10 @@
 """`python -m benchmarks.together`: two processes of one thread each against one, on as many clips each.
 
-Three processes take turns: one trains a few steps alone, then two train as many steps together (gloo,
-DistributedDataParallel). The efficiency is the time of the first over that of the others, 1 if to train
-together costs nothing. Turns are paired, so that what slows the machine slows both. CPU time leaves out what
-other programs took, and the waiting for one another.
+Processes take turns: one trains a few steps alone, then two train as many steps at once but apart, then two
+train them together (gloo, DistributedDataParallel). The efficiency is the time of the first over that of the
+others, 1 if it costs nothing. Two that are apart share the machine's memory and caches only, so theirs is the
+most that two together can have here. Turns are paired, so that what slows the machine slows all. CPU time
+leaves out what other programs took, and the waiting for one another.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def main() -> None:
     for name in options.cases:
         case = replace(CASES[name], batch=options.batch)
         pipes = []
-        for rank in (ALONE, 0, 1):
+        for rank in (ALONE, ALONE, 0, 1):
             here, there = spawning.Pipe()
             arguments = case, options.precision, rank, options.port, there
             spawning.Process(target=work, args=arguments, daemon=True).start()
@@ -87,20 +88,23 @@ def main() -> None:
         turns = [_turn(pipes, options.steps) for _ in range(1 + options.turns)][1:]  # the first warms up
         for here in pipes:
             here.send(0)
-        wall, cpu = (statistics.median(each) for each in zip(*turns, strict=True))
-        print(f"{name:12} efficiency {wall:.2f} of wall time, {cpu:.2f} of CPU time", flush=True)
+        apart, together = (
+            (statistics.median(each) for each in zip(*way, strict=True)) for way in zip(*turns, strict=True)
+        )
+        for how, (wall, cpu) in (("apart", apart), ("together", together)):
+            print(f"{name:12} {how:8} {wall:.2f} of wall time, {cpu:.2f} of CPU time", flush=True)
 
 
-def _turn(pipes: list[Connection], steps: int) -> tuple[float, float]:
-    """Wall and CPU time of one process alone, over those of two together."""
+def _turn(pipes: list[Connection], steps: int) -> list[tuple[float, float]]:
+    """Wall and CPU time of one process alone, over those of two that are apart and of two together."""
     taken = []
-    for members in (pipes[:1], pipes[1:]):
+    for members in (pipes[:1], pipes[:2], pipes[2:]):
         for each in members:
             each.send(steps)
         found = [each.recv() for each in members]
-        taken.append([max(wall for wall, _ in found), statistics.mean(cpu for _, cpu in found)])
-    (alone_wall, alone_cpu), (wall, cpu) = taken
-    return alone_wall / wall, alone_cpu / cpu
+        taken.append((max(wall for wall, _ in found), statistics.mean(cpu for _, cpu in found)))
+    alone = taken[0]
+    return [(alone[0] / wall, alone[1] / cpu) for wall, cpu in taken[1:]]
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Workload:
         self.batch = case.batch
         self.precision = precision
         encoder = ENCODERS[case.encoder](ClipShape(LAYOUT, case.frames, BODIES, case.stream))
-        self.method = METHODS[case.method](encoder).to(self.device)
+        self.method = METHODS[case.method](encoder, **case.settings).to(self.device)
         self.plain = PLAIN[case.method] if plain else None
         self.optimizer = self._make_optimizer(case)
         self.generator = torch.Generator(self.device)

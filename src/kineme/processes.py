@@ -124,26 +124,27 @@ class _Normalise(torch.autograd.Function):
         means, variances = gather(own[None]).unbind(1)  # (W, C)
         mean = means.mean(0)
         variance = variances.mean(0) + (means - mean).square().mean(0)
-        ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt())
-        ctx.rows = count() * x.numel() // x.shape[1]
+        ctx.save_for_backward(x, weight, mean, variance)
+        ctx.eps, ctx.rows = eps, count() * x.numel() // x.shape[1]
         ctx.mark_non_differentiable(mean, variance)
         return F.batch_norm(x, mean, variance, weight, bias, eps=eps), mean, variance, ctx.rows
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor | None, Tensor | None, None]:
-        x, weight, mean, scale = ctx.saved_tensors
-        gradient: Tensor = gradients[0]
-        others = [axis for axis in range(x.ndim) if axis != 1]
-        shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
-        centred = x - mean.view(shape)
-        own = torch.stack([gradient.sum(others, dtype=mean.dtype), (gradient * centred).sum(others) * scale])
-        along_bias, along_weight = total(own) / ctx.rows
+        x, weight, mean, variance = ctx.saved_tensors
+        # As if mean and variance were constants, in a kernel that goes over x once; then what they depend on.
+        constants = None, None, False, ctx.eps, [True, True, True]
+        back, *own = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], x, weight, mean, variance, *constants
+        )
+        along_weight, along_bias = total(torch.stack([each.to(mean.dtype) for each in own])) / ctx.rows
+        scale = (variance + ctx.eps).rsqrt()
         factor = scale if weight is None else scale * weight
-        slope = (along_weight * scale * factor).view(shape)
-        offset = (along_bias * factor).view(shape)
-        back = (gradient * factor.view(shape)).sub_(centred.mul_(slope)).sub_(offset)
-        parts = (None, None) if weight is None else (own[1], own[0])
-        return back.to(x.dtype), *parts, None
+        slope = along_weight * scale * factor
+        shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
+        back = torch.addcmul(back, x, slope.to(x.dtype).view(shape), value=-1)
+        back.add_((slope * mean - along_bias * factor).view(shape))
+        return back.to(x.dtype), *((None, None) if weight is None else own), None
 
 
 def _reduced(value: Tensor, how: Any) -> Tensor:

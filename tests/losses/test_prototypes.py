@@ -7,11 +7,13 @@ import socket
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.multiprocessing import get_context
 
 from kineme.errors import KinemeError
 from kineme.losses import koleo, prototype_cross_entropy, sinkhorn
+from kineme.losses.prototypes import LOGITS
 
 
 def by_the_book(logits: Tensor, temperature: float, rounds: int = 3) -> Tensor:
@@ -56,7 +58,7 @@ def test_assignments_are_of_float32_under_mixed_precision() -> None:
     logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):
         found = sinkhorn(logits, 0.1)
-        error = prototype_cross_entropy(found, logits, 0.1)
+        error = prototype_cross_entropy(found, logits, torch.eye(4), 0.1, torch.ones(6))
         apart = koleo(logits)
     assert (found.dtype, error.dtype, apart.dtype) == (torch.float32,) * 3
     torch.testing.assert_close(found, by_the_book(logits, 0.1))
@@ -88,12 +90,54 @@ def test_processes_share_one_matrix_however_many_rows_each_has() -> None:
 
 
 def test_the_cross_entropy_has_a_gradient_for_the_student_only() -> None:
-    """Its gradient is (softmax - target) / τ."""
+    """That of the logits is (softmax - target) / τ, times the row's weight."""
     target = torch.tensor([[0.75, 0.25]])
-    logits = torch.tensor([[0.1, 0.0]], requires_grad=True)
-    prototype_cross_entropy(target, logits, 0.1).sum().backward()
+    features = torch.tensor([[0.1, 0.0]], requires_grad=True)
+    prototype_cross_entropy(target, features, torch.eye(2), 0.1, torch.tensor([3.0])).backward()
     likely = 1 / (1 + math.exp(-1))
-    torch.testing.assert_close(logits.grad, 10 * torch.tensor([[likely - 0.75, 0.75 - likely]]))
+    torch.testing.assert_close(features.grad, 30 * torch.tensor([[likely - 0.75, 0.75 - likely]]))
+
+
+def rows_to_assign() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Targets (9, 6) that do not sum to 1, features (9, 4), prototypes (6, 4) and weights (9,)."""
+    generator = torch.Generator().manual_seed(0)
+    target = torch.rand(9, 6, generator=generator)
+    features, prototypes = (torch.randn(n, 4, generator=generator).requires_grad_() for n in (9, 6))
+    return target, features, prototypes, torch.rand(9, generator=generator)
+
+
+@pytest.mark.parametrize("numbers", [6, 24, 1000])  # a row at a time, four rows, all
+def test_the_cross_entropy_in_parts_is_that_of_all_logits(
+    monkeypatch: pytest.MonkeyPatch, numbers: int
+) -> None:
+    monkeypatch.setitem(LOGITS, "cpu", numbers)
+    target, features, prototypes, weight = rows_to_assign()
+    found = 2 * prototype_cross_entropy(target, features, prototypes, 0.2, weight)
+    gradients = torch.autograd.grad(found, (features, prototypes))
+    each = F.cross_entropy(features @ prototypes.T / 0.2, target, reduction="none")
+    expected = 2 * (weight * each).sum()
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradients, torch.autograd.grad(expected, (features, prototypes)))
+
+
+def test_the_cross_entropy_under_mixed_precision_rounds_the_products_only() -> None:
+    target, features, prototypes, weight = rows_to_assign()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = prototype_cross_entropy(target, features, prototypes, 0.2, weight)
+        logits = features @ prototypes.T
+    rounded = (weight * F.cross_entropy(logits.float() / 0.2, target, reduction="none")).sum()
+    torch.testing.assert_close(found, rounded)
+    gradients = torch.autograd.grad(found, (features, prototypes))
+    expected = torch.autograd.grad(rounded, (features, prototypes))
+    for gradient, right in zip(gradients, expected, strict=True):
+        assert gradient.dtype == torch.float32
+        assert (gradient - right).abs().max() < 1e-2 * right.abs().max()
+
+
+def test_assignments_in_parts_are_those_of_the_whole_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LOGITS, "cpu", 10)  # two rows at a time
+    logits = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(sinkhorn(logits, 0.5), by_the_book(logits, 0.5))
 
 
 def test_koleo_looks_at_the_nearest_other_row() -> None:

@@ -6,14 +6,19 @@ Sinkhorn-Knopp assignments are those of SwAV (Caron et al., NeurIPS 2020), KoLeo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from kineme import processes
 from kineme.errors import KinemeError
 
 ROUNDS = 3
+LOGITS = {"cpu": 2**22, "cuda": 2**28}  # float32 numbers at once: on a CPU few enough for its caches
 
 
 @torch.no_grad()
@@ -23,7 +28,7 @@ def sinkhorn(logits: Tensor, temperature: float, rounds: int = ROUNDS) -> Tensor
     Of Q = exp(logits / τ), in each round columns are scaled to sum 1/K, then rows to 1/N; at last rows to 1.
     Rows of all processes count, though every process gets its own only; there may be none.
 
-    Q is written once: a round only finds the factors of columns and rows, by two products with a vector.
+    A round only finds the factors of columns and rows, in one pass over Q.
 
     >>> sinkhorn(torch.zeros(2, 4), temperature=0.1)
     tensor([[0.2500, 0.2500, 0.2500, 0.2500],
@@ -34,27 +39,97 @@ def sinkhorn(logits: Tensor, temperature: float, rounds: int = ROUNDS) -> Tensor
             [0.2700, 0.7300]])
     """
     with torch.autocast(logits.device.type, enabled=False):
-        q = logits.float() / temperature  # a copy, which takes all the steps that follow
-        greatest = q.amax() if len(q) else q.new_full((), -torch.inf)
-        q.sub_(processes.greatest(greatest)).exp_()
+        q = torch.empty_like(logits, dtype=torch.float32)
+        row, sums = q.new_ones(len(q)), q.new_zeros(q.shape[1])
+        greatest = processes.greatest(logits.amax().float() if len(q) else q.new_full((), -torch.inf))
+        for given, part in _parts(logits, q):
+            part.copy_(given).sub_(greatest).div_(temperature).exp_()
+            sums += part.sum(0)
         total, prototypes = processes.total(q.new_full((), len(q))), q.shape[1]
         tiny = torch.finfo(q.dtype).tiny
-        row, column = q.new_ones(len(q)), q.new_ones(prototypes)
+        column = torch.ones_like(sums)
         for _ in range(rounds):
-            column = 1 / (prototypes * processes.total(row @ q)).clamp_min(tiny)
-            row = 1 / (total * (q @ column)).clamp_min(tiny)
-        return q.mul_(column).mul_((row * total)[:, None])
+            column = 1 / (prototypes * processes.total(sums)).clamp_min(tiny)
+            sums.zero_()
+            for part, factors in _parts(q, row):
+                factors.copy_(1 / (total * (part @ column)).clamp_min(tiny))
+                sums += factors @ part
+        for part, factors in _parts(q, row):
+            part.mul_(column).mul_((factors * total)[:, None])
+        return q
 
 
-def prototype_cross_entropy(target: Tensor, logits: Tensor, temperature: float) -> Tensor:
-    """-Σ_k P_k log softmax(logits / τ)_k of each row: targets and logits (N, K) → (N,).
+def prototype_cross_entropy(
+    target: Tensor, features: Tensor, prototypes: Tensor, temperature: float, weight: Tensor
+) -> Tensor:
+    """Σ_n w_n (-Σ_k P_nk log softmax(x_n · c_k / τ)_k), where only the student has a gradient.
 
-    >>> target, logits = torch.tensor([[0.5, 0.5], [1.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.2, 0.0]])
-    >>> prototype_cross_entropy(target, logits, temperature=0.1)  # log 2, and log(1 + exp(-2))
-    tensor([0.6931, 0.1269])
+    Logits are computed some rows at a time and dropped; of N × K numbers only their gradient is kept, in the
+    precision of the product. With 65,536 prototypes they would be most of a step's memory and of its time.
+
+    Args:
+        target: P (N, K), float32.
+        features: x (N, D).
+        prototypes: c (K, D).
+        temperature: τ.
+        weight: w (N,).
+
+    >>> target, features = torch.tensor([[0.5, 0.5], [1.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.2, 0.0]])
+    >>> once = torch.ones(2)
+    >>> prototype_cross_entropy(target, features, torch.eye(2), 0.1, once)  # log 2 + log(1 + exp(-2))
+    tensor(0.8201)
     """
-    with torch.autocast(logits.device.type, enabled=False):
-        return F.cross_entropy(logits.float() / temperature, target.float(), reduction="none")
+    device = features.device.type
+    mixed = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
+    given = features.to(mixed), prototypes.to(mixed)
+    summed: Tensor = _CrossEntropy.apply(target, *given, temperature, weight)  # type: ignore[no-untyped-call]
+    return summed
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """The gradient of logits is found with the loss, as all it waits for is a single factor."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, target: Tensor, features: Tensor, prototypes: Tensor, temperature: float, weight: Tensor
+    ) -> Tensor:
+        """(N, K), (N, D), (K, D), (N,) → ()."""
+        gradient = features.new_empty(target.shape)
+        error = weight.new_zeros(())
+        room = target.new_empty(_rows_at_once(target), len(prototypes))
+        with torch.autocast(features.device.type, enabled=False):
+            for goal, x, w, found in _parts(target, features, weight, gradient):
+                torch.mm(x, prototypes.T, out=found)
+                logits = room[: len(x)].copy_(found).div_(temperature)
+                aimed = torch.bmm(goal[:, None], logits[:, :, None])[:, 0, 0]
+                top = logits.amax(1, keepdim=True)
+                likely = logits.sub_(top).exp_()
+                mass, whole = likely.sum(1), goal.sum(1)
+                error += w @ ((mass.log() + top[:, 0]) * whole - aimed)
+                likely.mul_((whole / mass)[:, None]).sub_(goal)
+                found.copy_(likely.mul_((w / temperature)[:, None]))
+        ctx.save_for_backward(features, prototypes, gradient)
+        return error
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Of the logits' gradient G: dx = G c, dc = Gᵀ x."""
+        features, prototypes, found = ctx.saved_tensors
+        of_features = (found @ prototypes).mul_(gradients[0])
+        of_prototypes = (found.T @ features).mul_(gradients[0])
+        return None, of_features, of_prototypes, None, None
+
+
+def _parts(rows: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Some rows (N, K), and what else there is of them."""
+    size = _rows_at_once(rows)
+    return zip(*(torch.split(each, size) for each in (rows, *others)), strict=True)
+
+
+def _rows_at_once(rows: Tensor) -> int:
+    most = LOGITS["cpu" if rows.device.type == "cpu" else "cuda"]
+    return min(len(rows), max(1, most // rows.shape[1]))
 
 
 def koleo(features: Tensor) -> Tensor:

@@ -23,9 +23,17 @@ class PrototypeHead(nn.Module):
         self.gain = nn.Parameter(torch.ones(prototypes, 1))
 
     def forward(self, x: Tensor, learning: bool = True) -> Tensor:
-        """(N, D) → (N, prototypes); if not learning, no gradient moves the prototypes."""
-        x = F.normalize(self.mlp(x).float(), dim=-1)
-        prototypes = self.gain * F.normalize(self.direction, dim=-1)
+        """(N, D) → similarities (N, prototypes)."""
+        return F.linear(self.features(x), self.prototypes(learning))
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, D) → (N, out) of unit length."""
+        return F.normalize(self.mlp(x).float(), dim=-1)
+
+    def prototypes(self, learning: bool = True) -> Tensor:
+        """(prototypes, out); if not learning, no gradient moves them."""
+        length = torch.linalg.vector_norm(self.direction, dim=-1, keepdim=True).clamp_min(1e-12)
+        prototypes: Tensor = self.direction * (self.gain / length)  # one product of their size
         if not learning:  # a gradient of zero, because processes that train together wait for every one
             prototypes = prototypes.detach() + 0 * prototypes
-        return F.linear(x, prototypes)
+        return prototypes

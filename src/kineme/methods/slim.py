@@ -304,11 +304,10 @@ class SLiM(Method):
         kind, patches = self.encoder.tokens(clips, seen, present=present)
         learning = progress >= self.freeze
         tokens = torch.cat((kind[:, 0], self._local_tokens(local)))
-        logits = self.clip_head(tokens, learning).chunk(len(views))
-        contrast = self._contrast(target, logits)
-        weight = (hidden / hidden.sum((1, 2), keepdim=True).clamp_min(1)).flatten()[where]
-        error = self._error(hidden_target, self.patch_head(patches.flatten(0, 2)[where], learning))
-        prediction = (error * weight).sum() / len(clips)
+        contrast = self._contrast(target, tokens, learning)
+        weight = (hidden / hidden.sum((1, 2), keepdim=True).clamp_min(1)).flatten()[where] / len(clips)
+        found = self.patch_head.features(patches.flatten(0, 2)[where])
+        prediction = self._error(hidden_target, found, self.patch_head.prototypes(learning), weight)
         apart = torch.stack([koleo(each) for each in kind[:, 0].chunk(GLOBALS)]).sum()
         return {
             "loss": contrast + prediction + self.koleo * apart,
@@ -331,16 +330,21 @@ class SLiM(Method):
             found |= dict(zip(which, tokens.chunk(len(which)), strict=True))
         return torch.cat([found[number] for number in range(len(views))])
 
-    def _contrast(self, target: Tensor, logits: Sequence[Tensor]) -> Tensor:
-        """Mean over pairs of a view and a global one, where the two global views count twice."""
-        first, second = target.chunk(GLOBALS)
-        crossed = self._error(first, logits[1]).mean() + self._error(second, logits[0]).mean()
-        # A local view's cross-entropies with both global views are one, with the sum of their targets.
-        local = [self._error(first + second, each).mean() for each in logits[GLOBALS:]]
-        return torch.stack([crossed, *local]).sum() / (GLOBALS * len(local) + 2)
+    def _contrast(self, target: Tensor, tokens: Tensor, learning: bool) -> Tensor:
+        """Mean over pairs of a view and a global one, where the two global views count twice.
 
-    def _error(self, target: Tensor, logits: Tensor) -> Tensor:
-        return prototype_cross_entropy(target, logits, self.student_temperature)
+        Of the class tokens (views · N, D), and of the assignments of the global views.
+        """
+        first, second = target.chunk(GLOBALS)
+        local = len(tokens) // len(first) - GLOBALS
+        # A local view's cross-entropies with both global views are one, with the sum of their targets.
+        goal = torch.cat([second, first, (first + second).repeat(local, 1)])
+        weight = goal.new_full((len(tokens),), 1 / (len(first) * (GLOBALS * local + 2)))
+        head = self.clip_head
+        return self._error(goal, head.features(tokens), head.prototypes(learning), weight)
+
+    def _error(self, target: Tensor, features: Tensor, prototypes: Tensor, weight: Tensor) -> Tensor:
+        return prototype_cross_entropy(target, features, prototypes, self.student_temperature, weight)
 
 
 def _shown(view: View) -> Tensor:
