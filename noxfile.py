@@ -40,7 +40,7 @@ def dependencies(session: nox.Session) -> None:
     words = "--extra dev --constraint constraints.txt --universal --python-version 3.11.5 --generate-hashes"
     command = "pip compile --quiet --no-annotate --custom-compile-command".split()
     session.run("uv", *command, "nox -s dependencies", *words.split(), "pyproject.toml", "-o", LOCKED)
-    session.install("--constraint", "constraints.txt", ".[dev]")
+    session.install("--constraint", "constraints.txt", ".[dev,video]")
     tested = [line.partition("==")[0] for line in Path("constraints.txt").read_text().splitlines()]
     options = [
         "--from=mixed",
