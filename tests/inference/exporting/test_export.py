@@ -21,7 +21,6 @@ from conftest import STICK
 from kineme.__main__ import main
 from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.store import ClipStore
-from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.generate import generate_store
@@ -37,6 +36,7 @@ from kineme.layouts import get_layout
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
+from kineme.settings import config_from_dict
 from kineme.streams import TOGETHER
 from kineme.typing import Array
 
