@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kineme.errors import KinemeError
-from kineme.files import atomic_write, claimed, foreign, locked, remove_own
+from kineme.files import atomic_write, claimed, foreign, locked, remove_own, unlock
 
 
 def test_a_file_appears_when_it_is_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
@@ -74,6 +74,16 @@ def test_the_file_of_a_killed_process_locks_nothing(tmp_path: Path) -> None:
     with locked(tmp_path / "joint", "this run"):
         assert (tmp_path / ".joint.lock").read_text() == str(os.getpid())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_of_a_killed_process_is_removed_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+    path, file = tmp_path / "joint", tmp_path / ".joint.lock"
+    file.write_text("1")
+    unlock(path)
+    assert not file.exists()
+    with locked(path, "this run"):
+        unlock(path)
+        assert file.exists()
 
 
 def test_a_lock_on_a_file_that_its_holder_removes_is_not_a_lock(

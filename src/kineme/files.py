@@ -117,6 +117,12 @@ def locked(path: Path, what: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def unlock(path: Path) -> None:
+    """Removes the lock that a killed process left beside a path. One that is held stays."""
+    with suppress(KinemeError), locked(path, "this"):
+        pass
+
+
 @contextmanager
 def claimed(path: Path, what: str) -> Iterator[None]:
     """`locked` for all that this process does in the block, which may lock the path again."""

@@ -90,6 +90,20 @@ def test_an_interrupted_training_is_resumed(plan_of: MakePlan, training: list[An
     assert [options for _, options in training] == [{"resume": True, "callbacks": ()}]
 
 
+def test_the_lock_of_a_training_that_was_killed_at_its_very_end_is_removed(
+    plan_of: MakePlan, training: list[Any]
+) -> None:
+    plan = plan_of()
+    (cell,) = plan.grid.cells
+    run = plan.run(cell)
+    fake_training(plan.config(cell), run)
+    lock = run.with_name(f".{run.name}.lock")
+    lock.write_text("1")
+    work_through(plan)
+    assert training == []
+    assert not lock.exists()
+
+
 def test_a_failure_is_told_and_the_others_go_on(plan_of: MakePlan, training: list[Any]) -> None:
     plan, notes = plan_of(recipe=RECIPE.replace("linear: {lr: 0.1, ", "linear: {")), Notes()
     failures = work_through(plan, hooks=notes.hooks)

@@ -15,6 +15,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation import fusion
 from kineme.evaluation.results import save
 from kineme.evaluation.task import open_task
+from kineme.files import unlock
 from kineme.progress import Progress, silent
 from kineme.reproduce.grid import Cell, Measurement
 from kineme.reproduce.plan import Plan, keep_fingerprints
@@ -124,6 +125,8 @@ def train(plan: Plan, cell: Cell, hooks: Hooks = QUIET) -> None:
     elif progress == "to do":
         hooks.say("pre-training")
         train_run(plan.config(cell), run, overwrite=True, callbacks=hooks.callbacks)
+    else:
+        unlock(run)  # of a process that was killed when all was trained
 
 
 def measure(plan: Plan, cell: Cell, measurement: Measurement, hooks: Hooks = QUIET) -> None:
