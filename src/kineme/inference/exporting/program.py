@@ -163,13 +163,14 @@ def describe(
     if present is not None:
         own = np.eye(shape.layout.num_joints, dtype=np.float32)
         about["present"] = np.array(shape.layout.joints)[present].tolist()
-        about["present_weights"] = _filled(own, present, shape.layout).round(7).tolist()
+        about["fill_weights"] = _filled(own, present, shape.layout).round(7).tolist()
     return about
 
 
 def _filled(weights: Array, present: Array, layout: Layout) -> Array:
     """Weights (V', V) of joints; those not `present` (V',) have a mean of their neighbours'."""
-    return filled_frames(weights[None, None], present, layout)[0, 0]
+    filled: Array = filled_frames(weights[None, None], present, layout)[0, 0]
+    return filled
 
 
 def coordinates(model: Model, recordings: Recordings) -> str:
