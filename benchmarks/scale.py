@@ -188,7 +188,8 @@ def main() -> None:
     for clips in options.clips:
         with TemporaryDirectory(prefix="kineme-", dir=options.folder) as folder:
             for part in measure(clips, Path(folder), options.parts):
-                took = f"{part.seconds or 0:8.1f} s {part.cpu_seconds:8.1f} s of CPU {part.peak_mb:7.0f} MB"
+                wall = "" if part.seconds is None else f"{part.seconds:8.1f} s "
+                took = f"{wall}{part.cpu_seconds:8.1f} s of CPU {part.peak_mb:7.0f} MB"
                 print(f"{part.clips:>11,} clips  {part.name:14} {took}", flush=True)
                 if options.json:
                     add(options.json, part)

@@ -13,9 +13,10 @@ import pytest
 
 from kineme.clips.store import Clip, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.config import Config, config_from_dict
+from kineme.config import Config
 from kineme.layouts import Layout
 from kineme.preprocessing import get_preprocessing
+from kineme.settings import config_from_dict
 
 collect_ignore = ["sources/data/made.py"]  # a program, which needs libraries that the tests do not
 

@@ -14,7 +14,6 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from kineme.checkpoints import build_encoder, build_method, from_authors, save_encoder
-from kineme.config import config_from_dict
 from kineme.encoders import STGCN, ClipShape, Encoder
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
@@ -22,6 +21,7 @@ from kineme.loading import load_run
 from kineme.methods import AimCLR
 from kineme.model import random_like
 from kineme.preprocessing import get_preprocessing
+from kineme.settings import config_from_dict
 
 STICK = Layout.from_names("stick3", ["hip", "neck", "head"], [None, "hip", "neck"])
 SHAPE = ClipShape(STICK, 8, 2, "bone")

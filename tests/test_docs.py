@@ -14,13 +14,13 @@ import yaml
 
 import kineme
 from kineme.__main__ import COMMANDS
-from kineme.config import load_config
 from kineme.encoders import ENCODERS
 from kineme.layouts import get_layout
 from kineme.layouts.correspondence import read_joint_map
 from kineme.methods import METHODS
 from kineme.packaged import recipes
 from kineme.reproduce.grid import load_grid
+from kineme.settings import load_config
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -14,13 +14,13 @@ from kineme.clips.batches import resident
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.layouts import Layout, get_layout
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
+from kineme.settings import config_from_dict
 from kineme.sources.poses import open_poses
 from kineme.typing import Array
 

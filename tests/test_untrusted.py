@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import yaml
 
-from kineme.config import load_config
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.layouts.correspondence import read_joint_map
 from kineme.reproduce.grid import load_grid
+from kineme.settings import load_config
 from kineme.training.directory import load_run_config
 from kineme.untrusted import bad_name, bad_names, read_arrays, read_yaml
 

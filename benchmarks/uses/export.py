@@ -12,7 +12,6 @@ import torch
 
 from benchmarks.uses import Figure, Options
 from kineme.checkpoints import build_encoder, save_encoder
-from kineme.config import load_config
 from kineme.encoders import ClipShape
 from kineme.inference.exporting.export import ENCODER, TOLERANCE, export
 from kineme.layouts import get_layout
@@ -20,6 +19,7 @@ from kineme.loading import load_run
 from kineme.model import Model
 from kineme.packaged import find_recipe
 from kineme.preprocessing import parse_preprocessing
+from kineme.settings import load_config
 
 SYSTEMS = {  # encoder → the recipe of its published size, and of a small one
     "ST-GCN (AimCLR)": ("aimclr-ntu60-xsub", "aimclr-small"),

@@ -3,7 +3,7 @@ from .clips.batches import Clips
 from .clips.splits import split_rows
 from .clips.store import Clip, ClipStore, Manifest, open_store
 from .clips.writer import StoreWriter
-from .config import Config, load_config
+from .config import Config
 from .encoders import (
     DSTE,
     ENCODERS,
@@ -39,6 +39,7 @@ from .preprocessing import (
     parse_preprocessing,
 )
 from .pretraining import pretrain
+from .settings import load_config
 from .sources import SOURCES, Source
 
 __version__: str

@@ -1,35 +1,39 @@
-"""A run's settings: typed, complete, read from a recipe's YAML, with overrides.
+"""A run's settings, typed and complete; `kineme.settings` reads them.
 
-    data:     the clips and their streams               (DataConfig)
-    train:    optimisation and hardware                 (TrainConfig)
-    method:   name and keyword arguments of a method
-    encoder:  name and keyword arguments of an encoder
-    evaluate: settings of the protocols that measure it (EvaluateConfig)
-
-Defaults, types and help come from the classes themselves, so a new method or encoder is configurable as soon
-as it is registered or named by its dotted path.
+data:     the clips and their streams               (DataConfig)
+train:    optimisation and hardware                 (TrainConfig)
+method:   name and keyword arguments of a method
+encoder:  name and keyword arguments of an encoder
+evaluate: settings of the protocols that measure it (EvaluateConfig)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from jsonargparse import ArgumentParser, Namespace
 
-from kineme.arguments import did_you_mean, explain
-from kineme.encoders import ENCODERS
 from kineme.errors import KinemeError
-from kineme.methods import METHODS
-from kineme.packaged import published_recipe
-from kineme.untrusted import yaml_text
 
-SECTIONS = ("data", "train", "method", "encoder", "evaluate")
-NAMED = ("method", "encoder")  # sections that name a class
+LEAST = {  # of settings of `train`
+    "epochs": 1,
+    "batch_size": 2,
+    "accumulate": 1,
+    "devices": 1,
+    "nodes": 1,
+    "save_every": 1,
+    "lr": 0,
+    "momentum": 0,
+    "weight_decay": 0,
+    "warmup": 0,
+    "final_lr": 0,
+    "seed": 0,
+    "knn_every": 0,
+}
 
 
 @dataclass
@@ -286,6 +290,7 @@ class Config:
     """All settings of a run; `method` and `encoder` are `name` and the keyword arguments of that class.
 
     >>> from kineme.packaged import find_recipe
+    >>> from kineme.settings import load_config
     >>> config = load_config(find_recipe("usdrl-small"))
     >>> config.train.optimizer, config.encoder["name"], list(config.to_dict())
     ('adam', 'sttr', ['data', 'encoder', 'evaluate', 'method', 'train'])
@@ -303,164 +308,49 @@ class Config:
         return plain
 
 
-def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
-    """Reads a recipe, applies overrides such as `--train.epochs=10`, checks every key and type.
+def check(config: Config) -> None:
+    """Checks what types do not tell: ranges, and settings that exclude each other.
 
     Raises:
-        KinemeError: the file is missing or not YAML, a key is unknown (the nearest one is suggested), or a
-            value is of the wrong type.
-
-    >>> from kineme.packaged import find_recipe
-    >>> config = load_config(find_recipe("aimclr-ntu60-xsub"), ["--train.epochs=10"])
-    >>> config.train.epochs, config.train.lr, config.method["name"], config.evaluate.linear.lr
-    (10, 0.1, 'aimclr', 3.0)
+        KinemeError: a setting is out of range, or without effect beside another.
     """
-    text = _read(recipe)
-    given = _mapping(yaml.safe_load(text), recipe)
-    names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in NAMED}
-    parser = make_parser(names["method"], names["encoder"])
-    known = list(_known(parser))
-    lines = dict(_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
-    for key, line in lines.items():
-        if key not in known and not any(each.startswith(f"{key}.") for each in known):
-            raise KinemeError(f"{recipe}, line {line}: unknown key {key!r}{_nearest(key, known)}")
-    for override in overrides:
-        key = override.partition("=")[0]
-        if key.startswith("--") and key[2:] not in known:
-            raise KinemeError(f"unknown setting {key}{_nearest(key[2:], known, '--')}")
-    try:
-        settings = parser.parse_object(given, defaults=True)
-    except Exception as error:  # jsonargparse raises several kinds, all caused by the user
-        reason = explain(error)
-        key = reason.partition(" ")[0]
-        place = f"{recipe}, line {lines[key]}" if key in lines else recipe
-        raise KinemeError(f"{place}: {reason}") from error
-    try:
-        settings = parser.parse_args(list(overrides), namespace=settings)
-    except Exception as error:
-        raise KinemeError(explain(error, "--{}".format)) from error
-    return _config(settings)
-
-
-def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
-    """The inverse of `Config.to_dict`; `where` names the file in errors."""
-    given = _upgraded(_mapping(data, where))
-    parser = make_parser(*(_name(given, room, where) for room in NAMED))
-    try:
-        return _config(parser.parse_object(dict(given), defaults=True))
-    except Exception as error:
-        raise KinemeError(f"{where}: {explain(error)}") from error
-
-
-def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
-    """Settings written by version 0.1, under today's keys.
-
-    They had no `evaluate`: a method's protocols were those of its results on NTU-60, cross-subject.
-    """
-    data = dict(given.get("data", {}))
-    if "recipe" not in data:
-        return given
-    data["preprocessing"] = data.pop("recipe")
-    method, encoder = (given[section].get("name") for section in NAMED)
-    recipe = published_recipe(method, encoder)
-    if recipe is None or "evaluate" in given:
-        return {**given, "data": data}
-    evaluate = yaml.safe_load(_read(recipe))["evaluate"]
-    min_crop = given["method"].get("min_crop")  # fine-tuning took its views from the method
-    if min_crop is not None:
-        evaluate["finetune"]["min_crop"] = min_crop
-    return {**given, "data": data, "evaluate": evaluate}
-
-
-def make_parser(method: str, encoder: str) -> ArgumentParser:
-    """The parser of a recipe's keys, for one method and one encoder."""
-    method_class, encoder_class = METHODS[method], ENCODERS[encoder]
-    parser = ArgumentParser(
-        prog="kineme pretrain RECIPE",
-        exit_on_error=False,
-        add_help=False,
-        default_env=False,
-        usage="%(prog)s",
-    )
-    parser.add_class_arguments(DataConfig, "data", as_group=True)
-    parser.add_class_arguments(TrainConfig, "train", as_group=True)
-    parser.add_argument("--method.name", type=str, default=method, help="Pre-training method.")
-    parser.add_class_arguments(method_class, "method", skip={"encoder"}, as_group=True)
-    parser.add_argument("--encoder.name", type=str, default=encoder, help="Encoder to train.")
-    parser.add_class_arguments(encoder_class, "encoder", skip={"shape"}, as_group=True)
-    parser.add_class_arguments(EvaluateConfig, "evaluate", as_group=True)
-    return parser
-
-
-def _config(settings: Namespace) -> Config:
-    plain = settings.as_dict()
-    config = Config(
-        data=DataConfig(**plain["data"]),
-        train=TrainConfig(**plain["train"]),
-        method=plain["method"],
-        encoder=plain["encoder"],
-        evaluate=_evaluate(plain["evaluate"]),
-    )
     for key, number in _numbers(config.to_dict()):
         if not math.isfinite(number):
             raise KinemeError(f"{key} is {number}; it must be a finite number")
-    for key, value, least in (
-        ("train.epochs", config.train.epochs, 1),
-        ("train.batch_size", config.train.batch_size, 2),
-        ("train.accumulate", config.train.accumulate, 1),
-        ("train.devices", config.train.devices, 1),
-        ("train.nodes", config.train.nodes, 1),
-        ("train.save_every", config.train.save_every, 1),
-        ("train.lr", config.train.lr, 0),
-        ("train.momentum", config.train.momentum, 0),
-        ("train.weight_decay", config.train.weight_decay, 0),
-        ("train.warmup", config.train.warmup, 0),
-        ("train.final_lr", config.train.final_lr, 0),
-        ("train.seed", config.train.seed, 0),
-        ("train.knn_every", config.train.knn_every, 0),
-        ("data.frames", config.data.frames, 2),
-        ("data.window", config.data.window, 0),
-    ):
+    _check_training(config.train)
+    _check_tuning(config.evaluate.finetune)
+    for key, value, least in (("frames", config.data.frames, 2), ("window", config.data.window, 0)):
         if value < least:
-            raise KinemeError(f"{key} is {value}; it must be at least {least}")
-    if not all(0 <= beta < 1 for beta in config.train.betas):
-        raise KinemeError(f"train.betas are {config.train.betas}; each must be at least 0 and less than 1")
-    for key in ("minutes", "max_minutes"):
-        minutes: float | None = getattr(config.train, key)
-        if minutes is not None and minutes <= 0:
-            raise KinemeError(f"train.{key} is {minutes:g}; it must be over 0")
-        if minutes is not None and config.train.devices * config.train.nodes > 1:
-            raise KinemeError(f"train.{key} works on one device only; set train.epochs instead")
-    if config.train.minutes is not None and config.train.max_minutes is not None:
-        raise KinemeError("train.minutes and train.max_minutes exclude each other; drop one of the two")
-    if config.train.clip_gradients is not None and config.train.clip_gradients <= 0:
-        raise KinemeError(f"train.clip_gradients is {config.train.clip_gradients:g}; it must be over 0")
-    if (
-        config.train.final_weight_decay is not None
-        and not min(config.train.final_weight_decay, config.train.weight_decay) > 0
-    ):
-        raise KinemeError("train.final_weight_decay: it and train.weight_decay must be over 0")
-    if not 0 < config.evaluate.crop <= 1:
-        raise KinemeError(f"evaluate.crop is {config.evaluate.crop:g}; it must be over 0 and at most 1")
-    if config.train.schedule != "step" and config.train.milestones:
-        raise KinemeError("train.milestones have no effect under a cosine schedule; drop one of the two")
+            raise KinemeError(f"data.{key} is {value}; it must be at least {least}")
     for section, each in (("train", config.train), ("evaluate.finetune", config.evaluate.finetune)):
         if each.final_lr and each.schedule != "warmup-cosine":
             raise KinemeError(f"{section}.final_lr has effect under schedule: warmup-cosine only; set it too")
-    _check_tuning(config.evaluate.finetune)
+    if not 0 < config.evaluate.crop <= 1:
+        raise KinemeError(f"evaluate.crop is {config.evaluate.crop:g}; it must be over 0 and at most 1")
     if any(rate <= 0 for rate in config.evaluate.linear.rates):
         raise KinemeError(f"evaluate.linear.rates are {config.evaluate.linear.rates}; each must be over 0")
-    return config
 
 
-def _numbers(plain: Any, key: str = "") -> Iterator[tuple[str, float]]:
-    """All numbers of nested settings, with their dotted keys."""
-    if isinstance(plain, float):
-        yield key, plain
-    for name, value in plain.items() if isinstance(plain, Mapping) else ():
-        yield from _numbers(value, f"{key}.{name}".lstrip("."))
-    for value in plain if isinstance(plain, list) else ():
-        yield from _numbers(value, key)
+def _check_training(train: TrainConfig) -> None:
+    for key, least in LEAST.items():
+        if getattr(train, key) < least:
+            raise KinemeError(f"train.{key} is {getattr(train, key)}; it must be at least {least}")
+    if not all(0 <= beta < 1 for beta in train.betas):
+        raise KinemeError(f"train.betas are {train.betas}; each must be at least 0 and less than 1")
+    for key in ("minutes", "max_minutes"):
+        minutes: float | None = getattr(train, key)
+        if minutes is not None and minutes <= 0:
+            raise KinemeError(f"train.{key} is {minutes:g}; it must be over 0")
+        if minutes is not None and train.devices * train.nodes > 1:
+            raise KinemeError(f"train.{key} works on one device only; set train.epochs instead")
+    if train.minutes is not None and train.max_minutes is not None:
+        raise KinemeError("train.minutes and train.max_minutes exclude each other; drop one of the two")
+    if train.clip_gradients is not None and train.clip_gradients <= 0:
+        raise KinemeError(f"train.clip_gradients is {train.clip_gradients:g}; it must be over 0")
+    if train.final_weight_decay is not None and not min(train.final_weight_decay, train.weight_decay) > 0:
+        raise KinemeError("train.final_weight_decay: it and train.weight_decay must be over 0")
+    if train.schedule != "step" and train.milestones:
+        raise KinemeError("train.milestones have no effect under a cosine schedule; drop one of the two")
 
 
 def _check_tuning(tuning: FinetuneConfig) -> None:
@@ -479,71 +369,14 @@ def _check_tuning(tuning: FinetuneConfig) -> None:
         raise KinemeError("evaluate.finetune.dropout has effect with head: joints only; set it too")
 
 
-def _evaluate(plain: Mapping[str, Any]) -> EvaluateConfig:
-    """From jsonargparse's form of nested dataclasses."""
-    return EvaluateConfig(
-        crop=plain["crop"],
-        linear=LinearConfig(**_as_dict(plain["linear"])),
-        finetune=FinetuneConfig(**_as_dict(plain["finetune"])),
-        fusion=FusionConfig(**_as_dict(plain["fusion"])),
-    )
-
-
-def _as_dict(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else asdict(value)
-
-
-def _read(path: Path) -> str:
-    try:
-        text = yaml_text(path)
-        yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
-        raise KinemeError(f"{path}: cannot be read as a recipe ({reason})") from error
-    return text
-
-
-def _mapping(data: Any, where: Path | str) -> dict[str, Any]:
-    if not isinstance(data, Mapping) or not all(isinstance(value, Mapping) for value in data.values()):
-        raise KinemeError(f"{where}: not a recipe; it has the sections {', '.join(SECTIONS)}")
-    return {str(key): value for key, value in data.items()}
-
-
-def _name(given: Mapping[str, Any], room: str, where: Path | str) -> str:
-    name = given.get(room, {}).get("name")
-    if not isinstance(name, str):
-        raise KinemeError(f"{where}: names no {room}; write `{room}:` and below it `name: ...`")
-    return name
-
-
-def _override(overrides: Sequence[str], option: str) -> str | None:
-    for at, override in enumerate(overrides):
-        key, equals, value = override.partition("=")
-        if key == option:
-            return value if equals else next(iter(overrides[at + 1 :]), None)
-    return None
-
-
-def _keys(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, int]]:
-    """Dotted keys of a document with their lines, but not those inside a class's mapping."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        yield f"{prefix}{key.value}", key.start_mark.line + 1
-        if not prefix or prefix == "evaluate.":
-            yield from _keys(value, f"{prefix}{key.value}.")
-
-
-def _known(parser: ArgumentParser) -> Iterator[str]:
-    yield from (key for key, _ in parser.get_defaults().items())
-
-
-def _nearest(key: str, known: Sequence[str], dashes: str = "") -> str:
-    section = key.partition(".")[0]
-    pool = [name for name in known if name.startswith(f"{section}.")] or (
-        [*SECTIONS] if "." not in key else known
-    )
-    return did_you_mean(dashes + key, [dashes + name for name in pool], cutoff=0.0)
+def _numbers(plain: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """All numbers of nested settings, with their dotted keys."""
+    if isinstance(plain, float):
+        yield key, plain
+    for name, value in plain.items() if isinstance(plain, Mapping) else ():
+        yield from _numbers(value, f"{key}.{name}".lstrip("."))
+    for value in plain if isinstance(plain, list) else ():
+        yield from _numbers(value, key)
 
 
 def _plain(value: Any) -> Any:

@@ -19,9 +19,10 @@ from kineme.clips.collection import open_stores, store_numbers, stores_of, train
 from kineme.clips.published import counted
 from kineme.clips.splits import usual_split
 from kineme.clips.store import ClipStore
-from kineme.config import Config, DataConfig, TrainConfig, load_config
+from kineme.config import Config, DataConfig, TrainConfig
 from kineme.errors import KinemeError
 from kineme.packaged import find_recipe
+from kineme.settings import load_config
 from kineme.typing import Array
 
 BASE = "tandem"  # a better method replaces this one by its name

@@ -14,7 +14,6 @@ from kineme import checkpoints
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
 from kineme.checkpoints import WEIGHTS, encoder_with, fingerprint
-from kineme.config import config_from_dict, load_config
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.hub import fetch, is_address
@@ -23,6 +22,7 @@ from kineme.methods import Method
 from kineme.model import Model
 from kineme.packaged import published_recipe
 from kineme.preprocessing import parse_preprocessing, stored_preprocessing
+from kineme.settings import config_from_dict, load_config
 from kineme.training.directory import located
 from kineme.untrusted import MALFORMED
 

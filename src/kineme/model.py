@@ -25,7 +25,7 @@ from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
-from kineme.config import EvaluateConfig, config_from_dict
+from kineme.config import EvaluateConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
 from kineme.errors import KinemeError
@@ -34,6 +34,7 @@ from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap
 from kineme.preprocessing import Preprocessing
 from kineme.progress import Progress, silent
+from kineme.settings import config_from_dict
 from kineme.sources import Source
 from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kineme.config import Config, load_config
+from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.fitting import BASE, fitted_config
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.packaged import find_recipe
+from kineme.settings import load_config
 from kineme.training.directory import load_run_config
 from kineme.training.run import resolve_device, train
 

@@ -15,7 +15,6 @@ from kineme.checkpoints import save_encoder
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.commands.evaluate import early, knn, linear, robust, transfer
-from kineme.config import load_config
 from kineme.encoders import ENCODERS, STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.options import TaskOptions
@@ -25,6 +24,7 @@ from kineme.loading import load_run
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe
 from kineme.preprocessing import Preprocessing, get_preprocessing
+from kineme.settings import load_config
 
 PLAIN = get_preprocessing("plain")
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])

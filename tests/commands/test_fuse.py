@@ -10,12 +10,12 @@ import torch
 from conftest import STICK
 from kineme.__main__ import main
 from kineme.checkpoints import save_encoder
-from kineme.config import load_config
 from kineme.encoders import STTR, ClipShape
 from kineme.evaluation.results import Predictions, Result
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe
 from kineme.preprocessing import get_preprocessing
+from kineme.settings import load_config
 
 
 def write_run(path: Path, store: Path, stream: str, seed: int) -> Path:

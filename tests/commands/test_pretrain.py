@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from kineme.__main__ import INTERRUPTED, USAGE_ERROR, main
-from kineme.config import load_config
 from kineme.errors import KinemeError
 from kineme.generate import generate_store
 from kineme.loading import load_run
 from kineme.methods import AimCLR
 from kineme.packaged import find_recipe, recipes
+from kineme.settings import load_config
 from kineme.training.directory import load_run_config
 from kineme.training.timing import Stopwatch
 

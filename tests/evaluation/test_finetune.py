@@ -17,7 +17,7 @@ from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import ClipStore
 from kineme.clips.subsets import label_subset
-from kineme.config import FinetuneConfig, TrainConfig, load_config
+from kineme.config import FinetuneConfig, TrainConfig
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation import classifier
@@ -33,6 +33,7 @@ from kineme.loading import load_run
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe, recipes
 from kineme.preprocessing import get_preprocessing
+from kineme.settings import load_config
 from kineme.training.supervised import weak_view
 
 ENCODERS = {

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kineme.config import EvaluateConfig, FusionConfig, load_config
+from kineme.config import EvaluateConfig, FusionConfig
 from kineme.errors import KinemeError
 from kineme.evaluation.fusion import Stream, add, best_weights, check_alike, fuse, given_weights
 from kineme.evaluation.results import Predictions, Result, Score, details
 from kineme.packaged import recipes
+from kineme.settings import load_config
 
 NAMES, LABELS = ["a", "b", "c"], [0, 1, 2]
 JOINT = np.array([[2.0, 1, 0], [0, 1, 2], [0, 0, 3]])  # a and c are right

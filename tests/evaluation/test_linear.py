@@ -9,11 +9,12 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from kineme.config import LinearConfig, load_config
+from kineme.config import LinearConfig
 from kineme.errors import KinemeError
 from kineme.evaluation.linear import best_rate, logistic, sgd, with_rate
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe, recipes
+from kineme.settings import load_config
 
 
 def _blobs(clips: int, classes: int, dim: int, spread: float, seed: int):

@@ -13,7 +13,6 @@ from conftest import STICK
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import Clip, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.config import load_config
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.fewlabels import frozen
@@ -23,6 +22,7 @@ from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, SCRATCH, Result
 from kineme.evaluation.task import Task, open_task
 from kineme.packaged import find_recipe
 from kineme.preprocessing import get_preprocessing
+from kineme.settings import load_config
 
 PLAIN = get_preprocessing("plain")
 

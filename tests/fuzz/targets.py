@@ -24,8 +24,8 @@ from sources.test_poses_mocap_fuzz import write
 
 from conftest import write_store
 from kineme.clips.store import ClipStore
-from kineme.config import load_config
 from kineme.loading import load_run
+from kineme.settings import load_config
 from kineme.sources.ntu import read_skeleton
 from kineme.sources.pkummd_text import read_skeletons
 from kineme.sources.poses import open_poses

@@ -11,12 +11,12 @@ from conftest import STICK
 from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.layouts import Layout
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing, get_preprocessing
+from kineme.settings import config_from_dict
 from kineme.typing import Array
 
 PLAIN = get_preprocessing("plain")

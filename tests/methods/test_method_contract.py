@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.clips.batches import Clips
-from kineme.config import config_from_dict
 from kineme.encoders import STGCN, ClipShape, MapEncoder, View
 from kineme.layouts import get_layout
 from kineme.loading import load_run
 from kineme.methods import METHODS, Method
+from kineme.settings import config_from_dict
 from kineme.streams import to_stream
 from kineme.training.run import train
 

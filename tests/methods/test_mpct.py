@@ -16,7 +16,7 @@ from torch import Tensor
 import kineme
 from kineme.checkpoints import build_encoder
 from kineme.clips.batches import Clips
-from kineme.config import Config, config_from_dict
+from kineme.config import Config
 from kineme.encoders.base import ClipShape, Kept
 from kineme.encoders.dste import DSTE
 from kineme.encoders.sttr import STTR
@@ -28,6 +28,7 @@ from kineme.methods.mpct import MPCT, decomposed, of_streams, projectors
 from kineme.methods.usdrl import USDRL
 from kineme.model import with_stream
 from kineme.protocols import TaskOptions, knn, open_task
+from kineme.settings import config_from_dict
 from kineme.streams import STREAMS, TOGETHER, to_stream
 
 STICK = Layout.from_names("stick3", ["hip", "neck", "head"], [None, "hip", "neck"])

@@ -399,7 +399,7 @@ SMALL_RUN = {
 
 def of_slim(settings: Settings, **changes: object):  # type: ignore[no-untyped-def]
     """The settings of a small run of SLiM."""
-    from kineme.config import config_from_dict
+    from kineme.settings import config_from_dict
 
     sections: dict[str, dict[str, object]] = {
         "data": {"store": str(settings.store), "frames": 8},

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kineme.config import load_config
 from kineme.errors import KinemeError
 from kineme.packaged import find_grid, grids, recipes
 from kineme.reproduce.grid import DEFAULT, Measurement, load_grid
+from kineme.settings import load_config
 
 GRID = """\
 epochs: 2

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from kineme.config import load_config
 from kineme.packaged import grids, recipes
 from kineme.reproduce.grid import FUSED, Cell, load_grid
 from kineme.reproduce.published import published
+from kineme.settings import load_config
 from kineme.streams import TOGETHER
 
 

@@ -15,9 +15,10 @@ from spawning import Found, in_processes
 from torch import Tensor
 
 from conftest import Settings
-from kineme.config import Config, config_from_dict
+from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.methods import AimCLR, SLiM
+from kineme.settings import config_from_dict
 from kineme.training.run import train
 
 original = AimCLR.loss

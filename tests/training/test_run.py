@@ -26,10 +26,11 @@ from torch import Tensor
 from conftest import Settings, write_store
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.seen import SEEN_CLIPS, Seen
-from kineme.config import Config, config_from_dict
+from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.loading import load_run
 from kineme.methods import AimCLR, Tandem
+from kineme.settings import config_from_dict
 from kineme.training.directory import load_run_config
 from kineme.training.module import Pretraining
 from kineme.training.run import train

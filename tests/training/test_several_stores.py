@@ -12,7 +12,7 @@ from sensors import seen_by
 
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.store import ClipStore
-from kineme.config import Config, config_from_dict
+from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.evaluation.task import TaskOptions, open_task
 from kineme.fitting import fitted_config
@@ -20,6 +20,7 @@ from kineme.layouts import LAYOUTS
 from kineme.layouts.body import BODY, body_places
 from kineme.loading import load_run
 from kineme.methods import USDRL
+from kineme.settings import config_from_dict
 from kineme.training.directory import load_run_config
 from kineme.training.run import train
 

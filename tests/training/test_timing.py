@@ -46,6 +46,12 @@ def test_timing_takes_a_tenth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatc
     assert (steps, stopwatch.step_seconds, stopwatch.epochs) == (5, 2.0, 3)
 
 
+def test_a_stall_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of 1 s, of which one waits 20 s for another program; the mean would be 4.8 s."""
+    stopwatch, steps = timed(monkeypatch, 4, [1.0, 2.0, 3.0, 4.0, 24.0, 25.0])
+    assert (steps, stopwatch.step_seconds) == (6, 1.0)
+
+
 def test_one_epoch_is_trained_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     stopwatch, _ = timed(monkeypatch, 1, [100.0, 200.0, 300.0])
     assert stopwatch.epochs == 1

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from kineme.clips.store import Clip, open_store
 from kineme.clips.writer import StoreWriter
-from kineme.config import Config, config_from_dict
+from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.methods import METHODS
+from kineme.settings import config_from_dict
 from kineme.streams import TOGETHER
 from kineme.training.directory import STATE, load_run_config
 from kineme.training.module import Pretraining

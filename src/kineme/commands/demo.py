@@ -44,12 +44,12 @@ def demo(
     from kineme.clips.splits import split_rows, usual_split
     from kineme.commands import tables
     from kineme.commands.bars import ProgressLine
-    from kineme.config import load_config
     from kineme.drawing import figures
     from kineme.evaluation import recognition
     from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
     from kineme.packaged import find_recipe
+    from kineme.settings import load_config
     from kineme.training.history import HISTORY, read_history
     from kineme.training.run import train
 

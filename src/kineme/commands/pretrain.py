@@ -63,8 +63,8 @@ def pretrain(
         print("\nrecipes:", *recipes(), sep="\n  ")
         return
     from kineme.clips.folders import is_store
-    from kineme.config import load_config, make_parser
     from kineme.fitting import BASE
+    from kineme.settings import load_config, make_parser
     from kineme.streams import TOGETHER
     from kineme.training.directory import load_run_config
     from kineme.training.together import on_processes
@@ -121,9 +121,9 @@ def _stores(paths: list[Path]) -> list[str]:
 
 def _fitted(settings: list[str]) -> Config:
     """Settings chosen from the clips; prints which, and why."""
-    from kineme.config import load_config
     from kineme.fitting import BASE, fitted_config
     from kineme.launch import helps
+    from kineme.settings import load_config
     from kineme.training.run import resolve_device
 
     asked = load_config(find_recipe(BASE), settings)

@@ -24,7 +24,7 @@ from typing import Any, Literal
 from kineme.arguments import did_you_mean
 from kineme.checkpoints import WEIGHTS
 from kineme.clips.store import ClipStore
-from kineme.config import Config, EvaluateConfig, load_config
+from kineme.config import Config, EvaluateConfig
 from kineme.errors import KinemeError, check_between, check_positive
 from kineme.evaluation.fusion import PROBES
 from kineme.evaluation.options import TaskOptions
@@ -36,6 +36,7 @@ from kineme.loading import load_run
 from kineme.packaged import find_recipe
 from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS
+from kineme.settings import load_config
 from kineme.training.directory import CONFIG, STATE, load_run_config
 from kineme.training.timing import with_epochs
 

@@ -25,9 +25,10 @@ from safetensors import SafetensorError, safe_open
 
 from kineme.checkpoints import WEIGHTS
 from kineme.clips.seen import SEEN_CLIPS, Seen
-from kineme.config import Config, config_from_dict
+from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, clear, foreign, locked, remove_own
+from kineme.settings import config_from_dict
 from kineme.training.history import HISTORY
 from kineme.untrusted import check_packing, read_yaml
 

@@ -6,6 +6,7 @@ depend on the step alone, as in any run; wall-clock checks would make resuming n
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import replace
 from typing import Any
@@ -27,10 +28,10 @@ class Stopwatch(L.Callback):
     def __init__(self, minutes: float) -> None:
         self.minutes = minutes
         self.patience = SHARE * 60 * minutes
-        self.step_seconds = 0.0
         self.epoch_steps = 0
         self._steps = 0
-        self._started = self._began = 0.0
+        self._began = self._last = 0.0
+        self._seconds: list[float] = []
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Starts the clock."""
@@ -40,17 +41,20 @@ class Stopwatch(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Averages over the batches so far."""
+        """Times a batch."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         now = time.perf_counter()
         self._steps += 1
-        timed = self._steps - WARM_UP
-        if timed == 0:
-            self._started = now
-        if timed > 0:
-            self.step_seconds = (now - self._started) / timed
-            trainer.should_stop = timed == STEPS or now - self._began > self.patience
+        if self._steps > WARM_UP:
+            self._seconds.append(now - self._last)
+            trainer.should_stop = len(self._seconds) == STEPS or now - self._began > self.patience
+        self._last = now
+
+    @property
+    def step_seconds(self) -> float:
+        """The median of the timed batches: another program that was busy for a while shortens no run."""
+        return statistics.median(self._seconds)
 
     @property
     def epochs(self) -> int:

@@ -24,7 +24,6 @@ from kineme.__main__ import main
 from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.batches import Clips
 from kineme.clips.store import ClipStore
-from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.generate import generate_store
@@ -40,6 +39,7 @@ from kineme.layouts import Layout, get_layout
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
+from kineme.settings import config_from_dict
 from kineme.streams import TOGETHER
 from kineme.typing import Array
 

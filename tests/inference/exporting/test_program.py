@@ -19,7 +19,6 @@ from inference.exporting.layouts import UPPER
 from kineme.augment.missing import filled_frames
 from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.batches import joined
-from kineme.config import config_from_dict
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.inference.exporting.export import as_json, load_program, made_up
@@ -29,6 +28,7 @@ from kineme.layouts.body import BODY
 from kineme.loading import load_run
 from kineme.model import Model, clip_input
 from kineme.preprocessing import Unavailable, parse_preprocessing
+from kineme.settings import config_from_dict
 from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading
 from kineme.typing import Array

@@ -1,0 +1,204 @@
+"""Reads a run's settings from a recipe's YAML, with overrides, and from the config.yaml of a run.
+
+Defaults, types and help come from the classes themselves, so a new method or encoder is configurable as soon
+as it is registered or named by its dotted path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from kineme.arguments import did_you_mean, explain
+from kineme.config import (
+    Config,
+    DataConfig,
+    EvaluateConfig,
+    FinetuneConfig,
+    FusionConfig,
+    LinearConfig,
+    TrainConfig,
+    check,
+)
+from kineme.encoders import ENCODERS
+from kineme.errors import KinemeError
+from kineme.methods import METHODS
+from kineme.packaged import published_recipe
+from kineme.untrusted import yaml_text
+
+SECTIONS = ("data", "train", "method", "encoder", "evaluate")
+NAMED = ("method", "encoder")  # sections that name a class
+
+
+def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
+    """Reads a recipe, applies overrides such as `--train.epochs=10`, checks every key and type.
+
+    Raises:
+        KinemeError: the file is missing or not YAML, a key is unknown (the nearest one is suggested), or a
+            value is of the wrong type.
+
+    >>> from kineme.packaged import find_recipe
+    >>> config = load_config(find_recipe("aimclr-ntu60-xsub"), ["--train.epochs=10"])
+    >>> config.train.epochs, config.train.lr, config.method["name"], config.evaluate.linear.lr
+    (10, 0.1, 'aimclr', 3.0)
+    """
+    text = _read(recipe)
+    given = _mapping(yaml.safe_load(text), recipe)
+    names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in NAMED}
+    parser = make_parser(names["method"], names["encoder"])
+    known = list(_known(parser))
+    lines = dict(_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
+    for key, line in lines.items():
+        if key not in known and not any(each.startswith(f"{key}.") for each in known):
+            raise KinemeError(f"{recipe}, line {line}: unknown key {key!r}{_nearest(key, known)}")
+    for override in overrides:
+        key = override.partition("=")[0]
+        if key.startswith("--") and key[2:] not in known:
+            raise KinemeError(f"unknown setting {key}{_nearest(key[2:], known, '--')}")
+    try:
+        settings = parser.parse_object(given, defaults=True)
+    except Exception as error:  # jsonargparse raises several kinds, all caused by the user
+        reason = explain(error)
+        key = reason.partition(" ")[0]
+        place = f"{recipe}, line {lines[key]}" if key in lines else recipe
+        raise KinemeError(f"{place}: {reason}") from error
+    try:
+        settings = parser.parse_args(list(overrides), namespace=settings)
+    except Exception as error:
+        raise KinemeError(explain(error, "--{}".format)) from error
+    return _config(settings)
+
+
+def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
+    """The inverse of `Config.to_dict`; `where` names the file in errors."""
+    given = _upgraded(_mapping(data, where))
+    parser = make_parser(*(_name(given, room, where) for room in NAMED))
+    try:
+        return _config(parser.parse_object(dict(given), defaults=True))
+    except Exception as error:
+        raise KinemeError(f"{where}: {explain(error)}") from error
+
+
+def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
+    """Settings written by version 0.1, under today's keys.
+
+    They had no `evaluate`: a method's protocols were those of its results on NTU-60, cross-subject.
+    """
+    data = dict(given.get("data", {}))
+    if "recipe" not in data:
+        return given
+    data["preprocessing"] = data.pop("recipe")
+    method, encoder = (given[section].get("name") for section in NAMED)
+    recipe = published_recipe(method, encoder)
+    if recipe is None or "evaluate" in given:
+        return {**given, "data": data}
+    evaluate = yaml.safe_load(_read(recipe))["evaluate"]
+    min_crop = given["method"].get("min_crop")  # fine-tuning took its views from the method
+    if min_crop is not None:
+        evaluate["finetune"]["min_crop"] = min_crop
+    return {**given, "data": data, "evaluate": evaluate}
+
+
+def make_parser(method: str, encoder: str) -> ArgumentParser:
+    """The parser of a recipe's keys, for one method and one encoder."""
+    method_class, encoder_class = METHODS[method], ENCODERS[encoder]
+    parser = ArgumentParser(
+        prog="kineme pretrain RECIPE",
+        exit_on_error=False,
+        add_help=False,
+        default_env=False,
+        usage="%(prog)s",
+    )
+    parser.add_class_arguments(DataConfig, "data", as_group=True)
+    parser.add_class_arguments(TrainConfig, "train", as_group=True)
+    parser.add_argument("--method.name", type=str, default=method, help="Pre-training method.")
+    parser.add_class_arguments(method_class, "method", skip={"encoder"}, as_group=True)
+    parser.add_argument("--encoder.name", type=str, default=encoder, help="Encoder to train.")
+    parser.add_class_arguments(encoder_class, "encoder", skip={"shape"}, as_group=True)
+    parser.add_class_arguments(EvaluateConfig, "evaluate", as_group=True)
+    return parser
+
+
+def _config(settings: Namespace) -> Config:
+    plain = settings.as_dict()
+    config = Config(
+        data=DataConfig(**plain["data"]),
+        train=TrainConfig(**plain["train"]),
+        method=plain["method"],
+        encoder=plain["encoder"],
+        evaluate=_evaluate(plain["evaluate"]),
+    )
+    check(config)
+    return config
+
+
+def _evaluate(plain: Mapping[str, Any]) -> EvaluateConfig:
+    """From jsonargparse's form of nested dataclasses."""
+    return EvaluateConfig(
+        crop=plain["crop"],
+        linear=LinearConfig(**_as_dict(plain["linear"])),
+        finetune=FinetuneConfig(**_as_dict(plain["finetune"])),
+        fusion=FusionConfig(**_as_dict(plain["fusion"])),
+    )
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else asdict(value)
+
+
+def _read(path: Path) -> str:
+    try:
+        text = yaml_text(path)
+        yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise KinemeError(f"{path}: cannot be read as a recipe ({reason})") from error
+    return text
+
+
+def _mapping(data: Any, where: Path | str) -> dict[str, Any]:
+    if not isinstance(data, Mapping) or not all(isinstance(value, Mapping) for value in data.values()):
+        raise KinemeError(f"{where}: not a recipe; it has the sections {', '.join(SECTIONS)}")
+    return {str(key): value for key, value in data.items()}
+
+
+def _name(given: Mapping[str, Any], room: str, where: Path | str) -> str:
+    name = given.get(room, {}).get("name")
+    if not isinstance(name, str):
+        raise KinemeError(f"{where}: names no {room}; write `{room}:` and below it `name: ...`")
+    return name
+
+
+def _override(overrides: Sequence[str], option: str) -> str | None:
+    for at, override in enumerate(overrides):
+        key, equals, value = override.partition("=")
+        if key == option:
+            return value if equals else next(iter(overrides[at + 1 :]), None)
+    return None
+
+
+def _keys(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Dotted keys of a document with their lines, but not those inside a class's mapping."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        yield f"{prefix}{key.value}", key.start_mark.line + 1
+        if not prefix or prefix == "evaluate.":
+            yield from _keys(value, f"{prefix}{key.value}.")
+
+
+def _known(parser: ArgumentParser) -> Iterator[str]:
+    yield from (key for key, _ in parser.get_defaults().items())
+
+
+def _nearest(key: str, known: Sequence[str], dashes: str = "") -> str:
+    section = key.partition(".")[0]
+    pool = [name for name in known if name.startswith(f"{section}.")] or (
+        [*SECTIONS] if "." not in key else known
+    )
+    return did_you_mean(dashes + key, [dashes + name for name in pool], cutoff=0.0)
