@@ -33,6 +33,8 @@ class Retargeting:
 
     Attributes:
         weights: (V', V) float32, of each new joint in terms of the old ones; zero where none tells its place.
+        own: (V',) bool, which new joints are in their place; the others are absent.
+        placed: (V',) bool, which new joints the old ones place at all.
     """
 
     def __init__(self, source: Layout, target: Layout, joint_map: JointMap | None = None) -> None:
@@ -48,17 +50,17 @@ class Retargeting:
         """
         self.layout = target
         if target == BODY:
-            self.weights, self._own, self._placed = body_weights(source, joint_map)
+            self.weights, self.own, self.placed = body_weights(source, joint_map)
         else:
             self.weights = correspondence(source, target, joint_map)
-            self._own = self._placed = np.ones(target.num_joints, dtype=bool)
+            self.own = self.placed = np.ones(target.num_joints, dtype=bool)
 
     def __call__(self, clip: Clip, preprocessing: Preprocessing) -> Clip:
         """A preprocessed clip with the new joints, preprocessed again."""
         given = np.ones(clip.xyz.shape[2], dtype=bool) if clip.present is None else clip.present
         there = carried(given, self.weights)
-        moved = replace(clip, xyz=self.weights @ clip.xyz, present=there & self._placed)
-        own = there & self._own
+        moved = replace(clip, xyz=self.weights @ clip.xyz, present=there & self.placed)
+        own = there & self.own
         return replace(preprocessed(moved, preprocessing, self.layout), present=None if own.all() else own)
 
 

@@ -34,7 +34,7 @@ def export(
         run: Run directory, model.safetensors or published checkpoint.
         out: Folder to write (default: exported-RUN in the current directory).
         layout: Of the joints in the recordings that run.py will be given: a built-in layout or a layout
-            file. Default: the model's.
+            file. Default: the model's; a model of any layout has none, so say it.
         joint_map: YAML file with the joints or markers of those joints that cannot be found by name
             (`head: helmet`, `neck: [C7, CLAV]`).
         image: Of a model of poses in images: the size of the images, such as 1920x1080.

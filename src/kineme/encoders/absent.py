@@ -26,14 +26,15 @@ def joints_of(present: Tensor, streams: Sequence[str], layout: Layout) -> Tensor
     return bones_present(present, layout) if tuple(streams) == ("bone",) else present
 
 
-def completed(clips: Tensor, present: Tensor, layout: Layout, stream: str) -> Tensor:
+def completed(clips: Tensor, present: Tensor, layout: Layout, stream: str, place: bool = True) -> Tensor:
     """A stream (N, C, T, V, M) in which nothing is left of what it held for absent joints (N, V).
 
-    Joints, and so their motion, are those of their neighbours; a bone with an absent end is zero.
+    Joints, and so their motion, are those of their neighbours, which they are already unless they are to be
+    placed; a bone with an absent end is zero.
     """
     if stream == "bone":
         return without(clips, bones_present(present, layout))
-    return filled(clips, present, layout)
+    return filled(clips, present, layout) if place else clips
 
 
 def patches_of(present: Tensor, segments: int, bodies: int, chosen: Tensor | None = None) -> Tensor:

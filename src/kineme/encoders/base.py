@@ -134,6 +134,7 @@ class Encoder(nn.Module, ABC):
     takes_missing: ClassVar[bool] = (
         False  # `forward(clips, present=...)` leaves out joints (N, V) that are absent
     )
+    places_missing: bool = True  # if it needs a place for them; false where clips have them placed already
     shape: ClipShape
     dim: int  # D of Features.clip
 

@@ -157,7 +157,8 @@ class TokenEncoder(DenseEncoder):
     """A temporal and a spatial stream; the clip feature is their maxima over tokens, side by side.
 
     An absent joint is no spatial token. In temporal tokens, where a frame is one vector of all its joints, it
-    stands where its neighbours do (`augment.filled`); a bone with an absent end is zero there.
+    stands where its neighbours do (`augment.filled`, unless `places_missing` says that it does already); a
+    bone with an absent end is zero there.
 
     Built for clips of several input streams, such as `joint+bone+motion`, it has an embedding of each and one
     network behind them, and encodes them together or each alone.
@@ -246,7 +247,8 @@ class TokenEncoder(DenseEncoder):
         tokens = present
         if present is not None:
             taken = [
-                completed(each, present, layout, stream) for each, stream in zip(taken, streams, strict=True)
+                completed(each, present, layout, stream, self.places_missing)
+                for each, stream in zip(taken, streams, strict=True)
             ]
             tokens = joints_of(present, streams, layout).repeat(1, self.shape.bodies)
         fused = None if len(self.streams) == 1 else streams

@@ -14,12 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from inference.exporting.layouts import UPPER
 from inference.models import model as stick_model
+from inference.models import motion
 from safetensors.numpy import save_file
 
 from conftest import STICK
 from kineme.__main__ import main
 from kineme.checkpoints import build_encoder, save_encoder
+from kineme.clips.batches import Clips
 from kineme.clips.store import ClipStore
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
@@ -32,7 +35,7 @@ from kineme.inference.classifying.reading import read, read_copies
 from kineme.inference.exporting import export as exporting
 from kineme.inference.exporting import graphs
 from kineme.inference.exporting.export import Exported, load_program
-from kineme.layouts import get_layout
+from kineme.layouts import Layout, get_layout
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
@@ -50,8 +53,10 @@ ENCODERS = {
 }
 
 
-def a_run(folder: Path, encoder: str, preprocessing: str = "plain", stream: str = "joint") -> Path:
-    """An untrained encoder of ntu25 in a run directory; its batch norms have statistics."""
+def a_run(
+    folder: Path, encoder: str, preprocessing: str = "plain", stream: str = "joint", layout: str = "ntu25"
+) -> Path:
+    """An untrained encoder in a run directory; its batch norms have statistics."""
     method, settings = ENCODERS[encoder]
     config = config_from_dict(
         {
@@ -62,9 +67,10 @@ def a_run(folder: Path, encoder: str, preprocessing: str = "plain", stream: str 
         "test",
     ).to_dict()
     torch.manual_seed(0)
-    built = build_encoder(config["encoder"], ClipShape(get_layout("ntu25"), 16, 2, stream)).train()
+    joints = get_layout(layout)
+    built = build_encoder(config["encoder"], ClipShape(joints, 16, 2, stream)).train()
     for _ in range(5):
-        built(torch.randn(12, 3, 16, 25, 2))
+        built(torch.randn(12, 3, 16, joints.num_joints, 2))
     folder.mkdir(parents=True)
     save_encoder(folder / "model.safetensors", built, parse_preprocessing(preprocessing), config, 1, "metres")
     return folder
@@ -91,11 +97,22 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Array]:
 
 
 @pytest.fixture(scope="module")
+def body(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that takes recordings of any layout."""
+    return a_run(tmp_path_factory.mktemp("runs") / "body", "sttr", "plain(facing=True)", layout="body")
+
+
+@pytest.fixture(scope="module")
 def taught(run: Path, recordings: list[Array]) -> Classifier:
     """A classifier of the generated actions, on that run."""
     model = load_run(run)
-    copies = read_copies(model, model.clips(recordings), device="cpu")
-    labels = np.arange(len(recordings)) % 3
+    return a_classifier(model, model.clips(recordings))
+
+
+def a_classifier(model: Model, clips: Clips) -> Classifier:
+    """Of clips that wave, bow and shake hands in turn."""
+    copies = read_copies(model, clips, device="cpu")
+    labels = np.arange(len(clips)) % 3
     head = fit(copies, labels, 3)
     return Classifier(
         class_names=("wave", "bow", "shake hands"),
@@ -113,7 +130,7 @@ def taught(run: Path, recordings: list[Array]) -> Classifier:
 def at_once(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing the network takes no time, for tests of what is around it."""
 
-    def copied(encoder: object, path: Path) -> None:
+    def copied(encoder: object, path: Path, present: object) -> None:
         shutil.copyfile(exported.path / "encoder.onnx", path)
 
     monkeypatch.setattr(exporting, "write_encoder", copied)
@@ -167,6 +184,42 @@ def test_a_classifier_of_another_model_is_refused(taught: Classifier, tmp_path: 
         export(other, tmp_path / "exported", classifier=taught)
     with pytest.raises(KinemeError, match="`none` has no effect without `classifier`"):
         export(other, tmp_path / "exported", none=0.05)
+
+
+@pytest.mark.parametrize("layout", ["ntu25", "coco17", UPPER], ids=["ntu25", "coco17", "upper"])
+def test_an_encoder_of_any_layout_takes_recordings_of_the_one_that_is_said(
+    layout: str | Layout, body: Path, tmp_path: Path
+) -> None:
+    joints = (get_layout(layout) if isinstance(layout, str) else layout).num_joints
+    arrays = [motion(frames, frames, joints) for frames in (7, 16, 40)]
+    model = load_run(body)
+    written = load_program(export(model, tmp_path / "exported", layout=layout).path)
+    found = np.stack([written.embed(each) for each in arrays])
+    expected = model.embed(arrays, layout=layout, device="cpu")
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+    assert len(np.unique(found.round(5), axis=0)) == len(arrays)
+
+
+def test_a_classifier_on_an_encoder_of_any_layout(body: Path, tmp_path: Path) -> None:
+    model = load_run(body)
+    arrays = [motion(20, seed, 17) for seed in range(9)]
+    clips = model.clips(arrays, layout="coco17")
+    taught = a_classifier(model, clips)
+    written = load_program(export(model, tmp_path / "exported", layout="coco17", classifier=taught).path)
+    found = [written.classify(each) for each in arrays]
+    probabilities = taught.probabilities_of(read(model, clips, device="cpu"))
+    assert [label for label, _ in found] == [taught.class_names[at] for at in probabilities.argmax(axis=1)]
+    np.testing.assert_allclose([share for _, share in found], probabilities.max(axis=1), atol=1e-4)
+
+
+def test_of_which_layout_the_recordings_are_has_to_be_said_for_an_encoder_of_any(
+    body: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", str(body), "--out", str(tmp_path / "exported")]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--layout: the model takes recordings of any layout, but an export those of one; set it" in line
+    assert names_below(tmp_path) == []
 
 
 def test_the_network_takes_any_number_of_clips(exported: Exported, recordings: list[Array]) -> None:
@@ -347,6 +400,18 @@ def test_every_encoder(encoder: str, preprocessing: str, stream: str, tmp_path: 
 def test_an_encoder_of_several_streams_takes_joints(encoder: str, tmp_path: Path) -> None:
     model = load_run(a_run(tmp_path / "run", encoder, stream=TOGETHER))
     assert export(model, tmp_path / "exported").difference < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("encoder", "stream"),
+    [("sttr", TOGETHER), ("dste", TOGETHER), ("dste", "bone"), ("mamp", "bone"), ("stgcn", "bone")],
+)
+@pytest.mark.parametrize("layout", ["kinect20", "coco17"])
+def test_every_encoder_of_any_layout(encoder: str, stream: str, layout: str, tmp_path: Path) -> None:
+    """Also of those that cannot leave joints out."""
+    model = load_run(a_run(tmp_path / "run", encoder, "plain(facing=True)", stream, "body"))
+    assert export(model, tmp_path / "exported", layout=layout).difference < 1e-4
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -13,14 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from inference.exporting.layouts import UPPER
 
+from kineme.augment.missing import filled_frames
 from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.batches import joined
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.inference.exporting.export import as_json, load_program, made_up
 from kineme.inference.exporting.program import Recordings, check_exportable, describe, program
-from kineme.layouts import get_layout
+from kineme.layouts import Layout, get_layout
+from kineme.layouts.body import BODY
 from kineme.loading import load_run
 from kineme.model import Model, clip_input
 from kineme.preprocessing import Unavailable, parse_preprocessing
@@ -77,6 +81,7 @@ def written(model: Model, recordings: Recordings, folder: Path) -> Any:
 def without_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs can be loaded without their ONNX files."""
     runtime: Any = ModuleType("onnxruntime")
+    runtime.__spec__ = ModuleSpec("onnxruntime", None)  # PyTorch asks for it
     runtime.InferenceSession = lambda path, providers: SimpleNamespace(run=None)
     monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
 
@@ -85,7 +90,8 @@ def wanted(model: Model, recordings: Recordings, array: Array, **options: Any) -
     """(C, T, V, M) that the encoder reads when Kineme embeds a recording."""
     source = given_poses([array], recordings.layout, Reading(fps=recordings.fps, **options))
     (clip,) = model.prepared(source, recordings.joint_map)
-    return model.shape.take(clip_input(joined([clip.xyz]), model.shape, model.crop))[0].numpy()
+    xyz = filled_frames(clip.xyz, clip.present, model.shape.layout)
+    return model.shape.take(clip_input(joined([xyz]), model.shape, model.crop))[0].numpy()
 
 
 def assert_same_clips(model: Model, recordings: Recordings, folder: Path, **options: Any) -> None:
@@ -117,6 +123,17 @@ def test_joints_of_another_layout_are_found_by_name(preprocessing: str, tmp_path
         get_layout("mediapipe33"), fps=10.0, joint_map={"spine_mid": ("left_hip", "nose")}
     )
     assert_same_clips(model, recordings, tmp_path, axes="y-up", units="m")
+
+
+@pytest.mark.usefixtures("without_networks")
+@pytest.mark.parametrize("stream", ["joint", "bone"])
+@pytest.mark.parametrize("preprocessing", ["plain(facing=True, scale=True)", "crossclr", "agcn", "ctrgcn"])
+@pytest.mark.parametrize("layout", [NTU, get_layout("coco17"), UPPER, BODY], ids=lambda layout: layout.name)
+def test_joints_go_to_their_places_in_the_body_and_absent_ones_to_their_neighbours(
+    layout: Layout, preprocessing: str, stream: str, tmp_path: Path
+) -> None:
+    model = a_model(tmp_path, preprocessing, layout="body", stream=stream, units=None)
+    assert_same_clips(model, Recordings(layout), tmp_path, axes="y-up", units="m")
 
 
 @pytest.mark.usefixtures("without_networks")
@@ -239,10 +256,12 @@ def test_csv_files_have_a_column_for_each_coordinate_of_a_joint(tmp_path: Path) 
 def every_program(folder: Path) -> Iterator[tuple[str, str]]:
     """(name, source) of the program for each preprocessing, stream, layout and kind of poses."""
     for stream, bodies, classifies in (("joint", 1, False), ("bone", 2, True), ("motion", 2, False)):
-        model = a_model(folder, stream=stream, bodies=bodies)
+        ntu, body = (
+            a_model(folder, layout=layout, stream=stream, bodies=bodies) for layout in ("ntu25", "body")
+        )
         for preprocessing in PREPROCESSINGS:
             for units, image in (("metres", None), ("body sizes", None), ("image heights", (1280, 720))):
-                for layout in ("ntu25", "mediapipe33"):
+                for model, layout in ((ntu, "ntu25"), (body, "mediapipe33")):
                     other = replace(model, preprocessing=parse_preprocessing(preprocessing), units=units)
                     recordings = Recordings(get_layout(layout), image=image)
                     yield f"{preprocessing}-{stream}-{units}-{layout}", program(other, recordings, classifies)
@@ -300,3 +319,44 @@ def test_what_the_description_says(tmp_path: Path) -> None:
     assert about["layout"]["joints"] == list(NTU.joints)
     assert about["classes"] == []
     assert "arXiv 2412.09220" in about["cite"][0]
+
+
+def test_what_the_description_says_of_joints_in_the_body(tmp_path: Path) -> None:
+    """COCO has elbow and wrist, and the radius stands between them; its hips tell where the pelvis is."""
+    coco = get_layout("coco17")
+    about = describe(a_model(tmp_path, layout="body"), Recordings(coco), None, None)
+    assert sorted(about["present"]) == sorted(coco.joints)
+    places, neighbours = (np.array(about[name]) for name in ("joint_weights", "fill_weights"))
+    pelvis, radius = BODY.joints.index("pelvis"), BODY.joints.index("left_radius")
+    assert dict(zip(coco.joints, places[pelvis], strict=True)) == {
+        joint: 0.5 if "hip" in joint else 0 for joint in coco.joints
+    }
+    assert dict(zip(BODY.joints, neighbours[radius], strict=True)) == {
+        joint: 0.5 if joint in ("left_elbow", "left_wrist") else 0 for joint in BODY.joints
+    }
+    own = [BODY.joints.index(joint) for joint in about["present"]]
+    np.testing.assert_array_equal(neighbours[own], np.eye(59)[own])
+    assert len(about["layout"]["bones"]) == 58
+
+
+def test_bodies_are_scaled_by_bones_that_have_both_ends(tmp_path: Path) -> None:
+    about = describe(a_model(tmp_path, layout="body"), Recordings(UPPER), None, None)
+    ends = {BODY.joints[joint] for bone in about["layout"]["bones"] for joint in bone}
+    assert {"left_shoulder", "left_hand", "head", "lumbar"} <= ends
+    assert not ends & {"left_hip", "left_knee", "left_ankle", "left_toes"}
+
+
+def test_recordings_of_the_body_have_all_joints(tmp_path: Path) -> None:
+    about = describe(a_model(tmp_path, layout="body"), Recordings(BODY), None, None)
+    assert not {"present", "joint_weights", "fill_weights"} & set(about)
+
+
+def test_a_joint_by_which_bodies_are_turned_has_to_be_among_the_recorded_ones(tmp_path: Path) -> None:
+    names = ["pelvis", "left_knee", "right_knee", "left_paddle", "right_paddle"]
+    rower = Layout.from_names("rower", names, [None, *["pelvis"] * 4], facing=names[3:])
+    model = a_model(tmp_path, "plain(facing=True)", layout="body")
+    with pytest.raises(KinemeError, match=r"'rower' has no joints to place 'left_shoulder', .* `joint_map`"):
+        describe(model, Recordings(rower), None, None)
+    joint_map = {"left_shoulder": ("left_paddle",), "right_shoulder": ("right_paddle",)}
+    about = describe(model, Recordings(rower, joint_map=joint_map), None, None)
+    assert {"left_shoulder", "right_shoulder", "pelvis"} <= set(about["present"])

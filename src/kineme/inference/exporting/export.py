@@ -33,9 +33,11 @@ from kineme.inference.exporting.program import (
     check_exportable,
     describe,
     in_images,
+    present_joints,
     program,
 )
 from kineme.layouts import Layout, get_layout
+from kineme.layouts.body import BODY
 from kineme.layouts.correspondence import JointMap
 from kineme.model import Model
 from kineme.progress import Progress, silent
@@ -91,7 +93,8 @@ def export(
     Args:
         model: see `kineme.load`; its preprocessing is one of Kineme's own.
         out: the folder.
-        layout: of the joints in the recordings that `run.py` will be given. Default: the model's.
+        layout: of the joints in the recordings that `run.py` will be given. Default: the model's; a model of
+            `body` takes those of any layout, so that it has to be said.
         joint_map: joint of the model → joints of `layout` whose mean it is, where names do not tell.
         image: size of the images, such as `1920x1080`, of a model of poses in images.
         fps: frames per second of recordings, unless the caller of `run.py` says otherwise.
@@ -102,8 +105,9 @@ def export(
         progress: called with the steps done and in total.
 
     Raises:
-        KinemeError: a package is missing, the preprocessing or the encoder cannot be exported, `out` is
-            occupied or cannot be written, or the written folder gives other features than PyTorch.
+        KinemeError: a package is missing, the preprocessing or the encoder cannot be exported, the layout is
+            needed or lacks joints, `out` is occupied or cannot be written, or the written folder gives other
+            features than PyTorch.
 
     >>> import kineme
     >>> exported = export(kineme.load(example_run), example_folder / "exported")
@@ -120,13 +124,13 @@ def export(
     if classifier is not None:
         classifier.check(model)
     threshold = np.inf if classifier is None or none is None else classifier.threshold(none)
-    named = get_layout(layout) if isinstance(layout, str) else layout or model.shape.layout
-    recordings = Recordings(named, fps, None if image is None else image_size(image), joint_map)
+    size = None if image is None else image_size(image)
+    recordings = Recordings(_layout_of(model, layout), fps, size, joint_map)
     about = describe(model, recordings, classifier, licence)
     source = program(model, recordings, classifier is not None)
     with _written_aside(out, overwrite) as folder:
         progress(0, 3)
-        write_encoder(model.encoder, folder / ENCODER)
+        write_encoder(model.encoder, folder / ENCODER, present_joints(model, recordings))
         if classifier is not None:
             write_classifier(classifier, threshold, folder / CLASSIFIER)
         (folder / DESCRIPTION).write_text(as_json(about), encoding="utf-8")
@@ -134,9 +138,21 @@ def export(
         progress(1, 3)
         difference = compare(model, folder, recordings, classifier)
         progress(2, 3)
-        size = sum(each.stat().st_size for each in folder.iterdir()) / 1e6
+        megabytes = sum(each.stat().st_size for each in folder.iterdir()) / 1e6
     progress(3, 3)
-    return Exported(out, difference, len(LENGTHS), size, perf_counter() - began)
+    return Exported(out, difference, len(LENGTHS), megabytes, perf_counter() - began)
+
+
+def _layout_of(model: Model, layout: str | Layout | None) -> Layout:
+    """The layout of the recordings, as the user says or the model's."""
+    if isinstance(layout, str):
+        return get_layout(layout)
+    if layout is None and model.shape.layout == BODY:
+        raise KinemeError(
+            "`layout`: the model takes recordings of any layout, but an export those of one; set it to the "
+            "layout of yours, such as coco17 or a layout file"
+        )
+    return layout or model.shape.layout
 
 
 def compare(

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,9 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from kineme.encoders import Encoder
-from kineme.encoders.base import COORDINATES
+from kineme.encoders.absent import joints_of
+from kineme.encoders.base import COORDINATES, DenseEncoder, Kept, PatchEncoder
 from kineme.errors import KinemeError
 from kineme.inference.classifying.classifier import Classifier
+from kineme.streams import single_streams
+from kineme.typing import Array
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
@@ -31,6 +35,40 @@ class ClipFeatures(nn.Module):
         """(N, C, T, V, M) → (N, D)."""
         features: Tensor = self.encoder(clips).clip
         return features
+
+
+class PresentFeatures(nn.Module):
+    """The same of an encoder that leaves out joints, for clips that all lack the same ones.
+
+    Args:
+        encoder: takes clips that lack joints.
+        present: (V,) bool, which joints the clips have; the others are where their neighbours are.
+    """
+
+    def __init__(self, encoder: Encoder, present: Array) -> None:
+        super().__init__()
+        self.encoder = copy(encoder)
+        self.encoder.places_missing = False  # ONNX cannot solve for their places
+        self.register_buffer("present", torch.from_numpy(present)[None])
+        shape = encoder.shape
+        joints = joints_of(self.get_buffer("present"), single_streams(shape.stream), shape.layout)
+        times = encoder.segments if isinstance(encoder, PatchEncoder) else shape.bodies
+        self.register_buffer("tokens", joints.repeat(1, times)[0].nonzero()[:, 0])
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(N, C, T, V, M) → (N, D)."""
+        present = self.get_buffer("present").expand(clips.shape[0], -1)
+        features: Tensor = self.encoder(clips, *self._kept(clips), present=present).clip
+        return features
+
+    def _kept(self, clips: Tensor) -> tuple[Kept, ...]:
+        """The tokens of present joints, where the encoder can do without computing the others."""
+        tokens = self.get_buffer("tokens")
+        if isinstance(self.encoder, PatchEncoder):
+            return (Kept(tokens=tokens.expand(clips.shape[0], clips.shape[4], -1)),)
+        if isinstance(self.encoder, DenseEncoder) and self.encoder.runs_on_kept_tokens:
+            return (Kept(spatial=tokens.expand(clips.shape[0], -1)),)
+        return ()
 
 
 class ClassProbabilities(nn.Module):
@@ -68,15 +106,23 @@ def check_installed() -> None:
         raise KinemeError(f'an export needs {", ".join(missing)}; pip install "kineme[export]"')
 
 
-def write_encoder(encoder: Encoder, path: Path) -> None:
+def write_encoder(encoder: Encoder, path: Path, present: Array | None = None) -> None:
     """Writes an encoder: input `clips` (N, C, T, V, M), output `features` (N, D).
+
+    Args:
+        encoder: in evaluation mode.
+        path: of the ONNX file.
+        present: (V,) bool, which joints all clips have; the others are where their neighbours are. None: all.
 
     Raises:
         KinemeError: the encoder does what cannot be recorded, such as to depend on the number of clips.
     """
     shape = encoder.shape
     clips = torch.zeros(3, COORDINATES, shape.frames, shape.layout.num_joints, shape.bodies)
-    write_onnx(ClipFeatures(encoder), clips, ["clips"], ["features"], path)
+    module: nn.Module = ClipFeatures(encoder)
+    if present is not None and encoder.takes_missing:
+        module = PresentFeatures(encoder, present)
+    write_onnx(module, clips, ["clips"], ["features"], path)
 
 
 def write_classifier(classifier: Classifier, threshold: float, path: Path) -> None:

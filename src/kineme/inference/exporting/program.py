@@ -11,19 +11,22 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kineme import __version__
+from kineme.augment.missing import filled_frames
+from kineme.clips.retargeted import Retargeting
 from kineme.errors import KinemeError
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.reading import CROPS
 from kineme.layouts import Layout
-from kineme.layouts.body import BODY
-from kineme.layouts.correspondence import JointMap, correspondence
+from kineme.layouts.correspondence import JointMap
 from kineme.methods import METHODS
 from kineme.model import Model
 from kineme.preprocessing.bodies import spine_end
 from kineme.sources.poses.gaps import LEAST
+from kineme.typing import Array
 
 FORMAT = 1
 PREPROCESSINGS = ("plain", "crossclr", "agcn", "ctrgcn")  # that there are templates of
@@ -76,15 +79,44 @@ def check_exportable(model: Model) -> None:
     """Checks that there is a program for a model's preprocessing.
 
     Raises:
-        KinemeError: there is none, or the model takes clips without all of its joints.
+        KinemeError: there is none.
     """
-    if model.shape.layout == BODY:
-        raise KinemeError("an encoder of any layout cannot be exported; train one on a single layout")
     if model.preprocessing.name not in PREPROCESSINGS:
         raise KinemeError(
             f"preprocessing {model.preprocessing.id} is not one of Kineme's ({', '.join(PREPROCESSINGS)}), "
             "so an exported program could not repeat it; train on a store that was prepared by one of these"
         )
+
+
+def retargeting(model: Model, recordings: Recordings) -> Retargeting | None:
+    """How joints of the recordings are brought to those of the model; None if they are the same.
+
+    Raises:
+        KinemeError: a joint of the model cannot be placed, or one by which its preprocessing turns bodies.
+    """
+    source, target = recordings.layout, model.shape.layout
+    if source == target:
+        return None
+    found = Retargeting(source, target, recordings.joint_map)
+    for joint in model.preprocessing.turns_by(target):
+        if not found.placed[joint]:
+            name = target.joints[joint]
+            raise KinemeError(
+                f"layout {source.name!r} has no joints to place {name!r}, and preprocessing "
+                f"{model.preprocessing.id} turns bodies by it; set `joint_map` to a file with a line for it, "
+                f"such as `{name}: {source.joints[0]}`"
+            )
+    return found
+
+
+def present_joints(model: Model, recordings: Recordings) -> Array | None:
+    """(V,) bool, which joints of the model the recordings have; None if all, as of any layout but `body`.
+
+    Raises:
+        KinemeError: as of `retargeting`.
+    """
+    brought = retargeting(model, recordings)
+    return None if brought is None or brought.own.all() else brought.own
 
 
 def describe(
@@ -96,7 +128,7 @@ def describe(
         KinemeError: a joint of the model cannot be placed among those of the recordings.
     """
     shape, settings = model.shape, model.config
-    mapped = recordings.layout != shape.layout
+    brought, present = retargeting(model, recordings), present_joints(model, recordings)
     about: dict[str, Any] = {
         "format": FORMAT,
         "made_by": f"kineme {__version__}",
@@ -123,11 +155,22 @@ def describe(
         "shares": CROPS if classifier else [],
         "recordings": _layout(model, recordings.layout),
     }
-    if mapped:
-        weights = correspondence(recordings.layout, shape.layout, recordings.joint_map)
-        about["joint_weights"] = weights.round(7).tolist()
     about["layout"] = _layout(model, shape.layout)
+    if brought is not None:
+        about["joint_weights"] = _filled(brought.weights, brought.placed, shape.layout).round(7).tolist()
+        ends = [[*bone] for bone in shape.layout.bones if brought.placed[[*bone]].all()]
+        about["layout"]["bones"] = ends  # by which bodies are scaled
+    if present is not None:
+        own = np.eye(shape.layout.num_joints, dtype=np.float32)
+        about["present"] = np.array(shape.layout.joints)[present].tolist()
+        about["fill_weights"] = _filled(own, present, shape.layout).round(7).tolist()
     return about
+
+
+def _filled(weights: Array, present: Array, layout: Layout) -> Array:
+    """Weights (V', V) of joints; those not `present` (V',) have a mean of their neighbours'."""
+    filled: Array = filled_frames(weights[None, None], present, layout)[0, 0]
+    return filled
 
 
 def coordinates(model: Model, recordings: Recordings) -> str:
@@ -154,6 +197,7 @@ def program(model: Model, recordings: Recordings, classifies: bool) -> str:
             fps=f"{recordings.fps:g}",
             least=max(recordings.layout.num_joints // LEAST, 1),
             mapped=recordings.layout != model.shape.layout,
+            absent=present_joints(model, recordings) is not None,
             crop=model.crop,
             frames=model.shape.frames,
             bodies=model.shape.bodies,

@@ -1,0 +1,69 @@
+"""What is recorded of an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from kineme.augment.missing import filled
+from kineme.encoders import DSTE, STTR, ClipShape, JointTransformer
+from kineme.encoders.absent import encoded
+from kineme.encoders.base import Encoder
+from kineme.inference.exporting.graphs import PresentFeatures
+from kineme.layouts import get_layout
+from kineme.layouts.body import BODY, body_weights
+from kineme.streams import TOGETHER
+
+_, COCO, _ = body_weights(get_layout("coco17"))
+MAKERS: dict[str, Callable[[ClipShape], Encoder]] = {
+    "sttr": lambda shape: STTR(shape, hidden=8, heads=2, depth=1),
+    "dste": lambda shape: DSTE(shape, hidden=8, heads=2, depth=1),
+    "mamp": lambda shape: JointTransformer(shape, hidden=8, heads=2, depth=2),
+}
+
+
+def make(name: str, stream: str = "joint") -> Encoder:
+    torch.manual_seed(0)
+    return MAKERS[name](ClipShape(BODY, 8, 2, stream)).eval()
+
+
+def clips() -> Tensor:
+    return torch.randn(3, 3, 8, BODY.num_joints, 2, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "stream"),
+    [
+        *((name, stream) for name in MAKERS for stream in ("joint", "bone", "motion")),
+        ("sttr", TOGETHER),
+        ("dste", TOGETHER),
+    ],
+)
+def test_of_clips_that_lack_joints_it_has_the_features_of_the_encoder(name: str, stream: str) -> None:
+    """In the clips that it is shown, absent joints are where their neighbours are."""
+    encoder, present = make(name, stream), torch.from_numpy(COCO).expand(3, -1)
+    shown = encoder.shape.take(filled(clips(), present, BODY))
+    with torch.no_grad():
+        found, expected = PresentFeatures(encoder, COCO)(shown), encoded(encoder, clips(), present).clip
+    torch.testing.assert_close(found, expected)
+    assert encoder.places_missing  # the encoder itself stays as it was
+
+
+@pytest.mark.parametrize(("name", "times"), [("sttr", 2), ("mamp", 2)])
+def test_only_tokens_of_present_joints_are_computed(name: str, times: int) -> None:
+    """COCO's 17 joints, of two bodies or in two segments."""
+    encoder, computed = make(name), []
+
+    def note(layer: Any, inputs: tuple[Tensor, ...], *_: Any) -> None:
+        computed.append(inputs[0].shape[1])
+
+    layers = encoder.spatial.layers if isinstance(encoder, STTR) else encoder.blocks
+    layers[0].register_forward_hook(note)
+    PresentFeatures(encoder, COCO)(clips())
+    assert computed == [17 * times]
+    assert np.count_nonzero(COCO) == 17
