@@ -94,10 +94,12 @@ def demo(
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
     """The user's store, or one made from a container or of generated motion."""
     from kineme.clips.store import ClipStore
+    from kineme.files import foreign
     from kineme.generate import generate_store
     from kineme.preparing import prepare
 
-    if out.exists() and any(out.iterdir()) and not ((out / "clips").is_dir() or (out / "run").is_dir()):
+    begun = (out / "clips").is_dir() or (out / "run").is_dir()
+    if not begun and out.exists() and foreign(out, [".clips.partial/"]) is not None:
         raise KinemeError(f"{out}: exists and does not hold a demo; choose another folder")
     if data is None:
         return generate_store(out / "clips", seed=seed, overwrite=True)

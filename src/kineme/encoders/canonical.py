@@ -84,7 +84,7 @@ class Canonical(STTR):
         """What the clip feature is read from (N, 2·D + K), after the features of STTR; see `forward`."""
         self.check_input(clips)
         if (stream or self.shape.stream) not in ("bone", "motion"):
-            if present is not None:
+            if present is not None and self.places_missing:
                 clips = filled(clips, present, self.shape.layout)
             clips = canonical(clips, self.shape.layout)
         seen = clips if mask is None else clips * mask[:, None]

@@ -50,6 +50,7 @@ ENCODERS = {
     "dste": ("usdrl", {"hidden": 16, "heads": 2, "depth": 1}),
     "disentangled": ("scdnet", {"hidden": 16, "heads": 2, "stem": [8, 16]}),
     "mamp": ("mamp", {"hidden": 16, "heads": 2, "depth": 2}),
+    "canonical": ("tandem", {"hidden": 16, "heads": 2, "depth": 1}),
 }
 
 
@@ -99,7 +100,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Array]:
 @pytest.fixture(scope="module")
 def body(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that takes recordings of any layout."""
-    return a_run(tmp_path_factory.mktemp("runs") / "body", "sttr", "plain(facing=True)", layout="body")
+    return a_run(tmp_path_factory.mktemp("runs") / "body", "canonical", "plain", TOGETHER, layout="body")
 
 
 @pytest.fixture(scope="module")
@@ -396,7 +397,7 @@ def test_every_encoder(encoder: str, preprocessing: str, stream: str, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", ["sttr", "dste"])
+@pytest.mark.parametrize("encoder", ["canonical", "sttr", "dste"])
 def test_an_encoder_of_several_streams_takes_joints(encoder: str, tmp_path: Path) -> None:
     model = load_run(a_run(tmp_path / "run", encoder, stream=TOGETHER))
     assert export(model, tmp_path / "exported").difference < 1e-4
@@ -405,7 +406,10 @@ def test_an_encoder_of_several_streams_takes_joints(encoder: str, tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoder", "stream"),
-    [("sttr", TOGETHER), ("dste", TOGETHER), ("dste", "bone"), ("mamp", "bone"), ("stgcn", "bone")],
+    [
+        *(("canonical", TOGETHER), ("sttr", TOGETHER), ("dste", TOGETHER)),
+        *(("dste", "bone"), ("mamp", "bone"), ("stgcn", "bone")),
+    ],
 )
 @pytest.mark.parametrize("layout", ["kinect20", "coco17"])
 def test_every_encoder_of_any_layout(encoder: str, stream: str, layout: str, tmp_path: Path) -> None:
