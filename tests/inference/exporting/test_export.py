@@ -219,7 +219,7 @@ def test_of_which_layout_the_recordings_are_has_to_be_said_for_an_encoder_of_any
     words = ["export", str(body), "--out", str(tmp_path / "exported")]
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "--layout: the model takes recordings of any layout, but an export those of one; set it" in line
+    assert "--layout: the model takes recordings of any layout, and an export takes those of one" in line
     assert names_below(tmp_path) == []
 
 

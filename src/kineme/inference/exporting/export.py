@@ -149,8 +149,8 @@ def _layout_of(model: Model, layout: str | Layout | None) -> Layout:
         return get_layout(layout)
     if layout is None and model.shape.layout == BODY:
         raise KinemeError(
-            "`layout`: the model takes recordings of any layout, but an export those of one; set it to the "
-            "layout of yours, such as coco17 or a layout file"
+            "`layout`: the model takes recordings of any layout, and an export takes those of one; set it to "
+            "that of your recordings, such as coco17 or a layout file"
         )
     return layout or model.shape.layout
 
