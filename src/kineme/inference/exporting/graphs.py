@@ -150,7 +150,7 @@ def write_onnx(module: nn.Module, example: Tensor, inputs: list[str], outputs: l
     with _quiet(), torch.no_grad():
         try:
             recorded = torch.export.export(
-                module.eval(), (example,), dynamic_shapes=({0: torch.export.Dim("N")},), strict=False
+                module.eval(), (example,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), strict=False
             )
             translated = torch.onnx.export(
                 recorded, dynamo=True, input_names=inputs, output_names=outputs, verbose=False
