@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,3 +87,32 @@ def _section(groups: Parameters, processor: int, blocks: int, start: int) -> byt
             out += struct.pack("bb", len(name), number) + name.encode()
             out += struct.pack(f"{order}h", 3 + len(content)) + content + b"\0"
     return out + b"\0\0"
+
+
+def write_by_ezc3d(
+    path: Path,
+    points: Array,
+    parameters: dict[str, dict[str, list[Any]]],
+    rotations: Array | None = None,
+) -> None:
+    """A file that ezc3d writes: points (3, V, T), parameters by group and name, poses (4, 4, V, T).
+
+    In a process of its own: in Python 3.12 it cannot write beside other modules made by SWIG, such as faiss.
+    """
+    with get_context("spawn").Pool(1) as process:
+        process.apply(_written, (path, points, parameters, rotations))
+
+
+def _written(
+    path: Path, points: Array, parameters: dict[str, dict[str, list[Any]]], rotations: Array | None
+) -> None:
+    import ezc3d
+
+    file = ezc3d.c3d()
+    file["data"]["points"] = np.pad(points, ((0, 1), (0, 0), (0, 0)), constant_values=1)
+    if rotations is not None:
+        file["data"]["rotations"] = rotations
+    for group, named in parameters.items():
+        for name, value in named.items():
+            file.add_parameter(group, name, value)
+    file.write(str(path))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sources.c3d_writer import DEC, INTEL, MIPS, c3d_bytes
+from sources.c3d_writer import DEC, INTEL, MIPS, c3d_bytes, write_by_ezc3d
 
 from kineme.errors import KinemeError
 from kineme.sources.poses import open_poses
@@ -73,19 +73,14 @@ def test_the_hips_of_the_tennis_player() -> None:
 
 def test_poses_of_segments_are_where_they_begin(tmp_path: Path) -> None:
     """Theia3D's poses, as ezc3d writes them: the last column is the place."""
-    ezc3d = pytest.importorskip("ezc3d")
+    pytest.importorskip("ezc3d")
     names = ["worldbody_4X4", "pelvis_4X4", "l_thigh_4X4"]
     turned = np.zeros((4, 4, 3, 6))
     turned[:3, :3] = np.eye(3)[..., None, None]
     turned[:3, 3] = np.random.default_rng(0).normal(size=(3, 3, 6)) * 900
     turned[3, 3] = 1
-    file = ezc3d.c3d()
-    file["parameters"]["POINT"]["RATE"]["value"] = [85.0]
-    file["data"]["points"] = np.zeros((4, 0, 6))
-    file["data"]["rotations"] = turned
-    file.add_parameter("ROTATION", "RATE", [85.0])
-    file.add_parameter("ROTATION", "LABELS", names)
-    file.write(str(tmp_path / "theia.c3d"))
+    parameters: Any = {"POINT": {"RATE": [85.0]}, "ROTATION": {"RATE": [85.0], "LABELS": names}}
+    write_by_ezc3d(tmp_path / "theia.c3d", np.zeros((3, 0, 6)), parameters, turned)
     data = (tmp_path / "theia.c3d").read_bytes()
     poses = read(data)
     assert (poses.joints, c3d_notes(data)) == (("pelvis", "l_thigh"), {"fps": 85.0})
@@ -189,14 +184,11 @@ SEGMENTS = (
 @pytest.mark.parametrize(("labels", "back"), [(ANIMATION, "WaistLBack"), (SPORTS, "WaistBack")])
 def test_markers_of_qualisys_by_any_prefix(tmp_path: Path, labels: list[str], back: str, form: str) -> None:
     """As ezc3d writes them."""
-    ezc3d = pytest.importorskip("ezc3d")
+    pytest.importorskip("ezc3d")
     points = np.random.default_rng(2).normal(size=(6, len(labels), 3)) * 300 + [0, 0, 900]
-    file = ezc3d.c3d()
-    file["parameters"]["POINT"]["RATE"]["value"] = [100.0]
-    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
-    file["parameters"]["POINT"]["LABELS"]["value"] = [form.format(label) for label in labels]
-    file["data"]["points"] = np.pad(points.transpose(2, 1, 0), ((0, 1), (0, 0), (0, 0)), constant_values=1)
-    file.write(str(tmp_path / "run.c3d"))
+    named = [form.format(label) for label in labels]
+    parameters: Any = {"POINT": {"RATE": [100.0], "UNITS": ["mm"], "LABELS": named}}
+    write_by_ezc3d(tmp_path / "run.c3d", points.transpose(2, 1, 0), parameters)
     source = open_poses(tmp_path / "run.c3d", axes="z-up")
     assert (source.layout.name, source.fps) == ("kinect20", 100)
     clip = source.read(source.items[0])
@@ -209,19 +201,15 @@ def test_markers_of_qualisys_by_any_prefix(tmp_path: Path, labels: list[str], ba
 
 
 def test_segments_of_theia_are_a_body(tmp_path: Path) -> None:
-    ezc3d = pytest.importorskip("ezc3d")
+    pytest.importorskip("ezc3d")
     turned = np.zeros((4, 4, len(SEGMENTS), 6))
     turned[:3, :3] = np.eye(3)[..., None, None]
     turned[:3, 3] = np.random.default_rng(0).normal(size=(3, len(SEGMENTS), 6)) * 500
     turned[3, 3] = 1
-    file = ezc3d.c3d()
-    file["parameters"]["POINT"]["RATE"]["value"] = [85.0]
-    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
-    file["data"]["points"] = np.zeros((4, 0, 6))
-    file["data"]["rotations"] = turned
-    file.add_parameter("ROTATION", "RATE", [85.0])
-    file.add_parameter("ROTATION", "LABELS", [f"{segment}_4X4" for segment in SEGMENTS])
-    file.write(str(tmp_path / "theia.c3d"))
+    segments = [f"{segment}_4X4" for segment in SEGMENTS]
+    point: Any = {"RATE": [85.0], "UNITS": ["mm"]}
+    parameters: Any = {"POINT": point, "ROTATION": {"RATE": [85.0], "LABELS": segments}}
+    write_by_ezc3d(tmp_path / "theia.c3d", np.zeros((3, 0, 6)), parameters, turned)
     source = open_poses(tmp_path / "theia.c3d", axes="z-up")
     assert (source.layout.name, source.fps) == ("kinect20", 85)
     elbow = source.read(source.items[0]).xyz[:, 0, source.layout.joints.index("left_elbow")]
