@@ -39,9 +39,9 @@ def sinkhorn(logits: Tensor, temperature: float, rounds: int = ROUNDS) -> Tensor
             [0.2700, 0.7300]])
     """
     with torch.autocast(logits.device.type, enabled=False):
-        q = torch.empty_like(logits, dtype=torch.float32)
+        q = torch.empty_like(logits, dtype=torch.promote_types(logits.dtype, torch.float32))
         row, sums = q.new_ones(len(q)), q.new_zeros(q.shape[1])
-        greatest = processes.greatest(logits.amax().float() if len(q) else q.new_full((), -torch.inf))
+        greatest = processes.greatest(logits.amax().to(q) if len(q) else q.new_full((), -torch.inf))
         for given, part in _parts(logits, q):
             part.copy_(given).sub_(greatest).div_(temperature).exp_()
             sums += part.sum(0)
@@ -68,7 +68,7 @@ def prototype_cross_entropy(
     precision of the product. With 65,536 prototypes they would be most of a step's memory and of its time.
 
     Args:
-        target: P (N, K), float32.
+        target: P (N, K), in the precision in which all but the products is computed.
         features: x (N, D).
         prototypes: c (K, D).
         temperature: τ.
@@ -82,7 +82,7 @@ def prototype_cross_entropy(
     device = features.device.type
     mixed = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
     given = features.to(mixed), prototypes.to(mixed)
-    summed: Tensor = _CrossEntropy.apply(target, *given, temperature, weight)  # type: ignore[no-untyped-call]
+    summed: Tensor = _CrossEntropy.apply(target, *given, temperature, weight.to(target))  # type: ignore[no-untyped-call]
     return summed
 
 
