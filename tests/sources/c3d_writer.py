@@ -6,7 +6,6 @@ import struct
 from collections.abc import Mapping, Sequence
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -92,7 +91,7 @@ def _section(groups: Parameters, processor: int, blocks: int, start: int) -> byt
 def write_by_ezc3d(
     path: Path,
     points: Array,
-    parameters: dict[str, dict[str, list[Any]]],
+    parameters: Parameters,
     rotations: Array | None = None,
 ) -> None:
     """A file that ezc3d writes: points (3, V, T), parameters by group and name, poses (4, 4, V, T).
@@ -103,9 +102,7 @@ def write_by_ezc3d(
         process.apply(_written, (path, points, parameters, rotations))
 
 
-def _written(
-    path: Path, points: Array, parameters: dict[str, dict[str, list[Any]]], rotations: Array | None
-) -> None:
+def _written(path: Path, points: Array, parameters: Parameters, rotations: Array | None) -> None:
     import ezc3d
 
     file = ezc3d.c3d()

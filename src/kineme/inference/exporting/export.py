@@ -35,6 +35,7 @@ from kineme.inference.exporting.program import (
     in_images,
     present_joints,
     program,
+    retargeting,
 )
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.body import BODY
@@ -130,7 +131,7 @@ def export(
     source = program(model, recordings, classifier is not None)
     with _written_aside(out, overwrite) as folder:
         progress(0, 3)
-        write_encoder(model.encoder, folder / ENCODER, present_joints(model, recordings))
+        write_encoder(model.encoder, folder / ENCODER, present_joints(retargeting(model, recordings)))
         if classifier is not None:
             write_classifier(classifier, threshold, folder / CLASSIFIER)
         (folder / DESCRIPTION).write_text(as_json(about), encoding="utf-8")

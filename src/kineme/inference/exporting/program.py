@@ -109,13 +109,8 @@ def retargeting(model: Model, recordings: Recordings) -> Retargeting | None:
     return found
 
 
-def present_joints(model: Model, recordings: Recordings) -> Array | None:
-    """(V,) bool, which joints of the model the recordings have; None if all, as of any layout but `body`.
-
-    Raises:
-        KinemeError: as of `retargeting`.
-    """
-    brought = retargeting(model, recordings)
+def present_joints(brought: Retargeting | None) -> Array | None:
+    """(V,) bool, which joints of the model the recordings have; None if all, as of any layout but `body`."""
     return None if brought is None or brought.own.all() else brought.own
 
 
@@ -128,7 +123,8 @@ def describe(
         KinemeError: a joint of the model cannot be placed among those of the recordings.
     """
     shape, settings = model.shape, model.config
-    brought, present = retargeting(model, recordings), present_joints(model, recordings)
+    brought = retargeting(model, recordings)
+    present = present_joints(brought)
     about: dict[str, Any] = {
         "format": FORMAT,
         "made_by": f"kineme {__version__}",
@@ -182,6 +178,7 @@ def coordinates(model: Model, recordings: Recordings) -> str:
 
 def program(model: Model, recordings: Recordings, classifies: bool) -> str:
     """The source of `run.py`."""
+    brought = retargeting(model, recordings)
     return (
         _templates()
         .get_template("run.py.jinja")
@@ -196,8 +193,8 @@ def program(model: Model, recordings: Recordings, classifies: bool) -> str:
             classes=classifies,
             fps=f"{recordings.fps:g}",
             least=max(recordings.layout.num_joints // LEAST, 1),
-            mapped=recordings.layout != model.shape.layout,
-            absent=present_joints(model, recordings) is not None,
+            mapped=brought is not None,
+            absent=present_joints(brought) is not None,
             crop=model.crop,
             frames=model.shape.frames,
             bodies=model.shape.bodies,
