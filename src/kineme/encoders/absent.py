@@ -44,10 +44,9 @@ def patches_of(present: Tensor, segments: int, bodies: int, chosen: Tensor | Non
 
 
 def completed_patches(patches: Tensor, present: Tensor, segments: int) -> Tensor:
-    """`mean_for_absent` of patches (N, M, L, D), each segment for itself; present (N, M, L)."""
-    n, bodies, count = present.shape
-    grid = n, bodies, segments, count // segments
-    return mean_for_absent(patches.reshape(*grid, -1), present.reshape(grid)).flatten(2, 3)
+    """`mean_for_absent` of patches (N, M, L, D), each segment for itself; present (N, M, L) or (1, M, L)."""
+    grid = segments, patches.shape[2] // segments
+    return mean_for_absent(patches.unflatten(2, grid), present.unflatten(2, grid)).flatten(2, 3)
 
 
 def in_some_clip(present: Tensor) -> Tensor:
