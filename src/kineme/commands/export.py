@@ -47,7 +47,6 @@ def export(
             the weights.
         overwrite: Replace an earlier export.
     """
-
     from kineme.commands.bar import progress_bar
     from kineme.inference.classifying.classifier import find_classifier, read_classifier
     from kineme.inference.classifying.detectors import is_detector

@@ -33,7 +33,6 @@ def push(
         private: Only you and your organisation see it.
         dry_run: Upload nothing; show the files and the card.
     """
-
     from kineme.sharing import push as share
 
     if licence is None:

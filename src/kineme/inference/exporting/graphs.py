@@ -128,7 +128,13 @@ def write_encoder(encoder: Encoder, path: Path, present: Array | None = None) ->
 
 
 def write_classifier(classifier: Classifier, threshold: float, path: Path) -> None:
-    """Writes a classifier: input `features` (N, D), outputs `probabilities` (N, K) and `none` (N,)."""
+    """Writes a classifier: input `features` (N, D), outputs `probabilities` (N, K) and `none` (N,).
+
+    Args:
+        classifier: that `kineme.inference.teach` made.
+        threshold: as of `ClassProbabilities`.
+        path: of the ONNX file.
+    """
     module = ClassProbabilities(classifier, threshold)
     example = torch.zeros(3, classifier.head.weight.shape[1])
     write_onnx(module, example, ["features"], ["probabilities", "none"], path)
