@@ -112,7 +112,7 @@ def test_files_tell_their_label_subject_and_fps(tmp_path: Path) -> None:
 def test_different_fps_are_refused(tmp_path: Path) -> None:
     for name, fps in (("a", 25), ("b", 30)):
         np.savez(tmp_path / f"{name}.npz", xyz=np.ones((2, 2, 3)), fps=fps)
-    with pytest.raises(KinemeError, match=r"2 different frame rates \(25, 30 a second\); set `fps` to"):
+    with pytest.raises(KinemeError, match=r"2 different frame rates \(25 a second in a, 30 a second in b\); set `fps` to"):
         find_recordings(tmp_path, None)
     found, _, rate = find_recordings(tmp_path, 30.0)
     assert (rate, [each.fps for each in found]) == (30, [25, None])  # the first is to be resampled

@@ -135,8 +135,10 @@ def find_recordings(
     rates = {rate for rate in own if rate}
     mixed = len(rates) > 1
     if mixed and fps is None:
-        some = ", ".join(f"{rate:g}" for rate in sorted(rates)[:3]) + (", ..." if len(rates) > 3 else "")
-        different = f"{raw}: the files have {len(rates)} different frame rates ({some} a second)"
+        of = {rate: recording.name for rate, recording in reversed(list(zip(own, recordings, strict=True)))}
+        each = [f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)[:3]]
+        some = ", ".join(each) + (", ..." if len(rates) > 3 else "")
+        different = f"{raw}: the files have {len(rates)} different frame rates ({some})"
         raise KinemeError(f"{different}; set `fps` to the rate to which all are to be resampled")
     rate = fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
     if lists:
