@@ -161,7 +161,9 @@ def test_stores_of_several_rates_are_not_cut_as_their_windows_would_differ(tmp_p
 
 def test_each_of_several_stores_has_to_fill_a_batch(tmp_path: Path) -> None:
     many, one = indexed(tmp_path / "many", [60] * 8), indexed(tmp_path / "one", [60])
-    with pytest.raises(KinemeError, match=r"one: 1 clip of it can be trained on.*leave the store out, or add rec"):
+    with pytest.raises(
+        KinemeError, match=r"one: 1 clip of it can be trained on.*leave the store out, or add rec"
+    ):
         fitted_config([many.path, one.path])
     other = indexed(tmp_path / "other", [60], fps=25.0)
     with pytest.raises(KinemeError, match=r"other: 1 clip of it.*; stores of one frame rate .* into windows"):

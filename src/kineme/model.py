@@ -343,7 +343,9 @@ class Model:
         """
         units = self.preprocessing.units(source.units)
         if self.units not in (None, units):
-            remedy = _REMEDIES.get((units, self.units or ""), "use a model that was trained on such recordings")
+            remedy = _REMEDIES.get(
+                (units, self.units or ""), "use a model that was trained on such recordings"
+            )
             raise KinemeError(
                 f"{source.name}: is in {units}, but the model was trained on {self.units}; {remedy}"
             )

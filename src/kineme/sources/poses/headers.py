@@ -187,5 +187,7 @@ def _found(
     for (_, joint), columns in found.items():
         if joints and len(lacks := {0, 1, 2} - set(columns)) == 1 and lacks != {2}:
             there, missing = ("y and z", "x") if 0 in lacks else ("x and z", "y")
-            logger.warning("%s has columns of %s but none of %s, and is left out", shown(joint), there, missing)
+            logger.warning(
+                "%s has columns of %s but none of %s, and is left out", shown(joint), there, missing
+            )
     return joints
