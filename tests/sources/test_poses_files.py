@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.layouts import Layout
+from kineme.layouts import LAYOUTS, Layout
 from kineme.sources.poses.arrays import Detections, Poses, npy_poses, npz_notes, npz_poses
 from kineme.sources.poses.documents import json_notes, json_poses
 from kineme.sources.poses.openpose import openpose, openpose_frame
@@ -162,6 +162,14 @@ class TestTables:
         assert poses.joints == ("hip", "head")
         said = [record.getMessage() for record in caplog.records]
         assert said == [f"'hand' has columns of {there} but none of {lacking}, and is left out"]
+
+    def test_what_stands_before_every_joint_is_left_out_if_the_rest_is_a_body(self) -> None:
+        kinect = LAYOUTS["kinect20"].joints
+        for path in ("skeleton.joints.", "Body0_"):
+            header = [f"{path}{joint}.{axis}" for joint in kinect for axis in "xyz"]
+            assert self.read(f"{','.join(header)}\n{','.join('1' * 60)}\n").joints == kinect
+        arm = [f"left_{part}_x,left_{part}_y" for part in "abcdefghijkl"]  # no body without the side
+        assert self.read(f"{','.join(arm)}\n{','.join('1' * 24)}\n").joints[0] == "left_a"
 
     def test_columns_that_are_no_joint_are_not_remarked_on(self, caplog: pytest.LogCaptureFixture) -> None:
         poses = self.read("hip_x,hip_y,head_x,head_y,pupil_x,effort_c\n1,2,3,4,5,6\n")
