@@ -140,8 +140,8 @@ def find_recordings(
     mixed = len(rates) > 1
     if mixed and fps is None:
         of = {rate: recording.name for rate, recording in reversed(list(zip(own, recordings, strict=True)))}
-        each = [f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)[:3]]
-        some = ", ".join(each) + (", ..." if len(rates) > 3 else "")
+        places = [f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)[:3]]
+        some = ", ".join(places) + (", ..." if len(rates) > 3 else "")
         different = f"{raw}: the files have {len(rates)} different frame rates ({some})"
         raise KinemeError(f"{different}; set `fps` to the rate to which all are to be resampled")
     rate = fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
