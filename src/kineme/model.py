@@ -302,7 +302,7 @@ class Model:
         if store.bodies > shape.bodies:
             raise KinemeError(
                 f"{store.path}: holds {store.bodies} bodies per frame, the encoder reads {shape.bodies}; "
-                "prepare the store again with fewer bodies"
+                f"use an encoder that was trained on a store of {store.bodies}"
             )
         if allow_preprocessing:
             return
