@@ -9,6 +9,8 @@ from kineme.commands.said import say
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
+USAGE = "kineme explore [OPTIONS] STORE RUN [OTHER]"
+
 
 def explore(
     store: Path,
