@@ -268,13 +268,25 @@ def test_the_program_runs_where_neither_pytorch_nor_kineme_can_be_imported(
     np.testing.assert_allclose(np.array(numbers, dtype=float), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_a_mistake_is_one_line(copy: Path, tmp_path: Path) -> None:
+def test_a_mistake_is_one_line_that_names_the_file(copy: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "short.npy", np.ones((9, 17, 3)))
-    command = [sys.executable, copy / "run.py", tmp_path / "short.npy"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr == "ValueError: expected (T, up to 2 bodies, 25, 3), not (9, 17, 3)\n"
-    done = subprocess.run(command[:2], capture_output=True, text=True)
+    (tmp_path / "walk.csv").write_text("spine_base_x;spine_base_y\n1;2\n")
+    (tmp_path / "cut.csv").write_text("a,b\n1\n1,2\n1,2,3\n")  # numpy has a line for each bad one
+    remedy = "give .npy or CSV with commas and columns spine_base_x, ..."
+    for name, told in (
+        ("short.npy", "expected (T, up to 2 bodies, 25, 3), not (9, 17, 3)"),
+        ("walk.csv", f"could not convert string to float: b'1;2'; {remedy}"),
+        (
+            "cut.csv",
+            "Some errors were detected ! Line #2 (got 1 columns instead of 2) Line #4; " + remedy,
+        ),
+        ("exported", f"[Errno 21] Is a directory: 'exported'; {remedy}"),
+    ):
+        done = subprocess.run(
+            [sys.executable, copy / "run.py", name], capture_output=True, text=True, cwd=tmp_path
+        )
+        assert (done.returncode, done.stderr, done.stdout) == (1, f"{name}: {told}\n", "")
+    done = subprocess.run([sys.executable, copy / "run.py"], capture_output=True, text=True)
     assert done.stderr.startswith("aimclr encoder (stgcn), exported by Kineme")  # how it is used
 
 
