@@ -84,6 +84,15 @@ def test_arrays_give_the_features_of_the_store(tmp_path: Path, preprocessing: st
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("preprocessing", [*PREPROCESSINGS, "ctrgcn"])
+def test_an_encoder_of_one_body_reads_a_store_with_room_for_two(tmp_path: Path, preprocessing: str) -> None:
+    arrays = recordings("ntu25", 1)
+    own = model(tmp_path, preprocessing, "ntu25", 1)
+    roomy = stored(tmp_path / "store", arrays, preprocessing, "ntu25", 2)
+    assert roomy.bodies == 2
+    np.testing.assert_allclose(own.embed(roomy), own.embed(arrays), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("preprocessing", ["plain", "plain(scale=True)", "agcn"])
 def test_poses_in_an_image_give_the_features_of_the_store(tmp_path: Path, preprocessing: str) -> None:
     arrays = recordings("coco17", 1, columns=2)

@@ -285,7 +285,7 @@ class Model:
         """Checks that a store holds clips like those the encoder was trained on.
 
         Raises:
-            KinemeError: another layout, more bodies, or, unless allowed, other units or preprocessing.
+            KinemeError: another layout, clips of more bodies; unless allowed, other units or preprocessing.
 
         >>> import kineme
         >>> kineme.load(example_run).check(kineme.open_store(example_store))
@@ -299,10 +299,12 @@ class Model:
                 f"{store.path}: its layout is {store.layout.name}, the encoder's {shape.layout.name}{same}; "
                 "set `map_joints` to find the encoder's joints among the store's by name"
             )
-        if store.bodies > shape.bodies:
+        crowded = np.sum(store.index["bodies"] > shape.bodies) if store.bodies > shape.bodies else 0
+        if crowded:
             raise KinemeError(
-                f"{store.path}: holds {store.bodies} bodies per frame, the encoder reads {shape.bodies}; "
-                f"use an encoder that was trained on a store of {store.bodies}"
+                f"{store.path}: {crowded} of its {len(store)} clips show more bodies than the {shape.bodies} "
+                "that the encoder reads; make the store without them (kineme prepare --ignore, kineme "
+                f"generate --actions), or use an encoder that was trained on a store of {store.bodies}"
             )
         if allow_preprocessing:
             return

@@ -181,11 +181,31 @@ def test_another_layout_is_refused(store):
         extract(pretrained(encoder=other), store, np.array([0]))
 
 
-def test_more_bodies_than_the_encoder_reads_are_refused(tmp_path):
+def test_clips_of_more_bodies_than_the_encoder_reads_are_refused(tmp_path):
     with StoreWriter(tmp_path / "two", Manifest(STICK, PLAIN, "test"), bodies=2) as writer:
-        writer.add(Clip("clip", np.ones((6, 2, 3, 3))))
-    with pytest.raises(KinemeError, match=r"the encoder reads 1; use an encoder .* on a store of 2"):
+        for number, bodies in enumerate([1, 2, 2]):
+            writer.add(Clip(f"clip{number}", np.ones((6, bodies, 3, 3))))
+    crowded = (
+        r"two: 2 of its 3 clips show more bodies than the 1 that the encoder reads; make .* without them"
+    )
+    with pytest.raises(KinemeError, match=crowded):
         extract(pretrained(), ClipStore(tmp_path / "two"), np.array([0]))
+
+
+def test_a_store_with_room_for_more_bodies_than_its_clips_show_gives_the_same_features(store, tmp_path):
+    with StoreWriter(tmp_path / "room", store.manifest, bodies=2) as writer:
+        for row, name in enumerate(store.names):
+            writer.add(Clip(str(name), store.clip(row)))
+    room, rows = ClipStore(tmp_path / "room"), np.arange(5)
+    assert room.bodies == 2
+    np.testing.assert_array_equal(extract(pretrained(), room, rows), extract(pretrained(), store, rows))
+
+
+def test_a_body_that_stands_in_another_place_than_the_first_is_not_passed_over(tmp_path):
+    with StoreWriter(tmp_path / "second", Manifest(STICK, PLAIN, "test"), bodies=2) as writer:
+        writer.add(Clip("clip", np.ones((6, 2, 3, 3)) * np.array([0, 1])[:, None, None]))
+    with pytest.raises(KinemeError, match="second: a clip shows a body beside the first 1"):
+        extract(pretrained(), ClipStore(tmp_path / "second"), np.array([0]))
 
 
 def test_features_that_are_not_finite_are_refused(store, tmp_path):

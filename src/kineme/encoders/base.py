@@ -41,7 +41,15 @@ class ClipShape:
     stream: str = "joint"
 
     def take(self, joints: Tensor) -> Tensor:
-        """Joint positions (N, C, T, V, M') → the stream (N, C, T, V, M); missing bodies are zero."""
+        """Joint positions (N, C, T, V, M') → the stream (N, C, T, V, M); missing bodies are zero.
+
+        Raises:
+            KinemeError: M' is more than M, and one of the further bodies is not absent.
+        """
+        if joints.shape[-1] > self.bodies and joints[..., self.bodies :].any():
+            raise KinemeError(
+                f"a clip shows a body beside the first {self.bodies}, and the encoder reads no more"
+            )
         return to_stream(F.pad(joints, (0, self.bodies - joints.shape[-1])), self.stream, self.layout)
 
 
