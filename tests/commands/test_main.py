@@ -107,6 +107,14 @@ def test_recipes_are_listed_without_torch() -> None:
             ["evaluate", "knn", "run", "--alow-recipe"],
             "unknown option --alow-recipe; did you mean --allow-preprocessing?",
         ),
+        (
+            ["evaluate", "semi", "run", "--no-baselines"],  # not --no-map-joints
+            "unknown option --no-baselines; see kineme evaluate semi --help",
+        ),
+        (
+            ["evaluate", "knn", "run", "--no-baseline"],
+            "unknown option --no-baseline; did you mean --no-baselines?",
+        ),
         (["evaluate", "knn", "/nowhere"], "/nowhere: no such weights"),
         (["report"], "missing: RUNS; see kineme report --help"),
         (

@@ -69,6 +69,7 @@ def test_skeletons_move_when_they_are_in_view_and_stop_together(show: Open, repo
     assert frame(page, "near-0-0-0") == 0  # far below
     page.locator("#near-0-0-0").scroll_into_view_if_needed()
     moves(page, "near-0-0-0")
+    assert page.locator(".stop").inner_text() == "❚❚ Pause all"  # as in a gallery
     page.locator(".stop").click()
     assert page.locator(".stop").inner_text() == "▶ Play all"
     before = frame(page, "near-0-0-0")

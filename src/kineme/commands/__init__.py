@@ -88,8 +88,7 @@ def _complaint(error: cyclopts.CycloptsError) -> str:
     match error:
         case cyclopts.UnknownOptionError(token=token):
             word = token.keyword or token.value
-            known = [name for each in error.argument_collection for name in each.names]
-            return f"unknown option {word}{did_you_mean(word, known)}"
+            return f"unknown option {word}{_near(word, error.argument_collection)}"
         case cyclopts.UnknownCommandError(unused_tokens=[word, *_], app=App() as app):
             known = [name for name in app if not name.startswith("-")]
             near = did_you_mean(word, known) or f"; there are {', '.join(known)}"
@@ -106,6 +105,14 @@ def _complaint(error: cyclopts.CycloptsError) -> str:
             near = did_you_mean(token.value, choices)
             return f"{token.keyword or name} is {token.value}; it must be {wanted}{near}"
     return str(error).rstrip(".")
+
+
+def _near(word: str, arguments: Iterable[Argument]) -> str:
+    """A hint at the nearest option; what all of them begin with makes none of them near."""
+    shared = "--no-" if word.startswith("--no-") else "--"
+    names = [name for each in arguments for name in each.names if name.startswith(shared)]
+    hint = did_you_mean(word.removeprefix(shared), [name.removeprefix(shared) for name in names])
+    return hint.replace("mean ", f"mean {shared}", 1)
 
 
 class _Help:

@@ -226,7 +226,7 @@
     const players = [...button.closest(".moving").querySelectorAll(".kineme-player")].map(each => each.player);
     const show = () => {
       const moving = players.some(player => player.playing);
-      button.textContent = moving ? "❚❚ Stop all" : "▶ Play all";
+      button.textContent = moving ? "❚❚ Pause all" : "▶ Play all";
       return moving;
     };
     button.addEventListener("click", () => {
