@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kineme.evaluation.features import extract
+from kineme.evaluation.task import Task
 from kineme.loading import load_run
-from kineme.metrics.neighbours import nearest_label
+from kineme.metrics.neighbours import nearest, nearest_label
 from kineme.report.examined import evenly, examine, over_classes, thinned
 from kineme.report.runs import read_runs
 
@@ -22,6 +23,22 @@ def test_the_nearest_neighbour_is_that_of_the_protocol(finished: Path) -> None:
     np.testing.assert_array_equal(predicted == seen.labels, seen.right)
     assert np.isin(seen.neighbours, seen.train).all()
     assert (np.diff(seen.similarity, axis=1) <= 0).all()
+
+
+def test_of_equally_near_clips_the_nearest_is_that_of_the_protocol(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them is found depends on how many are; features that have nearly collapsed are such."""
+    rng = np.random.default_rng(0)
+    near = (rng.normal(size=64) + 1e-6 * rng.normal(size=(1000, 64))).astype(np.float32)
+    monkeypatch.setattr(Task, "features", lambda self, model, rows: near[rows])
+    seen = examine(read_runs([finished])[0], (), "cpu")
+    first, _ = nearest(near[seen.train], near[seen.test], k=1)
+    np.testing.assert_array_equal(seen.neighbours[:, 0], seen.train[first[:, 0]])
+    of_several, similarity = nearest(near[seen.train], near[seen.test], k=seen.neighbours.shape[1])
+    assert (of_several[:, 0] != first[:, 0]).any()  # so that it matters
+    np.testing.assert_array_equal(seen.similarity, similarity)
+    assert all(len({*row}) == len(row) for row in seen.neighbours.tolist())
 
 
 def test_a_long_clip_is_thinned_and_keeps_its_duration() -> None:
