@@ -10,6 +10,7 @@ from golden_fill import GOLDEN
 
 from kineme.__main__ import main
 from kineme.clips.store import ClipStore
+from kineme.layouts import get_layout
 
 KINECT = (
     *("Spine", "ShoulderCenter", "Head", "ShoulderLeft", "ElbowLeft", "WristLeft", "HandLeft"),
@@ -78,6 +79,36 @@ def test_a_dry_run_says_what_would_be_read_as_what(
         "joints of kinect20: markers of Plug-in Gait",
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("long", [False, True], ids=["a row a frame", "a row a joint"])
+def test_a_dry_run_names_the_columns_of_tables_that_are_not_read_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], long: bool
+) -> None:
+    """`Zeit` is no time that is known; the class, the frame and the joints are read."""
+    joints = get_layout("coco17").joints
+    (tmp_path / "raw").mkdir()
+    for name in ("anna", "bert"):
+        if long:
+            lines = ["frame,Zeit,joint,x,y,z,Klasse,Note"]
+            lines += [
+                f"{t},{t / 30},{joint},{t},{i / 10},1,wave,a"
+                for t in range(9)
+                for i, joint in enumerate(joints)
+            ]
+        else:
+            lines = [
+                ",".join(["frame", "Zeit", *(f"{j}_{axis}" for j in joints for axis in "xyz"), "Klasse,Note"])
+            ]
+            lines += [
+                f"{t},{t / 30},{','.join(f'{t},{i / 10},1' for i in range(17))},wave,a" for t in range(9)
+            ]
+        (tmp_path / "raw" / f"{name}.csv").write_text("\n".join(lines))
+    words = ["prepare", "poses", str(tmp_path / "raw"), "store", "--dry-run"]
+    assert main([*words, "--label-column", "klasse", "--axes", "y-up", "--units", "m"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "not read" in line] == ["columns that are not read: 'Zeit', 'Note'"]
+    assert lines[0].startswith("recordings: 2 clips of 1 class")
 
 
 def test_a_dry_run_of_any_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

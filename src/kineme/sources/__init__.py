@@ -76,6 +76,7 @@ class Source:
         long: how items are read that take minutes each, such as videos; None where they do not.
         stretched: item → how it is read in stretches, None for one that is read as a whole; None where all
             are.
+        unread: names of columns of tables that are not read, as the first readable one has them.
 
     >>> import kineme, numpy
     >>> still = lambda name: kineme.Clip(name, numpy.ones((30, 1, 25, 3)))
@@ -104,6 +105,7 @@ class Source:
     read_people: Callable[[Any], Clip] | None = None
     long: Long | None = None
     stretched: Callable[[Any], Stretched | None] | None = None
+    unread: Sequence[str] = ()
 
     def reader(self, preprocessing: Preprocessing) -> Callable[[Any], Clip]:
         """How clips are read for a preprocessing: item → raw clip."""

@@ -37,6 +37,7 @@ from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
 from kineme.sources.poses.formats import Told, format_of
 from kineme.sources.poses.gaps import NobodyError, ever_found, filled
+from kineme.sources.poses.headers import plain
 from kineme.sources.poses.long import LongFile, long_file, step_of
 from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
 from kineme.sources.poses.rates import clock_of, frames_of, moved, resampled, timed
@@ -124,6 +125,7 @@ def open_poses(
         costly=True,
         confidence=first.confidence is not None,
         units=coordinates.units,
+        unread=[name for name in first.unread if plain(name) not in map(plain, told.columns.values())],
     )
 
 

@@ -47,6 +47,7 @@ class Poses:
     scale: float | None = None  # metres per unit of the coordinates; None if the file does not say
     axes: str | None = None  # which way is up, or `STANDING`; None where the format leaves it open
     times: Array | None = None  # (T,) seconds, ascending, where the file has them
+    unread: tuple[str, ...] = ()  # names of a table's columns that are not read
 
 
 STANDING = "standing"

@@ -141,4 +141,4 @@ def mixed(poses: Poses, layout: Layout, shares: Mapping[str, Shares]) -> Poses:
                 np.minimum(
                     confidence[:, :, row], poses.confidence[:, :, place[name]], out=confidence[:, :, row]
                 )
-    return Poses(points, confidence, layout.joints, scale=poses.scale, axes=poses.axes)
+    return Poses(points, confidence, layout.joints, scale=poses.scale, axes=poses.axes, unread=poses.unread)

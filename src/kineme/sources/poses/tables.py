@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import takewhile
 
 import numpy as np
@@ -181,7 +181,8 @@ def _wide(rows: Rows, header: Row, placed: tuple[Array, int] | None = None) -> P
     if not names and (body := holistic.body_of(len(order))):
         values = values[:, body]
     joints = np.broadcast_to(np.arange(values.shape[1]), values.shape[:2])
-    return _placed(rows, header, columns, joints, values, axes, names, placed)
+    poses = _placed(rows, header, columns, joints, values, axes, names, placed)
+    return _telling(poses, header, [*places, columns.frame, columns.body, columns.time, columns.fps])
 
 
 def _long(rows: Rows, header: Row, columns: Columns, at: Mapping[int, int]) -> Poses:
@@ -199,7 +200,14 @@ def _long(rows: Rows, header: Row, columns: Columns, at: Mapping[int, int]) -> P
     place = {name: index for index, name in enumerate(order)}
     joints = np.array([place[name] for name in given])[joint][:, None]
     values = rows.floats([at[axis] for axis in axes])[:, None]
-    return _placed(rows, header, columns, joints, values, axes, names)
+    poses = _placed(rows, header, columns, joints, values, axes, names)
+    return _telling(poses, header, [*at.values(), *astuple(columns)])
+
+
+def _telling(poses: Poses, header: Row, read: Sequence[int | None]) -> Poses:
+    """The same, with the names of the columns beside those that are read."""
+    unread = (name for column, name in enumerate(header) if name and column not in read)
+    return replace(poses, unread=tuple(unread))
 
 
 def _of_groups(
