@@ -13,7 +13,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from conftest import write_store
 from kineme.checkpoints import build_encoder, build_method, from_authors, save_encoder
+from kineme.clips.store import ClipStore
 from kineme.encoders import STGCN, ClipShape, Encoder
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
@@ -129,6 +131,15 @@ def test_nothing_there_is_named(tmp_path: Path) -> None:
         load_run(tmp_path / "nothing")
     with pytest.raises(KinemeError, match=r"model\.safetensors: no such weights"):
         load_run(tmp_path)
+
+
+def test_a_store_is_no_run_and_a_run_no_store(tmp_path: Path) -> None:
+    write_store(tmp_path / "store")
+    with pytest.raises(KinemeError, match=r"store: is a clip store, where a run is expected"):
+        load_run(tmp_path / "store")
+    save(tmp_path / "run" / "model.safetensors")
+    with pytest.raises(KinemeError, match=r"run: is a run, where a clip store is expected"):
+        ClipStore(tmp_path / "run")
 
 
 def test_damage_is_named(tmp_path: Path) -> None:

@@ -150,6 +150,26 @@ def test_a_single_clip_is_cut_and_one_of_three_frames_is_too_little(tmp_path: Pa
         fitted_config(indexed(tmp_path / "three", [3]))
 
 
+def test_stores_of_several_rates_are_not_cut_as_their_windows_would_differ(tmp_path: Path) -> None:
+    stores = [indexed(tmp_path / f"at{fps}", [60 * fps] * 4, fps=float(fps)) for fps in (30, 50)]
+    chosen = fitted_config([store.path for store in stores])
+    assert chosen.config.data.window == 0
+    assert chosen.reasons[1].endswith("; not cut into windows, as the stores differ in frames per second")
+    alike = [indexed(tmp_path / f"like{name}", [1800] * 4) for name in "ab"]
+    assert fitted_config([store.path for store in alike]).config.data.window == 120
+
+
+def test_each_of_several_stores_has_to_fill_a_batch(tmp_path: Path) -> None:
+    many, one = indexed(tmp_path / "many", [60] * 8), indexed(tmp_path / "one", [60])
+    with pytest.raises(
+        KinemeError, match=r"one: 1 clip of it can be trained on.*leave the store out, or add rec"
+    ):
+        fitted_config([many.path, one.path])
+    other = indexed(tmp_path / "other", [60], fps=25.0)
+    with pytest.raises(KinemeError, match=r"other: 1 clip of it.*; stores of one frame rate .* into windows"):
+        fitted_config([many.path, other.path])
+
+
 def test_what_is_given_is_not_chosen_and_the_rest_follows_from_it(store: Path) -> None:
     indexed(store, [100] * 90, labels=True, people=3)
     words = ["--train.batch_size=10", "--data.split", "all", "--data.frames=16", f"--data.store={store}"]

@@ -177,7 +177,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         "expected numbers of shape": lambda: own.embed(np.zeros((4, 25))),
         "has nobody in any frame": lambda: own.embed(np.zeros((4, 25, 3))),
         "no arrays are given": lambda: own.embed([]),
-        "is in body sizes, but the model was trained on metres": lambda: own.embed(
+        "trained on metres; use a model that was trained on such recordings": lambda: own.embed(
             recordings("ntu25", 1, columns=2)
         ),
         "nowhere": lambda: own.embed(tmp_path / "nowhere"),

@@ -100,6 +100,8 @@ def fitted_config(
     share = float(config.method.get("min_crop", 1.0))
     data, views_line = _views(store, data, lengths, share, given)
     counts = [len(_windowed(lengths[of == number], data.window)) for number in range(len(paths))]
+    if "train.batch_size" not in given:
+        _check_counts(store, counts)
     tokens = data.frames + store.bodies * store.layout.num_joints
     train, training_line = _training(config.train, counts, tokens, given, gpu)
     names = f"training: {config.method['name']} with {config.encoder['name']}, "
@@ -134,6 +136,8 @@ def _views(
         cut = f", of windows of {data.window} frames (given)" if data.window else ""
     else:
         window, cut = _window(store, lengths, fps)
+        if window and _differ_in_rate(store):  # a window is so many frames, for all stores
+            window, cut = 0, "; not cut into windows, as the stores differ in frames per second"
         data = replace(data, window=window)
     lengths = _windowed(lengths, data.window)
     if len(lengths) < 2:
@@ -166,6 +170,27 @@ def _window(store: ClipStore, lengths: Array, fps: float) -> tuple[int, str]:
         why = f"as most of the time is in recordings of more than {LONG:g} s"
         return wanted, f"; cut into windows of {WINDOW:g} s, {why}"
     return 0, ""
+
+
+def _differ_in_rate(store: ClipStore) -> bool:
+    return len({each.manifest.fps for each in stores_of(store)}) > 1
+
+
+def _check_counts(store: ClipStore, counts: Sequence[int]) -> None:
+    """Refuses stores that cannot fill a batch: its clips are of one store, and there are two or more.
+
+    Raises:
+        KinemeError: one of several stores has a single clip or window to train on.
+    """
+    for each, count in zip(stores_of(store), counts, strict=True):
+        if count < 2:
+            remedy = "leave the store out, or add recordings to it"
+            if _differ_in_rate(store):
+                remedy += "; stores of one frame rate (`kineme prepare --fps`) are cut into windows"
+            raise KinemeError(
+                f"{each.path}: {counted(count, 'clip')} of it can be trained on, and all clips of a batch, "
+                f"two or more, are of one store; {remedy}"
+            )
 
 
 def _windowed(lengths: Array, window: int) -> Array:

@@ -14,6 +14,7 @@ from kineme import checkpoints
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
 from kineme.checkpoints import WEIGHTS, encoder_with, fingerprint
+from kineme.clips.folders import is_store
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.hub import fetch, is_address
@@ -69,6 +70,8 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
     path = Path(path)
     file = path / WEIGHTS if path.is_dir() else path
     if not file.is_file():
+        if is_store(path):
+            raise KinemeError(f"{path}: is a clip store, where a run is expected; name a run directory")
         raise KinemeError(f"{file}: no such weights; train with `kineme pretrain` or name a run directory")
     try:
         with safe_open(file, framework="pt") as opened:

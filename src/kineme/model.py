@@ -48,6 +48,13 @@ logger = logging.getLogger(__name__)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+# (units of recordings, of the model) → what helps
+_REMEDIES = {
+    ("body sizes", "image heights"): "say the size of its images by `image`",
+    ("image heights", "body sizes"): "leave out `image`",
+}
+
+
 @dataclass(frozen=True)
 class Model:
     """A pre-trained encoder with its preprocessing and configuration; `kineme.load` makes one.
@@ -295,7 +302,7 @@ class Model:
         if store.bodies > shape.bodies:
             raise KinemeError(
                 f"{store.path}: holds {store.bodies} bodies per frame, the encoder reads {shape.bodies}; "
-                "prepare the store again with fewer bodies"
+                f"use an encoder that was trained on a store of {store.bodies}"
             )
         if allow_preprocessing:
             return
@@ -336,7 +343,12 @@ class Model:
         """
         units = self.preprocessing.units(source.units)
         if self.units not in (None, units):
-            raise KinemeError(f"{source.name}: is in {units}, but the model was trained on {self.units}")
+            remedy = _REMEDIES.get(
+                (units, self.units or ""), "use a model that was trained on such recordings"
+            )
+            raise KinemeError(
+                f"{source.name}: is in {units}, but the model was trained on {self.units}; {remedy}"
+            )
         retargeting = None
         if source.layout != self.shape.layout:
             retargeting = Retargeting(source.layout, self.shape.layout, joint_map)

@@ -96,7 +96,7 @@ def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["run", "mine", "--window", "1s", "--cut", "clips"], "--cut has no effect beside --window"),
         (["run", "mine", "--cut", "parts"], "--cut is parts; it must be one of auto, clips, motions"),
         (["run", "mine", "--prominence", "0"], "--prominence: is 0.0; it must be at least 0.001"),
-        (["run", "mine", "--out", "table.txt"], "--out: table.txt is no table by its name; end it in .csv"),
+        (["run", "mine", "--out", "table.txt"], "table.txt: is no table by its name; end it in .csv"),
         (["run", "mine", "--page", "page.pdf"], "--page: page.pdf is no page by its name; end it in .html"),
         (["run", "mine", "--layout", "coco17"], "--layout has no effect on the store mine"),
         (["run", "poses.csv", "--out", "poses.csv"], "poses.csv: is an input too; write the table elsewhere"),

@@ -277,6 +277,7 @@ def test_every_command_s_help_fits_the_terminal(
     assert shown.startswith(f"usage: kineme {name}")
     assert max(map(len, shown.splitlines())) <= min(int(columns), 100)
     assert "_" not in shown.partition("\n\n")[0]
+    assert "[ARGS]" not in shown  # but what they are called below
     assert "Raises" not in shown
 
 

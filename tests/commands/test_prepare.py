@@ -11,6 +11,11 @@ from golden_fill import GOLDEN
 from kineme.__main__ import main
 from kineme.clips.store import ClipStore
 
+KINECT = (
+    *("Spine", "ShoulderCenter", "Head", "ShoulderLeft", "ElbowLeft", "WristLeft", "HandLeft"),
+    *("ShoulderRight", "ElbowRight", "WristRight", "HandRight", "HipLeft", "KneeLeft", "AnkleLeft"),
+    *("FootLeft", "HipRight", "KneeRight", "AnkleRight", "FootRight"),
+)
 NAMES = sorted(path.stem for path in (GOLDEN / "ntu_raw").iterdir())
 
 
@@ -30,6 +35,16 @@ def test_a_store_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert published == "3 clips: 113,942 fewer than the published 113,945"
     assert "left out by the ignore list: 1\n" in printed
     assert f"left out as damaged: 1\n  {damaged}:" in printed
+
+
+def test_what_was_left_out_is_said_in_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = [f"{joint}{axis}" for joint in ("HipCenter", *KINECT) for axis in "XYZ"]
+    for name, columns in (("a", header), ("b", header[3:])):
+        (tmp_path / f"{name}.csv").write_text(f"{','.join(columns)}\n{'0.5,' * (len(columns) - 1)}1\n")
+    assert main(["prepare", "poses", str(tmp_path), str(tmp_path / "store"), "--skip-bad"]) == 0
+    printed = capsys.readouterr().out
+    assert f"left out as damaged: 1\n  {tmp_path / 'b.csv'}: lacks the joint 'hip_center'" in printed
+    assert "with --layout, or say by --joint-map" in printed
 
 
 def test_options_of_a_source_reach_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,10 +24,17 @@ def test_a_command_can_be_copied_whatever_the_names() -> None:
 
 
 def test_a_warning_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """Fifty files that do not say their frame rate are one warning; what is merely told is told each time."""
+    """Fifty files that do not say their frame rate are one warning; what is told is told each time, but for
+    what holds for all of them."""
     logger = logging.getLogger("kineme.test")
     with translated(dict):
         for _ in range(3):
             logger.warning("the files do not say")
             logger.info("waiting")
-    assert capsys.readouterr().err.splitlines() == ["warning: the files do not say", *["waiting"] * 3]
+            logger.info("resampled", extra={"once": True})
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: the files do not say",
+        "waiting",
+        "resampled",
+        *["waiting"] * 2,
+    ]

@@ -104,7 +104,7 @@ class TestInBrowser:
 
     pytestmark = MARKS
 
-    @pytest.mark.parametrize(("width", "columns"), [(1280, 5), (500, 2), (390, 1)])
+    @pytest.mark.parametrize(("width", "columns"), [(1280, 7), (500, 2), (390, 2)])
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_cards_are_equally_wide_and_fit(
         self, show: Open, shown: Path, width: int, columns: int, scheme: str

@@ -101,6 +101,21 @@ def test_the_coordinates_of_absent_joints_play_no_part(name: str, stream: str) -
 
 
 @pytest.mark.parametrize("name", MAKERS)
+def test_clips_without_anybody_may_lack_joints(name: str) -> None:
+    found = make(name)(torch.zeros(2, 3, 16, 4, 2), present=PRESENT.expand(2, 4)).clip
+    assert found.isfinite().all()
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_which_joints_all_clips_lack_may_be_said_once() -> None:
+    encoder, x = make("slim"), clips()
+    x[0, ..., 1] = 0
+    found, expected = encoder(x, present=PRESENT), encoder(x, present=PRESENT.expand(3, 4))
+    torch.testing.assert_close(found.clip, expected.clip)
+    torch.testing.assert_close(found.tokens, expected.tokens)
+
+
+@pytest.mark.parametrize("name", MAKERS)
 def test_with_all_joints_present_nothing_changes(name: str) -> None:
     encoder, x = make(name), clips()
     torch.testing.assert_close(encoder(x, present=torch.ones(3, 4, dtype=torch.bool)).clip, encoder(x).clip)

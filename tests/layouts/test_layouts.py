@@ -230,7 +230,7 @@ def test_other_joints_make_a_layout_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("left", "right"),
     [("left_knee", "right_knee"), ("KneeLeft", "KneeRight"), ("l_knee", "r_knee"), ("LKnee", "RKnee"),
-     ("lknee", "rknee")],
+     ("lknee", "rknee"), ("LKNE", "RKNE")],
 )  # fmt: skip
 def test_mirrored_joints_are_found_by_name(left: str, right: str) -> None:
     layout = Layout.from_names("legs", ["hip", right, "lung", left], [-1, 0, 0, 0])

@@ -16,7 +16,8 @@ from kineme.evaluation import fusion
 from kineme.evaluation.results import save
 from kineme.evaluation.task import open_task
 from kineme.fitting import fitted_config
-from kineme.reproduce.grid import Cell
+from kineme.packaged import grids
+from kineme.reproduce.grid import Cell, load_grid
 from kineme.reproduce.plan import Plan, keep_fingerprints, make_plan
 from kineme.training.directory import STATE
 
@@ -52,6 +53,37 @@ def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: Ma
         3,
     )
     assert plan_of(grid, epochs=4).config(cell).train.epochs == 4
+
+
+def test_a_recipe_of_several_devices_has_the_clips_of_a_step_on_one(plan_of: MakePlan) -> None:
+    recipe = RECIPE.replace("batch_size: 8", "batch_size: 4, devices: 2, nodes: 2")
+    plan = plan_of(recipe=recipe, minutes=1.5)
+    (cell,) = plan.grid.cells
+    train = plan.config(cell).train
+    assert (train.devices, train.nodes, train.batch_size, train.accumulate) == (1, 1, 16, 1)
+    assert train.minutes == 1.5
+
+
+def test_a_run_that_was_trained_on_several_devices_by_hand_counts(plan_of: MakePlan) -> None:
+    recipe = RECIPE.replace("batch_size: 8", "batch_size: 4, devices: 2")
+    plan = plan_of(recipe=recipe)
+    (cell,) = plan.grid.cells
+    config = plan.config(cell)
+    fake_training(replace(config, train=replace(config.train, batch_size=4, devices=2)), plan.run(cell))
+    assert plan.progress(cell) == "trained"
+    assert plan_of(recipe=recipe).grid.cells == (cell,)
+    with pytest.raises(KinemeError, match=r"was trained with train\.batch_size=8, and now it is 16"):
+        plan_of(recipe=recipe.replace("batch_size: 4", "batch_size: 8"))
+
+
+def test_the_published_grid_can_be_planned_without_any_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = make_plan(load_grid(grids()["published"]), tmp_path / "out", {})
+    assert plan.stores == {}
+    assert {plan.progress(cell) for cell in plan.grid.cells} == {"to do"}
+    assert any(config.train.devices > 1 for config in plan.recipes.values())
 
 
 def test_seeds_of_a_grid_are_added_to_that_of_the_plan(plan_of: MakePlan) -> None:

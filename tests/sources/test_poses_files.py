@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kineme.layouts import Layout
+from kineme.layouts import LAYOUTS, Layout
 from kineme.sources.poses.arrays import Detections, Poses, npy_poses, npz_notes, npz_poses
 from kineme.sources.poses.documents import json_notes, json_poses
 from kineme.sources.poses.openpose import openpose, openpose_frame
@@ -151,6 +151,30 @@ class TestTables:
         np.testing.assert_array_equal(poses.points[:, 0], [[[1, 2, 3], [4, 5, 6]], np.full((2, 3), NAN)])
         assert poses.confidence is not None
         assert poses.confidence[:, 0].tolist() == [[0.5, 1], [0, 0]]
+
+    @pytest.mark.parametrize(("lacking", "there"), [("y", "x and z"), ("x", "y and z")])
+    def test_a_joint_without_one_of_its_columns_is_left_out_and_named(
+        self, lacking: str, there: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        header = [f"{joint}_{axis}" for joint in ("hip", "head", "hand") for axis in "xyz"]
+        header.remove(f"hand_{lacking}")
+        poses = self.read(f"{','.join(header)}\n{','.join('1' * 8)}\n")
+        assert poses.joints == ("hip", "head")
+        said = [record.getMessage() for record in caplog.records]
+        assert said == [f"'hand' has columns of {there} but none of {lacking}, and is left out"]
+
+    def test_what_stands_before_every_joint_is_left_out_if_the_rest_is_a_body(self) -> None:
+        kinect = LAYOUTS["kinect20"].joints
+        for path in ("skeleton.joints.", "Body0_"):
+            header = [f"{path}{joint}.{axis}" for joint in kinect for axis in "xyz"]
+            assert self.read(f"{','.join(header)}\n{','.join('1' * 60)}\n").joints == kinect
+        arm = [f"left_{part}_x,left_{part}_y" for part in "abcdefghijkl"]  # no body without the side
+        assert self.read(f"{','.join(arm)}\n{','.join('1' * 24)}\n").joints[0] == "left_a"
+
+    def test_columns_that_are_no_joint_are_not_remarked_on(self, caplog: pytest.LogCaptureFixture) -> None:
+        poses = self.read("hip_x,hip_y,head_x,head_y,pupil_x,effort_c\n1,2,3,4,5,6\n")
+        assert poses.joints == ("hip", "head")
+        assert not caplog.records
 
     @pytest.mark.parametrize(
         "header", ["x0,y0,x1,y1", "x_1,y_1,x_2,y_2", "0_x,0_y,1_x,1_y", "j1x,j1y,j2x,j2y"]

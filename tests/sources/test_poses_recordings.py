@@ -88,6 +88,21 @@ def test_a_list_tells_label_subject_and_camera(tmp_path: Path) -> None:
     ]
 
 
+def test_names_of_a_list_that_are_of_no_clip_are_remarked_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files(tmp_path, "x/anna_01.npy", "x/anna_02.npy")
+    (tmp_path / "labels.csv").write_text("name,label\nanna_01,wave\nx/anna_02.npy,kick\n")
+    assert [label for _, label, _, _ in shown(tmp_path)] == ["wave", "kick"]
+    assert not caplog.records
+    (tmp_path / "labels.csv").write_text("name,label\nanna_01,wave\nana_02,kick\nben,kick\n")
+    assert [label for _, label, _, _ in shown(tmp_path)] == ["wave", ""]
+    (record,) = caplog.records
+    assert record.getMessage().endswith(
+        "labels.csv: 2 of its 3 names are of no clip, such as 'ana_02'; did you mean anna_02?"
+    )
+
+
 def test_names_of_a_list_stand_below_its_folder(tmp_path: Path) -> None:
     files(tmp_path, "set/x/a.npy", "set/y/a.npy")
     (tmp_path / "set" / "labels.csv").write_text("name,label\nx/a,wave\na,kick\n")
@@ -112,7 +127,9 @@ def test_files_tell_their_label_subject_and_fps(tmp_path: Path) -> None:
 def test_different_fps_are_refused(tmp_path: Path) -> None:
     for name, fps in (("a", 25), ("b", 30)):
         np.savez(tmp_path / f"{name}.npz", xyz=np.ones((2, 2, 3)), fps=fps)
-    with pytest.raises(KinemeError, match=r"2 different frame rates \(25, 30 a second\); set `fps` to"):
+    with pytest.raises(
+        KinemeError, match=r"2 different frame rates \(25 a second in a, 30 a second in b\); set `fps` to"
+    ):
         find_recordings(tmp_path, None)
     found, _, rate = find_recordings(tmp_path, 30.0)
     assert (rate, [each.fps for each in found]) == (30, [25, None])  # the first is to be resampled
@@ -137,6 +154,7 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, found: list[str], 
     [
         ("", "labels.csv:1: expected the header name,label or"),
         ("name,class\n", "labels.csv:1: expected the header"),
+        ("name;label\na;wave\n", "name,label,subject,camera; separate fields by commas"),
         ("name,label\na,wave,3\n", "labels.csv:2: has 3 fields, but the header has 2"),
         ("name,label\na,wave\na,kick\n", "labels.csv:3: names 'a' again"),
         ("name,label,subject,camera\na,wave,1,left\n", "labels.csv:2: camera 'left' is not an integer"),

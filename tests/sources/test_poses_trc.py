@@ -158,7 +158,7 @@ def test_files_of_two_rates_are_resampled_to_the_one_that_is_set(tmp_path: Path)
         (tmp_path / f"{name}.trc").write_bytes(trc(["hip", "head"], rows, rate=rate))
     (tmp_path / "pair.yaml").write_text("name: pair\njoints: [hip, head]\nparents: [null, hip]\n")
     pair = str(tmp_path / "pair.yaml")
-    with pytest.raises(KinemeError, match=r"2 different frame rates \(50, 100 a second\); set `fps`"):
+    with pytest.raises(KinemeError, match=r"rates \(50 a second in slow, 100 a second in fast\); set `fps`"):
         open_poses(tmp_path, layout=pair)
     source = open_poses(tmp_path, layout=pair, fps=50.0)
     fast, slow = (source.read(item).xyz[:, 0, 0, 0] for item in source.items)

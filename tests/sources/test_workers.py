@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,12 @@ def note(item: tuple[Path, int]) -> int:
     return number
 
 
+def remark(number: int) -> int:
+    if number in (3, 50):
+        logging.getLogger("kineme.test").info("read %d", number, extra={"once": number == 50})
+    return number
+
+
 def end(number: int) -> int:
     if number == 20:
         os._exit(1)
@@ -32,6 +39,18 @@ def end(number: int) -> int:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_order_of_items(workers: int) -> None:
     assert list(in_order(square, range(100), workers)) == [number**2 for number in range(100)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_logged_in_a_process_is_logged_here(workers: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "kineme"):
+        list(in_order(remark, range(100), workers))
+    said = [(each.name, each.getMessage(), each.once) for each in caplog.records]
+    assert said == [("kineme.test", "read 3", False), ("kineme.test", "read 50", True)]
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "kineme"):
+        list(in_order(remark, range(100), workers))
+    assert not caplog.records
 
 
 def test_processes_do_not_run_far_ahead(tmp_path: Path) -> None:

@@ -158,6 +158,8 @@ class ClipStore:
                 f"{path}: no such clip store; make one with `kineme prepare` or `kineme generate`"
             )
         if not (self.path / "manifest.json").is_file():
+            if (self.path / "model.safetensors").is_file():
+                raise KinemeError(f"{path}: is a run, where a clip store is expected; name a clip store")
             raise KinemeError(
                 f"{path}: not a clip store (it has no manifest.json); make one with `kineme prepare`"
             )

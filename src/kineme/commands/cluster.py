@@ -79,7 +79,7 @@ def cluster(
 
     table = out or Path(f"segments-{inputs[0].resolve().stem}.csv")
     if table.suffix.lower() != ".csv":
-        raise KinemeError(f"`out`: {table} is no table by its name; end it in .csv")
+        raise KinemeError(f"{table}: is no table by its name; end it in .csv")
     check_no_input(table, inputs)
     drawn = page or table.with_suffix(".html")
     check_page(drawn)

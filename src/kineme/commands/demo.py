@@ -64,6 +64,7 @@ def demo(
     overrides = [f"--data.store={store.path}", f"--data.split={split}", f"--train.seed={seed}"]
     config = load_config(find_recipe(recipe), [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
     clips = len(split_rows(store, split, "train"))
+    # The user's recordings may be fewer than a batch of the recipe, and losses compare at least two clips.
     config.train.batch_size = max(2, min(config.train.batch_size, clips))
     if measured and config.evaluate.linear.lr is None:
         raise KinemeError(f"{recipe}: sets no evaluate.linear.lr, which the demo measures by; set it there")

@@ -49,7 +49,6 @@ def embed(
         allow_preprocessing: Accept a store of another preprocessing than the encoder's.
         skip_bad: Leave damaged recordings out and name them, instead of stopping at the first.
     """
-
     from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds

@@ -9,6 +9,8 @@ from kineme.commands.said import say
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
+USAGE = "kineme explore [OPTIONS] STORE RUN [OTHER]"
+
 
 def explore(
     store: Path,
@@ -38,9 +40,9 @@ def explore(
         store: Clip store to explore.
         run: Run directory, model.safetensors or published checkpoint.
         other: A second run to compare with the first.
-        labels: CSV table of labels; one that is there is taken up. Default: STORE.labels.csv.
-        window: Seconds of a window that is a point on the map, such as 2s. Default: whole clips; 2s where
-            recordings are long.
+        labels: CSV table of labels; an existing one is continued. Default: STORE.labels.csv.
+        window: Length of the windows that are the points of the map, such as 2s. Default: whole clips; 2s
+            where recordings are long.
         port: Of the page. Default: any that is free.
         browser: Open the page in the browser; its link is printed either way.
         batch_size: Clips per pass of the encoder.

@@ -34,20 +34,19 @@ def export(
         run: Run directory, model.safetensors or published checkpoint.
         out: Folder to write (default: exported-RUN in the current directory).
         layout: Of the joints in the recordings that run.py will be given: a built-in layout or a layout
-            file. Default: the model's; a model of any layout has none, so say it.
-        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
-            (`head: helmet`, `neck: [C7, CLAV]`).
+            file. Default: the model's; needed for a model that takes recordings of any layout.
+        joint_map: YAML file that says which joints or markers of the recordings a joint is the mean of
+            (`head: helmet`, `neck: [C7, CLAV]`), where their names do not tell.
         image: Of a model of poses in images: the size of the images, such as 1920x1080.
         fps: Frames per second of the recordings, unless the caller of run.py says otherwise.
         classifier: Also export a classifier that was taught by `kineme teach`: its name in the run, or its
             file. run.py then names the class of a recording.
-        none: Share of motions of its classes that may be taken for none of them, such as 0.05; by default
-            none of these is never said.
+        none: Call a motion "none of these" that is unlike all examples. The number is the share of motions
+            of the classes that may be so called wrongly, such as 0.05. Default: every motion gets a class.
         licence: Of the training data, such as CC-BY-4.0; written into model.json, for it binds those who use
             the weights.
         overwrite: Replace an earlier export.
     """
-
     from kineme.commands.bar import progress_bar
     from kineme.inference.classifying.classifier import find_classifier, read_classifier
     from kineme.inference.classifying.detectors import is_detector

@@ -22,7 +22,7 @@ def fuse(
     seed: int = 0,
     options: Annotated[TaskOptions, Parameter(name="*")] = USUAL,
 ) -> None:
-    """Adds the scores of runs of one method on different streams.
+    """Add the scores of runs of one method on different streams.
 
     Reads what `kineme evaluate linear` left in each run, so run that first, with the same options. The logits
     of the SGD probe (last epoch), and the log-probabilities of logistic regression, are added with the

@@ -19,7 +19,15 @@ logger = logging.getLogger(__name__)
 
 
 def check_inputs(inputs: Mapping[str, Any], lines_only: Mapping[str, Any]) -> None:
-    """Refuses two inputs, and options that have no effect on a camera or video."""
+    """Checks that there is one input at most, and no option that has no effect on it.
+
+    Args:
+        inputs: parameter → value, None where it was not given.
+        lines_only: parameters that have no effect on a camera or video → values.
+
+    Raises:
+        KinemeError: there are two inputs, or such an option.
+    """
     given = [name for name, value in inputs.items() if value is not None]
     if len(given) > 1:
         raise KinemeError(f"`{given[0]}` and `{given[1]}` are two inputs; choose one")
@@ -32,7 +40,11 @@ def check_inputs(inputs: Mapping[str, Any], lines_only: Mapping[str, Any]) -> No
 def pictures_input(
     camera: int | None, video: Path | None, people: int, model: Path | None
 ) -> AbstractContextManager[Items] | None:
-    """What a camera or video shows, while the context lasts; None if there is neither."""
+    """What a camera or video shows, while the context lasts; None if there is neither.
+
+    Raises:
+        KinemeError: options of a camera or video are given without one.
+    """
     from kineme.sources.video import watching
 
     if camera is not None:
@@ -45,7 +57,11 @@ def pictures_input(
 
 
 def lines_input(follow: Path | None, listen: int | None) -> Chunks:
-    """Lines of a growing file, a port or stdin, as they come."""
+    """Lines of a growing file, a port or stdin, as they come.
+
+    Raises:
+        KinemeError: the port cannot be opened.
+    """
     from kineme.sources.live import LOOPBACK, connections, followed, listening, standard_input
 
     if follow is not None:

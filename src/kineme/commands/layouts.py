@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from kineme.layouts import Layout
 
+USAGE = "kineme layouts [OPTIONS] [NAMES ...]"
+
 
 def layouts(
     names: list[str] | None = None,

@@ -15,7 +15,7 @@ from kineme.inference.watching.streams import Streams
 if TYPE_CHECKING:
     from rich.text import Text
 
-EVERY = 0.25  # seconds
+EVERY = 0.25  # seconds from one update of the line to the next
 SPAN = 5.0  # seconds over which the rate is measured
 
 

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ from kineme.errors import KinemeError
 from kineme.launch import helps
 
 PACKAGE = Path(__file__).resolve().parents[1]
+_spelling: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=str)
+
+
+def as_options(text: str) -> str:
+    """Names the parameters of a message as users of the running command spell them."""
+    return _spelling.get()(text)
 
 
 class _Lines(logging.Handler):
@@ -23,16 +30,17 @@ class _Lines(logging.Handler):
     def __init__(self, spelt: Callable[[str], str]) -> None:
         super().__init__()
         self._spelt = spelt
-        self._warned: set[str] = set()  # a warning holds for all inputs, and is given once
+        self._given: set[str] = set()  # of what holds for all inputs, and so is said once: every warning
 
     def emit(self, record: logging.LogRecord) -> None:
         if helps():
             return
         line = self._spelt(record.getMessage())
-        if record.levelno >= logging.WARNING:
-            if line in self._warned:
+        if record.levelno >= logging.WARNING or getattr(record, "once", False):
+            if line in self._given:
                 return
-            self._warned.add(line)
+            self._given.add(line)
+        if record.levelno >= logging.WARNING:
             line = f"\033[33mwarning: {line}\033[0m" if sys.stderr.isatty() else f"warning: {line}"
         print(line, file=sys.stderr)  # looked up each time: a progress bar takes its place while it is drawn
 
@@ -63,10 +71,12 @@ def translated(options: Callable[[], Mapping[str, str]]) -> Iterator[None]:
         warnings.showwarning = show  # type: ignore[assignment]
         logger.addHandler(lines)
         logger.setLevel(logging.INFO)
+        before = _spelling.set(spelt)
         try:
             yield
         except KinemeError as error:
             raise type(error)(spelt(str(error))) from error
         finally:
+            _spelling.reset(before)
             logger.removeHandler(lines)
             logger.setLevel(level)

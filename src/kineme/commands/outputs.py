@@ -32,7 +32,15 @@ def hold(*paths: Path) -> None:
 
 
 def hold_folder(path: Path, what: str) -> None:
-    """The same for a folder, or for what messages shall call otherwise."""
+    """The same for a folder, or for a file that messages are to call something else.
+
+    Args:
+        path: of either.
+        what: its name in messages, such as `this demo`.
+
+    Raises:
+        KinemeError: another process is writing it, or it cannot be written.
+    """
     _HELD.enter_context(claimed(path, what))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.messages import as_options
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.errors import KinemeError
 
@@ -213,7 +214,8 @@ def _report(prepared: Prepared) -> None:
     if prepared.ignored:
         print(f"left out by the ignore list: {prepared.ignored:,}")
     if prepared.damaged:
-        print(f"left out as damaged: {len(prepared.damaged):,}", *prepared.damaged, sep="\n  ")
+        reasons = map(as_options, prepared.damaged)
+        print(f"left out as damaged: {len(prepared.damaged):,}", *reasons, sep="\n  ")
 
 
 def _speed(prepared: Prepared) -> str:

@@ -62,7 +62,8 @@ def pretrain(
         application("pretrain").help_print([])
         print("\nrecipes:", *recipes(), sep="\n  ")
         return
-    from kineme.clips.folders import is_store
+    named = bool(words) and not words[0].startswith("-")
+    _check_stores(words[0] if named else None, store or [])  # before what takes seconds to import
     from kineme.fitting import BASE
     from kineme.settings import load_config, make_parser
     from kineme.streams import TOGETHER
@@ -75,7 +76,6 @@ def pretrain(
         processes = _processes(words)
         _train(on_processes(load_run_config(resume), **processes), resume, resume=True)
         return
-    named = bool(words) and not words[0].startswith("-")
     if strange := [word for word in words if re.match(r"--[^.=]*(=|$)", word)]:
         near = did_you_mean(strange[0], ("--store", "--out", "--overwrite", "--resume"))
         raise KinemeError(f"unknown option {strange[0]}{near or '; see kineme pretrain --help'}")
@@ -86,8 +86,6 @@ def pretrain(
         parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
         parser.print_help(sys.stdout)
         return
-    if named and is_store(words[0]):
-        raise KinemeError(f"{words[0]}: is a clip store, not a recipe; name it by --store")
     if named:
         recipe = find_recipe(words[0])
         config, name = load_config(recipe, settings), recipe.stem
@@ -96,6 +94,17 @@ def pretrain(
         name = "+".join(Path(each).resolve().name for each in config.data.stores)
     stream = "" if config.data.stream == TOGETHER else f"-{config.data.stream}"
     _train(config, out or Path("runs") / f"{name}{stream}", overwrite=overwrite)
+
+
+def _check_stores(recipe: str | None, stores: list[Path]) -> None:
+    from kineme.clips.folders import is_store
+    from kineme.clips.store import ClipStore
+
+    if recipe is not None and is_store(recipe):
+        raise KinemeError(f"{recipe}: is a clip store, not a recipe; name it by --store")
+    for path in stores:
+        if not is_store(path):
+            ClipStore(path)  # says what is wrong
 
 
 def _processes(words: tuple[str, ...]) -> dict[str, int | None]:

@@ -27,13 +27,12 @@ def push(
 
     Args:
         run: Run directory.
-        repository: Where to: user/name. It is made if there is none.
+        repository: Its address on the hub, user/name; it is made if it does not exist.
         licence: Of the training data, which binds those who use the weights, such as cc-by-4.0. You are asked
             for it if it is left out.
         private: Only you and your organisation see it.
         dry_run: Upload nothing; show the files and the card.
     """
-
     from kineme.sharing import push as share
 
     if licence is None:

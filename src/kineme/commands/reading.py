@@ -34,8 +34,8 @@ class ReadingOptions:
             the image (MediaPipe, YOLO) need it, as x and y have different lengths.
         scores: Of poses: the last of three numbers per joint is a confidence and not z, in arrays and in
             CSV without a header.
-        joint_map: YAML file with the joints or markers of the recordings whose mean a joint is (`neck: [C7,
-            CLAV]`), where their names do not tell.
+        joint_map: YAML file that says which joints or markers of the recordings a joint is the mean of
+            (`head: helmet`, `neck: [C7, CLAV]`), where their names do not tell.
         body_model: Of poses from AMASS: the .npz or .pkl of an SMPL body model, from which joints are
             computed.
         components: Of poses from .pose files, OpenPose and MediaPipe Holistic: groups of joints to take,

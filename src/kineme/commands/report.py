@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from kineme.commands.outputs import hold
 from kineme.commands.said import say
+from kineme.evaluation.options import Device
 
 
 def report(
@@ -14,7 +14,7 @@ def report(
     *,
     out: Path = Path("report.html"),
     store: list[Path] | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Write an HTML report of one or more runs, in a single file that needs no network.
 
@@ -28,7 +28,7 @@ def report(
         out: HTML file to write; an existing one is replaced.
         store: Clip stores that the runs were measured on, other than the ones they were trained on, or where
             these have moved to.
-        device: Where to compute features that are not cached; auto takes the GPU if there is one.
+        device: Where to compute features that are not cached; `auto` takes the GPU if there is one.
     """
     from rich.console import Console
 

@@ -20,7 +20,7 @@ def reproduce(
     seed: int = 0,
     list: bool = False,
 ) -> None:
-    """Trains and measures every cell of a grid: method × data × stream × protocol.
+    """Train and measure every cell of a grid: method × data × stream × protocol.
 
     The same command again resumes where it stopped, whatever stopped it: what is trained is not trained
     again, and what was interrupted ends with the weights it would have had. Cells whose clips are missing are
@@ -37,7 +37,7 @@ def reproduce(
         minutes: Train each cell for about so many minutes: as many epochs as fit.
         only: Only cells whose names match one of these patterns, such as `aimclr-*` or `motion`.
         seed: Seed of all that is drawn.
-        list: Show the cells and how far they are, and do nothing.
+        list: Only show the cells, and how far each has come.
     """
     from rich.console import Console
 

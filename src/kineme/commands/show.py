@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kineme.clips.store import ClipStore, Manifest
     from kineme.drawing.skeletons import Scene
 
+USAGE = "kineme show [OPTIONS] STORE [CLIP]"
 NEAR = 3  # names offered for one that does not exist
 LONGEST = {".html": 20_000, ".gif": 1_800}  # frames: a page of 5 MB with two bodies, a GIF of one minute
 

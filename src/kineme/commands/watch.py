@@ -86,7 +86,7 @@ def watch(
         follow: Read a growing file instead of stdin, from its beginning, like `tail -f`.
         listen: Read from this TCP port instead of stdin. Only programs on this machine can connect.
         camera: Watch through this camera instead, counted from 0. Where finding people takes longer than a
-            picture lasts, pictures are missed, so that events do not fall behind.
+            picture lasts, pictures are skipped, so that events are not late.
         video: Watch this video instead, as fast as it goes; times are those of the video.
         people: Of a camera or video: the most people who are found in a picture.
         model: Of a camera or video: the .task file of MediaPipe's pose landmarker; by default the published
@@ -94,8 +94,8 @@ def watch(
         strict: End at the first bad line. Without it, bad lines are named and left out.
         device: Where to compute; `auto` takes the GPU if there is one.
         allow_preprocessing: Accept a library of another preprocessing than the encoder's.
-        joint_map: YAML file with the joints or markers of those joints that cannot be found by name
-            (`head: helmet`, `neck: [C7, CLAV]`).
+        joint_map: YAML file that says which joints or markers of the poses a joint is the mean of
+            (`head: helmet`, `neck: [C7, CLAV]`), where their names do not tell.
         layout: Of the poses: a built-in layout or a layout file. Default: what the header says, else the
             model's.
         fps: Of the poses: frames per second, where lines have no `t`. Default: what the header says, else the

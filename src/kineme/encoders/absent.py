@@ -44,10 +44,10 @@ def patches_of(present: Tensor, segments: int, bodies: int, chosen: Tensor | Non
 
 
 def completed_patches(patches: Tensor, present: Tensor, segments: int) -> Tensor:
-    """`mean_for_absent` of patches (N, M, L, D), each segment for itself; present (N, M, L)."""
-    n, bodies, count = present.shape
-    grid = n, bodies, segments, count // segments
-    return mean_for_absent(patches.reshape(*grid, -1), present.reshape(grid)).flatten(2, 3)
+    """`mean_for_absent` of patches (N, M, L, D), each segment for itself; present (N, M, L) or (1, M, L)."""
+    grid = segments, patches.shape[2] // segments
+    tokens = patches.reshape(*patches.shape[:2], *grid, patches.shape[3])  # no -1: there may be no clips
+    return mean_for_absent(tokens, present.reshape(*present.shape[:2], *grid)).flatten(2, 3)
 
 
 def in_some_clip(present: Tensor) -> Tensor:

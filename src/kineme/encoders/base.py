@@ -262,7 +262,10 @@ class MaskedEncoder(Encoder):
     def tokens(
         self, clips: Tensor, mask: Tensor | None = None, *, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """(N, C, T, V, M) → class tokens (N, M, D) and patches (N, M, L, D), L = T / patch · V."""
+        """(N, C, T, V, M) → class tokens (N, M, D) and patches (N, M, L, D), L = T / patch · V.
+
+        Joints that are not `present`, (N, V) or (1, V) if all clips lack the same, take no part.
+        """
 
     @abstractmethod
     def embedding_parameters(self) -> Sequence[nn.Parameter]:

@@ -89,26 +89,27 @@ class RotaryTransformer(MaskedEncoder):
         """(N, C, T, V, M) → clip (N, 2·D), tokens (N, M, L, D), zero for absent bodies.
 
         Patches in which the mask (N, T, V, M) is false anywhere are replaced by a learned token. Patches of
-        joints that are not `present` (N, V) take no part; each is the mean of the others of its segment.
+        joints that are not `present`, (N, V) or (1, V) if all clips lack the same, take no part; each is the
+        mean of the others of its segment.
 
         Raises:
             KinemeError: the clips do not fit the encoder.
         """
         self.check_input(clips)
-        given = None
         if present is not None:
             clips = without(clips, self._joints(present))
-            given = present.repeat_interleave(clips.shape[4], dim=0)
         bodies = clips.movedim(4, 1).flatten(0, 1)[..., None]  # (N·M, C, T, V, 1)
         there = (bodies != 0).flatten(1).any(1).nonzero()[:, 0]
         shown = None if mask is None else mask.movedim(3, 1).flatten(0, 1)[there][..., None]
-        given = None if given is None else given[there]
+        given = present
+        if present is not None and present.shape[0] > 1:  # not `len`: the batch of an export is dynamic
+            given = present.repeat_interleave(clips.shape[4], dim=0)[there]
         kind, patches = (each[:, 0] for each in self.tokens(bodies[there], shown, present=given))
         feature = torch.cat((kind, patches.mean(1)), dim=1)
 
         def of_all(found: Tensor) -> Tensor:
-            every = found.new_zeros(len(bodies), *found.shape[1:]).index_copy(0, there, found)
-            return every.view(len(clips), -1, *found.shape[1:])
+            every = found.new_zeros(bodies.shape[0], *found.shape[1:]).index_copy(0, there, found)
+            return every.view(clips.shape[0], -1, *found.shape[1:])
 
         return Features(of_all(feature).sum(1), tokens=of_all(patches))
 
@@ -117,13 +118,13 @@ class RotaryTransformer(MaskedEncoder):
     ) -> tuple[Tensor, Tensor]:
         """(N, C, T, V, M) → class tokens (N, M, D) and patches (N, M, L, D) of every body.
 
-        With joints that are `present` (N, V), as in `forward`.
+        With joints that are `present`, as in `forward`.
 
         Raises:
             KinemeError: the clips do not fit the encoder.
         """
         self.check_input(clips)
-        n, bodies = len(clips), clips.shape[4]
+        n, bodies = clips.shape[0], clips.shape[4]
         segments = clips.shape[2] // self.patch
         shown = at = None
         if present is not None:
@@ -134,9 +135,11 @@ class RotaryTransformer(MaskedEncoder):
         x = self.embedded(clips, mask).flatten(0, 1)
         x = x if at is None else x[:, at]
         front = torch.cat((self.class_token + self.position[:1], self.registers))
-        x = torch.cat((front.expand(len(x), -1, -1), x), dim=1)
+        x = torch.cat((front.expand(x.shape[0], -1, -1), x), dim=1)
         turn = self._turn(segments, len(front), x.device, at)
-        attended = None if shown is None else F.pad(shown[..., at].flatten(0, 1), (len(front), 0), value=True)
+        attended = None
+        if shown is not None and shown.shape[0] > 1:  # alike in all clips, nothing at `at` is absent
+            attended = F.pad(shown[..., at].flatten(0, 1), (len(front), 0), value=True)
         for block in self.blocks:
             x = block(x, turn, attended)
         x = self.norm(x).unflatten(0, (n, bodies))
@@ -172,7 +175,9 @@ class RotaryTransformer(MaskedEncoder):
 
     def _turn(self, segments: int, front: int, device: torch.device, at: Tensor | None) -> Turn:
         """By segment for the patches, or those at some places, none for the tokens in front of them."""
-        step = torch.arange(segments, device=device).repeat_interleave(self.shape.layout.num_joints)
+        joints = self.shape.layout.num_joints
+        # Not `repeat_interleave`, which not every version translates to ONNX.
+        step = torch.arange(segments * joints, device=device) // joints
         step = step if at is None else step[at]
         return turn_by(F.pad(step, (front, 0)), self.hidden // self.heads)
 

@@ -49,7 +49,7 @@ def embed_table(
 
     Memory does not grow with the number of rows: one block is held at a time, and the recordings that it is
     from. A recording of more than 73 minutes at 30 frames a second that is cut into windows is read and
-    prepared in stretches of 36, if it is a .npy or CSV file or in a store. (A store in another layout than
+    prepared in stretches of 18, if it is a .npy or CSV file or in a store. (A store in another layout than
     the model's is retargeted in memory first.)
 
     Args:

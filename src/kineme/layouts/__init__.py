@@ -266,6 +266,8 @@ def _mirrored_by_name(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
             twin = by_words.get((words - {"left"}) | {"right"})
         elif joint.startswith("l") and "r" + joint[1:] in joints:  # 'lfemur', 'rfemur'
             twin = joints.index("r" + joint[1:])
+        elif joint.startswith("L") and joint.isupper() and "R" + joint[1:] in joints:  # 'LASI', 'RASI'
+            twin = joints.index("R" + joint[1:])
         else:
             twin = None
         if twin is not None:

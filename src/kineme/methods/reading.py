@@ -25,6 +25,9 @@ class Reading(nn.Module):
     is added through a fixed random projection, which keeps distances: what the views change, and so what is
     learned leaves out, such as amplitude and posture, stays in the feature.
 
+    Attributes:
+        count: observations so far; a plain number, as a device would have to be waited for.
+
     Args:
         learned: D.
         course: K.
@@ -33,17 +36,15 @@ class Reading(nn.Module):
     centre: Tensor
     covariance: Tensor
     energy: Tensor
-    count: Tensor
     projection: Tensor
 
     def __init__(self, learned: int, course: int) -> None:
         super().__init__()
         self.learned = learned
-        self._observed = 0  # as `count`, which is kept with the weights, but without waiting for a device
+        self.count = 0
         self.register_buffer("centre", torch.zeros(learned + course))
         self.register_buffer("covariance", torch.eye(learned))
         self.register_buffer("energy", torch.ones(()))  # variance of the course, summed over its numbers
-        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         fixed = torch.Generator().manual_seed(0)
         self.register_buffer("projection", torch.randn(course, learned, generator=fixed), persistent=False)
 
@@ -53,9 +54,8 @@ class Reading(nn.Module):
 
         Covariances are within the batch: means move while a network learns, by more than clips differ.
         """
-        self.count.add_(1)
-        self._observed += 1
-        share = max(1 / self._observed, SHARE)
+        self.count += 1
+        share = max(1 / self.count, SHARE)
         evidence = evidence.to(self.centre)
         apart = evidence - evidence.mean(0)
         learned, course = apart[:, : self.learned], apart[:, self.learned :]
@@ -67,7 +67,7 @@ class Reading(nn.Module):
     @property
     def due(self) -> bool:
         """Whether it is time for the next `matrix`: after the first observation, and each ten more."""
-        return self._observed % EVERY == 1
+        return self.count % EVERY == 1
 
     @torch.no_grad()
     def matrix(self) -> Tensor:
@@ -80,11 +80,15 @@ class Reading(nn.Module):
         whitening = (axes * shrunk.rsqrt()) @ axes.T * unit / deviation[:, None]
         return torch.cat((whitening, self.projection * COURSE / self.energy.sqrt().clamp_min(SMALLEST)))
 
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[f"{prefix}count"] = torch.tensor(self.count)
+
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         if f"{prefix}count" not in state_dict:
             raise KinemeError(
                 "the run began with an earlier version, which had no moments of the clip feature, and cannot "
                 "go on; train from the start"
             )
-        self._observed = int(state_dict[f"{prefix}count"])
+        self.count = int(state_dict.pop(f"{prefix}count"))
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -39,6 +39,7 @@ from kineme.reproduce.protocols import PROTOCOLS
 from kineme.settings import load_config
 from kineme.training.directory import CONFIG, STATE, load_run_config
 from kineme.training.timing import with_epochs
+from kineme.training.together import on_processes, process_count
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Plan:
         """The settings of a cell whose clips are there, on this grid's terms."""
         if cell.recipe == DEFAULT:
             return self._fitted(cell)
-        config = deepcopy(self.recipes[cell.recipe])
+        config = on_one_device(deepcopy(self.recipes[cell.recipe]))
         data, train = config.data, config.train
         data.store, data.stream = str(self.stores[cell.store].path.resolve()), cell.stream
         data.split = cell.split or data.split
@@ -239,6 +240,11 @@ class Trained:
     evaluate: EvaluateConfig
 
 
+def on_one_device(config: Config) -> Config:
+    """The same training on one device, which is what a grid has: a step keeps its clips."""
+    return on_processes(config, 1, 1) if process_count(config.train) > 1 else config
+
+
 def trained(run: Path) -> Trained:
     """What the weights file of a run says.
 
@@ -260,12 +266,10 @@ def _check_clips(plan: Plan) -> None:
 
 def _check_settings(plan: Plan, cell: Cell) -> None:
     """Refuses a run that was trained with other settings; warns where those of its protocols are others."""
-    if (devices := plan.recipes[cell.recipe].train.devices) > 1:
-        raise KinemeError(f"{cell.recipe}: train.devices is {devices}; a grid trains on one device")
     run = plan.run(cell)
     if cell.store not in plan.stores or not (run / CONFIG).is_file():
         return
-    there, asked = load_run_config(run).to_dict(), plan.config(cell).to_dict()
+    there, asked = on_one_device(load_run_config(run)).to_dict(), plan.config(cell).to_dict()
     if there.pop("evaluate") != asked.pop("evaluate"):
         logger.warning(
             "%s: keeps the `evaluate` settings it was trained with; those of %s are others now. To measure "

@@ -18,7 +18,7 @@ from kineme.evaluation.task import open_task
 from kineme.files import unlock
 from kineme.progress import Progress, silent
 from kineme.reproduce.grid import Cell, Measurement
-from kineme.reproduce.plan import Plan, keep_fingerprints
+from kineme.reproduce.plan import Plan, keep_fingerprints, on_one_device
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.training.directory import load_run_config
 from kineme.training.run import train as train_run
@@ -121,7 +121,7 @@ def train(plan: Plan, cell: Cell, hooks: Hooks = QUIET) -> None:
     run, progress = plan.run(cell), plan.progress(cell)
     if progress == "interrupted":
         hooks.say("resuming pre-training")
-        train_run(load_run_config(run), run, resume=True, callbacks=hooks.callbacks)
+        train_run(on_one_device(load_run_config(run)), run, resume=True, callbacks=hooks.callbacks)
     elif progress == "to do":
         hooks.say("pre-training")
         train_run(plan.config(cell), run, overwrite=True, callbacks=hooks.callbacks)

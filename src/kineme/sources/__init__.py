@@ -18,7 +18,7 @@ from kineme.progress import Progress
 from kineme.registry import Registry
 
 LONG = 1 << 17  # frames of a recording that is held as a whole: 73 minutes at 30 a second
-STRETCH = 1 << 16  # frames of a longer one that are held at a time
+STRETCH = 1 << 15  # frames of a longer one that are held at a time, so that a day takes no more than an hour
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -26,7 +27,7 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """`map(function, items)` with several processes; function, items and results must pickle.
 
-    The processes end with this one, even if it is killed.
+    The processes end with this one, even if it is killed. What they log is logged here, before the results.
 
     Raises:
         KinemeError: a process was killed.
@@ -36,22 +37,53 @@ def in_order(
         return
     # Not forked: the caller may have threads (a progress bar), and a fork of a threaded process can deadlock.
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=begin_worker) as pool:
-        pending: deque[Future[list[Result]]] = deque()
+        pending: deque[Future[tuple[list[Result], list[logging.LogRecord]]]] = deque()
         try:
             for start in range(0, len(items), _CHUNK):
                 pending.append(pool.submit(_each, function, items[start : start + _CHUNK]))
                 if len(pending) >= _AHEAD * workers:
-                    yield from pending.popleft().result()
+                    yield from _told(*pending.popleft().result())
             while pending:
-                yield from pending.popleft().result()
+                yield from _told(*pending.popleft().result())
         except BrokenProcessPool as error:
             raise KinemeError("a reading process was killed (out of memory?); use fewer `workers`") from error
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [function(item) for item in items]
+def _each(
+    function: Callable[[Item], Result], items: Sequence[Item]
+) -> tuple[list[Result], list[logging.LogRecord]]:
+    """In a process: the results, and what was logged meanwhile."""
+    notes = _Notes()
+    logger = logging.getLogger("kineme")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(notes)
+    try:
+        return [function(item) for item in items], notes.records
+    finally:
+        logger.removeHandler(notes)
+
+
+def _told(results: list[Result], records: Sequence[logging.LogRecord]) -> list[Result]:
+    """In the caller's process: logs the records, and gives the results."""
+    for record in records:
+        logger = logging.getLogger(record.name)
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
+    return results
+
+
+class _Notes(logging.Handler):
+    """Keeps records, in a form that can be pickled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.msg, record.args, record.exc_info = record.getMessage(), None, None
+        self.records.append(record)
 
 
 def begin_worker() -> None:

@@ -75,6 +75,7 @@ def test_arrays_need_no_store(own: Model) -> None:
     ("text", "reason"),
     [
         ("", "labels.csv: its first line has no column 'name'; write name,label,start,end"),
+        ("name;label\na;wave\n", "no column 'name'; separate fields by commas; write name,label"),
         ("clip,label\n", "its first line has no column 'name'"),
         ("name,labels\n", "its first line has no column 'label'; did you mean labels?"),
         ("name,label,strat\n", "column 'strat' is unknown; did you mean start?"),

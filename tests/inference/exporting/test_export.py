@@ -18,6 +18,7 @@ from exports import needs_newer_torch
 from inference.exporting.layouts import UPPER
 from inference.models import model as stick_model
 from inference.models import motion
+from onnxruntime import InferenceSession
 from safetensors.numpy import save_file
 
 from conftest import STICK
@@ -37,6 +38,7 @@ from kineme.inference.exporting import export as exporting
 from kineme.inference.exporting import graphs
 from kineme.inference.exporting.export import Exported, load_program
 from kineme.layouts import Layout, get_layout
+from kineme.layouts.body import body_weights
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
@@ -53,6 +55,7 @@ ENCODERS = {
     "disentangled": ("scdnet", {"hidden": 16, "heads": 2, "stem": [8, 16]}),
     "mamp": ("mamp", {"hidden": 16, "heads": 2, "depth": 2}),
     "canonical": ("tandem", {"hidden": 16, "heads": 2, "depth": 1}),
+    "slim": ("slim", {"hidden": 16, "heads": 2, "depth": 2}),
 }
 
 
@@ -332,6 +335,28 @@ def test_a_full_disk(
     assert names_below(tmp_path) == []
 
 
+@pytest.mark.parametrize("layout", ["ntu25", "body"])
+def test_an_encoder_that_computes_present_bodies_alone(layout: str, tmp_path: Path) -> None:
+    """SLiM's, in batches in which every number of bodies is present; also where joints are absent."""
+    lacks = layout == "body"
+    run = a_run(tmp_path / "run", "slim", layout=layout)
+    encoder = load_run(run).encoder.eval()
+    present = torch.from_numpy(body_weights(get_layout("coco17"))[1]) if lacks else None
+    graphs.write_encoder(encoder, tmp_path / "encoder.onnx", None if present is None else present.numpy())
+    session = InferenceSession(tmp_path / "encoder.onnx")
+    clips = torch.randn(5, 3, 16, get_layout(layout).num_joints, 2)
+    clips[1, ..., 1] = clips[2, ..., 0] = 0
+    clips[3] = 0  # nobody
+    joints = {} if present is None else {"present": present.expand(5, -1)}
+    with torch.no_grad():
+        expected = encoder(clips, **joints).clip.numpy()
+    for size in (1, 2, 5):
+        found = [session.run(None, {"clips": each.numpy()})[0] for each in clips.split(size)]
+        assert np.abs(np.concatenate(found) - expected).max() < 1e-4 * np.abs(expected).max()
+    assert not expected[3].any()
+    assert expected[[0, 1, 2, 4]].any(axis=1).all()
+
+
 def test_an_encoder_that_fixes_the_number_of_clips_is_refused(tmp_path: Path) -> None:
     class Fixed(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -402,7 +427,7 @@ def test_an_encoder_of_several_streams_takes_joints(encoder: str, tmp_path: Path
     ("encoder", "stream"),
     [
         *(("canonical", TOGETHER), ("sttr", TOGETHER), ("dste", TOGETHER)),
-        *(("dste", "bone"), ("mamp", "bone"), ("stgcn", "bone")),
+        *(("dste", "bone"), ("mamp", "bone"), ("stgcn", "bone"), ("slim", "bone")),
     ],
 )
 @pytest.mark.parametrize("layout", ["kinect20", "coco17"])

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kineme.__main__ import main
 from kineme.augment.missing import filled
-from kineme.encoders import DSTE, STTR, ClipShape, JointTransformer
+from kineme.encoders import DSTE, STTR, ClipShape, JointTransformer, RotaryTransformer
 from kineme.encoders.absent import encoded
 from kineme.encoders.base import Encoder
 from kineme.errors import KinemeError
@@ -30,6 +30,7 @@ MAKERS: dict[str, Callable[[ClipShape], Encoder]] = {
     "sttr": lambda shape: STTR(shape, hidden=8, heads=2, depth=1),
     "dste": lambda shape: DSTE(shape, hidden=8, heads=2, depth=1),
     "mamp": lambda shape: JointTransformer(shape, hidden=8, heads=2, depth=2),
+    "slim": lambda shape: RotaryTransformer(shape, hidden=8, heads=2, depth=2, patch=4, registers=2),
 }
 
 
@@ -60,9 +61,9 @@ def test_of_clips_that_lack_joints_it_has_the_features_of_the_encoder(name: str,
     assert encoder.places_missing  # the encoder itself stays as it was
 
 
-@pytest.mark.parametrize(("name", "times"), [("sttr", 2), ("mamp", 2)])
-def test_only_tokens_of_present_joints_are_computed(name: str, times: int) -> None:
-    """COCO's 17 joints, of two bodies or in two segments."""
+@pytest.mark.parametrize(("name", "front"), [("sttr", 0), ("mamp", 0), ("slim", 3)])
+def test_only_tokens_of_present_joints_are_computed(name: str, front: int) -> None:
+    """COCO's 17 joints, of two bodies or in two segments; in front of SLiM's a class token and registers."""
     encoder, computed = make(name), []
 
     def note(layer: Any, inputs: tuple[Tensor, ...], *_: Any) -> None:
@@ -71,7 +72,7 @@ def test_only_tokens_of_present_joints_are_computed(name: str, times: int) -> No
     layers = encoder.spatial.layers if isinstance(encoder, STTR) else encoder.blocks
     layers[0].register_forward_hook(note)
     PresentFeatures(encoder, COCO)(clips())
-    assert computed == [17 * times]
+    assert computed == [front + 17 * 2]
     assert np.count_nonzero(COCO) == 17
 
 

@@ -31,9 +31,9 @@ from kineme.progress import Progress, silent
 from kineme.typing import Array
 from kineme.untrusted import MALFORMED, bad_name
 
-FORMAT = 1
 logger = logging.getLogger(__name__)
 
+FORMAT = 1  # of the file; newer ones are refused
 FOLDER = "classifiers"  # of a run
 SUFFIX = ".safetensors"
 

@@ -120,6 +120,7 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
     for name in ("name", "label"):
         if name not in header:
             near = did_you_mean(name, header)
+            near = "; separate fields by commas" if ";" in "".join(header) else near
             raise KinemeError(
                 f"{path}: its first line has no column {name!r}{near}; write name,label,start,end"
             )

@@ -87,7 +87,7 @@ def teach(
         features,
         labels,
         class_names,
-        folds_of(labels, people, names),
+        folds_of(labels, people, names, seed),
         ways,
         seed=seed,
         progress=progress,

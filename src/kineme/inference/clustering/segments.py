@@ -111,7 +111,13 @@ class Kinds:
 
 
 def write_segments(segments: Sequence[Segment], path: Path) -> None:
-    """Writes segments as CSV, times to the millisecond; in no kind, `kind` and `typical` are empty."""
+    """Writes segments as CSV, times to the millisecond; an existing file is replaced.
+
+    `kind` and `typical` of a segment that is in no kind are empty.
+
+    Raises:
+        KinemeError: the file cannot be written.
+    """
     names = [each.name for each in fields(Segment)]
     with atomic_write(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from kineme.encoders import Encoder
 from kineme.encoders.absent import joints_of
-from kineme.encoders.base import COORDINATES, DenseEncoder, Kept, PatchEncoder
+from kineme.encoders.base import COORDINATES, DenseEncoder, Kept, MaskedEncoder, PatchEncoder
 from kineme.errors import KinemeError
 from kineme.inference.classifying.classifier import Classifier
 from kineme.streams import single_streams
@@ -58,7 +58,9 @@ class PresentFeatures(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """(N, C, T, V, M) → (N, D)."""
-        present = self.get_buffer("present").expand(clips.shape[0], -1)
+        present = self.get_buffer("present")
+        if not isinstance(self.encoder, MaskedEncoder):  # it needs no mask if all clips lack the same joints
+            present = present.expand(clips.shape[0], -1)
         features: Tensor = self.encoder(clips, *self._kept(clips), present=present).clip
         return features
 
@@ -140,7 +142,13 @@ def write_encoder(encoder: Encoder, path: Path, present: Array | None = None) ->
 
 
 def write_classifier(classifier: Classifier, threshold: float, path: Path) -> None:
-    """Writes a classifier: input `features` (N, D), outputs `probabilities` (N, K) and `none` (N,)."""
+    """Writes a classifier: input `features` (N, D), outputs `probabilities` (N, K) and `none` (N,).
+
+    Args:
+        classifier: that `kineme.inference.teach` made.
+        threshold: as of `ClassProbabilities`.
+        path: of the ONNX file.
+    """
     module = ClassProbabilities(classifier, threshold)
     example = torch.zeros(3, classifier.head.weight.shape[1])
     write_onnx(module, example, ["features"], ["probabilities", "none"], path)

@@ -34,7 +34,11 @@ class Hit:
 
 
 def write_hits(hits: Sequence[Hit], path: Path) -> None:
-    """Writes hits as CSV, times to the millisecond."""
+    """Writes hits as CSV, times to the millisecond; an existing file is replaced.
+
+    Raises:
+        KinemeError: the file cannot be written.
+    """
     with atomic_write(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([each.name for each in fields(Hit)])

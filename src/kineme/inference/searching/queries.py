@@ -79,8 +79,8 @@ def read_query(
             `kineme.sources.reading.Reading`.
 
     Raises:
-        KinemeError: there is no such clip or file, it cannot be read or does not fit the model, or it is
-            shorter than the part.
+        KinemeError: there is no such clip or file, it cannot be read or does not fit the model, or it has no
+            such part.
 
     >>> import kineme
     >>> query = read_query(kineme.load(example_run), example_store, "S001C002P001R001A001", part=(0.5, 2.5))

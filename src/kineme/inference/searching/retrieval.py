@@ -65,8 +65,8 @@ def search(
         **reading: as of `read_query`.
 
     Raises:
-        KinemeError: there is no such clip or file, the query is longer than its recording, or the library
-            does not fit the model.
+        KinemeError: there is no such clip or file, its recording has no such part, the library does not fit
+            the model, moments cannot be cut, or as `open_index`.
 
     >>> import kineme
     >>> model = kineme.load(example_run)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-AT_ONCE = 5  # of a kind
-LONGEST = 3600.0  # seconds
+AT_ONCE = 5  # messages of a kind
+LONGEST = 3600.0  # seconds for which a kind is held back
 
 
 @dataclass

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 ANEW = 1.0  # seconds; a clock that goes back further was set anew
 LONGEST = 2000  # frames of a window: a minute at 30 frames per second
-BEHIND = 2.0  # seconds
+BEHIND = 2.0  # seconds; of events that are later, a warning is given
 
 
 @dataclass

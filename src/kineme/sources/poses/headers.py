@@ -6,12 +6,15 @@ nose_world_x
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kineme.sources.poses.times import times_unit
 from kineme.sources.raw import RemediedError, shown
+
+logger = logging.getLogger(__name__)
 
 AXES = {"x": 0, "y": 1, "z": 2} | dict.fromkeys(
     ("c", "v", "conf", "confidence", "score", "visibility", "vis", "visible", "likelihood", "prob"), 3
@@ -180,4 +183,11 @@ def _found(
         if axis in columns:
             raise ValueError(f"line 1 has {match['axis']} of joint {shown(joint)} twice")
         columns[axis] = column
-    return {joint: columns for joint, columns in found.items() if {0, 1} <= set(columns)}
+    joints = {joint: columns for joint, columns in found.items() if {0, 1} <= set(columns)}
+    for (_, joint), columns in found.items():
+        if joints and len(lacks := {0, 1, 2} - set(columns)) == 1 and lacks != {2}:
+            there, missing = ("y and z", "x") if 0 in lacks else ("x and z", "y")
+            logger.warning(
+                "%s has columns of %s but none of %s, and is left out", shown(joint), there, missing
+            )
+    return joints

@@ -205,7 +205,8 @@ def _people(frame: _Frame) -> Iterator[Person]:
         if groups:
             yield from _grouped(frame, groups, by_name(person))
         elif isinstance(person, Mapping) and person and not points_by_name(person):
-            raise ValueError(f"frame {frame.place}: a person has no 'keypoints' or 'landmarks'")
+            has = shown(sorted(map(str, person))[:6])
+            raise ValueError(f"frame {frame.place}: a person has no 'keypoints' or 'landmarks'; it has {has}")
         elif isinstance(person, list | Mapping):
             if person:
                 yield Person(frame.place, {"pose": points(person, None, True, frame.place)}, None)

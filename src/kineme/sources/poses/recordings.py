@@ -14,6 +14,7 @@ A clip is a file, named by its path without the suffix (`wave/anna_01`); or Open
 from __future__ import annotations
 
 import csv
+import logging
 import re
 import sys
 from collections import Counter
@@ -23,6 +24,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from kineme.arguments import did_you_mean
 from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
 from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
@@ -30,6 +32,8 @@ from kineme.sources.poses.naming import named
 from kineme.sources.poses.times import usual_rate
 from kineme.sources.raw import RawFile, find_files
 from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
 
 LABELS = "labels.csv"
 _NEVER = re.compile(r"(?!)")
@@ -135,8 +139,10 @@ def find_recordings(
     rates = {rate for rate in own if rate}
     mixed = len(rates) > 1
     if mixed and fps is None:
-        some = ", ".join(f"{rate:g}" for rate in sorted(rates)[:3]) + (", ..." if len(rates) > 3 else "")
-        different = f"{raw}: the files have {len(rates)} different frame rates ({some} a second)"
+        of = {rate: recording.name for rate, recording in reversed(list(zip(own, recordings, strict=True)))}
+        places = [f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)[:3]]
+        some = ", ".join(places) + (", ..." if len(rates) > 3 else "")
+        different = f"{raw}: the files have {len(rates)} different frame rates ({some})"
         raise KinemeError(f"{different}; set `fps` to the rate to which all are to be resampled")
     rate = fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
     if lists:
@@ -223,7 +229,8 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
         raise KinemeError(f"{file}: is not a CSV file in UTF-8") from error
     header = [name.lower() for name in rows[0]] if rows else []
     if header[:2] != ["name", "label"] or header[2:] not in ([], ["subject"], ["subject", "camera"]):
-        raise KinemeError(f"{file}:1: expected the header name,label or name,label,subject,camera")
+        apart = "; separate fields by commas" if ";" in "".join(header) else ""
+        raise KinemeError(f"{file}:1: expected the header name,label or name,label,subject,camera{apart}")
     listed: dict[str, _Said] = {}
     for number, row in enumerate(rows[1:], start=2):
         if not any(row):
@@ -238,14 +245,26 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
         listed[name] = _Said(label, subject, int(camera or -1))
     below = file.place.parent
     last = Counter(PurePosixPath(recording.name).name for recording in recordings)
-    told = []
+    told: list[_Said | None] = []
+    names: dict[str, None] = {}
     for recording in recordings:
         place = PurePosixPath(recording.name)
         known = [place.relative_to(below).as_posix() if place.is_relative_to(below) else recording.name]
         known += [place.name] if last[place.name] == 1 else []
         known += [name + recording.files[0].place.suffix for name in known]
         told.append(next((listed[name] for name in known if name in listed), None))
+        names |= dict.fromkeys(known)
     if not any(told):
         like = f"their names are like {recordings[0].name!r}, with or without suffix"
         raise file.error("names none of the clips", like)
+    if unused := [name for name in listed if name not in names]:
+        near = did_you_mean(unused[0], names)
+        logger.warning(
+            "%s: %d of its %d names are of no clip, such as %r%s",
+            file,
+            len(unused),
+            len(listed),
+            unused[0][:60],
+            near,
+        )
     return [each or _Said() for each in told]

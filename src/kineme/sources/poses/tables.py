@@ -15,10 +15,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import numpy as np
 
-from kineme.layouts import Layout
+from kineme.layouts import LAYOUTS, Layout, canonical_joint
 from kineme.sources.poses import holistic
 from kineme.sources.poses.arrays import (
     MOST_FRAMES,
@@ -294,11 +295,26 @@ def _numbered(joints: list[str]) -> list[str]:
     return kept if len(kept) >= LEAST_JOINTS and len(prefixes) == 1 else joints
 
 
+def _without_path(joints: Sequence[str]) -> Sequence[str]:
+    """`skeleton.joints.Neck` → `Neck`, if that makes all joints those of a built-in layout."""
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(min(joints), max(joints), strict=False))
+    path = re.match(r".*[._:/ ]", "".join(letter for letter, _ in alike))
+    if len(joints) < LEAST_JOINTS or path is None:
+        return joints
+    bare = [joint[path.end() :] for joint in joints]
+
+    def built_in(names: Sequence[str]) -> bool:
+        words = {canonical_joint(name) for name in names}
+        return any(words <= {canonical_joint(each) for each in layout.joints} for layout in LAYOUTS.values())
+
+    return bare if built_in(bare) and not built_in(joints) else joints
+
+
 def _in_order(joints: list[str]) -> tuple[tuple[str, ...], list[str]]:
     """Names and order of the joints: named joints keep their order, numbered ones are sorted and nameless."""
     numbers = [re.fullmatch(r"([A-Za-z_ ]*?[ _]?)(\d{1,6})", joint) for joint in joints]
     if not all(numbers) or len({match[1] for match in numbers if match}) > 1:
-        return tuple(holistic.landmark_name(joint) for joint in joints), joints
+        return tuple(holistic.landmark_name(joint) for joint in _without_path(joints)), joints
     ordered = sorted((int(match[2]), joint) for match, joint in zip(numbers, joints, strict=True) if match)
     first = ordered[0][0]
     if [number for number, _ in ordered] != list(range(first, first + len(ordered))) or first > 1:
