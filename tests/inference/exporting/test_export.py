@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from exports import needs_newer_torch
 from inference.exporting.layouts import UPPER
 from inference.models import model as stick_model
 from inference.models import motion
@@ -45,6 +46,7 @@ from kineme.settings import config_from_dict
 from kineme.streams import TOGETHER
 from kineme.typing import Array
 
+pytestmark = needs_newer_torch
 ROOT = Path(__file__).parents[3]
 ENCODERS = {
     "stgcn": ("aimclr", {"channels": [8, 16, 16], "strided": [1]}),
@@ -374,14 +376,6 @@ def test_an_encoder_that_fixes_the_number_of_clips_is_refused(tmp_path: Path) ->
 
     with pytest.raises(KinemeError, match=r"Fixed cannot be exported .* x\.shape\[0\] for len\(x\)"):
         graphs.write_onnx(Fixed(), torch.zeros(3, 4), ["x"], ["y"], tmp_path / "fixed.onnx")
-
-
-def test_missing_packages_are_named(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphs, "find_spec", lambda name: None if name.startswith("onnx") else name)
-    with pytest.raises(
-        KinemeError, match=r'needs onnx, onnxscript, onnxruntime; pip install "kineme\[export\]"'
-    ):
-        export(load_run(run), tmp_path / "exported")
 
 
 def test_bad_arguments(run: Path, tmp_path: Path) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from inference.models import model
 from torch import Tensor
 
+from kineme.__main__ import main
 from kineme.augment.missing import filled
 from kineme.encoders import DSTE, STTR, ClipShape, JointTransformer, RotaryTransformer
 from kineme.encoders.absent import encoded
 from kineme.encoders.base import Encoder
+from kineme.errors import KinemeError
+from kineme.inference.exporting import graphs
 from kineme.inference.exporting.graphs import PresentFeatures
 from kineme.layouts import get_layout
 from kineme.layouts.body import BODY, body_weights
@@ -68,3 +74,37 @@ def test_only_tokens_of_present_joints_are_computed(name: str, front: int) -> No
     PresentFeatures(encoder, COCO)(clips())
     assert computed == [front + 17 * 2]
     assert np.count_nonzero(COCO) == 17
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "find_spec", lambda name: None if name.startswith("onnx") else name)
+    with pytest.raises(
+        KinemeError, match=r'needs onnx, onnxscript, onnxruntime; pip install "kineme\[export\]"'
+    ):
+        graphs.check_installed()
+
+
+@pytest.mark.parametrize("version", ["2.5.0", "2.8.1+cpu"])
+def test_a_pytorch_that_is_too_old_is_told_in_one_line(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model(tmp_path / "run")
+    monkeypatch.setattr(torch, "__version__", version)
+    assert main(["export", str(tmp_path / "run"), "--out", str(tmp_path / "exported")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    wanted = f'an export needs PyTorch 2.9 or newer, and this is {version}; pip install "kineme[export]"'
+    assert line.endswith(wanted)
+    assert not (tmp_path / "exported").exists()
+
+
+@pytest.mark.parametrize("version", ["2.9.0", "2.9.0a0+git1", "2.13.0+cpu", "3.0.0"])
+def test_a_pytorch_that_is_new_enough_is_taken(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "__version__", version)
+    graphs.check_installed()
+
+
+def test_what_is_needed_is_what_the_extra_brings() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+    brought = dict(line.split(">=") for line in project["project"]["optional-dependencies"]["export"])
+    assert brought.pop("torch") == "{}.{}".format(*graphs.TORCH)
+    assert set(brought) == set(graphs.NEEDED)
