@@ -220,8 +220,9 @@ def test_pages_are_given_back_while_reading_goes_on(tmp_path: Path, monkeypatch:
 
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is reached by its address."""
+    """A folder that is reached by its address, and a cache that makes no room, however full the disk is."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(remote, "FREE", 0)
     return tmp_path / "bucket"
 
 
