@@ -158,7 +158,7 @@ def hidden(words: Sequence[str]) -> frozenset[str]:
 def _planned(planned: Plan, out: Path) -> list[str]:
     """What would be read as what: recordings, the first clip, joints, time and space, the store."""
     from kineme.clips.published import counted
-    from kineme.sources.raw import shown as quoted
+    from kineme.sources.raw import few, shown
 
     if isinstance(planned.first, KinemeError):
         raise planned.first
@@ -180,21 +180,17 @@ def _planned(planned: Plan, out: Path) -> list[str]:
     )
     tall = f", measuring about {first.height:.2f} m" if first.height else ""
     classes = f" of {counted(len(source.class_names), 'class')}" if source.class_names else " without classes"
+    unread = few([*map(shown, source.unread)], NAMED)
     return [
         f"recordings: {counted(len(planned.items), 'clip')}{classes}, read as {source.name}",
         f"{first_clip}: {clip.name}{f' ({told})' if told else ''}: {counted(frames, 'frame')}, "
         f"{frames / source.fps:.1f} s, {bodies}{tall}",
-        f"joints: {len(joints)} of {source.layout.name}: {_named(joints)}",
-        *([f"columns that are not read: {_named([*map(quoted, source.unread)])}"] if source.unread else []),
+        f"joints: {len(joints)} of {source.layout.name}: {few(joints, NAMED)}",
+        *([f"columns that are not read: {unread}"] if unread else []),
         f"time and space: {source.fps:g} frames a second{known}, {source.units}, "
         f"{'with' if source.confidence else 'without'} confidences",
         f"store: {out}, by {planned.preprocessing.id}; nothing is written, as this is a dry run",
     ]
-
-
-def _named(names: Sequence[str]) -> str:
-    """The first few of some names."""
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _report(prepared: Prepared) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -206,6 +206,15 @@ def one_line(error: BaseException) -> str:
     """An error's message, shortened: zipfile quotes whatever it finds in place of a name."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else f"{text[:120]}..."
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """The first of some names, and whether there are more.
+
+    >>> few(["hip", "knee", "foot"], 2)
+    'hip, knee, ...'
+    """
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def shown(value: object) -> str:

@@ -30,7 +30,7 @@ from kineme.errors import KinemeError
 from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
 from kineme.sources.poses.naming import named
 from kineme.sources.poses.times import usual_rate
-from kineme.sources.raw import RawFile, find_files
+from kineme.sources.raw import RawFile, few, find_files
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -140,8 +140,7 @@ def find_recordings(
     mixed = len(rates) > 1
     if mixed and fps is None:
         of = {rate: recording.name for rate, recording in reversed(list(zip(own, recordings, strict=True)))}
-        places = [f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)[:3]]
-        some = ", ".join(places) + (", ..." if len(rates) > 3 else "")
+        some = few([f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)], 3)
         different = f"{raw}: the files have {len(rates)} different frame rates ({some})"
         raise KinemeError(f"{different}; set `fps` to the rate to which all are to be resampled")
     rate = fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
