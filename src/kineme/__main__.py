@@ -72,8 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _run(command, words)
         sys.stdout.flush()
-        if own:  # the work is done, and a signal that comes while Python ends makes no failure of it
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        if own:
+            _ignore(signal.SIGINT, signal.SIGTERM)
         return 0
     except KinemeError as error:
         if own and isinstance(error, SharedError) and helps():
@@ -93,14 +93,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RecursionError:
         reason = "an input is nested too deeply; flatten it"
     except KeyboardInterrupt as stopped:  # a command may say in it what it has done
-        if own:  # impatience must not interrupt the last words, nor Python end by a signal of its own
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        if own:  # impatience must not interrupt the last words
+            _ignore(signal.SIGINT)
         done = str(stopped) or "finished outputs are kept"
         if not helps():
             print(f"\nkineme {command}: interrupted; {done}", file=sys.stderr)
         return INTERRUPTED
+    if own:
+        _ignore(signal.SIGINT, signal.SIGTERM)
     print(f"kineme {command}: error: {reason}", file=sys.stderr)
     return USAGE_ERROR
+
+
+def _ignore(*signals: signal.Signals) -> None:
+    """The work is done: a signal that comes while Python ends does not change the exit status.
+
+    Blocking them would hold for this thread only, and Python ends by those that another thread then takes.
+    """
+    for each in signals:
+        signal.signal(each, signal.SIG_IGN)
 
 
 def _shown(what: object) -> str:

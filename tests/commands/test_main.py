@@ -384,6 +384,25 @@ def test_sigterm_is_an_interrupt() -> None:
     assert said == "\nkineme demo: interrupted; finished outputs are kept\n"
 
 
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("words", "status"), [("--version", 0), ("info nowhere", USAGE_ERROR)])
+def test_a_signal_that_comes_when_all_is_done_changes_nothing(
+    words: str, status: int, kind: signal.Signals
+) -> None:
+    # The other thread would take a signal that is blocked for the first alone.
+    code = (
+        "import os, sys, threading, time\n"
+        "from kineme.__main__ import main\n"
+        "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        f"sys.argv = {['kineme', *words.split()]}\n"
+        "status = main()\n"
+        f"os.kill(os.getpid(), {int(kind)})\n"
+        "time.sleep(0.1)\n"
+        "sys.exit(status)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == status
+
+
 @pytest.mark.parametrize("option", ["--json", "--no-json"])
 def test_a_closed_pipe_ends_quietly(option: str, moves: Path) -> None:
     reading, writing = os.pipe()

@@ -10,6 +10,7 @@ const LEAST = 0.05; // seconds of a stretch
 const FRAMES = 1; // that an arrow key moves an edge by
 
 let row = null, told = null, predicted = [], player = null, zoom = 1;
+const drawn = {}; // what each track shows
 
 export function startRecording() {
   const { names } = model.library;
@@ -101,11 +102,13 @@ function draw() {
   for (const [key, title] of ROWS) {
     const track = find(`track-${key}`);
     track.parentElement.hidden = key === "true" && !told.true.length;
-    track.replaceChildren(...bands[key].map(([start, end, name]) => {
-      const group = names.indexOf(name);
-      const tint = name === model.library.none ? "band-none" : `band-${group % HUES}`;
+    const tints = bands[key].map(([, , name]) => (name === model.library.none ? "band-none" : `band-${names.indexOf(name) % HUES}`));
+    const shown = JSON.stringify([row, bands[key], tints]);
+    if (drawn[key] === shown) continue; // what somebody drags, or moves by keys, stays under their hand
+    drawn[key] = shown;
+    track.replaceChildren(...bands[key].map(([start, end, name], i) => {
       const band = make("button", {
-        type: "button", class: `band ${tint}`, title: `${name}, ${start.toFixed(2)} to ${end.toFixed(2)} s`,
+        type: "button", class: `band ${tints[i]}`, title: `${name}, ${start.toFixed(2)} to ${end.toFixed(2)} s`,
         "aria-label": `${title}: ${name}, ${start.toFixed(2)} to ${end.toFixed(2)} seconds`,
       }, name);
       band.addEventListener("click", event => {
@@ -115,13 +118,18 @@ function draw() {
       });
       return placed(band, start, end);
     }));
-    if (key === "labels") track.append(...told.labels.flatMap(band => [edge(band, 0), edge(band, 1)]));
+    if (key === "labels") track.append(...told.labels.flatMap((band, i) => [edge(band, i, 0), edge(band, i, 1)]));
   }
   ruler();
   showStretch();
 }
 
-function edge(band, side) { // of a label, which can be dragged or moved by arrow keys
+function redraw() { // labels as they are, after a drag that moved none
+  drawn.labels = null;
+  draw();
+}
+
+function edge(band, number, side) { // of a label, which can be dragged or moved by arrow keys
   const [start, end, name] = band;
   const handle = make("button", {
     type: "button", class: "edge",
@@ -133,6 +141,7 @@ function edge(band, side) { // of a label, which can be dragged or moved by arro
     const changed = side ? [start, bounded(time)] : [bounded(time), end];
     const old = { recording: row, start, end };
     if (await moveEdge(old, { recording: row, start: changed[0], end: changed[1] })) await refresh();
+    else redraw();
     find("track-labels").querySelectorAll(".edge")[told.labels.findIndex(each => each[2] === name && Math.abs(each[side] - changed[side]) < 0.002) * 2 + side]?.focus();
   };
   handle.addEventListener("keydown", event => {
@@ -146,7 +155,7 @@ function edge(band, side) { // of a label, which can be dragged or moved by arro
     event.preventDefault();
     event.stopPropagation();
     handle.setPointerCapture(event.pointerId);
-    const shown = find("track-labels").children[told.labels.indexOf(band)];
+    const shown = find("track-labels").children[number];
     const move = moved => {
       const time = bounded(timeAt(moved.clientX));
       handle.style.left = share(time);
@@ -159,7 +168,7 @@ function edge(band, side) { // of a label, which can be dragged or moved by arro
       handle.onpointermove = handle.onpointerup = null;
       keep(move(up));
     };
-    handle.onpointercancel = () => draw();
+    handle.onpointercancel = redraw;
   });
   return handle;
 }

@@ -1,0 +1,80 @@
+"""Every tensor of a step is where the clips are: `meta`, which has no numbers, stands for a GPU.
+
+PyTorch refuses only some operations on tensors of two devices where one of them is `meta`; here all are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from stepping import PAIRS, ragged_clips, small_method
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from kineme.clips.batches import Clips
+from kineme.encoders import View
+from kineme.methods import Method
+
+OF_NUMBERS = {"unique_dim", "nonzero"}  # the size of what they give depends on numbers: as if all were 1
+STEPS = 11  # Tandem reads its feature anew in every tenth
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses operations on tensors of two devices, but for single numbers, as CUDA does."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func.name().removeprefix("aten::").partition(".")[0]
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        devices = {each.device.type for each in tensors if each.ndim}
+        assert len(devices) < 2 or name in ("_to_copy", "copy_"), f"{name} of tensors on {sorted(devices)}"
+        if name in OF_NUMBERS:
+            found = func(torch.ones(args[0].shape, dtype=args[0].dtype), *args[1:], **kwargs)
+            return tree_map(lambda each: each.to(args[0].device), found)
+        return func(*args, **kwargs)
+
+
+class ElsewhereGenerator(torch._C.Generator):
+    """A generator of numbers on `meta`, of which PyTorch has none."""
+
+    device = torch.device("meta")
+
+
+@pytest.fixture(autouse=True)
+def meta_as_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch has no autocast on `meta`."""
+    autocast, enabled = torch.autocast, torch.is_autocast_enabled
+    monkeypatch.setattr(torch, "autocast", lambda _, **settings: autocast("cpu", **settings))
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda _: enabled("cpu"))
+
+
+def take_steps(method: Method, clips: Clips, steps: int) -> None:
+    generator: Any = ElsewhereGenerator()
+    for _ in range(steps):
+        method.before_step(0.6)
+        views = method.views(clips, generator)
+        outputs = method.loss([each if isinstance(each, View) else View(each) for each in views], 0.6)
+        outputs["loss"].backward()
+        method.after_step({name: value.detach() for name, value in outputs.items() if value.ndim}, 0.6)
+
+
+@pytest.mark.parametrize("lacking", [False, True], ids=["", "joints lacking"])
+@pytest.mark.parametrize(("method_name", "encoder_name"), PAIRS)
+def test_a_step_is_on_one_device(method_name: str, encoder_name: str, lacking: bool) -> None:
+    method, clips = small_method(method_name, encoder_name), ragged_clips("ntu25", 2)
+    present = torch.ones(len(clips), 25, dtype=torch.bool)
+    present[::2, 20:] = False
+    clips = Clips(clips.frames, clips.start, clips.length, present if lacking else None)
+    with OneDevice():
+        take_steps(method.to("meta"), clips.to("meta"), STEPS if method_name == "tandem" else 1)
+
+
+def test_two_devices_are_refused() -> None:
+    there, here = torch.ones(3, device="meta"), torch.ones(3)
+    with OneDevice():
+        there + torch.tensor(1.0)
+        for mix in (lambda: there + here, lambda: there @ here, lambda: there[here.long()]):
+            with pytest.raises(AssertionError, match=r"of tensors on \['cpu', 'meta'\]"):
+                mix()
