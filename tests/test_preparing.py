@@ -202,6 +202,7 @@ def test_a_store_is_replaced_only_when_told(raw: Path, tmp_path: Path) -> None:
             "`processed`: set `preprocessing` to what the recordings went through, such as agcn",
         ),
         ({"source": "ntu130"}, "unknown source 'ntu130'; did you mean ntu120?"),
+        ({"source": "csv"}, "`poses` reads recordings of your own, such as CSV, BVH, C3D or JSON files"),
         ({"untrimmed": True}, "source ntu120 has no option `untrimmed`; it takes none"),
         ({"source": "pkummd1", "fps": 30}, "source pkummd1 has no option `fps`; it takes `untrimmed`"),
         (

@@ -30,6 +30,7 @@ class Registry(Mapping[str, T], Generic[T]):
         kind: what it holds, such as `method`; entry points are in the group `kineme.methods`.
         builtin: name → dotted path.
         base: base class of its classes; None admits any callable.
+        advice: what to say of a name that is unknown, after those that are known.
 
     >>> averages = Registry("average", {"median": "statistics.median"})
     >>> @averages.register("midrange")
@@ -39,8 +40,11 @@ class Registry(Mapping[str, T], Generic[T]):
     (['median', 'midrange'], 5.0, 4)
     """
 
-    def __init__(self, kind: str, builtin: Mapping[str, str], base: type | None = None) -> None:
+    def __init__(
+        self, kind: str, builtin: Mapping[str, str], base: type | None = None, advice: str = ""
+    ) -> None:
         self.kind = kind
+        self._advice = f"; {advice}" if advice else ""
         self._builtin = builtin
         self._base = base
         self._registered: dict[str, T] = {}
@@ -77,9 +81,8 @@ class Registry(Mapping[str, T], Generic[T]):
                 raise KinemeError(f"{self.kind} {name}: its package cannot be imported ({error})") from error
         if "." in name:
             return self._checked(self._by_path(name), name)
-        raise KinemeError(
-            f"unknown {self.kind} {name!r}{did_you_mean(name, self) or '; there are ' + ', '.join(self)}"
-        )
+        known = did_you_mean(name, self) or f"; there are {', '.join(self)}{self._advice}"
+        raise KinemeError(f"unknown {self.kind} {name!r}{known}")
 
     def __contains__(self, name: object) -> bool:
         return name in self._registered or name in self._builtin or name in self._entry_points

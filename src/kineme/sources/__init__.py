@@ -144,4 +144,5 @@ SOURCES: Registry[Callable[..., Source]] = Registry(
         "poses": "kineme.sources.poses.open_poses",
         "video": "kineme.sources.video.open_video",
     },
+    advice="`poses` reads recordings of your own, such as CSV, BVH, C3D or JSON files",
 )

@@ -14,11 +14,11 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.sources.poses import sleap
-from kineme.sources.poses.arrays import MAX_NUMBERS, Detections, Poses
+from kineme.sources.poses.arrays import Detections, Poses
+from kineme.sources.poses.datasets import attribute, dataset
 from kineme.sources.poses.deeplabcut import deeplabcut_poses
 from kineme.sources.raw import RemediedError, one_line, shown
 from kineme.sources.unpickle import unpickled
-from kineme.typing import Array
 
 MAX_HDF5_BYTES = 1 << 30
 _SHOWN = 8  # datasets named in a message
@@ -64,20 +64,19 @@ def _opened(data: bytes) -> Iterator[Any]:
 def _deeplabcut(group: Any) -> Poses:
     """A data frame as pandas writes it, as a table or in blocks."""
     if "table" in group:
-        table = group["table"]
-        names = [name for name in table.dtype.names or () if name.startswith("values_block_")]
-        if not names or table.size * sum(table.dtype[name].itemsize for name in names) > 8 * MAX_NUMBERS:
-            raise ValueError("has a table without values, or with too many")
-        rows = table[()]
+        rows = dataset(group, "table")
+        names = [name for name in rows.dtype.names or () if name.startswith("values_block_")]
+        if not names:
+            raise ValueError("has a table without values")
         values = np.concatenate([rows[name].reshape(len(rows), -1) for name in names], axis=1)
-        columns = [column for name in names for column in unpickled(bytes(table.attrs[f"{name}_kind"]))]
+        kinds = [attribute(group["table"], f"{name}_kind") for name in names]
+        columns = [column for kind in kinds for column in unpickled(bytes(kind))]
         index = rows["index"]
     else:
-        block = group["block0_values"]
-        if block.size > MAX_NUMBERS or block.ndim != 2:
-            raise ValueError("has too many values")
-        values, columns = block[()], _levels(group, "block0_items")
-        index = group["axis1"][()] if "axis1" in group else np.arange(len(values))
+        values, columns = dataset(group, "block0_values"), _levels(group, "block0_items")
+        if values.ndim != 2:
+            raise ValueError(f"has values of {values.ndim} dimensions; expected frames and columns")
+        index = dataset(group, "axis1") if "axis1" in group else np.arange(len(values))
     if values.dtype.kind != "f" or not all(
         isinstance(each, tuple) and len(each) in (3, 4) and all(isinstance(name, str) for name in each)
         for each in columns
@@ -93,9 +92,10 @@ def _levels(group: Any, name: str) -> list[tuple[str, ...]]:
     """The columns of a data frame in blocks: levels and the codes into them."""
     found: list[list[str]] = []
     while f"{name}_level{len(found)}" in group:
-        level = [_text(each) for each in group[f"{name}_level{len(found)}"][()].tolist()]
-        codes: Array = group[f"{name}_label{len(found)}"][()]
-        if codes.ndim != 1 or codes.size > MAX_NUMBERS or (codes < 0).any() or (codes >= len(level)).any():
+        level = [_text(each) for each in dataset(group, f"{name}_level{len(found)}").ravel().tolist()]
+        codes = dataset(group, f"{name}_label{len(found)}")
+        numbers = codes.ndim == 1 and codes.dtype.kind in "iu"
+        if not numbers or (codes < 0).any() or (codes >= len(level)).any():
             raise ValueError("has damaged names of columns")
         found.append([level[code] for code in codes])
     return list(zip(*found, strict=True))

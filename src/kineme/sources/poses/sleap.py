@@ -13,25 +13,24 @@ import numpy as np
 
 from kineme.sources.poses.arrays import (
     MAX_FRAMES,
-    MAX_NUMBERS,
     Detections,
     Poses,
     check_size,
     renumber,
     split_columns,
 )
+from kineme.sources.poses.datasets import attribute, dataset
 from kineme.sources.poses.trees import tree_of
 from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
-_MAX_ROWS = 1 << 23
 _PREDICTED = 1  # type of an instance
 
 
 def analysis(file: Any) -> Poses:
     """An open analysis → its clip; a body for each track."""
-    names = tuple(_text(each) for each in _read(file, "node_names").ravel().tolist())
-    tracks = _read(file, "tracks")
+    names = tuple(_text(each) for each in dataset(file, "node_names").ravel().tolist())
+    tracks = dataset(file, "tracks")
     if tracks.ndim != 4 or tracks.dtype.kind != "f":
         raise ValueError(f"has tracks of shape {tracks.shape}; expected tracks, x and y, nodes, frames")
     # As MATLAB has it, (tracks, 2, nodes, frames), or (frames, nodes, 2, tracks).
@@ -42,7 +41,7 @@ def analysis(file: Any) -> Poses:
     check_size(*values.shape)
     scores = None
     if "point_scores" in file:
-        scores = _read(file, "point_scores")
+        scores = dataset(file, "point_scores")
         scores = scores.transpose(2, 0, 1) if turned else scores.transpose(0, 2, 1)
         if scores.shape != values.shape[:3]:
             raise ValueError(f"has scores of shape {scores.shape} for points of shape {values.shape}")
@@ -54,7 +53,7 @@ def analysis(file: Any) -> Poses:
 def _edges(file: Any) -> list[tuple[int, int]]:
     if "edge_inds" not in file:
         return []
-    pairs = _read(file, "edge_inds")
+    pairs = dataset(file, "edge_inds")
     if pairs.ndim != 2 or 2 not in pairs.shape or pairs.dtype.kind not in "iu":
         return []
     pairs = pairs if pairs.shape[1] == 2 else pairs.T
@@ -65,7 +64,7 @@ def project(file: Any) -> Detections:
     """An open project → the animals of its first video; predicted ones where nobody placed points."""
     skeleton = _metadata(file)
     names, bones = _skeleton(skeleton)
-    frames, instances = _read(file, "frames"), _read(file, "instances")
+    frames, instances = dataset(file, "frames"), dataset(file, "instances")
     _check(frames, "frames", ("video", "frame_idx", "instance_id_start", "instance_id_end"))
     _check(instances, "instances", ("instance_type", "track", "point_id_start", "point_id_end"))
     stored = {False: _points(file, "points"), True: _points(file, "pred_points")}
@@ -105,7 +104,7 @@ def _points(file: Any, name: str) -> Array:
     """(points, 3) x, y and confidence; 1 for points that a person placed, NaN for those not visible."""
     if name not in file:
         return np.zeros((0, 3))
-    data = _read(file, name)
+    data = dataset(file, name)
     _check(data, name, ("x", "y", "visible"))
     score = data["score"] if "score" in (data.dtype.names or ()) else np.ones(len(data))
     values = np.stack([data["x"], data["y"], score], axis=-1).astype(np.float64)
@@ -114,10 +113,10 @@ def _points(file: Any, name: str) -> Array:
 
 
 def _metadata(file: Any) -> Any:
-    text = file["metadata"].attrs.get("json", b"{}")
     try:
+        text = attribute(file["metadata"], "json")
         return json.loads(text if isinstance(text, str | bytes) else bytes(text))
-    except (ValueError, TypeError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError("has damaged metadata") from error
 
 
@@ -155,14 +154,6 @@ def _tree(names: tuple[str, ...], bones: list[tuple[int, int]]) -> tuple[int, ..
 def _check(data: Array, name: str, fields: tuple[str, ...]) -> None:
     if data.ndim != 1 or not set(fields) <= set(data.dtype.names or ()):
         raise ValueError(f"has {shown(name)} without {', '.join(fields)}")
-
-
-def _read(file: Any, name: str) -> Array:
-    """A dataset, if it is not too large."""
-    data = file[name]
-    if not hasattr(data, "size") or data.size > max(MAX_NUMBERS, _MAX_ROWS) or data.ndim > 4:
-        raise ValueError(f"has {shown(name)} of a size that no clip has")
-    return np.asarray(data[()])
 
 
 def _text(value: Any) -> str:
