@@ -56,7 +56,7 @@ def extract(
         allow_preprocessing: accept a store that was prepared by another preprocessing than the model's.
         seen: per cent of each clip's frames, from its first, that are shown instead of its centre.
         cache: where they are cached, under names made from all that they depend on; None: nowhere.
-        progress: called with the clips done and the clips in all.
+        progress: called with the clips done and in total.
 
     Returns:
         (N, D) float32.
