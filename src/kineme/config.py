@@ -4,7 +4,7 @@ data:     the clips and their streams               (DataConfig)
 train:    optimisation and hardware                 (TrainConfig)
 method:   name and keyword arguments of a method
 encoder:  name and keyword arguments of an encoder
-evaluate: settings of the protocols that measure it (EvaluateConfig)
+evaluate: settings of the evaluation protocols      (EvaluateConfig)
 """
 
 from __future__ import annotations
@@ -272,10 +272,10 @@ class FusionConfig:
 
 @dataclass
 class EvaluateConfig:
-    """Settings of the protocols that measure the encoder.
+    """Settings of the protocols that evaluate the encoder.
 
     Args:
-        crop: Share of a clip's frames, around its centre, that evaluation uses.
+        crop: Central share of each clip's frames that evaluation uses.
         linear: The linear probe.
         finetune: Fine-tuning, on all labels or few.
         fusion: Fusion of streams.
@@ -311,10 +311,10 @@ class Config:
 
 
 def check(config: Config) -> None:
-    """Checks what types do not tell: ranges, and settings that exclude each other.
+    """Checks what types do not cover: ranges, and settings that exclude each other.
 
     Raises:
-        KinemeError: a setting is out of range, or without effect beside another.
+        KinemeError: a setting is out of range, or has no effect in combination with another.
     """
     for key, number in _numbers(config.to_dict()):
         if not math.isfinite(number):

@@ -29,8 +29,8 @@ def embed(
     """Write the features of recordings to a table: one row per clip, or per window.
 
     Columns are source, name, start and end in seconds, subject, label, and the features. The table is written
-    block by block, so recordings may be many and long. If it is interrupted, the same command continues where
-    it stopped.
+    block by block, so it can cover many long recordings. If interrupted, the same command continues where it
+    stopped.
 
       kineme embed runs/mine recordings --window 2s --step 0.5s --out moments.csv
 

@@ -17,10 +17,10 @@ def push(
     private: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Share a run on the Hugging Face Hub, from where `kineme.load("hf:user/name")` loads it.
+    """Share a run on the Hugging Face Hub, so that `kineme.load("hf:user/name")` can load it.
 
-    The encoder, the settings, the results, the classifiers taught on it, and a card made from them are
-    shared. Training clips stay here, as do names of people and clips, and paths on this machine. Log in with
+    It uploads the encoder, the settings, the results, the classifiers taught on it, and a card made from
+    them. Training clips stay here, as do names of people and clips, and paths on this machine. Log in with
     `hf auth login` first, or set HF_TOKEN.
 
       kineme push runs/mine anna/walking --licence cc-by-4.0 --dry-run

@@ -56,7 +56,7 @@ def watch(
 
     Poses arrive as JSON lines on stdin, one frame per line. Events go to stdout as JSON lines, immediately,
     with the delay since the frame that completed them. It watches for the classes taught by `kineme teach`
-    or, with --like, for motion that resembles examples.
+    or, with --like, for motion that resembles the given examples.
 
       my-camera | kineme watch runs/mine
       my-camera | kineme watch runs/mine --like "walk[2s:4s]" --library stores/mine

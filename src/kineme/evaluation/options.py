@@ -24,7 +24,8 @@ class TaskOptions:
     Args:
         store: Clip store to measure on; by default that of pre-training.
         split: Division of the store into training and test parts; by default that of pre-training.
-        stream: Streams to show an encoder of several: one of them, or two, as `joint+bone`; by default all.
+        stream: Streams to use with an encoder of several: one of them, or two, as `joint+bone`; by default
+            all.
         device: Device to compute on; `auto` picks the GPU if there is one.
         allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.

@@ -35,7 +35,7 @@ def detect(
     A linear layer learns the class of every frame, or the background, from the frozen encoder's features;
     runs of frames become segments. Writes RUN/results/detect.json with all metrics by name, detect.npz with
     what was found where, and detect.safetensors, the detector, for `kineme predict`. A different store, split
-    or seed, tokens, rule A or B, and fine-tuning are added to the names.
+    or seed, tokens, rule A or B, and fine-tuning are added to the file names.
 
     Args:
         run: Run directory, or its model.safetensors.

@@ -17,7 +17,7 @@ def linear(
 
     Reports two probes: the published protocol of the run's recipe (SGD; last and best epoch, the best being
     chosen on the test clips) and a logistic regression on standardised features. Writes
-    RUN/results/linear.json; a different store, split or seed is added to the name.
+    RUN/results/linear.json; a different store, split or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -38,7 +38,7 @@ def knn(run: Path, *, k: int = 1, seed: int = 0, baselines: bool = True, options
 
     Also reports how the training clips of its class rank: recall@k, the share of test clips with one of them
     among the k nearest, and mAP, the mean average precision. Writes RUN/results/knn.json; a different store,
-    split, k or seed is added to the name.
+    split, k or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -67,8 +67,8 @@ def transfer(
     """Transfer: linear evaluation and retrieval on a data set other than that of pre-training.
 
     Linear probes and nearest neighbours are fitted to the training part of the other store and measured on
-    its test part. Writes RUN/results/transfer-STORE.json; a different split or seed is added to the name.
-    With --finetune it also runs `kineme evaluate finetune` and writes its result.
+    its test part. Writes RUN/results/transfer-STORE.json; a different split or seed is added to the file
+    name. With --finetune it also runs `kineme evaluate finetune` and writes its result.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -105,7 +105,7 @@ def early(
 
     The encoder is frozen and the same for all shares; each share has a linear probe, trained by SGD as in the
     run's recipe. Writes RUN/results/early.json with the accuracy at each share and their mean; a different
-    store, split or seed is added to the name.
+    store, split or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -139,7 +139,7 @@ def fewshot(
 
     Exemplars are drawn from the training part several times, and the mean and standard deviation are
     reported. With --split oneshot, on NTU RGB+D 120, they are the twenty of its one-shot protocol. Writes
-    RUN/results/fewshot.json; a different store, split, number of shots or seed is added to the name.
+    RUN/results/fewshot.json; a different store, split, number of shots or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -162,9 +162,9 @@ def fewshot(
 def robust(run: Path, *, seed: int = 0, baselines: bool = True, options: Options = USUAL) -> None:
     """Robustness: probes trained on clean clips, tested on clips that a worse sensor might have recorded.
 
-    Test clips lose joints, frames or half of the body, or are noisy, slower, faster or turned; each is
-    reported with its severity, alongside the figure for clean clips. Clips are perturbed after their
-    preprocessing. Writes RUN/results/robust.json; a different store, split or seed is added to the name.
+    Test clips lose joints, frames or half of the body, or are noisy, slower, faster or turned; each condition
+    is reported with its severity, alongside the figure for clean clips. Clips are perturbed after their
+    preprocessing. Writes RUN/results/robust.json; a different store, split or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.

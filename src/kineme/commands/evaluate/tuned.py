@@ -25,7 +25,7 @@ def finetune(
     """Fine-tuning: encoder and linear layer trained together on all labels.
 
     Reports the last epoch, and the best, which is chosen on the test clips. Writes RUN/results/finetune.json;
-    a different store, split or seed is added to the name.
+    a different store, split or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
@@ -48,7 +48,7 @@ def semi(
 
     That share of each class's training clips, at least one, is drawn several times; the mean and standard
     deviation at the last epoch are reported. Writes RUN/results/semi.json; a different store, split or seed
-    is added to the name.
+    is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
