@@ -77,13 +77,14 @@ def seconds(part: Part, device: torch.device, clock: str) -> float:
     """One run by the `wall` or the process's `cpu` clock; waits for what the device has been given to do."""
     torch.set_num_threads(part.threads)
     read = CLOCKS[clock]
-    _synchronise(device)
+    synchronise(device)
     start = read()
     part.run()
-    _synchronise(device)
+    synchronise(device)
     return read() - start
 
 
-def _synchronise(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
+    """Waits for what a GPU has been given to do."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
