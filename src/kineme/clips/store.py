@@ -10,7 +10,7 @@
     manifest.json   format version, layout, units, fps, source, preprocessing, class names, fingerprint
 
 `writer.py` writes a store aside and moves it into place when complete. A store of many shards is a directory
-of such stores, and what `shards.py` writes beside them.
+of such stores, and what `shards.py` writes next to them.
 """
 
 from __future__ import annotations

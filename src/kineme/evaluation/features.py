@@ -143,7 +143,7 @@ def cache_key(
 
 
 def identity(model: Model, precision: str) -> dict[str, Any]:
-    """What features of preprocessed clips depend on, beside the clips.
+    """What features of preprocessed clips depend on, apart from the clips.
 
     The encoder's settings are part of it because not all show in the weights (a number of heads does not),
     and the package's version because its code may change what an encoder computes.

@@ -92,7 +92,7 @@ def sgd(
         settings: of the recipe; its `lr` is set.
         seed: of the initial weights and the order of the clips.
         device: where the layer is trained; all features are kept there.
-        progress: called with the epochs done and in all.
+        progress: called with the epochs done and in total.
 
     Returns:
         The last epoch and the best one. The best is chosen on the test clips, as the papers do, and is
@@ -248,7 +248,7 @@ def logistic(
 ) -> Array:
     """Multinomial logistic regression, L2 penalty 1, on standardised features.
 
-    Each feature is standardised by itself, so joints that hardly move weigh as much as those that do: raw
+    Each feature is standardised by itself, so joints that hardly move count as much as those that do: raw
     coordinates lose by it (UTD-MHAD 78.4 %, with one scale for all 87.7 %), and kNN is their better measure.
 
     Args:

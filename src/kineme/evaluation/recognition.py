@@ -39,7 +39,7 @@ class Outcome:
         score: its figure.
         predicted: (N',) classes; (seeds, N') where the score is a mean over several seeds; None where
             nothing is predicted.
-        scores: (N', classes), greater is likelier; None where a protocol only names a class.
+        scores: (N', classes), higher is more likely; None if a protocol only names a class.
     """
 
     score: Score

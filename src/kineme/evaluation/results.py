@@ -251,7 +251,7 @@ def result_path(run: Path, protocol: str, *qualifiers: str, seed: int = 0, clips
 
 
 class Kept(Protocol):
-    """What can be written beside a result."""
+    """What can be written next to a result."""
 
     def save(self, path: Path) -> None:
         """Writes it into a file."""
@@ -260,7 +260,7 @@ class Kept(Protocol):
 def save(result: Result, path: Path, *, beside: Mapping[str, Kept] | None = None) -> None:
     """Writes a result, see `Task.result_path`.
 
-    What lies beside it, by suffix and under the same name, is written first: where there is a result, it is
+    What goes with it, by suffix and under the same name, is written first: if there is a result, it is
     complete.
     """
     for suffix, kept in (beside or {}).items():
