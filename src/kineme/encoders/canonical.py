@@ -114,12 +114,21 @@ def course(clips: Tensor) -> Tensor:
     return torch.stack([part.mean(2) for part in parts], dim=1).flatten(1)
 
 
+def has_depth(clips: Tensor) -> Tensor:
+    """(N, C, T, V, M) → (N,) bool: not all of a clip lies in the plane z = 0, as poses in images do.
+
+    >>> has_depth(torch.eye(3).view(3, 3, 1, 1, 1))
+    tensor([False, False,  True])
+    """
+    return (clips[:, 2] != 0).flatten(1).any(1)
+
+
 def canonical(clips: Tensor, layout: Layout) -> Tensor:
     """Joint positions (N, C, T, V, M), centred, turned to the front and scaled by the first body.
 
     The mean position of its origin over the clip becomes zero, so that its travel is kept; its shoulder line,
-    summed over the frames, lies along x, if the layout has one; the mean length of its bones becomes 1.
-    Absent bodies stay zero. y points up.
+    summed over the frames, lies along x, if the layout has one and the clip has depth; the mean length of its
+    bones becomes 1. Absent bodies stay zero. y points up.
 
     >>> stick = Layout.from_names(
     ...     "stick", ["hip", "left_shoulder", "right_shoulder"], [None, "hip", "hip"]
@@ -144,7 +153,7 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
         left, right = layout.facing
         line = (lead[..., right] - lead[..., left]).sum(2)
         length = (line[:, 0].square() + line[:, 2].square()).sqrt()
-        turns = length > SMALLEST
+        turns = (length > SMALLEST) & has_depth(clips)
         cos = torch.where(turns, line[:, 0] / length.clamp_min(SMALLEST), cos)
         sin = torch.where(turns, -line[:, 2] / length.clamp_min(SMALLEST), sin)
     scale, cos, sin = (each.view(-1, 1, 1, 1) for each in (1 / size, cos, sin))

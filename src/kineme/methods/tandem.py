@@ -17,7 +17,7 @@ from torch import Tensor
 from kineme import augment
 from kineme.clips.batches import Clips
 from kineme.encoders.base import View
-from kineme.encoders.canonical import Canonical, canonical
+from kineme.encoders.canonical import Canonical, canonical, has_depth
 from kineme.errors import check_between
 from kineme.methods.contrast import momentum_copy, momentum_update
 from kineme.methods.reading import Reading
@@ -111,11 +111,14 @@ class Tandem(USDRL):
             xyz = augment.filled(xyz, every.present, layout)
         xyz = canonical(xyz, layout)
         there = (xyz != 0).any(3, keepdim=True).any(1, keepdim=True)
+        deep = has_depth(xyz)
         shears = augment.draw_shear(count, self.shear, generator)
         xyz = augment.shear(xyz, augment.where(augment.draw_coin(count, 0.5, generator), shears, 0.0))
         xyz = augment.scale_bones(xyz, augment.draw_bone_scales(xyz, self.bone_scale, generator), layout)
         std = augment.draw_uniform((count,), 0.0, self.noise, generator)
-        xyz = shape.take(augment.noise(xyz, std, generator) * there)
+        xyz = augment.noise(xyz, std, generator) * there
+        xyz[:, 2] *= deep[:, None, None, None]  # what lies in a plane stays there
+        xyz = shape.take(xyz)
         seen = self._seen(count, generator)[:, None, :, None].expand(-1, shape.frames, -1, shape.bodies)
         varied = zip(xyz.chunk(VIEWS), seen.chunk(VIEWS), strict=True)
         views = (View(view, mask, present=clips.present) for view, mask in varied)
