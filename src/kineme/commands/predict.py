@@ -51,7 +51,7 @@ def predict(
         out: Table to write (default: predictions-INPUT.csv in the current directory); an existing one is
             replaced.
         window: Cut longer recordings into windows of this length, such as 2s. By default, recordings more
-            than 1.5 times as long as a typical example are cut into windows of that example's length.
+            than 1.5 times as long as a typical example are cut into windows of its length.
         step: Time from the start of one window to the start of the next; by default a quarter of a window.
         none: Label a motion "none of these" if it is unlike all examples. The number is the share of motions
             of the classes that may wrongly get this label, such as 0.05.

@@ -41,8 +41,8 @@ class ReadingOptions:
         body_model: For poses from AMASS: the .npz or .pkl of an SMPL body model, from which joints are
             computed.
         components: For poses from .pose files, OpenPose and MediaPipe Holistic: groups of joints to use, such
-            as pose,left_hand,right_hand. Default: the body in metres if there is one, else the body, together
-            with MediaPipe's hands.
+            as pose,left_hand,right_hand. Default: the body in metres if there is one; else the body, with
+            MediaPipe's hands.
         least_confidence: For poses: joints of lower confidence count as not found, such as 0.6 for
             DeepLabCut. Default: only those of confidence 0.
     """
