@@ -31,7 +31,7 @@ COMMANDS = {
     "embed": "write features of recordings, or of windows of them, to a table",
     "export": "write a model for use without PyTorch: ONNX and a program that runs it",
     "push": "share a run on the Hugging Face Hub",
-    "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
+    "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect, robust, ...",
     "fuse": "ensemble joint, bone and motion runs",
     "report": "write an HTML report on one or more runs",
     "reproduce": "run an experiment grid",
