@@ -6,7 +6,7 @@
     model = kineme.pretrain("usdrl-small", "runs/mine", store="stores/mine")
     features = model.embed("recordings/walk.csv")
 
-The public names stand in `__init__.pyi`; each is imported when it is first asked for.
+The public names are in `__init__.pyi`; each is imported when it is first used.
 """
 
 import lazy_loader

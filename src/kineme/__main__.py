@@ -14,26 +14,26 @@ from kineme.errors import KinemeError, SharedError
 from kineme.launch import helps, repeats
 
 COMMANDS = {
-    "demo": "generate motion, pre-train, evaluate and draw, in minutes",
+    "demo": "generate motion, pre-train, evaluate and plot, in minutes",
     "generate": "make a clip store of generated motion",
     "prepare": "make a clip store from raw recordings",
-    "join": "make one clip store of many",
+    "join": "merge several clip stores into one",
     "info": "describe a clip store",
     "layouts": "list and draw joint layouts, and write one for your recordings",
     "show": "draw a clip: a page that plays it, an animation or a strip of poses",
-    "pretrain": "train an encoder without labels: by a recipe, or with settings that fit the clips",
-    "search": "find the clips or moments of a store that are like an example",
+    "pretrain": "train an encoder without labels, from a recipe or with settings chosen from the clips",
+    "search": "find clips or moments in a store that resemble an example",
     "cluster": "find kinds of motion without labels, and where one ends and the next begins",
-    "teach": "make a classifier from a handful of labelled clips or moments",
-    "predict": "name what recordings show, with a taught classifier or a trained detector",
-    "watch": "watch poses as they are made, and tell what begins and ends",
-    "explore": "see a library of motion on a page, search it, label it, watch the classifier learn",
-    "embed": "features of recordings or of their windows, as a table",
-    "export": "write a model for use without PyTorch: ONNX and a program",
+    "teach": "train a classifier on a handful of labelled clips or moments",
+    "predict": "label recordings with a taught classifier or a trained detector",
+    "watch": "watch a live stream of poses and report what begins and ends",
+    "explore": "browse a library of motion on a page, search it, label it, watch the classifier learn",
+    "embed": "write features of recordings, or of windows of them, to a table",
+    "export": "write a model for use without PyTorch: ONNX and a program that runs it",
     "push": "share a run on the Hugging Face Hub",
     "evaluate": "measure an encoder: linear, knn, transfer, finetune, semi, detect",
     "fuse": "ensemble joint, bone and motion runs",
-    "report": "HTML report of runs",
+    "report": "write an HTML report on one or more runs",
     "reproduce": "run an experiment grid",
     "convert": "turn a published checkpoint into a run directory",
 }
@@ -142,7 +142,7 @@ Self-supervised learning of human motion from skeletons.
 commands:
 {commands}
 
-`kineme COMMAND --help` explains a command. To begin with: kineme demo"""
+`kineme COMMAND --help` explains a command. To get started: kineme demo"""
 
 
 if __name__ == "__main__":

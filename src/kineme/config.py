@@ -4,7 +4,7 @@ data:     the clips and their streams               (DataConfig)
 train:    optimisation and hardware                 (TrainConfig)
 method:   name and keyword arguments of a method
 encoder:  name and keyword arguments of an encoder
-evaluate: settings of the protocols that measure it (EvaluateConfig)
+evaluate: settings of the evaluation protocols      (EvaluateConfig)
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class DataConfig:
     """Training clips, and what the encoder sees of them.
 
     Args:
-        store: Path of the clip store; a list of several trains one encoder on all of them, whatever their
-            joints.
+        store: Path of the clip store; a list of paths trains one encoder on all of them, even if their joints
+            differ.
         preprocessing: Required preprocessing of the store, such as `agcn`; any if left out.
         split: Split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`; `all` takes
-            every clip. For several stores one split, or a list with one for each.
-        stream: Input modality; `joint+bone+motion`, all three together, for the encoders `sttr` and `dste`.
+            every clip. For several stores, one split for all, or a list with one for each.
+        stream: Input modality; `joint+bone+motion` is all three together, for the encoders `sttr` and `dste`.
         frames: Number of frames T that each view is resized to.
         window: Cut untrimmed recordings into windows of this many frames, with 50 % overlap, and train on
             each as a clip; 0 to use every recording whole.
@@ -98,35 +98,37 @@ class TrainConfig:
         epochs: Passes over the training clips.
         minutes: Train for about this long instead: as many epochs as fit, estimated from the first steps;
             milestones and warm-up keep their share. Time spent in the online kNN is excluded.
-        max_minutes: Train for `epochs`, or for fewer if these would take longer than this; at least for one.
-        batch_size: Clips per batch and device; clips that do not fill one sit out, others each epoch.
-        accumulate: Batches whose gradients are averaged for one step of the optimiser.
+        max_minutes: Train for `epochs`, or for fewer if they would take longer than this; always for at least
+            one.
+        batch_size: Clips per batch and device; clips that do not fill a batch sit out, different ones each
+            epoch.
+        accumulate: Batches whose gradients are averaged for one optimiser step.
         optimizer: SGD with momentum, Adam, or Adam with decoupled weight decay.
         lr: Initial learning rate.
         momentum: Momentum of SGD.
         betas: Decay rates of Adam's running means.
         weight_decay: L2 penalty.
         final_weight_decay: L2 penalty at the end, reached along half a cosine; constant if left out.
-        decay_vectors: Penalise vectors too, which are biases and the scales of norms.
-        clip_gradients: Maximum norm of the gradient, or of that of each part which a method clips by itself;
-            unlimited if left out.
+        decay_vectors: Also penalise vectors, that is, biases and the scales of normalisation layers.
+        clip_gradients: Maximum norm of the gradient, or of each part's gradient if the method clips its parts
+            separately; unlimited if left out.
         schedule: `step` multiplies the rate by 0.1 after each milestone; `cosine` decays it to zero over all
-            epochs; `warmup-cosine` decays it to `final_lr` over those after the warm-up.
+            epochs; `warmup-cosine` decays it to `final_lr` over the epochs after the warm-up.
         milestones: Epochs after which a `step` schedule lowers the rate.
-        warmup: Epochs of linear warm-up of the rate.
-        final_lr: Rate at the end of `warmup-cosine`.
-        precision: Precision of the networks; `auto` is bfloat16 where the hardware has it. Losses and weights
-            are always float32.
+        warmup: Epochs of linear warm-up of the learning rate.
+        final_lr: Learning rate at the end of `warmup-cosine`.
+        precision: Precision of the networks; `auto` is bfloat16 if the hardware supports it. Losses and
+            weights are always float32.
         device: `auto`, `cpu` or `cuda`.
         devices: Devices per node; more than one trains with DistributedDataParallel.
         nodes: Number of nodes, started by torchrun or SLURM.
         compile: Compile the encoder with `torch.compile` in this mode; the first steps then take minutes.
             `reduce-overhead` and `max-autotune` record CUDA graphs on a GPU.
-        recompute: Keep the inputs of attention layers only, and compute the rest again in the backward pass:
-            less memory, more time, the same gradients.
+        recompute: Keep only the inputs of attention layers and recompute the rest in the backward pass: less
+            memory, more time, the same gradients.
         seed: Seed of initialisation, shuffling and augmentation.
         save_every: Save a checkpoint every N epochs.
-        knn_every: Look at the features of training clips every N epochs, for their spread and, if clips have
+        knn_every: Check the features of training clips every N epochs: their spread and, if clips have
             labels, the online kNN; 0 for never. Labels are used for monitoring only.
         loggers: Also log every epoch to these: CSV or TensorBoard files in the run directory, or Weights &
             Biases.
@@ -166,15 +168,16 @@ class LinearConfig:
     """The published linear probe: a linear layer on frozen features, trained by SGD.
 
     Args:
-        lr: Initial learning rate; needed by this protocol.
+        lr: Initial learning rate; required by this protocol.
         batch_size: Clips per step; the last batch of an epoch may be smaller.
         epochs: Passes over the training features.
         milestones: Epochs after which a `step` schedule lowers the rate.
-        init_std: Standard deviation of normal initial weights, with zero biases; by default those of PyTorch.
+        init_std: Standard deviation of normally distributed initial weights, with zero biases; by default,
+            PyTorch's initialisation.
         schedule: `step` multiplies the rate by 0.1 after each milestone, `cosine` decays it to zero.
         norm: Batch-normalise the features first, without scale and shift.
-        rates: Learning rates to try instead of `lr`: that which does best on a held-out fifth of the training
-            clips is taken. A rate given on the command line is taken as it is.
+        rates: Learning rates to try instead of `lr`: the one that does best on a held-out fifth of the
+            training clips is used. A rate given on the command line is used as is.
     """
 
     lr: float | None = None
@@ -192,37 +195,36 @@ class FinetuneConfig:
     """Fine-tuning: the whole encoder is trained with labels.
 
     Args:
-        lr: Initial learning rate; needed by this protocol.
+        lr: Initial learning rate; required by this protocol.
         batch_size: Clips per step.
         epochs: Passes over the labelled clips.
         schedule: As in pre-training.
         milestones: Epochs after which a `step` schedule lowers the rate.
-        warmup: Epochs of linear warm-up of the rate.
-        final_lr: Rate at the end of `warmup-cosine`.
+        warmup: Epochs of linear warm-up of the learning rate.
+        final_lr: Learning rate at the end of `warmup-cosine`.
         optimizer: As in pre-training.
         weight_decay: L2 penalty.
-        decay_vectors: Penalise vectors too, which are biases and the scales of norms.
-        layer_decay: The rate of each stage of the encoder is this many times that of the stage after it; the
-            last one has the rate of the head. For encoders of patches; not where training is from scratch.
-        encoder_lr: Initial learning rate of the whole encoder; by default that of the head. Not where
-            training is from scratch.
-        drop_path: Stochastic depth of the encoder's last block; less in those before. For encoders of
-            patches.
-        head: `linear` on the clip feature, or `joints`: on the mean token of each joint, with a hidden layer
-            of 2,048. For encoders of patches.
-        dropout: Share of the tokens' channels that the head `joints` drops.
-        label_smoothing: Share of a label that is spread over all classes.
+        decay_vectors: Also penalise vectors, that is, biases and the scales of normalisation layers.
+        layer_decay: Each stage of the encoder has this many times the learning rate of the stage after it;
+            the last has the rate of the head. For patch encoders; not used in training from scratch.
+        encoder_lr: Initial learning rate of the whole encoder; by default that of the head. Not used in
+            training from scratch.
+        drop_path: Stochastic depth of the encoder's last block; less in earlier blocks. For patch encoders.
+        head: `linear`, on the clip feature, or `joints`, on the mean token of each joint, with a hidden layer
+            of 2,048; for patch encoders.
+        dropout: Share of the tokens' channels that the `joints` head drops.
+        label_smoothing: Share of each label that is spread over all classes.
         min_crop: Views are windows of at least this share of a clip's frames.
-        min_frames: And of at least this many frames; by default those of the encoder.
+        min_frames: Views also have at least this many frames; by default the encoder's number.
         shear: Amplitude of the shear's off-diagonal entries.
-        rotation: Greatest angle by which a clip is turned about each axis, in radians.
+        rotation: Maximum angle by which a clip is rotated about each axis, in radians.
         mirror: Mirror half of the clips: left becomes right, and x is reversed.
-        bone_scale: The bones of trunk, arms and legs become longer or shorter by up to this share, in half of
-            the clips.
-        turn: Greatest angle by which half of the clips are turned about the vertical axis, in radians.
-        noise: Standard deviation of Gaussian noise on half of the clips, in their units.
+        bone_scale: In half of the clips, the bones of trunk, arms and legs become longer or shorter by up to
+            this share.
+        turn: Maximum angle by which half of the clips are turned about the vertical axis, in radians.
+        noise: Standard deviation of Gaussian noise on half of the clips, in the clips' units.
         pad_crop: Pad both ends by reflection and crop at random, as AimCLR does.
-        draw: Few labels are drawn from each `class` by itself, or from `all` clips at once.
+        draw: Draw few labels from each `class` separately, or from `all` clips at once.
     """
 
     lr: float | None = None
@@ -270,10 +272,10 @@ class FusionConfig:
 
 @dataclass
 class EvaluateConfig:
-    """Settings of the protocols that measure the encoder.
+    """Settings of the protocols that evaluate the encoder.
 
     Args:
-        crop: Share of a clip's frames, around its centre, that evaluation uses.
+        crop: Central share of each clip's frames that evaluation uses.
         linear: The linear probe.
         finetune: Fine-tuning, on all labels or few.
         fusion: Fusion of streams.
@@ -309,10 +311,10 @@ class Config:
 
 
 def check(config: Config) -> None:
-    """Checks what types do not tell: ranges, and settings that exclude each other.
+    """Checks what types do not cover: ranges, and settings that exclude each other.
 
     Raises:
-        KinemeError: a setting is out of range, or without effect beside another.
+        KinemeError: a setting is out of range, or has no effect in combination with another.
     """
     for key, number in _numbers(config.to_dict()):
         if not math.isfinite(number):

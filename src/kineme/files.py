@@ -23,7 +23,7 @@ _HOST = platform.node()  # the process ids of another machine that shares the fo
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, and moves that file into place at the end of the block.
+    """Yields a temporary path next to `path`, and moves that file into place at the end of the block.
 
     After an exception the temporary file is removed, and an earlier file is unchanged. What a killed process
     left is removed by the next one on this machine that writes into the same folder. Where `path` is a
@@ -81,8 +81,8 @@ def optional(what: str) -> Iterator[None]:
 def locked(path: Path, what: str) -> Iterator[None]:
     """Keeps other writers from the same file or directory; inside `claimed` the path is this process's own.
 
-    The lock is an open `.NAME.lock` beside `path`. It ends with the process, however that ends; a file that a
-    killed process leaves behind locks nothing. File systems without locks are not protected.
+    The lock is an open `.NAME.lock` next to `path`. It ends with the process, however that ends; a file that
+    a killed process leaves behind locks nothing. File systems without locks are not protected.
 
     Args:
         path: the output; it need not exist yet.
@@ -240,7 +240,7 @@ def _is_own(name: str, own: Collection[str]) -> bool:
 def replace_directory(source: Path, target: Path, own: Collection[str]) -> None:
     """Moves a finished directory to its final name, replacing an earlier one.
 
-    A process that is killed in between leaves the earlier one beside it, as `.NAME.old`.
+    A process that is killed in between leaves the earlier one next to it, as `.NAME.old`.
 
     Args:
         source: the finished directory.

@@ -36,8 +36,8 @@ def load(
     Args:
         path: a run directory, a safetensors file, the authors' checkpoint (.pt, .pth, .tar), or the address
             of a shared model, such as `hf:user/name` or `hf:user/name@revision`.
-        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet`, `mamp` or `slim`; default the one that
-            fits. SLiM's safetensors need it.
+        system: of an authors' checkpoint: `aimclr`, `usdrl`, `scdnet`, `mamp` or `slim`; by default the one
+            that fits. Required for SLiM's safetensors.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
 
@@ -62,7 +62,7 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
 
     Args:
         path: of either.
-        stranger: refuse parts that are named by a dotted path, since finding them imports a module.
+        stranger: refuse parts that are named by a dotted path, because finding them imports a module.
 
     Raises:
         KinemeError: the file is missing, damaged, or was not written by Kineme.

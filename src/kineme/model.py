@@ -57,7 +57,7 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Model:
-    """A pre-trained encoder with its preprocessing and configuration; `kineme.load` makes one.
+    """A pre-trained encoder with its preprocessing and configuration; `kineme.load` returns one.
 
     Attributes:
         encoder: in evaluation mode, float32, on the CPU.
@@ -94,7 +94,7 @@ class Model:
 
     @cached_property
     def protocols(self) -> EvaluateConfig:
-        """Settings of the protocols that measure it."""
+        """Settings of the protocols that evaluate it."""
         return config_from_dict(self.config, where="the model's configuration").evaluate
 
     @property
@@ -116,8 +116,8 @@ class Model:
         """Features of clips, prepared as the training clips were.
 
         Arrays and files are raw recordings and go through the model's preprocessing. A store holds clips that
-        are already preprocessed, which must have been done alike. Joints of another layout are matched by
-        name.
+        have already been preprocessed, which must have been done in the same way. Joints of another layout
+        are matched by name.
 
         Args:
             x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list of such
@@ -125,7 +125,7 @@ class Model:
                 CSV, JSON) or an .npz container.
             allow_preprocessing: accept a store with another preprocessing or units.
             batch_size: clips per pass of the encoder.
-            device: of the encoder; default a GPU if there is one.
+            device: of the encoder; by default a GPU if there is one.
             precision: of the encoder, `float32` or `bfloat16`.
             progress: called with the clips done and in total.
             **reading: `layout`, `fps`, `axes`, `units`, `image`, `joint_map`, `body_model` and others: what
@@ -159,9 +159,9 @@ class Model:
         device: str | None = None,
         **reading: Unpack[Reading],
     ) -> Clips:
-        """What `embed` takes as clips in memory, prepared as the training clips were.
+        """What `embed` takes, as clips in memory, prepared as the training clips were.
 
-        Args and errors are those of `embed`.
+        Arguments and errors are those of `embed`.
 
         >>> import kineme, numpy
         >>> model = kineme.load(example_run)
@@ -195,7 +195,7 @@ class Model:
         crop: float | None = None,
         progress: Progress = silent,
     ) -> Array:
-        """Features (N, D) of preprocessed clips in memory, from the centre of each: `crop`, or the model's.
+        """Features (N, D) of preprocessed clips in memory, from the central share `crop`, or the model's.
 
         Raises:
             KinemeError: a feature is not finite.
@@ -227,9 +227,9 @@ class Model:
         return features
 
     def on(self, device: torch.device | str) -> Model:
-        """The model with its encoder on a device and in evaluation mode, a copy unless it is there already.
+        """The model with its encoder on a device and in evaluation mode; a copy unless it is there already.
 
-        Many calls of `encode` on a GPU need not move the encoder each time then.
+        This way, repeated calls of `encode` on a GPU need not move the encoder each time.
 
         >>> import kineme
         >>> model = kineme.load(example_run)
@@ -285,7 +285,8 @@ class Model:
         """Checks that a store holds clips like those the encoder was trained on.
 
         Raises:
-            KinemeError: another layout, clips of more bodies; unless allowed, other units or preprocessing.
+            KinemeError: the layout differs, clips have more bodies, or, unless allowed, units or
+                preprocessing differ.
 
         >>> import kineme
         >>> kineme.load(example_run).check(kineme.open_store(example_store))
@@ -323,8 +324,8 @@ class Model:
         """Raw clips, one by one: preprocessed, with the model's joints and bodies.
 
         Raises:
-            KinemeError: the source's units or layout do not fit the model, at once; or a clip cannot be
-                preprocessed, when its turn comes.
+            KinemeError: the source's units or layout do not fit the model (raised immediately), or a clip
+                cannot be preprocessed (raised when its turn comes).
         """
         return map(self.reader(source, joint_map), source.items)
 

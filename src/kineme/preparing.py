@@ -84,7 +84,7 @@ def plan(
     ignore: str | Path | None = None,
     **options: Any,
 ) -> Plan:
-    """Opens recordings and reads one of them, as `prepare` begins; nothing is written.
+    """Opens recordings and reads one of them, as `prepare` does first; nothing is written.
 
     Args:
         source, raw, preprocessing, processed, untrimmed, ignore, options: as `prepare`.
@@ -136,27 +136,27 @@ def prepare(
     progress: Progress = silent,
     **options: Any,
 ) -> Prepared:
-    """Turns raw recordings into a clip store, which appears under its name when it is whole.
+    """Turns raw recordings into a clip store, which appears under its name only once it is complete.
 
-    Many recordings become a store of several shards. They are written side by side, those that are finished
-    are kept when the preparation is interrupted, and the same call goes on from there.
+    Many recordings become a store of several shards, which are written in parallel. If the preparation is
+    interrupted, finished shards are kept, and the same call continues from there.
 
     Args:
         source: name of a raw format in `kineme.sources.SOURCES`, or its dotted path.
         raw: the recordings: a folder, a zip as downloaded, a folder of zips, or a file.
         out: directory of the store.
         preprocessing: such as `agcn` or `plain(facing=True)`; by default the source's own.
-        processed: the recordings went through this preprocessing before; they are stored as they are.
+        processed: the recordings have already been through this preprocessing; they are stored as they are.
         untrimmed: whole recordings with labelled intervals, from sources that have both.
-        ignore: file of clip names to leave out, one a line.
+        ignore: file of clip names to leave out, one per line.
         skip_bad: leave damaged clips out instead of stopping at the first.
         overwrite: replace an existing store.
-        workers: processes that read clips; by default one a core where that pays.
-        ray: shards are written by a Ray cluster, whose machines reach `raw` and `out` by the same paths.
-        shard: recordings of a shard; by default 100,000 where there are more than 200,000, else all.
+        workers: processes that read clips; by default one per core where that pays off.
+        ray: shards are written by a Ray cluster whose machines reach `raw` and `out` under the same paths.
+        shard: recordings per shard; by default 100,000 if there are more than 200,000, else all.
         frames_as: how coordinates are stored, see `StoreWriter`.
-        progress: called after each clip with clips done and in all; for videos, after each picture with
-            their pictures.
+        progress: called after each clip with the clips done and in total; for videos, after each frame with
+            the frames done and in total.
         options: of the source, see its function in `kineme.sources`.
 
     Raises:

@@ -40,17 +40,17 @@ def pretrain(
     """Trains an encoder without labels, into a run directory.
 
     Args:
-        config: all settings; or a recipe, by path or by the name of a built-in one. None chooses settings
-            that fit the clips of `store`, and tells the log in three lines which and why; to resume, None
-            takes the run's own.
+        config: all settings; or a recipe, as a path or the name of a built-in one. None chooses settings
+            that suit the clips of `store`, and logs in three lines which and why; when resuming, None uses
+            the run's own.
         out: the run directory.
         store: clip store to train on, or several; replaces `data.store`.
-        overrides: settings that override those of a recipe or those chosen, such as
+        overrides: settings that override those of the recipe or the chosen ones, such as
             `{"train.epochs": 10}`.
         resume: continue from the last checkpoint; ends with the same weights as an uninterrupted run.
         overwrite: replace an existing run, as soon as the new one has saved a checkpoint.
-        callbacks: Lightning callbacks, besides Kineme's own.
-        loggers: Lightning loggers, besides those of `train.loggers`.
+        callbacks: Lightning callbacks, in addition to Kineme's own.
+        loggers: Lightning loggers, in addition to those of `train.loggers`.
 
     Returns:
         the model at the last checkpoint.

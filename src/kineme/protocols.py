@@ -1,11 +1,11 @@
-"""The protocols that measure an encoder, as functions.
+"""The protocols that evaluate an encoder, as functions.
 
     task = kineme.protocols.open_task("runs/joint")
     result, predictions = kineme.protocols.knn(task)
     result.scores["knn"].value       # per cent of the test clips
 
-A task is a run, a store, and the training and test part of a split. Each protocol gives a `Result`, which the
-commands `kineme evaluate` and `kineme fuse` print and keep.
+A task is a run, a store, and the training and test parts of a split. Each protocol returns a `Result`, which
+the commands `kineme evaluate` and `kineme fuse` print and save.
 
 >>> import kineme
 >>> task = kineme.protocols.open_task(example_run)

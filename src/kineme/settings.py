@@ -87,7 +87,7 @@ def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
 def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
     """Settings written by version 0.1, under today's keys.
 
-    They had no `evaluate`: a method's protocols were those of its results on NTU-60, cross-subject.
+    They had no `evaluate` section: a method was evaluated as in its results on NTU-60, cross-subject.
     """
     data = dict(given.get("data", {}))
     if "recipe" not in data:

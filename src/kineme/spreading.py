@@ -183,7 +183,7 @@ def write_shards(
         settings: of all jobs.
         workers: who do them.
         overwrite: replace an earlier store.
-        progress: called with the items read and in all.
+        progress: called with the items read and in total.
 
     Returns:
         why each of the damaged items was left out.

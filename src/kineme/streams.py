@@ -21,7 +21,7 @@ def single_streams(stream: str) -> tuple[str, ...]:
     """The streams that are joined by `+`.
 
     Raises:
-        KinemeError: one of them does not exist or stands there twice.
+        KinemeError: one of them does not exist or appears twice.
 
     >>> single_streams("joint+bone+motion"), single_streams("bone")
     (('joint', 'bone', 'motion'), ('bone',))
@@ -36,8 +36,8 @@ def to_stream(clips: Tensor, stream: str, layout: Layout) -> Tensor:
     """Joint positions (N, C, T, V, M) → a stream of the same shape.
 
     `joint` is the clip itself; `bone` is each joint minus its parent, zero at the root; `motion` is the
-    difference to the next frame, zero in the last. Of several streams, such as `joint+bone+motion`, it is
-    the clip itself too: encoders of several take each of them from it.
+    difference to the next frame, zero in the last. For several streams, such as `joint+bone+motion`, it is
+    also the clip itself, from which encoders of several streams compute each of them.
 
     Raises:
         KinemeError: no such stream.

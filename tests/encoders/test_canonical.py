@@ -40,6 +40,18 @@ def test_its_mean_bone_is_one_and_its_shoulders_lie_along_x() -> None:
     assert (line[:, 0] > 0).all()
 
 
+def test_poses_in_images_are_placed_and_scaled_but_not_turned() -> None:
+    flat = clips_of()
+    flat[:, 2] = 0
+    mirror = torch.tensor([-1.0, 1.0, 1.0]).view(1, 3, 1, 1, 1)
+    x = canonical(flat, NTU)
+    torch.testing.assert_close(canonical(2.5 * mirror * flat, NTU), mirror * x, atol=1e-5, rtol=0)
+    child, parent = (list(ends) for ends in zip(*NTU.bones, strict=True))
+    bones = (x[..., child, 0] - x[..., parent, 0]).norm(dim=1)
+    torch.testing.assert_close(bones.mean((1, 2)), torch.ones(2))
+    assert not x[:, 2].any()
+
+
 def test_a_body_keeps_its_travel_and_its_turns() -> None:
     stick = Layout.from_names("stick", ["hip", "head"], [None, "hip"])
     walk = torch.tensor([0.0, 1.0, 2.0]).view(1, 1, 3, 1, 1) * torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1, 1)

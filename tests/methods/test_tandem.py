@@ -64,6 +64,14 @@ def test_half_of_the_views_are_sheared_and_half_have_other_bones() -> None:
         assert changed.float().mean().item() == pytest.approx(0.5, abs=0.08), setting
 
 
+def test_views_of_poses_in_images_have_no_depth() -> None:
+    clips = clips_of(40)
+    clips.frames[: 10 * 20, ..., 2] = 0  # ten of them
+    for view in method_of(noise=0.1).views(clips, generator())[:2]:
+        assert not view.clips[:10, 2].any()
+        assert view.clips[10:, 2].flatten(1).any(1).all()
+
+
 def test_absent_bodies_stay_absent() -> None:
     for view in method_of().views(clips_of(), generator()):
         assert not view.clips[0, ..., 1].any()

@@ -57,6 +57,19 @@ def test_a_pickle_that_is_cut_off_is_left_to_the_unpickler(cut: int) -> None:
     check_memo(b"")
 
 
+def test_an_array_beyond_the_end_is_refused_before_there_is_room_for_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Python's unpickler would print an error of its own, and go on."""
+    for size in (100, 1 << 40, (1 << 63) - 1):
+        data = b"\x80\x05\x96" + struct.pack("<Q", size) + b"abc."
+        with pytest.raises(MemoError, match=f"^announces {size:,} bytes, and has 15$"):
+            check_memo(data)
+        with pytest.raises(ValueError, match=f"announces {size:,} bytes"):
+            unpickled(data)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_small_pickle_takes_little_memory(tmp_path: Path) -> None:
     """Of 754 bytes, 2.7 GB."""
     bad = b"\x80\x02](" + b"K\x00" * 371 + b"e" + b"r" + struct.pack("<I", 170_000_000) + b"0."

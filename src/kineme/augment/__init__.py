@@ -4,8 +4,8 @@ A transform is a plain function of the clips and one parameter per clip; a `draw
 parameters. Every transform has a neutral parameter that leaves a clip unchanged, so applying it with some
 probability takes no branch: `blur(clips, where(draw_coin(n, 0.5, g), draw_blur(n, g), 0.0))`.
 
-Draws use the caller's generator, on its device, and never the global one. Where several processes share a
-batch, they are those that one process would draw: see `Share`.
+Draws use the caller's generator, on its device, never the global one. If several processes share a batch,
+they draw what a single process would: see `Share`.
 """
 
 from kineme.augment.draws import (

@@ -41,7 +41,7 @@ def fill_weights(present: Tensor, layout: Layout) -> Tensor:
 def filled(clips: Tensor, present: Tensor, layout: Layout) -> Tensor:
     """Clips (N, C, T, V, M) with absent joints placed where their neighbours are, see `fill_weights`.
 
-    What the clips hold for absent joints plays no part, be it NaN. Absent bodies, zero, stay zero.
+    What the clips hold for absent joints is ignored, even NaN. Absent bodies, zero, stay zero.
 
     >>> arm = Layout.from_names("arm", ["shoulder", "elbow", "hand"], [None, "shoulder", "elbow"])
     >>> clips = torch.tensor([1.0, float("nan"), 2.0]).view(1, 1, 1, 3, 1)
@@ -72,7 +72,7 @@ def filled_frames(xyz: Array, present: Array | None, layout: Layout) -> Array:
 def draw_present(n: int, joints: int, share: float, generator: torch.Generator) -> Tensor:
     """(n, joints) bool: which joints a clip keeps when it loses each with probability `share`.
 
-    The joint with the greatest draw is kept in any case, so that none loses all.
+    The joint with the greatest draw is always kept, so that no clip loses all joints.
 
     >>> draw_present(2, 5, 0.5, torch.Generator().manual_seed(0)).int().tolist()
     [[0, 1, 0, 0, 0], [1, 0, 1, 0, 1]]

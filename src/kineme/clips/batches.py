@@ -1,7 +1,7 @@
 """Resident clips, and batches of them.
 
 A skeleton data set is small, so it stays in the accelerator's memory if it fits there, else in the store's
-memory map; one of many shards, or of 16 bits, is read and decoded batch by batch. A batch is an index: no
+memory map; a store of many shards, or in 16 bits, is read and decoded batch by batch. A batch is an index: no
 worker processes, no per-clip Python.
 """
 
@@ -117,7 +117,7 @@ class Clips:
     def resize(self, frames: int, start: Tensor | None = None, length: Tensor | None = None) -> Tensor:
         """Resamples each clip, or a window of it, linearly to `frames` frames.
 
-        As bilinear interpolation of images: half-pixel centres, clamped edges, no antialiasing. A window of
+        Like bilinear interpolation of images: half-pixel centres, clamped edges, no antialiasing. A window of
         `frames` frames is returned unchanged.
 
         Args:

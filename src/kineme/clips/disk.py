@@ -57,7 +57,7 @@ class DiskArray:
     """(F, ...) rows of one or several .npy files, indexed by slices and arrays of row numbers.
 
     Files are opened when a row of them is asked for. Pages that were read are given back to the system now
-    and then, so a process that reads a terabyte in turn holds some hundred MB of it.
+    and then, so a process that reads a terabyte in turn holds a few hundred MB of it.
 
     Attributes:
         shape: (F, ...).

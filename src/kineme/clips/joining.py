@@ -35,7 +35,7 @@ def join_stores(
         folder: of the stores. They may have shards themselves. If their sources differ, its name is the
             source of the whole.
         tallies: of those that are counted already, by name.
-        progress: called with the stores counted and in all.
+        progress: called with the stores counted and in total.
 
     Raises:
         KinemeError: there are none, they differ in more than their clips, two clips have one name, or the

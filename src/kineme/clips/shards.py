@@ -1,4 +1,4 @@
-"""Stores of many shards: each is a store by itself, written by whoever, and one manifest names them all.
+"""Stores of many shards: each is a store by itself, whoever wrote it, and one manifest names them all.
 
 manifest.json       as that of one shard; bodies, the shards with their counts, the columns with their hashes
 index/COLUMN.npy    the columns of the shards one after another, so that they can be memory-mapped

@@ -16,9 +16,10 @@
 All other clips are the test part. Splits that a data set publishes as lists, as PKU-MMD does, are columns of
 its store; clips on neither list are in neither part. `a+b` intersects both parts of a and b.
 
-`a/1` is a split inside the training part of a, to choose settings by. Its people are grouped in twos, in
-order; the last group may have three, and of three people or fewer each is a group. The first group tests and
-the others train; `a/2` tests the second, and so on. Clips of a's test part are in neither part.
+`a/1` is a split inside the training part of a, for choosing settings. Its people are grouped in pairs, in
+order; the last group may have three, and with three people or fewer, each is a group. The first group is the
+test part and the others are the training part; `a/2` tests on the second group, and so on. Clips of a's test
+part are in neither part.
 """
 
 from __future__ import annotations

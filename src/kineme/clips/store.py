@@ -10,7 +10,7 @@
     manifest.json   format version, layout, units, fps, source, preprocessing, class names, fingerprint
 
 `writer.py` writes a store aside and moves it into place when complete. A store of many shards is a directory
-of such stores, and what `shards.py` writes beside them.
+of such stores, and what `shards.py` writes next to them.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class Manifest:
 
     Attributes:
         layout: of all clips.
-        preprocessing: that they went through.
+        preprocessing: the one they went through.
         source: what they were prepared from.
-        class_names: that labels index.
-        fps: frames a second.
+        class_names: indexed by labels.
+        fps: frames per second.
         units: of the coordinates.
         fingerprint: SHA-256 of frames, confidences and index.
-        fps_status: `known`, where recordings or user said the frame rate; `assumed`, where nobody did;
-            `missing` in stores that were written before this was recorded.
+        fps_status: `known` if the recordings or the user gave the frame rate; `assumed` if neither did;
+            `missing` in stores written before this was recorded.
 
     >>> import kineme
     >>> manifest = kineme.open_store(example_store).manifest
@@ -124,14 +124,14 @@ class ClipStore:
         path: its directory; of an address, the one in the cache folder.
         address: as it was given.
         manifest: its description.
-        shards: that it is made of; none where it is of one piece.
-        frames: (F, M, V, C), memory-mapped; what is read of it is float32.
+        shards: those it is made of; none if it is in one piece.
+        frames: (F, M, V, C), memory-mapped; reads return float32.
         columns: of the index, as they are named there; those of many shards are memory-mapped.
         index: those of clips: column name → (N,) array.
         intervals: column name → (number of intervals,) array; empty for trimmed clips.
         splits: name → (N,) array of TRAINS, TESTS or NEITHER, for splits that come with the data set.
         confidence: (F, M, V) float16, memory-mapped; None if the source has none.
-        present: (N, V) bool, false for the joints that a clip lacks; None where no clip lacks any.
+        present: (N, V) bool, false for the joints that a clip lacks; None if no clip lacks any.
 
     >>> store = ClipStore(example_store)
     >>> len(store), store.bodies, store.manifest.class_names
@@ -144,8 +144,8 @@ class ClipStore:
         """Opens a store.
 
         Args:
-            path: of its directory; or the address of one in object storage, such as `s3://bucket/mine`, of
-                which files are fetched when they are needed and kept in the user's cache folder.
+            path: of its directory; or the address of one in object storage, such as `s3://bucket/mine`, whose
+                files are downloaded when needed and kept in the user's cache folder.
 
         Raises:
             KinemeError: the path is missing, is not a store, or was written by a newer Kineme; or what is
@@ -305,7 +305,7 @@ class ClipStore:
         return self.index["name"]
 
     def clip(self, row: int) -> Array:
-        """(T, M, V, C) float32 frames of one clip; a view of the memory map where they are stored so."""
+        """(T, M, V, C) float32 frames of one clip; a view of the memory map if stored as float32."""
         start = int(self.index["offset"][row])
         return self.frames[start : start + int(self.index["frames"][row])]
 
@@ -319,7 +319,7 @@ class ClipStore:
         return row_of(self.names, name)
 
     def clip_present(self, row: int) -> Array | None:
-        """(V,) bool, which joints one clip has; None where no clip of the store lacks any."""
+        """(V,) bool, which joints one clip has; None if no clip of the store lacks any."""
         return None if self.present is None else self.present[row]
 
     def clip_intervals(self, row: int) -> list[tuple[int, int, int]]:

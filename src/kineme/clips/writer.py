@@ -1,4 +1,4 @@
-"""Writes clip stores clip by clip in bounded memory, and moves them into place when they are whole."""
+"""Writes clip stores clip by clip in bounded memory, and moves them into place when they are complete."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ class StoreWriter:
             path: directory of the store.
             manifest: metadata of the store; the fingerprint is filled in.
             bodies: M, the bodies of every frame; absent ones are zero.
-            overwrite: replace an existing store once the new one is whole.
-            confidence: store the clips' confidences; in clips without any, all joints that are there get 1.
-            frames_as: `int16` halves the frames: coordinates become multiples of 0.0002 up to 6.55 in either
-                direction, so that in metres they are exact to a tenth of a millimetre. `float16` is as exact
-                up to 0.25 only.
+            overwrite: replace an existing store once the new one is complete.
+            confidence: store the clips' confidences; in clips without any, all joints that are present get 1.
+            frames_as: `int16` halves the size of the frames: coordinates become multiples of 0.0002 up to
+                6.55 in either direction, so that in metres they are accurate to a tenth of a millimetre.
+                `float16` is that accurate only up to 0.25.
         """
         self.path = followed(Path(path))
         self.manifest = manifest
@@ -123,11 +123,11 @@ class StoreWriter:
     def add(self, clip: Clip) -> None:
         """Appends one clip; fewer bodies than the store has are padded with zeros.
 
-        Joints that the clip lacks are stored where their neighbours are, so that whoever does not ask for
-        `present` reads no zeros.
+        Joints that the clip lacks are stored where their neighbours are, so that code that ignores `present`
+        reads no zeros.
 
         Raises:
-            KinemeError: a wrong shape, non-finite coordinates, or such as `frames_as` cannot hold;
+            KinemeError: a wrong shape, coordinates that are not finite or that `frames_as` cannot hold,
                 confidences outside 0 to 1, a duplicate name, a label without a class name, an interval
                 outside the clip, no joint present, or a full disk.
         """

@@ -35,11 +35,11 @@ def cluster(
     skip_bad: bool = False,
     reading: ReadingOptions = AS_FILES_SAY,
 ) -> None:
-    """Find the kinds of motion in recordings, without labels: which there are, how often, and when.
+    """Find the kinds of motion in recordings, without labels: which occur, how often, and when.
 
-    Clips are one segment each. Long recordings are first cut where one motion ends and the next begins.
-    Segments that are alike are a kind; those that are like nothing else are in none. Written are a table of
-    segments and a page on which examples of every kind play. Labels are never used; where there are any, the
+    Each clip is one segment. Long recordings are first cut where one motion ends and the next begins. Similar
+    segments form a kind; segments that are like nothing else belong to none. The command writes a table of
+    segments and a page that plays examples of every kind. Labels are never used; if there are any, the
     agreement with them is printed.
 
       kineme cluster runs/mine stores/mine
@@ -50,20 +50,20 @@ def cluster(
         inputs: Clip stores, and files or folders of poses. Poses are prepared as the training clips were.
         out: CSV table of segments (default: segments-INPUT.csv in the current directory); an existing one is
             replaced.
-        page: HTML page to write (default: beside the table, with its name and .html).
-        k: How many kinds; by default as many as there are.
+        page: HTML page to write (default: next to the table, with its name and .html).
+        k: Number of kinds; by default as many as are found.
         cut: `clips` takes each recording whole, `motions` cuts every one where motions begin and end; `auto`
-            cuts those that are untrimmed (their store has intervals) and those of more than 10 s, of a store
-            only if most of its clips are as long.
-        window: Cut recordings into windows of so many seconds instead, such as 2s.
-        step: Seconds from the start of a window to that of the next; by default a window.
-        prominence: How clearly a motion must leave the pose between motions, in nats; smaller finds more
-            of them (default: 0.07).
-        seed: Of the grouping.
+            cuts those that are untrimmed (their store has intervals) and those longer than 10 s, but in a
+            store only if most of its clips are that long.
+        window: Cut recordings into windows of this length instead, such as 2s.
+        step: Time from the start of one window to the start of the next; by default one window.
+        prominence: How clearly a motion must depart from the pose between motions, in nats; smaller values
+            find more motions (default: 0.07).
+        seed: Random seed of the grouping.
         batch_size: Segments per pass of the encoder.
-        device: Where to compute; `auto` takes the GPU if there is one.
-        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        skip_bad: Leave damaged recordings out and name them, instead of stopping at the first.
+        device: Device to compute on; `auto` picks the GPU if there is one.
+        allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
+        skip_bad: Skip and list damaged recordings instead of stopping at the first.
     """
     from rich.console import Console
 

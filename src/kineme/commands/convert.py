@@ -20,7 +20,7 @@ def convert(
 ) -> None:
     """Turn a published checkpoint into a run directory, to evaluate it like a run of your own.
 
-    Layer sizes are read from the weights. What the weights do not tell is taken from the publication:
+    Layer sizes are read from the weights. What the weights do not reveal is taken from the publication:
     attention heads, preprocessing, and the settings of the method and of evaluation. Nothing in the file is
     executed.
 

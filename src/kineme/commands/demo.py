@@ -26,15 +26,16 @@ def demo(
     """Generate motion, pre-train on it without labels, evaluate the encoder and draw figures.
 
     Prints one table and writes four figures (training loss, embedding, confusion matrix, skeletons) to the
-    output folder. With --data the same is done with your own recordings; if they have no labels, there is no
-    evaluation, and only the loss and the skeletons are drawn.
+    output folder. With --data it does the same with your own recordings; if they have no labels, it skips the
+    evaluation and draws only the loss and the skeletons.
 
     Args:
         out: Folder for clips, run and figures; an earlier demo there is replaced.
         data: Clip store, or .npz container of recordings, to use instead of generated motion.
-        split: Division into training and test part. Default: a published split that the clips allow, else
-            every other person trains and the rest test; generated motion also keeps one camera for testing.
-        recipe: Recipe to train by: a file, or the name of one that comes with Kineme.
+        split: Division into training and test parts. Default: a published split that the clips allow;
+            otherwise every other person is for training and the rest for testing. Generated motion also keeps
+            one camera for testing.
+        recipe: Recipe to train with: a file, or the name of one that comes with Kineme.
         epochs: Passes over the training clips, instead of the recipe's number.
         seed: Seed of generation and training.
     """

@@ -29,8 +29,8 @@ def embed(
     """Write the features of recordings to a table: one row per clip, or per window.
 
     Columns are source, name, start and end in seconds, subject, label, and the features. The table is written
-    block by block, so recordings may be many and long. If it is interrupted, the same command goes on where
-    it stopped.
+    block by block, so it can cover many long recordings. If interrupted, the same command continues where it
+    stopped.
 
       kineme embed runs/mine recordings --window 2s --step 0.5s --out moments.csv
 
@@ -41,13 +41,14 @@ def embed(
             Poses are prepared as the training clips were.
         out: Table to write: .npz, .csv or .parquet (default: features-INPUT.npz in the current directory); an
             existing one is replaced.
-        window: Cut recordings into windows of so many seconds, such as 2s. A shorter recording is one row.
-        step: Seconds from the start of a window to that of the next, such as 0.5s; by default half a window.
+        window: Cut recordings into windows of this length, such as 2s. A shorter recording gets one row.
+        step: Time from the start of one window to the start of the next, such as 0.5s; by default half a
+            window.
         batch_size: Clips per pass of the encoder.
-        device: Where to compute; `auto` takes the GPU if there is one.
-        precision: Of the encoder's arithmetic.
-        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        skip_bad: Leave damaged recordings out and name them, instead of stopping at the first.
+        device: Device to compute on; `auto` picks the GPU if there is one.
+        precision: Precision of the encoder's arithmetic.
+        allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
+        skip_bad: Skip and list damaged recordings instead of stopping at the first.
     """
     from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar

@@ -25,29 +25,29 @@ def explore(
     device: Device = "auto",
     allow_preprocessing: bool = False,
 ) -> None:
-    """Open a page in the browser on which a library of motion is seen, searched by example and labelled.
+    """Open a page in the browser to view a library of motion, search it by example and label it.
 
-    The page shows a map of all clips, on which motion that is alike lies together; finds what is like an
-    example; teaches a classifier from the labels that are given there, and shows how well it does; and plays
-    long recordings over a timeline. With two runs it shows where they disagree.
+    The page shows a map of all clips, with similar motion close together; searches by example; teaches a
+    classifier from the labels you give, and shows how well it does; and plays long recordings over a
+    timeline. With two runs it shows where they disagree.
 
       kineme explore stores/mine runs/mine
 
-    What is computed is kept in STORE.index. Labels are a table for `kineme teach`, written at every key. The
-    page is served to this computer alone, until Ctrl-C.
+    Everything computed is kept in STORE.index. Labels are a table for `kineme teach`, saved at every
+    keystroke. The page is served to this computer only, until Ctrl-C.
 
     Args:
         store: Clip store to explore.
         run: Run directory, model.safetensors or published checkpoint.
         other: A second run to compare with the first.
         labels: CSV table of labels; an existing one is continued. Default: STORE.labels.csv.
-        window: Length of the windows that are the points of the map, such as 2s. Default: whole clips; 2s
-            where recordings are long.
-        port: Of the page. Default: any that is free.
+        window: Length of the windows that the points of the map stand for, such as 2s. Default: whole clips,
+            or 2s if recordings are long.
+        port: Port of the page. Default: any free one.
         browser: Open the page in the browser; its link is printed either way.
         batch_size: Clips per pass of the encoder.
-        device: Where to compute; `auto` takes the GPU if there is one.
-        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        device: Device to compute on; `auto` picks the GPU if there is one.
+        allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
     """
     if missing := [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]:
         raise KinemeError(

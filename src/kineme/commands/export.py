@@ -21,11 +21,11 @@ def export(
     licence: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a model for use without PyTorch and without Kineme: ONNX, and a program that runs it.
+    """Export a model for use without PyTorch and without Kineme: ONNX, and a program that runs it.
 
     The folder holds encoder.onnx (any number of clips → features), model.json (joints, preprocessing, where
-    the model is from) and run.py, a short program that needs numpy and onnxruntime alone. It takes raw
-    recordings and gives the features of `kineme embed`, which is checked before the folder is there.
+    the model comes from) and run.py, a short program that needs only numpy and onnxruntime. It takes raw
+    recordings and returns the same features as `kineme embed`; this is checked before the folder appears.
 
       kineme export runs/mine --out exported
       python exported/run.py walk.npy
@@ -33,18 +33,18 @@ def export(
     Args:
         run: Run directory, model.safetensors or published checkpoint.
         out: Folder to write (default: exported-RUN in the current directory).
-        layout: Of the joints in the recordings that run.py will be given: a built-in layout or a layout
-            file. Default: the model's; needed for a model that takes recordings of any layout.
-        joint_map: YAML file that says which joints or markers of the recordings a joint is the mean of
-            (`head: helmet`, `neck: [C7, CLAV]`), where their names do not tell.
-        image: Of a model of poses in images: the size of the images, such as 1920x1080.
+        layout: Layout of the joints in the recordings that run.py will be given: a built-in layout or a
+            layout file. Default: the model's; needed for a model that takes recordings of any layout.
+        joint_map: YAML file that maps each joint to the joints or markers it is the mean of (`head: helmet`,
+            `neck: [C7, CLAV]`), where their names do not tell.
+        image: For a model of poses in images: the size of the images, such as 1920x1080.
         fps: Frames per second of the recordings, unless the caller of run.py says otherwise.
-        classifier: Also export a classifier that was taught by `kineme teach`: its name in the run, or its
-            file. run.py then names the class of a recording.
-        none: Call a motion "none of these" that is unlike all examples. The number is the share of motions
-            of the classes that may be so called wrongly, such as 0.05. Default: every motion gets a class.
-        licence: Of the training data, such as CC-BY-4.0; written into model.json, for it binds those who use
-            the weights.
+        classifier: Also export a classifier taught by `kineme teach`: its name in the run, or its file.
+            run.py then labels recordings with it.
+        none: Label a motion "none of these" if it is unlike all examples. The number is the share of motions
+            of the classes that may wrongly get this label, such as 0.05. Default: every motion gets a class.
+        licence: Licence of the training data, such as CC-BY-4.0; written into model.json, because it binds
+            those who use the weights.
         overwrite: Replace an earlier export.
     """
     from kineme.commands.bar import progress_bar

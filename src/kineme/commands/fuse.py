@@ -22,16 +22,16 @@ def fuse(
     seed: int = 0,
     options: Annotated[TaskOptions, Parameter(name="*")] = USUAL,
 ) -> None:
-    """Add the scores of runs of one method on different streams.
+    """Combine runs of one method on different streams by adding their scores.
 
-    Reads what `kineme evaluate linear` left in each run, so run that first, with the same options. The logits
-    of the SGD probe (last epoch), and the log-probabilities of logistic regression, are added with the
-    weights of the first run's recipe (AimCLR's published joint 0.6, bone 0.6, motion 0.4; for other methods
-    equal ones). Shows each stream alone and all fused, and writes results/fused.json into the first run.
+    Reads what `kineme evaluate linear` wrote in each run, so run that first, with the same options. The
+    logits of the SGD probe (last epoch), and the log-probabilities of logistic regression, are added with the
+    weights of the first run's recipe (AimCLR's published joint 0.6, bone 0.6, motion 0.4; equal ones for
+    other methods). Shows each stream alone and all fused, and writes results/fused.json into the first run.
 
     Args:
-        runs: Run directories, each trained on another stream.
-        weights: A weight for each run, in their order.
+        runs: Run directories, each trained on a different stream.
+        weights: One weight per run, in the same order.
         search: Choose the weights on a held-out fifth of the training clips.
         out: Directory for the result, instead of the first run.
         seed: Seed of that evaluation, and of what --search draws.

@@ -24,9 +24,10 @@ def generate(
         out: Directory of the new store.
         subjects: Number of people.
         repetitions: Performances of each action by each person; if untrimmed, recordings of each person.
-        cameras: Ids of the cameras that film, such as 1 3. Default: all three, 1 to 3.
+        cameras: Ids of the cameras to use, such as 1 3. Default: all three, 1 to 3.
         actions: Names of the actions, such as wave "sit down". Default: all.
-        untrimmed: Long recordings with labelled intervals, for detection, instead of one clip per action.
+        untrimmed: Make long recordings with labelled intervals, for detection, instead of one clip per
+            action.
         seconds: Length of an untrimmed recording.
         preprocessing: Preprocessing of the clips, such as `plain` or `plain(facing=True)`.
         seed: The same seed makes the same store.

@@ -6,17 +6,17 @@ from pathlib import Path
 
 
 def join(folder: Path) -> None:
-    """Make one store of all stores in a folder, in place: the stores become its shards.
+    """Merge all stores in a folder into one, in place: the stores become its shards.
 
-    So several machines or days can each prepare a part. The stores stay as they are; given again, the command
-    takes in those that have come since.
+    This lets several machines, or several days, each prepare a part. The stores themselves do not change; run
+    the command again to add those that have arrived since.
 
       kineme prepare poses monday stores/week/monday
       kineme prepare poses tuesday stores/week/tuesday
       kineme join stores/week
 
     Args:
-        folder: Folder of the stores, which must be alike in layout, preprocessing, frame rate and classes.
+        folder: Folder of the stores, which must agree in layout, preprocessing, frame rate and classes.
     """
     from kineme.clips.joining import join_stores
     from kineme.clips.published import counted

@@ -1,4 +1,4 @@
-"""`kineme layouts`: the built-in joint layouts, and a layout file for one's own recordings."""
+"""`kineme layouts`: the built-in joint layouts, and layout files for other recordings."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def layouts(
 ) -> None:
     """List joint layouts, print one as a layout file, or write a layout file for recordings.
 
-    Where the joints of recordings are of no built-in layout, `kineme prepare poses` needs a layout file:
+    If the joints of your recordings match no built-in layout, `kineme prepare poses` needs a layout file:
 
       kineme layouts --template walk.trc > mine.yaml
       kineme prepare poses recordings stores/mine --layout mine.yaml
 
     Args:
         names: Print these as layout files instead of listing all; built-in names or layout files.
-        draw: Draw them (all, by default) to this file, .png or .svg. One alone is drawn with its joints'
+        draw: Draw them (all, by default) to this file, .png or .svg. A single layout is drawn with its joint
             names.
-        template: Print a layout file with the joints of this recording. Where the recording has no tree,
-            bones are guessed from which joints move together; look them over.
+        template: Print a layout file with the joints of this recording. If the recording has no tree,
+            bones are guessed from which joints move together; check them.
         body_model: For a template from AMASS: the .npz or .pkl of an SMPL body model.
     """
     from rich.console import Console

@@ -32,32 +32,33 @@ def predict(
     skip_bad: bool = False,
     reading: ReadingOptions = AS_FILES_SAY,
 ) -> None:
-    """Name what recordings show, with a classifier that `kineme teach` has taught.
+    """Label recordings with a classifier taught by `kineme teach`.
 
     Writes a CSV table: source, name, start and end in seconds, label, its probability, and the probabilities
-    of all classes. A clip about as long as the examples is one line. A longer recording is cut into windows,
-    and consecutive windows of one class are a line. Where the inputs have labels, the accuracy is printed.
+    of all classes. A clip about as long as the examples gets one line. A longer recording is cut into
+    windows, and consecutive windows of one class share a line. If the inputs have labels, the accuracy is
+    printed.
 
       kineme predict runs/mine recordings/ --none 0.05
 
-    A detector that `kineme evaluate detect` has trained is used alike: --classifier detect.
+    A detector trained by `kineme evaluate detect` is used the same way: --classifier detect.
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.
         inputs: Clip stores, and files or folders of poses. Poses are prepared as the training clips were.
-        classifier: A name among those in RUN/classifiers and of detectors in RUN/results, or a file. Default:
-            the only one.
+        classifier: Name of a classifier in RUN/classifiers or of a detector in RUN/results, or a file.
+            Default: the only one there.
         out: Table to write (default: predictions-INPUT.csv in the current directory); an existing one is
             replaced.
-        window: Cut recordings that are longer into windows of so many seconds, such as 2s. Default: of the
-            typical length of an example, where recordings are 1.5 times longer than that.
-        step: Seconds from the start of a window to that of the next; by default a quarter of a window.
-        none: Call a motion "none of these" that is unlike all examples. The number is the share of motions
-            of the classes that may be so called wrongly, such as 0.05.
+        window: Cut longer recordings into windows of this length, such as 2s. By default, recordings more
+            than 1.5 times as long as a typical example are cut into windows of its length.
+        step: Time from the start of one window to the start of the next; by default a quarter of a window.
+        none: Label a motion "none of these" if it is unlike all examples. The number is the share of motions
+            of the classes that may wrongly get this label, such as 0.05.
         batch_size: Clips per pass of the encoder.
-        device: Where to compute; `auto` takes the GPU if there is one.
-        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
-        skip_bad: Leave damaged recordings out and name them, instead of stopping at the first.
+        device: Device to compute on; `auto` picks the GPU if there is one.
+        allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
+        skip_bad: Skip and list damaged recordings instead of stopping at the first.
     """
     from rich.console import Console
 

@@ -40,21 +40,22 @@ def prepare(
     camera_column: str | None = None,
     name: str | None = None,
 ) -> None:
-    """Turn raw recordings into a clip store, by a named preprocessing.
+    """Turn raw recordings into a clip store, with a named preprocessing.
 
-    The store appears under its name when it is complete. Checkpoints and results record its preprocessing.
+    The store appears under its name only once it is complete. Checkpoints and results record its
+    preprocessing.
 
     `poses` takes your own recordings: motion capture (.trc, .c3d, .bvh, AMASS), the output of OpenPose,
     AlphaPose, MMPose, Ultralytics, MediaPipe, Kinect, DeepLabCut, Lightning Pose or SLEAP, and .npy, .npz,
-    CSV or JSON files, one per clip. Labels come from one folder per class, from the names of clips, or from a
-    file `labels.csv` with the header name,label,subject,camera. People are tracked from frame to frame, gaps
-    of up to half a second filled; see docs/data.md.
+    CSV or JSON files, one per clip. Labels come from one folder per class, from the names of the clips, or
+    from a file `labels.csv` with the header name,label,subject,camera. People are tracked from frame to
+    frame, and gaps of up to half a second are filled; see docs/data.md.
 
       kineme prepare poses mocap stores/mocap --dry-run
       kineme prepare poses --help               # the options of one source
 
-    `video` takes videos (.mp4, .mov, .avi, .mkv, .webm, ...), one per clip, and finds the people in them by
-    MediaPipe; pip install "kineme[video]". The poses are kept, the videos are not.
+    `video` takes videos (.mp4, .mov, .avi, .mkv, .webm, ...), one per clip, and finds the people in them with
+    MediaPipe (pip install "kineme[video]"). Only the poses are kept, not the videos.
 
       kineme prepare video videos stores/videos
 
@@ -63,38 +64,41 @@ def prepare(
             PKU-MMD's skeletons, labels and splits; `nwucla`, one JSON file per clip; `utdmhad`, MATLAB files;
             `pyskl`, an annotation pickle of pyskl or MMAction2; `arrays`, padded arrays processed by others
             (train_data_joint.npy, train_position.npy, NTU60_CS.npz); `container`, one .npz file; `poses`,
-            your own; `video`, your own; or the name or dotted path of a source from another package.
+            your own poses; `video`, your own videos; or the name or dotted path of a source from another
+            package.
         raw: The recordings: a folder, a zip as downloaded, or a folder of zips.
         out: The store to write.
-        preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr`, `ctrgcn` or `plain`
-            (default for the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
+        preprocessing: `agcn` (default for NTU RGB+D and PKU-MMD), `crossclr`, `ctrgcn` or `plain` (default
+            for the others). `plain` takes `centre` (frame or clip), `facing` and `scale`:
             `"plain(facing=True, scale=True)"`. Untrimmed recordings need `plain` (PKU-MMD's default is
-            `"plain(facing=True)"`): the others move frames.
-        processed: The recordings went through this preprocessing already, as published arrays did:
+            `"plain(facing=True)"`), because the others move frames.
+        processed: The recordings have already been through this preprocessing, as published arrays have:
             train_position.npy through `crossclr`, train_data_joint.npy through `agcn`. They are stored
             unchanged.
-        untrimmed: Whole videos of PKU-MMD with their actions as intervals, for detection, instead of one
-            clip per action. A container is untrimmed where it has frame labels.
-        ignore: File of clip names to leave out, one a line, such as the list of NTU RGB+D's incomplete clips.
-        skip_bad: Leave damaged clips out and list them, instead of stopping at the first.
+        untrimmed: Store whole videos of PKU-MMD, with their actions as intervals, for detection, instead of
+            one clip per action. A container is untrimmed if it has frame labels.
+        ignore: File of clip names to leave out, one per line, such as the list of NTU RGB+D's incomplete
+            clips.
+        skip_bad: Skip and list damaged clips instead of stopping at the first.
         overwrite: Replace an existing store.
-        workers: Processes that read clips; default one per core where that pays.
-        ray: Spread the work over a Ray cluster, whose machines reach the recordings and the store by the same
-            paths; pip install "kineme[ray]".
-        shard: Recordings of each shard of a large store. Finished shards outlast an interruption: the same
-            command goes on after them. Default: 100,000 of more than 200,000 recordings, else all.
-        frames_as: `int16` halves the store: coordinates in metres are then exact to a tenth of a millimetre,
-            up to 6.55 m from the origin. `float16` is as exact up to 0.25 only.
-        dry_run: Only say what would be read as what, and write nothing.
-        people: Of `video`: the most people who are found in a picture, by default 1. The two that are there
-            and move most are kept.
-        model: Of `video`: the .task file of MediaPipe's pose landmarker, by default the published one
-            ("full", 9 MB), which is fetched once.
-        label_column: Of `poses` in CSV: the column with the class of the clip, one value a file.
-        subject_column: Of `poses` in CSV: the column with the person.
-        camera_column: Of `poses` in CSV: the column with the number of the camera.
-        name: Of `poses`: how clips are named, with {label}, {subject} and {camera}, such as
-            "{subject}_{label}-{take}", or "{label}/{subject}_*" with the folder.
+        workers: Number of processes that read clips; by default one per core where that pays off.
+        ray: Spread the work over a Ray cluster whose machines reach the recordings and the store under the
+            same paths (pip install "kineme[ray]").
+        shard: Recordings per shard of a large store. Finished shards survive an interruption: the same
+            command continues after them. Default: 100,000 if there are more than 200,000 recordings, else
+            all.
+        frames_as: `int16` halves the size of the store: coordinates in metres are then accurate to a tenth of
+            a millimetre, up to 6.55 m from the origin. `float16` is that accurate only up to 0.25 m.
+        dry_run: Only report how the recordings would be read, and write nothing.
+        people: For `video`: the most people to find in a frame, by default 1. The two who are seen most and
+            move most are kept.
+        model: For `video`: the .task file of MediaPipe's pose landmarker; by default the published one
+            ("full", 9 MB), which is downloaded once.
+        label_column: For `poses` in CSV: the column with the class of the clip, one value per file.
+        subject_column: For `poses` in CSV: the column with the person.
+        camera_column: For `poses` in CSV: the column with the camera number.
+        name: For `poses`: how clips are named, with {label}, {subject} and {camera}, such as
+            "{subject}_{label}-{take}", or "{label}/{subject}_*" to include the folder.
 
     Raises:
         KinemeError: see `kineme.preparing.prepare`.

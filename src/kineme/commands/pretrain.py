@@ -36,26 +36,26 @@ def pretrain(
 ) -> None:
     """Train an encoder without labels.
 
-    Without a recipe, settings are chosen from the clips: frames, batches, epochs, windows, split. Three lines
-    say which, and why.
+    Without a recipe, the settings (frames, batch, epochs, windows, split) are chosen to suit the clips. Three
+    lines report which, and why.
 
       kineme pretrain --store stores/mine
 
-    RECIPE is a YAML file, or the name of a recipe that comes with Kineme. Every key can be set on the command
-    line, with a recipe or without:
+    RECIPE is a YAML file, or the name of a recipe that comes with Kineme. Any key can be set on the command
+    line, with or without a recipe:
 
       kineme pretrain aimclr-small --store stores/mine --train.epochs 100
 
     `kineme pretrain RECIPE --help` lists the keys with the recipe's values.
 
     Args:
-        store: Clip store to train on; short for --data.store. Given several times, one encoder is trained on
-            all of these stores, whatever their joints.
-        out: Run directory (default: runs/RECIPE-STREAM, or runs/STORE-STREAM without a recipe; without the
-            stream where all three are learned together).
+        store: Clip store to train on; short for --data.store. Repeat it to train one encoder on several
+            stores, even if their joints differ.
+        out: Run directory (default: runs/RECIPE-STREAM, or runs/STORE-STREAM without a recipe; -STREAM is
+            dropped when all three streams are learned together).
         overwrite: Replace an existing run.
-        resume: Continue an interrupted run; it ends with the same weights as one that was not interrupted.
-            It may go on with other --train.devices and --train.nodes: a step keeps its clips.
+        resume: Continue an interrupted run; it ends with the same weights as an uninterrupted one.
+            --train.devices and --train.nodes may change: each step still sees the same clips.
     """
     others = bool(words or store or out or overwrite)
     if (help and not words) or not (others or resume):

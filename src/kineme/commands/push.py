@@ -17,20 +17,20 @@ def push(
     private: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Share a run on the Hugging Face Hub, from where `kineme.load("hf:user/name")` loads it.
+    """Share a run on the Hugging Face Hub, so that `kineme.load("hf:user/name")` can load it.
 
-    Shared are the encoder, the settings, the results, the classifiers that were taught on it, and a card that
-    is made from them. Training clips stay here, and so do names of people and clips, and paths of this
-    machine. Log in by `hf auth login` first, or set HF_TOKEN.
+    It uploads the encoder, the settings, the results, the classifiers taught on it, and a card made from
+    them. Training clips stay here, as do names of people and clips, and paths on this machine. Log in with
+    `hf auth login` first, or set HF_TOKEN.
 
       kineme push runs/mine anna/walking --licence cc-by-4.0 --dry-run
 
     Args:
         run: Run directory.
-        repository: Its address on the hub, user/name; it is made if it does not exist.
-        licence: Of the training data, which binds those who use the weights, such as cc-by-4.0. You are asked
-            for it if it is left out.
-        private: Only you and your organisation see it.
+        repository: Its address on the hub, user/name; it is created if it does not exist.
+        licence: Licence of the training data, such as cc-by-4.0, which binds those who use the weights. You
+            are asked for it if you leave it out.
+        private: Make it visible only to you and your organisation.
         dry_run: Upload nothing; show the files and the card.
     """
     from kineme.sharing import push as share

@@ -16,7 +16,7 @@ def report(
     store: list[Path] | None = None,
     device: Device = "auto",
 ) -> None:
-    """Write an HTML report of one or more runs, in a single file that needs no network.
+    """Write an HTML report on one or more runs, in a single file that needs no network.
 
     It shows metrics with confidence intervals, training curves, confused classes, a map of the test clips,
     and animated test clips with their nearest training clips; for detection, true and predicted segments
@@ -26,9 +26,9 @@ def report(
     Args:
         runs: Run directories.
         out: HTML file to write; an existing one is replaced.
-        store: Clip stores that the runs were measured on, other than the ones they were trained on, or where
-            these have moved to.
-        device: Where to compute features that are not cached; `auto` takes the GPU if there is one.
+        store: Clip stores that the runs were measured on, if not those they were trained on, or where those
+            have moved to.
+        device: Device for features that are not cached; `auto` picks the GPU if there is one.
     """
     from rich.console import Console
 

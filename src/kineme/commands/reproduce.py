@@ -22,22 +22,22 @@ def reproduce(
 ) -> None:
     """Train and measure every cell of a grid: method × data × stream × protocol.
 
-    The same command again resumes where it stopped, whatever stopped it: what is trained is not trained
-    again, and what was interrupted ends with the weights it would have had. Cells whose clips are missing are
-    listed with the command that makes them. Writes OUT/table.md, .csv and .json after every measurement.
+    Run the same command again to resume where it stopped, whatever stopped it: finished training is not
+    repeated, and interrupted training ends with the weights it would have had. Cells whose clips are missing
+    are listed with the command that makes them. Writes OUT/table.md, .csv and .json after every measurement.
 
-    Grids that come with Kineme: `small`, Kineme's default and the systems on small data sets with equal
-    minutes, and `published`, the published table on NTU RGB+D and PKU-MMD.
+    Grids that come with Kineme: `small`, Kineme's default and the published systems on small data sets with
+    equal training time, and `published`, the published table on NTU RGB+D and PKU-MMD.
 
     Args:
         grid: A YAML file, or the name of a grid that comes with Kineme.
         store: Where its clip stores are, such as `ntu60=PATH pkummd2=PATH`; by default in `stores/NAME`.
         out: Directory for runs and table; by default `reproduced/GRID`.
-        epochs: Train each cell for so many epochs.
-        minutes: Train each cell for about so many minutes: as many epochs as fit.
+        epochs: Train each cell for this many epochs.
+        minutes: Train each cell for about this many minutes: as many epochs as fit.
         only: Only cells whose names match one of these patterns, such as `aimclr-*` or `motion`.
-        seed: Seed of all that is drawn.
-        list: Only show the cells, and how far each has come.
+        seed: Seed of everything random.
+        list: Only list the cells, and how far each has got.
     """
     from rich.console import Console
 

@@ -34,26 +34,28 @@ def search(
 ) -> None:
     """Find motion like an example: the clips or moments of a store whose features are nearest to its own.
 
-    Hits do not overlap each other, nor the example. The index of a library is made at the first search and
-    kept beside it, in LIBRARY.index; where that cannot be written, in the cache folder of the user.
+    Hits overlap neither each other nor the example. A library's index is built at the first search and kept
+    next to it, in LIBRARY.index, or in the user's cache folder if that cannot be written.
 
       kineme search runs/mine stores/mine --like "walk[2s:4s]" --page walk.html
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.
         library: Clip store to search.
-        like: The example: a clip of the library, by name, or a file of poses. A part of it is written in
+        like: The example: a clip of the library, by name, or a file of poses. Part of it is given in
             brackets, such as "walk[2s:4s]".
-        k: How many to find.
-        window: Search moments of so many seconds, such as 2s. Default: as long as the part, else whole clips.
-        step: Seconds from the start of a moment to that of the next, such as 0.5s; by default half a window.
+        k: Number of hits.
+        window: Search moments of this length, such as 2s. Default: the length of the part in brackets, else
+            whole clips.
+        step: Time from the start of one moment to the start of the next, such as 0.5s; by default half a
+            window.
         out: CSV table to write as well.
-        page: HTML page to write as well, on which the example and the hits play side by side in step.
-        neighbours: `exact` compares all moments. `approximate` asks faiss, which takes milliseconds and finds
-            nearly all of the nearest. `auto` is approximate beyond a million moments, if faiss is installed.
+        page: HTML page to write as well, which plays the example and the hits side by side, in sync.
+        neighbours: `exact` compares all moments. `approximate` uses faiss, which takes milliseconds and finds
+            nearly all of the nearest. `auto` is approximate above a million moments, if faiss is installed.
         batch_size: Clips per pass of the encoder.
-        device: Where to compute; `auto` takes the GPU if there is one.
-        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        device: Device to compute on; `auto` picks the GPU if there is one.
+        allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
     """
     from rich.console import Console
 

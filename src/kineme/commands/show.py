@@ -24,8 +24,8 @@ LONGEST = {".html": 20_000, ".gif": 1_800}  # frames: a page of 5 MB with two bo
 def show(store: Path, clip: str | None = None, *, out: Path | None = None, frames: str | None = None) -> None:
     """Draw a clip: as a page that plays it in 3D, a GIF, or a strip of poses.
 
-    The file name's ending chooses: .html for a page that needs no network, .gif for an animation, .png or
-    .svg for a strip. Left limbs are blue and right limbs orange, those of a second body green and purple. The
+    The file extension decides: .html for a page that needs no network, .gif for an animation, .png or .svg
+    for a strip. Left limbs are blue and right limbs orange, those of a second body green and purple. The
     labelled intervals of untrimmed recordings are shown on a timeline.
 
     Args:

@@ -23,7 +23,7 @@ GRID_COLUMNS = ("published", OBTAINED, "difference", "random", "pre-training", "
 def recognition(*results: Result) -> Table:
     """One run's results on one data set, by row (baselines first) and probe.
 
-    Recall and mAP are shown where retrieval stands alone; beside other probes the rows would get too long.
+    Recall and mAP are shown if retrieval is the only protocol; with other probes the rows would get too long.
     """
     first = results[0]
     found = dict.fromkeys(_column(result, name) for result in results for name in result.scores)

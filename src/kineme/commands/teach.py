@@ -34,31 +34,32 @@ def teach(
     allow_preprocessing: bool = False,
     reading: ReadingOptions = AS_FILES_SAY,
 ) -> None:
-    """Teach a classifier with a handful of labelled clips or moments, in seconds; the encoder stays as it is.
+    """Train a classifier on a handful of labelled clips or moments, in seconds; the encoder is not changed.
 
-    LABELS are CSV tables with the columns name and label, and also start and end, in seconds, where a part of
-    the clip shows the class. A name is that of a clip in the store, or a file of poses beside the table.
+    LABELS are CSV tables with the columns name and label, plus start and end, in seconds, if only a part of
+    the clip shows the class. A name is that of a clip in the store, or of a file of poses next to the table.
     Rows without a label are skipped.
 
       kineme teach runs/mine labels.csv --suggest 20
 
       kineme predict runs/mine recordings/
 
-    It prints the cross-validated accuracy, how that grows with the number of examples, and which class would
+    It prints the cross-validated accuracy, how it grows with the number of examples, and which class would
     gain most from more.
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.
         labels: Tables of examples.
-        name: Of the classifier; by default that of the first table.
-        store: Clip store of the examples, and of what to label next. Default: that of the pre-training.
-        out: File to write instead of RUN/classifiers/NAME.safetensors, such as where the run is read-only.
-        suggest: List so many clips, or moments of long recordings, whose labels would help most.
-        suggestions: Where that list goes, to be filled in and given as another of LABELS; by default
+        name: Name of the classifier; by default that of the first table.
+        store: Clip store with the examples, and with the clips to label next. Default: the one used for
+            pre-training.
+        out: File to write instead of RUN/classifiers/NAME.safetensors, for instance if the run is read-only.
+        suggest: List this many clips, or moments of long recordings, whose labels would help most.
+        suggestions: File for that list, to be filled in and given as another of LABELS; by default
             LABELS-next.csv.
         batch_size: Clips per pass of the encoder.
-        device: Where to compute; `auto` takes the GPU if there is one.
-        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        device: Device to compute on; `auto` picks the GPU if there is one.
+        allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
     """
     from rich.console import Console
 

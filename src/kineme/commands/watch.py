@@ -52,57 +52,57 @@ def watch(
     units: str | None = None,
     image: str | None = None,
 ) -> None:
-    """Watch poses as they are made, and tell what begins and ends.
+    """Watch a live stream of poses, and report what begins and ends.
 
-    Poses come as JSON lines on stdin, a frame a line. Events go to stdout as JSON lines, at once, with the
-    delay since the frame that completed them. What is watched for is what `kineme teach` has taught, or with
-    --like motion like examples.
+    Poses arrive as JSON lines on stdin, one frame per line. Events go to stdout as JSON lines, immediately,
+    with the delay since the frame that completed them. It watches for the classes taught by `kineme teach`
+    or, with --like, for motion that resembles the given examples.
 
       my-camera | kineme watch runs/mine
       my-camera | kineme watch runs/mine --like "walk[2s:4s]" --library stores/mine
 
-    With --camera or --video people are found in pictures by MediaPipe; pip install "kineme[video]".
+    With --camera or --video, MediaPipe finds the people in the pictures (pip install "kineme[video]").
 
       kineme watch runs/mine --camera 0
 
-    A line is {"t": 0.033, "joints": [[x, y, z], ...]}, or {"people": [{"id": "anna", "joints": ...}, ...]} of
-    several people. `t` and `id` may be left out. The first line may be a header such as {"layout": "coco17",
-    "fps": 25, "axes": "y-up", "units": "m"}.
+    A line is {"t": 0.033, "joints": [[x, y, z], ...]}, or {"people": [{"id": "anna", "joints": ...}, ...]}
+    for several people. `t` and `id` may be left out. The first line may be a header such as {"layout":
+    "coco17", "fps": 25, "axes": "y-up", "units": "m"}.
 
     Args:
         run: Run directory, model.safetensors or published checkpoint.
-        classifier: A name among those in RUN/classifiers, or a file. Default: the only one.
-        none: Share of motions of the classes that may be taken for none of them; 0: every moment gets a
+        classifier: Name of a classifier in RUN/classifiers, or a file. Default: the only one there.
+        none: Share of motions of the classes that may be taken for none of them; with 0, every moment gets a
             class. Default: 0.05, or the least that the number of examples allows.
-        like: Examples of what to watch for: clips of the library, by name, or files of poses. A part is
-            written in brackets, such as "walk[2s:4s]".
-        library: Clip store of the examples, from which the threshold is derived as well.
+        like: Examples of what to watch for: clips of the library, by name, or files of poses. Part of one is
+            given in brackets, such as "walk[2s:4s]".
+        library: Clip store of the examples, which also sets the threshold.
         threshold: Probability or similarity at which an event starts. Default: 0.6 for a classifier; for
-            examples what 5 % of the library's moments reach.
-        window: Length of the moments that are judged, such as 2s. Default: the typical one of what the
-            classifier was taught, or the longest example's.
+            examples, what 5 % of the library's moments reach.
+        window: Length of the moments that are judged, such as 2s. Default: the typical length of the
+            classifier's examples, or that of the longest --like example.
         step: Seconds from one moment to the next, such as 0.5s; by default a quarter of the window, at most
             0.5s.
         follow: Read a growing file instead of stdin, from its beginning, like `tail -f`.
         listen: Read from this TCP port instead of stdin. Only programs on this machine can connect.
-        camera: Watch through this camera instead, counted from 0. Where finding people takes longer than a
-            picture lasts, pictures are skipped, so that events are not late.
-        video: Watch this video instead, as fast as it goes; times are those of the video.
-        people: Of a camera or video: the most people who are found in a picture.
-        model: Of a camera or video: the .task file of MediaPipe's pose landmarker; by default the published
-            one, which is fetched once.
-        strict: End at the first bad line. Without it, bad lines are named and left out.
-        device: Where to compute; `auto` takes the GPU if there is one.
-        allow_preprocessing: Accept a library of another preprocessing than the encoder's.
-        joint_map: YAML file that says which joints or markers of the poses a joint is the mean of
-            (`head: helmet`, `neck: [C7, CLAV]`), where their names do not tell.
-        layout: Of the poses: a built-in layout or a layout file. Default: what the header says, else the
-            model's.
-        fps: Of the poses: frames per second, where lines have no `t`. Default: what the header says, else the
-            time of arrival counts. Needed for a recording that is piped in at once.
-        axes: Of the poses: which way y or z points, as of `kineme prepare poses`.
-        units: Of poses in three dimensions: the unit of the coordinates, as of `kineme prepare poses`.
-        image: Of poses in an image: its size, such as 1920x1080.
+        camera: Watch through this camera instead, counted from 0. If finding people takes longer than the
+            time between frames, frames are skipped so that events are not late.
+        video: Watch this video instead, as fast as possible; times are those of the video.
+        people: For a camera or video: the most people to find in a frame.
+        model: For a camera or video: the .task file of MediaPipe's pose landmarker; by default the published
+            one, which is downloaded once.
+        strict: Stop at the first bad line. Without it, bad lines are reported and skipped.
+        device: Device to compute on; `auto` picks the GPU if there is one.
+        allow_preprocessing: Accept a library whose preprocessing differs from the encoder's.
+        joint_map: YAML file that maps each joint to the joints or markers it is the mean of (`head: helmet`,
+            `neck: [C7, CLAV]`), where their names do not tell.
+        layout: Layout of the poses: a built-in layout or a layout file. Default: what the header says, else
+            the model's.
+        fps: Frames per second of the poses, where lines have no `t`. Default: what the header says; else
+            frames are timed as they arrive. Needed for a recording that is piped in all at once.
+        axes: Which way y or z points in the poses, as for `kineme prepare poses`.
+        units: Unit of the coordinates of poses in three dimensions, as for `kineme prepare poses`.
+        image: Size of the image that poses are in, such as 1920x1080.
     """
     from kineme.commands.inputs import check_inputs, lines_input, pictures_input
     from kineme.commands.times import seconds

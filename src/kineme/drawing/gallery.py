@@ -46,7 +46,7 @@ class Card:
 def gallery(
     name: str, cards: Sequence[Card], layout: Layout, *, fps: float, up: Sequence[float] = Y_UP
 ) -> Markup:
-    """Clips side by side that play in step, with one button for all, as an HTML fragment.
+    """Clips side by side that play in sync, with one button for all, as an HTML fragment.
 
     A click on a skeleton plays or pauses all, too; dragging turns one. Cards are of equal width, as many in
     a row as the page has room for. The page needs `head()` of the player, which `page` has.

@@ -1,4 +1,4 @@
-"""What encoders of tokens do with joints that a clip lacks: they are not attended to and not pooled."""
+"""How token encoders treat joints that a clip lacks: they are neither attended to nor pooled."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class ClipShape:
         frames: T.
         bodies: M.
         stream: input modality, `joint`, `bone` or `motion`; or several, as `joint+bone+motion`, for encoders
-            that take each of them from joint positions.
+            that compute each of them from joint positions.
 
     >>> import kineme, torch
     >>> shape = ClipShape(kineme.get_layout("coco17"), frames=4, bodies=2, stream="motion")
@@ -44,7 +44,7 @@ class ClipShape:
         """Joint positions (N, C, T, V, M') → the stream (N, C, T, V, M); missing bodies are zero.
 
         Raises:
-            KinemeError: M' is more than M, and one of the further bodies is not absent.
+            KinemeError: M' is more than M, and one of the extra bodies is not absent.
         """
         if joints.shape[-1] > self.bodies and joints[..., self.bodies :].any():
             raise KinemeError(
@@ -59,11 +59,11 @@ class View:
 
     Attributes:
         clips: (N, C, T, V, M) of one stream, or joint positions for several; T may differ between views.
-        mask: (N, T, V, M) bool, false where a joint is hidden, to be predicted; None: nothing is.
+        mask: (N, T, V, M) bool, false where a joint is hidden, to be predicted; None: nothing is hidden.
         stream: input modality; None: that of the encoder's shape.
         kept: tokens that the encoder computes, drawn with the view; None: all of them.
         present: (N, V) bool, false for joints that were never recorded, or dropped as if they had not been;
-            None: all were.
+            None: all were recorded.
 
     >>> import torch
     >>> view = View(torch.zeros(8, 3, 64, 25, 2), stream="bone")
@@ -105,9 +105,9 @@ class Features:
 
     Attributes:
         clip: (N, D), one feature per clip.
-        temporal: (N, T', D'), one per time step; None where the encoder has none.
-        spatial: (N, L, D'), one per joint; None where the encoder has none.
-        tokens: (N, M, K, D'), one per patch of each body; None where the encoder has none.
+        temporal: (N, T', D'), one per time step; None if the encoder has none.
+        spatial: (N, L, D'), one per joint; None if the encoder has none.
+        tokens: (N, M, K, D'), one per patch of each body; None if the encoder has none.
 
     >>> import torch
     >>> features = Features(clip=torch.tensor([[3.0, 4.0]]))
@@ -124,8 +124,8 @@ class Features:
 class Encoder(nn.Module, ABC):
     """A network from clips to features.
 
-    Subclasses take a `ClipShape` and, by keyword and with defaults, their own settings: the keys under
-    `encoder:` in a recipe, with the help of the class's docstring.
+    Subclasses take a `ClipShape` and, as keyword arguments with defaults, their own settings. These are the
+    keys under `encoder:` in a recipe; their help comes from the class's docstring.
 
     >>> import kineme, torch
     >>> class MeanPosition(kineme.Encoder):
@@ -148,7 +148,7 @@ class Encoder(nn.Module, ABC):
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """The single streams that it can be shown, together or each alone."""
+        """The single streams that it takes, together or each alone."""
         return single_streams(self.shape.stream)
 
     @abstractmethod
@@ -156,7 +156,7 @@ class Encoder(nn.Module, ABC):
         """(N, C, T, V, M) → features."""
 
     def check_input(self, clips: Tensor) -> None:
-        """Refuses clips of another shape than the encoder was built for."""
+        """Refuses clips whose shape differs from the one the encoder was built for."""
         wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
         if clips.shape[1:] != wanted:
             raise KinemeError(
@@ -186,12 +186,12 @@ class MapEncoder(Encoder):
 
 
 class DenseEncoder(Encoder):
-    """An encoder with temporal and spatial tokens of width D'; its clip feature joins one half from each.
+    """An encoder with temporal and spatial tokens of width D'; each gives one half of its clip feature.
 
     Attributes:
         hidden: D'; the clip feature has 2·D'.
-        runs_on_kept_tokens: `forward(clips, kept)` computes only the tokens in `kept`, see `Kept`, as masked
-            modelling needs.
+        runs_on_kept_tokens: whether `forward(clips, kept)` computes only the tokens in `kept` (see `Kept`),
+            as masked modelling needs.
 
     >>> import kineme, torch
     >>> encoder = kineme.DSTE(ClipShape(kineme.get_layout("coco17"), 16, 2), hidden=8)
@@ -205,7 +205,7 @@ class DenseEncoder(Encoder):
 
 
 class PatchEncoder(Encoder):
-    """An encoder of patches, which can compute some of them alone, as masked modelling needs.
+    """An encoder of patches that can compute only some of them, as masked modelling needs.
 
     A patch is a joint of one body over a few frames; its token, of width D, is in `Features.tokens`.
 
@@ -237,7 +237,7 @@ class PatchEncoder(Encoder):
 
     @abstractmethod
     def stages(self) -> Sequence[Sequence[nn.Parameter]]:
-        """All parameters in groups, from the input to the output; fine-tuning may slow the first ones."""
+        """All parameters in groups, from input to output; fine-tuning may slow down the first ones."""
 
     @abstractmethod
     def set_drop_path(self, greatest: float) -> None:
@@ -245,7 +245,7 @@ class PatchEncoder(Encoder):
 
 
 class MaskedEncoder(Encoder):
-    """An encoder of patches with a class token, that shows a learned token where patches are masked.
+    """An encoder of patches with a class token, and a learned token in place of masked patches.
 
     A patch is a joint of one body over a few frames. Clips may have any number M of bodies, and any number of
     frames that makes whole patches.
@@ -280,7 +280,7 @@ class MaskedEncoder(Encoder):
         """Those of the first layer, which turns coordinates into tokens."""
 
     def hidden_patches(self, mask: Tensor) -> Tensor:
-        """(N, T, V, M) bool, see `View` → (N, M, L): which patches are masked, be it in one frame only."""
+        """(N, T, V, M) bool, see `View` → (N, M, L): which patches are masked, even if in one frame only."""
         n, frames, joints, bodies = mask.shape
         seen = mask.reshape(n, frames // self.patch, self.patch, joints, bodies).all(2)
         return ~seen.permute(0, 3, 1, 2).flatten(2)

@@ -1,4 +1,4 @@
-"""An encoder that places, turns and scales clips itself; its clip feature is read from two things."""
+"""An encoder that places, turns and scales clips itself; its clip feature is read from two parts."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SMALLEST = 1e-6  # a shoulder line or bone that is shorter has no direction or s
 
 
 class Canonical(STTR):
-    """STTR on clips as the first body sees them: where a camera stands, and how tall one is, do not matter.
+    """STTR in the first body's frame of reference: camera position and body height do not matter.
 
-    Clips of joint positions pass `canonical` first, whatever they were prepared by; those of bones or motion
-    alone are taken as they are. The clip feature is a linear reading of two things side by side: the maxima
-    over tokens of STTR, which are learned, and the `course` of the clip, which is not. At first it is the
-    maxima as they are; a method may set the reading, and so decorrelate them and let the course count.
+    Clips of joint positions pass through `canonical` first, however they were prepared; clips of bones or
+    motion alone are taken as they are. The clip feature is a linear reading of two parts side by side: STTR's
+    maxima over tokens, which are learned, and the `course` of the clip, which is not. Initially it is just
+    the maxima; a method may set the reading, to decorrelate them and let the course count.
 
     Attributes:
-        centre: (2·D + K,) what is subtracted from maxima and course, K = parts·V·M·C.
-        reading: (2·D + K, 2·D) by which the rest is multiplied.
+        centre: (2·D + K,), which is subtracted from maxima and course, K = parts·V·M·C.
+        reading: (2·D + K, 2·D), by which the difference is multiplied.
 
     Args:
         shape: of the clips.
@@ -64,10 +64,10 @@ class Canonical(STTR):
         present: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Features:
-        """As of STTR, but for the clips' place, angle and size, and the reading of the clip feature.
+        """As in STTR, except for the clips' place, angle and size, and the reading of the clip feature.
 
-        Joints that are hidden by `mask` (N, T, V, M) count for these, and are zero to the network. Those that
-        are not `present` (N, V) stand where their neighbours do.
+        Joints hidden by `mask` (N, T, V, M) count for these, and are zero to the network. Joints that are not
+        `present` (N, V) take the place of their neighbours.
         """
         found, evidence = self.evidence(clips, kept, stream, present=present, mask=mask)
         return Features((evidence - self.centre) @ self.reading, found.temporal, found.spatial)
@@ -103,9 +103,9 @@ class Canonical(STTR):
 
 
 def course(clips: Tensor) -> Tensor:
-    """(N, C, T, V, M) → (N, K): the mean place of each joint in eight parts of the clip, one after the other.
+    """(N, C, T, V, M) → (N, K): the mean position of each joint in eight consecutive parts of the clip.
 
-    Clips of fewer frames have as many parts.
+    Clips of fewer than eight frames have one part per frame.
 
     >>> course(torch.arange(16.0).view(1, 1, 16, 1, 1))
     tensor([[ 0.5000,  2.5000,  4.5000,  6.5000,  8.5000, 10.5000, 12.5000, 14.5000]])
@@ -114,12 +114,21 @@ def course(clips: Tensor) -> Tensor:
     return torch.stack([part.mean(2) for part in parts], dim=1).flatten(1)
 
 
+def has_depth(clips: Tensor) -> Tensor:
+    """(N, C, T, V, M) → (N,) bool: not all of a clip lies in the plane z = 0, as poses in images do.
+
+    >>> has_depth(torch.eye(3).view(3, 3, 1, 1, 1))
+    tensor([False, False,  True])
+    """
+    return (clips[:, 2] != 0).flatten(1).any(1)
+
+
 def canonical(clips: Tensor, layout: Layout) -> Tensor:
     """Joint positions (N, C, T, V, M), centred, turned to the front and scaled by the first body.
 
-    The mean place of its origin over the clip becomes zero, so that it keeps its travel; its shoulder line,
-    summed over the frames, lies along x, if the layout has one; the mean length of its bones becomes 1.
-    Absent bodies stay zero. y is upwards.
+    The mean position of its origin over the clip becomes zero, so that its travel is kept; its shoulder line,
+    summed over the frames, lies along x, if the layout has one and the clip has depth; the mean length of its
+    bones becomes 1. Absent bodies stay zero. y points up.
 
     >>> stick = Layout.from_names(
     ...     "stick", ["hip", "left_shoulder", "right_shoulder"], [None, "hip", "hip"]
@@ -144,7 +153,7 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
         left, right = layout.facing
         line = (lead[..., right] - lead[..., left]).sum(2)
         length = (line[:, 0].square() + line[:, 2].square()).sqrt()
-        turns = length > SMALLEST
+        turns = (length > SMALLEST) & has_depth(clips)
         cos = torch.where(turns, line[:, 0] / length.clamp_min(SMALLEST), cos)
         sin = torch.where(turns, -line[:, 2] / length.clamp_min(SMALLEST), sin)
     scale, cos, sin = (each.view(-1, 1, 1, 1) for each in (1 / size, cos, sin))

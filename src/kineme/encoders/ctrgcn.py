@@ -34,7 +34,7 @@ class CTRGCN(nn.Module):
     """Units of graph and temporal convolution: clips (N, C, T, V, M) → (N, M, V, T, widths[-1]).
 
     Args:
-        shape: of the clips; any number of frames will do.
+        shape: of the clips; any number of frames is accepted.
         widths: channels of each unit.
         input_norm: batch-normalise every joint coordinate separately before the first unit.
 

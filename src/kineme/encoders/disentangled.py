@@ -21,7 +21,7 @@ class Disentangled(DenseEncoder):
     """Two CTR-GCNs on the same clip, one read out frame by frame, the other joint by joint.
 
     Each feeds its tokens to a transformer layer without positional encoding; the maximum over tokens is a
-    clue, and the clip feature is the two clues side by side.
+    clue, and the clip feature is the concatenation of the two clues.
 
     Args:
         shape: of the clips.
@@ -30,7 +30,7 @@ class Disentangled(DenseEncoder):
         stem: Channels of the CTR-GCN units, multiples of 8.
         dropout: Share dropped in the transformer layers.
         input_norm: Batch-normalise every joint coordinate separately. This amplifies joints that hardly move,
-            noise included; without it fewer clips suffice.
+            noise included; without it, fewer clips suffice.
 
     Raises:
         KinemeError: `heads` does not divide `hidden`, or a setting is out of range.

@@ -20,17 +20,17 @@ from kineme.errors import KinemeError, check_between
 class JointTransformer(PatchEncoder):
     """Pre-norm transformer blocks over patches: a token is a joint of one body over a few frames.
 
-    Bodies pass through it one by one and do not see each other. The clip feature is the mean over tokens and
-    bodies.
+    Bodies pass through it one by one, without attending to each other. The clip feature is the mean over
+    tokens and bodies.
 
     Args:
         shape: of the clips.
         hidden: Width D of a token and of the clip feature.
         heads: Attention heads; a divisor of `hidden`.
-        depth: Blocks.
-        patch: Frames of a patch; a divisor of the frames of a clip.
-        present_only: Leave bodies that are absent from a whole clip out of its feature. They count in the
-            published results, where half the feature of one person is a constant.
+        depth: Number of blocks.
+        patch: Frames per patch; a divisor of the number of frames of a clip.
+        present_only: Leave bodies that are absent from a whole clip out of its feature. They are included in
+            the published results, where half of the feature of a single person is a constant.
 
     Raises:
         KinemeError: `heads` does not divide `hidden`, `patch` not the frames, or a setting is not positive.
@@ -73,9 +73,9 @@ class JointTransformer(PatchEncoder):
     def forward(self, clips: Tensor, kept: Kept | None = None, *, present: Tensor | None = None) -> Features:
         """(N, C, T, V, M) → clip (N, D), tokens (N, M, L, D), temporal (N, S, D), spatial (N, M·V, D).
 
-        With `kept.tokens`, only those tokens are computed, and the clip feature is their mean; there are no
-        temporal and spatial ones then. Patches of joints that are not `present` (N, V) take no part; each is
-        the mean of the others of its segment.
+        With `kept.tokens`, only those tokens are computed, and the clip feature is their mean; there are then
+        no temporal and spatial ones. Patches of joints that are not `present` (N, V) take no part; each comes
+        out as the mean of the others in its segment.
 
         Raises:
             KinemeError: the clips are not of the encoder's shape.

@@ -23,22 +23,22 @@ FAINT = 1e-6  # standard deviation of the class token and the registers at first
 
 
 class RotaryTransformer(MaskedEncoder):
-    """Pre-norm blocks over a class token, registers and patches; time enters by rotary positions alone.
+    """Pre-norm blocks over a class token, registers and patches; time enters only by rotary positions.
 
-    Bodies pass through it one by one, those that are present. Clips of any number of segments may be given.
-    The clip feature is the sum over bodies of the class token and the mean patch, side by side.
+    The bodies that are present pass through it one by one. Clips may have any number of segments. The clip
+    feature is the class token concatenated with the mean patch, summed over bodies.
 
     Deviation: the authors' linear probe chooses, on the test clips, whether to read the mean patch and the
-    class tokens of one block or four; their nearest neighbours are of both bodies side by side. Here one
-    feature serves all protocols: that of fine-tuning with few labels.
+    class tokens of one block or four; their nearest neighbours use both bodies side by side. Here one feature
+    serves all protocols: the one used in fine-tuning with few labels.
 
     Args:
         shape: of the clips.
         hidden: Width D of a token; the clip feature has 2·D.
         heads: Attention heads; each has an even number of channels.
-        depth: Blocks.
-        patch: Frames of a patch; a divisor of the frames of a clip.
-        registers: Tokens without a place, where attention can put what belongs to none.
+        depth: Number of blocks.
+        patch: Frames per patch; a divisor of the number of frames of a clip.
+        registers: Number of tokens without a place, where attention can put what belongs to none.
 
     Raises:
         KinemeError: `heads` does not divide `hidden` evenly, `patch` not the frames, or a setting is out of
@@ -89,8 +89,8 @@ class RotaryTransformer(MaskedEncoder):
         """(N, C, T, V, M) → clip (N, 2·D), tokens (N, M, L, D), zero for absent bodies.
 
         Patches in which the mask (N, T, V, M) is false anywhere are replaced by a learned token. Patches of
-        joints that are not `present`, (N, V) or (1, V) if all clips lack the same, take no part; each is the
-        mean of the others of its segment.
+        joints that are not `present`, (N, V) or (1, V) if all clips lack the same, take no part; each comes
+        out as the mean of the others in its segment.
 
         Raises:
             KinemeError: the clips do not fit the encoder.

@@ -28,10 +28,10 @@ class STGCN(MapEncoder):
     """Spatial-temporal graph convolutions over the layout's three-subset graph.
 
     Args:
-        shape: of the clips; any number of frames will do. Bodies are encoded one by one and averaged.
+        shape: of the clips; any number of frames is accepted. Bodies are encoded one by one and averaged.
         channels: Width of each block.
         strided: Blocks (counted from 0) that halve the number of frames.
-        dropout: Share of activations dropped at the end of each block but the first.
+        dropout: Share of activations dropped at the end of every block except the first.
 
     >>> import kineme
     >>> encoder = STGCN(ClipShape(kineme.get_layout("ntu25"), 50, 2), channels=[8, 16], strided=[1])

@@ -39,8 +39,9 @@ def sinusoidal_positions(length: int, dim: int) -> Tensor:
 class SelfAttention(nn.Module):
     """Multi-head self-attention; queries, keys and values come from one projection.
 
-    Written out because `scaled_dot_product_attention` does not pay for some 60 tokens of 1,024 channels per
-    head: fused kernels do not take heads this wide, and its backward pass takes twice the time on a CPU.
+    Written out because `scaled_dot_product_attention` does not pay off for about 60 tokens of 1,024 channels
+    per head: fused kernels do not support heads this wide, and its backward pass takes twice the time on a
+    CPU.
     """
 
     def __init__(self, dim: int, heads: int):
@@ -84,7 +85,7 @@ def token_embedding(width: int, hidden: int) -> nn.Sequential:
 class FusedEmbedding(nn.Module):
     """Tokens of several streams in one: the mean of their own embeddings, through a linear layer.
 
-    Of one stream alone it is that stream's embedding, without the layer, as in UmURL (Sun et al., ACM MM
+    For one stream alone it is that stream's embedding, without the layer, as in UmURL (Sun et al., ACM MM
     2023, arXiv 2311.03106).
     """
 
@@ -154,14 +155,14 @@ class TokenStream(nn.Module):
 
 
 class TokenEncoder(DenseEncoder):
-    """A temporal and a spatial stream; the clip feature is their maxima over tokens, side by side.
+    """A temporal and a spatial stream; the clip feature is their maxima over tokens, concatenated.
 
-    An absent joint is no spatial token. In temporal tokens, where a frame is one vector of all its joints, it
-    stands where its neighbours do (`augment.filled`, unless `places_missing` says that it does already); a
-    bone with an absent end is zero there.
+    An absent joint has no spatial token. In temporal tokens, where a frame is one vector of all its joints,
+    it takes the place of its neighbours (`augment.filled`, unless `places_missing` says that it does
+    already); a bone with an absent end is zero there.
 
-    Built for clips of several input streams, such as `joint+bone+motion`, it has an embedding of each and one
-    network behind them, and encodes them together or each alone.
+    Built for clips of several input streams, such as `joint+bone+motion`, it has an embedding for each and
+    one network behind them, and encodes them together or each alone.
 
     Args:
         shape: of the clips.
@@ -214,7 +215,7 @@ class TokenEncoder(DenseEncoder):
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """Those that it was built for; its shape says which of them it is shown by default."""
+        """The streams it was built for; its shape says which of them it takes by default."""
         embedding = self.temporal.embedding
         return tuple(embedding.of) if isinstance(embedding, FusedEmbedding) else super().streams
 
@@ -228,9 +229,10 @@ class TokenEncoder(DenseEncoder):
     ) -> Features:
         """(N, C, T, V, M) → clip (N, 2·hidden), temporal (N, T, hidden), spatial (N, M·V, hidden).
 
-        With `kept`, only those tokens are computed, and the clip feature is their maximum. `stream` is what
-        the clips are, by default that of the encoder's shape; of several streams, they are joint positions.
-        Joints that are not `present` (N, V) take no part; their spatial tokens are the mean of the others.
+        With `kept`, only those tokens are computed, and the clip feature is their maximum. `stream` is the
+        clips' stream, by default that of the encoder's shape; for several streams, the clips are joint
+        positions. Joints that are not `present` (N, V) take no part; their spatial tokens are the mean of the
+        others.
 
         Raises:
             KinemeError: the clips are not of the encoder's shape or streams, or it cannot leave out tokens.

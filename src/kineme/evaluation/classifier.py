@@ -46,7 +46,7 @@ def classify(
             protocols.
         fresh: the encoder is not pre-trained, so all of its stages are trained at one rate.
         every: score the test clips every so many epochs and after the last; None: after the last only.
-        progress: called after each step with the clips done and the clips in all, over all epochs.
+        progress: called after each step with the clips done and in total, over all epochs.
 
     Returns:
         The epochs at which the test clips were scored.

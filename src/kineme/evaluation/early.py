@@ -1,10 +1,11 @@
 """Early prediction: how soon a motion is recognised, from the first 10, 20, ... 100 % of its frames.
 
-The encoder is frozen, and one for all shares: what is seen of a clip is resized to the encoder's frames, like
-a whole clip. The probe is the recipe's linear one, last epoch. (Wang et al., arXiv 2508.12586.)
+The encoder is frozen and the same for all shares: the visible part of a clip is resized to the encoder's
+number of frames, like a whole clip. The probe is the recipe's linear one, last epoch. (Wang et al., arXiv
+2508.12586.)
 
-Deviation: the authors' encoder attends to earlier frames only in its temporal part. Here the frames to come
-are cut off before the encoder, which is what the figures depend on: it cannot see what it is not given.
+Deviation: the authors' encoder attends only to earlier frames in its temporal part. Here, future frames are
+cut off before the encoder, which is what the figures depend on: it cannot see what it is not given.
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ def early(
 ) -> tuple[Result, Predictions]:
     """Top-1 of test clips of which only the beginning is seen, by the share of frames: `10 %` to `100 %`.
 
-    `mean` is the mean over these shares. A beginning has at least 3 frames. A recipe's `evaluate.crop` plays
-    no part: at 100 % clips are seen whole.
+    `mean` is the mean over these shares. A beginning has at least 3 frames. A recipe's `evaluate.crop` is not
+    used: at 100 %, clips are seen whole.
 
     Args:
         task: what is measured on which clips.
-        whole: fit one probe, to whole training clips, as for a viewer who does not know how much is still to
-            come; by default the probe of each share is fitted to training clips that are cut alike.
+        whole: fit a single probe, to whole training clips, as for a viewer who does not know how much is
+            still to come; by default the probe of each share is fitted to training clips cut to that share.
         seed: of the probes and of the random encoder.
         lr: learning rate of the probes, instead of the recipe's.
-        baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
+        baselines: also measure a random encoder and raw coordinates.
+        progress: called with the clips done and in total: each is encoded, and each is probed.
 
     Raises:
         KinemeError: no learning rate is set.

@@ -56,7 +56,7 @@ def extract(
         allow_preprocessing: accept a store that was prepared by another preprocessing than the model's.
         seen: per cent of each clip's frames, from its first, that are shown instead of its centre.
         cache: where they are cached, under names made from all that they depend on; None: nowhere.
-        progress: called with the clips done and the clips in all.
+        progress: called with the clips done and in total.
 
     Returns:
         (N, D) float32.
@@ -143,7 +143,7 @@ def cache_key(
 
 
 def identity(model: Model, precision: str) -> dict[str, Any]:
-    """What features of preprocessed clips depend on, beside the clips.
+    """What features of preprocessed clips depend on, apart from the clips.
 
     The encoder's settings are part of it because not all show in the weights (a number of heads does not),
     and the package's version because its code may change what an encoder computes.

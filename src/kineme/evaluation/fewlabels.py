@@ -1,7 +1,7 @@
 """Few labels on a frozen encoder: linear probes fitted to a share of the labelled training clips.
 
-It is what the released program of USDRL's journal version measures as semi-supervised. Its text, like other
-papers, fine-tunes the encoder: that is `finetune.semi`.
+This is what the released program of USDRL's journal version measures as semi-supervised. In the paper itself,
+as in other papers, the encoder is fine-tuned: that is `finetune.semi`.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ def frozen(
 ) -> tuple[Result, Predictions]:
     """Linear probes on few labels: mean and standard deviation over draws of them.
 
-    `1 %` is the recipe's SGD probe, last epoch; `1 % logistic` a logistic regression, which suits few clips
-    better. Labels are drawn as in fine-tuning: from each class, or from all where the recipe says so.
+    `1 %` is the recipe's SGD probe, last epoch; `1 % logistic` is a logistic regression, which suits few
+    clips better. Labels are drawn as in fine-tuning: from each class, or from all if the recipe says so.
 
     Args:
         task: what is measured on which clips.
         fractions: shares of the training labels, each above 0 and at most 1.
-        seeds: how many draws.
+        seeds: number of draws.
         lr: learning rate of the SGD probe, instead of the recipe's.
-        seed: the first of the seeds, which follow one another.
-        baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
+        seed: the first of the consecutive seeds.
+        baselines: also measure a random encoder and raw coordinates.
+        progress: called with the clips done and in total: each is encoded, and each is probed.
 
     Raises:
         KinemeError: no rate is set, or a draw has clips of one class only.

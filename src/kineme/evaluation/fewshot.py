@@ -1,7 +1,7 @@
-"""Few-shot recognition: a clip takes the class of its nearest exemplar, where a class has one or a few.
+"""Few-shot recognition: a clip gets the class of its nearest exemplar; a class has one exemplar or a few.
 
 Nothing is trained: the encoder is frozen, and the exemplars' features are all that is known of their classes.
-On NTU RGB+D 120 with the split `oneshot` the exemplars are those of the data set's one-shot protocol (Liu et
+On NTU RGB+D 120 with the split `oneshot`, the exemplars are those of the data set's one-shot protocol (Liu et
 al., TPAMI 2019, arXiv 1905.04757); elsewhere they are drawn.
 
 Deviation: the field's encoders are trained with the labels of the 100 other classes; here they see no labels.
@@ -37,17 +37,17 @@ def fewshot(
     """The class of the nearest exemplar by cosine similarity: top-1, mean and deviation over the draws.
 
     Args:
-        task: what is measured on which clips; of the split `oneshot`, novel classes that pre-training on its
-            training part has not seen.
-        shots: exemplars of each class, drawn from the training part; all of a class that has fewer.
+        task: what is measured on which clips; with the split `oneshot`, novel classes that pre-training on
+            its training part has not seen.
+        shots: exemplars per class, drawn from the training part; all clips of a class that has fewer.
         draws: how often they are drawn.
         seed: of the first draw, which the others follow; and of the random encoder.
-        baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
+        baselines: also measure a random encoder and raw coordinates.
+        progress: called with the clips done and in total: each is encoded, and each is probed.
 
     Raises:
-        KinemeError: `shots` or `draws` is not above 0, or the split names the exemplars, and they are not
-            there or not as many as asked for.
+        KinemeError: `shots` or `draws` is not above 0, or the split names the exemplars, and they are missing
+            or their number differs from `shots`.
 
     >>> import kineme
     >>> task = kineme.protocols.open_task(example_run)

@@ -1,12 +1,13 @@
 """Fine-tuning: the whole encoder trained with labels, all of them or few.
 
 `finetune` trains on every labelled clip of a split's training part, `semi` on a share of them, drawn several
-times: from each class, or from all at once where the recipe says so. Both start from the pre-trained encoder
-and a fresh classifier; their baseline is the same network trained from scratch, with the same settings.
+times: from each class, or from all at once if the recipe says so. Both start from the pre-trained encoder and
+a fresh classifier; their baseline is the same network trained from scratch, with the same settings.
 
-Deviation: the papers of AimCLR, SCD-Net and USDRL say how clips are augmented in fine-tuning, not how the
-rest is set. In their recipes optimiser, rate, weight decay and batch are therefore those of each method's
-pre-training, epochs and milestones those of its linear evaluation. MAMP's are as published.
+Deviation: the papers of AimCLR, SCD-Net and USDRL say how clips are augmented in fine-tuning, but not the
+other settings. In their recipes, the optimiser, learning rate, weight decay and batch size are therefore
+those of each method's pre-training; epochs and milestones are those of its linear evaluation. MAMP's settings
+are as published.
 """
 
 from __future__ import annotations
@@ -93,12 +94,12 @@ def finetune(
 
     Args:
         task: what is trained and measured on which clips.
-        epochs: passes over the clips, instead of the recipe's; its milestones move along.
+        epochs: passes over the clips, instead of the recipe's; its milestones scale with them.
         lr: learning rate, instead of the recipe's.
         batch_size: clips per step, instead of the recipe's.
-        from_scratch: train a freshly initialised encoder alike, as the supervised baseline.
+        from_scratch: also train a freshly initialised encoder in the same way, as the supervised baseline.
         seed: of the linear layer, the order, the views and the fresh encoder.
-        progress: called with the clips trained on and the clips in all, over all epochs.
+        progress: called with the clips trained on and in total, over all epochs.
 
     Raises:
         KinemeError: no rate is set, a setting has no meaning, or the training diverges.
@@ -142,14 +143,14 @@ def semi(
 ) -> Result:
     """Fine-tuning on few labels: mean and standard deviation over draws of them, last epoch.
 
-    There is no best epoch: chosen on the test clips, it would use more labels than it was given.
+    No best epoch is reported: chosen on the test clips, it would use more labels than were given.
 
     Args:
         task: what is trained and measured on which clips.
         fractions: shares of the training labels, each above 0 and at most 1.
-        seeds: how many draws; every other random thing is drawn anew with them.
-        epochs, lr, batch_size, from_scratch, progress: as of `finetune`.
-        seed: the first of the seeds, which follow one another.
+        seeds: number of draws; everything else that is random is drawn anew with them.
+        epochs, lr, batch_size, from_scratch, progress: as for `finetune`.
+        seed: the first of the consecutive seeds.
 
     Raises:
         KinemeError: no rate is set, a setting has no meaning, or the training diverges.

@@ -1,8 +1,8 @@
 """Fusion of streams: the scores of runs on joints, bones and motion, added with weights.
 
-Logits are added, as AimCLR's authors do: those of the SGD probe, and of logistic regression its
-log-probabilities, which are logits up to a number that all classes of a clip share. The weights are those of
-the recipe: AimCLR published its own; the other papers use equal ones.
+Logits are added, as AimCLR's authors do: those of the SGD probe, and the log-probabilities of logistic
+regression, which are logits up to a constant that all classes of a clip share. The weights are those of the
+recipe: AimCLR published its own; the other papers use equal ones.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Stream:
 
 
 def open_stream(task: Task, *, seed: int = 0) -> Stream:
-    """The linear evaluation of a run, as `kineme evaluate linear` left it.
+    """The linear evaluation of a run, as saved by `kineme evaluate linear`.
 
     Args:
         task: the run and the clips that it was measured on.

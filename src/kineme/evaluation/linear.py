@@ -1,13 +1,13 @@
 """Linear evaluation: how well one linear layer tells the classes apart from frozen features.
 
-Two probes. `sgd` is the published protocol: a linear layer trained by SGD with momentum 0.9, without weight
-decay, at settings of the recipe that suit the scale of the method's features. `logistic` is a logistic
-regression on standardised features, fitted until it converges: it does not depend on their scale, so it is
-the fair one for comparing raw coordinates, a random encoder and a pre-trained one.
+There are two probes. `sgd` is the published protocol: a linear layer trained by SGD with momentum 0.9,
+without weight decay, with settings of the recipe that suit the scale of the method's features. `logistic` is
+a logistic regression on standardised features, fitted until it converges: it does not depend on their scale,
+so it is the fair one for comparing raw coordinates, a random encoder and a pre-trained one.
 
-Deviation: the probes of MAMP and SLiM see training clips cropped and turned at random, through the encoder
-again in each epoch. Here every probe sees the features of each clip's centre, which are computed once.
-SLiM's authors choose the best of 13 rates on the test clips; here it is chosen on held-out training clips.
+Deviation: the probes of MAMP and SLiM see randomly cropped and turned training clips, encoded again in each
+epoch. Here, every probe sees the features of each clip's centre, which are computed once. SLiM's authors
+choose the best of 13 learning rates on the test clips; here it is chosen on held-out training clips.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def sgd(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> tuple[Epoch, Epoch]:
-    """The published protocol on features that are computed once: an epoch is a few matrix products.
+    """The published protocol on features computed once: an epoch is a few matrix products.
 
     The test clips are scored every five epochs and after the last.
 
@@ -92,7 +92,7 @@ def sgd(
         settings: of the recipe; its `lr` is set.
         seed: of the initial weights and the order of the clips.
         device: where the layer is trained; all features are kept there.
-        progress: called with the epochs done and in all.
+        progress: called with the epochs done and in total.
 
     Returns:
         The last epoch and the best one. The best is chosen on the test clips, as the papers do, and is
@@ -248,7 +248,7 @@ def logistic(
 ) -> Array:
     """Multinomial logistic regression, L2 penalty 1, on standardised features.
 
-    Each feature is standardised by itself, so joints that hardly move weigh as much as those that do: raw
+    Each feature is standardised by itself, so joints that hardly move count as much as those that do: raw
     coordinates lose by it (UTD-MHAD 78.4 %, with one scale for all 87.7 %), and kNN is their better measure.
 
     Args:

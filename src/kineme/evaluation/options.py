@@ -22,15 +22,15 @@ class TaskOptions:
     """What a pre-trained encoder is measured on.
 
     Args:
-        store: Clip store to measure on; by default that of the pre-training.
-        split: Division of the store into training and test part; by default that of the pre-training.
-        stream: What an encoder of several streams is shown: one of them, or two, as `joint+bone`; by default
+        store: Clip store to measure on; by default that of pre-training.
+        split: Division of the store into training and test parts; by default that of pre-training.
+        stream: Streams to use with an encoder of several: one of them, or two, as `joint+bone`; by default
             all.
-        device: Where to compute; `auto` takes the GPU if there is one.
-        allow_preprocessing: Accept a store of another preprocessing than the encoder's.
+        device: Device to compute on; `auto` picks the GPU if there is one.
+        allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
         leave_out_overlap: Leave out test clips that the encoder has seen in pre-training.
-        map_joints: Give clips of another layout the encoder's joints, found by their names.
-        joint_map: YAML file with the sources of joints that cannot be found by name (`head: helmet`).
+        map_joints: Convert clips of another layout to the encoder's joints, matched by name.
+        joint_map: YAML file with the sources of joints that cannot be matched by name (`head: helmet`).
     """
 
     store: Path | None = None
@@ -48,7 +48,7 @@ class FinetuneOptions:
     """How fine-tuning differs from the recipe.
 
     Args:
-        from_scratch: Train the same network without pre-training alike, as a baseline.
+        from_scratch: Also train the same network, in the same way, without pre-training, as a baseline.
         epochs: Passes over the clips, instead of the recipe's.
         lr: Learning rate, instead of the recipe's.
         batch_size: Clips per step, instead of the recipe's.

@@ -1,4 +1,4 @@
-"""What a sensor may do to clips: lose joints or frames, add noise, run slow or fast, stand elsewhere.
+"""What a sensor may do to clips: lose joints or frames, add noise, run slow or fast, be placed elsewhere.
 
 Perturbations take and give preprocessed clips, whole batches at a time.
 """

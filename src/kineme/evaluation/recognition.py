@@ -1,6 +1,6 @@
-"""Recognition on frozen features: a pre-trained encoder, a random one and raw coordinates, measured alike.
+"""Recognition on frozen features: a pre-trained encoder, a random one and raw coordinates, on equal terms.
 
-`linear`, `knn` and `transfer` give a `Result` and, for every test clip, `Predictions`.
+`linear`, `knn` and `transfer` return a `Result` and, for every test clip, `Predictions`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Outcome:
         score: its figure.
         predicted: (N',) classes; (seeds, N') where the score is a mean over several seeds; None where
             nothing is predicted.
-        scores: (N', classes), greater is likelier; None where a protocol only names a class.
+        scores: (N', classes), higher is more likely; None if a protocol only names a class.
     """
 
     score: Score
@@ -70,8 +70,8 @@ def linear(
         task: what is measured on which clips.
         seed: of the probe and of the random encoder.
         lr: learning rate of the SGD probe, instead of the recipe's.
-        baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
+        baselines: also measure a random encoder and raw coordinates.
+        progress: called with the clips done and in total: each is encoded, and each is probed.
 
     Raises:
         KinemeError: no learning rate is set.
@@ -86,15 +86,15 @@ def knn(
 ) -> tuple[Result, Predictions]:
     """Retrieval: the label of the nearest training clips by cosine similarity, and their whole ranking.
 
-    `recall@k` is the share of test clips with a clip of their class among the k nearest training clips, `mAP`
-    the mean average precision of the ranking; see `ranking.Ranks`.
+    `recall@k` is the share of test clips with a clip of their class among the k nearest training clips, and
+    `mAP` is the mean average precision of the ranking; see `ranking.Ranks`.
 
     Args:
         task: what is measured on which clips.
         k: neighbours that vote.
         seed: of the random encoder.
-        baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
+        baselines: also measure a random encoder and raw coordinates.
+        progress: called with the clips done and in total: each is encoded, and each is probed.
     """
     return evaluated(task, _retrieval(task, k), "knn", {"k": k}, seed, "knn", baselines, progress)
 
@@ -107,7 +107,7 @@ def transfer(
     baselines: bool = True,
     progress: Progress = silent,
 ) -> tuple[Result, Predictions]:
-    """Linear evaluation and retrieval, by one neighbour, on another data set than that of the pre-training.
+    """Linear evaluation and retrieval, with one neighbour, on a data set other than that of pre-training.
 
     Arguments and errors are those of `linear`.
     """
@@ -199,14 +199,14 @@ def evaluated(
     baselines: bool,
     progress: Progress,
 ) -> tuple[Result, Predictions]:
-    """Measures the encoder and its baselines alike.
+    """Measures the encoder and its baselines in the same way.
 
     Args:
         task: what is measured on which clips.
         measure: from the features of training and of test clips to what each probe found.
         protocol, settings, seed, detailed: as of `report`.
-        baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips done and the clips in all: each is encoded, and each is probed.
+        baselines: also measure a random encoder and raw coordinates.
+        progress: called with the clips done and in total: each is encoded, and each is probed.
     """
     began = perf_counter()
     rows: dict[str, Model | None] = {PRETRAINED: task.model}

@@ -43,12 +43,12 @@ class Score:
     """One figure, in per cent unless its name says otherwise.
 
     Attributes:
-        value: the figure; of recognition, the share of test clips whose class is the first guess (top-1).
+        value: the figure; for recognition, the share of test clips whose class is the first guess (top-1).
         interval: 95 % bootstrap interval over the test clips (or recordings).
-        top5: the class is among the first five; None where a protocol does not rank the classes, or where
-            there are no more than five.
-        epoch: of the probe's or the classifier's training, where it is trained in epochs.
-        deviation: standard deviation over seeds, where `value` is the mean over several.
+        top5: the class is among the first five; None if a protocol does not rank the classes, or if there are
+            no more than five.
+        epoch: of the probe's or the classifier's training, if it is trained in epochs.
+        deviation: standard deviation over seeds, if `value` is the mean over several.
         values: the figure of each seed.
     """
 
@@ -82,12 +82,12 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The scores of every test clip, to be fused with other streams or looked at.
+    """The scores of every test clip, to be fused with other streams or inspected.
 
     Attributes:
         names: (N,) of the test clips.
         labels: (N,) their classes.
-        scores: probe → (N, classes), greater is likelier.
+        scores: probe → (N, classes), higher is more likely.
     """
 
     names: Array
@@ -116,33 +116,33 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Result:
-    """One protocol's outcome, with all that is needed to repeat it.
+    """One protocol's outcome, with everything needed to repeat it.
 
     Attributes:
         protocol: such as `linear`.
         method, encoder, stream: what was evaluated.
         weights: SHA-256 of the encoder's weights.
-        pretrained_epochs: of its pre-training, the last of which is evaluated; None where that is not known.
+        pretrained_epochs: of its pre-training, the last of which is evaluated; None if unknown.
         preprocessing: of the store it was trained on, in one line.
-        crop: share of each clip, about its centre, that the encoder was shown.
+        crop: share of each clip, around its centre, that the encoder was shown.
         settings: the protocol's.
         seed: of the probe and of the random encoder.
-        version, commit: of Kineme; the commit is None where it does not run from a git checkout.
+        version, commit: of Kineme; the commit is None if it does not run from a git checkout.
         store, fingerprint, store_preprocessing: the data set that was measured on.
-        split: its division into training and test part.
+        split: its division into training and test parts.
         train_clips, test_clips: their sizes.
-        scores: of the pre-trained encoder, by probe: `logistic`, `last`, `best`, `knn`; of retrieval also
-            `recall@5`, `recall@10` and `mAP`; of few labels by their share, such as `10 %`.
-        baselines: the same of a randomly initialised encoder and of raw coordinates, or of the encoder
+        scores: of the pre-trained encoder, by probe: `logistic`, `last`, `best`, `knn`; for retrieval also
+            `recall@5`, `recall@10` and `mAP`; for few labels by their share, such as `10 %`.
+        baselines: the same for a randomly initialised encoder and for raw coordinates, or for the encoder
             trained from scratch.
         detailed: the probe that the confusion matrix, the figures per class and the metrics belong to.
         class_names: in the order of the figures per class.
         per_class_accuracy: per cent; None for a class without test clips.
         confusion_matrix: test clips; rows are true classes, columns predicted ones.
-        time: when it was measured (UTC), and `seconds` how long that took.
-        joint_map: of a store of another layout than the encoder's: joint of the encoder → joints of the store
-            and the weights with which they make it up.
-        seen_clips: test clips among those of the pre-training; None where that is not known.
+        time: when it was measured (UTC); `seconds` is how long that took.
+        joint_map: for a store whose layout differs from the encoder's: joint of the encoder → joints of the
+            store and the weights with which they make it up.
+        seen_clips: test clips among those of pre-training; None if unknown.
         metrics: of the pre-trained encoder, see `kineme.metrics`.
     """
 
@@ -251,7 +251,7 @@ def result_path(run: Path, protocol: str, *qualifiers: str, seed: int = 0, clips
 
 
 class Kept(Protocol):
-    """What can be written beside a result."""
+    """What can be written next to a result."""
 
     def save(self, path: Path) -> None:
         """Writes it into a file."""
@@ -260,7 +260,7 @@ class Kept(Protocol):
 def save(result: Result, path: Path, *, beside: Mapping[str, Kept] | None = None) -> None:
     """Writes a result, see `Task.result_path`.
 
-    What lies beside it, by suffix and under the same name, is written first: where there is a result, it is
+    What goes with it, by suffix and under the same name, is written first: if there is a result, it is
     complete.
     """
     for suffix, kept in (beside or {}).items():

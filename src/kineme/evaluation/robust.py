@@ -1,8 +1,8 @@
-"""Robustness: a probe of clean clips, tested on clips that a worse sensor might have given.
+"""Robustness: a probe trained on clean clips, tested on clips that a worse sensor might have recorded.
 
-Test clips are perturbed after their preprocessing, see `perturbing.py`; what preprocessing would undo of it,
-such as a turn, is therefore not undone. Encoders that can leave joints out are told which are missing;
-others, and raw coordinates, are shown them where their neighbours are.
+Test clips are perturbed after their preprocessing, see `perturbing.py`; so whatever preprocessing would undo,
+such as a turn, is not undone. Encoders that can leave out joints are told which are missing; others, and raw
+coordinates, see them where their neighbours are.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ BATCH = 256  # clips that are perturbed together; draws depend on it
 def robust(
     task: Task, *, seed: int = 0, baselines: bool = True, progress: Progress = silent
 ) -> tuple[Result, Predictions]:
-    """Top-1 of test clips as they are and under each perturbation, by probes of clean training clips.
+    """Top-1 of clean test clips and under each perturbation, by probes trained on clean clips.
 
-    Scores are named by condition: `clean` and `jitter 1 %` of a logistic regression, `clean, kNN` of the
+    Scores are named by condition: `clean` and `jitter 1 %` for a logistic regression, `clean, kNN` for the
     nearest training clip.
 
     Args:
         task: what is measured on which clips.
-        seed: of what is drawn, and of the random encoder.
-        baselines: measure a random encoder and raw coordinates beside it.
-        progress: called with the clips done and the clips in all: each is encoded once for each condition.
+        seed: of the perturbations and of the random encoder.
+        baselines: also measure a random encoder and raw coordinates.
+        progress: called with the clips done and in total: each is encoded once for each condition.
 
     >>> import kineme
     >>> task = kineme.protocols.open_task(example_run)

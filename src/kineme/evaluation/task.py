@@ -1,4 +1,4 @@
-"""What is measured on which clips: a run, a store, and a split's training and test part."""
+"""What is measured on which clips: a run, a store, and a split's training and test parts."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Task:
         model: what is measured.
         run: its run directory.
         store: the clips, with the joints of the model.
-        split: their division into training and test part.
+        split: their division into training and test parts.
         train_rows, test_rows: (N,) and (N',) rows of the store.
         train_labels, test_labels: their classes; -1 for untrimmed recordings.
         device: `cpu` or `cuda`.
-        allow_preprocessing: the store may have another preprocessing than the model.
-        seen: test clips that pre-training saw; None where that is not known.
-        qualifiers: what differs from the pre-training, for the names of result files.
-        other_store: the clips are of another store than those of the pre-training.
+        allow_preprocessing: the store's preprocessing may differ from the model's.
+        seen: test clips that pre-training saw; None if unknown.
+        qualifiers: what differs from pre-training, for the names of result files.
+        other_store: the clips are from a store other than that of pre-training.
     """
 
     model: Model
@@ -76,7 +76,7 @@ class Task:
             model: the task's own, or one of the same shape that it is compared with.
             rows: (n,) of the store.
             seen: per cent of each clip's frames that are shown; None: as in the recipe.
-            progress: called with the clips done and the clips in all.
+            progress: called with the clips done and in total.
         """
         return extract(
             model,
@@ -147,7 +147,7 @@ def open_task(
     *,
     rows_of: Callable[[ClipStore, str, Part], Array] = labelled,
 ) -> Task:
-    """Finds out what is to be measured on which clips.
+    """Determines what to measure on which clips.
 
     Args:
         run: run directory, or its model.safetensors.

@@ -41,7 +41,7 @@ class Named:
     Attributes:
         number: that tells it from others.
         classes: their names.
-        label: (N,) the likeliest class.
+        label: (N,) the most likely class.
         probability: (N,) of that class.
         novelty: (N,) distance from all classes.
         none: (N,) whether a point is taken for none of them.

@@ -39,7 +39,7 @@ def generate_store(
         untrimmed: recordings of `seconds` seconds with labelled intervals, instead of one clip per action.
         preprocessing: such as `plain` or `plain(facing=True)`; if untrimmed, one that keeps frames in place.
         overwrite: replace an existing store.
-        progress: called after each clip with clips done and in all.
+        progress: called after each clip with the clips done and in total.
 
     Raises:
         KinemeError: see `generate_clips` and `StoreWriter`; or the preprocessing is unknown, or moves the

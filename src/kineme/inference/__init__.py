@@ -1,4 +1,4 @@
-"""What a trained model is for: motion found by example, in kinds, named, and watched as it is made."""
+"""What to do with a trained model: search motion by example, cluster it, classify it, and watch it live."""
 
 from kineme.inference.classifying.classifier import Classifier, read_classifier
 from kineme.inference.classifying.examination import Examination

@@ -1,4 +1,4 @@
-"""Features of whole recordings, or of windows of them, as a table that is made block by block."""
+"""Features of whole recordings, or of windows of them, as a table that is built block by block."""
 
 from __future__ import annotations
 
@@ -47,30 +47,30 @@ def embed_table(
 ) -> Iterator[Block]:
     """Features of recordings as the blocks of a table: one row per clip, or per window.
 
-    Memory does not grow with the number of rows: one block is held at a time, and the recordings that it is
-    from. A recording of more than 73 minutes at 30 frames a second that is cut into windows is read and
-    prepared in stretches of 18, if it is a .npy or CSV file or in a store. (A store in another layout than
-    the model's is retargeted in memory first.)
+    Memory does not grow with the number of rows: only one block and the recordings it comes from are held at
+    a time. A recording of more than 73 minutes at 30 frames per second that is cut into windows is read and
+    prepared in stretches of 18 minutes, if it is a .npy or CSV file or in a store. (A store whose layout
+    differs from the model's is first retargeted in memory.)
 
     Args:
         model: see `kineme.load`.
         inputs: clip stores, and files or folders of poses, as `Model.embed` takes them.
         window: seconds; windows are cut from the preprocessed recording. Default: the whole recording.
-        step: seconds from one window's start to the next one's; default half a window.
+        step: seconds from one window's start to the next one's; by default half a window.
         allow_preprocessing: accept stores with another preprocessing or units.
-        skip_bad: leave damaged recordings out, with a warning, instead of stopping at the first.
+        skip_bad: skip damaged recordings, with a warning, instead of stopping at the first.
         batch_size: clips per pass of the encoder.
-        device: of the encoder; default a GPU if there is one.
+        device: of the encoder; by default a GPU if there is one.
         precision: of the encoder, `float32` or `bfloat16`.
-        parts: folder where finished blocks are kept. If it has some of the same inputs, model and settings,
-            they are taken from there, and the rest is computed: equal bit for bit on one thread. Files are
-            taken for unchanged by name, size and time. Default: nothing is kept.
+        parts: folder where finished blocks are kept. If it has some from the same inputs, model and settings,
+            they are reused and only the rest is computed, with bit-identical results on one thread. Files
+            with the same name, size and time count as unchanged. Default: nothing is kept.
         progress: called with the rows done and in total; the total is estimated while recordings are read.
         **reading: what files do not say themselves, see `kineme.sources.reading.Reading`.
 
     Raises:
         KinemeError: an input cannot be read or does not fit the model, or a window cannot be cut. What can be
-            known beforehand is raised at once, the rest when its block comes.
+            known beforehand is raised immediately, the rest when its block comes.
 
     >>> import kineme
     >>> model = kineme.load(example_run)

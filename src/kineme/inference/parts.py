@@ -1,4 +1,4 @@
-"""Finished blocks of a table, kept on disk until the table is complete, so that a killed one goes on."""
+"""Finished blocks of a table, kept on disk until it is complete, so that an interrupted one continues."""
 
 from __future__ import annotations
 

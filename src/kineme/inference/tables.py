@@ -26,7 +26,7 @@ class Block:
 
     Attributes:
         features: (N, D) float32.
-        source: (N,) the input that each is from.
+        source: (N,) the input that each comes from.
         name: of the recording.
         start, end: of the window in seconds from the recording's beginning.
         subject: the performer, empty if unknown.

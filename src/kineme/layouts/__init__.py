@@ -1,6 +1,6 @@
 """Joint layouts as data: the joints of a skeleton, their tree, and which mirror each other.
 
-Those that are built in stand in `builtin.py`; `kineme layouts` lists them. Others are small YAML or JSON
+The built-in ones are in `builtin.py`; `kineme layouts` lists them. Others are small YAML or JSON
 files:
 
     name: stick5

@@ -25,7 +25,7 @@ def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: floa
 def batch_logits(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     """Similarities of unit queries (N, D) to their own key and to the batch's other keys (N, D), in float32.
 
-    The batch is that of all processes: a row of the result has one entry per clip in it.
+    The batch is that of all processes: a row of the result has one entry for each of its clips.
 
     >>> batch_logits(torch.eye(3), torch.eye(3), temperature=0.5)
     tensor([[2., 0., 0.],
@@ -64,11 +64,11 @@ def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
 
 
 def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
-    """NNM (AimCLR): InfoNCE of the first query, with every query's k nearest queue entries as positives too.
+    """NNM (AimCLR): InfoNCE of the first query, with every query's k nearest queue entries also positive.
 
     Args:
         logits: one (N, 1 + K) per query, the key first.
-        k: neighbours that each query adds to the positives.
+        k: number of neighbours that each query adds to the positives.
 
     >>> mined_info_nce([torch.tensor([[2.0, 1.0, 0.0]])], k=1)  # the entry with logit 1 is a positive
     tensor(0.9076)

@@ -1,7 +1,7 @@
 """Multi-grained feature decorrelation: the loss terms of USDRL (Weng et al., AAAI 2025).
 
 Each term is a function of stacked embeddings z (K, B, P): K views of a batch of B clips in P dimensions. Sums
-of squares over P × P matrices are taken over B × B Gram matrices where those are smaller:
+of squares over P × P matrices are computed from B × B Gram matrices where those are smaller:
 ‖ZᵀZ‖_F = ‖ZZᵀ‖_F and ‖AᵀB‖²_F = Σ (AAᵀ)∘(BBᵀ). Pass float32: half precision overflows here.
 """
 
@@ -59,8 +59,8 @@ def variance_covariance(z: Tensor, *, variance_weight: float = 5.0) -> Tensor:
 def cross_correlation(z: Tensor, *, off_diagonal_weight: float = 0.005) -> Tensor:
     """Σ over pairs of views [ Σ_i (C_ii - 1)² + 0.005·Σ_{i≠j} C_ij² ], C the two views' correlation matrix.
 
-    Columns are standardised with the unbiased deviation and the product is divided by B, so C_ii of equal
-    views is (B - 1) / B.
+    Columns are standardised by the unbiased standard deviation and the product is divided by B, so C_ii of
+    equal views is (B - 1) / B.
 
     Deviation: a dimension that is constant over the batch has correlation 0; the authors' program divides by
     zero.
@@ -94,7 +94,7 @@ def without_diagonal(square: Tensor) -> Tensor:
 
 
 class Spread(NamedTuple):
-    """How an embedding fills its space; both fall when it collapses."""
+    """How well an embedding fills its space; both values fall when it collapses."""
 
     effective_rank: Tensor
     std: Tensor
@@ -102,10 +102,10 @@ class Spread(NamedTuple):
 
 @torch.no_grad()
 def spread(z: Tensor) -> Spread:
-    """Effective rank, and standard deviation averaged over dimensions; means over the views.
+    """Effective rank, and standard deviation averaged over dimensions; both are means over the views.
 
-    The rank is the participation ratio (Σλ)² / Σλ² of the covariance's eigenvalues: 1 where one direction
-    holds all variance, at most min(B - 1, P). The Gram matrix gives it without eigenvalues.
+    The rank is the participation ratio (Σλ)² / Σλ² of the covariance's eigenvalues: 1 if one direction holds
+    all the variance, and at most min(B - 1, P). The Gram matrix gives it without computing eigenvalues.
 
     >>> spread(torch.tensor([[[1.0, 1], [1, -1], [-1, 1], [-1, -1]]]))
     Spread(effective_rank=tensor(2.), std=tensor(1.1547))

@@ -1,7 +1,7 @@
 """Soft assignments of features to prototypes, and what keeps features apart; everything in float32.
 
-Sinkhorn-Knopp assignments are those of SwAV (Caron et al., NeurIPS 2020), KoLeo that of Sablayrolles et al.
-(ICLR 2019); DINOv2 brought them together, SLiM brought them to skeletons.
+Sinkhorn-Knopp assignments are from SwAV (Caron et al., NeurIPS 2020), KoLeo is from Sablayrolles et al.
+(ICLR 2019); DINOv2 combined them, and SLiM applied them to skeletons.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ LOGITS = {"cpu": 2**22, "cuda": 2**28}  # float32 numbers at once: on a CPU few 
 def sinkhorn(logits: Tensor, temperature: float, rounds: int = ROUNDS) -> Tensor:
     """Assigns rows (N, K) to prototypes so that all prototypes get about the same share of them.
 
-    Of Q = exp(logits / τ), in each round columns are scaled to sum 1/K, then rows to 1/N; at last rows to 1.
-    Rows of all processes count, though every process gets its own only; there may be none.
+    In each round, the columns of Q = exp(logits / τ) are scaled to sum to 1/K, then its rows to 1/N; finally
+    the rows are scaled to 1. The rows of all processes count, but each process gets only its own; there may
+    be none.
 
-    A round only finds the factors of columns and rows, in one pass over Q.
+    A round computes only the factors of columns and rows, in one pass over Q.
 
     >>> sinkhorn(torch.zeros(2, 4), temperature=0.1)
     tensor([[0.2500, 0.2500, 0.2500, 0.2500],
@@ -64,11 +65,11 @@ def prototype_cross_entropy(
 ) -> Tensor:
     """Σ_n w_n (-Σ_k P_nk log softmax(x_n · c_k / τ)_k), where only the student has a gradient.
 
-    Logits are computed some rows at a time and dropped; of N × K numbers only their gradient is kept, in the
-    precision of the product. With 65,536 prototypes they would be most of a step's memory and of its time.
+    Logits are computed a few rows at a time and discarded; of the N × K arrays only their gradient is kept,
+    in the precision of the product. With 65,536 prototypes they would take most of a step's memory and time.
 
     Args:
-        target: P (N, K), in the precision in which all but the products is computed.
+        target: P (N, K), in the precision in which everything but the products is computed.
         features: x (N, D).
         prototypes: c (K, D).
         temperature: τ.
@@ -133,9 +134,10 @@ def _rows_at_once(rows: Tensor) -> int:
 
 
 def koleo(features: Tensor) -> Tensor:
-    """-mean log(distance to the nearest other row + 1e-6) of the normalised rows (N, D): least if spread out.
+    """-mean log(distance to the nearest other row + 1e-6) of the normalised rows (N, D).
 
-    Rows of all processes count, and every process gets the mean over all of them.
+    It is smallest when the rows are spread out. The rows of all processes count, and every process gets the
+    mean over all of them.
 
     Raises:
         KinemeError: there is only one row.

@@ -1,4 +1,4 @@
-"""Masked reconstruction: hidden patches are predicted from those that are seen."""
+"""Masked reconstruction: hidden patches are predicted from the visible ones."""
 
 from __future__ import annotations
 

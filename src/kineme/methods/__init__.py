@@ -1,4 +1,4 @@
-"""Methods: how an encoder is trained without labels, one file each; `METHODS` finds them by name."""
+"""Methods: ways to train an encoder without labels, one file each; `METHODS` finds them by name."""
 
 from kineme.methods.aimclr import AimCLR
 from kineme.methods.base import Method

@@ -24,16 +24,16 @@ class AimCLR(Method):
     """Momentum contrast of a normal, an extreme and a feature-dropped query with one key.
 
     Args:
-        encoder: with an activation map; published with ST-GCN.
+        encoder: an encoder with an activation map; published with ST-GCN.
         projection: D of the contrasted embeddings.
-        queue: K, keys kept as negatives; a multiple of the batch over all devices.
+        queue: Number K of keys kept as negatives; a multiple of the batch over all devices.
         momentum: Momentum m of the key encoder.
         temperature: Temperature τ of the softmax over similarities.
         extreme: Use the extreme views; false gives SkeletonCLR (normal views and InfoNCE only).
         mining: Nearest neighbours in the queue that count as positives (NNM's k); 0 for none.
         mining_from: Share of training after which mining begins.
         min_crop: Views are windows of at least this share of a clip's frames; 1, as published, keeps the
-            whole clip before its pad-crop.
+            whole clip before the pad-crop.
         shear: Amplitude of the shear's off-diagonal entries.
 
     >>> import kineme
@@ -124,7 +124,7 @@ class AimCLR(Method):
         momentum_update(self.key_head, self.head, self.momentum)
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """InfoNCE of the query and D3M of the extreme queries; positives are mined late in training.
+        """InfoNCE of the query and D3M of the extreme queries; late in training, positives are mined.
 
         Args:
             views: (extreme query, query, key), or (query, key): each (N, C, T, V, M).
@@ -166,9 +166,9 @@ def _embed(head: nn.Module, feature: Tensor) -> Tensor:
 def energy_attention_drop(feature_map: Tensor, threshold: float = 0.7) -> Tensor:
     """EADM: drops the most salient activations, so that the others must carry the meaning.
 
-    Each channel's energy (Eq. 4-5 of the paper) gives an attention map. Joints whose mean attention reaches
-    the threshold are dropped, then (frame, joint) entries whose own does; the rest is scaled up by the share
-    dropped over the whole batch, that of all processes.
+    Each channel's energy (Eq. 4-5 of the paper) gives an attention map. First, joints whose mean attention
+    reaches the threshold are dropped, then (frame, joint) entries whose own attention does; the rest is
+    scaled up by the share dropped over the whole batch, across all processes.
 
     Args:
         feature_map: (B, T, V, C).

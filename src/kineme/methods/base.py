@@ -16,11 +16,11 @@ from kineme.encoders.base import Encoder, View
 class Method(nn.Module, ABC):
     """An encoder in training.
 
-    Subclasses take the encoder and, by keyword and with defaults, their own settings: the keys under
-    `method:` in a recipe, with the help of the class's docstring.
+    Subclasses take the encoder and, as keyword arguments with defaults, their own settings. These are the
+    keys under `method:` in a recipe; their help comes from the class's docstring.
 
-    A step is `before_step`, then `views` and `loss` of each batch (several where gradients are accumulated),
-    the optimiser's step, then `after_step` for each batch.
+    A step consists of `before_step`, then `views` and `loss` for each batch (several if gradients are
+    accumulated), the optimiser's step, and `after_step` for each batch.
 
     Attributes:
         encoder: the network that is trained.
@@ -46,7 +46,7 @@ class Method(nn.Module, ABC):
 
     @property
     def learned(self) -> Encoder:
-        """The encoder that a run keeps, in `model.safetensors`: the one that is trained, or its teacher."""
+        """The encoder that a run keeps, in `model.safetensors`: the trained one, or its teacher."""
         return self.encoder
 
     def shares(self) -> list[tuple[float, list[nn.Parameter]]]:

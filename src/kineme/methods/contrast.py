@@ -16,14 +16,14 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def check_contrast(momentum: float, temperature: float) -> None:
-    """Raises KinemeError if a setting is out of range."""
+    """Raises a KinemeError if a setting is out of range."""
     check_between("momentum", momentum, 0, 1)
     if temperature <= 0:
         raise KinemeError(f"temperature: is {temperature}; it must be more than 0")
 
 
 def momentum_copy(query: Network) -> Network:
-    """A copy of the query network without gradients, for the keys."""
+    """A copy of the query network, without gradients, for the keys."""
     key = copy.deepcopy(query)
     key.requires_grad_(False)
     return key
@@ -56,12 +56,12 @@ class KeyQueue(nn.Module):
         self.register_buffer("next_row", torch.zeros((), dtype=torch.int64))
 
     def entries(self) -> Tensor:
-        """(K, D), a copy of the keys: `enqueue` must not change what a backward pass needs."""
+        """(K, D), a copy of the keys, so that `enqueue` does not change what a backward pass needs."""
         return self.keys.clone()
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor) -> None:
-        """Replaces the oldest entries by the keys (N, D) of all processes, in order of rank.
+        """Replaces the oldest entries with the keys (N, D) of all processes, in order of rank.
 
         Raises:
             KinemeError: the queue's size is not a multiple of the whole batch.

@@ -1,7 +1,7 @@
 """MAMP: masked motion prediction (Mao et al., ICCV 2023, arXiv 2308.07092), and masked autoencoding.
 
 An encoder sees a tenth of a clip's patches; a light decoder predicts the motion of the hidden ones. Patches
-that move more are hidden more often. `target: joint` with `masking: random` is plain masked autoencoding.
+that move more are hidden more often. `target: joint` and `masking: random` give plain masked autoencoding.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from kineme.streams import motion
 
 
 class MAMP(Method):
-    """Predicts the motion, or the joints, of hidden patches from those that are seen.
+    """Predicts the motion, or the joints, of hidden patches from the visible ones.
 
     Args:
-        encoder: of patches.
-        mask_ratio: Share of a body's patches that is hidden.
-        masking: `motion-aware` hides patches that move more often; `random` hides all alike.
-        temperature: Temperature τ of motion-aware masking; the smaller, the more it prefers motion.
+        encoder: an encoder of patches.
+        mask_ratio: Share of a body's patches that are hidden.
+        masking: `motion-aware` hides patches that move more often; `random` hides all with equal probability.
+        temperature: Temperature τ of motion-aware masking; the smaller it is, the more motion is preferred.
         target: What is predicted: `motion`, the difference to a later frame, or `joint`, the clip itself.
-        stride: Frames from a joint to the later one in the motion that is predicted.
+        stride: Number of frames between a joint and its later position, for predicted motion.
         standardise: Predict each patch relative to its own mean and standard deviation.
         decoder_hidden: Width of the decoder; a multiple of the encoder's heads.
         decoder_depth: Blocks of the decoder; published with 3 on NTU RGB+D 60 and 5 elsewhere.
         min_crop: Views are windows of at least this share of a clip's frames.
-        min_frames: And of at least this many frames; shorter clips are taken whole.
-        rotation: Greatest angle by which a clip is turned about each axis, in radians.
+        min_frames: Views also have at least this many frames; shorter clips are taken whole.
+        rotation: Maximum angle by which a clip is rotated about each axis, in radians.
 
     >>> import kineme
     >>> encoder = kineme.JointTransformer(kineme.ClipShape(kineme.get_layout("coco17"), 16, 2), hidden=16)
@@ -92,7 +92,7 @@ class MAMP(Method):
         self.rotation = rotation
 
     def views(self, clips: Clips, generator: torch.Generator) -> tuple[View]:
-        """One view: crop and resize, one rotation, the stream; with the patches that are kept."""
+        """One view: crop and resize, one rotation, then the stream; with the patches that are kept."""
         shape, n = self.encoder.shape, len(clips)
         window = augment.draw_window(clips.length, self.min_frames, (self.min_crop, 1.0), generator)
         angles = augment.draw_uniform((n, 3), -self.rotation, self.rotation, generator)
@@ -102,9 +102,9 @@ class MAMP(Method):
         return (View(x, kept=Kept(tokens=self.kept(x, noise, present)), present=present),)
 
     def kept(self, clips: Tensor, noise: Tensor, present: Tensor | None = None) -> Tensor:
-        """The patches that are seen: clips (N, C, T, V, M), uniform noise (N, M, L) → (N, M, K) indices.
+        """The visible patches: clips (N, C, T, V, M), uniform noise (N, M, L) → (N, M, K) indices.
 
-        Those of joints that are not `present` (N, V) are seen only where there are no others.
+        Patches of joints that are not `present` (N, V) are visible only if there are no others.
         """
         logits = None
         if self.motion_aware:
@@ -130,7 +130,7 @@ class MAMP(Method):
     def predict(self, clips: Tensor, kept: Tensor, present: Tensor | None = None) -> Tensor:
         """All patches (N, M, L, P) from the kept ones (N, M, K) of clips (N, C, T, V, M).
 
-        Patches of joints that are not `present` (N, V) take no part, and mean nothing in the result.
+        Patches of joints that are not `present` (N, V) take no part, and are meaningless in the result.
         """
         tokens = self.encoder(clips, Kept(tokens=kept), present=present).tokens
         assert tokens is not None, "the encoder gives no tokens"
@@ -139,9 +139,9 @@ class MAMP(Method):
         return predicted.view(*kept.shape[:2], *predicted.shape[1:])
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """`loss`, the squared error of the hidden patches; those of absent bodies count, with target 0.
+        """`loss`, the squared error of the hidden patches.
 
-        Those of absent joints do not.
+        Patches of absent bodies count, with target 0; those of absent joints do not.
         """
         (view,) = views
         assert view.kept is not None
@@ -155,7 +155,7 @@ class MAMP(Method):
 
 
 class Decoder(nn.Module):
-    """Kept tokens (N, K, D), and a learned token at each hidden place → patches (N, L, P)."""
+    """Kept tokens (N, K, D), with a learned token at each hidden place → patches (N, L, P)."""
 
     def __init__(self, encoder: PatchEncoder, hidden: int, depth: int) -> None:
         super().__init__()

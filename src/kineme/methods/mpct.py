@@ -1,11 +1,12 @@
 """MPCT: multi-perspective consistency training, USDRL's journal version (Wang et al., arXiv 2508.12586).
 
-One encoder of joints, bones and motion. Three views show it one of these streams each, the fourth all three
-together; what each stream says and what their fusion says of it have to agree, at USDRL's three grains.
+One encoder for joints, bones and motion. Three views each show it one of these streams, the fourth all three
+together; the embedding of each stream must agree with the one that the fusion gives for it, at USDRL's three
+grains.
 
-Deviation: the authors describe this training, but their released program has one stream at a time. The views,
-projectors and consistency of streams here are those of UmURL (Sun et al., ACM MM 2023, arXiv 2311.03106), on
-which USDRL is built, at the grains, widths and weights of USDRL.
+Deviation: the authors describe this training, but their released program trains one stream at a time. The
+views, projectors and consistency of streams here are those of UmURL (Sun et al., ACM MM 2023, arXiv
+2311.03106), on which USDRL is built, with the grains, widths and weights of USDRL.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ SHOWN = (*STREAMS, TOGETHER)  # what each of the four views shows
 
 
 class MPCT(Method):
-    """Consistency of joints, bones, motion and their fusion, each seen in a view of its own.
+    """Consistency of joints, bones, motion and their fusion, each in its own view.
 
-    The encoder then reads the three together, or any of them alone. Each pass costs as much as one of USDRL.
+    Afterwards, the encoder takes the three together, or any of them alone. Each pass costs as much as one of
+    USDRL.
 
     Args:
-        encoder: built for `joint+bone+motion`; published with STTR.
+        encoder: an encoder built for `joint+bone+motion`; published with STTR.
         similarity: Weight of the similarity of streams.
         variance: Weight of the variance and autocovariance term.
         cross: Weight of the cross-correlation of streams; at 0, as published, it is not computed.
@@ -99,7 +101,7 @@ class MPCT(Method):
         self.instance_projectors = projectors(whole, whole, 2 * whole)
 
     def views(self, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
-        """Four views (N, C, T, V, M) as of USDRL: joints, bones, motion, and joints to take all from."""
+        """Four views (N, C, T, V, M), as in USDRL: joints, bones, motion, and joints for all three."""
         shape = self.encoder.shape
         joints = augmented(clips, shape, self.min_crop, self.shear, generator)
         joints = F.pad(joints, (0, shape.bodies - joints.shape[-1]))
@@ -110,7 +112,7 @@ class MPCT(Method):
         )
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """The weighted sum `loss`; its terms, in sum and by grain, unweighted, for the log.
+        """The weighted sum `loss`; and, for the log, its unweighted terms, in total and by grain.
 
         `effective_rank` and `embedding_std` are the `spread` of the instance embedding.
 
@@ -128,8 +130,8 @@ class MPCT(Method):
     def project(self, pooled: Tensor) -> dict[str, Tensor]:
         """Clip features (4, B, 2·D) of three streams and their fusion → embeddings (6, B, P) by grain.
 
-        First those of the streams alone, then those of the fusion by the same three projectors. B counts the
-        clips of all processes.
+        The embeddings of the streams alone come first, then those of the fusion, through the same three
+        projectors. B counts the clips of all processes.
         """
         pooled = gather_batch(pooled, dim=1)
         if self.training and pooled.shape[1] < 2:

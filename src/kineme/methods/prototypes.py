@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class PrototypeHead(nn.Module):
-    """An MLP of three layers and unit length; then similarities to unit prototypes, times their gains."""
+    """A three-layer MLP with unit-length output, then similarities to unit prototypes, times their gains."""
 
     def __init__(self, dim: int, hidden: int, out: int, prototypes: int) -> None:
         super().__init__()

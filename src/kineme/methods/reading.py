@@ -1,4 +1,4 @@
-"""How the clip feature of an encoder is read from what it has learned and from the course of the clip."""
+"""How an encoder's clip feature is read from what it has learned and from the course of the clip."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SMALLEST = 1e-6  # deviation of a dimension that does not vary
 class Reading(nn.Module):
     """Running moments of evidence (N, D + K), and the linear reading (D + K, D) that follows from them.
 
-    Of the first D numbers, which are learned, each is standardised, and then they are whitened together: a
-    few directions hold most of their variance, and the cosine between two clips would see little else. The
-    shrunk covariance keeps noise from counting as much as what varies. The course, of K numbers in one unit,
-    is added through a fixed random projection, which keeps distances: what the views change, and so what is
-    learned leaves out, such as amplitude and posture, stays in the feature.
+    The first D numbers, which are learned, are standardised one by one and then whitened together, because
+    a few directions hold most of their variance and would dominate the cosine between two clips. Shrinking
+    the covariance keeps noise from counting as much as real variation. The course, K numbers in one unit, is
+    added through a fixed random projection, which preserves distances. The feature thus retains what the
+    views change and the learned part leaves out, such as amplitude and posture.
 
     Attributes:
-        count: observations so far; a plain number, as a device would have to be waited for.
+        count: observations so far; a plain number, so that no device has to be waited for.
 
     Args:
         learned: D.
@@ -50,9 +50,9 @@ class Reading(nn.Module):
 
     @torch.no_grad()
     def observe(self, evidence: Tensor) -> None:
-        """Moves the moments towards those of a batch (N, D + K); at first they are its mean so far.
+        """Moves the moments towards those of a batch (N, D + K); at first they are the mean so far.
 
-        Covariances are within the batch: means move while a network learns, by more than clips differ.
+        Covariances are within the batch: while a network learns, means move by more than clips differ.
         """
         self.count += 1
         share = max(1 / self.count, SHARE)
@@ -66,7 +66,7 @@ class Reading(nn.Module):
 
     @property
     def due(self) -> bool:
-        """Whether it is time for the next `matrix`: after the first observation, and each ten more."""
+        """Whether it is time for the next `matrix`: after the first observation, then every ten."""
         return self.count % EVERY == 1
 
     @torch.no_grad()

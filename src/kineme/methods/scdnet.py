@@ -27,15 +27,16 @@ CONTRASTS = (  # query, then key and queue: the instance is every clue's anchor
 
 
 class SCDNet(Method):
-    """Momentum contrast of a temporal and a spatial clue with the instance that holds both, and back.
+    """Momentum contrast of a temporal and a spatial clue with the instance that holds both, both ways.
 
     Args:
-        encoder: with a temporal and a spatial half; published with the disentangled one.
+        encoder: an encoder with a temporal and a spatial half; published with the disentangled one.
         projection: D of the contrasted embeddings.
-        queue: K, keys of each kind kept as negatives; a multiple of the batch over all devices. 0 takes the
-            other clips of the batch instead, which is better on small data: there a queue holds older keys of
-            the query's own clip, and batch-norm statistics leak the positive, the only key of its batch.
-        head_norm: Batch norm in the heads; without it, training converges slowly on small data.
+        queue: Number K of keys of each kind kept as negatives; a multiple of the batch over all devices. 0
+            uses the other clips of the batch instead, which is better on small data sets: there, a queue
+            holds older keys of the query's own clip, and batch-norm statistics leak the positive, the only
+            key from its batch.
+        head_norm: Batch norm in the heads; without it, training converges slowly on small data sets.
         momentum: Momentum m of the key encoder.
         temperature: Temperature τ of the softmax over similarities.
         min_crop: Views are windows of at least this share of a clip's frames.

@@ -1,8 +1,8 @@
 """SLiM: masked feature prediction and global-local contrast (Do et al., NeurIPS 2026, arXiv 2603.10648).
 
-There is no decoder: a student sees clips in which tubes of joints are masked, and short pieces of them, and
-predicts to which prototypes a teacher assigns the whole clips and their hidden patches. The teacher is the
-student's running mean, and is what a run keeps.
+There is no decoder: a student sees clips in which tubes of joints are masked, and short pieces of clips, and
+predicts the prototypes to which a teacher assigns the whole clips and their hidden patches. The teacher is
+the student's running mean, and is what a run keeps.
 """
 
 from __future__ import annotations
@@ -37,33 +37,33 @@ SHORTEST, LEAST = 16, 8  # a window has at least as many frames as its view, bet
 class SLiM(Method):
     """Predicts a teacher's prototypes of whole clips and of hidden patches from masked and short views.
 
-    Deviation: the teacher moves before the next step instead of after the last, which is the same but for
-    the very end of training. A body is drawn from those seen in any of some evenly spread frames of a clip.
-    Clips of fewer than 16 frames are taken whole, where the authors play them back and forth. Bones are
-    scaled from the origin outwards, so that no joint is left behind; clips turn all the way around, as in
-    the paper, where the authors' program turns them by 0.3 rad.
+    Deviation: the teacher moves before the next step instead of after the last, which differs only at the
+    very end of training. A body is drawn from those seen in any of several evenly spaced frames of a clip.
+    Clips of fewer than 16 frames are taken whole, while the authors play them back and forth. Bones are
+    scaled from the origin outwards, so that no joint is left behind; clips turn all the way round, as in the
+    paper, while the authors' program turns them by 0.3 rad.
 
     Args:
-        encoder: with a class token and patches that can be masked.
+        encoder: an encoder with a class token and patches that can be masked.
         prototypes: Prototypes K of each of the two heads.
         head_hidden: Width of the two hidden layers of a head.
         head_out: Width of the features that are compared with prototypes.
-        momentum: Momentum of the teacher at first; it rises to 1 along half a cosine.
+        momentum: Initial momentum of the teacher; it rises to 1 along half a cosine.
         student_temperature: Temperature of the student's softmax.
-        teacher_temperatures: Temperatures of the teacher's assignments: the first, and that after the rise.
+        teacher_temperatures: Temperatures of the teacher's assignments: at the start, and after the rise.
         temperature_rise: Share of training in which the teacher's temperature rises.
-        freeze: Share of training, at its beginning, in which the prototypes stay. As published it makes 1,250
-            steps: prototypes that move at once become alike, and there is nothing to tell apart.
+        freeze: Share of training, from the start, in which the prototypes stay fixed. As published it amounts
+            to 1,250 steps: prototypes that move at once become alike, and there is nothing to tell apart.
         koleo: Weight of the term that keeps clips apart.
         embedding_rate: Share of the learning rate at which the first layer is trained.
-        global_crop: Least and greatest share of a clip's frames in a global view.
-        local_crops: Of each local view of a global one its frames, and the least and greatest share of the
-            global view's range.
+        global_crop: Minimum and maximum share of a clip's frames in a global view.
+        local_crops: For each local view of a global one: its number of frames, and the minimum and maximum
+            share of the global view's range.
         masked: Share of the global views that are masked.
-        mask_ratio: Least and greatest share of a view's patches that are masked.
+        mask_ratio: Minimum and maximum share of a view's patches that are masked.
         bone_scale: Bones of trunk, arms and legs become longer or shorter by up to this share.
-        tilt: Greatest angle of a rotation about the two horizontal axes, in radians.
-        turn: Greatest angle of a rotation about the vertical axis, in radians.
+        tilt: Maximum angle of a rotation about the two horizontal axes, in radians.
+        turn: Maximum angle of a rotation about the vertical axis, in radians.
         noise: Standard deviation of Gaussian noise, in the clips' units.
 
     >>> import kineme
@@ -177,7 +177,7 @@ class SLiM(Method):
         return [[*each.parameters()] for each in (self.encoder, self.clip_head, self.patch_head)]
 
     def views(self, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
-        """Two global views, then the local views of the first and those of the second, all of one body."""
+        """Two global views, then the local views of the first and of the second, all of one body."""
         frames, n = self.encoder.shape.frames, len(clips)
         body, centre = self._body(clips, generator)
         windows = [self._window(clips.length, frames, self.global_crop, generator) for _ in range(GLOBALS)]
@@ -282,7 +282,7 @@ class SLiM(Method):
         """The sum `loss` of three terms.
 
         `contrast` is the cross-entropy of every view with the teacher's prototypes of the global views,
-        `prediction` that of the hidden patches of the global views, `koleo` the distance between clips.
+        `prediction` is that of the hidden patches of the global views, and `koleo` keeps clips apart.
 
         Raises:
             KinemeError: the batch is a single clip.

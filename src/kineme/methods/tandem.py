@@ -1,9 +1,9 @@
-"""Tandem: what a clip is like, whoever moves and whatever sensor looks on; Kineme's own method.
+"""Tandem: what a clip is like, whoever moves and whatever sensor records it; Kineme's own method.
 
-Two views of a clip show it as another body and another sensor might have given it. Their embeddings agree
-and their dimensions are decorrelated, as in USDRL (Weng et al., AAAI 2025): no negatives and no queue, so a
-few dozen clips suffice. A run keeps the running mean of the network, whose clip feature is whitened and also
-tells the course of the clip.
+Two views show a clip as another body and another sensor might have produced it. Their embeddings are made to
+agree, and their dimensions are decorrelated, as in USDRL (Weng et al., AAAI 2025): no negatives and no queue,
+so a few dozen clips suffice. A run keeps the running mean of the network, whose clip feature is whitened and
+also describes the course of the clip.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from kineme import augment
 from kineme.clips.batches import Clips
 from kineme.encoders.base import View
-from kineme.encoders.canonical import Canonical, canonical
+from kineme.encoders.canonical import Canonical, canonical, has_depth
 from kineme.errors import check_between
 from kineme.methods.contrast import momentum_copy, momentum_update
 from kineme.methods.reading import Reading
@@ -30,16 +30,16 @@ SHARE = 0.05  # of each step in what is averaged: some twenty steps count
 
 
 class Tandem(USDRL):
-    """Consistency of two views of a body that is drawn anew, and decorrelation, at three grains.
+    """Consistency of two views with randomly altered bodies, and decorrelation, at three grains.
 
     A view is a window of the clip in which the body is centred, turned to the front and scaled. In half of
-    the views it is sheared, in half its bones are longer or shorter, in half joints are hidden; all are
-    noisy. The unit is the mean bone, so that no setting depends on the sensor.
+    the views it is sheared, in half its bones are lengthened or shortened, and in half joints are hidden;
+    all have noise added. The unit is the mean bone length, so that no setting depends on the sensor.
 
     Batch statistics are those of the whole batch over all processes, as in USDRL.
 
     Args:
-        encoder: that places, turns and scales clips itself.
+        encoder: an encoder that places, turns and scales clips itself.
         similarity: Weight of the similarity of views.
         variance: Weight of the variance and autocovariance term.
         cross: Weight of the cross-correlation of views.
@@ -47,8 +47,8 @@ class Tandem(USDRL):
         min_crop: Views are windows of at least this share of a clip's frames.
         shear: Amplitude of the shear's off-diagonal entries.
         bone_scale: Bones of trunk, arms and legs become longer or shorter by up to this share.
-        noise: Greatest standard deviation of Gaussian noise, in mean bones, which are about 0.2 m.
-        hidden: Greatest share of the joints that are hidden.
+        noise: Maximum standard deviation of Gaussian noise, in mean bone lengths, which are about 0.2 m.
+        hidden: Maximum share of the joints that are hidden.
 
     >>> import kineme
     >>> shape = kineme.ClipShape(kineme.get_layout("coco17"), 16, 1)
@@ -97,11 +97,11 @@ class Tandem(USDRL):
 
     @property
     def learned(self) -> Canonical:
-        """The running mean of the network, which features are taken from."""
+        """The running mean of the network, from which features are taken."""
         return self.average
 
     def views(self, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
-        """Two views (N, C, T, V, M) with masks, and the clips as they are."""
+        """Two views (N, C, T, V, M) with masks, and the unaltered clips."""
         shape, layout = self.encoder.shape, self.encoder.shape.layout
         every = clips[torch.arange(len(clips), device=clips.start.device).repeat(VIEWS)]
         count = len(every)
@@ -111,11 +111,14 @@ class Tandem(USDRL):
             xyz = augment.filled(xyz, every.present, layout)
         xyz = canonical(xyz, layout)
         there = (xyz != 0).any(3, keepdim=True).any(1, keepdim=True)
+        deep = has_depth(xyz)
         shears = augment.draw_shear(count, self.shear, generator)
         xyz = augment.shear(xyz, augment.where(augment.draw_coin(count, 0.5, generator), shears, 0.0))
         xyz = augment.scale_bones(xyz, augment.draw_bone_scales(xyz, self.bone_scale, generator), layout)
         std = augment.draw_uniform((count,), 0.0, self.noise, generator)
-        xyz = shape.take(augment.noise(xyz, std, generator) * there)
+        xyz = augment.noise(xyz, std, generator) * there
+        xyz[:, 2] *= deep[:, None, None, None]  # what lies in a plane stays there
+        xyz = shape.take(xyz)
         seen = self._seen(count, generator)[:, None, :, None].expand(-1, shape.frames, -1, shape.bodies)
         varied = zip(xyz.chunk(VIEWS), seen.chunk(VIEWS), strict=True)
         views = (View(view, mask, present=clips.present) for view, mask in varied)
@@ -129,7 +132,7 @@ class Tandem(USDRL):
         return chance >= augment.where(hides, most, 0.0)[:, None]
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """As of USDRL, and for `after_step` the average's evidence of some clips as they are, `observed`."""
+        """As in USDRL; and `observed`, the average's evidence of some unaltered clips, for `after_step`."""
         *varied, clean = views
         clips = torch.cat([view.clips for view in varied])
         mask = torch.cat([view.mask for view in varied if view.mask is not None])
@@ -149,7 +152,7 @@ class Tandem(USDRL):
         momentum_update(self.average, self.encoder, 1 - SHARE)
 
     def after_step(self, outputs: Mapping[str, Tensor], progress: float) -> None:
-        """Sets how the average's clip feature is read, every few steps, by the clips of all processes."""
+        """Sets how the average's clip feature is read, every few steps, from the clips of all processes."""
         self.reading.observe(gather(outputs["observed"]))
         if self.reading.due:
             self.average.centre.copy_(self.reading.centre)

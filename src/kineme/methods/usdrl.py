@@ -1,7 +1,7 @@
 """USDRL: multi-grained feature decorrelation (Weng et al., AAAI 2025, arXiv 2412.09220).
 
-No negatives, momentum encoder or queue: four views of a clip agree, while the dimensions of their temporal,
-spatial and instance embeddings keep their variance and are decorrelated.
+No negatives, momentum encoder or queue: four views of a clip are made to agree, while the dimensions of their
+temporal, spatial and instance embeddings keep their variance and are decorrelated.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class USDRL(Method):
     """Consistency of four views and decorrelation of their dimensions, at three grains.
 
     Batch statistics (batch norms of the projectors, covariances) are those of the whole batch over all
-    processes: two processes of 32 clips train as one of 64.
+    processes: two processes with 32 clips each train as one with 64.
 
     Args:
-        encoder: with a temporal and a spatial half; published with STTR and DSTE.
+        encoder: an encoder with a temporal and a spatial half; published with STTR and DSTE.
         similarity: Weight of the similarity of views.
         variance: Weight of the variance and autocovariance term.
         cross: Weight of the cross-correlation of views.
         grain: Weight of the temporal and of the spatial embedding; the instance embedding has 1.
         min_crop: Views are windows of at least this share of a clip's frames.
         shear: Amplitude of the shear's off-diagonal entries.
-        missing: Share of the joints that each view loses, as if they had never been recorded; as published
-            none. For encoders that can leave joints out.
+        missing: Share of the joints that each view loses, as if they had never been recorded; none as
+            published. For encoders that can leave out joints.
 
     >>> import kineme
     >>> shape = kineme.ClipShape(kineme.get_layout("coco17"), 16, 1)
@@ -107,7 +107,7 @@ class USDRL(Method):
         )
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """The weighted sum `loss`; its three terms, in sum and by grain, unweighted, for the log.
+        """The weighted sum `loss`; and, for the log, its three unweighted terms, in total and by grain.
 
         `effective_rank` and `embedding_std` are the `spread` of the instance embedding.
 
@@ -177,7 +177,7 @@ def weighted(
     weights: Mapping[str, float],
     grain: float,
 ) -> dict[str, Tensor]:
-    """The sum `loss` of weighted terms; the terms, in sum and by grain, and the spread of the embedding.
+    """The weighted sum `loss`; its terms, in total and by grain; and the spread of the embedding.
 
     Args:
         embeddings: (K, B, P) of each grain.

@@ -1,8 +1,8 @@
 """Metrics: plain functions of arrays. Some have names, and other packages can add theirs.
 
 A metric's parameters say what it is computed from: `labels` (N,) true classes, `predicted` (N,) classes,
-`scores` (N, classes), greater is likelier, and `classes`, how many there are; of what was found without
-labels, `clusters` (N,), `true_boundaries` and `found_boundaries`. Any of these will do:
+`scores` (N, classes), higher is more likely, and `classes`, the number of classes; for what was found without
+labels, `clusters` (N,), `true_boundaries` and `found_boundaries`. It may take any of these:
 
     @METRICS.register("error")
     def error(predicted, labels):

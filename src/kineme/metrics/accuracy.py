@@ -16,7 +16,7 @@ def is_in_top(scores: Array, labels: Array, k: int = 1) -> Array:
     """(N,) whether each clip's class is among its k highest scores; of equal scores the lower class is first.
 
     Args:
-        scores: (N, classes), greater is likelier.
+        scores: (N, classes), higher is more likely.
         labels: (N,) true classes.
         k: how many guesses count.
     """

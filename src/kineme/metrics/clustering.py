@@ -12,7 +12,7 @@ TOLERANCE = 10  # frames: a third of a second at 30 per second
 def adjusted_mutual_information(labels: Array, clusters: Array) -> float:
     """Per cent of the information that classes and clusters could share beyond chance (Vinh et al., 2010).
 
-    100 where each cluster is one class and each class one cluster, about 0 where clusters are drawn by lot.
+    100 where each cluster is one class and each class one cluster, about 0 if clusters are drawn at random.
     Normalised by the mean of both entropies.
 
     Args:

@@ -1,6 +1,6 @@
 """Segmentation metrics of frame labels (Lea et al., 2017; Farha and Gall, 2019).
 
-Frames of all recordings stand one after another; recording r has offsets[r] .. offsets[r + 1]. Class 0 is the
+Frames of all recordings follow one another; recording r has offsets[r] .. offsets[r + 1]. Class 0 is the
 background. All figures are shares of 1.
 """
 

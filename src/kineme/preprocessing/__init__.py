@@ -1,7 +1,7 @@
 """Preprocessings: what is done to a raw clip before it goes into a store.
 
 The same checkpoint scores 85.3 or 79.9 % depending on this step alone, so every preprocessing has a name and
-parameters, which travel from the store into checkpoints and results. Built in are:
+parameters, which travel from the store into checkpoints and results. The built-in ones are:
 
 - `plain`: centred, optionally turned to the front and scaled; any layout.
 - `crossclr`: 50 frames, each body centred and turned frame by frame (AimCLR, after CrossCLR).

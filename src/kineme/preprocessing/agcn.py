@@ -20,7 +20,7 @@ class AGCN(Preprocessing):
 
     A body that appears late is moved to frame 0 and looped to the end.
 
-    Deviation: the authors loop every clip to 300 frames; here it keeps its own number.
+    Deviation: the authors loop every clip to 300 frames; here it keeps its own length.
 
     >>> import kineme
     >>> clip = np.random.default_rng(0).normal(size=(80, 1, 25, 3)).astype(np.float32)

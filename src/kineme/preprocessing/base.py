@@ -32,8 +32,8 @@ class Preprocessing(ABC):
         up: unit vector that points up in preprocessed clips.
         keeps_frames: every frame keeps its index, so labelled intervals remain valid.
         keeps_zeros: missing joints, zero in the recording, stay zero.
-        by_person: every tracked person has a slot of its own in the clips that it takes, where the source
-            tells people apart; else a slot is a place in each frame's list of bodies.
+        by_person: every tracked person has a separate slot in the clips that it takes, if the source tells
+            people apart; else a slot is a place in each frame's list of bodies.
 
     >>> @dataclass(frozen=True)
     ... class Scaled(Preprocessing):
@@ -95,7 +95,7 @@ class Preprocessing(ABC):
             )
 
     def apply_to_part(self, xyz: Array, layout: Layout, present: Array) -> Array:
-        """As `apply`, for clips that lack joints; these are where their neighbours are.
+        """Like `apply`, for clips that lack joints; these are placed where their neighbours are.
 
         Args:
             xyz: (T, M, V, C).
@@ -105,14 +105,15 @@ class Preprocessing(ABC):
         return self.apply(xyz, layout)
 
     def turns_by(self, layout: Layout) -> Sequence[int]:
-        """Joints by which it turns bodies, which it therefore cannot do without."""
+        """Joints by which it turns bodies, and which it therefore requires."""
         return ()
 
     def __call__(self, xyz: Array, layout: Layout, present: Array | None = None) -> Array:
         """(T, M, V, C) → (T', M', V, C) float32, M' at most two.
 
-        Joints that were never recorded, false in `present` (V,), stand where their neighbours are. A body is
-        centred by these where its origin was not recorded, and a warning says so; it is not turned by them.
+        Joints that were never recorded, false in `present` (V,), are placed where their neighbours are. A
+        body is centred by these if its origin was not recorded, and a warning says so; it is not turned by
+        them.
 
         Raises:
             KinemeError: no body is present in any frame, the layout lacks required joints, a joint was not

@@ -21,18 +21,18 @@ WIDE, MOSTLY = 0.8, 0.69754  # a frame is bad if its body is wider than this sha
 class CTRGCN(Preprocessing):
     """MAMP's input: denoised, merged into two bodies, relative to where the first one began; not turned.
 
-    Of several people, those seen briefly and those who are wider than high (furniture) are dropped. The one
-    who moves most is the first body. Every other joins the first body if their times do not overlap, else
-    the second, else is lost.
+    Of several people, those seen briefly and those wider than they are tall (furniture) are dropped. The one
+    who moves most is the first body. Every other person joins the first body if their times do not overlap,
+    else the second, else is dropped.
 
-    Deviation: a clip of which every person is seen briefly keeps the one seen longest; the authors' program
-    stops. An action of PKU-MMD has one frame more at its beginning than in the authors' arrays, because the
+    Deviation: a clip in which every person is seen briefly keeps the one seen longest; the authors' program
+    stops. An action of PKU-MMD has one more frame at its beginning than in the authors' arrays, because the
     source counts frames from 1, as the labels do.
 
     Args:
         bodies: "merged" is the published treatment of NTU RGB+D 60. "copied" is that of NTU RGB+D 120, where
-            a body that is alone fills the second slot too. "recorded" is that of PKU-MMD: the first two
-            bodies as they are, where they are.
+            a single body also fills the second slot. "recorded" is that of PKU-MMD: the first two bodies as
+            they are, where they are.
 
     >>> import kineme
     >>> clip = np.random.default_rng(0).normal(size=(80, 1, 25, 3)).astype(np.float32)

@@ -43,9 +43,9 @@ def write_report(
     Args:
         paths: run directories.
         out: the file.
-        stores: clip stores, beside those that the runs were trained on.
+        stores: clip stores, in addition to those that the runs were trained on.
         device: where features are computed that are not kept yet.
-        say: is told what is being done.
+        say: called with what is being done.
 
     Raises:
         KinemeError: a path is not a run directory, or the file cannot be written. What is missing within a

@@ -1,7 +1,7 @@
 """Raw formats, one file each: a function that opens recordings as a `Source` of clips.
 
-A format of your own is a function of a path that gives a `Source`. Its keyword arguments are the options that
-`kineme.preparing.prepare` hands on; registered with `SOURCES.register("mine")`, as an entry point of the
+Your own format is a function of a path that returns a `Source`. Its keyword arguments are the options that
+`kineme.preparing.prepare` passes on; registered with `SOURCES.register("mine")`, as an entry point of the
 group `kineme.sources`, or named by its dotted path, it is prepared like the built-in ones.
 """
 
@@ -23,12 +23,12 @@ STRETCH = 1 << 15  # frames of a longer one that are held at a time, so that a d
 
 @dataclass(frozen=True)
 class Long:
-    """How items are read that take minutes each.
+    """How items that take minutes each are read.
 
     Attributes:
         frames: item → about how many frames it has; 0 if it does not say.
-        read: as `Source.read`, and reports the frames that are done and in all.
-        preview: as `Source.read`, of the beginning of the item alone.
+        read: like `Source.read`, but reports the frames done and in total.
+        preview: like `Source.read`, for the beginning of the item only.
     """
 
     frames: Callable[[Any], int]
@@ -38,13 +38,13 @@ class Long:
 
 @dataclass(frozen=True)
 class Stretched:
-    """An item that is too long to be held, such as a day of motion.
+    """An item that is too long to be held in memory, such as a day of motion.
 
     Attributes:
         frames: of the item.
         step: frames that are read at a time.
-        read: first frame and number of frames → the raw clip of these, zero throughout where nobody is in
-            them. What is said of a clip as a whole, such as which joints it lacks, is said of the stretch.
+        read: first frame and number of frames → the raw clip of these, all zeros if nobody is in them.
+            Properties of a whole clip, such as which joints it lacks, are those of the stretch.
     """
 
     frames: int
@@ -60,23 +60,23 @@ class Source:
         name: the source in manifests, such as `ntu60`.
         layout: joints of all clips.
         class_names: the classes that labels index.
-        fps: frames a second.
-        fps_known: the recordings or the user say it; it is not assumed.
+        fps: frames per second.
+        fps_known: whether the recordings or the user gave it, so that it is not assumed.
         bodies: the most bodies in a frame.
         names: (N,) unique name of every clip.
         items: (N,) what `read` takes for each clip, such as its path.
         read: item → raw clip, xyz (T, M, V, C); raises KinemeError that names the file.
         preprocessing: the default preprocessing.
-        costly: reading pays for several processes; `read` and the items must then pickle.
+        costly: reading is slow enough for several processes to pay off; `read` and items must then pickle.
         untrimmed: clips are whole recordings with labelled intervals, so frames must stay in place.
         confidence: clips carry confidences of the pose estimator.
         units: of the coordinates.
-        read_people: as `read`, with a slot for every tracked person instead of a slot for each place in a
-            frame's list; None where the format does not tell people apart.
-        long: how items are read that take minutes each, such as videos; None where they do not.
-        stretched: item → how it is read in stretches, None for one that is read as a whole; None where all
+        read_people: like `read`, with a slot for every tracked person instead of a slot for each place in a
+            frame's list; None if the format does not tell people apart.
+        long: how items that take minutes each, such as videos, are read; None if there are none.
+        stretched: item → how it is read in stretches, None for one that is read as a whole; None if all
             are.
-        unread: names of columns of tables that are not read, as the first readable one has them.
+        unread: names of table columns that are not read, as in the first readable table.
 
     >>> import kineme, numpy
     >>> still = lambda name: kineme.Clip(name, numpy.ones((30, 1, 25, 3)))
@@ -112,7 +112,7 @@ class Source:
         return self.read_people or self.read if preprocessing.by_person else self.read
 
     def beginning(self, item: Any) -> Clip:
-        """The raw clip of an item; of one that takes long, only its beginning, as far as somebody is in it.
+        """The raw clip of an item; if it takes long, only its beginning, as far as somebody is in it.
 
         Raises:
             KinemeError: as of `read`.

@@ -16,7 +16,7 @@ from functools import cache
 LEAST = 1 << 16  # numbers that any pickle may use: a megabyte of memory
 BYTES = 4  # of a pickle for each of its numbers; at least six are needed to make and number an object
 
-_PUT, _LONG_PUT = b"p", b"r"
+_PUT, _LONG_PUT, _BYTEARRAY = b"p", b"r", b"\x96"
 _LENGTHS = {
     pickletools.TAKEN_FROM_ARGUMENT1: 1,
     pickletools.TAKEN_FROM_ARGUMENT4: 4,
@@ -27,11 +27,11 @@ _TWO_LINES = ("GLOBAL", "INST")
 
 
 class MemoError(ValueError):
-    """A pickle asks for a memo that is far larger than itself."""
+    """A pickle asks for more memory than it can need."""
 
 
 def check_memo(data: bytes | mmap.mmap) -> None:
-    """Refuses a pickle that numbers its memo far ahead.
+    """Refuses a pickle that numbers its memo far ahead, or announces more of an array than it has.
 
     Raises:
         MemoError: it does.
@@ -45,7 +45,10 @@ def check_memo(data: bytes | mmap.mmap) -> None:
         code = data[at : at + 1]
         if code in prefixed:
             size = prefixed[code]
-            at += 1 + size + int.from_bytes(data[at + 1 : at + 1 + size], "little")
+            follow = int.from_bytes(data[at + 1 : at + 1 + size], "little")
+            at += 1 + size + follow
+            if code == _BYTEARRAY and follow > len(data):  # Python makes room before it looks
+                raise MemoError(f"announces {follow:,} bytes, and has {len(data):,}")
             continue
         if code == _LONG_PUT:
             number, end = int.from_bytes(data[at + 1 : at + 5], "little"), at + 5

@@ -1,4 +1,4 @@
-"""How recordings are to be read, where they do not say it themselves."""
+"""How recordings are to be read where they do not say so themselves."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ OF_ARRAYS = ("layout", "fps", "axes", "units", "image", "joint_map", "scores")
 
 
 class Reading(TypedDict, total=False):
-    """The keyword arguments of everything that reads recordings; what is left out, or None, is as files say.
+    """The keyword arguments of everything that reads recordings; if left out, or None, files decide.
 
     Attributes:
         layout: the joints: a built-in name, a layout file or a `Layout`. Default: for arrays the model's, for
             files what they say unambiguously.
-        fps: frames per second. Default: what the files or their times say, else 30. Files with times and
-            files of several rates are resampled to it.
-        axes: `y-up`, `y-down` or `z-up`. Default: as heads stand above feet in TRC, C3D and BVH, z-up in
-            AMASS, else y-up in three dimensions and y-down in two and for MediaPipe.
-        units: `m`, `cm`, `mm`, `in`, or the metres of a unit such as `0.0564`, in three dimensions. Default:
-            what the files say, in BVH the unit in which the body is nearest to 1.7 m tall, else m.
-        image: width and height such as `1920x1080`, of poses in an image; needed for fractions of it.
-        joint_map: joint → joints or markers of the recordings whose mean it is, or a YAML file of such, where
-            names do not tell.
+        fps: frames per second. Default: what the files or their timestamps say, else 30. Files with
+            timestamps and files of different rates are resampled to it.
+        axes: `y-up`, `y-down` or `z-up`. Default: whichever puts heads above feet in TRC, C3D and BVH, z-up
+            in AMASS, else y-up in three dimensions and y-down in two and for MediaPipe.
+        units: `m`, `cm`, `mm`, `in`, or the length of a unit in metres, such as `0.0564`, in three
+            dimensions. Default: what the files say, in BVH the unit that makes the body closest to 1.7 m
+            tall, else m.
+        image: width and height, such as `1920x1080`, for poses in an image; needed for fractions of it.
+        joint_map: joint → joints or markers of the recordings whose mean it is, or a YAML file with such a
+            mapping, where names do not tell.
         body_model: `.npz` or `.pkl` of an SMPL body, for AMASS.
-        scores: the last of three numbers is a confidence and not z, in arrays and tables without a header.
-        components: names of the groups of joints to take, separated by commas, of `.pose` files, OpenPose and
+        scores: the last of three numbers is a confidence, not z, in arrays and tables without a header.
+        components: comma-separated names of the groups of joints to use, for `.pose` files, OpenPose and
             MediaPipe Holistic, such as `pose,left_hand,right_hand`.
         least_confidence: below which a joint counts as not found.
 

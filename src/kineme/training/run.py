@@ -66,8 +66,8 @@ def train(
         out: the run directory.
         resume: continue from the last checkpoint; ends with the same weights as an uninterrupted run.
         overwrite: replace an existing run, as soon as the new one has saved a checkpoint.
-        callbacks: Lightning callbacks, besides Kineme's own.
-        loggers: Lightning loggers, besides those of `train.loggers`.
+        callbacks: Lightning callbacks, in addition to Kineme's own.
+        loggers: Lightning loggers, in addition to those of `train.loggers`.
 
     Raises:
         KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, the disk is

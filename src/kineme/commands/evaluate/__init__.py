@@ -1,4 +1,4 @@
-"""Measure a pre-trained encoder by the field's protocols."""
+"""Evaluate a pre-trained encoder with the field's standard protocols."""
 
 from __future__ import annotations
 

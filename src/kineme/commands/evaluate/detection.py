@@ -34,24 +34,26 @@ def detect(
 
     A linear layer learns the class of every frame, or the background, from the frozen encoder's features;
     runs of frames become segments. Writes RUN/results/detect.json with all metrics by name, detect.npz with
-    what was found where, and detect.safetensors, the detector, for `kineme predict`; another store, split or
-    seed, tokens, rule A or B, or fine-tuning is appended to the name.
+    what was found where, and detect.safetensors, the detector, for `kineme predict`. A different store, split
+    or seed, tokens, rule A or B, and fine-tuning are added to the file names.
 
     Args:
         run: Run directory, or its model.safetensors.
-        kind: Features of a frame: `centred`, the clip feature of the window about it, or `tokens`, those of
-            its time in windows that overlap, which USDRL and SCD-Net have.
-        window: Frames that a window spans.
-        step: Frames from one window to the next; by default a sixteenth of a window, a quarter with tokens.
-        context: Frames on each side, a quarter of a window apart, whose features the layer reads too; 0, as
-            published, for the frame's own.
-        segments: Rule by which frames become segments: `C`, runs of frames that show a class with more than
-            25 % after smoothing, or as published `A`, with more than 2 %, or `B`, runs of smoothed activity.
+        kind: Features of a frame: `centred`, the clip feature of the window around it, or `tokens`, those of
+            its time step in overlapping windows, which USDRL and SCD-Net have.
+        window: Frames per window.
+        step: Frames from one window to the next; by default a sixteenth of a window, or a quarter with
+            tokens.
+        context: Number of frames on each side, a quarter of a window apart, whose features the layer also
+            reads; 0, as published, for the frame's own only.
+        segments: Rule that turns frames into segments: `C`, runs of frames that show a class with a
+            probability above 25 % after smoothing; or, as published, `A`, above 2 %, or `B`, runs of smoothed
+            activity.
         finetune: Train the encoder on the frames first.
-        epochs: Of fine-tuning; by default 10.
+        epochs: Epochs of fine-tuning; by default 10.
         lr: Learning rate of fine-tuning; by default 0.0005.
-        seed: Seed of all that is drawn.
-        baselines: Measure a random encoder and raw coordinates beside it.
+        seed: Seed of everything random.
+        baselines: Also measure a random encoder and raw coordinates.
     """
     from kineme.evaluation.detection import finetune as tuning
     from kineme.evaluation.detection import protocol

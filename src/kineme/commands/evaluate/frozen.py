@@ -15,15 +15,15 @@ def linear(
 ) -> None:
     """Linear evaluation: one linear layer on the frozen encoder.
 
-    Reports two probes: the published protocol of the run's recipe (SGD; last and best epoch, of which the
-    best is chosen on the test clips) and a logistic regression on standardised features. Writes
-    RUN/results/linear.json; another store, split or seed is appended to the name.
+    Reports two probes: the published protocol of the run's recipe (SGD; last and best epoch, the best being
+    chosen on the test clips) and a logistic regression on standardised features. Writes
+    RUN/results/linear.json; a different store, split or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
         seed: Seed of the probe and of the random encoder.
         lr: Learning rate of the SGD probe, instead of the recipe's.
-        baselines: Measure a random encoder and raw coordinates beside it.
+        baselines: Also measure a random encoder and raw coordinates.
     """
     from kineme.evaluation import recognition
 
@@ -34,17 +34,17 @@ def linear(
 
 
 def knn(run: Path, *, k: int = 1, seed: int = 0, baselines: bool = True, options: Options = USUAL) -> None:
-    """Retrieval: a test clip takes the label of its nearest training clips, by cosine similarity.
+    """Retrieval: a test clip gets the label of its nearest training clips, by cosine similarity.
 
-    Also how the training clips of its class rank: recall@k, the share of test clips with one among the k
-    nearest, and mAP, the mean average precision. Writes RUN/results/knn.json; another store, split, k or seed
-    is appended to the name.
+    Also reports how the training clips of its class rank: recall@k, the share of test clips with one of them
+    among the k nearest, and mAP, the mean average precision. Writes RUN/results/knn.json; a different store,
+    split, k or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
         k: Number of neighbours that vote.
         seed: Seed of the random encoder.
-        baselines: Measure a random encoder and raw coordinates beside it.
+        baselines: Also measure a random encoder and raw coordinates.
     """
     from kineme.evaluation import recognition
 
@@ -64,18 +64,18 @@ def transfer(
     baselines: bool = True,
     options: Options = USUAL,
 ) -> None:
-    """Transfer: linear evaluation and retrieval on another data set than that of the pre-training.
+    """Transfer: linear evaluation and retrieval on a data set other than that of pre-training.
 
     Linear probes and nearest neighbours are fitted to the training part of the other store and measured on
-    its test part. Writes RUN/results/transfer-STORE.json; another split or seed is appended to the name. With
-    --finetune it also does, and writes, what `kineme evaluate finetune` does.
+    its test part. Writes RUN/results/transfer-STORE.json; a different split or seed is added to the file
+    name. With --finetune it also runs `kineme evaluate finetune` and writes its result.
 
     Args:
         run: Run directory, or its model.safetensors.
         seed: Seed of the probe and of the random encoder.
         lr: Learning rate of the SGD probe, instead of the recipe's.
-        finetune: Fine-tune on the other store too, as a third measure.
-        baselines: Measure a random encoder and raw coordinates beside it.
+        finetune: Also fine-tune on the other store, as a third measure.
+        baselines: Also measure a random encoder and raw coordinates.
     """
     from kineme.evaluation import recognition
 
@@ -101,18 +101,19 @@ def early(
     baselines: bool = True,
     options: Options = USUAL,
 ) -> None:
-    """Early prediction: linear evaluation of clips of which only the first 10, 20, ... 100 % is seen.
+    """Early prediction: linear evaluation of clips when only the first 10, 20, ... 100 % is seen.
 
-    The encoder is frozen and the same for all shares; each has a linear probe, trained by SGD as the run's
-    recipe says. Writes RUN/results/early.json with the accuracy at each share and their mean; another store,
-    split or seed is appended to the name.
+    The encoder is frozen and the same for all shares; each share has a linear probe, trained by SGD as in the
+    run's recipe. Writes RUN/results/early.json with the accuracy at each share and their mean; a different
+    store, split or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
-        whole: Fit one probe, to whole training clips; by default each is fitted to clips that are cut alike.
+        whole: Fit a single probe, to whole training clips; by default each probe is fitted to clips cut to
+            the same share.
         seed: Seed of the probes and of the random encoder.
         lr: Learning rate of the probes, instead of the recipe's.
-        baselines: Measure a random encoder and raw coordinates beside it.
+        baselines: Also measure a random encoder and raw coordinates.
     """
     from kineme.evaluation import early as prediction
 
@@ -134,18 +135,18 @@ def fewshot(
     baselines: bool = True,
     options: Options = USUAL,
 ) -> None:
-    """Few-shot recognition: a test clip takes the class of its nearest exemplar; nothing is trained.
+    """Few-shot recognition: a test clip gets the class of its nearest exemplar; nothing is trained.
 
-    Exemplars are drawn from the training part, several times; reported are mean and standard deviation. With
-    --split oneshot, on NTU RGB+D 120, they are the twenty of its one-shot protocol. Writes
-    RUN/results/fewshot.json; another store, split, number of shots or seed is appended to the name.
+    Exemplars are drawn from the training part several times, and the mean and standard deviation are
+    reported. With --split oneshot, on NTU RGB+D 120, they are the twenty of its one-shot protocol. Writes
+    RUN/results/fewshot.json; a different store, split, number of shots or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
-        shots: Exemplars of each class.
-        draws: How often they are drawn.
+        shots: Exemplars per class.
+        draws: Number of times they are drawn.
         seed: Seed of the first draw and of the random encoder.
-        baselines: Measure a random encoder and raw coordinates beside it.
+        baselines: Also measure a random encoder and raw coordinates.
     """
     from kineme.evaluation import fewshot as few
 
@@ -159,16 +160,16 @@ def fewshot(
 
 
 def robust(run: Path, *, seed: int = 0, baselines: bool = True, options: Options = USUAL) -> None:
-    """Robustness: probes of clean training clips, tested on clips that a worse sensor might have given.
+    """Robustness: probes trained on clean clips, tested on clips that a worse sensor might have recorded.
 
-    Test clips lose joints, frames or half of the body, are noisy, slower, faster or turned; each with its
-    severity, beside the figure of clean clips. Clips are perturbed after their preprocessing. Writes
-    RUN/results/robust.json; another store, split or seed is appended to the name.
+    Test clips lose joints, frames or half of the body, or are noisy, slower, faster or turned; each condition
+    is reported with its severity, alongside the figure for clean clips. Clips are perturbed after their
+    preprocessing. Writes RUN/results/robust.json; a different store, split or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
-        seed: Seed of what is drawn and of the random encoder.
-        baselines: Measure a random encoder and raw coordinates beside it.
+        seed: Seed of the perturbations and of the random encoder.
+        baselines: Also measure a random encoder and raw coordinates.
     """
     from kineme.evaluation import robust as sensors
 

@@ -25,11 +25,11 @@ def finetune(
     """Fine-tuning: encoder and linear layer trained together on all labels.
 
     Reports the last epoch, and the best, which is chosen on the test clips. Writes RUN/results/finetune.json;
-    another store, split or seed is appended to the name.
+    a different store, split or seed is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
-        seed: Seed of all that is drawn.
+        seed: Seed of everything random.
     """
     tune(open_run(run, options, "finetune", seed=seed), **asdict(training), seed=seed)
 
@@ -46,15 +46,15 @@ def semi(
 ) -> None:
     """Semi-supervised: fine-tuning on a share of the labels.
 
-    Of each class that share of the training clips is drawn, at least one, several times; reported are mean
-    and standard deviation at the last epoch. Writes RUN/results/semi.json; another store, split or seed is
-    appended to the name.
+    That share of each class's training clips, at least one, is drawn several times; the mean and standard
+    deviation at the last epoch are reported. Writes RUN/results/semi.json; a different store, split or seed
+    is added to the file name.
 
     Args:
         run: Run directory, or its model.safetensors.
         fractions: Shares of the labels; by default 0.01 0.05 0.1 0.2.
-        seeds: How often labels are drawn, and all else that is random with them.
-        frozen: Fit linear probes to the frozen encoder instead, into semi-frozen.json.
+        seeds: Number of times labels, and everything else that is random, are drawn.
+        frozen: Fit linear probes to the frozen encoder instead, and write semi-frozen.json.
         seed: The first of the seeds; the others follow it.
     """
     from kineme.evaluation import finetune as tuning

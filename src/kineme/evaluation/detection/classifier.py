@@ -1,6 +1,6 @@
 """The classifier of frames: one linear layer on the features of a frame and of its neighbours, if it has any.
 
-With neighbours it is a dilated convolution in time. Beyond its ends a recording stands still. The
+With neighbours it is a dilated convolution in time. Beyond its ends a recording is held still. The
 probabilities of neighbouring frames may be smoothed.
 """
 

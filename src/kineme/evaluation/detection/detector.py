@@ -1,6 +1,6 @@
 """A detector: an encoder, how it reads recordings, a classifier of frames and a rule that makes segments.
 
-It is kept beside its result, as results/detect.safetensors, and can be applied to other stores.
+It is saved next to its result, as results/detect.safetensors, and can be applied to other stores.
 """
 
 from __future__ import annotations

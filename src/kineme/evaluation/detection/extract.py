@@ -84,7 +84,7 @@ def store_features(
         folder: of the cache; file names depend on everything that features depend on.
         device: where the encoder runs.
         speeds: at which the recordings are played.
-        progress: called with the frames done and the frames in all.
+        progress: called with the frames done and in total.
 
     Returns:
         (F, D) float16, a memory map.

@@ -135,7 +135,7 @@ def finetuned(
         labels: (F,) classes of their frames.
         classes: K.
         settings: of the training; its seed decides all that is drawn.
-        progress: called after each step with the windows done and the windows in all, over all epochs.
+        progress: called after each step with the windows done and in total, over all epochs.
 
     Raises:
         KinemeError: the training diverges.

@@ -34,8 +34,8 @@ def find(
     Args:
         detector: what finds them.
         store: the recordings, of the encoder's layout.
-        device: where to compute; `auto` takes the GPU if there is one.
-        progress: called with the frames encoded and the frames in all.
+        device: where to compute; `auto` picks the GPU if there is one.
+        progress: called with the frames encoded and in total.
 
     Raises:
         KinemeError: a GPU is asked for and there is none.

@@ -28,7 +28,7 @@ from kineme.untrusted import read_arrays
 
 @dataclass(frozen=True)
 class Detections:
-    """A detector's output beside the truth; the module's docstring describes each array."""
+    """A detector's output and the truth; the module's docstring describes each array."""
 
     names: Array
     offsets: Array

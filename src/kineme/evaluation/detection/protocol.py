@@ -1,4 +1,4 @@
-"""Detection on a test set: an encoder, a random one and raw coordinates, measured alike."""
+"""Detection on a test set: an encoder, a random one and raw coordinates, measured in the same way."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def detect(
     Args:
         task: what is measured on which recordings, opened with `recorded`.
         windows: how the encoder reads them.
-        context: the frames that a class is read from.
+        context: the frames from which a class is read.
         rule: of segments, `A`, `B` or `C`.
         training: how the encoder is fine-tuned first; None: it is frozen.
         seed: of the classifier, the random encoder and the fine-tuning.
-        baselines: measure a random encoder and raw coordinates beside it, both frozen.
-        progress: called with the frames encoded and the frames in all; of fine-tuning with the windows.
+        baselines: also measure a random encoder and raw coordinates, both frozen.
+        progress: called with the frames encoded and in total; during fine-tuning, with the windows.
     """
     began = perf_counter()
     store, model = task.store, task.model

@@ -40,7 +40,7 @@ def class_runs(probabilities: Array, least: float = LEAST_PROBABILITY["A"]) -> t
 
 
 def active_runs(probabilities: Array) -> tuple[Array, Array]:
-    """Rule B: runs of smoothed activity of at least 40 %, each of its likeliest class, scored by that mean.
+    """Rule B: runs of smoothed activity of at least 40 %, each of its most likely class, scored by that mean.
 
     Args:
         probabilities: (T, K) of one recording.

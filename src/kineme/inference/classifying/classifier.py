@@ -1,6 +1,6 @@
-"""A taught classifier: one linear layer on the features of a frozen encoder, and all that its use takes.
+"""A taught classifier: one linear layer on the features of a frozen encoder, with all it needs.
 
-It is kept as one safetensors file with a JSON header, `RUN/classifiers/NAME.safetensors`, and holds no code.
+It is saved as one safetensors file with a JSON header, `RUN/classifiers/NAME.safetensors`, and holds no code.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class Classifier:
-    """What `kineme.inference.teach` makes: it names the class of a motion, with a probability.
+    """What `kineme.inference.teach` returns: it predicts the class of a motion, with a probability.
 
     Attributes:
         class_names: in the order of probabilities.
         counts: examples of each class.
         head: on features, see `kineme.inference.classifying.reading`; the temperature is folded in.
         distances: (n,) ascending: how far cross-validated examples were from the nearest class.
-        seconds: typical length of an example, the median.
+        seconds: typical length of an example: the median.
         weights: SHA-256 of the encoder's weights.
         preprocessing: of the examples, in one line.
-        examination: how well it does, as far as its examples tell.
+        examination: how well it does, as far as its examples can tell.
 
     >>> import kineme
     >>> model, store = kineme.load(example_run), kineme.open_store(example_store)
@@ -88,17 +88,17 @@ class Classifier:
         """The probability of each class, of whole clips.
 
         Args:
-            model: that it was taught on.
-            x: what `Model.embed` takes. (Options of poses: read them by `Model.clips`, and use
+            model: the one it was taught on.
+            x: what `Model.embed` takes. (If poses need options, read them with `Model.clips`, and use
                 `kineme.inference.classifying.reading.read` and `probabilities_of`.)
-            device: of the encoder; default a GPU if there is one.
+            device: of the encoder; by default a GPU if there is one.
             progress: called with the clips done and in total.
 
         Returns:
             (N, K) probabilities; N is 1 for a single array.
 
         Raises:
-            KinemeError: another model, or as `Model.embed`.
+            KinemeError: the model is another one, or as for `Model.embed`.
         """
         self.check(model)
         return self.probabilities_of(read(model, model.clips(x), device=device, progress=progress))
@@ -106,18 +106,18 @@ class Classifier:
     def predict(
         self, model: Model, x: Array | Sequence[Array] | ClipStore | str | Path, *, device: str | None = None
     ) -> list[str]:
-        """The likeliest class of whole clips; arguments and errors as of `probabilities`."""
+        """The most likely class of whole clips; arguments and errors are those of `probabilities`."""
         likeliest = self.probabilities(model, x, device=device).argmax(axis=1)
         return [self.class_names[label] for label in likeliest.tolist()]
 
     def threshold(self, false_alarms: float) -> float:
         """The distance beyond which a motion is none of the classes.
 
-        By split conformal prediction the share of false alarms is kept on average over motions that are drawn
-        as the examples were.
+        Split conformal prediction keeps the share of false alarms, on average over motions drawn as the
+        examples were.
 
         Args:
-            false_alarms: share of motions of the classes that may be taken for none of them.
+            false_alarms: share of motions of the classes that may be mistaken for none of them.
 
         Raises:
             KinemeError: the share is out of range, or there are too few examples for it.

@@ -40,7 +40,7 @@ def detect(
         detector: with its model.
         stores: of the recordings, in the model's layout.
         allow_preprocessing: accept stores of another preprocessing than the encoder's.
-        device: where to compute; `auto` takes the GPU if there is one.
+        device: where to compute; `auto` picks the GPU if there is one.
         progress: called with the frames encoded and in total, of each store.
 
     Raises:

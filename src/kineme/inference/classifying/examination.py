@@ -1,4 +1,4 @@
-"""How well a classifier does, as far as its own examples tell: cross-validation, and what follows from it."""
+"""How well a classifier does, as far as its own examples can tell: cross-validation and its consequences."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ class Examination:
     """The outcome of cross-validation.
 
     Attributes:
-        accuracy: per cent of the judged examples; None where none could be judged.
+        accuracy: per cent of the judged examples; None if none could be judged.
         interval: 95 %, Wilson's.
         judged: examples whose class has others outside their fold.
         left_out: what a fold leaves out together: `people` or `recordings`.
-        folds: how many.
-        recall: of each class, per cent; None where no example of it was judged.
-        curve: (examples a class, per cent), the last with all.
+        folds: their number.
+        recall: of each class, per cent; None if no example of it was judged.
+        curve: (examples per class, per cent), the last with all.
         confusions: (shown, taken for, how often), the most frequent first.
-        gains: of each class, points of recall that five more examples are expected to bring.
-        temperature: that the scores are divided by.
+        gains: for each class, points of recall that five more examples are expected to add.
+        temperature: by which the scores are divided.
 
     >>> import kineme
     >>> from kineme.inference import Example, teach

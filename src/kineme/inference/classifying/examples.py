@@ -31,10 +31,10 @@ class Example:
         motion: name of a clip of the store, a file of poses with one recording, or an array (T, V, C) or
             (T, M, V, C) at 30 frames per second, as for `Model.embed`.
         label: name of the class.
-        start, end: the part that shows it, in seconds; None is the recording's own beginning or end.
-        subject: the performer; empty: what the store or the file says.
-        folder: that a relative file is in; None is the current directory.
-        where: of a table, such as `labels.csv, line 3`; messages begin with it.
+        start, end: the part that shows it, in seconds; None means the recording's own beginning or end.
+        subject: the performer; if empty, whatever the store or the file says.
+        folder: the one that a relative file is in; None means the current directory.
+        where: its place in a table, such as `labels.csv, line 3`; messages begin with it.
 
     >>> Example("wave/anna_01", "wave", start=2.0, end=4.0).label
     'wave'
@@ -71,9 +71,9 @@ class Found:
 
 
 def read_examples(path: str | Path) -> tuple[list[Example], int]:
-    """The examples of a table with the columns `name`, `label` and perhaps `start`, `end`, `subject`.
+    """The examples of a table with the columns `name`, `label` and optionally `start`, `end`, `subject`.
 
-    Others are left aside, so a table of `kineme search` can be labelled and given.
+    Other columns are ignored, so a table written by `kineme search` can be labelled and passed in.
 
     Returns:
         the examples with a label, and how many rows have none yet.

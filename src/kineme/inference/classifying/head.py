@@ -1,8 +1,8 @@
 """The classifier on frozen features: linear discriminant analysis over varied copies of the examples.
 
 Copies of one example differ in what does not matter (where it is cut, how a body is built or seen), so their
-scatter about the class means tells which directions to ignore, even with one example a class. This, and the
-shrinkage, was chosen on training people of UTD-MHAD who were held out in turn, see docs/teach.md.
+scatter about the class means shows which directions to ignore, even with one example per class. This, and the
+shrinkage, were chosen on training people of UTD-MHAD held out in turn; see docs/teach.md.
 """
 
 from __future__ import annotations

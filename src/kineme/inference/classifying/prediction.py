@@ -40,7 +40,7 @@ class PredictedSegment:
         start, end: in seconds from the recording's beginning.
         label: name of the class, or `none of these`.
         probability: of that class; NaN for none of these.
-        probabilities: (K,) of all classes; empty where a detector found it.
+        probabilities: (K,) of all classes; empty if a detector found it.
 
     >>> PredictedSegment(0.0, 1.5, "wave", 0.9).label
     'wave'
@@ -58,11 +58,11 @@ class Prediction:
     """What one recording shows.
 
     Attributes:
-        source: the input that it is from.
+        source: the input that it comes from.
         name: of the recording.
-        segments: in order of time. There is one where the recording is as short as an example.
-        shown: its label where the input has one; it is not used.
-        label: the class of the whole recording, the likeliest on average.
+        segments: in order of time. There is only one if the recording is as short as an example.
+        shown: its label, if the input has one; it is not used.
+        label: the class of the whole recording: the most likely one on average.
 
     >>> Prediction("mine", "walk_01", [PredictedSegment(0.0, 1.5, "wave", 0.9)], label="wave").segments[0].end
     1.5
@@ -103,31 +103,31 @@ def predict(
     progress: Progress = silent,
     **reading: Unpack[Reading],
 ) -> Iterator[Prediction]:
-    """What recordings show, one by one.
+    """Predicts what recordings show, one by one.
 
-    A recording that lasts at most 1.5 times as long as a typical example is one segment. A longer one is cut
-    into windows that overlap. Each moment has the mean probability of the windows that show it, and
-    consecutive moments of one class are a segment.
+    A recording at most 1.5 times as long as a typical example is one segment. A longer one is cut into
+    overlapping windows. Each moment has the mean probability of the windows that show it, and consecutive
+    moments of one class form a segment.
 
     Args:
-        model: that the classifier was taught on.
+        model: the one the classifier was taught on.
         classifier: see `kineme.inference.teach`.
         inputs: clip stores, and files or folders of poses, as `Model.embed` takes them.
-        window: seconds; every recording that is longer is cut. Default: the typical length of an example, for
+        window: seconds; every longer recording is cut. Default: the typical length of an example, for
             recordings of more than 1.5 times that.
-        step: seconds from one window's start to the next one's; default a quarter of a window.
-        none: share of motions of the classes that may be taken for `none of these`, such as 0.05. Default:
+        step: seconds from one window's start to the next one's; by default a quarter of a window.
+        none: share of motions of the classes that may be mistaken for `none of these`, such as 0.05. Default:
             every motion gets a class.
         allow_preprocessing: accept stores with another preprocessing or units.
-        skip_bad: leave damaged recordings out, with a warning, instead of stopping at the first.
+        skip_bad: skip damaged recordings, with a warning, instead of stopping at the first.
         batch_size: clips per pass of the encoder.
-        device: of the encoder; default a GPU if there is one.
+        device: of the encoder; by default a GPU if there is one.
         progress: called with the windows done and in total, as far as that is known.
         **reading: what files do not say themselves, see `kineme.sources.reading.Reading`.
 
     Raises:
-        KinemeError: the classifier is of another encoder, an input cannot be read or does not fit, or a
-            window cannot be cut. What can be known beforehand is raised at once.
+        KinemeError: the classifier belongs to another encoder, an input cannot be read or does not fit, or a
+            window cannot be cut. What can be known beforehand is raised immediately.
 
     >>> import kineme
     >>> from kineme.inference import read_classifier
@@ -279,12 +279,12 @@ def moments(values: Array, covered: int) -> Array:
 def write_predictions(
     predictions: Iterable[Prediction], path: str | Path, class_names: Sequence[str] = ()
 ) -> int:
-    """Writes predictions as CSV, a segment per line, one by one; an existing file is replaced at the end.
+    """Writes predictions as CSV, one segment per line, as they come; an existing file is replaced at the end.
 
     Args:
-        predictions: of `predict`.
+        predictions: from `predict`.
         path: of the table.
-        class_names: of the classifier; the probability of each has a column. Default: none has.
+        class_names: of the classifier; each gets a column with its probability. Default: no such columns.
 
     Returns:
         the number of segments.

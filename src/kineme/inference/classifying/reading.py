@@ -52,7 +52,7 @@ def read(
         model: its encoder.
         clips: (N) in memory.
         batch_size: crops per pass of the encoder.
-        device: of the encoder; default a GPU if there is one.
+        device: of the encoder; by default a GPU if there is one.
         progress: called with the clips done and in total.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What to label next: unlabelled motion that a classifier is unsure of, and no two alike."""
+"""What to label next: unlabelled motions that a classifier is unsure of, no two of them alike."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Suggestion:
     Attributes:
         name: of the clip or recording.
         start, end: in seconds; None: the whole clip.
-        guess: the likeliest class now.
+        guess: the most likely class so far.
         probability: of that class.
 
     >>> Suggestion("walk_01", None, None, "walk", 0.4).guess
@@ -85,19 +85,19 @@ def suggest(
 ) -> list[Suggestion]:
     """Clips of a store, or windows of its long recordings, whose labels would help a classifier most.
 
-    Among those with the smallest margin between the two likeliest classes, each next one is the farthest from
-    all classes' examples and from those chosen before (greedy k-centre; Sener and Savarese, ICLR 2018). The
-    store's own labels are not looked at.
+    Among those with the smallest margin between the two most likely classes, each next one is the farthest
+    from all classes' examples and from those already chosen (greedy k-centre; Sener and Savarese, ICLR 2018).
+    The store's own labels are not used.
 
     Args:
-        model: that the classifier was taught on.
+        model: the one the classifier was taught on.
         classifier: see `kineme.inference.teach`.
-        store: what may be suggested.
-        count: how many; there are fewer where the store is too small.
-        labelled: examples that have a label; what overlaps one of them is not suggested.
+        store: the clips to choose from.
+        count: how many; fewer are returned if the store is too small.
+        labelled: examples that have a label; anything that overlaps one of them is not suggested.
         joint_map, allow_preprocessing: see `Model.embed`.
         batch_size: clips per pass of the encoder.
-        device: of the encoder; default a GPU if there is one.
+        device: of the encoder; by default a GPU if there is one.
         progress: called with the windows done and in total, as far as that is known.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A handful of labelled motions → a classifier, in seconds: the encoder stays as it is."""
+"""A handful of labelled motions → a classifier, in seconds; the encoder is not changed."""
 
 from __future__ import annotations
 
@@ -39,22 +39,23 @@ def teach(
     progress: Progress = silent,
     **reading: Unpack[Reading],
 ) -> Classifier:
-    """Teaches a classifier with labelled motions, on the features of a frozen encoder.
+    """Trains a classifier on labelled motions, using the features of a frozen encoder.
 
     Args:
         model: see `kineme.load`.
-        examples: `Example` objects, or a table with the columns name, label and perhaps start, end, subject.
-        store: whose clips they name. Default: that of the model's training, if it is there. What is no clip
-            of it is a file of poses.
+        examples: `Example` objects, or a table with the columns name, label and optionally start, end,
+            subject.
+        store: the one whose clips they name. Default: that of the model's training, if it is still there. A
+            name that is no clip of it is taken as a file of poses.
         allow_preprocessing: accept a store with another preprocessing or units.
         batch_size: clips per pass of the encoder.
-        device: of the encoder; default a GPU if there is one.
+        device: of the encoder; by default a GPU if there is one.
         seed: of the copies of examples, and of the draws of the cross-validation.
         progress: called with the examples read and in total, then with the fits of the cross-validation.
         **reading: what files do not say themselves, see `kineme.sources.reading.Reading`.
 
     Raises:
-        KinemeError: an example is not there or invalid, or there are fewer than two classes.
+        KinemeError: an example is missing or invalid, or there are fewer than two classes.
 
     >>> import kineme, numpy
     >>> rng = numpy.random.default_rng(0)

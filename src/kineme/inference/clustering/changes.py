@@ -1,14 +1,14 @@
 """Where one motion ends and the next begins, without labels.
 
-Between two motions a body comes back to a pose that it often holds: standing, arms hanging, a fighter's
-guard. A motion is an excursion from there. So every frame gets its *rarity*, minus the logarithm of the
-density of poses around it (a Gaussian kernel over the poses of the minute around), and boundaries are where
-rarity is lowest. A minimum counts if it is prominent: rarity climbs by so many nats before it reaches a lower
-one (the persistence of its basin). A rest that lasts has two boundaries, its beginning and its end.
+Between two motions a body returns to a pose that it often holds: standing, arms hanging, a fighter's guard. A
+motion is an excursion from there. So every frame gets a *rarity*, minus the logarithm of the density of poses
+around it (a Gaussian kernel over the poses of the surrounding minute), and boundaries are where rarity is
+lowest. A minimum counts if it is prominent: rarity climbs by a given number of nats before it reaches a lower
+one (the persistence of its basin). A long rest has two boundaries, its beginning and its end.
 
-Prominence knows no length, so motions of half a second and of ten are found side by side. The textbook
-search, dynamic programming with a squared error and a penalty, on coordinates or on features of an encoder,
-was no better than cutting evenly on the recordings that this was chosen on (docs/cluster.md).
+Prominence does not depend on length, so motions of half a second and of ten are found side by side. The
+textbook method, dynamic programming with a squared error and a penalty, on coordinates or on features of an
+encoder, was no better than cutting evenly on the recordings that this was chosen on (docs/cluster.md).
 
 Time is linear in the recording's length, and memory beyond the poses does not grow with it.
 """
@@ -35,9 +35,9 @@ class Changes:
     """How boundaries are found. The defaults were chosen on people of a training part (docs/cluster.md).
 
     Attributes:
-        prominence: nats by which rarity climbs between two motions; smaller finds more of them.
+        prominence: nats by which rarity climbs between two motions; smaller values find more motions.
         smooth: seconds, standard deviation of the Gaussian that rarity is smoothed with.
-        rest: share of the climb beside a minimum that still counts as rest.
+        rest: share of the climb on either side of a minimum that still counts as rest.
         shortest: seconds; no segment is shorter, unless its recording is.
 
     >>> Changes(prominence=0.2).shortest

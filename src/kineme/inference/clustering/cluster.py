@@ -52,26 +52,26 @@ def cluster(
 ) -> Kinds:
     """Finds kinds of motion without labels.
 
-    Clips are one segment each. Long recordings are first cut where motions begin and end, see `Changes`. The
-    segments' features are grouped by density (HDBSCAN), which leaves what is like nothing else in no kind, or
-    into a number of kinds (k-means). The same input and seed give the same kinds. One block of recordings is
-    in memory at a time, and the features of all segments.
+    Each clip is one segment. Long recordings are first cut where motions begin and end; see `Changes`. The
+    segments' features are grouped by density (HDBSCAN), which leaves segments unlike any other in no kind, or
+    into a given number of kinds (k-means). The same input and seed give the same kinds. The features of all
+    segments are held in memory, but only one block of recordings at a time.
 
     Args:
         model: see `kineme.load`.
         inputs: clip stores, and files or folders of poses, as for `embed_table`.
-        k: how many kinds. Default: as many as there are.
-        cut: `clips` takes each recording whole, `motions` cuts all of them; `auto` those that are known to
-            be untrimmed (their store has intervals), and those of more than 10 s, but of a store only if most
-            of its clips are as long.
+        k: number of kinds. Default: as many as are found.
+        cut: `clips` takes each recording whole, `motions` cuts all of them; `auto` cuts those that are known
+            to be untrimmed (their store has intervals), and those of more than 10 s, but in a store only if
+            most of its clips are that long.
         window: seconds; recordings are cut into windows instead.
-        step: seconds from one window's start to the next one's; default a window.
+        step: seconds from one window's start to the next one's; by default a window.
         changes: how boundaries between motions are found.
         seed: of k-means.
         allow_preprocessing: accept stores with another preprocessing or units.
-        skip_bad: leave damaged recordings out, with a warning, instead of stopping at the first.
+        skip_bad: skip damaged recordings, with a warning, instead of stopping at the first.
         batch_size: segments per pass of the encoder.
-        device: of the encoder; default a GPU if there is one.
+        device: of the encoder; by default a GPU if there is one.
         progress: called with the segments done and in total, which is estimated while recordings are read.
         **reading: what files do not say themselves, see `kineme.sources.reading.Reading`.
 

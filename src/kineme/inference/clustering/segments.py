@@ -23,13 +23,13 @@ class Segment:
     """A clip, or a part of a recording. The fields are the columns of the table.
 
     Attributes:
-        source: the input that it is from, as given.
+        source: the input that it comes from, as given.
         name: of the recording.
         start, end: in seconds from the recording's beginning.
         kind: its kind's number, 0 if it is in none.
-        typical: of its kind: the cosine with the kind's mean, at most 1; NaN if it is in none.
+        typical: how typical it is of its kind: the cosine with the kind's mean, at most 1; NaN if in none.
         subject: the performer, empty if unknown.
-        label: name of the class, of a part that of most of its frames; empty if unknown.
+        label: name of the class, for a part that of most of its frames; empty if unknown.
 
     >>> segment = Segment("stores/mine", "walk", 2.0, 4.5, 1, 0.9, "anna", "")
     >>> segment.length
@@ -56,12 +56,12 @@ class Kind:
     """Segments that are alike.
 
     Attributes:
-        number: from 1, the kind with the most segments first; 0: those that are in no kind.
+        number: from 1, the kind with the most segments first; 0: segments in no kind.
         segments: how many.
         share: of all segments' time.
         mean_length: seconds.
-        people: how many known subjects.
-        exemplars: the most typical, of different subjects as far as there are: places in `Kinds.segments`.
+        people: number of known subjects.
+        exemplars: the most typical, of different subjects if possible: indices into `Kinds.segments`.
         labels: the known labels of its segments and how many have each, commonest first.
 
     >>> Kind(1, 40, 0.3, 1.5, 4, (12, 7), (("wave", 38), ("bow", 2))).labels[0]
@@ -83,9 +83,9 @@ class Kinds:
 
     Attributes:
         segments: recording by recording, in order of time.
-        kinds: by number; with segments that are in none, these are last, as number 0.
-        agreement: with labels, where there are any: per cent, by name of the metric. Labels are used for
-            nothing else.
+        kinds: by number; segments in no kind, if any, come last, as number 0.
+        agreement: with labels, if there are any: per cent, by name of the metric. Labels are used for nothing
+            else.
         untrimmed: whether a recording was cut.
 
     >>> import kineme

@@ -3,9 +3,9 @@
 encoder.onnx     clips (N, C, T, V, M) → features (N, D), for any number N of clips
 classifier.onnx  features → probabilities (N, K), and whether each is none of the classes; with a classifier
 model.json       joints, preprocessing, classes, where it is from
-run.py           recordings → features or classes; a short program that needs numpy and onnxruntime alone
+run.py           recordings → features or classes; a short program that needs only numpy and onnxruntime
 
-The written folder is tried on made-up recordings before it is moved into place.
+The written folder is tested on made-up recordings before it is moved into place.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Exported:
     Attributes:
         path: the folder.
         difference: between its features and those of PyTorch, as a share of the largest feature.
-        recordings: on which that was measured.
+        recordings: number on which that was measured.
         megabytes: of all files.
         seconds: that it took.
 
@@ -94,14 +94,14 @@ def export(
     Args:
         model: see `kineme.load`; its preprocessing is one of Kineme's own.
         out: the folder.
-        layout: of the joints in the recordings that `run.py` will be given. Default: the model's; a model of
-            `body` takes those of any layout, so that it has to be said.
+        layout: of the joints in the recordings that `run.py` will be given. Default: the model's; required
+            for a model of `body`, which takes joints of any layout.
         joint_map: joint of the model → joints of `layout` whose mean it is, where names do not tell.
-        image: size of the images, such as `1920x1080`, of a model of poses in images.
+        image: size of the images, such as `1920x1080`, for a model of poses in images.
         fps: frames per second of recordings, unless the caller of `run.py` says otherwise.
-        classifier: that was taught on the model, see `kineme.inference.teach`; `run.py` then names classes.
-        none: share of motions of its classes that may be taken for none of them; default never.
-        licence: of the training data, which binds who uses the weights; written into `model.json`.
+        classifier: one taught on the model, see `kineme.inference.teach`; `run.py` then predicts classes.
+        none: share of motions of its classes that may be mistaken for none of them; never by default.
+        licence: of the training data, which binds those who use the weights; written into `model.json`.
         overwrite: replace an earlier export.
         progress: called with the steps done and in total.
 

@@ -117,7 +117,7 @@ def present_joints(brought: Retargeting | None) -> Array | None:
 def describe(
     model: Model, recordings: Recordings, classifier: Classifier | None, licence: str | None
 ) -> dict[str, Any]:
-    """What stands in `model.json`.
+    """The contents of `model.json`.
 
     Raises:
         KinemeError: a joint of the model cannot be placed among those of the recordings.

@@ -12,7 +12,7 @@ from kineme.files import atomic_write
 
 @dataclass(frozen=True)
 class Hit:
-    """A clip or moment that was found. The fields are the columns of the table.
+    """A clip or moment that a search found. The fields are the columns of the table.
 
     Attributes:
         similarity: cosine, at most 1.

@@ -1,8 +1,8 @@
 """The features of a library, kept on disk, and the nearest of them.
 
-They are computed once, as `NAME.index/FINGERPRINT-KEY.npy` beside the library, with a row for each clip or
-moment in `.npz` and, for approximate search, a graph in `.faiss`. The key is made from all that they depend
-on. When the library changes, its old indexes are removed. Where the library's folder cannot be written, the
+They are computed once, as `NAME.index/FINGERPRINT-KEY.npy` next to the library, with a row for each clip or
+moment in `.npz` and, for approximate search, a graph in `.faiss`. The key is made from everything they depend
+on. When the library changes, its old indexes are removed. If the library's folder cannot be written, the
 index is in the user's cache folder.
 """
 
@@ -51,16 +51,16 @@ COLUMNS = ("clip", "label", "start", "end")
 
 @dataclass(frozen=True)
 class Index:
-    """The features of a library's clips or moments, opened; `open_index` makes one.
+    """The features of a library's clips or moments, opened; `open_index` returns one.
 
     Attributes:
         path: of the features.
         store: the library, with the model's joints.
         features: (N, D) float32 of unit length, memory-mapped.
-        clip: (N,) the store's row that each is from.
+        clip: (N,) the store's row that each comes from.
         label: (N,) class, -1 if unknown.
         start, end: (N,) in seconds from the recording's beginning.
-        graph: of faiss, for approximate search; None where all rows are compared.
+        graph: of faiss, for approximate search; None if all rows are compared.
         device: where rows are compared.
 
     >>> import kineme
@@ -85,15 +85,15 @@ class Index:
         return len(self.features)
 
     def nearest(self, queries: Array, k: int = 10) -> tuple[Array, Array]:
-        """The k rows nearest to each query, best first; they may overlap. Many at once are quicker.
+        """The k rows nearest to each query, best first; they may overlap. Many queries at once are faster.
 
         Args:
             queries: (Q, D) features of any length.
             k: how many, at most N.
 
         Returns:
-            (Q, k) int64 rows and (Q, k) float32 cosine similarities. Where approximate search finds fewer,
-            the last rows are -1.
+            (Q, k) int64 rows and (Q, k) float32 cosine similarities. If approximate search finds fewer, the
+            last rows are -1.
 
         Raises:
             KinemeError: k is below 1 or above the number of rows.
@@ -142,17 +142,17 @@ def open_index(
     device: str | None = None,
     progress: Progress = silent,
 ) -> Index:
-    """The index of a library, for many searches. It is computed unless it is there and whole.
+    """The index of a library, for many searches. It is computed unless it already exists and is complete.
 
     Args:
         model: see `kineme.load`.
-        library: a clip store, also one that `Model.fitted` has retargeted.
+        library: a clip store, which `Model.fitted` may have retargeted.
         window: seconds of a moment. Default: whole clips.
-        step: seconds from one moment's start to the next one's; default half a window.
-        neighbours: `exact` compares all rows, `approximate` asks a graph of faiss, which is made if it is
-            not there; `auto` is approximate beyond a million rows, where faiss is installed.
+        step: seconds from one moment's start to the next one's; by default half a window.
+        neighbours: `exact` compares all rows, `approximate` uses a graph of faiss, which is built if it does
+            not exist; `auto` is approximate above a million rows, if faiss is installed.
         joint_map, allow_preprocessing, batch_size, device: see `Model.embed`.
-        progress: called with the rows done and in total, if it is made.
+        progress: called with the rows done and in total, if the index is computed.
 
     Raises:
         KinemeError: the library does not fit the model, moments cannot be cut, the index cannot be written,

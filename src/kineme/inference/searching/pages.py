@@ -1,4 +1,4 @@
-"""Hits as a page: the query and what was found for it, playing side by side in step."""
+"""Hits as a page: the query and what was found for it, playing side by side in sync."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def check_page(path: Path) -> None:
 
 
 def write_page(hits: Sequence[Hit], path: str | Path, query: Query) -> None:
-    """Writes an HTML page on which the query and the hits play in step, the query first.
+    """Writes an HTML page on which the query and the hits play in sync, the query first.
 
-    The page needs no network. Frames are read from the library, those of the hits only. Clips that are so
-    long that the page would grow beyond some megabytes are cut, which is said.
+    The page needs no network. Only the frames of the hits are read from the library. Clips so long that the
+    page would grow beyond a few megabytes are cut, and the page says so.
 
     Args:
-        hits: what `search` gave.
+        hits: from `search`.
         path: of the page.
-        query: the example, opened by `read_query`. It plays at the library's pace.
+        query: the example, opened by `read_query`. It plays at the library's frame rate.
 
     Raises:
         KinemeError: the library has no such clip, or the page cannot be written.

@@ -1,4 +1,4 @@
-"""What is searched for: a clip of the library, a file of poses, an array or a feature."""
+"""What to search for: a clip of the library, a file of poses, an array or a feature."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Query:
     """An example, opened.
 
     Attributes:
-        store: what is searched, in the model's layout.
+        store: the library to search, in the model's layout.
         name: as it was given.
-        given: (D,) the feature, where that is the query; else None.
-        xyz: (T, M, V, C) its frames, preprocessed, with the model's joints; None of a feature.
+        given: (D,) the feature, if that is the query; else None.
+        xyz: (T, M, V, C) its frames, preprocessed, with the model's joints; None for a feature.
         present: (V,) bool, which of these joints were recorded; None: all were.
         fps: of the frames.
         start: of the part, in seconds from the recording's beginning.
-        taken: name of a clip → stretches of it that are no hits: the query itself.
+        taken: name of a clip → stretches of it that cannot be hits: the query itself.
         length: of the part, in seconds; None if there is none.
 
     >>> import kineme
@@ -73,9 +73,9 @@ def read_query(
     """Opens an example for `search` and `write_page`.
 
     Args:
-        model: that encodes it.
-        library, query, part: as of `search`.
-        **reading: of the library its `joint_map`; of a file or array what it does not say itself, see
+        model: the one that encodes it.
+        library, query, part: as for `search`.
+        **reading: for the library, its `joint_map`; for a file or array, what it does not say itself, see
             `kineme.sources.reading.Reading`.
 
     Raises:

@@ -43,30 +43,30 @@ def search(
 ) -> list[Hit]:
     """The clips or moments of a library that are nearest to a query, by cosine similarity.
 
-    Hits do not overlap each other, nor the query where that is from the library. For many queries, and
-    without this rule, `open_index` is quicker.
+    Hits overlap neither each other nor the query, if that is from the library. For many queries, and without
+    this rule, `open_index` is faster.
 
     Args:
         model: see `kineme.load`.
-        library: a clip store. Its index is kept beside it, or made; in the user's cache folder where the
-            library's folder cannot be written.
+        library: a clip store. Its index is built if necessary and kept next to it, or in the user's cache
+            folder if the library's folder cannot be written.
         query: name of a clip of the library; a file of poses with one recording; an array (T, V, C) or
             (T, M, V, C), as for `Model.embed`; a feature (D,); or one of these that `read_query` has opened.
-        part: (start, end) of the query in seconds; None as the end is that of the recording.
-        k: how many hits; there are fewer where the library is too small.
+        part: (start, end) of the query in seconds; None as the end means that of the recording.
+        k: how many hits; there are fewer if the library is too small.
         window: seconds; moments of this length are searched. Default: as long as `part`, else whole clips.
-        step: seconds from one moment's start to the next one's; default half a window.
-        neighbours: `exact` compares all rows of the index, `approximate` asks faiss; `auto` is approximate
-            beyond a million rows, where faiss is installed. See `open_index`.
+        step: seconds from one moment's start to the next one's; by default half a window.
+        neighbours: `exact` compares all rows of the index, `approximate` uses faiss; `auto` is approximate
+            above a million rows, if faiss is installed. See `open_index`.
         allow_preprocessing: accept a library with another preprocessing or units.
         batch_size: clips per pass of the encoder.
-        device: of the encoder; default a GPU if there is one.
-        progress: called with the rows of the index done and in total, if it is made.
-        **reading: as of `read_query`.
+        device: of the encoder; by default a GPU if there is one.
+        progress: called with the rows of the index done and in total, if it is built.
+        **reading: as for `read_query`.
 
     Raises:
         KinemeError: there is no such clip or file, its recording has no such part, the library does not fit
-            the model, moments cannot be cut, or as `open_index`.
+            the model, moments cannot be cut, or as for `open_index`.
 
     >>> import kineme
     >>> model = kineme.load(example_run)

@@ -15,12 +15,12 @@ IN_A_ROW = 2  # windows that agree before anything begins or ends
 
 
 class Judge(Protocol):
-    """Says what windows show: a taught classifier, or examples that they are compared with.
+    """Judges what windows show: a taught classifier, or examples that windows are compared with.
 
     Attributes:
         class_names: K names.
         window: length of a window in seconds.
-        measure: what its scores are, `probability` or `similarity`.
+        measure: what its scores are: `probability` or `similarity`.
         starts: (K,) the score at which a class begins,
         ends: and below which it ends; at most as high.
 
@@ -50,7 +50,7 @@ class Judge(Protocol):
     def ends(self) -> Array: ...  # noqa: D102
 
     def scores(self, clips: Clips) -> Array:
-        """Preprocessed windows → (N, K), higher where a class is likelier."""
+        """Preprocessed windows → (N, K), higher where a class is more likely."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Event:
-    """A `Change` of one person, as it is handed out.
+    """A `Change` of one person, as it is reported.
 
     Attributes:
         event: `start` or `end`.
         label: name of the class.
         score: see `Change`.
-        person: who: an id as it came, or a number.
+        person: an id as received, or a number.
         start, end: in seconds on the clock of the frames.
         at: time of the frame that completed it.
-        delay: seconds from the arrival of that frame until the event was handed out.
-        measure: what the score is, `probability` or `similarity`.
+        delay: seconds from the arrival of that frame until the event was reported.
+        measure: what the score is: `probability` or `similarity`.
 
     >>> Event("start", "wave", 0.9, "anna", 1.25, None, 3.5, 0.012).to_dict()["probability"]
     0.9

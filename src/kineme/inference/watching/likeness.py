@@ -1,4 +1,4 @@
-"""Motion like given examples: windows are compared with them by cosine similarity. Needs no labels."""
+"""Motion like given examples: windows are compared with them by cosine similarity; no labels are needed."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ WIDER = 1.5  # an event ends where 1 - similarity is so many times that at which
 
 @dataclass(frozen=True)
 class Likeness:
-    """A `Judge` by examples; `like` makes one.
+    """A `Judge` by examples; `like` returns one.
 
     Attributes:
         model: encodes windows.
-        class_names: what the K examples are called.
+        class_names: names of the K examples.
         window: length of a window in seconds.
         examples: (K, D) their features, of length 1.
         starts: (K,) the similarity at which an event starts.
@@ -89,21 +89,21 @@ def like(
     progress: Progress = silent,
     **reading: Unpack[Reading],
 ) -> Likeness:
-    """What is needed to watch for motion like examples.
+    """A judge that watches for motion like given examples.
 
-    Each example is prepared as a window of a stream is: its part is preprocessed by itself.
+    Each example is prepared in the same way as a window of a stream: its part is preprocessed by itself.
 
     Args:
         model: see `kineme.load`.
         examples: name of the event → (clip of the library or file of poses, part of it in seconds or None).
         library: a clip store.
-        window: seconds; default that of the longest example.
-        threshold: the similarity at which an event starts. Default: for each example the similarity that
-            5 % of the library's moments reach, those that overlap an example left out.
+        window: seconds; by default the length of the longest example.
+        threshold: the similarity at which an event starts. Default: for each example, the similarity that
+            5 % of the library's moments reach, excluding those that overlap an example.
         allow_preprocessing: accept a library with another preprocessing or units.
-        device: of the encoder; default a GPU if there is one.
+        device: of the encoder; by default a GPU if there is one.
         progress: called with the moments of the library done and in total.
-        **reading: of the library its `joint_map`; of files what they do not say themselves, see
+        **reading: for the library, its `joint_map`; for files, what they do not say themselves, see
             `kineme.sources.reading.Reading`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A taught classifier as what is watched for."""
+"""A taught classifier as the judge of what is watched for."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ NONE = 0.05  # share of motions of the classes that may be taken for none of the
 class Taught:
     """A `Judge` by a classifier that `kineme.inference.teach` made.
 
-    Most of what people do is none of the classes. A window that is too far from all of them, see
-    `Classifier.threshold`, has probability 0 of each.
+    Most of what people do belongs to none of the classes. A window that is too far from all of them (see
+    `Classifier.threshold`) has probability 0 for each.
 
     Args:
-        model: that it was taught on.
+        model: the one it was taught on.
         classifier: the classifier.
         seconds: length of a window; default the typical length of its examples.
         threshold: the probability at which an event starts.
-        none: share of motions of the classes that may be taken for none of them; 0: every window is one of
-            them. Default: 0.05, or the least that the number of examples allows.
-        device: of the encoder; default a GPU if there is one.
+        none: share of motions of the classes that may be mistaken for none of them; with 0, every window is
+            one of them. Default: 0.05, or the least that the number of examples allows.
+        device: of the encoder; by default a GPU if there is one.
 
     Raises:
         KinemeError: the classifier was taught on another encoder, or a setting is out of range.

@@ -1,7 +1,7 @@
-"""Poses that come in as they are made → events: what begins and ends, and who does it.
+"""A live stream of poses → events: what begins and ends, and who does it.
 
-Each person's last seconds are kept. Every `step` the windows of all people are encoded together and judged.
-Memory does not grow with time.
+Each person's last few seconds are kept. Every `step`, the windows of all people are encoded together and
+judged. Memory does not grow with time.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class _Someone:
 class Watcher:
     """Watches one stream of poses.
 
-    A person who is not seen for half a second is gone: what it did ends, and whoever comes later is somebody
-    new. Shorter gaps are bridged. A joint that was not found is filled as in files of poses.
+    A person who is not seen for half a second counts as gone: their actions end, and whoever appears later is
+    someone new. Shorter gaps are bridged. A joint that was not found is filled in as in files of poses.
 
-    Frames may come at any rate, also unevenly: windows are taken at `fps`, linearly between frames.
+    Frames may arrive at any rate, even unevenly: windows are sampled at `fps`, linearly between frames.
 
     Args:
         model: see `kineme.load`.
-        judge: what is watched for, see `kineme.inference.like` and `kineme.inference.Taught`.
-        step: seconds from one window to the next; default a quarter of a window, at most half a second.
-        **reading: of the poses that come in, as of arrays for `Model.embed`.
+        judge: what to watch for, see `kineme.inference.like` and `kineme.inference.Taught`.
+        step: seconds from one window to the next; by default a quarter of a window, at most half a second.
+        **reading: of the incoming poses, as for arrays in `Model.embed`.
 
     Raises:
         KinemeError: a setting is out of range.
@@ -120,17 +120,17 @@ class Watcher:
 
         Args:
             people: the joints (V, C) of one person, C = 2 or 3, NaN where one was not found; of several by
-                id; or of several without ids, which are tracked, and numbered from 1 as they appear.
-            time: in seconds; it must ascend. One that goes back by more than a second begins anew. Default:
-                that of the frame's number.
-            arrived: when the frame came, on the clock `time.monotonic`; default now.
+                id; or of several without ids, who are tracked and numbered from 1 as they appear.
+            time: in seconds; it must increase. A jump back by more than a second starts anew. Default: that
+                of the frame's number.
+            arrived: when the frame arrived, on the clock `time.monotonic`; now by default.
 
         Returns:
-            what it completed.
+            the events that it completed.
 
         Raises:
-            BadFrame: the frame has another number of joints or coordinates, infinite ones, or its time goes
-                back. It is left out; later ones can be pushed.
+            BadFrame: the number of joints or coordinates differs, coordinates are infinite, or time goes
+                back. The frame is skipped; later ones can be pushed.
             KinemeError: the poses do not fit the model or the settings.
         """
         arrived = clock.monotonic() if arrived is None else arrived
@@ -166,7 +166,7 @@ class Watcher:
         return self._events(changes, time, arrived)
 
     def finish(self) -> list[Event]:
-        """The stream ends, and with it what is going on. The watcher can be used for another stream."""
+        """Ends the stream, and with it all ongoing events. The watcher can be used for another stream."""
         arrived, time = clock.monotonic(), self._time
         events = self._events(self._anew(), time, arrived)
         self._say.finish()
@@ -174,7 +174,7 @@ class Watcher:
 
     @property
     def people(self) -> int:
-        """How many are there."""
+        """The number of people present."""
         return len(self._people)
 
     def _checked(self, people: Array | People) -> Mapping[Person, Array] | list[Array]:

@@ -1,4 +1,4 @@
-"""A layout file to begin with, from a recording of one's own."""
+"""A layout file to start from, made from your own recording."""
 
 from __future__ import annotations
 
