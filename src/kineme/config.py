@@ -46,8 +46,8 @@ class DataConfig:
         preprocessing: Required preprocessing of the store, such as `agcn`; any if left out.
         split: Split whose training part is used, such as `xsub`, `xview`, `xset` or `odd-even`; `all` takes
             every clip. For several stores, one split for all, or a list with one for each.
-        stream: Input modality; `joint+bone+motion` is all three together, for the encoders `canonical`, `sttr` and
-            `dste`.
+        stream: Input modality; `joint+bone+motion` is all three together, for the encoders `canonical`,
+            `sttr` and `dste`.
         frames: Number of frames T that each view is resized to.
         window: Cut untrimmed recordings into windows of this many frames, with 50 % overlap, and train on
             each as a clip; 0 to use every recording whole.

@@ -227,6 +227,16 @@ def test_other_joints_make_a_layout_of_their_own() -> None:
     assert order.tolist() == list(range(6))
 
 
+def test_animals_without_shoulders_or_hips_face_by_their_ears() -> None:
+    mouse = Layout.from_names(
+        "mouse", ["nose", "earL", "earR", "forearm_left", "forearm_right"], [None] + 4 * [0]
+    )
+    assert mouse.mirrored == ((1, 2), (3, 4))
+    assert mouse.facing == (1, 2)
+    lacking = Layout.from_names("arms", ["nose", "forearm_left", "forearm_right"], [None, 0, 0])
+    assert lacking.facing is None
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [("left_knee", "right_knee"), ("KneeLeft", "KneeRight"), ("l_knee", "r_knee"), ("LKnee", "RKnee"),

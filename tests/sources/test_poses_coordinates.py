@@ -51,6 +51,13 @@ def test_image_heights_where_the_image_is_known() -> None:
     np.testing.assert_allclose(brought(in_image, [0, 1080], [1920, 540])[0], [-16 / 18, -0.5, 0], rtol=1e-6)
 
 
+def test_an_image_from_above_is_the_floor() -> None:
+    """Seen along -y, x points to the right and z down, as in the image: left remains left."""
+    in_image = Coordinates("above", metric=False, image=(1920, 1080))
+    assert brought(in_image, [960, 540], [960, 0]) == [[0, 0, 0], [0, 0, -0.5]]
+    assert coordinates_of(poses([1, 2], [3, 4]), ANY, "above", None, None) == Coordinates("above", False)
+
+
 def test_fractions_of_the_image_are_not_distorted() -> None:
     in_image = Coordinates("y-down", metric=False, image=(2000, 1000))
     assert brought(in_image, [0.5, 0.5], [0.75, 0.25]) == [[0, 0, 0], [0.5, 0.25, 0]]
@@ -99,6 +106,8 @@ def test_options_without_sense_are_refused() -> None:
         coordinates_of(flat, ANY, None, "mm", None)
     with pytest.raises(KinemeError, match="`axes`: is z-up, but these poses are two-dimensional"):
         coordinates_of(flat, ANY, "z-up", None, None)
+    with pytest.raises(KinemeError, match="`axes`: is above, but these poses have a depth; use y-up"):
+        coordinates_of(solid, ANY, "above", None, None)
     with pytest.raises(KinemeError, match="`image`: these poses are three-dimensional"):
         coordinates_of(solid, ANY, None, None, (4, 3))
 

@@ -48,7 +48,7 @@ def watch(
     joint_map: Path | None = None,
     layout: str | None = None,
     fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up"] | None = None,
+    axes: Literal["y-up", "y-down", "z-up", "above"] | None = None,
     units: str | None = None,
     image: str | None = None,
 ) -> None:

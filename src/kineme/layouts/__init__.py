@@ -133,7 +133,7 @@ class Layout:
         """A layout from joint names and parents.
 
         By default mirrored pairs are names that differ only in left/right (`left_knee`, `KneeRight`,
-        `l_knee`, `lknee`), and the facing pair is their shoulders, else their hips.
+        `l_knee`, `lknee`), and the facing pair is their shoulders, else their hips or ears.
 
         Raises:
             KinemeError: an unknown joint name, no root or several, a cycle.
@@ -281,7 +281,8 @@ def _facing_by_name(joints: tuple[str, ...], mirrored: Sequence[tuple[int, int]]
         for left, right in mirrored:
             if part in joints[left].lower():
                 return left, right
-    return None
+    ears = ((left, right) for left, right in mirrored if canonical_joint(joints[left]) == {"left", "ear"})
+    return next(ears, None)
 
 
 def spatial_partitions(layout: Layout) -> Array:

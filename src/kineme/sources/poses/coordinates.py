@@ -30,7 +30,8 @@ from kineme.typing import Array
 logger = logging.getLogger(__name__)
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
-AXES = ("y-up", "y-down", "z-up")
+ABOVE = "above"  # the image is of the floor
+AXES = ("y-up", "y-down", "z-up", ABOVE)
 _TALL = 10.0  # metres; taller bodies have other units
 _PERSON = 1.7  # metres
 _STANDS = ("y-up", "z-up")
@@ -69,6 +70,8 @@ class Coordinates:
             y, z = -y, -z
         elif self.axes == "z-up":
             y, z = z, -y
+        elif self.axes == ABOVE:  # what points down in the image points backwards on the floor
+            y, z = z, y
         return Poses(np.stack([x, y, z], axis=-1).astype(np.float32), poses.confidence)
 
     def _check_kind(self, poses: Poses) -> None:
@@ -129,7 +132,9 @@ def coordinates_of(
         metres = "" if flat or mediapipe else ", or `units` to m if these are metres"
         raise KinemeError(f"`image`: not given, and in the first clip {DISTORTED}; {REMEDY}{metres}")
     if flat and axes == "z-up":
-        raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up or y-down")
+        raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up, y-down or above")
+    if not flat and axes == ABOVE:
+        raise KinemeError("`axes`: is above, but these poses have a depth; use y-up, y-down or z-up")
     if metric and scale is None and poses.scale is None and poses.axes == STANDING:
         scale = _guessed_units(poses, layout)
     usual = usual_axes(layout, poses.points.shape[-1])
