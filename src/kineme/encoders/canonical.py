@@ -67,7 +67,7 @@ class Canonical(STTR):
         """As in STTR, except for the clips' place, angle and size, and the reading of the clip feature.
 
         Joints hidden by `mask` (N, T, V, M) count for these, and are zero to the network. Joints that are not
-        `present` (N, V) take the place of their neighbours.
+        `present` (N, V) are put where their neighbours are.
         """
         found, evidence = self.evidence(clips, kept, stream, present=present, mask=mask)
         return Features((evidence - self.centre) @ self.reading, found.temporal, found.spatial)
