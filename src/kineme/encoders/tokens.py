@@ -158,7 +158,7 @@ class TokenEncoder(DenseEncoder):
     """A temporal and a spatial stream; the clip feature is their maxima over tokens, concatenated.
 
     An absent joint has no spatial token. In temporal tokens, where a frame is one vector of all its joints,
-    it takes the place of its neighbours (`augment.filled`, unless `places_missing` says that it does
+    it is put where its neighbours are (`augment.filled`, unless `places_missing` says that it does
     already); a bone with an absent end is zero there.
 
     Built for clips of several input streams, such as `joint+bone+motion`, it has an embedding for each and
