@@ -361,8 +361,8 @@ def test_options_are_those_of_the_dataclass(run, tmp_path, capsys):
     assert main(["evaluate", "knn", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     for option, told in (
-        ("--store", "Clip store to measure on; by default that of the pre-training."),
-        ("--joint-map", "YAML file with the sources of joints that cannot be found by name"),
+        ("--store", "Clip store to measure on; by default that of pre-training."),
+        ("--joint-map", "YAML file with the sources of joints that cannot be matched by name"),
         ("--k", "Number of neighbours that vote."),
     ):
         assert option in shown

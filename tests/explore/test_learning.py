@@ -69,7 +69,9 @@ def test_it_follows_another_program_that_writes_the_table(
 def test_a_table_that_cannot_be_taught_from_is_a_problem_in_words(
     library: Library, labels: Labels, learner: Learner
 ) -> None:
-    labels.path.write_text("name,label\ntake0,one\nnowhere,other\n")
+    aside = labels.path.with_suffix(".new")  # the learner may be reading
+    aside.write_text("name,label\ntake0,one\nnowhere,other\n")
+    aside.replace(labels.path)
     learner.wake()
     until = time.monotonic() + 30
     while not learner.state.problem and time.monotonic() < until:
