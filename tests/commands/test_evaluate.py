@@ -361,7 +361,7 @@ def test_options_are_those_of_the_dataclass(run, tmp_path, capsys):
     assert main(["evaluate", "knn", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     for option, told in (
-        ("--store", "Clip store to measure on; by default that of pre-training."),
+        ("--store", "Clip store to measure on; by default that of"),
         ("--joint-map", "YAML file with the sources of joints that cannot be matched by name"),
         ("--k", "Number of neighbours that vote."),
     ):
