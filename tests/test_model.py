@@ -102,6 +102,17 @@ def test_poses_in_an_image_give_the_features_of_the_store(tmp_path: Path, prepro
     np.testing.assert_allclose(own.embed([array[:, 0] for array in arrays]), expected, rtol=0, atol=1e-6)
 
 
+def test_images_from_above_and_from_the_side_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    arrays = recordings("coco17", 1, columns=2)
+    above = model(tmp_path, "plain", "coco17", 1, units="body sizes from above")
+    assert np.isfinite(above.embed(arrays, axes="above")).all()
+    with pytest.raises(KinemeError, match="was trained on body sizes from above; set `axes` to above"):
+        above.embed(arrays)
+    side = model(tmp_path, "plain", "coco17", 1, units="body sizes")
+    with pytest.raises(KinemeError, match="was trained on body sizes; leave out `axes`"):
+        side.embed(arrays, axes="above")
+
+
 @pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
 def test_joints_of_another_layout_are_found_by_name(tmp_path: Path, preprocessing: str) -> None:
     arrays = recordings("ntu25", 2)

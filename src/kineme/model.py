@@ -36,6 +36,7 @@ from kineme.preprocessing import Preprocessing
 from kineme.progress import Progress, silent
 from kineme.settings import config_from_dict
 from kineme.sources import Source
+from kineme.sources.poses.coordinates import FROM_ABOVE
 from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated
 from kineme.sources.recordings import open_recordings
@@ -52,6 +53,8 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _REMEDIES = {
     ("body sizes", "image heights"): "say the size of its images by `image`",
     ("image heights", "body sizes"): "leave out `image`",
+    **{(units, units + FROM_ABOVE): "set `axes` to above" for units in ("body sizes", "image heights")},
+    **{(units + FROM_ABOVE, units): "leave out `axes`" for units in ("body sizes", "image heights")},
 }
 
 

@@ -54,6 +54,10 @@ def test_image_heights_where_the_image_is_known() -> None:
 def test_an_image_from_above_is_the_floor() -> None:
     """Seen along -y, x points to the right and z down, as in the image: left remains left."""
     in_image = Coordinates("above", metric=False, image=(1920, 1080))
+    assert (in_image.units, Coordinates("above", False).units) == (
+        "image heights from above",
+        "body sizes from above",
+    )
     assert brought(in_image, [960, 540], [960, 0]) == [[0, 0, 0], [0, 0, -0.5]]
     assert coordinates_of(poses([1, 2], [3, 4]), ANY, "above", None, None) == Coordinates("above", False)
 

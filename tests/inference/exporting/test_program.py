@@ -343,6 +343,12 @@ def test_a_preprocessing_that_is_not_kinemes_own_is_refused(tmp_path: Path) -> N
         check_exportable(theirs)
 
 
+def test_a_model_of_images_from_above_is_refused(tmp_path: Path) -> None:
+    from_above = replace(a_model(tmp_path), units="body sizes from above")
+    with pytest.raises(KinemeError, match="trained on body sizes from above, which exported programs do not"):
+        check_exportable(from_above)
+
+
 def test_the_size_of_images_is_asked_for_where_it_matters(tmp_path: Path) -> None:
     model = a_model(tmp_path, layout="coco17", units="image heights")
     with pytest.raises(KinemeError, match="`image`: the model was trained on poses in images of known size"):

@@ -25,6 +25,7 @@ from kineme.layouts.correspondence import JointMap
 from kineme.methods import METHODS
 from kineme.model import Model
 from kineme.preprocessing.bodies import spine_end
+from kineme.sources.poses.coordinates import FROM_ABOVE
 from kineme.sources.poses.gaps import LEAST
 from kineme.typing import Array
 
@@ -85,6 +86,11 @@ def check_exportable(model: Model) -> None:
         raise KinemeError(
             f"preprocessing {model.preprocessing.id} is not one of Kineme's ({', '.join(PREPROCESSINGS)}), "
             "so an exported program could not repeat it; train on a store that was prepared by one of these"
+        )
+    if (model.units or "").endswith(FROM_ABOVE):
+        raise KinemeError(
+            f"the model was trained on {model.units}, which exported programs do not read; use "
+            "`Model.embed` or `kineme embed`"
         )
 
 

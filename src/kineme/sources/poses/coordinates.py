@@ -30,7 +30,7 @@ from kineme.typing import Array
 logger = logging.getLogger(__name__)
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
-ABOVE = "above"  # the image is of the floor
+ABOVE, FROM_ABOVE = "above", " from above"  # the image is of the floor; so end its units
 AXES = ("y-up", "y-down", "z-up", ABOVE)
 _TALL = 10.0  # metres; taller bodies have other units
 _PERSON = 1.7  # metres
@@ -51,7 +51,9 @@ class Coordinates:
     @property
     def units(self) -> str:
         """Of the result."""
-        return "metres" if self.metric else "image heights" if self.image else "body sizes"
+        if self.metric:
+            return "metres"
+        return ("image heights" if self.image else "body sizes") + (FROM_ABOVE if self.axes == ABOVE else "")
 
     def __call__(self, poses: Poses) -> Poses:
         """(T, M, V, 2 or 3) as in the file → (T, M, V, 3) in `units`, y up; missing joints stay NaN.
