@@ -80,9 +80,10 @@ def relative(found: Sequence[float], wanted: Sequence[float]) -> float:
     return float((torch.tensor(found).double() / torch.tensor(wanted).double() - 1).abs().max())
 
 
-def feature_difference(case: Case, device: torch.device) -> float:
-    """The largest difference between a CPU's features and this device's, as a share of their largest."""
-    on_cpu = Workload(case, generated_clips(torch.device("cpu")), "float32")
+def feature_difference(case: Case, clips: Clips) -> float:
+    """The largest difference between a CPU's features and the clips' device's, by the largest of them."""
+    device = clips.start.device
+    on_cpu = Workload(case, clips.to("cpu"), "float32")
     encoder, views = on_cpu.method.encoder.eval(), on_cpu.views[0].clips
     with torch.inference_mode():
         wanted = encoder(views).clip
@@ -140,7 +141,7 @@ def main() -> None:
     for name in options.cases or CASES:
         case = replace(CASES[name], batch=options.batch or CASES[name].batch)
         full, half = (trained(case, clips, each, options.steps) for each in ("float32", "bfloat16"))
-        features = feature_difference(case, device)
+        features = feature_difference(case, clips)
         report[name] = {"float32": asdict(full), "bfloat16": asdict(half), "features": features}
         for precision, training in (("float32", full), ("bfloat16", half)):
             table.add_row(

@@ -48,6 +48,20 @@ def ragged_clips(layout_name: str, bodies: int) -> Clips:
     return Clips(frames, length.cumsum(0) - length, length)
 
 
+def some_clips(lacking: bool, device: str = "cpu") -> Clips:
+    """Ragged clips of `ntu25`, all joints present or, in every other clip, all but the last five."""
+    clips = ragged_clips("ntu25", 2)
+    present = torch.ones(len(clips), 25, dtype=torch.bool)
+    present[::2, 20:] = False
+    return Clips(clips.frames, clips.start, clips.length, present if lacking else None).to(device)
+
+
+def take_a_step(method: Method, clips: Clips, generator: torch.Generator) -> None:
+    """Views, loss, hooks and gradients."""
+    losses = step(method, method.views(clips, generator), progress=0.6)
+    losses["loss"].backward()
+
+
 def step(method: Method, views: Iterable[Tensor | View], progress: float = 0.0) -> dict[str, Tensor]:
     """The losses of views, with the hooks before and after; scalars only."""
     method.before_step(progress)

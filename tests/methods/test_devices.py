@@ -9,13 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from stepping import PAIRS, ragged_clips, small_method
+from stepping import PAIRS, small_method, some_clips, take_a_step
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
-
-from kineme.clips.batches import Clips
-from kineme.encoders import View
-from kineme.methods import Method
 
 OF_NUMBERS = {"unique_dim", "nonzero"}  # the size of what they give depends on numbers: as if all were 1
 STEPS = 11  # Tandem reads its feature anew in every tenth
@@ -50,25 +46,14 @@ def meta_as_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda _: enabled("cpu"))
 
 
-def take_steps(method: Method, clips: Clips, steps: int) -> None:
-    generator: Any = ElsewhereGenerator()
-    for _ in range(steps):
-        method.before_step(0.6)
-        views = method.views(clips, generator)
-        outputs = method.loss([each if isinstance(each, View) else View(each) for each in views], 0.6)
-        outputs["loss"].backward()
-        method.after_step({name: value.detach() for name, value in outputs.items() if value.ndim}, 0.6)
-
-
 @pytest.mark.parametrize("lacking", [False, True], ids=["", "joints lacking"])
 @pytest.mark.parametrize(("method_name", "encoder_name"), PAIRS)
 def test_a_step_is_on_one_device(method_name: str, encoder_name: str, lacking: bool) -> None:
-    method, clips = small_method(method_name, encoder_name), ragged_clips("ntu25", 2)
-    present = torch.ones(len(clips), 25, dtype=torch.bool)
-    present[::2, 20:] = False
-    clips = Clips(clips.frames, clips.start, clips.length, present if lacking else None)
+    method, clips = small_method(method_name, encoder_name).to("meta"), some_clips(lacking, "meta")
+    generator: Any = ElsewhereGenerator()
     with OneDevice():
-        take_steps(method.to("meta"), clips.to("meta"), STEPS if method_name == "tandem" else 1)
+        for _ in range(STEPS if method_name == "tandem" else 1):
+            take_a_step(method, clips, generator)
 
 
 def test_two_devices_are_refused() -> None:

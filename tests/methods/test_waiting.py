@@ -11,11 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from stepping import PAIRS, ragged_clips, small_method, step
+from stepping import PAIRS, small_method, some_clips, take_a_step
 from torch.utils._python_dispatch import TorchDispatchMode
-
-from kineme.clips.batches import Clips
-from kineme.methods import Method
 
 AWAITED = {"_local_scalar_dense", "item", "nonzero", "masked_select", "_unique2", "unique_dim", "equal"}
 FROM_THE_HOST = {"lift_fresh"}  # `torch.tensor` of Python's numbers, which a device waits for
@@ -39,18 +36,6 @@ class Counted(TorchDispatchMode):
         if name in AWAITED | FROM_THE_HOST:
             self.seen.append(name)
         return func(*args, **(kwargs or {}))
-
-
-def some_clips(lacking: bool, device: str = "cpu") -> Clips:
-    clips = ragged_clips("ntu25", 2)
-    present = torch.ones(len(clips), 25, dtype=torch.bool)
-    present[::2, 20:] = False
-    return Clips(clips.frames, clips.start, clips.length, present if lacking else None).to(device)
-
-
-def take_a_step(method: Method, clips: Clips, generator: torch.Generator) -> None:
-    losses = step(method, method.views(clips, generator), progress=0.6)
-    losses["loss"].backward()
 
 
 @pytest.mark.parametrize("lacking", [False, True], ids=["", "joints lacking"])
