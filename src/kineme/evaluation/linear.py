@@ -42,6 +42,8 @@ Settings = TypeVar("Settings", LinearConfig, FinetuneConfig)
 def with_rate(config: Settings, section: str, lr: float | None, run: Path) -> Settings:
     """The recipe's settings of a protocol, with a learning rate: the one that is given, or the recipe's.
 
+    Of rates to choose from, none is tried where one is given.
+
     Raises:
         KinemeError: there is none, or it is not above 0.
     """
@@ -49,6 +51,8 @@ def with_rate(config: Settings, section: str, lr: float | None, run: Path) -> Se
     if rate is None:
         raise KinemeError(f"{run}: the recipe sets no evaluate.{section}.lr; set it there, or pass `lr`")
     check_positive(lr=rate)
+    if lr is not None and isinstance(config, LinearConfig):
+        return replace(config, lr=rate, rates=())
     return replace(config, lr=rate)
 
 

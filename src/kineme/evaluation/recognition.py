@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -76,7 +76,7 @@ def linear(
     Raises:
         KinemeError: no learning rate is set.
     """
-    settings = _linear_settings(task, lr)
+    settings = with_rate(task.model.protocols.linear, "linear", lr, task.run)
     probes = _probes(task, settings, seed)
     return evaluated(task, probes, "linear", asdict(settings), seed, "last", baselines, progress)
 
@@ -111,7 +111,7 @@ def transfer(
 
     Arguments and errors are those of `linear`.
     """
-    probe = _linear_settings(task, lr)
+    probe = with_rate(task.model.protocols.linear, "linear", lr, task.run)
     probes, retrieval = _probes(task, probe, seed), _retrieval(task, k=1)
 
     def measure(train: Array, test: Array, progress: Progress) -> dict[str, Outcome]:
@@ -119,12 +119,6 @@ def transfer(
 
     settings = {"linear": asdict(probe), "knn": {"k": 1}}
     return evaluated(task, measure, "transfer", settings, seed, "last", baselines, progress)
-
-
-def _linear_settings(task: Task, lr: float | None) -> LinearConfig:
-    """The recipe's, or with the rate that is given, and then no other."""
-    settings = with_rate(task.model.protocols.linear, "linear", lr, task.run)
-    return settings if lr is None else replace(settings, rates=())
 
 
 def _probes(task: Task, settings: LinearConfig, seed: int) -> Measure:
