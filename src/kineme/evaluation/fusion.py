@@ -153,6 +153,7 @@ def fuse(
         },
         "held_out": held_out,
     }
+    seen = [stream.result.seen_clips for stream in streams]
     result = replace(
         first.result,
         protocol="fused",
@@ -164,6 +165,8 @@ def fuse(
         commit=source_commit(),
         scores={probe: Score.of(scores, labels) for probe, scores in fused.items()},
         baselines={s.name: {probe: s.result.scores[probe] for probe in PROBES} for s in streams},
+        # By the stream that saw the most; that none was seen is known only if it is of all.
+        seen_clips=max(clips or 0 for clips in seen) or (None if None in seen else 0),
         **details(labels, fused["last"].argmax(axis=1), len(first.result.class_names), fused["last"]),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
