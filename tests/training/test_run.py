@@ -25,8 +25,10 @@ from torch import Tensor
 
 from conftest import Settings, write_store
 from kineme.checkpoints import build_encoder, build_method
+from kineme.clips.batches import Clips
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
+from kineme.encoders import View
 from kineme.errors import KinemeError
 from kineme.loading import load_run
 from kineme.methods import AimCLR, Tandem
@@ -158,6 +160,22 @@ def test_mixed_precision_trains(tmp_path: Path, settings: Settings) -> None:
     assert half == pytest.approx(full, rel=0.05)
     weights = load_run(tmp_path / "half").encoder.state_dict().values()
     assert not any(weight.dtype == torch.bfloat16 for weight in weights)
+
+
+def test_views_are_of_full_precision_in_mixed_precision(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A method may turn coordinates by a matrix product, which would leave them 8 bits."""
+    products: set[torch.dtype] = set()
+    original = AimCLR.views
+
+    def views(self: AimCLR, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
+        products.add((torch.eye(3) @ torch.eye(3)).dtype)
+        return original(self, clips, generator)
+
+    monkeypatch.setattr(AimCLR, "views", views)
+    train(settings(train_precision="bfloat16", train_epochs=1), tmp_path / "run")
+    assert products == {torch.float32}
 
 
 def test_clips_without_labels_train_and_nothing_is_looked_at(
