@@ -20,6 +20,7 @@ from kineme.packaged import grids
 from kineme.reproduce.grid import Cell, load_grid
 from kineme.reproduce.plan import Plan, keep_fingerprints, make_plan
 from kineme.training.directory import STATE
+from kineme.training.timing import with_epochs
 
 
 def trained(plan: Plan) -> Cell:
@@ -192,6 +193,16 @@ def test_runs_of_other_settings_are_refused(plan_of: MakePlan, options: dict[str
         plan_of(**options)
     assert message in str(refused.value)
     assert str(refused.value).endswith("choose another `out`, or the same settings")
+
+
+@pytest.mark.parametrize("bound", ["minutes: 1.0", "max_minutes: 1.0"])
+def test_a_run_has_as_many_epochs_as_fitted_into_its_time(plan_of: MakePlan, bound: str) -> None:
+    recipe = RECIPE.replace("epochs: 2, batch_size: 8", f"epochs: 2, batch_size: 8, {bound}")
+    plan = plan_of(recipe=recipe)
+    (cell,) = plan.grid.cells
+    config = plan.config(cell)
+    fake_training(replace(config, train=with_epochs(config.train, 1)), plan.run(cell))
+    assert plan_of(recipe=recipe).progress(cell) == "trained"
 
 
 def test_settings_that_only_watch_may_change(plan_of: MakePlan) -> None:

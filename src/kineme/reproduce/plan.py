@@ -276,7 +276,8 @@ def _check_settings(plan: Plan, cell: Cell) -> None:
             "by them, set them in the grid",
             *(run, cell.recipe),
         )
-    counted = ("epochs", "milestones", "warmup") if plan.minutes is not None else ()  # by the run itself
+    timed = any(asked["train"][key] is not None for key in ("minutes", "max_minutes"))
+    counted = ("epochs", "milestones", "warmup") if timed else ()  # by the run itself
     free = {f"train.{key}" for key in (*counted, *_MONITORING)}
     for section, settings in asked.items():
         for key, value in settings.items():
