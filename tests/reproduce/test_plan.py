@@ -11,6 +11,7 @@ import pytest
 from reproduce.runs import GRID, RECIPE, MakePlan, fake_training, measure_by_hand
 
 from conftest import write_store
+from kineme.config import check
 from kineme.errors import KinemeError
 from kineme.evaluation import fusion
 from kineme.evaluation.results import save
@@ -39,6 +40,8 @@ def test_a_cell_is_its_recipe_on_its_clips(plan_of: MakePlan, moves: Path) -> No
     assert plan_of(epochs=6).config(cell).train.epochs == 6
     timed = plan_of(minutes=1.5).config(cell).train
     assert (timed.minutes, timed.knn_every) == (1.5, 0)
+    bounded = plan_of(recipe=RECIPE.replace("device: cpu", "device: cpu, max_minutes: 5"), minutes=1.5)
+    check(bounded.config(cell))  # minutes of the grid take the place of the recipe's
 
 
 def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: MakePlan, moves: Path) -> None:
@@ -197,7 +200,7 @@ def test_runs_of_other_settings_are_refused(plan_of: MakePlan, options: dict[str
 
 @pytest.mark.parametrize("bound", ["minutes: 1.0", "max_minutes: 1.0"])
 def test_a_run_has_as_many_epochs_as_fitted_into_its_time(plan_of: MakePlan, bound: str) -> None:
-    recipe = RECIPE.replace("epochs: 2, batch_size: 8", f"epochs: 2, batch_size: 8, {bound}")
+    recipe = RECIPE.replace("device: cpu", f"device: cpu, {bound}")
     plan = plan_of(recipe=recipe)
     (cell,) = plan.grid.cells
     config = plan.config(cell)

@@ -86,7 +86,7 @@ class Plan:
         if self.epochs is not None:
             train = replace(with_epochs(train, self.epochs), minutes=None)
         if self.minutes is not None:  # none of them for the online kNN
-            train = replace(train, minutes=self.minutes, knn_every=0)
+            train = replace(train, minutes=self.minutes, max_minutes=None, knn_every=0)
         return replace(config, train=replace(train, seed=self.seed_of(cell)))
 
     def _fitted(self, cell: Cell) -> Config:
