@@ -203,9 +203,7 @@ def evaluated(
         progress: called with the clips done and in total: each is encoded, and each is probed.
     """
     began = perf_counter()
-    rows: dict[str, Model | None] = {PRETRAINED: task.model}
-    if baselines:
-        rows = {RAW: None, RANDOM: random_like(task.model, seed), **rows}
+    rows = compared(task, seed, baselines)
     clips = len(task.train_rows) + len(task.test_rows)
     done, total = 0, clips * sum(1 if model is None else 2 for model in rows.values())
     outcomes = {}
@@ -216,6 +214,12 @@ def evaluated(
         done += clips
         progress(done, total)
     return report(task, outcomes, protocol, settings, seed, detailed, began)
+
+
+def compared(task: Task, seed: int, baselines: bool) -> dict[str, Model | None]:
+    """Row of the table → what gives its features, None for raw coordinates; the task's own encoder last."""
+    others = {RAW: None, RANDOM: random_like(task.model, seed)} if baselines else {}
+    return {**others, PRETRAINED: task.model}
 
 
 def report(
