@@ -97,6 +97,7 @@ def test_the_encoder_can_learn_the_frames_too(task: Task) -> None:
     assert detector.tuned
     assert tuned.weights == frozen.weights  # what was evaluated is what was pre-trained
     assert tuned.settings["finetuned"]["epochs"] == 8
+    assert tuned.settings["finetuned"]["precision"] in ("32-true", "bf16-mixed")
     assert frozen.settings["finetuned"] is None
     assert tuned.scores["frame accuracy"].value > 90
 
