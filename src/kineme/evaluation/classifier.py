@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
 
 import lightning as L
 import numpy as np
@@ -20,7 +19,7 @@ from kineme.model import Model, clip_input
 from kineme.progress import Progress, silent
 from kineme.training.heads import make_head, of_patches
 from kineme.training.run import fit
-from kineme.training.supervised import Supervised, weak_view
+from kineme.training.supervised import StepProgress, Supervised, weak_view
 from kineme.typing import Array
 
 TEST_BATCH = 256
@@ -75,8 +74,8 @@ def classify(
             layer_decay=1.0 if fresh else tuning.layer_decay,
             encoder_share=1.0 if fresh or tuning.encoder_lr is None else tuning.encoder_lr / settings.lr,
         )
-        scorer = _Scorer(task, model.crop, every or settings.epochs, progress)
-        fit(module, [scorer])
+        scorer = _Scorer(task, model.crop, every or settings.epochs)
+        fit(module, [scorer, StepProgress(progress, settings.epochs * len(rows))])
     return scorer.epochs
 
 
@@ -86,25 +85,15 @@ def on_device_of(task: Task, settings: TrainConfig) -> TrainConfig:
 
 
 class _Scorer(L.Callback):
-    """Scores the test clips every few epochs and after the last; tells how far training is."""
+    """Scores the test clips every few epochs and after the last."""
 
-    def __init__(self, task: Task, crop: float, every: int, progress: Progress) -> None:
-        self.task, self.crop = task, crop
-        self.every, self.progress = every, progress
+    def __init__(self, task: Task, crop: float, every: int) -> None:
+        self.task, self.crop, self.every = task, crop, every
         self.epochs: list[Epoch] = []
-        self._done = 0
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Brings the test clips where the encoder is."""
         self.clips = resident(self.task.store, self.task.test_rows, module.device)
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Tells the progress."""
-        assert isinstance(module, Supervised)
-        self._done += len(batch)
-        self.progress(self._done, (trainer.max_epochs or 0) * len(module.rows))
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Scores the test clips: in evaluation mode and float32, as frozen encoders are measured."""
