@@ -30,6 +30,7 @@ from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.encoders import View
 from kineme.errors import KinemeError
+from kineme.evaluation.task import open_task
 from kineme.loading import load_run
 from kineme.methods import AimCLR, Tandem
 from kineme.settings import config_from_dict
@@ -747,6 +748,19 @@ def test_a_run_finds_its_store_from_everywhere(
     run = Path("../runs/mine")
     train(load_run_config(run), run, resume=True)
     assert Path(load_run(run).config["data"]["store"]).resolve() == tmp_path / "stores" / "mine"
+
+
+def test_a_run_finds_its_store_behind_an_address(
+    tmp_path: Path, settings: Settings, moves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run, address = tmp_path / "run", f"file://{moves}"
+    train(settings(data_store=address, data_split="odd-even"), run)
+    assert load_run_config(run).data.store == address
+    train(load_run_config(run), run, resume=True)
+    task = open_task(run)
+    assert (task.split, task.seen, task.qualifiers) == ("odd-even", 0, ())
 
 
 def test_a_run_is_written_where_a_link_leads(tmp_path: Path, settings: Settings) -> None:
