@@ -11,6 +11,7 @@ import pytest
 from reproduce.runs import GRID, RECIPE, MakePlan, fake_training, measure_by_hand
 
 from conftest import write_store
+from kineme.clips.store import ClipStore
 from kineme.config import check
 from kineme.errors import KinemeError
 from kineme.evaluation import fusion
@@ -57,6 +58,19 @@ def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: Ma
         3,
     )
     assert plan_of(grid, epochs=4).config(cell).train.epochs == 4
+
+
+def test_clips_behind_an_address_are_read_from_there(
+    plan_of: MakePlan, moves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    fsspec.filesystem("memory").put(str(moves), "/bucket/moves", recursive=True)
+    grid = plan_of().grid
+    plan = make_plan(grid, tmp_path / "out", {"moves": Path("memory://bucket/moves")})
+    (cell,) = plan.grid.cells
+    assert ClipStore(str(plan.config(cell).data.store)).names.tolist() == ClipStore(moves).names.tolist()
+    assert plan.result_path(cell, cell.measurements[0]).name == "knn.json"
 
 
 def test_a_recipe_of_several_devices_has_the_clips_of_a_step_on_one(plan_of: MakePlan) -> None:
