@@ -11,7 +11,7 @@ import torch
 
 from kineme.clips.batches import resident
 from kineme.config import TrainConfig
-from kineme.errors import check_between
+from kineme.errors import KinemeError, check_between
 from kineme.evaluation.linear import Epoch
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import top_k
@@ -51,7 +51,8 @@ def classify(
         The epochs at which the test clips were scored.
 
     Raises:
-        KinemeError: the seed is below 0, the protocol does not fit the encoder, or the loss is not finite.
+        KinemeError: the seed is below 0, the protocol does not fit the encoder, or the loss or a score is not
+            finite.
     """
     check_between("`seed`", settings.seed, 0)
     encoder, tuning = deepcopy(model.encoder).train(), model.protocols.finetune
@@ -110,4 +111,6 @@ class _Scorer(L.Callback):
             )
         module.train()
         scores = logits.cpu().numpy()
+        if not np.isfinite(scores).all():  # after its last step, training does not look any more
+            raise KinemeError(f"epoch {epoch}: scores of test clips are not finite; {module.remedy}")
         self.epochs.append(Epoch(epoch, top_k(scores, self.task.test_labels), scores))
