@@ -112,8 +112,8 @@ class Registry(Mapping[str, T], Generic[T]):
         except (ImportError, AttributeError, ValueError) as error:
             hint = did_you_mean(path, self)
             raise KinemeError(
-                f"{self.kind} {path}: cannot be imported ({error}); write the dotted path of a class in an "
-                f"importable module{hint}"
+                f"{self.kind} {path}: cannot be imported ({error}); write the dotted path of a class in a "
+                f"module whose folder is on PYTHONPATH{hint}"
             ) from error
 
     def _checked(self, entry: Any, name: str) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from inference.models import model, motion, write
 
@@ -127,6 +128,17 @@ def test_names_are_text_and_not_markup(folder: Path, capsys: pytest.CaptureFixtu
 
 def test_no_example_is_not_the_current_directory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "mine: has no clip '', and there is no such file" in refused(capsys, "run", "mine", "--like", "")
+
+
+def test_an_example_that_cannot_be_read_cannot_be_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unlike recordings among others: `search` has no option --skip-bad."""
+    (folder / "stick.yaml").write_text("name: stick\njoints: [hip, neck, hand]\nparents: [null, hip, neck]\n")
+    np.save(folder / "millimetres.npy", 1000 * motion(40, 0))
+    told = ["--layout", "stick.yaml", "--fps", "10", "--axes", "y-up"]
+    error = refused(capsys, "run", "mine", "--like", "millimetres.npy", *told)
+    assert error.endswith("metres tall; set --units to mm\n")
 
 
 def test_a_run_among_the_inputs_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

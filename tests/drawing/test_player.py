@@ -73,6 +73,12 @@ def test_other_axes_may_point_up() -> None:
     np.testing.assert_array_equal(carried(html), carried(player("a", standing(), STICK)))
 
 
+def test_what_is_seen_from_above_has_no_floor_below_it() -> None:
+    html = player("a", standing()[..., [0, 2, 1]] * [1, 1, -1], STICK)
+    assert attribute(html, "floor") == "nan"
+    np.testing.assert_allclose(carried(html)[0, 0, 1] - carried(html)[0, 0, 0], [0, 2, 0], atol=1e-3)
+
+
 def test_absent_bodies_and_unseen_joints_are_not_drawn() -> None:
     clip = standing(bodies=2)
     clip[2, 0, 1] = np.nan

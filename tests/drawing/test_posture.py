@@ -31,3 +31,10 @@ def test_a_body_is_seen_from_its_front_whichever_way_it_faces(turn):
     left = 2 * np.array([np.cos(np.radians(ASIDE)), 0, -np.sin(np.radians(ASIDE))])
     np.testing.assert_allclose(seen[2] - seen[3], left, atol=1e-12)  # right in the picture, and back
     np.testing.assert_allclose(seen[1] - seen[0], [0, 2, 0], atol=1e-12)
+
+
+def test_what_lies_on_the_floor_is_seen_from_above_as_it_was_filmed():
+    image = np.array([[0, 0], [2, 0.5], [1, 1], [1, -1]])  # to the right, and up in the image
+    clip = np.stack([image[:, 0], np.zeros(4), -image[:, 1]], axis=-1)[None, None]
+    seen = clip[0, 0] @ view_axes(clip, STICK).T
+    np.testing.assert_allclose(seen, np.pad(image, ((0, 0), (0, 1))), atol=1e-12)

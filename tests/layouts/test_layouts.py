@@ -240,7 +240,7 @@ def test_animals_without_shoulders_or_hips_face_by_their_ears() -> None:
 @pytest.mark.parametrize(
     ("left", "right"),
     [("left_knee", "right_knee"), ("KneeLeft", "KneeRight"), ("l_knee", "r_knee"), ("LKnee", "RKnee"),
-     ("lknee", "rknee"), ("LKNE", "RKNE")],
+     ("lknee", "rknee"), ("leftknee", "rightknee"), ("LKNE", "RKNE")],
 )  # fmt: skip
 def test_mirrored_joints_are_found_by_name(left: str, right: str) -> None:
     layout = Layout.from_names("legs", ["hip", right, "lung", left], [-1, 0, 0, 0])

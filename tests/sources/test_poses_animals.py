@@ -16,7 +16,7 @@ from kineme.sources.poses import open_poses
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.deeplabcut import deeplabcut_csv
 from kineme.sources.poses.hdf5 import hdf5_poses
-from kineme.sources.poses.trees import tree_of
+from kineme.sources.poses.trees import guessed_tree, tree_of
 
 DATA = Path(__file__).with_name("data")
 
@@ -177,3 +177,18 @@ class TestHdf5:
 )
 def test_bones_become_a_tree(bones: list[Any], parents: tuple[int, ...]) -> None:
     assert tree_of(3, bones) == parents
+
+
+def test_a_guessed_tree_is_not_that_of_misplaced_joints() -> None:
+    """Estimators put a joint anywhere in a few frames."""
+    rng = np.random.default_rng(0)
+    turns = np.cumsum(rng.uniform(-1, 1, (100, 4)), axis=1)
+    links = 30 * np.stack([np.cos(turns), np.sin(turns)], axis=-1)
+    chain = np.pad(np.cumsum(links, axis=1), ((0, 0), (1, 0), (0, 0)))
+    misplaced = rng.random((100, 5)) < 0.03
+    chain[misplaced] += rng.normal(0, 200, (misplaced.sum(), 2))
+    joints = ("snout", "ears", "back", "rump", "tail")
+    parents = guessed_tree(Poses(chain[:, None].astype(np.float32), None, joints), joints)
+    assert {frozenset(bone) for bone in enumerate(parents) if -1 not in bone} == {
+        frozenset((joint, joint + 1)) for joint in range(4)
+    }

@@ -183,7 +183,7 @@
         const [across, near] = [x * cos + z * sin, z * cos - x * sin];
         return [width / 2 + scale * across, height / 2 - scale * (y * lie - near * rise), near * lie + y * rise];
       };
-      this.#drawFloor(context, seen, colour("line"));
+      if (!Number.isNaN(this.floor)) this.#drawFloor(context, seen, colour("line"));
       const thick = Math.max(1.5, Math.min(width, height) / 110);
       for (const bone of this.#bones(seen)) {
         context.strokeStyle = context.fillStyle = colour(`${SIDES[bone.side]}-${bone.body % 2}`);

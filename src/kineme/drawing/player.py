@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from kineme.drawing.posture import Y_UP, present, view_axes
+from kineme.drawing.posture import Y_UP, lies_flat, present, view_axes
 from kineme.drawing.templating import Templates
 from kineme.layouts import Layout
 from kineme.typing import Array
@@ -153,7 +153,7 @@ def _quantised(clip: Array, layout: Layout, up: Sequence[float]) -> tuple[Array,
 
     The scene's middle is 0; x points right, y up, z towards the viewer. Measures: `step`, the unit of the
     points; `radius` about the vertical axis; `tall`, half the height; `floor`, the height at which feet
-    usually are (where each frame is centred they go above and below it).
+    usually are (where each frame is centred they go above and below it), NaN for a view from above.
     """
     points = np.full(clip.shape, UNSEEN, dtype="<i2")
     seen = present(clip)[:, :, None] & np.isfinite(clip).all(axis=-1)
@@ -166,9 +166,10 @@ def _quantised(clip: Array, layout: Layout, up: Sequence[float]) -> tuple[Array,
     step = max(float(np.abs(there).max()) / 32767, 1e-9)
     points[seen] = np.round(there / step)
     lowest = np.where(seen, scene[..., 1], np.inf).min(axis=(1, 2))
+    floor = float("nan") if lies_flat(clip, up) else float(np.median(lowest[np.isfinite(lowest)]))
     return points, {
         "step": step,
         "radius": float(np.hypot(there[:, 0], there[:, 2]).max()),
         "tall": float(np.abs(there[:, 1]).max()),
-        "floor": float(np.median(lowest[np.isfinite(lowest)])),
+        "floor": floor,
     }

@@ -1,4 +1,4 @@
-"""The viewpoint of drawings: bodies upright, seen from the front and half from their right."""
+"""The viewpoint of drawings: bodies upright, seen from the front and half from their right; or from above."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ def without_absent(clip: Array) -> Array:
     return kept
 
 
+def lies_flat(clip: Array, up: Sequence[float] = Y_UP) -> bool:
+    """Whether all joints of a clip (T, M, V, 3) are on the floor."""
+    return not np.any(np.nan_to_num(clip) @ np.asarray(up))
+
+
 def view_axes(clip: Array, layout: Layout, up: Sequence[float] = Y_UP) -> Array:
     """(3, 3) axes of the viewpoint on a clip's first body: to the right, up, towards the viewer.
 
     `points @ view_axes(...).T` are the points as seen. The body is seen from its front, which its shoulders
-    tell, whichever way it faces; where the layout has no shoulders, along the clip's own axes.
+    tell, whichever way it faces; where the layout has no shoulders, along the clip's own axes. What lies on
+    the floor, as in images taken from above, is seen from there, as in the image.
 
     Args:
         clip: (T, M, V, C), C = 3; NaN where a joint was not seen.
@@ -39,6 +45,8 @@ def view_axes(clip: Array, layout: Layout, up: Sequence[float] = Y_UP) -> Array:
     """
     rise = np.asarray(up, dtype=float)
     to_right = np.roll(rise, -1)
+    if lies_flat(clip, up):
+        return np.stack([to_right, np.cross(rise, to_right), rise])
     if layout.facing is not None:
         left, right = (clip[present(clip)[:, 0], 0, joint] for joint in layout.facing)
         line = np.nan_to_num(right - left).sum(axis=0, dtype=float)

@@ -96,7 +96,7 @@ def open_input(
     reading: Reading,
     *,
     allow_preprocessing: bool = False,
-    skip_bad: bool = False,
+    skip_bad: bool | None = None,
 ) -> Recordings:
     """Opens a store, or recordings.
 
@@ -105,7 +105,7 @@ def open_input(
         taken: the store, file or folder.
         reading: what files do not say themselves.
         allow_preprocessing: accept a store with another preprocessing or units.
-        skip_bad: leave damaged recordings out, with a warning.
+        skip_bad: leave damaged recordings out, with a warning; None if the caller has no such setting.
 
     Raises:
         KinemeError: it cannot be read, does not fit the model, or an option has no effect on it.
@@ -171,7 +171,7 @@ def open_inputs(
 
 
 def _read(
-    model: Model, source: Source, prepare: Callable[[Clip], Clip], first: int, skip_bad: bool
+    model: Model, source: Source, prepare: Callable[[Clip], Clip], first: int, skip_bad: bool | None
 ) -> Iterator[tuple[int, Clip | LongClip]]:
     wrong: KinemeError | None = None
     some = first > 0
@@ -179,6 +179,8 @@ def _read(
         try:
             clip = _opened(model, source, prepare, item, source.names[number - 1])
         except KinemeError as error:
+            if skip_bad is None:
+                raise
             if not skip_bad:
                 raise skippable(error) from error
             logger.warning("left out as damaged: %s", error)

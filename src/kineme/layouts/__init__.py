@@ -245,8 +245,9 @@ def without_prefix(joint: str) -> str:
 
 
 def joint_words(joint: str) -> list[str]:
-    """The lower-case words of a joint name, sides spelt out: 'ShoulderL' → ['shoulder', 'left']."""
-    words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", without_prefix(joint))]
+    """The lower-case words of a joint name: 'EarL' → ['ear', 'left'], 'leftear' → ['left', 'ear']."""
+    split = r"[Ll]eft|[Rr]ight|[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+"
+    words = [word.lower() for word in re.findall(split, without_prefix(joint))]
     spelt = {"l": "left", "r": "right", "naval": "navel"}  # so Microsoft's page on Azure Kinect has it
     return [spelt.get(word, word) for word in words]
 

@@ -63,9 +63,7 @@ def _costs(points: Array) -> Array:
     frames = max(min(_FRAMES, (1 << 24) // body.shape[1] ** 2), 2)
     some = body[np.linspace(0, len(body) - 1, min(frames, len(body))).astype(int)].astype(np.float64)
     distance = np.linalg.norm(some[:, :, None] - some[:, None], axis=-1)
-    seen = np.isfinite(distance)
-    count = np.maximum(seen.sum(axis=0), 1)
-    mean = np.where(seen, distance, 0).sum(axis=0) / count
-    change = np.sqrt(np.where(seen, np.square(distance - mean), 0).sum(axis=0) / count)
-    cost: Array = change + _NEAR * mean
-    return np.where(seen.any(axis=0), np.maximum(cost, 1e-9), 1e6)
+    distance[:, ~np.isfinite(distance).any(axis=0)] = 1e6
+    low, high = np.nanpercentile(distance, (10, 90), axis=0)  # without the frames in which one is misplaced
+    cost: Array = high - low + _NEAR * (low + high)
+    return np.maximum(cost, 1e-9)
