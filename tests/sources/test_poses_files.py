@@ -205,6 +205,11 @@ class TestTables:
         assert np.isnan(poses.points[1, 0]).all()
         assert poses.points[1, 1, 1].tolist() == [7, 9]
 
+    @pytest.mark.parametrize("name", ["index", "id", "name", "idx"])
+    def test_a_number_of_each_row_makes_no_long_form(self, name: str) -> None:
+        poses = self.read(f"{name},time,hip_x,hip_y,head_x,head_y\n0,0,1,2,3,4\n1,0.04,5,6,7,8\n")
+        assert poses.points[:, 0].tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+
     def test_the_long_form_has_a_row_a_joint(self) -> None:
         poses = self.read("frame;joint;x;y;z\n0;head;1;2;3\n0;hip;4;5;6\n1;hip;7;8;9\n")
         assert poses.joints == ("head", "hip")

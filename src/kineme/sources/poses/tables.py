@@ -13,7 +13,7 @@ Other columns are ignored. Lines before the header that begin with `#` may give 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 from itertools import takewhile
 
@@ -95,7 +95,7 @@ class LongTable:
         self.times: Array | None = None
         if self._header is not None:
             columns = columns_of(self._header)
-            if columns.joint is not None and {0, 1} <= set(places(self._header)):
+            if columns.joint is not None:
                 many = f"has {len(self._rows):,} rows, one a joint"
                 raise RemediedError(many, "write a row per frame, or cut it into shorter clips")
             self._frame, self.frames = renumber(_frames(self._rows, columns), MOST_FRAMES)
@@ -121,9 +121,7 @@ class LongTable:
 def table_poses(header: Row, rows: Rows) -> Poses:
     """Names of columns, and the number and fields of each line → the clip; raises ValueError."""
     columns = columns_of(header)
-    if columns.joint is not None and {0, 1} <= set(at := places(header)):
-        return _long(rows, header, columns, at)
-    return _wide(rows, header)
+    return _wide(rows, header) if columns.joint is None else _long(rows, header, columns)
 
 
 def column_of(header: Row, name: str) -> int:
@@ -185,8 +183,9 @@ def _wide(rows: Rows, header: Row, placed: tuple[Array, int] | None = None) -> P
     return _telling(poses, header, [*places, columns.frame, columns.body, columns.time, columns.fps])
 
 
-def _long(rows: Rows, header: Row, columns: Columns, at: Mapping[int, int]) -> Poses:
+def _long(rows: Rows, header: Row, columns: Columns) -> Poses:
     assert columns.joint is not None
+    at = places(header)
     axes = sorted(at)
     if columns.version is not None:
         version, _ = rows.codes(columns.version)

@@ -76,12 +76,17 @@ def seconds(given: Iterable[Any], unit: float) -> Array | None:
 
 
 def _fine(times: Array, known: Array) -> Array:
-    """Whole seconds that many frames share → evenly spaced times; others stay."""
-    steps = np.diff(times[known])
-    if (steps > 0).all():
+    """Whole seconds that many frames share → evenly spaced times; others stay.
+
+    The first and the last second may be seen in part, so what counts is where the others begin.
+    """
+    given = times[known]
+    begun = np.flatnonzero(np.diff(given) > 0) + 1
+    if len(begun) == len(given) - 1:
         return times
+    first, last = (begun[0], begun[-1]) if len(begun) > 1 else (0, len(given) - 1)
     even = np.full_like(times, np.nan)
-    even[known] = np.linspace(0, times[known][-1], int(known.sum()))
+    even[known] = np.arange(len(given)) * (given[last] - given[first]) / (last - first)
     return even
 
 
