@@ -46,7 +46,8 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         for _, row in rows[1:]:
             if len(row) == len(header):
                 given.setdefault(tuple(row[at] for at in apart), []).append(decimal(row[columns.time]))
-        times = seconds(max(given.values(), key=len, default=[]), times_unit(header[columns.time]) or 0.0)
+        longest = max(given.values(), key=len) if given else []
+        times = seconds(longest, times_unit(header[columns.time]) or 0.0)
         if times is not None and (rate := rate_of(times)):
             notes |= {"fps": rate, "measured": True}
     return notes
