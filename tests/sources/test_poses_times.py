@@ -99,6 +99,26 @@ def test_uneven_times_are_resampled(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip.xyz[:, 0, 1, 1], 1 + np.arange(10) * 0.04, atol=1e-6)
 
 
+@pytest.mark.parametrize("steps", [[1], [2], [1, 2]])
+def test_a_pause_of_more_than_half_a_second_is_a_gap(tmp_path: Path, steps: list[int]) -> None:
+    """As long as the frames that are missing by number: nobody is made up there."""
+    clock = np.cumsum([0, *steps * 10, 40, *steps * 10, 10, *steps * 10])  # 1.6 seconds, 0.4 seconds
+    table(tmp_path, "walk", clock * 40)
+    clip = (source := opened(tmp_path, fps=25.0)).read(source.items[0])
+    there = clip.xyz[:, 0, 1, 1] > 0
+    gap = np.arange(clock[10 * len(steps)] + 1, clock[10 * len(steps) + 1])
+    assert np.flatnonzero(~there).tolist() == gap.tolist()
+    np.testing.assert_allclose(clip.xyz[there, 0, 1, 1], 1 + np.flatnonzero(there) * 0.04, atol=1e-6)
+    assert clip.confidence is not None
+    assert not clip.confidence[gap].any()
+
+
+def test_few_frames_a_second_are_no_pauses(tmp_path: Path) -> None:
+    table(tmp_path, "walk", range(0, 10_000, 1000))
+    clip = (source := opened(tmp_path, fps=5.0)).read(source.items[0])
+    np.testing.assert_allclose(clip.xyz[:, 0, 1, 1], 1 + np.arange(46) / 5, atol=1e-6)
+
+
 def test_measured_rates_that_differ_a_little_are_one(tmp_path: Path) -> None:
     for name, step in (("a", 33), ("b", 34), ("c", 33.5)):
         table(tmp_path, name, [round(step * t) for t in range(40)])
