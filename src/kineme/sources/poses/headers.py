@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kineme.sources.poses.times import times_unit
 from kineme.sources.raw import RemediedError, shown
@@ -64,6 +65,7 @@ class Columns:
     fps: int | None
 
 
+@lru_cache(maxsize=1024)  # JSON repeats its keys in every point
 def plain(name: str) -> str:
     """Lower-case letters and digits of a name.
 
