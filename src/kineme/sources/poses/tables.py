@@ -77,8 +77,12 @@ def _checked(rows: Rows, constant: Sequence[str]) -> tuple[Row | None, Rows]:
     return header, rows[1:]
 
 
+class WholeError(RemediedError):
+    """A table that can be read as a whole only."""
+
+
 class LongTable:
-    """A CSV file that is too large to be held; arguments and errors are those of `csv_poses`.
+    """A CSV file that is too large to be held; arguments and errors are those of `csv_poses`, and WholeError.
 
     Attributes:
         frames: of the clip.
@@ -97,11 +101,11 @@ class LongTable:
             columns = columns_of(self._header)
             if columns.joint is not None:
                 many = f"has {len(self._rows):,} rows, one a joint"
-                raise RemediedError(many, "write a row per frame, or cut it into shorter clips")
+                raise WholeError(many, "write a row per frame, or cut it into shorter clips")
             self._frame, self.frames = renumber(_frames(self._rows, columns), MOST_FRAMES)
             if (early := np.flatnonzero(np.diff(self._frame) < 0)).size:
                 number = self._rows.numbers[early[0] + 1]
-                raise RemediedError(f"line {number} has an earlier frame than the line before", "sort it")
+                raise WholeError(f"line {number} has an earlier frame than the line before", "sort it")
             self.times = _times(self._rows, self._header, columns, self._frame, self.frames)
         self.numbers = self.read(0, 1).points[0].size
 
