@@ -80,6 +80,14 @@ class TestDeepLabCut:
         assert poses.points[1, 0, 0].tolist() == [592, 252]
         assert poses.confidence is None
 
+    def test_what_an_ensemble_adds_is_not_read(self) -> None:
+        """As Lightning Pose's smoother writes it: medians and variances of each part."""
+        scorer, parts, coords, *rows = deeplabcut().splitlines()
+        more = [f"{scorer},eks,eks", f"{parts},snout,snout", f"{coords},x_ens_median,y_posterior_var"]
+        poses = deeplabcut_csv("\n".join([*more, *(f"{row},7,7" for row in rows)]).encode())
+        np.testing.assert_array_equal(poses.points, deeplabcut_csv(deeplabcut().encode()).points)
+        assert poses.unread == ("x_ens_median", "y_posterior_var")
+
     def test_h5_is_the_same_table(self) -> None:
         csv, h5 = deeplabcut_csv(deeplabcut().encode()), hdf5_poses(deeplabcut_h5())
         assert isinstance(h5, Poses)
