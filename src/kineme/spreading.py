@@ -31,6 +31,7 @@ from kineme.clips.writer import OWN, StoreWriter, check_free
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, locked, replace_directory, unwritable
 from kineme.progress import Progress
+from kineme.sources.raw import skippable
 from kineme.sources.workers import begin_worker
 
 logger = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ def write_shard(job: Job) -> None:
             clip = _deadly(item) if number in job.deadly else job.prepared(item)
             if isinstance(clip, KinemeError):
                 if not job.skip_bad:
-                    raise clip
+                    raise skippable(clip)
                 damaged.append(str(clip))
                 continue
             if writer is None:

@@ -113,11 +113,13 @@ def test_files_tell_their_label_subject_and_fps(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", xyz=np.ones((2, 2, 3)), label="wave", subject="ann", fps=50)
     (tmp_path / "b.json").write_text('{"xyz": [[[1, 2]]], "label": 7, "fps": 50.0}')
     files(tmp_path, "folder/c.npy")
+    np.savez(tmp_path / "d.npz", xyz=np.ones((2, 2, 3)), label=np.array([[3.0]]), subject=0.5)  # as of MATLAB
     (tmp_path / "broken.npz").write_text("no zip")
     assert shown(tmp_path) == [
         ("a", "wave", "ann", -1),
         ("b", "7", "", -1),
         ("broken", "", "", -1),
+        ("d", "3", "", -1),
         ("folder/c", "", "", -1),
     ]
     assert find_recordings(tmp_path, None)[2] == 50

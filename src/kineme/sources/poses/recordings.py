@@ -209,7 +209,9 @@ def _camera(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    """A label or subject as text; empty if it is neither text nor an integer."""
+    """A label or subject as text; empty if it is neither text nor a whole number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value).strip() if isinstance(value, str | int) and len(str(value)) <= 200 else ""
 
 
