@@ -234,6 +234,12 @@ class TestTables:
         assert flat.confidence is not None
         assert flat.confidence.tolist() == [[[0.5, 0.25]]]
 
+    def test_a_header_that_only_numbers_the_columns_is_no_frame(self) -> None:
+        """As pandas writes one of an array."""
+        rows = [",".join(map(str, range(first, first + 34))) for first in (0, 1, 2)]
+        assert self.read("\n".join(rows)).points[:, 0, 0].tolist() == [[1, 2], [2, 3]]
+        assert self.read("\n".join(rows[1:])).points.shape[0] == 2
+
     @pytest.mark.parametrize(("numbers", "shape"), [(34, (17, 2)), (99, (33, 3)), (132, (33, 3))])
     def test_no_header_and_no_doubt(self, numbers: int, shape: tuple[int, int]) -> None:
         assert self.read(",".join(["1"] * numbers)).points.shape == (1, 1, *shape)

@@ -65,10 +65,11 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None, constant: Sequen
 
 
 def _checked(rows: Rows, constant: Sequence[str]) -> tuple[Row | None, Rows]:
-    """The header, None where there is none, and the rows below it."""
-    if all(is_number(field) for field in rows[0][1]):
-        return None, rows
+    """The header, None where there is none or it only numbers the columns, and the rows below it."""
     header = [name.strip() for name in rows[0][1]]
+    if all(map(is_number, header)):
+        counted = len(header) >= LEAST_JOINTS and header == [str(at) for at in range(len(header))]
+        return None, rows[1:] if counted and len(rows) > 1 else rows
     if len(rows) == 1:
         raise RemediedError("has a header but no frames", "remove it")
     rows[1:].check_width(len(header), "the header")
