@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -147,6 +148,21 @@ class TestSleap:
         assert isinstance(found, Poses)
         np.testing.assert_array_equal(found.points, expected.points)
         np.testing.assert_array_equal(found.confidence, expected.confidence)
+
+    def test_tracks_may_be_many_where_animals_are_few(self) -> None:
+        import h5py
+
+        file = io.BytesIO(sleap_analysis())
+        with h5py.File(file, "r+") as h5:
+            tracks = np.full((150, 2, 4, 150), np.nan)
+            for track in range(150):
+                tracks[track, :, :, track] = h5["tracks"][0, :, :, 0]
+            for name in ("tracks", "point_scores"):
+                del h5[name]
+            h5["tracks"] = tracks
+        found = hdf5_poses(file.getvalue())
+        assert isinstance(found, Poses)
+        assert found.points.shape == (150, 150, 4, 2)
 
     def test_axes_that_do_not_fit_are_refused(self) -> None:
         said, wrong = ["track", "xy", "node", "frame"], ["track", "xy", "frame", "node"]

@@ -205,6 +205,34 @@ class TestTables:
         assert np.isnan(poses.points[1, 0]).all()
         assert poses.points[1, 1, 1].tolist() == [7, 9]
 
+    @pytest.mark.parametrize("long", [False, True])
+    def test_people_of_many_numbers_are_never_there_at_once(self, long: bool) -> None:
+        """A tracker that loses people gives them another number: here every three frames."""
+        who = {frame: (frame // 3, 500 + frame // 3) for frame in range(300)}
+        rows = ["frame,track_id,joint,x,y" if long else "frame,track_id,hip_x,hip_y,head_x,head_y"]
+        for frame, numbers in who.items():
+            for place, number in enumerate(numbers):
+                at = [(frame + 1, 10 * place), (frame + 1, 10 * place + 5)]
+                if long:
+                    rows += [
+                        f"{frame},{number},{joint},{x},{y}"
+                        for joint, (x, y) in zip(("hip", "head"), at, strict=True)
+                    ]
+                else:
+                    rows.append(f"{frame},{number}," + ",".join(f"{x},{y}" for x, y in at))
+        found = csv_poses("\n".join(rows).encode(), scores=False, layout=None)
+        assert isinstance(found, Detections)
+        assert (found.joints, found.frames, len(found.frame)) == (("hip", "head"), 300, 600)
+        assert found.identity is not None
+        for frame in (0, 1, 299):
+            mine = found.frame == frame
+            assert len(set(found.identity[mine])) == 2
+            assert sorted(found.points[mine].tolist()) == [
+                [[frame + 1, 0], [frame + 1, 5]],
+                [[frame + 1, 10], [frame + 1, 15]],
+            ]
+        assert len(set(found.identity.tolist())) == 200
+
     @pytest.mark.parametrize("name", ["index", "id", "name", "idx"])
     def test_a_number_of_each_row_makes_no_long_form(self, name: str) -> None:
         poses = self.read(f"{name},time,hip_x,hip_y,head_x,head_y\n0,0,1,2,3,4\n1,0.04,5,6,7,8\n")

@@ -89,7 +89,7 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
     return array_poses(numbers(content, "the clip"), None, scores)
 
 
-def _records(content: list[Any]) -> Poses | None:
+def _records(content: list[Any]) -> Poses | Detections | None:
     """A table as a list of rows, as pandas writes it; None if it is none."""
     first = content[0]
     if not all(isinstance(row, dict) and list(row) == list(first) for row in content):

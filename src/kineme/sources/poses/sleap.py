@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from kineme.sources.poses.arrays import Detections, Poses, check_size, renumber, split_columns
+from kineme.sources.poses.arrays import (
+    MAX_PEOPLE,
+    Detections,
+    Poses,
+    check_size,
+    renumber,
+    split_columns,
+)
 from kineme.sources.poses.datasets import attribute, dataset
 from kineme.sources.poses.trees import tree_of
 from kineme.sources.raw import RemediedError, shown
@@ -29,7 +36,8 @@ def analysis(file: Any) -> Poses:
     names = tuple(_text(each) for each in dataset(file, "node_names").ravel().tolist())
     order = _order(file["tracks"], len(names))
     values = dataset(file, "tracks").transpose([order.index(axis) for axis in _AXES])
-    check_size(*values.shape)
+    frames, bodies, nodes, axes = values.shape
+    check_size(frames, min(bodies, MAX_PEOPLE), nodes, axes)  # a track may be a part of what one animal does
     if scored := "point_scores" in file:
         scores = dataset(file, "point_scores")
         others = [axis for axis in order if axis != "xy"]
