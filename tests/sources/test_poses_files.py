@@ -57,6 +57,13 @@ class TestNumPy:
         several = npy_poses(npy(counted(4, 2, 5, 2).astype(np.int16)), scores=False)
         np.testing.assert_array_equal(several.points, counted(4, 2, 5, 2))
 
+    @pytest.mark.filterwarnings("error")
+    def test_floats_of_16_bits(self) -> None:
+        poses = npy_poses(npy(counted(4, 5, 3).astype(np.float16)), scores=False)
+        np.testing.assert_array_equal(poses.points[:, 0], counted(4, 5, 3))
+        with pytest.raises(ValueError, match="infinite coordinates"):
+            npy_poses(npy(np.full((4, 5, 3), np.inf, np.float16)), scores=False)
+
     def test_fortran_order_is_the_same_clip(self) -> None:
         poses = npy_poses(npy(np.asfortranarray(counted(4, 5, 3))), scores=False)
         np.testing.assert_array_equal(poses.points[:, 0], counted(4, 5, 3))

@@ -126,6 +126,12 @@ def test_files_tell_their_label_subject_and_fps(tmp_path: Path) -> None:
     assert find_recordings(tmp_path, 25.0)[2] == 25
 
 
+def test_the_same_fps_in_32_and_64_bits_are_one(tmp_path: Path) -> None:
+    for name, fps in (("a", 29.97), ("b", np.float32(29.97))):
+        np.savez(tmp_path / f"{name}.npz", xyz=np.ones((2, 2, 3)), fps=fps)
+    assert find_recordings(tmp_path, None)[2] == 29.97
+
+
 def test_different_fps_are_refused(tmp_path: Path) -> None:
     for name, fps in (("a", 25), ("b", 30)):
         np.savez(tmp_path / f"{name}.npz", xyz=np.ones((2, 2, 3)), fps=fps)

@@ -133,7 +133,8 @@ def find_recordings(
         role = next(iter(told.columns))
         raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
     notes = [{} if recording.numbers else kind.notes(recording.files[0], told) for recording in recordings]
-    own = [float(each["fps"]) if _is_rate(each.get("fps")) else None for each in notes]
+    # Six digits: 29.97 may be written in 32 bits.
+    own = [float(f"{each['fps']:.6g}") if _is_rate(each.get("fps")) else None for each in notes]
     measured = [rate for rate, each in zip(own, notes, strict=True) if rate and each.get("measured")]
     own = [None if each.get("measured") else rate for rate, each in zip(own, notes, strict=True)]
     rates = {rate for rate in own if rate}
