@@ -123,7 +123,8 @@ def test_files_tell_their_label_subject_and_fps(tmp_path: Path) -> None:
         ("folder/c", "", "", -1),
     ]
     assert find_recordings(tmp_path, None)[2] == 50
-    assert find_recordings(tmp_path, 25.0)[2] == 25
+    found, _, rate = find_recordings(tmp_path, 25.0)
+    assert (rate, [each.fps for each in found]) == (25, [50, 50, None, None, None])  # to be resampled
 
 
 def test_the_same_fps_in_32_and_64_bits_are_one(tmp_path: Path) -> None:
