@@ -1,10 +1,11 @@
-"""JSON of one person: points by number, by name, in a row or in columns → an array.
+"""JSON and what is in it: the points of a person by number, by name, in a row or in columns → an array.
 
 Functions raise ValueError with what is wrong, and in which frame.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,23 @@ from kineme.typing import Array
 _SCORE = "visibility visible score confidence conf likelihood v c".split()
 _NAME = ("name", "part", "landmark", "label")
 Number = int | float | None  # JSON's null is NaN
+
+
+def parsed(data: bytes) -> Any:
+    """The bytes of a JSON file → lists, dictionaries, numbers and text."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise ValueError(f"is not JSON, or is cut off{where}") from error
+
+
+def whole(value: Any) -> int | None:
+    """The number of a frame or person: 2, as some programs write it 2.0 or [2.0]; None for what is none."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def by_name(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber
 from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.fractions import in_pixels
 from kineme.sources.poses.headers import plain
-from kineme.sources.poses.keypoints import by_name, is_point, numbered, points, points_by_name
+from kineme.sources.poses.keypoints import by_name, is_point, numbered, points, points_by_name, whole
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 from kineme.sources.raw import shown
 from kineme.typing import Array
@@ -146,15 +146,8 @@ def _frame(place: int, shows: Any, number: int | None) -> _Frame:
     if not isinstance(shows, Mapping):
         return _Frame(place, shows, number)
     keys = by_name(shows)
-    own = _whole(next((keys[name] for name in _NUMBERS if name in keys), None))
+    own = whole(next((keys[name] for name in _NUMBERS if name in keys), None))
     return _Frame(place, shows, number if own is None else own, _time(shows))
-
-
-def _whole(value: Any) -> int | None:
-    """A number of a frame or person: 2, or 2.0 as pandas may write it; None for what is none."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _time(shows: Mapping[str, Any]) -> Any:
@@ -240,7 +233,7 @@ def _groups(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 def _grouped(frame: _Frame, groups: Mapping[str, Any], keys: Mapping[str, Any]) -> Iterator[Person]:
     """The people of an object with groups of landmarks: one, or several as in the Tasks API."""
-    who = next((who for name in _IDS if (who := _whole(keys.get(name))) is not None), None)
+    who = next((who for name in _IDS if (who := whole(keys.get(name))) is not None), None)
     scores = next((keys[name] for name in _SCORES if isinstance(keys.get(name), list)), None)
     depth = "keypoints" not in keys or scores is not None  # a third number is z, and not a score
     each = {name: _several(_unwrapped(value)) for name, value in groups.items() if value}

@@ -21,7 +21,7 @@ from kineme.sources.poses.arrays import (
     renumber,
     split_columns,
 )
-from kineme.sources.poses.datasets import attribute, dataset
+from kineme.sources.poses.datasets import attribute, dataset, text
 from kineme.sources.poses.trees import tree_of
 from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
@@ -33,7 +33,7 @@ _ORDERS = (("track", "xy", "node", "frame"), ("frame", "node", "xy", "track"))  
 
 def analysis(file: Any) -> Poses:
     """An open analysis → its clip; a body for each track."""
-    names = tuple(_text(each) for each in dataset(file, "node_names").ravel().tolist())
+    names = tuple(text(each) for each in dataset(file, "node_names").ravel().tolist())
     order = _order(file["tracks"], len(names))
     values = dataset(file, "tracks").transpose([order.index(axis) for axis in _AXES])
     frames, bodies, nodes, axes = values.shape
@@ -148,8 +148,8 @@ def _points(file: Any, name: str) -> Array:
 
 def _metadata(file: Any) -> Any:
     try:
-        text = attribute(file["metadata"], "json")
-        return json.loads(text if isinstance(text, str | bytes) else bytes(text))
+        told = attribute(file["metadata"], "json")
+        return json.loads(told if isinstance(told, str | bytes) else bytes(told))
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError("has damaged metadata") from error
 
@@ -188,7 +188,3 @@ def _tree(names: tuple[str, ...], bones: list[tuple[int, int]]) -> tuple[int, ..
 def _check(data: Array, name: str, fields: tuple[str, ...]) -> None:
     if data.ndim != 1 or not set(fields) <= set(data.dtype.names or ()):
         raise ValueError(f"has {shown(name)} without {', '.join(fields)}")
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

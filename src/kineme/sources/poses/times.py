@@ -24,7 +24,7 @@ _NAMES = re.compile(
     rf"(?:date|frame|video|relative|elapsed)?(?:time|timestamp|timestamps|t|ts)(?:in)?(?P<unit>{'|'.join(_NAMED)})?"
     r"|(?P<alone>seconds|milliseconds|secs|msec)"
 )
-_USUAL = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
+USUAL = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
 _BROADCAST = (23.976, 29.97, 59.94)
 _NEAR, _EXACT = 0.01, 0.0003  # share by which a measured rate may differ from a usual one, and be that
 
@@ -139,7 +139,7 @@ def rate_of(times: Array) -> float | None:
 def usual_rate(rates: Sequence[float]) -> float:
     """The rate of clips whose measured rates differ a little: their median, or a usual rate near to it."""
     rate = float(np.median(rates))
-    for usual, near in (*((each, _EXACT) for each in _BROADCAST), *((each, _NEAR) for each in _USUAL)):
+    for usual, near in (*((each, _EXACT) for each in _BROADCAST), *((each, _NEAR) for each in USUAL)):
         if abs(usual - rate) <= near * usual:
             return float(usual)
     return round(rate, 2)
