@@ -128,13 +128,15 @@ def test_damage_is_refused(damage: Any, reason: str) -> None:
         {"POINT": {"FRAMES": [65535], "LONG_FRAMES": [70_000.0]}},
         {"POINT": {"FRAMES": [65535]},
          "TRIAL": {"ACTUAL_START_FIELD": [11, 0], "ACTUAL_END_FIELD": [70_010 - 65536, 1]}},
+        {"POINT": {"FRAMES": [65535]}},  # as ezc3d writes it
     ],
 )  # fmt: skip
 def test_more_frames_than_16_bits_can_say(groups: Any) -> None:
     rows = np.arange(70_000 * 8, dtype="<f4").reshape(-1, 2, 4)
-    data = c3d_bytes(some(1, 2), ["A", "B"], more=groups)
+    data = bytearray(c3d_bytes(some(1, 2), ["A", "B"], more=groups))
+    data[6:10] = np.array([1, 65535], "<u2").tobytes()
     start = (int.from_bytes(data[16:18], "little") - 1) * 512
-    poses = read(data[:start] + rows.tobytes())
+    poses = read(bytes(data[:start]) + rows.tobytes())
     np.testing.assert_array_equal(poses.points[:, 0], rows[..., :3])
 
 

@@ -61,8 +61,9 @@ class C3DFile:
         count = int(self.number("POINT", "USED", count)) % (1 << 16)
         scale = self.number("POINT", "SCALE", float(_floats(self.buffer[12:16], self.processor)[0]))
         start = (int(self.number("POINT", "DATA_START", float(words[8]))) % (1 << 16) - 1) * BLOCK
-        frames, width = self._frames(words), 4 if scale < 0 else 2
+        width = 4 if scale < 0 else 2
         size = (4 * count + analog) * width
+        frames = self._frames(words, start, size)
         if start < BLOCK or count == 0 or frames == 0:
             return np.zeros((frames, 0, 3), np.float32), np.zeros((frames, 0), bool)
         rows = self._rows(start, frames, size)[:, : 4 * count * width]
@@ -79,8 +80,9 @@ class C3DFile:
         start = (int(self.number("ROTATION", "DATA_START", 0)) % (1 << 16) - 1) * BLOCK
         if count == 0 or start < BLOCK:
             return np.zeros((0, 0, 4, 4), np.float32)
-        frames = self._frames(self.buffer[:BLOCK].view(f"{_order(self.processor)}u2")) * self.ratio
-        rows = self._rows(start, frames, count * 17 * 4)
+        size, words = count * 17 * 4, self.buffer[:BLOCK].view(f"{_order(self.processor)}u2")
+        frames = self._frames(words, start, size * self.ratio) * self.ratio
+        rows = self._rows(start, frames, size)
         values = _floats(rows, self.processor).reshape(frames, count, 17)
         poses = values[..., :16].reshape(frames, count, 4, 4).swapaxes(-1, -2)  # written column by column
         return np.where((values[..., 16] >= 0)[..., None, None], poses, np.float32(np.nan))
@@ -95,9 +97,12 @@ class C3DFile:
         """Frames of segments for each of points."""
         return max(int(self.number("ROTATION", "RATIO", 1)), 1)
 
-    def _frames(self, words: Array) -> int:
-        """How many frames there are. What the header says are those of the cameras, some of which may have
-        been left out."""
+    def _frames(self, words: Array, start: int, size: int) -> int:
+        """How many frames of so many bytes there are.
+
+        What the header says are those of the cameras, some of which may have been left out. More than 16 bits
+        can say are said in another place; where none does, as in files of ezc3d, all that there is room for.
+        """
         frames = int(self.number("POINT", "FRAMES", 0))
         frames += (frames < 0) << 16  # 16 bits without a sign, or a float
         if frames in (0, _MANY):
@@ -110,6 +115,8 @@ class C3DFile:
             else:
                 header = int(words[4]) - int(words[3]) + 1
                 frames = int(self.number("POINT", "LONG_FRAMES", 0)) or header
+                if frames == _MANY:
+                    frames = max(frames, (len(self.buffer) - start) // max(size, 1))
         if not 0 <= frames <= MAX_FRAMES:
             raise ValueError(f"says {frames:,} frames; expected up to {MAX_FRAMES:,}")
         return frames
