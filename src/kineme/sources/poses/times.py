@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ _BROADCAST = (23.976, 29.97, 59.94)
 _NEAR, _EXACT = 0.01, 0.0003  # share by which a measured rate may differ from a usual one, and be that
 
 
+@lru_cache(maxsize=1024)  # frames of JSON repeat their keys
 def times_unit(name: str) -> float | None:
     """The unit of a column or key called like a time, in seconds: `time_ms` → 0.001; 0 if its name does not
     say; None if the name is none of a time.
