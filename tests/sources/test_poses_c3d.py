@@ -128,6 +128,7 @@ def test_damage_is_refused(damage: Any, reason: str) -> None:
         {"POINT": {"FRAMES": [65535], "LONG_FRAMES": [70_000.0]}},
         {"POINT": {"FRAMES": [65535]},
          "TRIAL": {"ACTUAL_START_FIELD": [11, 0], "ACTUAL_END_FIELD": [70_010 - 65536, 1]}},
+        {"POINT": {"FRAMES": [70_000 - 65536], "LONG_FRAMES": [70_000.0]}},  # what 16 bits have of it
         {"POINT": {"FRAMES": [65535]}},  # as ezc3d writes it
     ],
 )  # fmt: skip

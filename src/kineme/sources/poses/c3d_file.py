@@ -105,18 +105,18 @@ class C3DFile:
         """
         frames = int(self.number("POINT", "FRAMES", 0))
         frames += (frames < 0) << 16  # 16 bits without a sign, or a float
-        if frames in (0, _MANY):
-            first, last = (self.numbers("TRIAL", f"ACTUAL_{end}_FIELD") for end in ("START", "END"))
-            if len(first) == 2 == len(last):
-                low, high = (
-                    (int(each[0]) % (1 << 16)) + (int(each[1]) % (1 << 16) << 16) for each in (first, last)
-                )
-                frames = high - low + 1
-            else:
-                header = int(words[4]) - int(words[3]) + 1
-                frames = int(self.number("POINT", "LONG_FRAMES", 0)) or header
-                if frames == _MANY:
-                    frames = max(frames, (len(self.buffer) - start) // max(size, 1))
+        ends = [self.numbers("TRIAL", f"ACTUAL_{end}_FIELD") for end in ("START", "END")]
+        first, last = (
+            (int(each[0]) % (1 << 16)) + (int(each[1]) % (1 << 16) << 16) if len(each) == 2 else 0
+            for each in ends
+        )
+        trial = last - first + 1 if last else 0
+        for other in (trial, int(self.number("POINT", "LONG_FRAMES", 0))):
+            if other and frames in (0, _MANY, other % (1 << 16)):
+                frames = other
+        frames = frames or int(words[4]) - int(words[3]) + 1
+        if frames == _MANY:
+            frames = max(frames, (len(self.buffer) - start) // max(size, 1))
         if not 0 <= frames <= MAX_FRAMES:
             raise ValueError(f"says {frames:,} frames; expected up to {MAX_FRAMES:,}")
         return frames
