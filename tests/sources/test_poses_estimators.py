@@ -121,6 +121,13 @@ class TestAnEntryForEachPerson:
         self.check(sorted(entries, key=lambda entry: -entry["person_id"]))
         self.check([each | {"frame": float(each["frame"])} for each in entries])
 
+    def test_entries_of_one_image_are_one_frame(self) -> None:
+        entries = self.entries()
+        self.check([each | {"frame": None, "image": f"{9 - each['frame']}.jpg"} for each in entries])
+        for each in entries:
+            each |= {"frame": None, "image": "video.mp4"}  # says nothing of frames
+        assert found_in(entries).frames == 12
+
     def test_a_running_number_is_nobody(self) -> None:
         self.check([{"id": at, **each} for at, each in enumerate(self.entries())])
 

@@ -4,7 +4,7 @@ A file is a list of frames, `{"frames": [...]}` (or data, results, instance_info
 or an object of lists.
 A frame is one person, a list of people, null, or an object with people (`instances`, `predictions`, ...) or
 with MediaPipe's groups of landmarks; with `frame`, `timestamp` where the program adds them. Frames of one
-number are one frame.
+number, or of one image, are one frame.
 A person is a list of points, an object of points by number or name, `{"x": [...], "y": [...]}`, or an object
 with such `keypoints` and `keypoint_scores`, and `track_id`.
 A point is `{"x", "y", "z", "visibility", "name"}` or a list of numbers.
@@ -38,6 +38,7 @@ _GROUPS = {
     "right_hand": "righthandlandmarks righthand",
 }
 _GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
+_IMAGES = "image imagename imagefile imagepath filename file framename".split()
 _NUMBERS = "frame frameindex frameid frameidx framenumber frameno framenum".split()
 _IDS = "trackid personid trackingid idx instanceid poseid id".split()
 _SCORES = (
@@ -53,6 +54,7 @@ class _Frame:
     shows: Any
     number: int | None = None
     time: Any = None
+    image: str = ""
 
 
 def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
@@ -147,7 +149,8 @@ def _frame(place: int, shows: Any, number: int | None) -> _Frame:
         return _Frame(place, shows, number)
     keys = by_name(shows)
     own = whole(next((keys[name] for name in _NUMBERS if name in keys), None))
-    return _Frame(place, shows, number if own is None else own, _time(shows))
+    image = next((keys[name] for name in _IMAGES if isinstance(keys.get(name), str)), "")
+    return _Frame(place, shows, number if own is None else own, _time(shows), image)
 
 
 def _time(shows: Mapping[str, Any]) -> Any:
@@ -162,11 +165,15 @@ def _time(shows: Mapping[str, Any]) -> Any:
 def _places(frames: Sequence[_Frame]) -> tuple[Array, int]:
     """The place of each frame of the file in the clip, and how many there are.
 
-    Those of one number are one frame, as where each person is an entry of its own.
+    Those of one number or image are one frame, as where each person is an entry of its own.
     """
     numbers = [frame.number for frame in frames if frame.number is not None]
     if len(numbers) == len(frames) and len(set(numbers)) > 1:
         return renumber(numbers)
+    images = [frame.image for frame in frames]
+    at = {image: place for place, image in enumerate(dict.fromkeys(images))}
+    if len(at) > 1 and "" not in at:
+        return np.array([at[image] for image in images]), len(at)
     return np.arange(len(frames)), len(frames)
 
 
