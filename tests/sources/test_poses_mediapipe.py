@@ -220,6 +220,13 @@ def test_people_in_metres_are_told_apart_by_where_they_are_in_the_image(tmp_path
     np.testing.assert_allclose(found, np.stack([one, other], axis=1) * [1, -1, -1], atol=1e-5)
 
 
+def test_places_in_the_image_are_checked_too(tmp_path: Path) -> None:
+    frames = mediapipe_json()["tasks"]
+    frames[2]["landmarks"][0][5]["x"] = 1e300
+    with pytest.raises(KinemeError, match="contains infinite coordinates"):
+        open_poses(written(tmp_path, frames))
+
+
 def test_a_landmark_may_be_null(tmp_path: Path) -> None:
     frames = mediapipe_json()["tasks"]
     frames[0]["worldLandmarks"][0][0] = {"x": None, "y": None, "z": None, "visibility": 0}

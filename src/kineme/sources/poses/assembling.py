@@ -125,7 +125,7 @@ def _detections(
         scale=1.0 if world else None,
         axes="y-down" if world else None,
         times=times,
-        places=None if places is None else places[order].astype(np.float32),
+        places=None if places is None else split_columns(places[order], scores=False)[0],
     )
 
 
