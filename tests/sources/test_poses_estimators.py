@@ -128,6 +128,19 @@ class TestAnEntryForEachPerson:
             each |= {"frame": None, "image": "video.mp4"}  # says nothing of frames
         assert found_in(entries).frames == 12
 
+    def test_different_people_of_one_time_are_one_frame(self) -> None:
+        entries = [each | {"frame": None, "timestamp": each["frame"] / 25} for each in self.entries()]
+        self.check(entries)
+        again = [each | {"person_id": 0} for each in entries]  # one who is twice in a time is in two frames
+        assert found_in(again).frames == 12
+        rows = [{"id": at, "timestamp": "12:00:00", "keypoints": points_of(XY[0])} for at in range(12)]
+        assert found_in(rows).frames == 12  # numbers of rows, in one second
+
+    def test_numbers_that_never_come_back_are_of_rows(self, tmp_path: Path) -> None:
+        rows = [{"frame": t, "id": 70 + t, "keypoints": points_of(XY[t])} for t in range(6)]
+        source = open_poses(written(tmp_path / "a.json", rows))
+        assert source.read(source.items[0]).xyz.any(axis=(2, 3)).sum(axis=0).tolist() == [6]
+
     def test_a_running_number_is_nobody(self) -> None:
         self.check([{"id": at, **each} for at, each in enumerate(self.entries())])
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class _Frame:
     number: int | None = None
     time: Any = None
     image: str = ""
+    who: int | None = None
 
 
 def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
@@ -150,7 +152,12 @@ def _frame(place: int, shows: Any, number: int | None) -> _Frame:
     keys = by_name(shows)
     own = whole(next((keys[name] for name in _NUMBERS if name in keys), None))
     image = next((keys[name] for name in _IMAGES if isinstance(keys.get(name), str)), "")
-    return _Frame(place, shows, number if own is None else own, _time(shows), image)
+    return _Frame(place, shows, number if own is None else own, _time(shows), image, _who(keys))
+
+
+def _who(keys: Mapping[str, Any]) -> int | None:
+    """The number by which a person is told apart."""
+    return next((who for name in _IDS if (who := whole(keys.get(name))) is not None), None)
 
 
 def _time(shows: Mapping[str, Any]) -> Any:
@@ -165,7 +172,8 @@ def _time(shows: Mapping[str, Any]) -> Any:
 def _places(frames: Sequence[_Frame]) -> tuple[Array, int]:
     """The place of each frame of the file in the clip, and how many there are.
 
-    Those of one number or image are one frame, as where each person is an entry of its own.
+    Those of one number or image are one frame, as where each person is an entry of its own; without, so are
+    different people of one time.
     """
     numbers = [frame.number for frame in frames if frame.number is not None]
     if len(numbers) == len(frames) and len(set(numbers)) > 1:
@@ -174,6 +182,13 @@ def _places(frames: Sequence[_Frame]) -> tuple[Array, int]:
     at = {image: place for place, image in enumerate(dict.fromkeys(images))}
     if len(at) > 1 and "" not in at:
         return np.array([at[image] for image in images]), len(at)
+    place = np.cumsum([0, *(one.time != other.time for one, other in pairwise(frames))])
+    seen = {
+        (at, frame.who) for at, frame in zip(place.tolist(), frames, strict=True) if frame.who is not None
+    }
+    again = len({who for _, who in seen}) < len(seen)  # else they number entries
+    if again and len(seen) == len(frames) and all(frame.time is not None for frame in frames):
+        return place, int(place[-1]) + 1
     return np.arange(len(frames)), len(frames)
 
 
@@ -240,7 +255,7 @@ def _groups(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 def _grouped(frame: _Frame, groups: Mapping[str, Any], keys: Mapping[str, Any]) -> Iterator[Person]:
     """The people of an object with groups of landmarks: one, or several as in the Tasks API."""
-    who = next((who for name in _IDS if (who := whole(keys.get(name))) is not None), None)
+    who = _who(keys)
     scores = next((keys[name] for name in _SCORES if isinstance(keys.get(name), list)), None)
     depth = "keypoints" not in keys or scores is not None  # a third number is z, and not a score
     each = {name: _several(_unwrapped(value)) for name, value in groups.items() if value}
