@@ -16,7 +16,7 @@ import numpy as np
 from kineme.sources.poses.arrays import Detections, check_size, renumber, split_columns
 from kineme.sources.poses.flat import detections
 from kineme.sources.poses.images import frames_of
-from kineme.sources.poses.keypoints import whole
+from kineme.sources.poses.keypoints import integer
 from kineme.sources.poses.trees import tree_of
 from kineme.sources.raw import RemediedError, shown
 
@@ -130,7 +130,7 @@ def coco_results(entries: list[Any]) -> Detections:
             raise ValueError(lacking)
         people.append(keypoints)
         images.append(entry.get("image_id"))
-        who.append(whole(entry.get("track_id", entry.get("idx"))))
+        who.append(integer(entry.get("track_id", entry.get("idx"))))
     frame, count, times = frames_of(images)
     order = np.argsort(frame, kind="stable")
     found = detections([people[i] for i in order], frame[order], count, "coco")

@@ -29,7 +29,7 @@ def parsed(data: bytes) -> Any:
         raise ValueError(f"is not JSON, or is cut off{where}") from error
 
 
-def whole(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
     """The number of a frame or person: 2, as some programs write it 2.0 or [2.0]; None for what is none."""
     value = value[0] if isinstance(value, list) and len(value) == 1 else value
     if isinstance(value, float) and value.is_integer():

@@ -25,7 +25,7 @@ from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber
 from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.fractions import in_pixels
 from kineme.sources.poses.headers import plain
-from kineme.sources.poses.keypoints import by_name, is_point, numbered, points, points_by_name, whole
+from kineme.sources.poses.keypoints import by_name, integer, is_point, numbered, points, points_by_name
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 from kineme.sources.raw import shown
 from kineme.typing import Array
@@ -150,14 +150,14 @@ def _frame(place: int, shows: Any, number: int | None) -> _Frame:
     if not isinstance(shows, Mapping):
         return _Frame(place, shows, number)
     keys = by_name(shows)
-    own = whole(next((keys[name] for name in _NUMBERS if name in keys), None))
+    own = integer(next((keys[name] for name in _NUMBERS if name in keys), None))
     image = next((keys[name] for name in _IMAGES if isinstance(keys.get(name), str)), "")
     return _Frame(place, shows, number if own is None else own, _time(shows), image, _who(keys))
 
 
 def _who(keys: Mapping[str, Any]) -> int | None:
     """The number by which a person is told apart."""
-    return next((who for name in _IDS if (who := whole(keys.get(name))) is not None), None)
+    return next((who for name in _IDS if (who := integer(keys.get(name))) is not None), None)
 
 
 def _time(shows: Mapping[str, Any]) -> Any:
@@ -183,10 +183,9 @@ def _places(frames: Sequence[_Frame]) -> tuple[Array, int]:
     if len(at) > 1 and "" not in at:
         return np.array([at[image] for image in images]), len(at)
     place = np.cumsum([0, *(one.time != other.time for one, other in pairwise(frames))])
-    seen = {
-        (at, frame.who) for at, frame in zip(place.tolist(), frames, strict=True) if frame.who is not None
-    }
-    again = len({who for _, who in seen}) < len(seen)  # else they number entries
+    pairs = ((frame.who, where) for frame, where in zip(frames, place.tolist(), strict=True))
+    seen = {(who, where) for who, where in pairs if who is not None}
+    again = len({who for who, _ in seen}) < len(seen)  # else they number entries
     if again and len(seen) == len(frames) and all(frame.time is not None for frame in frames):
         return place, int(place[-1]) + 1
     return np.arange(len(frames)), len(frames)
