@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sources.writers import motion, write_nwucla
 
 from kineme import spreading
 from kineme.clips.store import Clip, ClipStore
@@ -121,6 +123,36 @@ def test_finished_shards_outlast_an_interruption(
     (raw / "clip9.txt").write_text("12")
     again = prepare(TOY, raw, tmp_path / "store", shard=4, workers=1, overwrite=True).store
     assert again.manifest.fingerprint == ClipStore(tmp_path / "whole").manifest.fingerprint
+
+
+def test_shards_that_were_read_in_another_way_are_made_again(tmp_path: Path) -> None:
+    raw, out = tmp_path / "raw", tmp_path / "store"
+    raw.mkdir()
+    walk = np.random.default_rng(0).normal(size=(5, 20, 3))
+    for name in "ab":
+        np.save(raw / f"{name}.npy", walk)
+    (raw / "c.npy").write_text("damaged")
+    options: dict[str, Any] = {"layout": "kinect20", "fps": 30.0, "shard": 1, "workers": 1}
+    with pytest.raises(KinemeError, match=r"c\.npy: .*, or set `skip_bad` to leave it out"):
+        prepare("poses", raw, out, **options)
+    np.save(raw / "c.npy", walk)
+    prepare("poses", raw, out, axes="z-up", **options)
+    store = ClipStore(out)
+    np.testing.assert_array_equal(store.clip(0), store.clip(2))  # not one with y up and one with z up
+
+
+def test_shards_whose_recordings_changed_are_made_again(tmp_path: Path) -> None:
+    raw, out = tmp_path / "raw", tmp_path / "store"
+    names = [f"a01_s01_e0{number}_v01" for number in range(3)]
+    for name in names:
+        write_nwucla(raw, name, motion(5, 20), 1)
+    (raw / f"{names[2]}.json").write_text("damaged")
+    with pytest.raises(KinemeError, match=names[2]):
+        prepare("nwucla", raw, out, shard=1, workers=1)
+    write_nwucla(raw, names[0], motion(9, 20), 1)
+    write_nwucla(raw, names[2], motion(5, 20), 1)
+    prepare("nwucla", raw, out, shard=1, workers=1)
+    assert ClipStore(out).index["frames"].tolist() == [9, 5, 5]
 
 
 def test_a_damaged_recording_stops_the_work_or_is_listed(raw: Path, tmp_path: Path) -> None:

@@ -7,15 +7,17 @@ was interrupted goes on when it is started again.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import multiprocessing
 import os
+import pickle
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -29,6 +31,7 @@ from kineme.clips.writer import OWN, StoreWriter, check_free
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, locked, replace_directory, unwritable
 from kineme.progress import Progress
+from kineme.sources.raw import skippable
 from kineme.sources.workers import begin_worker
 
 logger = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ class Job:
         number: of this one.
         items: of the source.
         prepared: item → clip, or why it is damaged.
+        way: changes with `prepared`, see `_way`.
         manifest: of the store.
         bodies: see `StoreWriter`.
         confidence: see there too.
@@ -58,6 +62,7 @@ class Job:
     number: int
     items: Sequence[Any]
     prepared: Callable[[Any], Clip | KinemeError]
+    way: str
     manifest: Manifest
     bodies: int
     confidence: bool
@@ -84,9 +89,9 @@ class Job:
     def key(self) -> str:
         """Changes with all that the shard depends on; of files with their names, sizes and times."""
         settings = self.manifest.to_dict(), self.bodies, self.confidence, self.frames_as, self.skip_bad
-        digest = hashlib.sha256(repr(settings).encode())
+        digest = hashlib.sha256(repr((self.way, *settings)).encode())
         for item in self.items:
-            digest.update(repr((item, *_seen(item))).encode())
+            digest.update(repr((item, *map(_seen, _files(item)))).encode())
         return digest.hexdigest()
 
     def finished(self) -> dict[str, Any] | None:
@@ -104,13 +109,42 @@ class Job:
         return 0
 
 
-def _seen(item: Any) -> Iterator[tuple[int, int]]:
-    """Sizes and times of an item's files, as far as it names them."""
-    files = getattr(item, "files", None) or [item]
-    for each in files:
-        with suppress(OSError, AttributeError):
-            told = each.path.stat()
-            yield told.st_size, told.st_mtime_ns
+def _files(item: Any) -> Iterator[Path]:
+    """The files that an item names."""
+    if isinstance(item, Path):
+        yield item
+    elif is_dataclass(item):
+        item = [getattr(item, each.name) for each in fields(item)]
+    for each in item if isinstance(item, tuple | list) else ():
+        yield from _files(each)
+
+
+def _seen(file: Path) -> str | None:
+    """A file with its size and time; None if it is not there."""
+    with suppress(OSError):
+        told = file.stat()
+        return f"{file}, {told.st_size}, {told.st_mtime_ns}"
+    return None
+
+
+class _Way(pickle.Pickler):
+    """Pickles files with their sizes and times."""
+
+    def persistent_id(self, thing: Any) -> str | None:
+        return _seen(thing) if isinstance(thing, Path) else None
+
+
+def _way(prepared: Callable[[Any], Any]) -> str:
+    """Changes with how items become clips: options, what was guessed of the first clip, files they need.
+
+    What cannot be pickled has another one each time.
+    """
+    pickled = io.BytesIO()
+    try:
+        _Way(pickled).dump(prepared)
+    except Exception:  # a source may consist of anything
+        return repr(prepared)
+    return hashlib.sha256(pickled.getbuffer()).hexdigest()
 
 
 def write_shard(job: Job) -> None:
@@ -130,7 +164,7 @@ def write_shard(job: Job) -> None:
             clip = _deadly(item) if number in job.deadly else job.prepared(item)
             if isinstance(clip, KinemeError):
                 if not job.skip_bad:
-                    raise clip
+                    raise skippable(clip)
                 damaged.append(str(clip))
                 continue
             if writer is None:
@@ -196,7 +230,8 @@ def write_shards(
         check_free(out, overwrite)
         try:
             folder.mkdir(exist_ok=True)
-            jobs = [Job(folder=folder, number=i, items=part, **settings) for i, part in enumerate(parts)]
+            common: dict[str, Any] = {"folder": folder, "way": _way(settings["prepared"]), **settings}
+            jobs = [Job(number=i, items=part, **common) for i, part in enumerate(parts)]
             ours = {name for job in jobs for name in (job.name, job.record.name, job.reached.name)}
             for other in folder.iterdir():  # of another preparation, or half of a shard
                 if other.name not in ours:

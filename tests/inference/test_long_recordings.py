@@ -183,6 +183,22 @@ def test_nobody_in_a_whole_recording(tmp_path: Path, model: Model, in_stretches:
         table(model, tmp_path / "day.npy")
 
 
+def test_a_table_that_cannot_be_read_in_stretches_is_held(
+    tmp_path: Path, in_stretches: pytest.MonkeyPatch
+) -> None:
+    """With a row per joint, or with people one after another."""
+    places = motion(150)
+    joints, people = ["frame,joint,x,y,z"], ["frame,person,x0,y0,z0,x1,y1,z1,x2,y2,z2"]
+    joints += [f"{t},{v},{','.join(map(str, places[t, v]))}" for t in range(150) for v in range(3)]
+    people += [f"{t},{m},{','.join(map(str, places[t].ravel() + m))}" for m in range(2) for t in range(150)]
+    for name, rows in (("joints", joints), ("people", people)):
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows))
+        source = open_poses(tmp_path / f"{name}.csv", layout=STICK, fps=FPS)
+        xyz = source.read(source.items[0]).xyz
+        assert xyz.shape[:2] == (150, 1 if name == "joints" else 2)
+        np.testing.assert_allclose(xyz[:, 0], places, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("lines", "refusal"),
     [
@@ -195,9 +211,10 @@ def test_nobody_in_a_whole_recording(tmp_path: Path, model: Model, in_stretches:
          r"day\.csv: line 202 has 2 fields, the header 10; mend the file"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_in_stretches(
+def test_what_is_too_large_to_be_held_and_cannot_be_read_in_stretches(
     lines: list[str], refusal: str, tmp_path: Path, model: Model, in_stretches: pytest.MonkeyPatch
 ) -> None:
+    in_stretches.setattr(long, "MAX_CSV_BYTES", 1000)
     (tmp_path / "day.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(KinemeError, match=refusal):
         table(model, tmp_path / "day.csv")

@@ -54,8 +54,11 @@ def deeplabcut_h5() -> bytes:
 NODES = ("head", "thorax", "abdomen", "wing")
 
 
-def sleap_analysis() -> bytes:
-    """Two flies of four nodes in five frames; the second is not seen in the last."""
+def sleap_analysis(order: Sequence[str] = ()) -> bytes:
+    """Two flies of four nodes in five frames; the second is not seen in the last.
+
+    With an `order` of axes, the file says it, as sleap-io does; else it is the one for MATLAB.
+    """
     import h5py
 
     tracks = np.zeros((2, 2, 4, 5))  # tracks, x and y, nodes, frames
@@ -64,15 +67,26 @@ def sleap_analysis() -> bytes:
     tracks[1, :, :, 4] = np.nan
     file = io.BytesIO()
     with h5py.File(file, "w") as h5:
-        h5["tracks"] = tracks
+        usual = ["track", "xy", "node", "frame"]
+        h5["tracks"] = tracks.transpose([usual.index(axis) for axis in order or usual])
         h5["node_names"] = np.array(NODES, dtype="S")
         h5["edge_inds"] = np.array([[0, 1], [1, 2], [1, 3]]).T
-        h5["point_scores"] = np.full((2, 4, 5), 0.75)
+        scores, usual = np.full((2, 4, 5), 0.75), ["track", "node", "frame"]
+        scores[1, 2, 3] = 0.5
+        without = [axis for axis in order if axis != "xy"]
+        h5["point_scores"] = scores.transpose([usual.index(axis) for axis in without or usual])
+        if order:
+            h5["tracks"].attrs["dims"] = json.dumps(list(order))
     return file.getvalue()
 
 
-def sleap_project() -> bytes:
-    """Three frames of one fly: two predicted, one corrected by hand, whose wing is not visible."""
+def sleap_project(track: int = 0, other: int | None = None) -> bytes:
+    """Three frames of one fly: two predicted, one corrected by hand, whose wing is not visible.
+
+    Args:
+        track: of the fly; -1 without tracks.
+        other: track of a second fly, predicted in the frame that was corrected; None: there is none.
+    """
     import h5py
 
     frame = np.dtype([("frame_id", "u8"), ("video", "u4"), ("frame_idx", "u8"),
@@ -84,11 +98,16 @@ def sleap_project() -> bytes:
     predicted = np.dtype([*placed.descr, ("score", "f8")])
     frames = np.array([(0, 0, 7, 0, 1), (1, 0, 8, 1, 3), (2, 0, 9, 3, 4)], dtype=frame)
     instances = np.array(
-        [(0, 1, 0, 0, 0, -1, 0.5, 0, 4), (1, 1, 1, 0, 0, -1, 0.5, 4, 8), (2, 0, 1, 0, 0, 1, 0, 0, 4),
-         (3, 1, 2, 0, 0, -1, 0.5, 8, 12)],
+        [(0, 1, 0, 0, track, -1, 0.5, 0, 4), (1, 1, 1, 0, track, -1, 0.5, 4, 8),
+         (2, 0, 1, 0, track, 1, 0, 0, 4), (3, 1, 2, 0, track, -1, 0.5, 8, 12)],
         dtype=instance,
     )  # fmt: skip
-    pred = np.array([(10 + i, 20 + i % 4, True, True, 0.5) for i in range(12)], dtype=predicted)
+    if other is not None:
+        second = np.array((3, 1, 1, 0, other, -1, 0.5, 12, 16), dtype=instance)
+        instances = np.insert(instances, 3, second)
+        frames["instance_id_end"][1:] += 1
+        frames["instance_id_start"][2] += 1
+    pred = np.array([(10 + i, 20 + i % 4, True, True, 0.5) for i in range(16)], dtype=predicted)
     points = np.array([(30 + i, 40 + i, i != 3, True) for i in range(4)], dtype=placed)
     bone, symmetry = (
         {"py/reduce": [{"py/type": "sleap.skeleton.EdgeType"}, {"py/tuple": [kind]}]} for kind in (1, 2)

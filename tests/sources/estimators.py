@@ -89,6 +89,10 @@ def mediapipe_json() -> dict[str, Any]:
             "pose_landmarks": IMAGE.tolist(),
             "pose_world_landmarks": WORLD.tolist(),
         },
+        "in a row": {"frames": [{"pose_world_landmarks": WORLD[t].ravel().tolist()} for t in frames]},
+        "in a row with visibility": [
+            {"landmarks": np.append(WORLD[t], VISIBLE[t, :, None], axis=1).ravel().tolist()} for t in frames
+        ],
         "tfjs": [
             [{"score": 0.9,
               "keypoints": _named(IMAGE[t] * [640, 480, 1]), "keypoints3D": _named(WORLD[t])}]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,14 @@ class TestDeepLabCut:
         assert poses.points[1, 0, 0].tolist() == [592, 252]
         assert poses.confidence is None
 
+    def test_what_an_ensemble_adds_is_not_read(self) -> None:
+        """As Lightning Pose's smoother writes it: medians and variances of each part."""
+        scorer, parts, coords, *rows = deeplabcut().splitlines()
+        more = [f"{scorer},eks,eks", f"{parts},snout,snout", f"{coords},x_ens_median,y_posterior_var"]
+        poses = deeplabcut_csv("\n".join([*more, *(f"{row},7,7" for row in rows)]).encode())
+        np.testing.assert_array_equal(poses.points, deeplabcut_csv(deeplabcut().encode()).points)
+        assert poses.unread == ("x_ens_median", "y_posterior_var")
+
     def test_h5_is_the_same_table(self) -> None:
         csv, h5 = deeplabcut_csv(deeplabcut().encode()), hdf5_poses(deeplabcut_h5())
         assert isinstance(h5, Poses)
@@ -128,6 +138,38 @@ class TestSleap:
         assert poses.confidence is not None
         assert poses.confidence[0, 0, 0] == 0.75
 
+    @pytest.mark.parametrize(
+        "order",
+        ["track xy node frame", "frame track node xy", "frame node xy track", "xy node track frame"],
+    )
+    def test_the_file_says_what_its_axes_are(self, order: str) -> None:
+        """Of two animals and four nodes, sizes alone would be those of another order."""
+        found, expected = hdf5_poses(sleap_analysis(order.split())), hdf5_poses(sleap_analysis())
+        assert isinstance(found, Poses)
+        np.testing.assert_array_equal(found.points, expected.points)
+        np.testing.assert_array_equal(found.confidence, expected.confidence)
+
+    def test_tracks_may_be_many_where_animals_are_few(self) -> None:
+        import h5py
+
+        file = io.BytesIO(sleap_analysis())
+        with h5py.File(file, "r+") as h5:
+            tracks = np.full((150, 2, 4, 150), np.nan)
+            for track in range(150):
+                tracks[track, :, :, track] = h5["tracks"][0, :, :, 0]
+            for name in ("tracks", "point_scores"):
+                del h5[name]
+            h5["tracks"] = tracks
+        found = hdf5_poses(file.getvalue())
+        assert isinstance(found, Poses)
+        assert found.points.shape == (150, 150, 4, 2)
+
+    def test_axes_that_do_not_fit_are_refused(self) -> None:
+        said, wrong = ["track", "xy", "node", "frame"], ["track", "xy", "frame", "node"]
+        content = sleap_analysis(said).replace(json.dumps(said).encode(), json.dumps(wrong).encode())
+        with pytest.raises(ValueError, match=r"has tracks of shape \(2, 2, 4, 5\), and 4 nodes"):
+            hdf5_poses(content)
+
     def test_a_project_takes_what_people_corrected(self) -> None:
         found = hdf5_poses(sleap_project())
         assert isinstance(found, Detections)
@@ -138,6 +180,24 @@ class TestSleap:
         assert found.confidence is not None
         assert found.confidence[:, 1].tolist() == [0.5, 1, 0.5]
         assert found.parents == (1, -1, 1, 1)  # without the symmetry
+
+    @pytest.mark.parametrize(
+        ("track", "other", "shown"),
+        [
+            (0, 1, [31, 23]),  # somebody else, whom nobody corrected
+            (0, 0, [31]),
+            (0, -1, [31]),  # perhaps the same
+            (-1, 1, [31]),
+            (-1, -1, [31]),
+        ],
+    )
+    def test_beside_a_corrected_animal_predictions_of_others_count(
+        self, track: int, other: int, shown: list[int]
+    ) -> None:
+        found = hdf5_poses(sleap_project(track, other))
+        assert isinstance(found, Detections)
+        assert found.points[found.frame == 1, 1, 0].tolist() == shown
+        assert (found.identity is not None) == (track == 0)
 
     @pytest.mark.parametrize(
         ("name", "content"), [("fly.h5", sleap_analysis()), ("fly.slp", sleap_project())]

@@ -149,10 +149,34 @@ def test_lafan_s_names_are_rig22(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "fps"),
-    [("0.033333", 30), ("0.0083333", 120), ("0.04", 25), ("0.016683", 59.941), ("0.1", 10)],
-)
+    [("0.033333", 30), ("0.0083333", 120), ("0.04", 25), ("0.016683", 59.941), ("0.1", 10),
+     (".033333", 30), ("8.333e-03", 120), ("1.6683E-2", 59.941)],
+)  # fmt: skip
 def test_rates_are_those_that_were_rounded(written: str, fps: float) -> None:
-    assert bvh_notes(f"Frame Time: {written}\n".encode()) == {"fps": fps}
+    for text in ("Frame Time: ", "FRAME TIME:\t", "Frame Time:"):
+        assert bvh_notes(f"{text}{written}\n".encode()) == {"fps": fps}
+
+
+@pytest.mark.parametrize("written", ["0", "fast", "0,033333", "1e-9", "1e999", "0.03.3"])
+def test_rates_that_are_none(written: str) -> None:
+    assert bvh_notes(f"Frame Time: {written}\n".encode()) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("End Site\n      {\n        OFFSET 0 1 0\n      }\n    }", "End Site { OFFSET 0 1 0 } }"),
+        ("    }\n  }\n}\n", "} } }\n"),
+        ("{\n  OFFSET 5 5 5", "{ OFFSET 5 5 5"),
+        ("Frames: 2", "Frames : 2"),
+        ("Frame Time: 0.008333", "FRAME TIME:0.008333"),
+    ],
+)
+def test_lines_may_break_anywhere(old: str, new: str) -> None:
+    assert old in ARM
+    found, expected = bvh_poses(ARM.replace(old, new).encode()), bvh_poses(ARM.encode())
+    assert (found.joints, found.parents) == (expected.joints, expected.parents)
+    np.testing.assert_array_equal(found.points, expected.points)
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,48 @@ def test_damage_is_refused(damage: Any, reason: str) -> None:
         read(damage(SERVE.read_bytes()))
 
 
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"POINT": {"FRAMES": [70_000.0]}},
+        {"POINT": {"FRAMES": [65535], "LONG_FRAMES": [70_000.0]}},
+        {"POINT": {"FRAMES": [65535]},
+         "TRIAL": {"ACTUAL_START_FIELD": [11, 0], "ACTUAL_END_FIELD": [70_010 - 65536, 1]}},
+        {"POINT": {"FRAMES": [70_000 - 65536], "LONG_FRAMES": [70_000.0]}},  # what 16 bits have of it
+        {"POINT": {"FRAMES": [65535]}},  # as ezc3d writes it
+    ],
+)  # fmt: skip
+def test_more_frames_than_16_bits_can_say(groups: Any) -> None:
+    rows = np.arange(70_000 * 8, dtype="<f4").reshape(-1, 2, 4)
+    data = bytearray(c3d_bytes(some(1, 2), ["A", "B"], more=groups))
+    data[6:10] = np.array([1, 65535], "<u2").tobytes()
+    start = (int.from_bytes(data[16:18], "little") - 1) * 512
+    poses = read(bytes(data[:start]) + rows.tobytes())
+    np.testing.assert_array_equal(poses.points[:, 0], rows[..., :3])
+
+
+@pytest.mark.parametrize("trial", [{}, {"TRIAL": {"ACTUAL_START_FIELD": [1, 0], "ACTUAL_END_FIELD": [9, 0]}}])
+def test_frames_are_those_of_the_file_and_not_of_the_cameras(trial: Any) -> None:
+    """The header keeps the numbers of the recording from which a part was cut."""
+    data = bytearray(c3d_bytes(some(), ["A", "B", "C"], more=trial))
+    data[6:10] = np.array([21, 920], "<u2").tobytes()
+    assert len(read(bytes(data)).points) == 4
+
+
+def test_the_header_says_what_parameters_do_not() -> None:
+    data = (
+        c3d_bytes(some(), ["A", "B", "C"], rate=59.94).replace(b"RATE", b"SITE").replace(b"FRAMES", b"CHAIRS")
+    )
+    assert len(read(data).points) == 4
+    assert c3d_notes(data) == {"fps": 59.94}
+
+
 def test_claims_are_not_believed() -> None:
     """A billion frames by TRIAL's two 16-bit halves."""
-    groups: Any = {"TRIAL": {"ACTUAL_START_FIELD": [1, 0], "ACTUAL_END_FIELD": [51712, 15258]}}
+    groups: Any = {
+        "POINT": {"FRAMES": [65535]},
+        "TRIAL": {"ACTUAL_START_FIELD": [1, 0], "ACTUAL_END_FIELD": [51712, 15258]},
+    }
     with pytest.raises(ValueError, match="says 1,000,000,000 frames; expected up to 1,000,000"):
         read(c3d_bytes(some(), ["A", "B", "C"], more=groups))
 

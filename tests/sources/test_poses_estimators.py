@@ -38,6 +38,11 @@ def instance(xy: Array, **more: Any) -> dict[str, Any]:
     return {"keypoints": xy.tolist(), "keypoint_scores": [0.5] * len(xy), "bbox": [[0, 0, 9, 9]]} | more
 
 
+def points_of(xy: Array) -> list[list[float]]:
+    """x, y and a score of each joint."""
+    return [[*place, 0.5] for place in xy.tolist()]
+
+
 class TestMMPose:
     @pytest.mark.parametrize(
         "wrap", [lambda frames: frames, lambda frames: {"meta_info": {}, "instance_info": frames}]
@@ -90,6 +95,59 @@ class TestMMPose:
         clip = source.read(source.items[0])
         steps = np.abs(np.diff(clip.xyz[..., 0], axis=0))
         assert (steps.min(axis=(1, 2)) > 0.5).all()
+
+
+class TestAnEntryForEachPerson:
+    """A list of people of all frames, in any order, as programs write who use an estimator."""
+
+    def entries(self, **more: Any) -> list[dict[str, Any]]:
+        return [
+            {"frame": t, **more, "person_id": who, "keypoints": points_of(XY[t] + 200 * who)}
+            for t in range(6)
+            for who in range(2)
+        ]
+
+    def check(self, entries: Any) -> None:
+        found = found_in(entries)
+        assert (found.frames, sorted(found.frame.tolist())) == (6, sorted([*range(6)] * 2))
+        assert found.identity is not None
+        for who in range(2):
+            mine = found.identity == who
+            np.testing.assert_allclose(found.points[mine], XY + 200 * who, rtol=1e-6)
+
+    def test_entries_of_one_number_are_one_frame(self) -> None:
+        entries = self.entries()
+        self.check(entries)
+        self.check(sorted(entries, key=lambda entry: -entry["person_id"]))
+        self.check([each | {"frame": float(each["frame"])} for each in entries])
+
+    def test_entries_of_one_image_are_one_frame(self) -> None:
+        entries = self.entries()
+        self.check([each | {"frame": None, "image": f"{9 - each['frame']}.jpg"} for each in entries])
+        for each in entries:
+            each |= {"frame": None, "image": "video.mp4"}  # says nothing of frames
+        assert found_in(entries).frames == 12
+
+    def test_different_people_of_one_time_are_one_frame(self) -> None:
+        entries = [each | {"frame": None, "timestamp": each["frame"] / 25} for each in self.entries()]
+        self.check(entries)
+        again = [each | {"person_id": 0} for each in entries]  # one who is twice in a time is in two frames
+        assert found_in(again).frames == 12
+        rows = [{"id": at, "timestamp": "12:00:00", "keypoints": points_of(XY[0])} for at in range(12)]
+        assert found_in(rows).frames == 12  # numbers of rows, in one second
+
+    def test_numbers_that_never_come_back_are_of_rows(self, tmp_path: Path) -> None:
+        rows = [{"frame": t, "id": 70 + t, "keypoints": points_of(XY[t])} for t in range(6)]
+        source = open_poses(written(tmp_path / "a.json", rows))
+        assert source.read(source.items[0]).xyz.any(axis=(2, 3)).sum(axis=0).tolist() == [6]
+
+    def test_a_running_number_is_nobody(self) -> None:
+        self.check([{"id": at, **each} for at, each in enumerate(self.entries())])
+
+    def test_their_times_are_those_of_frames(self, tmp_path: Path) -> None:
+        entries = [each | {"timestamp": each["frame"] / 25} for each in self.entries()]
+        source = open_poses(written(tmp_path / "a.json", entries))
+        assert (source.fps, source.read(source.items[0]).xyz.shape[:2]) == (25, (6, 2))
 
 
 class TestUltralytics:

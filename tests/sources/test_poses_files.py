@@ -57,6 +57,13 @@ class TestNumPy:
         several = npy_poses(npy(counted(4, 2, 5, 2).astype(np.int16)), scores=False)
         np.testing.assert_array_equal(several.points, counted(4, 2, 5, 2))
 
+    @pytest.mark.filterwarnings("error")
+    def test_floats_of_16_bits(self) -> None:
+        poses = npy_poses(npy(counted(4, 5, 3).astype(np.float16)), scores=False)
+        np.testing.assert_array_equal(poses.points[:, 0], counted(4, 5, 3))
+        with pytest.raises(ValueError, match="infinite coordinates"):
+            npy_poses(npy(np.full((4, 5, 3), np.inf, np.float16)), scores=False)
+
     def test_fortran_order_is_the_same_clip(self) -> None:
         poses = npy_poses(npy(np.asfortranarray(counted(4, 5, 3))), scores=False)
         np.testing.assert_array_equal(poses.points[:, 0], counted(4, 5, 3))
@@ -205,6 +212,39 @@ class TestTables:
         assert np.isnan(poses.points[1, 0]).all()
         assert poses.points[1, 1, 1].tolist() == [7, 9]
 
+    @pytest.mark.parametrize("long", [False, True])
+    def test_people_of_many_numbers_are_never_there_at_once(self, long: bool) -> None:
+        """A tracker that loses people gives them another number: here every three frames."""
+        who = {frame: (frame // 3, 500 + frame // 3) for frame in range(300)}
+        rows = ["frame,track_id,joint,x,y" if long else "frame,track_id,hip_x,hip_y,head_x,head_y"]
+        for frame, numbers in who.items():
+            for place, number in enumerate(numbers):
+                at = [(frame + 1, 10 * place), (frame + 1, 10 * place + 5)]
+                if long:
+                    rows += [
+                        f"{frame},{number},{joint},{x},{y}"
+                        for joint, (x, y) in zip(("hip", "head"), at, strict=True)
+                    ]
+                else:
+                    rows.append(f"{frame},{number}," + ",".join(f"{x},{y}" for x, y in at))
+        found = csv_poses("\n".join(rows).encode(), scores=False, layout=None)
+        assert isinstance(found, Detections)
+        assert (found.joints, found.frames, len(found.frame)) == (("hip", "head"), 300, 600)
+        assert found.identity is not None
+        for frame in (0, 1, 299):
+            mine = found.frame == frame
+            assert len(set(found.identity[mine])) == 2
+            assert sorted(found.points[mine].tolist()) == [
+                [[frame + 1, 0], [frame + 1, 5]],
+                [[frame + 1, 10], [frame + 1, 15]],
+            ]
+        assert len(set(found.identity.tolist())) == 200
+
+    @pytest.mark.parametrize("name", ["index", "id", "name", "idx"])
+    def test_a_number_of_each_row_makes_no_long_form(self, name: str) -> None:
+        poses = self.read(f"{name},time,hip_x,hip_y,head_x,head_y\n0,0,1,2,3,4\n1,0.04,5,6,7,8\n")
+        assert poses.points[:, 0].tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+
     def test_the_long_form_has_a_row_a_joint(self) -> None:
         poses = self.read("frame;joint;x;y;z\n0;head;1;2;3\n0;hip;4;5;6\n1;hip;7;8;9\n")
         assert poses.joints == ("head", "hip")
@@ -228,6 +268,12 @@ class TestTables:
         assert flat.points.tolist() == [[[[1, 2], [4, 5]]]]
         assert flat.confidence is not None
         assert flat.confidence.tolist() == [[[0.5, 0.25]]]
+
+    def test_a_header_that_only_numbers_the_columns_is_no_frame(self) -> None:
+        """As pandas writes one of an array."""
+        rows = [",".join(map(str, range(first, first + 34))) for first in (0, 1, 2)]
+        assert self.read("\n".join(rows)).points[:, 0, 0].tolist() == [[1, 2], [2, 3]]
+        assert self.read("\n".join(rows[1:])).points.shape[0] == 2
 
     @pytest.mark.parametrize(("numbers", "shape"), [(34, (17, 2)), (99, (33, 3)), (132, (33, 3))])
     def test_no_header_and_no_doubt(self, numbers: int, shape: tuple[int, int]) -> None:

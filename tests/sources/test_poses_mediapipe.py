@@ -204,6 +204,37 @@ def test_several_people_are_tracked_and_nobody_is_a_gap(tmp_path: Path) -> None:
     assert (clip.confidence[4] == 0).all()
 
 
+def test_people_in_metres_are_told_apart_by_where_they_are_in_the_image(tmp_path: Path) -> None:
+    """In metres both have the hips at the origin, and here they change postures at once."""
+    aside, low = np.array([0.3, 0, 0]), 0.6 * WORLD
+    one, other = (np.stack([(WORLD, low)[(t + who) % 2][t] for t in range(FRAMES)]) for who in range(2))
+    frames = [
+        {
+            "landmarks": [landmarks(IMAGE - aside, t), landmarks(IMAGE + aside, t)][:: 1 if t % 3 else -1],
+            "worldLandmarks": [landmarks(one, t), landmarks(other, t)][:: 1 if t % 3 else -1],
+        }
+        for t in range(FRAMES)
+    ]
+    _, clip = read(written(tmp_path, frames))
+    found = clip.xyz[:, [0, 1] if clip.xyz[0, 0, 0, 1] > clip.xyz[0, 1, 0, 1] else [1, 0]]
+    np.testing.assert_allclose(found, np.stack([one, other], axis=1) * [1, -1, -1], atol=1e-5)
+
+
+def test_places_in_the_image_are_checked_too(tmp_path: Path) -> None:
+    frames = mediapipe_json()["tasks"]
+    frames[2]["landmarks"][0][5]["x"] = 1e300
+    with pytest.raises(KinemeError, match="contains infinite coordinates"):
+        open_poses(written(tmp_path, frames))
+
+
+def test_a_landmark_may_be_null(tmp_path: Path) -> None:
+    frames = mediapipe_json()["tasks"]
+    frames[0]["worldLandmarks"][0][0] = {"x": None, "y": None, "z": None, "visibility": 0}
+    _, clip = read(written(tmp_path, frames))
+    assert clip.confidence[:2, 0, 0].tolist() == pytest.approx([0, VISIBLE[1, 0]])
+    np.testing.assert_allclose(clip.xyz[:, 0, 1:], (WORLD * [1, -1, -1])[:, 1:], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -113,15 +113,24 @@ def test_files_tell_their_label_subject_and_fps(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", xyz=np.ones((2, 2, 3)), label="wave", subject="ann", fps=50)
     (tmp_path / "b.json").write_text('{"xyz": [[[1, 2]]], "label": 7, "fps": 50.0}')
     files(tmp_path, "folder/c.npy")
+    np.savez(tmp_path / "d.npz", xyz=np.ones((2, 2, 3)), label=np.array([[3.0]]), subject=0.5)  # as of MATLAB
     (tmp_path / "broken.npz").write_text("no zip")
     assert shown(tmp_path) == [
         ("a", "wave", "ann", -1),
         ("b", "7", "", -1),
         ("broken", "", "", -1),
+        ("d", "3", "", -1),
         ("folder/c", "", "", -1),
     ]
     assert find_recordings(tmp_path, None)[2] == 50
-    assert find_recordings(tmp_path, 25.0)[2] == 25
+    found, _, rate = find_recordings(tmp_path, 25.0)
+    assert (rate, [each.fps for each in found]) == (25, [50, 50, None, None, None])  # to be resampled
+
+
+def test_the_same_fps_in_32_and_64_bits_are_one(tmp_path: Path) -> None:
+    for name, fps in (("a", 29.97), ("b", np.float32(29.97))):
+        np.savez(tmp_path / f"{name}.npz", xyz=np.ones((2, 2, 3)), fps=fps)
+    assert find_recordings(tmp_path, None)[2] == 29.97
 
 
 def test_different_fps_are_refused(tmp_path: Path) -> None:

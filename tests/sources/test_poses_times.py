@@ -60,10 +60,14 @@ def test_rounded_milliseconds_are_the_usual_rate() -> None:
 
 
 def test_whole_seconds_that_frames_share_are_spread() -> None:
-    times = seconds([f"12:00:{second:02}" for second in range(3) for _ in range(25)], 0)
+    shared = [f"12:00:{second:02}" for second in range(4) for _ in range(25)]
+    times = seconds(shared[20:90], 0)  # the first and the last second in part
     assert times is not None
-    assert np.diff(times).std() < 1e-12
-    assert rate_of(times) == pytest.approx(74 / 2)
+    np.testing.assert_allclose(times, np.arange(70) / 25)
+    assert rate_of(times) == 25
+    times = seconds(shared[20:40], 0)
+    assert times is not None
+    np.testing.assert_allclose(times, np.linspace(0, 1, 20))
 
 
 def test_names_of_images() -> None:
@@ -95,6 +99,26 @@ def test_uneven_times_are_resampled(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip.xyz[:, 0, 1, 1], 1 + np.arange(10) * 0.04, atol=1e-6)
 
 
+@pytest.mark.parametrize("steps", [[1], [2], [1, 2]])
+def test_a_pause_of_more_than_half_a_second_is_a_gap(tmp_path: Path, steps: list[int]) -> None:
+    """As long as the frames that are missing by number: nobody is made up there."""
+    clock = np.cumsum([0, *steps * 10, 40, *steps * 10, 10, *steps * 10])  # 1.6 seconds, 0.4 seconds
+    table(tmp_path, "walk", clock * 40)
+    clip = (source := opened(tmp_path, fps=25.0)).read(source.items[0])
+    there = clip.xyz[:, 0, 1, 1] > 0
+    gap = np.arange(clock[10 * len(steps)] + 1, clock[10 * len(steps) + 1])
+    assert np.flatnonzero(~there).tolist() == gap.tolist()
+    np.testing.assert_allclose(clip.xyz[there, 0, 1, 1], 1 + np.flatnonzero(there) * 0.04, atol=1e-6)
+    assert clip.confidence is not None
+    assert not clip.confidence[gap].any()
+
+
+def test_few_frames_a_second_are_no_pauses(tmp_path: Path) -> None:
+    table(tmp_path, "walk", range(0, 10_000, 1000))
+    clip = (source := opened(tmp_path, fps=5.0)).read(source.items[0])
+    np.testing.assert_allclose(clip.xyz[:, 0, 1, 1], 1 + np.arange(46) / 5, atol=1e-6)
+
+
 def test_measured_rates_that_differ_a_little_are_one(tmp_path: Path) -> None:
     for name, step in (("a", 33), ("b", 34), ("c", 33.5)):
         table(tmp_path, name, [round(step * t) for t in range(40)])
@@ -118,11 +142,25 @@ def test_the_rate_that_is_asked_for_is_resampled_to(tmp_path: Path) -> None:
         (f"# fps: 24\n{HEADER}\n0,0,0,0,1,0\n", 24),
         (f"# recorded by me\n# Frame rate = 120 Hz\n{HEADER}\n0,0,0,0,1,0\n", 120),
         (f"fps,{HEADER}\n60,0,0,0,0,1,0\n", 60),
+        (f"fps;{HEADER.replace(',', ';')}\n29,97;0;0;0;0;1;0\n", 29.97),
+        (f"fps,{HEADER}\nnone,0,0,0,0,1,0\n", None),
         (f"{HEADER}\n0,0,0,0,1,0\n", None),
     ],
 )
 def test_rates_of_headers(text: str, fps: float | None) -> None:
     assert csv_notes(text.encode(), {}).get("fps") == fps
+
+
+def test_people_and_joints_share_the_times_of_frames() -> None:
+    """Row by row the times of two people, or of two joints, stand still and go on."""
+    second = [f"12:00:{at // 25:02}" for at in range(100)]
+    for times in ([round(at / 25, 2) for at in range(100)], second):
+        wide, long = [f"frame,person,time,{HEADER}"], ["frame,joint,time,x,y,z"]
+        for at, time in enumerate(times):
+            wide += [f"{at},{who},{time},0,0,0,0,1,0" for who in "ab"[: 1 + at % 2]]
+            long += [f"{at},{joint},{time},0,0,0" for joint in ("hip", "head")]
+        for rows in (wide, long):
+            assert csv_notes("\n".join(rows).encode(), {})["fps"] == 25
 
 
 class TestColumnsAndNames:

@@ -163,3 +163,5 @@ def test_files_of_two_rates_are_resampled_to_the_one_that_is_set(tmp_path: Path)
     source = open_poses(tmp_path, layout=pair, fps=50.0)
     fast, slow = (source.read(item).xyz[:, 0, 0, 0] for item in source.items)
     np.testing.assert_allclose(fast, slow, atol=1e-6)
+    alone = open_poses(tmp_path / "fast.trc", layout=pair, fps=50.0)  # whatever lies beside it
+    np.testing.assert_array_equal(alone.read(alone.items[0]).xyz[:, 0, 0, 0], fast)

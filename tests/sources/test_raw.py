@@ -88,6 +88,16 @@ def test_an_entry_that_swells_is_refused(tmp_path: Path) -> None:
         file.read(1000)
 
 
+def test_links_to_folders_are_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("raw/a", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "one.txt").write_text("1")
+    (tmp_path / "raw" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "raw" / "two.txt").symlink_to(tmp_path / "elsewhere" / "one.txt")  # to a file
+    assert [str(file.place) for file in find_files(tmp_path / "raw", ".txt")] == ["a/one.txt", "two.txt"]
+    assert caplog.messages == [f"{tmp_path}/raw/b: is a link to a folder, which is not followed"]
+
+
 def test_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match="no such folder or file"):
         find_files(tmp_path / "none", ".txt")

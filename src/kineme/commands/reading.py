@@ -23,7 +23,7 @@ class ReadingOptions:
             joints, by the markers of Plug-in Gait, Qualisys or Theia3D, or by their number: 25 joints from
             OpenPose, 17 in two dimensions, or 33.
         fps: For poses and videos: frames per second. Default: what the files or their timestamps say, else
-            30. Files with timestamps and files of different rates are resampled to it; in a faster video,
+            30. Files with timestamps and files of another rate are resampled to it; in a faster video,
             only the frames that are needed are processed.
         axes: For poses: which way y or z points. Default: in motion capture, whichever puts heads above feet;
             otherwise y-up in three dimensions, y-down in images and for MediaPipe. `above`: the images were

@@ -6,6 +6,7 @@ decompresses beyond what its format can hold is refused.
 
 from __future__ import annotations
 
+import logging
 import os
 import zipfile
 import zlib
@@ -20,6 +21,8 @@ import numpy as np
 
 from kineme.errors import FileError, KinemeError
 from kineme.typing import Array
+
+logger = logging.getLogger(__name__)
 
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a file or an archive may raise."""
@@ -153,7 +156,7 @@ def find_files(raw: Path, *suffixes: str) -> list[RawFile]:
 
 
 def everything(folder: Path) -> Iterator[Path]:
-    """All files below a folder; links to folders are not followed, and hidden folders left out.
+    """All files below a folder; hidden folders are left out, and so are links to folders, with a warning.
 
     Raises:
         KinemeError: a folder cannot be read; what is in it would be missed.
@@ -167,6 +170,8 @@ def everything(folder: Path) -> Iterator[Path]:
 
     for place, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not _is_hidden(PurePosixPath(name))]
+        for link in (Path(place, name) for name in folders if os.path.islink(os.path.join(place, name))):
+            logger.warning("%s: is a link to a folder, which is not followed", link)
         yield from (Path(place, name) for name in names)
 
 

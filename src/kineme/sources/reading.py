@@ -22,7 +22,7 @@ class Reading(TypedDict, total=False):
         layout: the joints: a built-in name, a layout file or a `Layout`. Default: for arrays the model's, for
             files what they say unambiguously.
         fps: frames per second. Default: what the files or their timestamps say, else 30. Files with
-            timestamps and files of different rates are resampled to it.
+            timestamps and files of another rate are resampled to it.
         axes: `y-up`, `y-down` or `z-up`; `above` for images taken from above. Default: whichever puts heads
             above feet in TRC, C3D and BVH, z-up in AMASS, else y-up in three dimensions and y-down in two and
             for MediaPipe.

@@ -40,7 +40,7 @@ from kineme.sources.poses.gaps import NobodyError, ever_found, filled
 from kineme.sources.poses.headers import plain
 from kineme.sources.poses.long import LongFile, long_file, step_of
 from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
-from kineme.sources.poses.rates import clock_of, frames_of, moved, resampled, timed
+from kineme.sources.poses.rates import clock_of, frames_of, moved, reach_of, resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings
 from kineme.sources.poses.tracking import as_poses, strongest, tracked
 from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
@@ -174,11 +174,13 @@ class _Reader:
             if frames > MOST_FRAMES:
                 long = f"has {frames:,} frames at {self.fps:g} fps; at most {MOST_FRAMES:,} are read"
                 raise RemediedError(long, "cut it into shorter clips")
-        return Stretched(frames, step_of(file), partial(self._stretch, recording, file, clock, frames))
+        reach = 0.0 if clock is None else reach_of(clock, self.fps)
+        return Stretched(frames, step_of(file), partial(self._stretch, recording, file, clock, reach, frames))
 
     def _stretch(
-        self, recording: Recording, file: LongFile, clock: Array | None, frames: int, first: int, count: int
-    ) -> Clip:
+        self, recording: Recording, file: LongFile, clock: Array | None, reach: float, frames: int,
+        first: int, count: int,
+    ) -> Clip:  # fmt: skip
         """So many of a recording's frames from one on, with what is filled from a second around them."""
         around = math.ceil(self.fps)
         low, high = max(first - around, 0), min(first + count + around, frames)
@@ -191,7 +193,7 @@ class _Reader:
             self._check_columns(found)
             poses = self._placed(found)
             if clock is not None:
-                poses = moved(poses, clock[begin:end], np.arange(low, high))
+                poses = moved(poses, clock[begin:end], np.arange(low, high), reach)
             own = slice(first - low, first - low + count)
             try:
                 clip = _clip(recording, *filled(poses, self.fit.layout, self.fps))

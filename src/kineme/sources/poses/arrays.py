@@ -201,6 +201,7 @@ def split_columns(values: Array, scores: bool) -> tuple[Array, Array | None]:
 
 def _without_unseen(points: Array, confidence: Array | None) -> Array:
     """(..., V, C) points with NaN for joints that were not found, see `split_columns`."""
+    points = points.astype(np.result_type(points, np.float32), copy=False)  # 16 bits end before the limit
     if ((points > MAX_COORDINATE) | (points < -MAX_COORDINATE)).any():  # NaN is neither
         raise ValueError(f"contains infinite coordinates, or some beyond {MAX_COORDINATE:,.0f}")
     known: Array = np.all(np.isfinite(points), axis=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,9 +50,25 @@ def assembled(
     chosen = holistic.chosen(size, wanted)
     parts = [_named(group, names[group], size[group], len(chosen)) for group in chosen]
     check_size(1, 1, sum(size[group] for group in chosen), 4)
-    values = np.full((len(found), sum(size[group] for group in chosen), 4), np.nan)
+    joints = tuple(joint for part in parts for joint in part)
+    # In metres everybody is at the origin: where they are in the image tells them apart.
+    apart = tuple(chosen) == ("pose_world",) and "pose" in size
+    places = _values(found, names, size, ("pose",))[..., :2] if apart else None
+    return _detections(
+        found, _values(found, names, size, chosen), places, joints, chosen, place, frames, times
+    )
+
+
+def _values(
+    found: Sequence[Person],
+    names: Mapping[str, Sequence[str]],
+    size: Mapping[str, int],
+    groups: Sequence[str],
+) -> Array:
+    """(people, V, 4) x, y, z, confidence of the joints of some groups, NaN where not given."""
+    values = np.full((len(found), sum(size[group] for group in groups), 4), np.nan)
     start = 0
-    for group in chosen:
+    for group in groups:
         column = {joint: start + at for at, joint in enumerate(names[group])}
         whole = slice(start, start + size[group])
         for row, person in enumerate(found):
@@ -60,8 +76,7 @@ def assembled(
                 given, points = person.groups[group]
                 values[row, [column[joint] for joint in given] if given else whole] = points
         start += size[group]
-    joints = tuple(joint for part in parts for joint in part)
-    return _detections(found, values, joints, chosen, place, frames, times)
+    return values
 
 
 def _joints(found: Sequence[Person]) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:
@@ -82,8 +97,8 @@ def _joints(found: Sequence[Person]) -> tuple[dict[str, tuple[str, ...]], dict[s
 
 
 def _detections(
-    found: Sequence[Person], values: Array, names: tuple[str, ...], chosen: Sequence[str], place: Array,
-    frames: int, times: Array | None,
+    found: Sequence[Person], values: Array, places: Array | None, names: tuple[str, ...],
+    chosen: Sequence[str], place: Array, frames: int, times: Array | None,
 ) -> Detections:  # fmt: skip
     frame = place[[person.frame for person in found]]
     order = np.argsort(frame, kind="stable")
@@ -110,6 +125,7 @@ def _detections(
         scale=1.0 if world else None,
         axes="y-down" if world else None,
         times=times,
+        places=None if places is None else split_columns(places[order], scores=False)[0],
     )
 
 

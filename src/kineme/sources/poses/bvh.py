@@ -14,6 +14,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,17 @@ def bvh_poses(data: bytes) -> Poses:
 
 def bvh_notes(data: bytes) -> dict[str, Any]:
     """The frame rate. `data` may end anywhere after the time of a frame."""
-    match = re.search(rb"Frame\s+Time\s*:\s*(\d{1,4}(?:\.(\d{0,20}))?)", data)
-    seconds = float(match[1]) if match else 0.0
-    if match is None or not 1e-4 < seconds < 1e3:
+    match = re.search(rb"Frame\s+Time\s*:\s*([\d.]\S{0,30})", data, re.IGNORECASE)
+    try:
+        written = Decimal(match[1].decode("ascii", "replace") if match else "0")
+    except InvalidOperation:
+        return {}
+    seconds = float(written)
+    if not 1e-4 < seconds < 1e3:
         return {}
     whole = round(1 / seconds)  # 0.033333 is 1/30, rounded
-    exact = whole and abs(1 / whole - seconds) <= 0.5000001 * 10.0 ** -len(match[2] or b"")
+    digits = int(written.as_tuple().exponent)
+    exact = whole and abs(1 / whole - seconds) <= 0.5000001 * 10.0**digits
     return {"fps": float(whole) if exact else round(1 / seconds, 3)}
 
 
@@ -94,14 +100,13 @@ def _hierarchy(lines: Sequence[str]) -> tuple[list[_Joint], _Motion]:
     joints: list[_Joint] = []
     open_joints: list[int] = []
     frames = 0
-    for number, line in enumerate(lines, start=1):
-        words = line.replace("{", " ").split()
-        keyword = words[0].upper() if words else ""
+    for number, words in _statements(lines):
+        keyword = words[0].upper()
         if keyword in ("ROOT", "JOINT", "END"):
             if keyword == "ROOT" and joints:
                 raise RemediedError(f"line {number}: a second skeleton begins", "keep one in a file")
             if keyword != "ROOT" and not open_joints:
-                raise ValueError(f"line {number}: {shown(line.strip())} stands in no joint")
+                raise ValueError(f"line {number}: {shown(' '.join(words))} stands in no joint")
             if len(joints) >= MAX_JOINTS:
                 raise ValueError(f"has more than {MAX_JOINTS:,} joints")
             parent = open_joints[-1] if open_joints else -1
@@ -126,6 +131,16 @@ def _hierarchy(lines: Sequence[str]) -> tuple[list[_Joint], _Motion]:
             _floats(words[2:3], 1, number)
             return joints, _Motion(frames, number)
     raise ValueError("ends before its first frame; it is cut off or damaged")
+
+
+def _statements(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Line number and words of each statement; braces stand for themselves wherever they are in a line."""
+    for number, line in enumerate(lines, start=1):
+        if line.lstrip()[:5].upper() == "FRAME":  # 'Frame Time:0.01', 'Frames : 2'
+            line = re.sub(r"\s*:\s*", ": ", line)
+        for part in re.split(r"([{}])", line):
+            if words := part.split():
+                yield number, words
 
 
 def _unique(name: str, joints: Sequence[_Joint]) -> str:

@@ -43,15 +43,9 @@ def c3d_poses(buffer: Array) -> Poses:
 def c3d_notes(data: bytes) -> dict[str, Any]:
     """The frame rate. `data` may end anywhere after the parameters."""
     file = open_c3d(np.frombuffer(data, np.uint8))
-    if _labels(file) or not file.texts("ROTATION", "LABELS"):
-        return {"fps": _rate(file.number("POINT", "RATE", 0))}
-    ratio = max(file.number("ROTATION", "RATIO", 1), 1)
-    return {"fps": _rate(file.number("ROTATION", "RATE", file.number("POINT", "RATE", 0) * ratio))}
-
-
-def _rate(rate: float) -> float | None:
-    """Frames a second; 59.94 and such stay, 69.9926147 is 69.993."""
-    return round(rate, 3) if rate > 0 else None
+    segments = file.texts("ROTATION", "LABELS") and not _labels(file)
+    rate = file.number("ROTATION", "RATE", file.rate * file.ratio) if segments else file.rate
+    return {"fps": round(rate, 3)} if rate > 0 else {}  # 59.94 and such stay, 69.9926147 is 69.993
 
 
 def _labels(file: C3DFile) -> dict[int, str]:
@@ -80,7 +74,7 @@ def _markers(file: C3DFile) -> tuple[list[str], Array]:
 
 
 def _segments(file: C3DFile) -> tuple[list[str], Array]:
-    poses, _ = file.rotations()
+    poses = file.rotations()
     labels = file.texts("ROTATION", "LABELS")[: poses.shape[1]]
     if labels:
         check_size(len(poses), 1, max(len(labels), 2), 3)

@@ -19,6 +19,7 @@ from kineme.typing import Array
 BLOCK = 512
 _INTEL, _DEC, _MIPS = 84, 85, 86
 _MAX_PARAMETERS = 1 << 20  # bytes
+_MANY = (1 << 16) - 1  # frames, or more, of which another place says how many
 _SIZES = {-1: 1, 1: 1, 2: 2, 4: 4}  # bytes of a parameter's elements, by type; -1 is text
 
 Groups = Mapping[str, Mapping[str, "Array | list[str]"]]
@@ -60,8 +61,9 @@ class C3DFile:
         count = int(self.number("POINT", "USED", count)) % (1 << 16)
         scale = self.number("POINT", "SCALE", float(_floats(self.buffer[12:16], self.processor)[0]))
         start = (int(self.number("POINT", "DATA_START", float(words[8]))) % (1 << 16) - 1) * BLOCK
-        frames, width = self._frames(words), 4 if scale < 0 else 2
+        width = 4 if scale < 0 else 2
         size = (4 * count + analog) * width
+        frames = self._frames(words, start, size)
         if start < BLOCK or count == 0 or frames == 0:
             return np.zeros((frames, 0, 3), np.float32), np.zeros((frames, 0), bool)
         rows = self._rows(start, frames, size)[:, : 4 * count * width]
@@ -72,33 +74,49 @@ class C3DFile:
         whole = np.ascontiguousarray(rows).view(f"{order}i2").reshape(frames, count, 4)
         return whole[..., :3] * np.float32(scale), whole[..., 3] >= 0
 
-    def rotations(self) -> tuple[Array, float]:
-        """(T, N, 4, 4) poses of segments, as Theia3D writes them, and how many there are a second."""
+    def rotations(self) -> Array:
+        """(T, N, 4, 4) poses of segments, as Theia3D writes them."""
         count = int(self.number("ROTATION", "USED", 0)) % (1 << 16)
         start = (int(self.number("ROTATION", "DATA_START", 0)) % (1 << 16) - 1) * BLOCK
-        ratio = max(int(self.number("ROTATION", "RATIO", 1)), 1)
-        rate = self.number("ROTATION", "RATE", self.number("POINT", "RATE", 0) * ratio)
         if count == 0 or start < BLOCK:
-            return np.zeros((0, 0, 4, 4), np.float32), rate
-        frames = self._frames(self.buffer[:BLOCK].view(f"{_order(self.processor)}u2")) * ratio
-        rows = self._rows(start, frames, count * 17 * 4)
+            return np.zeros((0, 0, 4, 4), np.float32)
+        size, words = count * 17 * 4, self.buffer[:BLOCK].view(f"{_order(self.processor)}u2")
+        frames = self._frames(words, start, size * self.ratio) * self.ratio
+        rows = self._rows(start, frames, size)
         values = _floats(rows, self.processor).reshape(frames, count, 17)
         poses = values[..., :16].reshape(frames, count, 4, 4).swapaxes(-1, -2)  # written column by column
-        return np.where((values[..., 16] >= 0)[..., None, None], poses, np.float32(np.nan)), rate
+        return np.where((values[..., 16] >= 0)[..., None, None], poses, np.float32(np.nan))
 
-    def _frames(self, words: Array) -> int:
-        """How many frames there are; several places say, as the header's 16 bits are too few."""
-        first, last = (self.numbers("TRIAL", f"ACTUAL_{end}_FIELD") for end in ("START", "END"))
-        if len(first) == 2 == len(last):
-            low, high = (
-                (int(each[0]) % (1 << 16)) + (int(each[1]) % (1 << 16) << 16) for each in (first, last)
-            )
-            frames = high - low + 1
-        elif found := self.number("POINT", "LONG_FRAMES", 0):
-            frames = int(found)
-        else:
-            frames = int(words[4]) - int(words[3]) + 1
-            frames = max(frames, int(self.number("POINT", "FRAMES", 0)) % (1 << 16))
+    @property
+    def rate(self) -> float:
+        """Frames of points a second; 0 if the file does not say."""
+        return self.number("POINT", "RATE", 0) or float(_floats(self.buffer[20:24], self.processor)[0])
+
+    @property
+    def ratio(self) -> int:
+        """Frames of segments for each of points."""
+        return max(int(self.number("ROTATION", "RATIO", 1)), 1)
+
+    def _frames(self, words: Array, start: int, size: int) -> int:
+        """How many frames of so many bytes there are.
+
+        What the header says are those of the cameras, some of which may have been left out. More than 16 bits
+        can say are said in another place; where none does, as in files of ezc3d, all that there is room for.
+        """
+        frames = int(self.number("POINT", "FRAMES", 0))
+        frames += (frames < 0) << 16  # 16 bits without a sign, or a float
+        ends = [self.numbers("TRIAL", f"ACTUAL_{end}_FIELD") for end in ("START", "END")]
+        first, last = (
+            (int(each[0]) % (1 << 16)) + (int(each[1]) % (1 << 16) << 16) if len(each) == 2 else 0
+            for each in ends
+        )
+        trial = last - first + 1 if last else 0
+        for other in (trial, int(self.number("POINT", "LONG_FRAMES", 0))):
+            if other and frames in (0, _MANY, other % (1 << 16)):
+                frames = other
+        frames = frames or int(words[4]) - int(words[3]) + 1
+        if frames == _MANY:
+            frames = max(frames, (len(self.buffer) - start) // max(size, 1))
         if not 0 <= frames <= MAX_FRAMES:
             raise ValueError(f"says {frames:,} frames; expected up to {MAX_FRAMES:,}")
         return frames

@@ -16,6 +16,7 @@ import numpy as np
 from kineme.sources.poses.arrays import Detections, check_size, renumber, split_columns
 from kineme.sources.poses.flat import detections
 from kineme.sources.poses.images import frames_of
+from kineme.sources.poses.keypoints import integer
 from kineme.sources.poses.trees import tree_of
 from kineme.sources.raw import RemediedError, shown
 
@@ -60,12 +61,6 @@ def coco_annotations(content: Mapping[str, Any]) -> Detections:
         identity=np.array(who, dtype=np.int64)[order] if tracked else None,
         times=times,
     )
-
-
-def _who(value: Any) -> Any:
-    """An id as a number: AlphaPose writes 2, 2.0 or [2.0]."""
-    value = value[0] if isinstance(value, list) and len(value) == 1 else value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _plain(value: Any) -> bool:
@@ -135,12 +130,12 @@ def coco_results(entries: list[Any]) -> Detections:
             raise ValueError(lacking)
         people.append(keypoints)
         images.append(entry.get("image_id"))
-        who.append(_who(entry.get("track_id", entry.get("idx"))))
+        who.append(integer(entry.get("track_id", entry.get("idx"))))
     frame, count, times = frames_of(images)
     order = np.argsort(frame, kind="stable")
     found = detections([people[i] for i in order], frame[order], count, "coco")
     # AlphaPose gives everybody the idx 1 or none where it does not track.
-    known = all(isinstance(each, int) and abs(each) < 1 << 62 for each in who)
+    known = all(each is not None and abs(each) < 1 << 62 for each in who)
     if not known or len({*zip(frame.tolist(), who, strict=True)}) < len(who):
         return replace(found, times=times)
     return replace(found, times=times, identity=np.array(who, dtype=np.int64)[order])

@@ -43,6 +43,11 @@ def attribute(holder: Any, name: str) -> Any:
     return holder.attrs[name]
 
 
+def text(value: Any) -> str:
+    """An element of a dataset of text."""
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
 def check_type(dtype: np.dtype[Any], name: str) -> None:
     """Refuses records whose fields overlap.
 

@@ -60,14 +60,15 @@ def deeplabcut_csv(data: bytes) -> Poses:
 def deeplabcut_poses(columns: Sequence[Column], values: Array, index: Sequence[str | int]) -> Poses:
     """Individual, part and axis of columns, their (rows, columns) numbers, and the rows' frames → clip."""
     place: dict[tuple[str, str, int], int] = {}
+    others: dict[str, None] = {}  # such as the variances of an ensemble
     for at, (individual, part, axis) in enumerate(columns):
         if axis.lower() not in AXES:
-            raise ValueError(f"has a column of {shown(axis)}; expected x, y and likelihood")
-        if place.setdefault((individual, part, AXES[axis.lower()]), at) != at:
+            others[axis] = None
+        elif place.setdefault((individual, part, AXES[axis.lower()]), at) != at:
             raise ValueError(f"has {axis} of {shown(part)} twice")
-    individuals = list(dict.fromkeys(individual for individual, _, _ in columns))
+    individuals = list(dict.fromkeys(individual for individual, _, _ in place))
     animals = [each for each in individuals if each != _UNIQUE] or individuals
-    parts = list(dict.fromkeys(part for individual, part, _ in columns if individual in animals))
+    parts = list(dict.fromkeys(part for individual, part, _ in place if individual in animals))
     axes = sorted({number for _, _, number in place})
     if not {0, 1} <= set(axes):
         raise ValueError("has no columns of x and y")
@@ -80,7 +81,7 @@ def deeplabcut_poses(columns: Sequence[Column], values: Array, index: Sequence[s
         if individual in animals:
             full[frame, animals.index(individual), parts.index(part), axes.index(number)] = values[:, at]
     points, confidence = split_columns(full, scores=3 in axes)
-    return Poses(points, confidence, tuple(parts), "deeplabcut", times=times)
+    return Poses(points, confidence, tuple(parts), "deeplabcut", times=times, unread=tuple(others))
 
 
 def _frames(index: Sequence[str | int]) -> tuple[Array, int, Array | None]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +26,7 @@ from kineme.sources.poses.arrays import (
 )
 from kineme.sources.poses.coco import are_annotations, coco_annotations, coco_results
 from kineme.sources.poses.flat import numbers
+from kineme.sources.poses.keypoints import parsed
 from kineme.sources.poses.openpose import openpose_clip, openpose_frames
 from kineme.sources.poses.people import people, told
 from kineme.sources.poses.rows import rows_of
@@ -35,22 +35,12 @@ from kineme.sources.poses.vitpose import is_vitpose, vitpose_frames
 from kineme.sources.raw import RemediedError, shown
 
 MAX_JSON_BYTES = 1 << 27  # two minutes of MediaPipe Holistic with the face, hours of other estimators
-MAX_FRAME_BYTES = 1 << 22  # of one OpenPose frame
 _FORMS = "a clip, COCO keypoint results or people in frames"
-
-
-def _parsed(data: bytes) -> Any:
-    """The bytes of a JSON file → lists, dictionaries, numbers and text."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise ValueError(f"is not JSON, or is cut off{where}") from error
 
 
 def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Poses | Detections:
     """The bytes of a JSON file of one clip, in any of the forms; of landmarks those `components`."""
-    content = _parsed(data)
+    content = parsed(data)
     if isinstance(content, list | dict) and (frames := openpose_frames(content)):
         return openpose_clip(frames, components)
     if isinstance(content, dict):
@@ -89,7 +79,7 @@ def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Pos
     return array_poses(numbers(content, "the clip"), None, scores)
 
 
-def _records(content: list[Any]) -> Poses | None:
+def _records(content: list[Any]) -> Poses | Detections | None:
     """A table as a list of rows, as pandas writes it; None if it is none."""
     first = content[0]
     if not all(isinstance(row, dict) and list(row) == list(first) for row in content):
@@ -107,7 +97,7 @@ def json_notes(data: bytes) -> dict[str, Any]:
     noted = [name for name in NOTES if f'"{name}"'.encode() in data]
     if not noted and not re.search(rb'"[a-z_]*(?:time|seconds)[a-z_]*"', data, re.IGNORECASE):
         return {}
-    content = _parsed(data)
+    content = parsed(data)
     if not isinstance(content, dict):
         return told(content)
     notes = {name: content[name] for name in noted if content.get(name) is not None}

@@ -15,7 +15,7 @@ import numpy as np
 from kineme.errors import KinemeError
 from kineme.sources.poses import sleap
 from kineme.sources.poses.arrays import Detections, Poses
-from kineme.sources.poses.datasets import attribute, dataset
+from kineme.sources.poses.datasets import attribute, dataset, text
 from kineme.sources.poses.deeplabcut import deeplabcut_poses
 from kineme.sources.raw import RemediedError, one_line, shown
 from kineme.sources.unpickle import unpickled
@@ -85,21 +85,17 @@ def _deeplabcut(group: Any) -> Poses:
     if len(columns) != values.shape[1]:
         raise ValueError(f"names {len(columns)} columns and has {values.shape[1]}")
     parts = [(each[1] if len(each) == 4 else "", each[-2], each[-1]) for each in columns]
-    return deeplabcut_poses(parts, values, [_text(each) for each in index])
+    return deeplabcut_poses(parts, values, [text(each) for each in index])
 
 
 def _levels(group: Any, name: str) -> list[tuple[str, ...]]:
     """The columns of a data frame in blocks: levels and the codes into them."""
     found: list[list[str]] = []
     while f"{name}_level{len(found)}" in group:
-        level = [_text(each) for each in dataset(group, f"{name}_level{len(found)}").ravel().tolist()]
+        level = [text(each) for each in dataset(group, f"{name}_level{len(found)}").ravel().tolist()]
         codes = dataset(group, f"{name}_label{len(found)}")
         numbers = codes.ndim == 1 and codes.dtype.kind in "iu"
         if not numbers or (codes < 0).any() or (codes >= len(level)).any():
             raise ValueError("has damaged names of columns")
         found.append([level[code] for code in codes])
     return list(zip(*found, strict=True))
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kineme.sources.poses.times import times_unit
 from kineme.sources.raw import RemediedError, shown
@@ -57,13 +58,14 @@ class Columns:
 
     frame: int | None
     body: int | None
-    joint: int | None
+    joint: int | None  # of a row per joint
     group: int | None  # of landmarks, such as `pose` and `left_hand`, in a row per joint
     version: int | None  # of FreeMoCap's points, such as measured and of rigid bones
     time: int | None
     fps: int | None
 
 
+@lru_cache(maxsize=1024)  # JSON repeats its keys in every point
 def plain(name: str) -> str:
     """Lower-case letters and digits of a name.
 
@@ -74,7 +76,11 @@ def plain(name: str) -> str:
 
 
 def columns_of(header: Sequence[str]) -> Columns:
-    """Which columns are frame, person, joint (of a row per joint), time and frame rate."""
+    """Which columns are frame, person, joint (of a row per joint), time and frame rate.
+
+    >>> columns_of(["id", "x", "y"]).joint, columns_of(["id", "nose_x", "nose_y"]).joint
+    (0, None)
+    """
     given = [plain(name) for name in header]
 
     def first(role: str) -> int | None:
@@ -85,7 +91,7 @@ def columns_of(header: Sequence[str]) -> Columns:
     return Columns(
         first("frame"),
         first("body"),
-        first("joint"),
+        first("joint") if {0, 1} <= set(places(header)) else None,
         first("group"),
         first("version"),
         min(times, key=lambda place: times_unit(header[place]) == 0.0, default=None),

@@ -1,22 +1,40 @@
-"""JSON of one person: points by number, by name, in a row or in columns → an array.
+"""JSON and what is in it: the points of a person by number, by name, in a row or in columns → an array.
 
 Functions raise ValueError with what is wrong, and in which frame.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kineme.sources.poses.headers import plain
-from kineme.sources.poses.holistic import landmark_name
+from kineme.sources.poses.holistic import BODY, landmark_name
 from kineme.typing import Array
 
 _SCORE = "visibility visible score confidence conf likelihood v c".split()
 _NAME = ("name", "part", "landmark", "label")
 Number = int | float | None  # JSON's null is NaN
+
+
+def parsed(data: bytes) -> Any:
+    """The bytes of a JSON file → lists, dictionaries, numbers and text."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise ValueError(f"is not JSON, or is cut off{where}") from error
+
+
+def integer(value: Any) -> int | None:
+    """The number of a frame or person: 2, as some programs write it 2.0 or [2.0]; None for what is none."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def by_name(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,10 +56,10 @@ def numbered(content: Mapping[str, Any]) -> dict[int, Any]:
 
 
 def is_point(value: Any) -> bool:
-    """Whether it is an object with x, or a list of two to four numbers."""
+    """Whether it is an object with x, which may be null, or a list of two to four numbers."""
     if isinstance(value, Mapping):
         value = _whole(value)
-        return isinstance(value.get("x", value.get("X")), int | float)
+        return isinstance(value.get("x", value.get("X", "")), Number)
     return (
         isinstance(value, list) and 2 <= len(value) <= 4 and all(isinstance(each, Number) for each in value)
     )
@@ -73,11 +91,16 @@ def points(person: Any, scores: Any, depth: bool, place: int) -> tuple[tuple[str
     if not isinstance(person, list):
         raise ValueError(f"frame {place} is not a list of landmarks")
     if all(isinstance(each, Number) for each in person):
-        width = 2 if scores is not None and len(person) == 2 * len(scores) else 3
+        width = 3
+        if scores is not None:
+            width = 2 if len(person) == 2 * len(scores) else 3
+        elif depth and len(person) in (3 * BODY, 4 * BODY):  # MediaPipe's
+            width = len(person) // BODY
+        else:
+            depth = False
         if len(person) % width:
             raise ValueError(f"frame {place}: a person has {len(person)} numbers; expected {width} per joint")
         person = [person[at : at + width] for at in range(0, len(person), width)]
-        depth = scores is not None
     values = np.full((len(person), 4), np.nan)
     own: list[str] = []
     for row, point in enumerate(person):

@@ -19,7 +19,7 @@ from kineme.sources.npy import NpyRows
 from kineme.sources.poses.arrays import MAX_NUMBERS, MOST_FRAMES, Poses, array_poses
 from kineme.sources.poses.formats import Told, format_of
 from kineme.sources.poses.rows import FileBytes
-from kineme.sources.poses.tables import LongTable
+from kineme.sources.poses.tables import MAX_CSV_BYTES, LongTable, WholeError
 from kineme.sources.raw import RawFile, one_line
 from kineme.typing import Array
 
@@ -98,7 +98,12 @@ def _table(file: RawFile, told: Told) -> LongFile | None:
     if rows > _MOST_ROWS:
         raise file.error(f"has {rows:,} lines; at most {_MOST_ROWS:,} are read", "cut it into shorter clips")
     columns = tuple(told.columns.values())
-    return _opened(file.path, changed.st_mtime_ns, changed.st_size, told.scores, told.layout, columns)
+    found = _opened(file.path, changed.st_mtime_ns, changed.st_size, told.scores, told.layout, columns)
+    if isinstance(found, LongTable):
+        return found
+    if file.size > MAX_CSV_BYTES:
+        raise found
+    return None
 
 
 @lru_cache(maxsize=8)
@@ -111,6 +116,9 @@ def _count(path: Path, changed: int, size: int) -> int:
 @lru_cache(maxsize=1)
 def _opened(
     path: Path, changed: int, size: int, scores: bool, layout: Layout | None, columns: tuple[str, ...]
-) -> LongTable:
+) -> LongTable | WholeError:
     """Kept, as it takes a minute to see where the lines of a day are."""
-    return LongTable(FileBytes(path), scores, layout, columns)
+    try:
+        return LongTable(FileBytes(path), scores, layout, columns)
+    except WholeError as error:
+        return error.with_traceback(None)  # which holds the table

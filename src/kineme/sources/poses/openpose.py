@@ -5,7 +5,6 @@ With components, the hands (and the face) that OpenPose found come with the body
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from kineme.layouts import LAYOUTS
 from kineme.sources.poses.arrays import Detections, renumber
 from kineme.sources.poses.flat import detections
-from kineme.sources.poses.keypoints import numbered
+from kineme.sources.poses.keypoints import numbered, parsed
 from kineme.sources.raw import RemediedError
 
 MAX_FRAME_BYTES = 1 << 22  # of one frame
@@ -47,12 +46,7 @@ def openpose(
 
 def openpose_frame(data: bytes, components: Sequence[str] = ()) -> list[list[Any]]:
     """The bytes of one frame's file → for each person x, y, confidence of all joints in a row."""
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise ValueError(f"is not JSON, or is cut off{where}") from error
-    return _people(content, components)
+    return _people(parsed(data), components)
 
 
 def openpose_frames(content: Any) -> dict[int, Any] | None:

@@ -3,7 +3,8 @@
 A file is a list of frames, `{"frames": [...]}` (or data, results, instance_info, ...), `{"0": ..., "1": ...}`
 or an object of lists.
 A frame is one person, a list of people, null, or an object with people (`instances`, `predictions`, ...) or
-with MediaPipe's groups of landmarks; with `frame`, `timestamp` where the program adds them.
+with MediaPipe's groups of landmarks; with `frame`, `timestamp` where the program adds them. Frames of one
+number, or of one image, are one frame.
 A person is a list of points, an object of points by number or name, `{"x": [...], "y": [...]}`, or an object
 with such `keypoints` and `keypoint_scores`, and `track_id`.
 A point is `{"x", "y", "z", "visibility", "name"}` or a list of numbers.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber
 from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.fractions import in_pixels
 from kineme.sources.poses.headers import plain
-from kineme.sources.poses.keypoints import by_name, is_point, numbered, points, points_by_name
+from kineme.sources.poses.keypoints import by_name, integer, is_point, numbered, points, points_by_name
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 from kineme.sources.raw import shown
 from kineme.typing import Array
@@ -37,8 +39,9 @@ _GROUPS = {
     "right_hand": "righthandlandmarks righthand",
 }
 _GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
+_IMAGES = "image imagename imagefile imagepath filename file framename".split()
 _NUMBERS = "frame frameindex frameid frameidx framenumber frameno framenum".split()
-_IDS = "trackid id personid trackingid idx instanceid poseid".split()
+_IDS = "trackid personid trackingid idx instanceid poseid id".split()
 _SCORES = (
     "keypointscores scores keypointsvisible visibility visible confidence confidences conf score".split()
 )
@@ -52,6 +55,8 @@ class _Frame:
     shows: Any
     number: int | None = None
     time: Any = None
+    image: str = ""
+    who: int | None = None
 
 
 def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
@@ -65,10 +70,7 @@ def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
     if not 1 <= len(frames) <= MAX_FRAMES:
         raise ValueError(f"has {len(frames):,} frames; expected 1 to {MAX_FRAMES:,}")
     found = [person for frame in frames for person in _people(frame)]
-    numbers = [frame.number for frame in frames]
-    place, count = np.arange(len(frames)), len(frames)
-    if all(number is not None for number in numbers) and len(set(numbers)) == count:
-        place, count = renumber([number for number in numbers if number is not None])
+    place, count = _places(frames)
     seen = assembled(found, place, count, _times(frames, place, count), wanted)
     size = size_of(content) or next((size_of(frame.shows) for frame in frames if frame.shows), None)
     return replace(seen, points=in_pixels(seen.points, size)) if size and seen.scale is None else seen
@@ -77,7 +79,7 @@ def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
 def told(content: Any) -> dict[str, Any]:
     """The frame rate that a file says, or that the times of its frames tell."""
     frames = list(_frames(content))
-    times = _times(frames, np.arange(len(frames)), len(frames))
+    times = _times(frames, *_places(frames))
     rate = None if times is None else rate_of(times)
     return {} if rate is None else {"fps": rate, "measured": True}
 
@@ -148,9 +150,14 @@ def _frame(place: int, shows: Any, number: int | None) -> _Frame:
     if not isinstance(shows, Mapping):
         return _Frame(place, shows, number)
     keys = by_name(shows)
-    own = next((keys[name] for name in _NUMBERS if name in keys), None)
-    number = own if isinstance(own, int) and not isinstance(own, bool) else number
-    return _Frame(place, shows, number, _time(shows))
+    own = integer(next((keys[name] for name in _NUMBERS if name in keys), None))
+    image = next((keys[name] for name in _IMAGES if isinstance(keys.get(name), str)), "")
+    return _Frame(place, shows, number if own is None else own, _time(shows), image, _who(keys))
+
+
+def _who(keys: Mapping[str, Any]) -> int | None:
+    """The number by which a person is told apart."""
+    return next((who for name in _IDS if (who := integer(keys.get(name))) is not None), None)
 
 
 def _time(shows: Mapping[str, Any]) -> Any:
@@ -162,17 +169,39 @@ def _time(shows: Mapping[str, Any]) -> Any:
     return None
 
 
+def _places(frames: Sequence[_Frame]) -> tuple[Array, int]:
+    """The place of each frame of the file in the clip, and how many there are.
+
+    Those of one number or image are one frame, as where each person is an entry of its own; without, so are
+    different people of one time.
+    """
+    numbers = [frame.number for frame in frames if frame.number is not None]
+    if len(numbers) == len(frames) and len(set(numbers)) > 1:
+        return renumber(numbers)
+    images = [frame.image for frame in frames]
+    at = {image: place for place, image in enumerate(dict.fromkeys(images))}
+    if len(at) > 1 and "" not in at:
+        return np.array([at[image] for image in images]), len(at)
+    place = np.cumsum([0, *(one.time != other.time for one, other in pairwise(frames))])
+    pairs = ((frame.who, where) for frame, where in zip(frames, place.tolist(), strict=True))
+    seen = {(who, where) for who, where in pairs if who is not None}
+    again = len({who for who, _ in seen}) < len(seen)  # else they number entries
+    if again and len(seen) == len(frames) and all(frame.time is not None for frame in frames):
+        return place, int(place[-1]) + 1
+    return np.arange(len(frames)), len(frames)
+
+
 def _times(frames: Sequence[_Frame], place: Array, count: int) -> Array | None:
     """(count,) seconds; None where some frame has no time."""
-    given = [frame.time for frame in frames]
+    first = np.unique(place, return_index=True)[1]
+    given = [frames[at].time for at in first]
     if not given or any(each is None for each in given) or len({unit for _, unit in given}) > 1:
         return None
     times = seconds([value for value, _ in given], given[0][1])
     if times is None:
         return None
     known = np.isfinite(times)
-    order = np.argsort(place[known], kind="stable")
-    return np.interp(np.arange(count), place[known][order], times[known][order])
+    return np.interp(np.arange(count), place[first][known], times[known])
 
 
 def _people(frame: _Frame) -> Iterator[Person]:
@@ -225,7 +254,7 @@ def _groups(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 def _grouped(frame: _Frame, groups: Mapping[str, Any], keys: Mapping[str, Any]) -> Iterator[Person]:
     """The people of an object with groups of landmarks: one, or several as in the Tasks API."""
-    who = next((keys[name] for name in _IDS if isinstance(keys.get(name), int)), None)
+    who = _who(keys)
     scores = next((keys[name] for name in _SCORES if isinstance(keys.get(name), list)), None)
     depth = "keypoints" not in keys or scores is not None  # a third number is z, and not a score
     each = {name: _several(_unwrapped(value)) for name, value in groups.items() if value}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from kineme.sources.poses.arrays import MAX_FRAMES, Poses
+from kineme.sources.poses.gaps import BRIDGED
 from kineme.sources.raw import RemediedError
 from kineme.typing import Array
 
@@ -20,8 +21,8 @@ def evenly(points: Array, times: Array, fps: float) -> Array:
     """(T, ...) values at `times` (T,) → (T', ...) at 0, 1/fps, 2/fps, ... from the first instant.
 
     They stay as they are where no instant is a quarter of a frame away from its place, or no times are given.
-    Otherwise they are interpolated linearly; where one of the two neighbours is missing (NaN), so is the
-    result.
+    Otherwise they are interpolated linearly; where one of the two neighbours is missing (NaN), or they are
+    farther apart than `reach_of` says, so is the result.
 
     Raises:
         ValueError: times do not ascend, or last longer than a clip may.
@@ -32,7 +33,7 @@ def evenly(points: Array, times: Array, fps: float) -> Array:
     if clock[-1] >= MAX_FRAMES:
         span = f"its times span {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
         raise RemediedError(span, "cut it into shorter clips, or set a lower `fps`")
-    return _at(points, clock, np.arange(frames_of(clock)))
+    return _at(points, clock, np.arange(frames_of(clock)), reach_of(clock, fps))
 
 
 def clock_of(times: Array, fps: float) -> Array | None:
@@ -74,13 +75,22 @@ def resampled(poses: Poses, given: float, fps: float) -> Poses:
     if clock[-1] >= MAX_FRAMES:
         long = f"has {clock[-1]:,.0f} frames at {fps:g} fps; expected up to {MAX_FRAMES:,}"
         raise RemediedError(long, "cut it into shorter clips, or set a lower `fps`")
-    return moved(poses, clock, np.arange(frames_of(clock)))
+    return moved(poses, clock, np.arange(frames_of(clock)), reach_of(clock, fps))
 
 
-def moved(poses: Poses, clock: Array, wanted: Array) -> Poses:
+def moved(poses: Poses, clock: Array, wanted: Array, reach: float) -> Poses:
     """A clip whose frames are at ascending instants (T,), in frames → at those that are wanted (T',)."""
-    confidence = None if poses.confidence is None else _at(poses.confidence, clock, wanted)
-    return replace(poses, points=_at(poses.points, clock, wanted), confidence=confidence)
+    confidence = None if poses.confidence is None else _at(poses.confidence, clock, wanted, reach)
+    return replace(poses, points=_at(poses.points, clock, wanted, reach), confidence=confidence)
+
+
+def reach_of(clock: Array, fps: float) -> float:
+    """How far apart instants (T,), in frames, may be for what lies between them to be no gap.
+
+    It is half a second, or twice the usual step where that is longer.
+    """
+    usual = float(np.median(np.diff(clock))) if len(clock) > 1 else 0.0
+    return max(BRIDGED * fps, 2 * usual)
 
 
 def frames_of(clock: Array) -> int:
@@ -88,15 +98,17 @@ def frames_of(clock: Array) -> int:
     return int(np.floor(clock[-1] + 1e-6)) + 1
 
 
-def _at(values: Array, clock: Array, wanted: Array) -> Array:
+def _at(values: Array, clock: Array, wanted: Array, reach: float) -> Array:
     """(T, ...) values at ascending instants (T,), in frames → at those that are wanted (T',)."""
     if len(values) < 2:
         return values
     after = np.clip(np.searchsorted(clock, wanted, side="right"), 1, len(clock) - 1)
     before = after - 1
-    share = ((wanted - clock[before]) / (clock[after] - clock[before])).reshape(-1, *[1] * (values.ndim - 1))
+    across = (-1, *[1] * (values.ndim - 1))
+    step = clock[after] - clock[before]
+    share = ((wanted - clock[before]) / step).reshape(across)
     left, right = values[before], values[after]
-    mixed = left * (1 - share) + right * share
+    mixed = np.where((step > reach).reshape(across), np.nan, left * (1 - share) + right * share)
     # Beside a gap an instant of its own is still known.
     found: Array = np.where(share < 1e-6, left, np.where(share > 1 - 1e-6, right, mixed))
     return found.astype(values.dtype)

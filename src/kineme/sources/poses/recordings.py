@@ -105,9 +105,8 @@ def find_recordings(
 
     Args:
         raw: the files.
-        fps: by default what the files say, None if they say nothing. Where they say different ones, those of
-            another rate are to be resampled to it. Rates that are measured from times differ a little; the
-            usual one is that of all.
+        fps: by default what the files say, None if they say nothing. Those that say another rate are to be
+            resampled to it. Rates that are measured from times differ a little; the usual one is that of all.
         told: what the user said of the files.
         pattern: how the clips are named, such as `{subject}_{label}-{take}`, see `naming.py`.
         kind: of recordings.
@@ -133,12 +132,12 @@ def find_recordings(
         role = next(iter(told.columns))
         raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
     notes = [{} if recording.numbers else kind.notes(recording.files[0], told) for recording in recordings]
-    own = [float(each["fps"]) if _is_rate(each.get("fps")) else None for each in notes]
+    # Six digits: 29.97 may be written in 32 bits.
+    own = [float(f"{each['fps']:.6g}") if _is_rate(each.get("fps")) else None for each in notes]
     measured = [rate for rate, each in zip(own, notes, strict=True) if rate and each.get("measured")]
     own = [None if each.get("measured") else rate for rate, each in zip(own, notes, strict=True)]
     rates = {rate for rate in own if rate}
-    mixed = len(rates) > 1
-    if mixed and fps is None:
+    if len(rates) > 1 and fps is None:
         of = {rate: recording.name for rate, recording in reversed(list(zip(own, recordings, strict=True)))}
         some = few([f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)], 3)
         different = f"{raw}: the files have {len(rates)} different frame rates ({some})"
@@ -164,7 +163,7 @@ def find_recordings(
     for recording, each, note, mine in zip(recordings, rows, notes, own, strict=True):
         subject = each.subject or _text(note.get("subject"))
         camera = each.camera if each.camera >= 0 else _camera(note.get("camera"))
-        other = mine if mixed and mine != rate else None
+        other = mine if mine != rate else None
         labelled.append(replace(recording, label=at[each.label], subject=subject, camera=camera, fps=other))
     return labelled, tuple(classes), rate
 
@@ -209,7 +208,9 @@ def _camera(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    """A label or subject as text; empty if it is neither text nor an integer."""
+    """A label or subject as text; empty if it is neither text nor a whole number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value).strip() if isinstance(value, str | int) and len(str(value)) <= 200 else ""
 
 

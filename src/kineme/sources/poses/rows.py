@@ -232,6 +232,15 @@ def is_number(field: str) -> bool:
     return True
 
 
+def is_float(field: str) -> bool:
+    """Whether it is a number as Python writes one."""
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
 def decimal(field: str) -> str:
     """A number with a decimal point, where half the world writes a comma."""
     return field if "." in field else field.replace(",", ".")

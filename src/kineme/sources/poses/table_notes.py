@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from kineme.sources.poses.headers import columns_of
-from kineme.sources.poses.rows import decimal, is_number, rows_of
+from kineme.sources.poses.rows import decimal, rows_of
 from kineme.sources.poses.tables import column_of
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 
@@ -35,13 +36,18 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         column = column_of(header, name)
         notes[role] = first[column].strip() if column < len(first) else ""
     columns = columns_of(header)
-    if columns.fps is not None and columns.fps < len(first) and is_number(first[columns.fps]):
-        notes["fps"] = float(first[columns.fps] or "nan")
-    elif columns.time is not None and "fps" not in notes:
-        given = [decimal(row[columns.time]) for _, row in rows[1:] if columns.time < len(row)]
-        # A row a joint repeats the time of a frame.
-        given = list(dict.fromkeys(given)) if columns.joint is not None else given
-        times = seconds(given, times_unit(header[columns.time]) or 0.0)
+    if columns.fps is not None and columns.fps < len(first):
+        with suppress(ValueError):
+            notes["fps"] = float(decimal(first[columns.fps]))
+    if columns.time is not None and "fps" not in notes:
+        # Rows of several people or joints repeat the time of a frame: those of one tell.
+        apart = [at for at in (columns.body, columns.joint, columns.group, columns.version) if at is not None]
+        given: dict[tuple[str, ...], list[str]] = {}
+        for _, row in rows[1:]:
+            if len(row) == len(header):
+                given.setdefault(tuple(row[at] for at in apart), []).append(decimal(row[columns.time]))
+        longest = max(given.values(), key=len) if given else []
+        times = seconds(longest, times_unit(header[columns.time]) or 0.0)
         if times is not None and (rate := rate_of(times)):
             notes |= {"fps": rate, "measured": True}
     return notes

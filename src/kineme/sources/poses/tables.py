@@ -13,7 +13,7 @@ Other columns are ignored. Lines before the header that begin with `#` may give 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 from itertools import takewhile
 
@@ -22,8 +22,10 @@ import numpy as np
 from kineme.layouts import LAYOUTS, Layout, canonical_joint
 from kineme.sources.poses import holistic
 from kineme.sources.poses.arrays import (
+    MAX_PEOPLE,
     MOST_FRAMES,
     STANDING,
+    Detections,
     Poses,
     check_size,
     renumber,
@@ -48,7 +50,9 @@ LEAST_JOINTS = 10  # that are numbered, for others to be left out
 MAX_CSV_BYTES = 1 << 29  # four hours of 33 joints with confidences at 30 frames a second
 
 
-def csv_poses(data: bytes, scores: bool, layout: Layout | None, constant: Sequence[str] = ()) -> Poses:
+def csv_poses(
+    data: bytes, scores: bool, layout: Layout | None, constant: Sequence[str] = ()
+) -> Poses | Detections:
     """The bytes of a CSV file → its clip.
 
     Args:
@@ -65,10 +69,11 @@ def csv_poses(data: bytes, scores: bool, layout: Layout | None, constant: Sequen
 
 
 def _checked(rows: Rows, constant: Sequence[str]) -> tuple[Row | None, Rows]:
-    """The header, None where there is none, and the rows below it."""
-    if all(is_number(field) for field in rows[0][1]):
-        return None, rows
+    """The header, None where there is none or it only numbers the columns, and the rows below it."""
     header = [name.strip() for name in rows[0][1]]
+    if all(map(is_number, header)):
+        counted = len(header) >= LEAST_JOINTS and header == [str(at) for at in range(len(header))]
+        return None, rows[1:] if counted and len(rows) > 1 else rows
     if len(rows) == 1:
         raise RemediedError("has a header but no frames", "remove it")
     rows[1:].check_width(len(header), "the header")
@@ -77,8 +82,12 @@ def _checked(rows: Rows, constant: Sequence[str]) -> tuple[Row | None, Rows]:
     return header, rows[1:]
 
 
+class WholeError(RemediedError):
+    """A table that can be read as a whole only."""
+
+
 class LongTable:
-    """A CSV file that is too large to be held; arguments and errors are those of `csv_poses`.
+    """A CSV file that is too large to be held; arguments and errors are those of `csv_poses`, and WholeError.
 
     Attributes:
         frames: of the clip.
@@ -95,13 +104,13 @@ class LongTable:
         self.times: Array | None = None
         if self._header is not None:
             columns = columns_of(self._header)
-            if columns.joint is not None and {0, 1} <= set(places(self._header)):
+            if columns.joint is not None:
                 many = f"has {len(self._rows):,} rows, one a joint"
-                raise RemediedError(many, "write a row per frame, or cut it into shorter clips")
+                raise WholeError(many, "write a row per frame, or cut it into shorter clips")
             self._frame, self.frames = renumber(_frames(self._rows, columns), MOST_FRAMES)
             if (early := np.flatnonzero(np.diff(self._frame) < 0)).size:
                 number = self._rows.numbers[early[0] + 1]
-                raise RemediedError(f"line {number} has an earlier frame than the line before", "sort it")
+                raise WholeError(f"line {number} has an earlier frame than the line before", "sort it")
             self.times = _times(self._rows, self._header, columns, self._frame, self.frames)
         self.numbers = self.read(0, 1).points[0].size
 
@@ -115,15 +124,15 @@ class LongTable:
             return replace(other, points=points, confidence=confidence)
         if self._header is None:
             return _bare(self._rows[low:high], *self._told)
-        return _wide(self._rows[low:high], self._header, (self._frame[low:high] - first, count))
+        found = _wide(self._rows[low:high], self._header, (self._frame[low:high] - first, count))
+        assert isinstance(found, Poses)
+        return found
 
 
-def table_poses(header: Row, rows: Rows) -> Poses:
+def table_poses(header: Row, rows: Rows) -> Poses | Detections:
     """Names of columns, and the number and fields of each line → the clip; raises ValueError."""
     columns = columns_of(header)
-    if columns.joint is not None and {0, 1} <= set(at := places(header)):
-        return _long(rows, header, columns, at)
-    return _wide(rows, header)
+    return _wide(rows, header) if columns.joint is None else _long(rows, header, columns)
 
 
 def column_of(header: Row, name: str) -> int:
@@ -168,7 +177,7 @@ _GUESSES = {
 }
 
 
-def _wide(rows: Rows, header: Row, placed: tuple[Array, int] | None = None) -> Poses:
+def _wide(rows: Rows, header: Row, placed: tuple[Array, int] | None = None) -> Poses | Detections:
     columns = columns_of(header)
     found = joint_columns(header, (columns.frame, columns.body, columns.time))
     if groups := holistic.named(list(found)) or holistic.named_body(list(found)):
@@ -185,8 +194,9 @@ def _wide(rows: Rows, header: Row, placed: tuple[Array, int] | None = None) -> P
     return _telling(poses, header, [*places, columns.frame, columns.body, columns.time, columns.fps])
 
 
-def _long(rows: Rows, header: Row, columns: Columns, at: Mapping[int, int]) -> Poses:
+def _long(rows: Rows, header: Row, columns: Columns) -> Poses | Detections:
     assert columns.joint is not None
+    at = places(header)
     axes = sorted(at)
     if columns.version is not None:
         version, _ = rows.codes(columns.version)
@@ -204,10 +214,12 @@ def _long(rows: Rows, header: Row, columns: Columns, at: Mapping[int, int]) -> P
     return _telling(poses, header, [*at.values(), *astuple(columns)])
 
 
-def _telling(poses: Poses, header: Row, read: Sequence[int | None]) -> Poses:
+def _telling(found: Poses | Detections, header: Row, read: Sequence[int | None]) -> Poses | Detections:
     """The same, with the names of the columns beside those that are read."""
+    if isinstance(found, Detections):
+        return found
     unread = (name for column, name in enumerate(header) if name and column not in read)
-    return replace(poses, unread=tuple(unread))
+    return replace(found, unread=tuple(unread))
 
 
 def _of_groups(
@@ -236,16 +248,24 @@ def _of_groups(
 def _placed(
     rows: Rows, header: Row, columns: Columns, joints: Array, values: Array,
     axes: list[int], names: tuple[str, ...], placed: tuple[Array, int] | None = None,
-) -> Poses:  # fmt: skip
+) -> Poses | Detections:  # fmt: skip
     """(R, k, axes) values of joints (R, k), each row of one frame and body → the clip.
+
+    More bodies than a frame may have are detections, as where somebody who was lost has another number.
 
     The frames (R,) of the rows, and how many there are, may be known: `placed`; times are left out then.
     """
     frame, frames = renumber(_frames(rows, columns)) if placed is None else placed
     slot, bodies = rows.codes(columns.body) if columns.body is not None else (np.zeros(len(rows), int), [""])
+    many = placed is None and len(bodies) > MAX_PEOPLE
     count = int(joints.max()) + 1
-    check_size(frames, len(bodies), count, len(axes))
-    place = ((frame * len(bodies) + slot)[:, None] * count + joints).ravel()
+    check_size(frames, 1 if many else len(bodies), count, len(axes))
+    there = cell = frame * len(bodies) + slot
+    cells = frames * len(bodies)
+    if many:
+        there, cell = np.unique(cell, return_inverse=True)
+        cells = len(there)
+    place = (cell[:, None] * count + joints).ravel()
     if len(np.unique(place)) < place.size:
         order = np.argsort(place, kind="stable")
         again = order[np.flatnonzero(np.diff(place[order]) == 0)[0] + 1] // joints.shape[1]
@@ -255,19 +275,21 @@ def _placed(
         raise ValueError(twice)
     if 3 in axes and np.isnan(values[..., axes.index(3)]).all():  # an empty column
         axes, values = axes[:-1], values[..., :-1]
-    full = np.full((frames * len(bodies) * count, len(axes)), np.nan, np.float32)
+    full = np.full((cells * count, len(axes)), np.nan, np.float32)
     full[place] = values.reshape(-1, len(axes))
-    points, confidence = split_columns(full.reshape(frames, len(bodies), count, len(axes)), scores=3 in axes)
+    points, confidence = split_columns(full.reshape(cells, count, len(axes)), scores=3 in axes)
     program = program_of(header)
-    return Poses(
-        points,
-        confidence,
-        names,
-        program,
-        scale=unit_of(header) if 2 in axes else None,
-        axes=STANDING if program == "freemocap" else None,
-        times=_times(rows, header, columns, frame, frames) if placed is None else None,
-    )
+    scale, standing = unit_of(header) if 2 in axes else None, STANDING if program == "freemocap" else None
+    times = _times(rows, header, columns, frame, frames) if placed is None else None
+    if many:
+        return Detections(
+            there // len(bodies), points, confidence, frames, program, names,
+            identity=there % len(bodies), scale=scale, axes=standing, times=times,
+        )  # fmt: skip
+    shape = (frames, len(bodies), count)
+    confidence = None if confidence is None else confidence.reshape(shape)
+    points = points.reshape(*shape, -1)
+    return Poses(points, confidence, names, program, scale=scale, axes=standing, times=times)
 
 
 def _frames(rows: Rows, columns: Columns) -> Array:

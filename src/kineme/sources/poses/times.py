@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,12 @@ _NAMES = re.compile(
     rf"(?:date|frame|video|relative|elapsed)?(?:time|timestamp|timestamps|t|ts)(?:in)?(?P<unit>{'|'.join(_NAMED)})?"
     r"|(?P<alone>seconds|milliseconds|secs|msec)"
 )
-_USUAL = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
+USUAL = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
 _BROADCAST = (23.976, 29.97, 59.94)
 _NEAR, _EXACT = 0.01, 0.0003  # share by which a measured rate may differ from a usual one, and be that
 
 
+@lru_cache(maxsize=1024)  # frames of JSON repeat their keys
 def times_unit(name: str) -> float | None:
     """The unit of a column or key called like a time, in seconds: `time_ms` → 0.001; 0 if its name does not
     say; None if the name is none of a time.
@@ -76,12 +78,17 @@ def seconds(given: Iterable[Any], unit: float) -> Array | None:
 
 
 def _fine(times: Array, known: Array) -> Array:
-    """Whole seconds that many frames share → evenly spaced times; others stay."""
-    steps = np.diff(times[known])
-    if (steps > 0).all():
+    """Whole seconds that many frames share → evenly spaced times; others stay.
+
+    The first and the last second may be seen in part, so what counts is where the others begin.
+    """
+    given = times[known]
+    begun = np.flatnonzero(np.diff(given) > 0) + 1
+    if len(begun) == len(given) - 1:
         return times
+    first, last = (begun[0], begun[-1]) if len(begun) > 1 else (0, len(given) - 1)
     even = np.full_like(times, np.nan)
-    even[known] = np.linspace(0, times[known][-1], int(known.sum()))
+    even[known] = np.arange(len(given)) * (given[last] - given[first]) / (last - first)
     return even
 
 
@@ -134,7 +141,7 @@ def rate_of(times: Array) -> float | None:
 def usual_rate(rates: Sequence[float]) -> float:
     """The rate of clips whose measured rates differ a little: their median, or a usual rate near to it."""
     rate = float(np.median(rates))
-    for usual, near in (*((each, _EXACT) for each in _BROADCAST), *((each, _NEAR) for each in _USUAL)):
+    for usual, near in (*((each, _EXACT) for each in _BROADCAST), *((each, _NEAR) for each in USUAL)):
         if abs(usual - rate) <= near * usual:
             return float(usual)
     return round(rate, 2)

@@ -1,9 +1,9 @@
 """Tracking: detections → bodies with a fixed place each.
 
-Where the file says who is who, that is what counts. If no frame has more than one person, there is nothing
-to do. Otherwise each body is expected to move on at its velocity, and a frame's people are assigned to bodies
-with the least sum of distances. A body that is not found is kept for a second; whoever appears out of its
-reach, or later, is a new body.
+Where the file says who is who, that is what counts, unless it gives every detection a number of its own. If
+no frame has more than one person, there is nothing to do. Otherwise each body is expected to move on at its
+velocity, and a frame's people are assigned to bodies with the least sum of distances. A body that is not
+found is kept for a second; whoever appears out of its reach, or later, is a new body.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def tracked(found: Detections, fps: float, bodies: int) -> Poses:
     crowd = np.bincount(found.frame).max()
     if crowd > MAX_PEOPLE:
         raise ValueError(f"has {crowd:,} people in a frame; the limit is {MAX_PEOPLE}")
-    if found.identity is not None:
+    if found.identity is not None and len(np.unique(found.identity)) < len(found.frame):
         body = _identified(found.frame, found.identity)
     else:
         body = _bodies(found, fps) if crowd > 1 else np.zeros(len(found.frame), dtype=np.int64)

@@ -20,6 +20,7 @@ import numpy as np
 from kineme.sources.poses.arrays import MAX_FRAMES, STANDING, Poses, check_size, split_columns
 from kineme.sources.poses.markers import people
 from kineme.sources.poses.rates import evenly
+from kineme.sources.poses.rows import is_float
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
@@ -97,14 +98,6 @@ def _numbers(rows: list[tuple[int, str]], columns: int) -> Array:
         try:
             values[place, : len(cells)] = [float(cell) if cell.strip() else np.nan for cell in cells]
         except ValueError:
-            wrong = next(cell for cell in cells if cell.strip() and not _is_number(cell))
+            wrong = next(cell for cell in cells if cell.strip() and not is_float(cell))
             raise ValueError(f"line {number}: {shown(wrong)} is not a number") from None
     return values
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

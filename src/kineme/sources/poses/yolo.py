@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kineme.sources.poses.arrays import Detections, renumber, split_columns
+from kineme.sources.poses.rows import is_float
 from kineme.sources.raw import RemediedError, shown
 
 MAX_YOLO_BYTES = 1 << 20
@@ -45,7 +46,7 @@ def yolo(numbers: Sequence[int], frames: Sequence[list[list[str]]], joints: int 
     try:
         values = np.array([[float(field) for field in person] for person in people])
     except ValueError:
-        wrong = next(field for person in people for field in person if not _is_number(field))
+        wrong = next(field for person in people for field in person if not is_float(field))
         raise ValueError(f"has {shown(wrong)} in place of a number") from None
     points, confidence = split_columns(
         values[:, _BEFORE:end].reshape(len(people), wanted, width), scores=width == 3
@@ -64,11 +65,3 @@ def yolo(numbers: Sequence[int], frames: Sequence[list[list[str]]], joints: int 
         "coco",
         identity=None if who is None else who[order],
     )
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True

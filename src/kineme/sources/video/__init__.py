@@ -70,7 +70,7 @@ def open_video(
     Args:
         raw: the videos.
         landmarkers: in place of MediaPipe.
-        fps: frames per second; by default that of the videos. Videos of several rates are resampled to it.
+        fps: frames per second; by default that of the videos. Videos of another rate are resampled to it.
         people: the most that are found in a picture. The two that are there and move most are kept.
         model: `.task` file of MediaPipe's pose landmarker; by default the published one, fetched once.
 

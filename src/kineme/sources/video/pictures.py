@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from kineme.errors import FileError, KinemeError
+from kineme.sources.poses.times import USUAL
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".wmv", ".3gp")
-_USUAL = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
 _NEAR = 0.02  # 29.97 counts as 30, and so does a telephone's 29.86
 _CUT = 0.9  # share of the frames that a file speaks of
 _WAIT = 0.1  # seconds until a wait for a camera is looked at again
@@ -89,7 +89,7 @@ def usual_rate(rate: float) -> float | None:
     """
     if not (math.isfinite(rate) and 1 <= rate <= 1000):
         return None
-    near = min(_USUAL, key=lambda usual: abs(usual - rate))
+    near = min(USUAL, key=lambda usual: abs(usual - rate))
     return float(near) if abs(near - rate) <= _NEAR * near else rate
 
 
