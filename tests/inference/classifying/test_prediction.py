@@ -86,6 +86,19 @@ def test_a_longer_recording_is_cut_into_segments(own: Model, taught: Classifier,
     np.testing.assert_allclose(first.probabilities, mean, atol=1e-5)
 
 
+def test_only_what_is_true_of_all_of_a_recording_is_its_label(
+    own: Model, taught: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One rises, then swings; the other swings all along. A block has one window."""
+    clips = [
+        Clip("both", two(motion(90, 0)), intervals=[(0, 45, 0), (45, 90, 1)]),
+        Clip("one", two(motion(90, 1)), intervals=[(0, 90, 1)]),
+    ]
+    store = write(tmp_path / "untrimmed", clips, fps=30.0)
+    monkeypatch.setattr(embed, "ROWS", 1)
+    assert [each.shown for each in predict(own, taught, [store])] == ["", "swing"]
+
+
 def test_a_window_is_for_every_longer_recording(own: Model, taught: Classifier, store: ClipStore) -> None:
     """20 frames last 0.67 s and 29 frames 0.97 s: the latter is cut into windows of 0.8 s."""
     found = list(predict(own, taught, [store], window=0.8, step=0.1))

@@ -61,7 +61,7 @@ class Prediction:
         source: the input that it comes from.
         name: of the recording.
         segments: in order of time. There is only one if the recording is as short as an example.
-        shown: its label, if the input has one; it is not used.
+        shown: its label, if the input has one for all of it; it is not used.
         label: the class of the whole recording: the most likely one on average.
 
     >>> Prediction("mine", "walk_01", [PredictedSegment(0.0, 1.5, "wave", 0.9)], label="wave").segments[0].end
@@ -220,6 +220,8 @@ def _gathered(blocks: Iterable[Block], classifier: Classifier) -> Iterator[_Rows
                     yield rows
                 rows = _Rows(str(block.source[first]), str(block.name[first]), str(block.label[first]))
             assert rows is not None
+            if (block.label[first:end] != rows.shown).any():  # it shows several things
+                rows.shown = ""
             rows.start.append(block.start[first:end])
             rows.end.append(block.end[first:end])
             rows.probabilities.append(probabilities[first:end])
