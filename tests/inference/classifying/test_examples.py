@@ -85,6 +85,7 @@ def test_arrays_need_no_store(own: Model) -> None:
         ("name,label,start\nwalk,go,\nwave,go,1s\n", "line 3: start is '1s'; write seconds, such as 2.5"),
         ("name,label,end\nwalk,go,nan\n", "line 2: end is 'nan'"),
         ("name,label,start\nwalk,go,-1\n", "line 2: start is '-1'"),
+        ("name,label,start\nwalk,,1s\n", "line 2: start is '1s'"),
         ('name,label\n"walk,go\n', "is no table of text with commas"),
     ],
 )
@@ -114,6 +115,7 @@ def test_no_table_and_no_text(tmp_path: Path) -> None:
         ("walk,go,3,2", "line 2: walk has no part from 3 s to 2 s"),
         ("walk,go,4,", "line 2: walk has no part from 4 s to 4 s"),
         ("walk,go,,\nwave,Go,,", "line 3: label 'Go' was 'go' before; spell them alike"),
+        ("walk,g\to,,", "line 2: label: the name 'g\\to' has characters that act instead of being shown"),
         ("walk,go,1,2\nwalk,stop,1,2", "line 3: walk is labelled already, by {folder}/labels.csv, line 2"),
         ("empty.csv,go,,", "line 2: "),
         ("two.npz,go,,", "line 2: "),

@@ -19,6 +19,7 @@ from kineme.preprocessing import Preprocessing
 from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
+from kineme.untrusted import bad_name
 
 COLUMNS = ("name", "label", "start", "end", "subject")
 
@@ -107,10 +108,10 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
         told = dict(zip(header, row, strict=True))
         if not told["name"]:
             raise KinemeError(f"{where}: names no clip")
+        start, end = (_time(told.get(column, ""), column, where) for column in ("start", "end"))
         if not told["label"]:
             empty += 1
             continue
-        start, end = (_time(told.get(column, ""), column, where) for column in ("start", "end"))
         subject = told.get("subject", "")
         examples.append(Example(told["name"], told["label"], start, end, subject, path.parent, where))
     return examples, empty
@@ -185,6 +186,8 @@ def find_examples(
 def _check_labels(examples: Sequence[Example]) -> None:
     spelt: dict[str, Example] = {}
     for example in examples:
+        if wrong := bad_name([example.label]):
+            raise KinemeError(f"{example.where or 'examples'}: label: {wrong}")
         first = spelt.setdefault(example.label.casefold(), example)
         if first.label != example.label:
             raise KinemeError(
