@@ -165,7 +165,8 @@ def _lines(classifier: Classifier) -> list[str]:
     found = classifier.examination
     total = sum(classifier.counts)
     if found.accuracy is None or found.interval is None:
-        return ["no class has a second example, so the classifier could not be cross-validated; label more"]
+        line = "no class has examples of two recordings, so the classifier could not be cross-validated"
+        return [f"{line}; label more"]
     low, high = found.interval
     what = "person" if found.left_out == "people" else "recording"
     lines = [
@@ -176,8 +177,7 @@ def _lines(classifier: Classifier) -> list[str]:
         name for name, recall in zip(classifier.class_names, found.recall, strict=True) if recall is None
     ]
     if alone:
-        only = "one example only" if found.left_out == "recordings" else f"examples of one {what} only"
-        lines.append(f"not cross-validated, {only}: {', '.join(alone)}")
+        lines.append(f"not cross-validated, examples of one {what} only: {', '.join(alone)}")
     if len(found.curve) > 1:
         curve = ", ".join(f"{size}: {right:.0f} %" for size, right in found.curve)
         lines.append(f"by examples a class, {curve}")
