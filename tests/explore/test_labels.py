@@ -100,6 +100,18 @@ def test_undo_leaves_what_another_window_has_changed_since(labels: Labels) -> No
     assert labels.parts() == {WALK: "standing"}
 
 
+def test_a_change_that_could_not_be_taken_back_can_be_later(labels: Labels) -> None:
+    labels.set(1, {WALK: "going"})
+    labels.set(1, {TURN: "turning"})
+    kept = labels.path.read_text()
+    labels.path.write_text(f"{kept}half a line\n")
+    with pytest.raises(KinemeError, match="line 4: has 1 columns"):
+        labels.undo(1)
+    labels.path.write_text(kept)
+    labels.undo(1)
+    assert labels.parts() == {WALK: "going"}
+
+
 def test_windows_and_programs_at_once_lose_no_label(tmp_path: Path) -> None:
     seconds = {f"clip{i}": 1.0 for i in range(60)}
     programs = [Labels(tmp_path / "mine.csv", seconds) for _ in range(2)]  # each with a lock of its own

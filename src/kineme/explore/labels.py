@@ -149,11 +149,12 @@ class Labels:
             )
             if place is None:
                 return False
-            change = self._done.pop(place)
+            change = self._done[place]
             table = self._read()
             known = self._known(table)
             back = {p: row for p, row in change.before.items() if known.get(p) == change.after[p]}
             self._apply(table, back)
+            del self._done[place]
             return True
 
     def can_undo(self, window: int) -> bool:
