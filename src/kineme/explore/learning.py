@@ -130,7 +130,7 @@ class Learner:
             return []
         library = self._library
         (found,) = predict_opened(
-            library.model.on(library.index.device),
+            library.model,
             state.classifier,
             [library.recordings.alone(row)],
             none=none_rate(state.classifier),
@@ -168,7 +168,7 @@ class Learner:
         library = self._library
         self._now(doing="learning", done=0, total=0, problem="")
         classifier = teach(
-            library.model.on(library.index.device),
+            library.model,
             examples,
             store=library.index.store,
             allow_preprocessing=True,

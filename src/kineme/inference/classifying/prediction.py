@@ -168,7 +168,7 @@ def predict_opened(
     threshold = None if none is None else classifier.threshold(none)
     windows = windows_for(opened, classifier.seconds, window, step)
     place = device or default_device()
-    encode = partial(read, model, batch_size=batch_size, device=place)
+    encode = partial(read, model.on(place), batch_size=batch_size, device=place)
     blocks = blocks_of(opened, windows, encode, device=place, progress=progress)
     return (_prediction(rows, classifier, windows, threshold) for rows in _gathered(blocks, classifier))
 

@@ -117,7 +117,7 @@ def suggest(
     opened = open_input(model, store, Reading(joint_map=joint_map), allow_preprocessing=allow_preprocessing)
     windows = windows_for([opened], classifier.seconds, None, None, overlap=2)
     place = device or default_device()
-    encode = partial(read, model, batch_size=batch_size, device=place)
+    encode = partial(read, model.on(place), batch_size=batch_size, device=place)
     taken: dict[str, list[Stretch]] = {}
     for each in labelled:
         stretch = each.start or 0.0, np.inf if each.end is None else each.end
