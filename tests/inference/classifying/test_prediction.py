@@ -173,7 +173,9 @@ def test_mistakes_are_told_at_once(own: Model, taught: Classifier, store: ClipSt
     with pytest.raises(KinemeError, match="nowhere"):
         predict(own, taught, [tmp_path / "nowhere"])
     with pytest.raises(KinemeError, match=r"`window`: 0\.01 s is shorter than a frame"):
-        predict(own, taught, [store], window=0.01, step=0.01)
+        predict(own, taught, [store], window=0.01)
+    with pytest.raises(KinemeError, match="`window`: is 0 s; it must be longer than 0 s"):
+        predict(own, taught, [store], window=0)
 
 
 def test_an_earlier_table_outlives_a_failure(tmp_path: Path) -> None:

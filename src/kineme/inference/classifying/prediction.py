@@ -192,13 +192,13 @@ def windows_for(
         return None
     length, whole = (typical, LONG * typical) if window is None else (window, 0.0)
     shift = max([length / overlap, *(1 / each.fps for each in opened)]) if step is None else step
+    windows = Windows(length, shift, whole)
+    for each in opened:
+        windows.check(each)
     if shift > length + 1e-9:
         raise KinemeError(
             f"`step`: {shift:g} s is longer than a window of {length:g} s; moments between would not be seen"
         )
-    windows = Windows(length, shift, whole)
-    for each in opened:
-        windows.check(each)
     return windows
 
 
