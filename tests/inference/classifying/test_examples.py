@@ -11,7 +11,9 @@ from inference.models import model, motion, write
 from conftest import STICK
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
+from kineme.inference.classifying import examples as classifying
 from kineme.inference.classifying.examples import Example, find_examples, read_examples
+from kineme.inference.recordings import Recordings, open_input
 from kineme.model import Model
 from kineme.preprocessing import get_preprocessing
 from kineme.sources.reading import Reading
@@ -62,6 +64,25 @@ def test_clips_parts_and_files(own: Model, store: ClipStore, tmp_path: Path) -> 
     np.testing.assert_array_equal(wave.xyz, store.clip(1)[15:30])
     assert (wave.label, wave.subject, wave.name, wave.start, wave.end) == ("greet", "anna", "wave", 1.5, 3.0)
     assert (new.xyz.shape, new.start, new.end) == ((15, 2, 3, 3), 0.0, 0.5)  # at 30 frames per second
+
+
+def test_a_file_is_read_once_for_parts_that_follow_one_another(
+    own: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[Path] = []
+
+    def opened(model: Model, file: Path, reading: Reading) -> Recordings:
+        files.append(file)
+        return open_input(model, file, reading)
+
+    monkeypatch.setattr(classifying, "open_input", opened)
+    paths = [pose_file(tmp_path / name) for name in ("a.csv", "b.csv")]
+    parts = [(0, 0.2), (0.2, 0.5), (0.5, 1.0)]
+    examples = [Example(path, "go", start, end) for path in paths for start, end in parts]
+    found = find_examples(own, examples, None, Reading(layout=STICK))
+    assert files == paths
+    assert [len(each.xyz) for each in found] == [6, 9, 15] * 2
+    assert all(each.xyz.base is None for each in found)  # or all recordings stayed in memory
 
 
 def test_arrays_need_no_store(own: Model) -> None:
