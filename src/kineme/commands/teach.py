@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kineme.commands.outputs import hold
+from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import command, say, written
 from kineme.errors import KinemeError
@@ -89,6 +89,7 @@ def teach(
     if not examples:
         raise KinemeError(f"{labels[0]}: no row has a label; fill in the column label")
     model, path = load(run), out or classifier_path(run, named)
+    check_no_input(path, labels)
     hold(path)
     known = own_store(model) if store is None else ClipStore(store)
     if suggest is not None and known is None:
