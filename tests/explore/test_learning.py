@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from threading import Event
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from kineme.explore.labels import Labels
 from kineme.explore.learning import Learned, Learner, first_points, name_points
 from kineme.explore.library import Library
 from kineme.inference import teach
+from kineme.progress import Progress
+from kineme.typing import Array
 
 
 @pytest.fixture
@@ -77,6 +80,31 @@ def test_a_table_that_cannot_be_taught_from_is_a_problem_in_words(
     while not learner.state.problem and time.monotonic() < until:
         time.sleep(0.02)
     assert "has no clip 'nowhere'" in learner.state.problem
+
+
+def test_it_goes_on_after_a_table_that_was_damaged_while_motions_were_read(
+    library: Library, labels: Labels, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read = Event(), Library.read
+
+    def late(library: Library, progress: Progress) -> Array:
+        assert asked.wait(60)
+        return read(library, progress)
+
+    monkeypatch.setattr(Library, "read", late)
+    labels.set(1, {library.part(0): "one", library.part(20): "other"})
+    learner.wake()
+    wait(learner, named=False)
+    kept = labels.path.read_text()
+    labels.path.write_text(f"{kept}half a line\n")
+    while not learner.state.problem:
+        time.sleep(0.02)
+    asked.set()
+    while learner._read is None:
+        time.sleep(0.02)
+    time.sleep(0.5)  # in which it would name all motions
+    labels.path.write_text(kept)
+    assert wait(learner).named is not None
 
 
 def test_without_a_classifier_every_kind_has_its_turn(library: Library) -> None:

@@ -142,19 +142,19 @@ class Learner:
         learned: tuple[int, int] | None = None
         while not self._stop:
             stamp = self._labels.stamp()
-            if stamp != learned:
-                learned = stamp
-                try:
+            try:
+                if stamp != learned:
+                    learned = stamp
                     self._learn()
-                except KinemeError as error:
-                    self._now(doing="waiting", problem=str(error))
-                except Exception:
-                    logger.exception("learning failed")
-                    self._now(doing="waiting", problem="learning failed; see the terminal")
-                continue
-            state = self.state
-            if state.named is None and state.classifier is not None and self._read is not None:
-                self._name(state.classifier)
+                    continue
+                state = self.state
+                if state.named is None and state.classifier is not None and self._read is not None:
+                    self._name(state.classifier)
+            except KinemeError as error:
+                self._now(doing="waiting", problem=str(error))
+            except Exception:
+                logger.exception("learning failed")
+                self._now(doing="waiting", problem="learning failed; see the terminal")
             with self._woken:
                 if not self._stop:
                     self._woken.wait(LOOK)
