@@ -86,6 +86,24 @@ def test_a_longer_recording_is_cut_into_segments(own: Model, taught: Classifier,
     np.testing.assert_allclose(first.probabilities, mean, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_nobody_is_there_is_no_class(own: Model, taught: Classifier, tmp_path: Path) -> None:
+    """Somebody rises for 4 s, is gone for 12 s and comes back to swing for 4 s; a window lasts 2/3 s."""
+    rising, swinging = (np.concatenate([moving(way, i) for i in range(6)]) for way in ("rise", "swing"))
+    xyz = two(np.concatenate([rising, np.zeros((360, *rising.shape[1:]), np.float32), swinging]))
+    store = write(tmp_path / "gone", [Clip("day", xyz)], fps=30.0)
+    (found,) = predict(own, taught, [store])
+    (gone,) = (each for each in found.segments if each.label == NONE)
+    assert (gone.start, gone.end) == (pytest.approx(4.5, abs=0.2), pytest.approx(15.5, abs=0.2))
+    assert np.isnan(gone.probability)
+    assert gone.probabilities == (0, 0, 0)
+    assert found.label != NONE
+    for each in suggest_next(own, taught, store, 50):
+        assert each.start is not None
+        assert each.end is not None
+        assert each.start < 4 or each.end > 16
+
+
 def test_only_what_is_true_of_all_of_a_recording_is_its_label(
     own: Model, taught: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
