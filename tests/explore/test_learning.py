@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pytest
+from explore import explored
+from inference import models
 
+from kineme.clips.store import Clip
 from kineme.explore.labels import Labels
 from kineme.explore.learning import Learned, Learner, first_points, name_points
 from kineme.explore.library import Library
+from kineme.explore.told import named_of
 from kineme.inference import teach
 from kineme.progress import Progress
 from kineme.typing import Array
@@ -112,6 +118,23 @@ def test_without_a_classifier_every_kind_has_its_turn(library: Library) -> None:
     known = set(library.kinds.tolist())
     assert set(kinds[: len(known)]) == known
     assert not set(first_points(library, [0, 1, 2])) & {0, 1, 2}
+
+
+def test_where_nobody_is_there_is_no_class(tmp_path: Path) -> None:
+    """Somebody is gone from 8 to 16 s; a point lasts 2 s, and the next begins a second later."""
+    xyz = np.pad(models.motion(240, seed=0), ((0, 0), (0, 1), (0, 0), (0, 0)))
+    xyz[80:160] = 0
+    gone = explored.library(tmp_path, models.write(tmp_path / "gone", [Clip("take", xyz)]))
+    labels = explored.labels(tmp_path, gone)
+    labels.set(1, {gone.part(point): f"class {point % 2}" for point in (0, 1, 20, 21)})
+    learner = Learner(gone, labels)
+    learner.start()
+    learned = wait(learner)
+    learner.stop()
+    assert learned.named is not None
+    assert np.flatnonzero(learned.named.none).tolist() == list(range(8, 15))
+    assert not set(learned.following) & set(range(8, 15))
+    assert json.dumps(named_of(learned), allow_nan=False)
 
 
 def test_none_of_these_takes_enough_examples(library: Library, labels: Labels) -> None:

@@ -200,7 +200,7 @@ class Learner:
 
     def _useful(self, classifier: Classifier, features: Array) -> list[int]:
         library, taken = self._library, self._taken()
-        free = np.setdiff1d(np.arange(len(library)), taken)
+        free = np.setdiff1d(np.flatnonzero(np.isfinite(features[:, 0])), taken)
         if not len(free):
             return []
         index = library.index
@@ -226,10 +226,12 @@ def none_rate(classifier: Classifier) -> float | None:
 
 
 def name_points(classifier: Classifier, features: Array) -> Named:
-    """What a classifier says of features (N, D) that it reads."""
+    """What a classifier says of features (N, D) that it reads; NaN, where nobody is, has no class."""
     probabilities, novelty = classifier.probabilities_of(features), classifier.head.novelty(features)
-    rate = none_rate(classifier)
-    none = np.zeros(len(features), dtype=bool) if rate is None else novelty > classifier.threshold(rate)
+    rate, none = none_rate(classifier), np.isnan(features[:, 0])
+    probabilities[none] = 0
+    if rate is not None:
+        none |= novelty > classifier.threshold(rate)
     likeliest = probabilities.argmax(axis=1)
     return Named(
         next(NUMBERS), classifier.class_names, likeliest, probabilities.max(axis=1), novelty, none, rate

@@ -18,7 +18,7 @@ from kineme.drawing.projection import has_collapsed, tints, tsne
 from kineme.errors import KinemeError
 from kineme.explore.labels import Part
 from kineme.files import atomic_write
-from kineme.inference.classifying.reading import read
+from kineme.inference.classifying.reading import read_windows
 from kineme.inference.clustering.cluster import LONG
 from kineme.inference.clustering.kinds import kinds_of
 from kineme.inference.embed import blocks_of
@@ -171,14 +171,14 @@ class Library:
         return found
 
     def read(self, progress: Progress = silent) -> Array:
-        """(N, D) what a taught classifier reads of the points, computed once and kept.
+        """(N, D) what a taught classifier reads of the points, NaN where nobody is; computed once and kept.
 
         Raises:
             KinemeError: it cannot be written, or another process is at it.
         """
         path = self.index.path.with_suffix(".read.npy")
         if not path.is_file():
-            encode = partial(read, self.model, device=self.index.device)
+            encode = partial(read_windows, self.model, device=self.index.device)
             windows = _windows(self.window)
             with parts_of(path) as folder:
                 blocks = blocks_of(
