@@ -19,7 +19,7 @@ import yaml
 
 from kineme.errors import KinemeError
 
-LEAST = {  # of settings of `train`
+LEAST = {  # of settings of `train`, and of the protocols' of the same names
     "epochs": 1,
     "batch_size": 2,
     "accumulate": 1,
@@ -320,6 +320,9 @@ def check(config: Config) -> None:
     for key, number in _numbers(config.to_dict()):
         if not math.isfinite(number):
             raise KinemeError(f"{key} is {number}; it must be a finite number")
+    _check_least("train", config.train)
+    _check_least("evaluate.linear", config.evaluate.linear, batch_size=1)
+    _check_least("evaluate.finetune", config.evaluate.finetune, batch_size=1)
     _check_training(config.train)
     _check_tuning(config.evaluate.finetune)
     for key, value, least in (("frames", config.data.frames, 2), ("window", config.data.window, 0)):
@@ -334,10 +337,16 @@ def check(config: Config) -> None:
         raise KinemeError(f"evaluate.linear.rates are {config.evaluate.linear.rates}; each must be over 0")
 
 
+def _check_least(
+    section: str, settings: TrainConfig | LinearConfig | FinetuneConfig, **others: float
+) -> None:
+    for key, least in {**LEAST, **others}.items():
+        value: float | None = getattr(settings, key, None)
+        if value is not None and value < least:
+            raise KinemeError(f"{section}.{key} is {value}; it must be at least {least}")
+
+
 def _check_training(train: TrainConfig) -> None:
-    for key, least in LEAST.items():
-        if getattr(train, key) < least:
-            raise KinemeError(f"train.{key} is {getattr(train, key)}; it must be at least {least}")
     if not all(0 <= beta < 1 for beta in train.betas):
         raise KinemeError(f"train.betas are {train.betas}; each must be at least 0 and less than 1")
     for key in ("minutes", "max_minutes"):
@@ -363,6 +372,7 @@ def _check_tuning(tuning: FinetuneConfig) -> None:
         ("dropout", tuning.dropout, 0, 0.99),
         ("label_smoothing", tuning.label_smoothing, 0, 0.99),
         ("bone_scale", tuning.bone_scale, 0, 0.99),
+        ("min_crop", tuning.min_crop, 0, 1),
     ):
         if not low <= value <= high:
             raise KinemeError(f"evaluate.finetune.{key} is {value:g}; it must be from {low} to {high}")

@@ -71,6 +71,15 @@ def test_absent_bodies_and_frames_stay_zero_and_do_not_count() -> None:
     assert not canonical(torch.zeros_like(clips), NTU).any()
 
 
+def test_a_window_that_the_first_body_has_left_is_placed_by_the_next() -> None:
+    clips = clips_of()
+    clips[1, ..., 0] = 0
+    placed = canonical(clips, NTU)
+    assert not placed[1, ..., 0].any()
+    torch.testing.assert_close(placed[1:, ..., 1:], canonical(clips[1:, ..., 1:], NTU))
+    torch.testing.assert_close(placed[:1], canonical(clips[:1], NTU))
+
+
 def test_hidden_joints_are_zero_to_the_network_but_count_for_the_angle() -> None:
     encoder = Canonical(ClipShape(NTU, 16, 1), hidden=8).eval()
     clips = clips_of(bodies=1)

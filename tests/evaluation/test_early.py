@@ -124,3 +124,11 @@ def test_a_rate_is_needed(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"sets no evaluate\.linear\.lr"):
         early(task)
     assert early(task, lr=0.5, baselines=False)[0].settings["probe"]["lr"] == 0.5
+
+
+def test_a_given_rate_is_taken_instead_of_a_choice_of_rates(tmp_path: Path) -> None:
+    task = write_task(tmp_path)
+    expected = early(task, whole=True, baselines=False)[0].scores
+    task.model.protocols.linear.rates = (1e-9,)
+    assert early(task, whole=True, baselines=False)[0].scores != expected
+    assert early(task, whole=True, lr=0.5, baselines=False)[0].scores == expected

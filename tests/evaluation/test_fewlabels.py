@@ -40,6 +40,13 @@ def test_probes_are_fitted_to_the_drawn_clips(tmp_path: Path) -> None:
     assert result.scores["100 % logistic"].values == (100.0, 100.0)
 
 
+def test_a_given_rate_is_taken_instead_of_a_choice_of_rates(tmp_path: Path) -> None:
+    task = write_task(tmp_path)
+    task.model.protocols.linear.rates = (1e-9,)
+    probe = frozen(task, fractions=[1.0], seeds=1, lr=0.3, baselines=False)[0].settings["probe"]
+    assert (probe["lr"], probe["rates"]) == (0.3, ())
+
+
 def test_nothing_to_average_or_to_tell_apart_is_refused(tmp_path: Path) -> None:
     task = write_task(tmp_path)
     with pytest.raises(KinemeError, match="nothing to average"):

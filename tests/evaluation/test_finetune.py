@@ -466,3 +466,10 @@ def test_shear_mixes_the_coordinates_of_a_clip_by_one_matrix(moves: Path) -> Non
         torch.testing.assert_close(matrix @ before, after, atol=1e-4, rtol=0)
         torch.testing.assert_close(matrix.diagonal(), torch.ones(3), atol=1e-4, rtol=0)
         assert (matrix - torch.eye(3)).abs().max() <= 0.5 + 1e-4
+
+
+def test_weights_that_diverge_in_the_last_step_are_told(tmp_path: Path, moves: Path) -> None:
+    """The loss of that step is still finite, and there is no other."""
+    task = open_task(write_run(tmp_path / "run", moves, "usdrl"), CPU)
+    with pytest.raises(KinemeError, match="epoch 1: scores of test clips are not finite; lower `lr`"):
+        finetune(task, epochs=1, lr=1e30, batch_size=len(task.train_rows))

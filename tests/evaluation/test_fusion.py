@@ -84,6 +84,18 @@ def test_the_result_tells_the_streams_alone_the_weights_and_the_runs():
     assert result.confusion_matrix == [[0, 1, 0], [0, 1, 0], [1, 0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("joint", "bone", "both"), [(0, 0, 0), (0, 2, 2), (1, 0, 1), (0, None, None), (None, 2, 2)]
+)
+def test_test_clips_that_any_stream_has_seen_are_told(joint: int | None, bone: int | None, both: int | None):
+    streams = [stream("joint", JOINT), stream("bone", BONE)]
+    told = [
+        replace(each, result=replace(each.result, seen_clips=seen))
+        for each, seen in zip(streams, (joint, bone), strict=True)
+    ]
+    assert fuse(told)[0].seen_clips == both
+
+
 def test_weights_are_those_of_the_recipe_unless_given():
     own = [stream("motion", MOTION, weights=AIMCLR), stream("joint", JOINT, weights=AIMCLR)]
     assert given_weights(own, None) == (0.4, 0.6)

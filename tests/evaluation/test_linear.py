@@ -154,6 +154,9 @@ def test_the_recipe_sets_the_rate_unless_one_is_given():
     assert with_rate(LinearConfig(lr=3.0), "linear", None, run) == LinearConfig(lr=3.0)
     assert with_rate(LinearConfig(lr=3.0), "linear", 0.5, run) == LinearConfig(lr=0.5)
     assert with_rate(LinearConfig(), "linear", 0.5, run) == LinearConfig(lr=0.5)
+    several = LinearConfig(lr=3.0, rates=(0.1, 0.2))
+    assert with_rate(several, "linear", None, run) == several
+    assert with_rate(several, "linear", 0.5, run) == LinearConfig(lr=0.5)
     with pytest.raises(KinemeError) as refused:
         with_rate(LinearConfig(), "linear", None, run)
     assert str(refused.value) == "runs/x: the recipe sets no evaluate.linear.lr; set it there, or pass `lr`"

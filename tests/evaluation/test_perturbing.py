@@ -53,6 +53,17 @@ def test_a_third_of_the_joints_is_missing_at_most() -> None:
     assert torch.equal(again.present, found.present)  # type: ignore[arg-type]
 
 
+def test_joints_go_missing_of_those_that_a_clip_has() -> None:
+    """In the layout of the whole body, a clip lacks most joints; it loses as many as in its own layout."""
+    has = torch.zeros(2, 17, dtype=torch.bool)
+    has[0, :12] = has[1, 5:] = True
+    for seed in range(20):
+        found = after("joints missing", replace(ramps(), present=has), seed=seed).present
+        assert found is not None
+        assert not (found & ~has).any()
+        assert found.sum(1).tolist() == [12 - 4, 12 - 4]
+
+
 def test_what_a_clip_lacks_already_stays_missing() -> None:
     lacking = torch.ones(2, 17, dtype=torch.bool)
     lacking[0, :3] = False

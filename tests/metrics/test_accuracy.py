@@ -8,6 +8,7 @@ from kineme.metrics.accuracy import (
     balanced_accuracy,
     bootstrap_interval,
     confusion_matrix,
+    is_in_top,
     macro_f1,
     per_class_accuracy,
     per_class_recall,
@@ -42,6 +43,12 @@ def test_top_1_agrees_with_the_highest_score_where_scores_tie():
     scores = np.zeros((6, 3))
     labels = np.array([0, 0, 1, 2, 1, 2])
     assert top_k(scores, labels) == 100 * np.mean(scores.argmax(axis=1) == labels)
+
+
+def test_scores_that_are_not_numbers_are_no_hits():
+    scores = np.array([[np.nan, np.nan], [np.nan, 0.3], [0.3, np.nan], [0.7, 0.3]])
+    assert is_in_top(scores, np.array([1, 1, 1, 0])).tolist() == [False, False, False, True]
+    assert top_k(np.full((3, 6), np.nan), np.array([0, 3, 5]), 5) == 0.0
 
 
 def test_confusion_matrix_has_true_classes_in_rows():

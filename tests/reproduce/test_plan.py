@@ -11,6 +11,8 @@ import pytest
 from reproduce.runs import GRID, RECIPE, MakePlan, fake_training, measure_by_hand
 
 from conftest import write_store
+from kineme.clips.store import ClipStore
+from kineme.config import check
 from kineme.errors import KinemeError
 from kineme.evaluation import fusion
 from kineme.evaluation.results import save
@@ -20,6 +22,7 @@ from kineme.packaged import grids
 from kineme.reproduce.grid import Cell, load_grid
 from kineme.reproduce.plan import Plan, keep_fingerprints, make_plan
 from kineme.training.directory import STATE
+from kineme.training.timing import with_epochs
 
 
 def trained(plan: Plan) -> Cell:
@@ -38,6 +41,8 @@ def test_a_cell_is_its_recipe_on_its_clips(plan_of: MakePlan, moves: Path) -> No
     assert plan_of(epochs=6).config(cell).train.epochs == 6
     timed = plan_of(minutes=1.5).config(cell).train
     assert (timed.minutes, timed.knn_every) == (1.5, 0)
+    bounded = plan_of(recipe=RECIPE.replace("device: cpu", "device: cpu, max_minutes: 5"), minutes=1.5)
+    check(bounded.config(cell))  # minutes of the grid take the place of the recipe's
 
 
 def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: MakePlan, moves: Path) -> None:
@@ -53,6 +58,19 @@ def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: Ma
         3,
     )
     assert plan_of(grid, epochs=4).config(cell).train.epochs == 4
+
+
+def test_clips_behind_an_address_are_read_from_there(
+    plan_of: MakePlan, moves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    fsspec.filesystem("memory").put(str(moves), "/bucket/moves", recursive=True)
+    grid = plan_of().grid
+    plan = make_plan(grid, tmp_path / "out", {"moves": Path("memory://bucket/moves")})
+    (cell,) = plan.grid.cells
+    assert ClipStore(str(plan.config(cell).data.store)).names.tolist() == ClipStore(moves).names.tolist()
+    assert plan.result_path(cell, cell.measurements[0]).name == "knn.json"
 
 
 def test_a_recipe_of_several_devices_has_the_clips_of_a_step_on_one(plan_of: MakePlan) -> None:
@@ -192,6 +210,16 @@ def test_runs_of_other_settings_are_refused(plan_of: MakePlan, options: dict[str
         plan_of(**options)
     assert message in str(refused.value)
     assert str(refused.value).endswith("choose another `out`, or the same settings")
+
+
+@pytest.mark.parametrize("bound", ["minutes: 1.0", "max_minutes: 1.0"])
+def test_a_run_has_as_many_epochs_as_fitted_into_its_time(plan_of: MakePlan, bound: str) -> None:
+    recipe = RECIPE.replace("device: cpu", f"device: cpu, {bound}")
+    plan = plan_of(recipe=recipe)
+    (cell,) = plan.grid.cells
+    config = plan.config(cell)
+    fake_training(replace(config, train=with_epochs(config.train, 1)), plan.run(cell))
+    assert plan_of(recipe=recipe).progress(cell) == "trained"
 
 
 def test_settings_that_only_watch_may_change(plan_of: MakePlan) -> None:

@@ -73,6 +73,12 @@ def test_a_grid_may_set_some() -> None:
     assert settled("finetune", {**FINETUNE, "epochs": 5, "milestones": [40]}, epochs=5)
 
 
+def test_a_rate_of_a_grid_is_taken_instead_of_a_choice_of_rates() -> None:
+    several = EvaluateConfig(linear=LinearConfig(lr=0.1, rates=(0.1, 0.2)))
+    measured = cast(Result, SimpleNamespace(settings={**LINEAR, "lr": 0.03, "rates": []}))
+    assert PROTOCOLS["linear"].settled(measured, several, {"lr": 0.03})
+
+
 def test_the_device_decides_the_precision() -> None:
     assert settled("finetune", {**FINETUNE, "precision": "bf16-mixed"})
 

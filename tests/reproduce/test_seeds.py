@@ -27,7 +27,9 @@ def test_figures_bounds_and_times_are_means_and_the_deviation_is_over_seeds() ->
 
 def test_what_is_not_done_does_not_count() -> None:
     (found,) = over_seeds([row(), row(80.0)])
-    assert (found.obtained, found.deviation, found.seeds) == (80.0, None, 1)
+    assert (found.obtained, found.deviation, found.seeds, found.note) == (80.0, None, 1, "1 of 2 seeds")
+    (found,) = over_seeds([row(80.0), row(), row(84.0)])
+    assert (found.obtained, found.seeds, found.note) == (82.0, 2, "2 of 3 seeds")
     assert over_seeds([row(), row()]) == [row()]
 
 

@@ -43,6 +43,7 @@ def test_a_score_is_called_as_in_other_tables(protocol: str, score: str, name: s
 def test_a_figure_has_its_interval_and_deviation_or_a_reason() -> None:
     assert obtained(DONE) == "71.3 [60.0–80.0]"
     assert obtained(replace(DONE, deviation=1.5, low=None)) == "71.3 ± 1.5"
+    assert obtained(replace(DONE, note="2 of 3 seeds")) == "71.3 [60.0–80.0] (2 of 3 seeds)"
     assert obtained(TO_DO) == "no data: ntu60 (a command)"
     assert obtained(replace(TO_DO, state="to do", note="")) == "to do"
 

@@ -25,9 +25,12 @@ from torch import Tensor
 
 from conftest import Settings, write_store
 from kineme.checkpoints import build_encoder, build_method
+from kineme.clips.batches import Clips
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
+from kineme.encoders import View
 from kineme.errors import KinemeError
+from kineme.evaluation.task import open_task
 from kineme.loading import load_run
 from kineme.methods import AimCLR, Tandem
 from kineme.settings import config_from_dict
@@ -158,6 +161,22 @@ def test_mixed_precision_trains(tmp_path: Path, settings: Settings) -> None:
     assert half == pytest.approx(full, rel=0.05)
     weights = load_run(tmp_path / "half").encoder.state_dict().values()
     assert not any(weight.dtype == torch.bfloat16 for weight in weights)
+
+
+def test_views_are_of_full_precision_in_mixed_precision(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A method may turn coordinates by a matrix product, which would leave them 8 bits."""
+    products: set[torch.dtype] = set()
+    original = AimCLR.views
+
+    def views(self: AimCLR, clips: Clips, generator: torch.Generator) -> tuple[View, ...]:
+        products.add((torch.eye(3) @ torch.eye(3)).dtype)
+        return original(self, clips, generator)
+
+    monkeypatch.setattr(AimCLR, "views", views)
+    train(settings(train_precision="bfloat16", train_epochs=1), tmp_path / "run")
+    assert products == {torch.float32}
 
 
 def test_clips_without_labels_train_and_nothing_is_looked_at(
@@ -729,6 +748,19 @@ def test_a_run_finds_its_store_from_everywhere(
     run = Path("../runs/mine")
     train(load_run_config(run), run, resume=True)
     assert Path(load_run(run).config["data"]["store"]).resolve() == tmp_path / "stores" / "mine"
+
+
+def test_a_run_finds_its_store_behind_an_address(
+    tmp_path: Path, settings: Settings, moves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run, address = tmp_path / "run", f"file://{moves}"
+    train(settings(data_store=address, data_split="odd-even"), run)
+    assert load_run_config(run).data.store == address
+    train(load_run_config(run), run, resume=True)
+    task = open_task(run)
+    assert (task.split, task.seen, task.qualifiers) == ("odd-even", 0, ())
 
 
 def test_a_run_is_written_where_a_link_leads(tmp_path: Path, settings: Settings) -> None:

@@ -33,6 +33,11 @@ def is_address(path: str | Path) -> bool:
     return _ADDRESS.fullmatch(str(path)) is not None
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether there is something at a path; what is behind an address is taken to be there."""
+    return is_address(path) or Path(path).exists()
+
+
 def is_store(path: str | Path) -> bool:
     """Whether a path is that of a store; addresses are taken for such."""
     return is_address(path) or (Path(path) / "manifest.json").is_file()

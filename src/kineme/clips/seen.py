@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from kineme.clips.folders import is_there
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
@@ -121,7 +122,7 @@ class Seen:
             return list(stores)
         beside = [run / str(place) for place in self.places]
         return [
-            str(place) if place.exists() and not Path(store).exists() else store
+            str(place) if place.exists() and not is_there(store) else store
             for store, place in zip(stores, beside, strict=True)
         ]
 

@@ -128,7 +128,7 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
 
     The mean position of its origin over the clip becomes zero, so that its travel is kept; its shoulder line,
     summed over the frames, lies along x, if the layout has one and the clip has depth; the mean length of its
-    bones becomes 1. Absent bodies stay zero. y points up.
+    bones becomes 1. It is the first that is there. Absent bodies stay zero. y points up.
 
     >>> stick = Layout.from_names(
     ...     "stick", ["hip", "left_shoulder", "right_shoulder"], [None, "hip", "hip"]
@@ -140,8 +140,10 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
             [ 0.8000,  0.6000,  0.0000]])
     """
     present = (clips != 0).any(3, keepdim=True).any(1, keepdim=True)  # (N, 1, T, 1, M)
-    lead = clips[..., 0]
-    frames = present[..., 0].sum(2).clamp_min(1)  # (N, 1, 1)
+    first = present.any(2).flatten(1).int().argmax(1)  # a window may be without the clip's first body
+    row = torch.arange(clips.shape[0], device=clips.device)  # not `len`: the batch of an export is dynamic
+    lead = clips[row, ..., first]
+    frames = present[row, ..., first].sum(2).clamp_min(1)  # (N, 1, 1)
     origin = lead[..., numbers(layout.origin, lead.device)].mean(3).sum(2, keepdim=True) / frames
     x, y, z = torch.where(present, clips - origin[..., None, None], 0).unbind(1)
     child, parent = (numbers(ends, lead.device) for ends in zip(*layout.bones, strict=True))

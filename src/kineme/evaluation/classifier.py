@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
 
 import lightning as L
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 
 from kineme.clips.batches import resident
 from kineme.config import TrainConfig
-from kineme.errors import check_between
+from kineme.errors import KinemeError, check_between
 from kineme.evaluation.linear import Epoch
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import top_k
@@ -20,7 +19,7 @@ from kineme.model import Model, clip_input
 from kineme.progress import Progress, silent
 from kineme.training.heads import make_head, of_patches
 from kineme.training.run import fit
-from kineme.training.supervised import Supervised, weak_view
+from kineme.training.supervised import StepProgress, Supervised, weak_view
 from kineme.typing import Array
 
 TEST_BATCH = 256
@@ -52,7 +51,8 @@ def classify(
         The epochs at which the test clips were scored.
 
     Raises:
-        KinemeError: the seed is below 0, the protocol does not fit the encoder, or the loss is not finite.
+        KinemeError: the seed is below 0, the protocol does not fit the encoder, or the loss or a score is not
+            finite.
     """
     check_between("`seed`", settings.seed, 0)
     encoder, tuning = deepcopy(model.encoder).train(), model.protocols.finetune
@@ -75,8 +75,8 @@ def classify(
             layer_decay=1.0 if fresh else tuning.layer_decay,
             encoder_share=1.0 if fresh or tuning.encoder_lr is None else tuning.encoder_lr / settings.lr,
         )
-        scorer = _Scorer(task, model.crop, every or settings.epochs, progress)
-        fit(module, [scorer])
+        scorer = _Scorer(task, model.crop, every or settings.epochs)
+        fit(module, [scorer, StepProgress(progress, settings.epochs * len(rows))])
     return scorer.epochs
 
 
@@ -86,25 +86,15 @@ def on_device_of(task: Task, settings: TrainConfig) -> TrainConfig:
 
 
 class _Scorer(L.Callback):
-    """Scores the test clips every few epochs and after the last; tells how far training is."""
+    """Scores the test clips every few epochs and after the last."""
 
-    def __init__(self, task: Task, crop: float, every: int, progress: Progress) -> None:
-        self.task, self.crop = task, crop
-        self.every, self.progress = every, progress
+    def __init__(self, task: Task, crop: float, every: int) -> None:
+        self.task, self.crop, self.every = task, crop, every
         self.epochs: list[Epoch] = []
-        self._done = 0
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Brings the test clips where the encoder is."""
         self.clips = resident(self.task.store, self.task.test_rows, module.device)
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Tells the progress."""
-        assert isinstance(module, Supervised)
-        self._done += len(batch)
-        self.progress(self._done, (trainer.max_epochs or 0) * len(module.rows))
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Scores the test clips: in evaluation mode and float32, as frozen encoders are measured."""
@@ -121,4 +111,6 @@ class _Scorer(L.Callback):
             )
         module.train()
         scores = logits.cpu().numpy()
+        if not np.isfinite(scores).all():  # after its last step, training does not look any more
+            raise KinemeError(f"epoch {epoch}: scores of test clips are not finite; {module.remedy}")
         self.epochs.append(Epoch(epoch, top_k(scores, self.task.test_labels), scores))

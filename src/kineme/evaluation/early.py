@@ -19,10 +19,10 @@ import numpy as np
 from kineme.config import LinearConfig
 from kineme.evaluation.features import raw_coordinates
 from kineme.evaluation.linear import sgd, with_rate
-from kineme.evaluation.recognition import Outcome, report
-from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Predictions, Result, Score
+from kineme.evaluation.recognition import Outcome, compared, report
+from kineme.evaluation.results import Predictions, Result, Score
 from kineme.evaluation.task import Task
-from kineme.model import Model, random_like
+from kineme.model import Model
 from kineme.progress import Progress, share, silent, within
 from kineme.typing import Array
 
@@ -65,9 +65,7 @@ def early(
     """
     began = perf_counter()
     settings = with_rate(task.model.protocols.linear, "linear", lr, task.run)
-    rows: dict[str, Model | None] = {PRETRAINED: task.model}
-    if baselines:
-        rows = {RAW: None, RANDOM: random_like(task.model, seed), **rows}
+    rows = compared(task, seed, baselines)
     fits = [SHARES] if whole else [(seen,) for seen in SHARES]  # the shares that a probe is fitted for
     clips = len(task.train_rows) * len(fits) + len(task.test_rows) * len(SHARES)
     done, total = 0, 2 * clips * len(rows)

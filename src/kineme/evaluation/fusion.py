@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from kineme import __version__
-from kineme.clips.subsets import label_subset
 from kineme.config import LinearConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.linear import logistic, sgd
+from kineme.evaluation.linear import held_out, logistic, sgd
 from kineme.evaluation.results import Predictions, Result, Score, details, source_commit
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import top_k
@@ -32,7 +31,6 @@ from kineme.typing import Array
 logger = logging.getLogger(__name__)
 
 PROBES = ("logistic", "last")
-FITTED = 0.8  # share of the training clips of each class that probes are fitted to in a search of weights
 STEPS = 10  # of a weight between 0 and 1 in a search
 NEVER = -1e6  # instead of the -inf of a class that no training clip has, which no weight could take
 
@@ -153,6 +151,7 @@ def fuse(
         },
         "held_out": held_out,
     }
+    seen = [stream.result.seen_clips for stream in streams]
     result = replace(
         first.result,
         protocol="fused",
@@ -164,6 +163,8 @@ def fuse(
         commit=source_commit(),
         scores={probe: Score.of(scores, labels) for probe, scores in fused.items()},
         baselines={s.name: {probe: s.result.scores[probe] for probe in PROBES} for s in streams},
+        # By the stream that saw the most; that none was seen is known only if it is of all.
+        seen_clips=max(clips or 0 for clips in seen) or (None if None in seen else 0),
         **details(labels, fused["last"].argmax(axis=1), len(first.result.class_names), fused["last"]),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
@@ -213,14 +214,12 @@ def search_weights(
         KinemeError: no class has enough clips to hold one out.
     """
     first = streams[0].task
-    rows = np.arange(len(first.train_rows))
-    fitted = label_subset(rows, first.train_labels, FITTED, seed)
-    held = np.setdiff1d(rows, fitted)
+    fitted, held = held_out(first.train_labels, seed)
     if len(held) == 0:
         raise KinemeError(
             f"{first.store.path}: no class has enough training clips to hold one out; do not set `search`"
         )
-    logger.info("fitting probes to %d of %d training clips", len(fitted), len(rows))
+    logger.info("fitting probes to %d of %d training clips", len(fitted), len(first.train_rows))
     found = [_held_out_scores(stream, fitted, held, seed) for stream in streams]
     chosen, accuracy, usually = {}, {}, {}
     for probe in PROBES:

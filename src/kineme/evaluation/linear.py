@@ -32,7 +32,7 @@ from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
 
-FITTED = 0.8  # share of the training clips that the others choose a rate for
+FITTED = 0.8  # share of the training clips of each class; by the others rates and weights are chosen
 EVALUATE_EVERY = 5  # epochs, in all three papers
 MOMENTUM = 0.9
 NORM_EPS, NORM_SHARE = 1e-6, 0.1  # of the batch norm; the share of a batch in the running statistics
@@ -42,6 +42,8 @@ Settings = TypeVar("Settings", LinearConfig, FinetuneConfig)
 def with_rate(config: Settings, section: str, lr: float | None, run: Path) -> Settings:
     """The recipe's settings of a protocol, with a learning rate: the one that is given, or the recipe's.
 
+    Of rates to choose from, none is tried where one is given.
+
     Raises:
         KinemeError: there is none, or it is not above 0.
     """
@@ -49,6 +51,8 @@ def with_rate(config: Settings, section: str, lr: float | None, run: Path) -> Se
     if rate is None:
         raise KinemeError(f"{run}: the recipe sets no evaluate.{section}.lr; set it there, or pass `lr`")
     check_positive(lr=rate)
+    if lr is not None and isinstance(config, LinearConfig):
+        return replace(config, lr=rate, rates=())
     return replace(config, lr=rate)
 
 
@@ -148,9 +152,8 @@ def best_rate(
     A fifth of the clips of each class is held out; of equally good rates the smallest is taken. Where no
     class has a clip to spare, as with the fewest labels, nothing tells them apart: the middle one is taken.
     """
-    rows, rates = np.arange(len(labels)), sorted(settings.rates)
-    fitted = label_subset(rows, labels, FITTED, seed)
-    held = np.setdiff1d(rows, fitted)
+    rates = sorted(settings.rates)
+    fitted, held = held_out(labels, seed)
     if len(held) == 0:
         middle = rates[len(rates) // 2]
         logger.warning("no training clip to spare to choose a rate by; the middle one is taken, %g", middle)
@@ -172,6 +175,13 @@ def best_rate(
     best = max(found, key=lambda rate: found[rate])
     logger.info("rate %g: %.1f %% of %d held-out training clips", best, found[best], len(held))
     return best
+
+
+def held_out(labels: Array, seed: int) -> tuple[Array, Array]:
+    """Places among (N,) training clips of those to fit to, and of those held out: a fifth of each class."""
+    places = np.arange(len(labels))
+    fitted = label_subset(places, labels, FITTED, seed)
+    return fitted, np.setdiff1d(places, fitted)
 
 
 class _Norm:

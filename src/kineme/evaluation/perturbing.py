@@ -12,12 +12,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from kineme.augment import draw_coin, draw_subset
+from kineme.augment import draw_coin, rand
 from kineme.clips.batches import Clips
 from kineme.layouts import Layout
 from kineme.layouts.parts import halves
 
-MISSING = 8  # joints, but at most a third of the layout's
+MISSING = 8  # joints, but at most a third of a clip's
 JITTER = (0.01, 0.03)  # standard deviation of each coordinate, in body heights
 DROPPED = (0.5, 0.8)  # share of the frames
 STRETCHED = (0.5, 2.0)  # times the frames
@@ -91,9 +91,12 @@ def body_height(clips: Clips, up: Sequence[float]) -> float:
 
 
 def _missing(clips: Clips, generator: torch.Generator, count: int) -> Clips:
-    """Without so many joints, drawn for each clip."""
-    joints = clips.frames.shape[2]
-    return _with_joints(clips, ~draw_subset(len(clips), count, joints, generator))
+    """Without so many of its joints, at most a third, drawn for each clip."""
+    chance = rand((len(clips), clips.frames.shape[2]), generator)
+    there = torch.ones_like(chance, dtype=torch.bool) if clips.present is None else clips.present
+    lost = (there.sum(1, keepdim=True) // 3).clamp(1, count)
+    rank = chance.masked_fill(~there, -1).argsort(1, descending=True).argsort(1)
+    return _with_joints(clips, rank >= lost)
 
 
 def _part(clips: Clips, generator: torch.Generator, joints: Sequence[int]) -> Clips:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -76,7 +76,7 @@ def linear(
     Raises:
         KinemeError: no learning rate is set.
     """
-    settings = _linear_settings(task, lr)
+    settings = with_rate(task.model.protocols.linear, "linear", lr, task.run)
     probes = _probes(task, settings, seed)
     return evaluated(task, probes, "linear", asdict(settings), seed, "last", baselines, progress)
 
@@ -111,7 +111,7 @@ def transfer(
 
     Arguments and errors are those of `linear`.
     """
-    probe = _linear_settings(task, lr)
+    probe = with_rate(task.model.protocols.linear, "linear", lr, task.run)
     probes, retrieval = _probes(task, probe, seed), _retrieval(task, k=1)
 
     def measure(train: Array, test: Array, progress: Progress) -> dict[str, Outcome]:
@@ -119,12 +119,6 @@ def transfer(
 
     settings = {"linear": asdict(probe), "knn": {"k": 1}}
     return evaluated(task, measure, "transfer", settings, seed, "last", baselines, progress)
-
-
-def _linear_settings(task: Task, lr: float | None) -> LinearConfig:
-    """The recipe's, or with the rate that is given, and then no other."""
-    settings = with_rate(task.model.protocols.linear, "linear", lr, task.run)
-    return settings if lr is None else replace(settings, rates=())
 
 
 def _probes(task: Task, settings: LinearConfig, seed: int) -> Measure:
@@ -209,9 +203,7 @@ def evaluated(
         progress: called with the clips done and in total: each is encoded, and each is probed.
     """
     began = perf_counter()
-    rows: dict[str, Model | None] = {PRETRAINED: task.model}
-    if baselines:
-        rows = {RAW: None, RANDOM: random_like(task.model, seed), **rows}
+    rows = compared(task, seed, baselines)
     clips = len(task.train_rows) + len(task.test_rows)
     done, total = 0, clips * sum(1 if model is None else 2 for model in rows.values())
     outcomes = {}
@@ -222,6 +214,12 @@ def evaluated(
         done += clips
         progress(done, total)
     return report(task, outcomes, protocol, settings, seed, detailed, began)
+
+
+def compared(task: Task, seed: int, baselines: bool) -> dict[str, Model | None]:
+    """Row of the table → what gives its features, None for raw coordinates; the task's own encoder last."""
+    others = {RAW: None, RANDOM: random_like(task.model, seed)} if baselines else {}
+    return {**others, PRETRAINED: task.model}
 
 
 def report(

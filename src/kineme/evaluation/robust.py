@@ -18,11 +18,11 @@ from kineme.clips.batches import resident
 from kineme.evaluation.features import raw_coordinates, raw_of
 from kineme.evaluation.linear import logistic
 from kineme.evaluation.perturbing import SEVERITIES, Change, body_height, missing_joints, perturbations
-from kineme.evaluation.recognition import Outcome, report
-from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Predictions, Result, Score
+from kineme.evaluation.recognition import Outcome, compared, report
+from kineme.evaluation.results import Predictions, Result, Score
 from kineme.evaluation.task import Task
 from kineme.metrics.neighbours import nearest_label
-from kineme.model import Model, random_like
+from kineme.model import Model
 from kineme.progress import Progress, share, silent, within
 from kineme.typing import Array
 
@@ -57,9 +57,7 @@ def robust(
     up = task.store.manifest.preprocessing.up
     height = body_height(resident(task.store, task.train_rows), up)
     conditions = perturbations(task.store.layout, height, up)
-    rows: dict[str, Model | None] = {PRETRAINED: task.model}
-    if baselines:
-        rows = {RAW: None, RANDOM: random_like(task.model, seed), **rows}
+    rows = compared(task, seed, baselines)
     work = len(task.train_rows) + (1 + len(conditions)) * len(task.test_rows)
     outcomes: dict[str, dict[str, Outcome]] = {}
     for number, (row, model) in enumerate(rows.items()):

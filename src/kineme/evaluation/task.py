@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from kineme import __version__
+from kineme.clips.folders import is_there
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
@@ -167,7 +168,7 @@ def open_task(
     mapped = options.map_joints or options.joint_map is not None or model.shape.layout == BODY
     clips = _with_joints(model, store, options.joint_map) if mapped else store
     model.check(clips, allow_preprocessing=options.allow_preprocessing)
-    split = options.split or own.split_of(store.path)
+    split = options.split or own.split_of(Path(store.address))
     if split is None:
         raise KinemeError(f"{run}: was trained on several splits, {', '.join(own.splits)}; pass `split`")
     train, test = rows_of(store, split, "train"), rows_of(store, split, "test")
@@ -226,7 +227,7 @@ def chosen_device(device: str) -> str:
     return ("cuda" if gpu else "cpu") if device == "auto" else device
 
 
-def _own_store(run: Path, own: DataConfig) -> Path:
+def _own_store(run: Path, own: DataConfig) -> str:
     """The store of the pre-training."""
     if not own.stores:
         raise KinemeError(f"{run}: does not say which store it was trained on; pass `store`")
@@ -235,9 +236,9 @@ def _own_store(run: Path, own: DataConfig) -> Path:
             f"{run}: was trained on several stores, {', '.join(own.stores)}; pass the one to measure on as "
             "`store`"
         )
-    if not Path(own.stores[0]).exists():
+    if not is_there(own.stores[0]):
         raise KinemeError(f"{run}: {own.stores[0]}, the store of its pre-training, is gone; pass `store`")
-    return Path(own.stores[0])
+    return own.stores[0]
 
 
 def _with_joints(model: Model, store: ClipStore, joint_map: Path | None) -> ClipStore:

@@ -41,7 +41,8 @@ class SLiM(Method):
     very end of training. A body is drawn from those seen in any of several evenly spaced frames of a clip.
     Clips of fewer than 16 frames are taken whole, while the authors play them back and forth. Bones are
     scaled from the origin outwards, so that no joint is left behind; clips turn all the way round, as in the
-    paper, while the authors' program turns them by 0.3 rad.
+    paper, while the authors' program turns them by 0.3 rad. Clips are kept apart from those of all devices,
+    in the authors' program from those of their own.
 
     Args:
         encoder: an encoder with a class token and patches that can be masked.

@@ -15,15 +15,17 @@ def top_k(scores: Array, labels: Array, k: int = 1) -> float:
 def is_in_top(scores: Array, labels: Array, k: int = 1) -> Array:
     """(N,) whether each clip's class is among its k highest scores; of equal scores the lower class is first.
 
+    A score that is NaN, as of a network that diverged, counts as above all others and is no hit.
+
     Args:
         scores: (N, classes), higher is more likely.
         labels: (N,) true classes.
         k: how many guesses count.
     """
     own = np.take_along_axis(scores, labels[:, None], axis=1)
-    earlier = np.arange(scores.shape[1]) < labels[:, None]
-    rank = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
-    hit: Array = rank < k
+    later = np.arange(scores.shape[1]) > labels[:, None]
+    below = (scores < own) | ((scores == own) & later)
+    hit: Array = ((~below).sum(axis=1) <= k) & ~np.isnan(own[:, 0])
     return hit
 
 

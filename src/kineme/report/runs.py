@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from kineme.checkpoints import WEIGHTS
+from kineme.clips.folders import is_there
 from kineme.clips.store import ClipStore
 from kineme.config import Config
 from kineme.errors import KinemeError
@@ -98,7 +99,7 @@ def stores_of(run: Run, given: Sequence[Path]) -> list[ClipStore]:
         KinemeError: there is none, or what was given is not a store.
     """
     own = run.config.data.stores
-    found = [ClipStore(path) for path in [*given, *map(Path, own)] if path in given or path.exists()]
+    found = [*map(ClipStore, given), *map(ClipStore, filter(is_there, own))]
     if not found:
         where = f"{', '.join(own)}, no longer exists" if own else "is not known"
         raise KinemeError(f"the clip store of {run.name}, {where}; name the store of its clips")

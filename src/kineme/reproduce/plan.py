@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from kineme.arguments import did_you_mean
 from kineme.checkpoints import WEIGHTS
+from kineme.clips.folders import is_address
 from kineme.clips.store import ClipStore
 from kineme.config import Config, EvaluateConfig
 from kineme.errors import KinemeError, check_between, check_positive
@@ -74,25 +75,30 @@ class Plan:
         """The run directory of a cell."""
         return self.out / "runs" / cell.name
 
+    def place(self, store: str) -> str:
+        """Where a store of the grid is: its address, or its path from everywhere."""
+        found = self.stores[store]
+        return found.address if is_address(found.address) else str(found.path.resolve())
+
     def config(self, cell: Cell) -> Config:
         """The settings of a cell whose clips are there, on this grid's terms."""
         if cell.recipe == DEFAULT:
             return self._fitted(cell)
         config = on_one_device(deepcopy(self.recipes[cell.recipe]))
         data, train = config.data, config.train
-        data.store, data.stream = str(self.stores[cell.store].path.resolve()), cell.stream
+        data.store, data.stream = self.place(cell.store), cell.stream
         data.split = cell.split or data.split
         data.window = data.window if cell.window is None else cell.window
         if self.epochs is not None:
             train = replace(with_epochs(train, self.epochs), minutes=None)
         if self.minutes is not None:  # none of them for the online kNN
-            train = replace(train, minutes=self.minutes, knn_every=0)
+            train = replace(train, minutes=self.minutes, max_minutes=None, knn_every=0)
         return replace(config, train=replace(train, seed=self.seed_of(cell)))
 
     def _fitted(self, cell: Cell) -> Config:
         """The settings that fit the clips of a cell, on this grid's terms."""
         terms: dict[str, Any] = {
-            "data.store": self.stores[cell.store].path.resolve(),
+            "data.store": self.place(cell.store),
             "data.split": cell.split,
             "data.window": cell.window,
             "data.stream": cell.stream,
@@ -141,7 +147,7 @@ class Plan:
 
     def options(self, cell: Cell, measurement: Measurement) -> TaskOptions:
         """What a cell is measured on."""
-        return TaskOptions(self.stores[measurement.store or cell.store].path, measurement.split)
+        return TaskOptions(Path(self.place(measurement.store or cell.store)), measurement.split)
 
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
         """Where this measurement goes, by hand or in a grid."""
@@ -276,7 +282,8 @@ def _check_settings(plan: Plan, cell: Cell) -> None:
             "by them, set them in the grid",
             *(run, cell.recipe),
         )
-    counted = ("epochs", "milestones", "warmup") if plan.minutes is not None else ()  # by the run itself
+    timed = any(asked["train"][key] is not None for key in ("minutes", "max_minutes"))
+    counted = ("epochs", "milestones", "warmup") if timed else ()  # by the run itself
     free = {f"train.{key}" for key in (*counted, *_MONITORING)}
     for section, settings in asked.items():
         for key, value in settings.items():

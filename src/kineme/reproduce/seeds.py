@@ -19,7 +19,8 @@ def over_seeds(rows: Sequence[TableRow]) -> list[TableRow]:
     """One row for each cell, protocol and score, in the order in which they first appear.
 
     Figures, the bounds of their intervals and times are means; the deviation is that of the figures over the
-    seeds that are done. A row of which no seed is done is the first seed's.
+    seeds that are done; a note says so where these are not all. A row of which none is done is the first
+    seed's.
 
     >>> first = TableRow("mine", "moves", "", "joint", "knn", "knn", "done", obtained=80.0)
     >>> (row,) = over_seeds([first, replace(first, obtained=84.0)])
@@ -31,13 +32,17 @@ def over_seeds(rows: Sequence[TableRow]) -> list[TableRow]:
         alike.setdefault((row.recipe, row.store, row.split, row.stream, row.protocol, row.score), []).append(
             row
         )
-    return [_mean([row for row in each if row.obtained is not None], each[0]) for each in alike.values()]
+    return [_mean(each) for each in alike.values()]
 
 
-def _mean(done: Sequence[TableRow], first: TableRow) -> TableRow:
-    """Of the rows that are done; the first of all where none or one is."""
-    if len(done) < 2:
-        return done[0] if done else first
+def _mean(rows: Sequence[TableRow]) -> TableRow:
+    """Of the rows that are done; the first of all where none is."""
+    done = [row for row in rows if row.obtained is not None]
+    if not done:
+        return rows[0]
+    note = "" if len(done) == len(rows) else f"{len(done)} of {len(rows)} seeds"
+    if len(done) == 1:
+        return replace(done[0], note=note)
     values = {name: [getattr(row, name) for row in done] for name in _MEANS}
     means: dict[str, Any] = {name: None if None in each else fmean(each) for name, each in values.items()}
-    return replace(done[0], **means, deviation=stdev(values["obtained"]), seeds=len(done))
+    return replace(done[0], **means, deviation=stdev(values["obtained"]), seeds=len(done), note=note)

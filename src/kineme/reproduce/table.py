@@ -50,7 +50,7 @@ def obtained(row: TableRow) -> str:
         return f"{row.state}: {row.note}" if row.note else row.state
     deviation = "" if row.deviation is None else f" ± {row.deviation:.1f}"
     interval = "" if row.low is None else f" [{row.low:.1f}–{row.high:.1f}]"
-    return f"{row.obtained:.1f}{deviation}{interval}"
+    return f"{row.obtained:.1f}{deviation}{interval}" + (f" ({row.note})" if row.note else "")
 
 
 def epochs(row: TableRow) -> str:
@@ -82,7 +82,7 @@ def terms(plan: Plan) -> str:
 
 def notes(found: Sequence[TableRow]) -> list[str]:
     """What is missing and why, each reason once."""
-    return [*dict.fromkeys(f"{row.state}: {row.note}" for row in found if row.note)]
+    return [*dict.fromkeys(f"{row.state}: {row.note}" for row in found if row.note and row.obtained is None)]
 
 
 def write(plan: Plan, found: Sequence[TableRow]) -> None:

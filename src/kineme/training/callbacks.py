@@ -24,12 +24,12 @@ from kineme.clips.store import Manifest
 from kineme.encoders.absent import encoded
 from kineme.files import atomic_write
 from kineme.metrics.neighbours import leave_group_out
+from kineme.training.directory import STATE
 from kineme.training.history import HISTORY, write_history
 from kineme.training.module import Pretraining
 
 logger = logging.getLogger(__name__)
 
-STATE = "state.ckpt"
 WATCHED = 2000  # maximum number of clips in the online kNN
 
 

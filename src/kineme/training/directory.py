@@ -24,6 +24,7 @@ import yaml
 from safetensors import SafetensorError, safe_open
 
 from kineme.checkpoints import WEIGHTS
+from kineme.clips.folders import is_there
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.errors import KinemeError
@@ -148,7 +149,7 @@ def load_run_config(run: Path) -> Config:
 def located(run: Path, store: list[str] | str | None) -> list[str] | str | None:
     """Where the store or stores of a run are, which may have been named from another current directory."""
     named = [store] if isinstance(store, str) else store or []
-    if all(Path(each).exists() for each in named):
+    if all(map(is_there, named)):
         return store
     with suppress(KinemeError):
         found = Seen.load(run / SEEN_CLIPS).located(run, named)

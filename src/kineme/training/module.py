@@ -185,7 +185,7 @@ class Pretraining(Training):
         """The method's losses of its views."""
         if self.train_config.compile != "off":  # graphs may then overwrite what an earlier step gave
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):  # coordinates are not rounded
             views = self.method.views(self.clips[rows], generator)
         return self.method.loss(views, self._progress)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import lightning as L
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -17,6 +19,7 @@ from kineme.clips.store import ClipStore
 from kineme.config import FinetuneConfig, TrainConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
+from kineme.progress import Progress
 from kineme.training.heads import of_patches
 from kineme.training.module import Training
 from kineme.training.order import epoch_order
@@ -163,3 +166,18 @@ class EvenBatches(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         yield from epoch_order(self.train.seed, self.epoch, self.clips).tensor_split(len(self))
+
+
+class StepProgress(L.Callback):
+    """Tells after each step the clips, or windows, that were trained on, and their total over all epochs."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress, self.total = progress, total
+        self.done = 0
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts the rows of the batch."""
+        self.done += len(batch)
+        self.progress(self.done, self.total)

@@ -27,10 +27,12 @@ from kineme.evaluation.detection.extract import frames_shown, offsets_of, store_
 from kineme.evaluation.detection.finetune import settings
 from kineme.evaluation.detection.found import find
 from kineme.evaluation.detection.frames import Windows
+from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import RANDOM, RAW, Result
 from kineme.evaluation.task import Task, open_task
 from kineme.loading import load_run
 from kineme.model import Model
+from kineme.streams import TOGETHER
 
 WINDOWS = Windows("centred", 8, 1)
 ALONE = Context()
@@ -41,20 +43,23 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     return ClipStore(write_recordings(tmp_path_factory.mktemp("stores") / "stick", frames=270))
 
 
-@pytest.fixture(scope="module")
-def run(store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_run(path: Path, store: ClipStore, *, stream: str = "joint") -> Path:
     """A run directory with an encoder that nobody has trained."""
-    path = tmp_path_factory.mktemp("runs") / "run"
     path.mkdir()
     config = {
-        "data": {"store": str(store.path), "split": "odd-even", "stream": "joint", "frames": 8},
+        "data": {"store": str(store.path), "split": "odd-even", "stream": stream, "frames": 8},
         "method": {"name": "usdrl"},
         "encoder": {"name": "sttr", "hidden": 16},
     }
     torch.manual_seed(0)
-    encoder = STTR(ClipShape(store.layout, 8, 1), hidden=16)
+    encoder = STTR(ClipShape(store.layout, 8, 1, stream), hidden=16)
     save_encoder(path / "model.safetensors", encoder, store.manifest.preprocessing, config)
     return path
+
+
+@pytest.fixture(scope="module")
+def run(store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("runs") / "run", store)
 
 
 @pytest.fixture
@@ -92,6 +97,7 @@ def test_the_encoder_can_learn_the_frames_too(task: Task) -> None:
     assert detector.tuned
     assert tuned.weights == frozen.weights  # what was evaluated is what was pre-trained
     assert tuned.settings["finetuned"]["epochs"] == 8
+    assert tuned.settings["finetuned"]["precision"] in ("32-true", "bf16-mixed")
     assert frozen.settings["finetuned"] is None
     assert tuned.scores["frame accuracy"].value > 90
 
@@ -188,6 +194,22 @@ def test_a_detector_that_was_kept_finds_the_same(
     mine = [each for each in segments if each.recording in found.names]
     assert [(each.recording, each.start, each.end, each.action) for each in mine] == expected
     assert [each.score for each in mine] == pytest.approx(found.segment_scores)
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_a_detector_takes_the_stream_that_it_was_trained_on(
+    store: ClipStore, tmp_path: Path, tuned: bool
+) -> None:
+    run = write_run(tmp_path / "run", store, stream=TOGETHER)
+    task = open_task(run, TaskOptions(stream="motion"), rows_of=protocol.recorded)
+    training = settings(epochs=1) if tuned else None
+    _, found, detector = protocol.detect(
+        task, WINDOWS, context=ALONE, rule="A", training=training, baselines=False
+    )
+    detector.save(tmp_path / "detect.safetensors")
+    loaded = Detector.load(tmp_path / "detect.safetensors", load_run(run))
+    again = loaded.probabilities(store, task.test_rows, tmp_path, device="cpu")
+    np.testing.assert_array_equal(again, found.probabilities)
 
 
 def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Model, tmp_path: Path) -> None:

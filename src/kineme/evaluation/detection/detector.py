@@ -22,7 +22,7 @@ from kineme.evaluation.detection.extract import offsets_of, store_features
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.segments import RULES
 from kineme.files import atomic_write
-from kineme.model import Model, with_encoder
+from kineme.model import Model, with_encoder, with_stream
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 from kineme.untrusted import MALFORMED, bad_name
@@ -71,6 +71,7 @@ class Detector:
             "rule": self.rule,
             "class_names": self.class_names,
             "weights": None if self.tuned else self.model.weights,
+            "stream": self.model.stream,
         }
         stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         with atomic_write(path) as aside:
@@ -95,6 +96,9 @@ class Detector:
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
             tuned = [name for name in tensors if name.startswith(ENCODER)]
             state = {name.removeprefix(ENCODER): tensors[name] for name in tuned}
+            stream = found.get("stream", model.stream)
+            if stream != model.stream:  # the encoder takes several, of which it was given some
+                model = with_stream(model, stream)
             if state:
                 encoder = deepcopy(model.encoder)
                 encoder.load_state_dict(state)

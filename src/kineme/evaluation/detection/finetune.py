@@ -5,9 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
-from typing import Any
 
-import lightning as L
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -26,7 +24,7 @@ from kineme.model import Model, with_encoder
 from kineme.progress import Progress, silent
 from kineme.training.module import Training
 from kineme.training.run import fit
-from kineme.training.supervised import EvenBatches
+from kineme.training.supervised import EvenBatches, StepProgress
 from kineme.typing import Array
 
 SETTINGS = TrainConfig(
@@ -144,21 +142,5 @@ def finetuned(
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         module = FrameTraining(encoder, windows, settings, store, rows, labels, classes)
-        fit(module, [_Steps(progress)])
+        fit(module, [StepProgress(progress, settings.epochs * len(module.place))])
     return with_encoder(model, encoder.cpu())
-
-
-class _Steps(L.Callback):
-    """Tells how far training is."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.done = 0
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """After each step."""
-        assert isinstance(module, FrameTraining)
-        self.done += len(batch)
-        self.progress(self.done, (trainer.max_epochs or 0) * len(module.place))

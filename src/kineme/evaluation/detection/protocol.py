@@ -29,6 +29,7 @@ from kineme.evaluation.task import Part, Task
 from kineme.files import is_writable
 from kineme.model import Model, random_like, with_encoder
 from kineme.progress import Progress, silent, within
+from kineme.training.run import resolve_device
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ def detect(
     played_offsets = offsets_of(store, task.train_rows, settings.speeds)
     played_labels = labels[frames_shown(store, task.train_rows, settings.speeds)]
     frames = len(played_labels) + len(test_labels)
+    train = None if training is None else on_device_of(task, replace(training, seed=seed))
 
     def measured(encoder: Model, cut: Windows, folder: Path, number: int) -> tuple[Detections, Detector]:
         total = frames * (3 if baselines else 1)
@@ -133,10 +135,9 @@ def detect(
             found, _ = measured(baseline, cut, kept, number)
             scores[row] = score(found, len(class_names))
         logger.debug("detect: %s", PRETRAINED)
-        if training is None:
+        if train is None:
             found, detector = measured(model, windows, kept, len(scores))
         else:
-            train = on_device_of(task, replace(training, seed=seed))
             frames_of = task.train_rows, labels, len(class_names)
             tuned = finetuned(model, windows, store, *frames_of, train, progress)
             found, detector = measured(tuned, windows, Path(spare), len(scores))
@@ -149,7 +150,7 @@ def detect(
             "context": asdict(context),
             "segments": rule,
             "classifier": asdict(settings),
-            "finetuned": _described(training),
+            "finetuned": _described(train),
         },
         seed=seed,
         scores=score(found, len(class_names)),
@@ -169,6 +170,8 @@ def _baselines(model: Model, windows: Windows, seed: int) -> Iterator[tuple[str,
     yield RANDOM, random_like(model, seed), windows
 
 
-def _described(training: TrainConfig | None) -> dict[str, Any] | None:
+def _described(train: TrainConfig | None) -> dict[str, Any] | None:
+    if train is None:
+        return None
     names = ("epochs", "batch_size", "optimizer", "lr", "weight_decay", "schedule", "warmup")
-    return None if training is None else {name: getattr(training, name) for name in names}
+    return {**{name: getattr(train, name) for name in names}, "precision": resolve_device(train)[1]}
