@@ -28,6 +28,7 @@ from kineme.loading import load_run
 from kineme.pretraining import pretrain
 from kineme.sharing import push
 from kineme.sharing.card import as_text
+from kineme.sharing.private import without_paths
 
 constants = pytest.importorskip("huggingface_hub.constants")
 
@@ -57,7 +58,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kineme.generate_store(store, subjects=2, repetitions=1, cameras=[2, 3], actions=["wave", "bow"])
     run = folder / "run"
     short = {"train.epochs": 1, "train.batch_size": 4, "encoder.hidden": 16, "data.frames": 16}
-    pretrain("usdrl-small", run, store=store, overrides={**short, "data.split": "subjects:1"})
+    pretrain("usdrl-small", run, store=store, overrides={**short, "data.split": "subjects:1+cameras:2,3"})
     model = load_run(run)
     features = model.embed(store, device="cpu")
     labels = np.arange(len(features)) % 2
@@ -70,7 +71,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         weights=model.weights,
         preprocessing="plain",
         examination=Examination(75.0, (60.0, 90.0), 8, "people", 2, (75.0, 75.0), (), (), (0.0, 0.0), 1.0),
-    ).save(run / "classifiers" / "moves.safetensors")
+    ).save(run / "classifiers" / "moves (2).safetensors")
     result = Result(
         protocol="linear", method="usdrl", encoder="sttr", stream="joint", weights=model.weights,
         pretrained_epochs=1, preprocessing="plain", crop=1.0, seed=0,
@@ -92,7 +93,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 NAMES = [
     "README.md",
-    "classifiers/moves.safetensors",
+    "classifiers/moves (2).safetensors",
     "config.yaml",
     "model.safetensors",
     "results/01-linear.json",
@@ -123,6 +124,18 @@ def test_nothing_private_leaves_the_machine(hub: Hub, trained: Path) -> None:
     assert (result["store"], result["settings"]["from"]) == ("clinic-of-anna", ["clinic-of-anna"])
 
 
+@pytest.mark.parametrize(
+    ("split", "shared"),
+    [
+        ("xsub/2", "xsub/2"),
+        ("leave:anna,ben/1+cameras:1,2", "leave: 2 people/1+cameras:1,2"),
+        (["odd-even", "subjects:anna"], ["odd-even", "subjects: 1 person"]),
+    ],
+)
+def test_a_split_is_shared_without_people(split: str | list[str], shared: str | list[str]) -> None:
+    assert without_paths({"data": {"store": "mine", "split": split}})["data"]["split"] == shared
+
+
 def test_the_card(trained: Path) -> None:
     card = push(trained, "user/walking", licence="CC-BY-4.0", dry_run=True).card
     _, metadata, text = card.split("---\n", 2)
@@ -133,9 +146,9 @@ def test_the_card(trained: Path) -> None:
     (entry,) = about["model-index"][0]["results"]
     assert entry["metrics"] == [{"type": "accuracy", "name": "logistic", "value": 62.5}]
     assert 'kineme.load("hf:user/walking")' in text
-    assert "| trained on | 4 clips from `generated`, split subjects: 1 person |" in text
+    assert "| trained on | 4 clips from `generated`, split subjects: 1 person+cameras:2,3 |" in text
     assert "| linear | clinic-of-anna | subjects: 2 people | logistic | 62.5 | 50.0 to 75.0 | 4 |" in text
-    assert r"| moves | wave \| hello, \<b\>bow\</b\> | 8 |" in text
+    assert r"| moves (2) | wave \| hello, \<b\>bow\</b\> | 8 |" in text
     assert "| preprocessing | plain |" in text
 
 
@@ -149,7 +162,7 @@ def test_a_licence_that_the_hub_does_not_know(trained: Path) -> None:
 def test_a_dry_run_sends_nothing(hub: Hub, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["push", str(trained), "user/walking", "--licence", "mit", "--dry-run"]) == 0
     printed = capsys.readouterr()
-    assert [line.split()[1] for line in printed.out.splitlines()[:5]] == NAMES
+    assert [line.split(maxsplit=1)[1] for line in printed.out.splitlines()[:5]] == NAMES
     assert "# walking" in printed.out
     assert "warning: not shared: " in printed.err  # a damaged classifier
     assert printed.err.endswith("nothing was uploaded to user/walking\n")
@@ -169,7 +182,7 @@ def test_a_second_upload_replaces_the_first(hub: Hub, trained: Path, tmp_path: P
     run = Path(shutil.copytree(trained, tmp_path / "run"))
     shutil.rmtree(run / "classifiers")
     push(run, "user/walking", licence="mit")
-    assert "classifiers/moves.safetensors" not in hub.repositories["user/walking"].files
+    assert "classifiers/moves (2).safetensors" not in hub.repositories["user/walking"].files
     assert "results/01-linear.json" in hub.repositories["user/walking"].files
 
 
@@ -232,7 +245,8 @@ def test_files_of_strangers_are_asked_for_by_checked_names_only(
     weights = (trained / "model.safetensors").read_bytes()
     strange = [
         "../../evil.json", "results/../../evil.json", "results/a/b.json", "evil.py", "state.ckpt",
-        "model.pkl", "classifiers/../evil.safetensors", "/etc/passwd", "results/.hidden.json",
+        "model.pkl", "classifiers/../evil.safetensors", "classifiers/.evil.safetensors",
+        "classifiers/a\nevil.safetensors", "/etc/passwd", "results/.hidden.json",
     ]  # fmt: skip
     hub.repositories["user/evil"] = Repository()
     hub.repositories["user/evil"].commit({"model.safetensors": weights, **dict.fromkeys(strange, b"evil")})

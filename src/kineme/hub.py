@@ -16,11 +16,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kineme.errors import KinemeError
+from kineme.untrusted import bad_name
 
 PREFIX = "hf:"
 WEIGHTS_FILE = "model.safetensors"
 ALLOWED = re.compile(
-    r"model\.safetensors|config\.yaml|README\.md|classifiers/\w[\w. -]*\.safetensors|results/\w[\w.+-]*\.json"
+    r"model\.safetensors|config\.yaml|README\.md|classifiers/[^/\\.][^/\\]*\.safetensors|"
+    r"results/\w[\w.+-]*\.json"
 )
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _REVISION = re.compile(r"\w[\w./-]*")
@@ -94,7 +96,7 @@ def fetch(address: str | Path) -> Path:
             raise KinemeError(f"{address}: holds no {WEIGHTS_FILE}, so it is not a model of Kineme")
         weights = hf_hub_download(repository, WEIGHTS_FILE, revision=revision)
         for name in names:
-            if ALLOWED.fullmatch(name) and name != WEIGHTS_FILE:
+            if ALLOWED.fullmatch(name) and not bad_name([name]) and name != WEIGHTS_FILE:
                 hf_hub_download(repository, name, revision=info.sha)
     return Path(weights).parent
 

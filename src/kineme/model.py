@@ -201,13 +201,15 @@ class Model:
         """Features (N, D) of preprocessed clips in memory, from the central share `crop`, or the model's.
 
         Raises:
-            KinemeError: a feature is not finite.
+            KinemeError: a feature is not finite, or `batch_size` is below 1.
 
         >>> import kineme
         >>> clips = resident(kineme.open_store(example_store))
         >>> kineme.load(example_run).encode(clips).shape
         (24, 64)
         """
+        if batch_size < 1:
+            raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
         place = torch.device(device or default_device())
         encoder = self.on(place).encoder
         features = np.empty((len(clips), encoder.dim), dtype=np.float32)

@@ -99,7 +99,7 @@ def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["run", "mine", "--out", "table.txt"], "table.txt: is no table by its name; end it in .csv"),
         (["run", "mine", "--page", "page.pdf"], "--page: page.pdf is no page by its name; end it in .html"),
         (["run", "mine", "--layout", "coco17"], "--layout has no effect on the store mine"),
-        (["run", "poses.csv", "--out", "poses.csv"], "poses.csv: is an input too; write the table elsewhere"),
+        (["run", "poses.csv", "--out", "poses.csv"], "poses.csv: is an input too; write elsewhere"),
     ],
 )
 def test_mistakes(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], line: str) -> None:

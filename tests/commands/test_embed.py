@@ -79,7 +79,7 @@ def test_files_of_poses(folder: Path) -> None:
         (["run", "mine", "--layout", "coco17"], "--layout has no effect on the store mine"),
         (
             ["run", "one.csv", "--out", "one.csv"],
-            "one.csv: is an input too; write the table elsewhere with --out",
+            "one.csv: is an input too; write elsewhere with --out",
         ),
     ],
 )

@@ -89,7 +89,7 @@ def test_labels_that_were_not_taught_are_counted_apart(
         (["run", "mine", "--out", "found.parquet"], "found.parquet: is no table by its name; end it in .csv"),
         (
             ["run", "poses.csv", "--out", "poses.csv"],
-            "poses.csv: is an input too; write the table elsewhere with --out",
+            "poses.csv: is an input too; write elsewhere with --out",
         ),
         (
             ["run", "mine", "--classifier", "mine/index.npz"],

@@ -108,6 +108,10 @@ def test_approximate_search_is_asked_for(folder: Path, capsys: pytest.CaptureFix
             "--neighbours is some; it must be one of auto, exact, approximate",
         ),
         (["run", "mine", "--like", "walk", "--fps", "30"], "--fps has no effect on walk, a clip of mine"),
+        (
+            ["run", "mine", "--like", "new.csv[0s:1s]", "--out", "new.csv"],
+            "new.csv: is an input too; write elsewhere with --out",
+        ),
         (["run", "nowhere", "--like", "walk"], "nowhere: no such clip store"),
     ],
 )

@@ -87,10 +87,16 @@ def test_one_example_of_a_class_is_told(folder: Path, capsys: pytest.CaptureFixt
 
     (folder / "single.csv").write_text("name,label\nrise0,up\nswing0,side\n")
     assert main(["teach", "run", "single.csv", "--store", "mine"]) == 0
-    assert (
-        "no class has a second example, so the classifier could not be cross-validated"
-        in capsys.readouterr().out
-    )
+    alone = "no class has examples of two recordings, so the classifier could not be cross-validated"
+    assert alone in capsys.readouterr().out
+
+    parts = ["rise0,up,0,0.5", "rise0,up,0.5,1", "swing0,side,0,0.5", "swing0,side,0.5,1"]
+    (folder / "parts.csv").write_text("\n".join(["name,label,start,end", *parts]) + "\n")
+    assert main(["teach", "run", "parts.csv", "--store", "mine"]) == 0
+    assert alone in capsys.readouterr().out
+    (folder / "more.csv").write_text("\n".join(["name,label,start,end", *parts, "rise2,up,,"]) + "\n")
+    assert main(["teach", "run", "more.csv", "--store", "mine"]) == 0
+    assert "not cross-validated, examples of one recording only: side" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -110,6 +116,10 @@ def test_one_example_of_a_class_is_told(folder: Path, capsys: pytest.CaptureFixt
         (
             ["run", "ways.csv", "--store", "mine", "--name", "../x"],
             "--name: '../x' cannot be the name of a file",
+        ),
+        (
+            ["run", "ways.csv", "--store", "mine", "--out", "ways.csv"],
+            "ways.csv: is an input too; write elsewhere with --out",
         ),
         (["run", "ways.csv", "--store", "mine", "--suggest", "0"], "--suggest: is 0; it must be 1 or more"),
         (["run", "ways.csv", "--suggest", "3"], "--suggest needs a store to choose from; pass --store"),

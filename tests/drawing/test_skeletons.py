@@ -6,7 +6,7 @@ from matplotlib.image import imread
 from PIL import Image
 
 from kineme.drawing.skeletons import Scene, animation, skeleton_strip
-from kineme.drawing.style import LEFT, LEFT_2, RIGHT
+from kineme.drawing.style import LEFT, LEFT_2, RIGHT, RIGHT_2
 from kineme.layouts import LAYOUTS
 
 LAYOUT = LAYOUTS["kinect20"]
@@ -110,6 +110,17 @@ def test_an_animation_moves_at_the_clip_s_own_speed(tmp_path):
         gif.seek(14)
         assert (np.asarray(gif.convert("RGB")) != first).any()
     assert done[-1] == (15, 15)
+
+
+@pytest.mark.parametrize("late", [[1], [0, 1]], ids=["the second", "both"])
+def test_who_comes_late_is_drawn_in_the_same_colours(tmp_path, late):
+    clip = np.concatenate([_standing(), _standing() + 1], axis=1)
+    clip[:4, late] = 0
+    animation(Scene(clip, "late"), LAYOUT, tmp_path / "late.gif", fps=10)
+    with Image.open(tmp_path / "late.gif") as gif:
+        gif.seek(gif.n_frames - 1)
+        drawn = {"#{:02x}{:02x}{:02x}".format(*colour) for _, colour in gif.convert("RGB").getcolors()}
+    assert {LEFT, RIGHT, LEFT_2, RIGHT_2} <= drawn
 
 
 @pytest.mark.parametrize("axes", [(), (0,), (1,)], ids=["a point", "a level line", "an upright line"])

@@ -48,6 +48,18 @@ def test_a_table_that_is_there_is_taken_up_with_all_that_it_holds(tmp_path: Path
     assert "turn,z,,,," in path.read_text()
 
 
+def test_columns_of_others_are_kept_whatever_they_are_called(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("Name,label,Start,end,Note,,\nwalk,,,,a,b,c\n")
+    labels = Labels(path, SECONDS)
+    labels.set(1, {WALK: "going"})
+    assert path.read_text() == "Name,label,Start,end,Note,,\nwalk,going,,,a,b,c\n"
+    labels.set(1, {WALK: None})
+    path.write_text("name,label,note\nturn,turning,d\n")
+    labels.undo(1)
+    assert labels.parts() == {TURN: "turning", WALK: "going"}
+
+
 def test_a_whole_recording_is_the_same_however_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("name,label,start,end\nwalk,going,0,4.0\n")
@@ -98,6 +110,18 @@ def test_undo_leaves_what_another_window_has_changed_since(labels: Labels) -> No
     labels.set(2, {WALK: "standing"})
     labels.undo(1)
     assert labels.parts() == {WALK: "standing"}
+
+
+def test_a_change_that_could_not_be_taken_back_can_be_later(labels: Labels) -> None:
+    labels.set(1, {WALK: "going"})
+    labels.set(1, {TURN: "turning"})
+    kept = labels.path.read_text()
+    labels.path.write_text(f"{kept}half a line\n")
+    with pytest.raises(KinemeError, match="line 4: has 1 columns"):
+        labels.undo(1)
+    labels.path.write_text(kept)
+    labels.undo(1)
+    assert labels.parts() == {WALK: "going"}
 
 
 def test_windows_and_programs_at_once_lose_no_label(tmp_path: Path) -> None:

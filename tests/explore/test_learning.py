@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
+from explore import explored
+from inference import models
 
+from kineme.clips.store import Clip
 from kineme.explore.labels import Labels
 from kineme.explore.learning import Learned, Learner, first_points, name_points
 from kineme.explore.library import Library
+from kineme.explore.told import named_of
 from kineme.inference import teach
+from kineme.progress import Progress
+from kineme.typing import Array
 
 
 @pytest.fixture
@@ -79,11 +88,53 @@ def test_a_table_that_cannot_be_taught_from_is_a_problem_in_words(
     assert "has no clip 'nowhere'" in learner.state.problem
 
 
+def test_it_goes_on_after_a_table_that_was_damaged_while_motions_were_read(
+    library: Library, labels: Labels, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read = Event(), Library.read
+
+    def late(library: Library, progress: Progress) -> Array:
+        assert asked.wait(60)
+        return read(library, progress)
+
+    monkeypatch.setattr(Library, "read", late)
+    labels.set(1, {library.part(0): "one", library.part(20): "other"})
+    learner.wake()
+    wait(learner, named=False)
+    kept = labels.path.read_text()
+    labels.path.write_text(f"{kept}half a line\n")
+    while not learner.state.problem:
+        time.sleep(0.02)
+    asked.set()
+    while learner._read is None:
+        time.sleep(0.02)
+    time.sleep(0.5)  # in which it would name all motions
+    labels.path.write_text(kept)
+    assert wait(learner).named is not None
+
+
 def test_without_a_classifier_every_kind_has_its_turn(library: Library) -> None:
     kinds = [int(library.kinds[point]) for point in first_points(library)]
     known = set(library.kinds.tolist())
     assert set(kinds[: len(known)]) == known
     assert not set(first_points(library, [0, 1, 2])) & {0, 1, 2}
+
+
+def test_where_nobody_is_there_is_no_class(tmp_path: Path) -> None:
+    """Somebody is gone from 8 to 16 s; a point lasts 2 s, and the next begins a second later."""
+    xyz = np.pad(models.motion(240, seed=0), ((0, 0), (0, 1), (0, 0), (0, 0)))
+    xyz[80:160] = 0
+    gone = explored.library(tmp_path, models.write(tmp_path / "gone", [Clip("take", xyz)]))
+    labels = explored.labels(tmp_path, gone)
+    labels.set(1, {gone.part(point): f"class {point % 2}" for point in (0, 1, 20, 21)})
+    learner = Learner(gone, labels)
+    learner.start()
+    learned = wait(learner)
+    learner.stop()
+    assert learned.named is not None
+    assert np.flatnonzero(learned.named.none).tolist() == list(range(8, 15))
+    assert not set(learned.following) & set(range(8, 15))
+    assert json.dumps(named_of(learned), allow_nan=False)
 
 
 def test_none_of_these_takes_enough_examples(library: Library, labels: Labels) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from kineme.explore.compare import Comparison
 from kineme.explore.labels import Part
 from kineme.explore.library import Library
 from kineme.inference.classifying.reading import read
+
+KEPT = ("npy", "npz", "map.npz", "read.npy")
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,16 @@ def test_what_a_classifier_reads_is_kept(clips: Library) -> None:
     before = kept.stat().st_mtime_ns
     clips.read()
     assert kept.stat().st_mtime_ns == before
+
+
+def test_a_changed_library_keeps_nothing_of_what_it_was(tmp_path: Path) -> None:
+    before = explored.library(tmp_path, explored.recordings(tmp_path / "long", 3))
+    before.read()
+    shutil.rmtree(before.store.path)
+    after = explored.library(tmp_path, explored.recordings(tmp_path / "long", 4))
+    after.read()
+    kept = {path.name for path in after.index.path.parent.iterdir()}
+    assert kept == {after.index.path.with_suffix(f".{end}").name for end in KEPT}
 
 
 def test_a_library_of_nothing_to_see_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from inference.classifying.test_teaching import examples_of
 from conftest import STICK
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
-from kineme.inference import predict, teach
+from kineme.inference import cluster, predict, teach
 from kineme.inference import recordings as inputs
 from kineme.inference.embed import embed_table
 from kineme.inference.parts import Parts
 from kineme.inference.tables import COLUMNS, Block
 from kineme.model import Model
+from kineme.report.kinds import write_kinds
 from kineme.sources.poses import long, open_poses
 from kineme.sources.reading import Reading
 from kineme.typing import Array
@@ -133,6 +135,22 @@ def test_segments_are_those_of_the_recording_as_a_whole(
     for one, other in zip(found.segments, whole.segments, strict=True):
         assert (one.start, one.end, one.label) == (other.start, other.end, other.label)
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+
+
+def test_kinds_of_windows_are_drawn_as_those_of_the_recording_as_a_whole(
+    tmp_path: Path, model: Model, request: pytest.FixtureRequest
+) -> None:
+    """Exemplars alone are read for the page; the whole would be refused."""
+    path, options = written(tmp_path, "array"), Reading(layout=STICK, fps=FPS)
+    pages = []
+    for name in ("whole", "stretches"):
+        found = cluster(model, [path], k=2, window=2.0, device="cpu", **options)
+        write_kinds(found, tmp_path / f"{name}.html", model, [path], **options)
+        pages.append((tmp_path / f"{name}.html").read_text(encoding="utf-8"))
+        patch: pytest.MonkeyPatch = request.getfixturevalue("in_stretches")
+        patch.setattr("kineme.sources.poses.arrays.MAX_FRAMES", 500)
+    frames = [re.findall(r'data-frames="(\d+)" .*?data-first="(\d+)"', page, re.DOTALL) for page in pages]
+    assert frames[0] == frames[1] != []
 
 
 def test_a_recording_of_a_store(tmp_path: Path, model: Model, request: pytest.FixtureRequest) -> None:

@@ -44,11 +44,11 @@ def hold_folder(path: Path, what: str) -> None:
     _HELD.enter_context(claimed(path, what))
 
 
-def check_no_input(table: Path, inputs: Iterable[Path]) -> None:
-    """Refuses to write a table over what it is made from.
+def check_no_input(out: Path, inputs: Iterable[Path]) -> None:
+    """Refuses to write a file over what it is made from.
 
     Raises:
         KinemeError: it is one of the inputs.
     """
-    if table.resolve() in [each.resolve() for each in inputs]:
-        raise KinemeError(f"{table}: is an input too; write the table elsewhere with `out`")
+    if out.resolve() in [each.resolve() for each in inputs]:
+        raise KinemeError(f"{out}: is an input too; write elsewhere with `out`")

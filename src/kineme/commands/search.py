@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kineme.commands.outputs import hold
+from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
@@ -74,6 +74,8 @@ def search(
     hold(*filter(None, (out, page)))
     store, model = ClipStore(library), load(run)
     name, part = (like, None) if store.row(like) is not None else part_of(like, "like")
+    if out is not None:
+        check_no_input(out, [Path(name)])
     query = read_query(model, store, name, part=part, **reading.stated())
     with progress_bar(f"index of {library.name}") as progress:
         hits = retrieval.search(

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kineme.commands.outputs import hold
+from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import command, say, written
 from kineme.errors import KinemeError
@@ -89,6 +89,7 @@ def teach(
     if not examples:
         raise KinemeError(f"{labels[0]}: no row has a label; fill in the column label")
     model, path = load(run), out or classifier_path(run, named)
+    check_no_input(path, labels)
     hold(path)
     known = own_store(model) if store is None else ClipStore(store)
     if suggest is not None and known is None:
@@ -165,7 +166,8 @@ def _lines(classifier: Classifier) -> list[str]:
     found = classifier.examination
     total = sum(classifier.counts)
     if found.accuracy is None or found.interval is None:
-        return ["no class has a second example, so the classifier could not be cross-validated; label more"]
+        line = "no class has examples of two recordings, so the classifier could not be cross-validated"
+        return [f"{line}; label more"]
     low, high = found.interval
     what = "person" if found.left_out == "people" else "recording"
     lines = [
@@ -176,8 +178,7 @@ def _lines(classifier: Classifier) -> list[str]:
         name for name, recall in zip(classifier.class_names, found.recall, strict=True) if recall is None
     ]
     if alone:
-        only = "one example only" if found.left_out == "recordings" else f"examples of one {what} only"
-        lines.append(f"not cross-validated, {only}: {', '.join(alone)}")
+        lines.append(f"not cross-validated, examples of one {what} only: {', '.join(alone)}")
     if len(found.curve) > 1:
         curve = ", ".join(f"{size}: {right:.0f} %" for size, right in found.curve)
         lines.append(f"by examples a class, {curve}")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba_array
 from matplotlib.patches import Rectangle
 
 from kineme.drawing.posture import Y_UP, present, view_axes
@@ -23,7 +24,8 @@ from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 GIF_STEP = 7  # hundredths of a second, the unit of GIFs: the least time that a picture stays
-COLOURS = 64  # of a GIF
+STEPS = 6  # of each colour of a GIF from white
+BAR, SHADE = "#eef0f3", 0.35  # of the time bar, and how much of a band's hue lies over it
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def animation(
     stay = step * fps / 100  # frames
     figure = new_figure(4.8, min(6.0, max(2.4, 4.4 * height / width)))
     axes = figure.subplots()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(_colours().tobytes())
     pictures: list[Image.Image] = []
     chosen = np.arange(0, len(points), stay).astype(int)
     for done, frame in enumerate(chosen, start=1):
@@ -134,11 +138,18 @@ def animation(
         axes.set_title(str(scene.first + frame), loc="right", fontsize=9, color=FAINT)
         picture = Image.fromarray(rendered(figure))
         figure.set_layout_engine("none")  # what fitted the first picture fits the others
-        palette = pictures[0] if pictures else picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
         pictures.append(picture.quantize(palette=palette, dither=Image.Dither.NONE))
         progress(done, len(chosen))
     with atomic_write(path) as aside:
         pictures[0].save(aside, save_all=True, append_images=pictures[1:], duration=10 * step, loop=0)
+
+
+def _colours() -> Array:
+    """(n, 3) uint8: all that a GIF is drawn in, whoever is in its first picture."""
+    inks, hues, bar = (to_rgba_array(each)[:, :3] for each in ([INK, FAINT, *sum(BODIES, ())], HUES, [BAR]))
+    shares = np.linspace(0, 1, STEPS)[:, None, None]
+    found = [(1 + shares * (inks - 1)).reshape(-1, 3), bar + SHADE * (hues - bar), bar]
+    return np.round(255 * np.concatenate(found)).astype(np.uint8)
 
 
 def _seen_from(clip: Array, layout: Layout, up: Sequence[float]) -> Array:
@@ -183,14 +194,14 @@ def _draw_bands(axes: Axes, scene: Scene, place: tuple[float, float, float, floa
     """The time bar; `place` is its left end, bottom, width of a frame, and height."""
     left, bottom, stretch, height = place
     texts = list(dict.fromkeys(text for _, _, text in scene.bands))
-    axes.add_patch(Rectangle((left, bottom), stretch * len(scene.clip), height, color="#eef0f3", linewidth=0))
+    axes.add_patch(Rectangle((left, bottom), stretch * len(scene.clip), height, color=BAR, linewidth=0))
     for start, end, text in scene.bands:
         begin, stop = max(start - scene.first, 0), min(end - scene.first, len(scene.clip))
         if begin >= stop:
             continue
         corner, width = (left + stretch * begin, bottom), stretch * (stop - begin)
         colour = HUES[texts.index(text) % len(HUES)]
-        patch = axes.add_patch(Rectangle(corner, width, height, color=colour, alpha=0.35, linewidth=0))
+        patch = axes.add_patch(Rectangle(corner, width, height, color=colour, alpha=SHADE, linewidth=0))
         middle = bottom + height / 2
         words = f" {short(text, 24)}"
         label = axes.text(corner[0], middle, words, fontsize=7, color=INK, va="center", clip_on=True)

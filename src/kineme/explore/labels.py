@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 
@@ -53,8 +54,14 @@ class Part:
 class Table:
     """Rows as they stand in the file, so that what is not ours is kept as it is."""
 
-    header: list[str] = field(default_factory=lambda: list(HEADER))
+    titles: list[str] = field(default_factory=lambda: list(HEADER))
     rows: list[Row] = field(default_factory=list)
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """Ours by their names, others by their places: titles may be missing or stand twice."""
+        names = (title.strip().lower() for title in self.titles)
+        return [name if name in HEADER else str(place) for place, name in enumerate(names)]
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class Labels:
                     after[part] = None
                     continue
                 name = spelt.setdefault(label.strip().casefold(), label.strip())
-                after[part] = {**(known.get(part) or self._row(part, table.header)), "label": name}
+                after[part] = {**(known.get(part) or self._row(part, table.columns)), "label": name}
             self._apply(table, after)
             self._done.append(Change(window, {part: known.get(part) for part in wanted}, after))
             del self._done[:-REMEMBERED]
@@ -149,11 +156,12 @@ class Labels:
             )
             if place is None:
                 return False
-            change = self._done.pop(place)
+            change = self._done[place]
             table = self._read()
             known = self._known(table)
             back = {p: row for p, row in change.before.items() if known.get(p) == change.after[p]}
             self._apply(table, back)
+            del self._done[place]
             return True
 
     def can_undo(self, window: int) -> bool:
@@ -188,9 +196,9 @@ class Labels:
         rows += left.values()
         with atomic_write(self.path) as aside:
             with aside.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, table.header, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(filter(None, rows))
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(table.titles)
+                writer.writerows([row.get(column, "") for column in table.columns] for row in rows if row)
             synchronise(aside)
         synchronise(self.path.parent)
 
@@ -201,10 +209,11 @@ class Labels:
             return Table()
         with self.path.open(newline="", encoding="utf-8-sig") as file:
             found = csv.reader(file, strict=True)
-            header = [name.strip().lower() for name in next(found, [])]
-            rows = [dict(zip(header, row, strict=True)) for row in found if any(row)]
-        missing = [name for name in HEADER if name not in header]
-        return Table(header + missing, [{**dict.fromkeys(missing, ""), **row} for row in rows])
+            titles = next(found, [])
+            missing = [name for name in HEADER if name not in Table(titles).columns]
+            table, empty = Table(titles + missing), [""] * len(missing)
+            table.rows = [dict(zip(table.columns, row + empty, strict=True)) for row in found if any(row)]
+        return table
 
     def _known(self, table: Table) -> dict[Part, Row]:
         """The rows that are about recordings of the store; where a part is listed twice, the last."""
@@ -220,9 +229,9 @@ class Labels:
         first = _milliseconds(start) if start else 0
         return Part(name, first, min(_milliseconds(end), whole.end) if end else whole.end)
 
-    def _row(self, part: Part, header: Sequence[str]) -> Row:
+    def _row(self, part: Part, columns: Sequence[str]) -> Row:
         times = ("", "") if part == self.whole(part.name) else [f"{time:.3f}" for time in part.seconds]
-        return {**dict.fromkeys(header, ""), "name": part.name, "start": times[0], "end": times[1]}
+        return {**dict.fromkeys(columns, ""), "name": part.name, "start": times[0], "end": times[1]}
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -130,7 +130,7 @@ class Learner:
             return []
         library = self._library
         (found,) = predict_opened(
-            library.model.on(library.index.device),
+            library.model,
             state.classifier,
             [library.recordings.alone(row)],
             none=none_rate(state.classifier),
@@ -142,19 +142,19 @@ class Learner:
         learned: tuple[int, int] | None = None
         while not self._stop:
             stamp = self._labels.stamp()
-            if stamp != learned:
-                learned = stamp
-                try:
+            try:
+                if stamp != learned:
+                    learned = stamp
                     self._learn()
-                except KinemeError as error:
-                    self._now(doing="waiting", problem=str(error))
-                except Exception:
-                    logger.exception("learning failed")
-                    self._now(doing="waiting", problem="learning failed; see the terminal")
-                continue
-            state = self.state
-            if state.named is None and state.classifier is not None and self._read is not None:
-                self._name(state.classifier)
+                    continue
+                state = self.state
+                if state.named is None and state.classifier is not None and self._read is not None:
+                    self._name(state.classifier)
+            except KinemeError as error:
+                self._now(doing="waiting", problem=str(error))
+            except Exception:
+                logger.exception("learning failed")
+                self._now(doing="waiting", problem="learning failed; see the terminal")
             with self._woken:
                 if not self._stop:
                     self._woken.wait(LOOK)
@@ -168,7 +168,7 @@ class Learner:
         library = self._library
         self._now(doing="learning", done=0, total=0, problem="")
         classifier = teach(
-            library.model.on(library.index.device),
+            library.model,
             examples,
             store=library.index.store,
             allow_preprocessing=True,
@@ -200,7 +200,7 @@ class Learner:
 
     def _useful(self, classifier: Classifier, features: Array) -> list[int]:
         library, taken = self._library, self._taken()
-        free = np.setdiff1d(np.arange(len(library)), taken)
+        free = np.setdiff1d(np.flatnonzero(np.isfinite(features[:, 0])), taken)
         if not len(free):
             return []
         index = library.index
@@ -226,10 +226,12 @@ def none_rate(classifier: Classifier) -> float | None:
 
 
 def name_points(classifier: Classifier, features: Array) -> Named:
-    """What a classifier says of features (N, D) that it reads."""
+    """What a classifier says of features (N, D) that it reads; NaN, where nobody is, has no class."""
     probabilities, novelty = classifier.probabilities_of(features), classifier.head.novelty(features)
-    rate = none_rate(classifier)
-    none = np.zeros(len(features), dtype=bool) if rate is None else novelty > classifier.threshold(rate)
+    rate, none = none_rate(classifier), np.isnan(features[:, 0])
+    probabilities[none] = 0
+    if rate is not None:
+        none |= novelty > classifier.threshold(rate)
     likeliest = probabilities.argmax(axis=1)
     return Named(
         next(NUMBERS), classifier.class_names, likeliest, probabilities.max(axis=1), novelty, none, rate

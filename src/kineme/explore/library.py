@@ -18,7 +18,7 @@ from kineme.drawing.projection import has_collapsed, tints, tsne
 from kineme.errors import KinemeError
 from kineme.explore.labels import Part
 from kineme.files import atomic_write
-from kineme.inference.classifying.reading import read
+from kineme.inference.classifying.reading import read_windows
 from kineme.inference.clustering.cluster import LONG
 from kineme.inference.clustering.kinds import kinds_of
 from kineme.inference.embed import blocks_of
@@ -49,7 +49,7 @@ class Library:
 
     Attributes:
         store: as it was given, for drawing.
-        model: that made the features.
+        model: that made the features, on the index's device.
         index: the points and their features.
         places: (N, 2) on the map, 0 to 1.
         kinds: (N,) from 1, 0 for what is in none.
@@ -171,14 +171,14 @@ class Library:
         return found
 
     def read(self, progress: Progress = silent) -> Array:
-        """(N, D) what a taught classifier reads of the points, computed once and kept.
+        """(N, D) what a taught classifier reads of the points, NaN where nobody is; computed once and kept.
 
         Raises:
             KinemeError: it cannot be written, or another process is at it.
         """
         path = self.index.path.with_suffix(".read.npy")
         if not path.is_file():
-            encode = partial(read, self.model.on(self.index.device), device=self.index.device)
+            encode = partial(read_windows, self.model, device=self.index.device)
             windows = _windows(self.window)
             with parts_of(path) as folder:
                 blocks = blocks_of(
@@ -243,7 +243,7 @@ def open_library(
         what = "fewer than three clips" if len(index) < 3 else "features that are all equal"
         raise KinemeError(f"{store.path}: has {what}; there is nothing to explore")
     places, kinds = _map(index, say) if beside is None else (beside.places, beside.kinds)
-    return Library(store, model, index, places, kinds, window)
+    return Library(store, model.on(device), index, places, kinds, window)
 
 
 def _windows(window: float | None) -> Windows | None:

@@ -47,7 +47,7 @@ def strip(library: Library, row: int) -> list[str]:
     total = len(clip.xyz)
     frames = max(min(round(SPAN * store.manifest.fps), total), 2)
     step = max(frames // 8, -(-total // STEPS), 1)
-    encoder = library.model.on(device).encoder
+    encoder = library.model.encoder
     windows = windows_for(encoder, "centred", frames, min(step, frames))
     recording = pieces([clip], [whole(total, store.manifest.fps)], device)
     features = torch.cat(list(frame_features(encoder, recording, windows))).numpy()

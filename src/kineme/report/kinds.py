@@ -18,7 +18,7 @@ from kineme.drawing.posture import present
 from kineme.files import atomic_write
 from kineme.inference.clustering.kinds import NONE
 from kineme.inference.clustering.segments import Kind, Kinds, Segment
-from kineme.inference.recordings import Recordings, open_inputs
+from kineme.inference.recordings import LongClip, Recordings, open_inputs
 from kineme.inference.searching.pages import FRAMES
 from kineme.model import Model
 from kineme.report.examined import evenly
@@ -100,13 +100,18 @@ def _frames(
     for place in wanted:
         sought.setdefault((segments[place].source, segments[place].name), []).append(place)
     for recordings in inputs:
-        fps = recordings.fps
-        for _, clip in recordings.clips(0):
-            for place in sought.pop((recordings.name, clip.name), ()):
-                first = min(math.floor(segments[place].start * fps + 0.5), len(clip.xyz) - 1)
-                end = max(min(math.floor(segments[place].end * fps + 0.5), len(clip.xyz)), first + 1)
-                frames = np.arange(first, end, fps / inputs[0].fps).astype(np.int64)[:most]
-                shown = clip.xyz[frames]
+        fps, every = recordings.fps, recordings.fps / inputs[0].fps
+        for _, opened in recordings.opened(0):
+            frames = opened.frames if isinstance(opened, LongClip) else len(opened.xyz)
+            for place in sought.pop((recordings.name, opened.name), ()):
+                first = min(math.floor(segments[place].start * fps + 0.5), frames - 1)
+                end = max(min(math.floor(segments[place].end * fps + 0.5), frames), first + 1)
+                end = min(end, first + math.ceil(most * every))
+                if isinstance(opened, LongClip):
+                    xyz = opened.part(first, end - first).xyz
+                else:
+                    xyz = opened.xyz[first:end]
+                shown = xyz[np.arange(0, len(xyz), every).astype(np.int64)[:most]]
                 bodies = np.flatnonzero(np.any(present(shown), axis=0)).max(initial=0) + 1
                 yield place, (shown[:, :bodies], first)
             if not sought:

@@ -9,24 +9,31 @@ from typing import Any
 
 def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """A run's configuration without places of this machine, and without people named in its split."""
-    data = {**config["data"], "store": None}
-    splits = data["split"]
-    data["split"] = (
-        without_people(splits) if isinstance(splits, str) else [without_people(split) for split in splits]
-    )
-    found: dict[str, Any] = placeless({**config, "data": data})
+    found: dict[str, Any] = placeless(config)
+    splits = config["data"]["split"]
+    found["data"] |= {
+        "store": None,
+        "split": without_people(splits) if isinstance(splits, str) else [*map(without_people, splits)],
+    }
     return found
 
 
 def without_people(split: str) -> str:
-    """`subjects:anna,ben` → `subjects: 2 people`.
+    """`subjects:anna,ben` → `subjects: 2 people`; cameras and groups of people stay.
 
-    >>> without_people("subjects:anna,ben"), without_people("xsub")
-    ('subjects: 2 people', 'xsub')
+    >>> without_people("subjects:anna,ben/1+cameras:2,3"), without_people("xsub")
+    ('subjects: 2 people/1+cameras:2,3', 'xsub')
     """
+    return "+".join(map(_without_people, split.split("+")))
+
+
+def _without_people(split: str) -> str:
     kind, colon, listed = split.partition(":")
-    count = listed.count(",") + 1
-    return f"{kind}: {count} {'person' if count == 1 else 'people'}" if colon else split
+    if not colon or kind.strip() == "cameras":
+        return split
+    people, slash, group = listed.partition("/")
+    count = people.count(",") + 1
+    return f"{kind}: {count} {'person' if count == 1 else 'people'}{slash}{group}"
 
 
 def data_set(store: str) -> str:

@@ -60,6 +60,13 @@ def test_a_class_of_one_person_is_not_judged() -> None:
     assert len(novelty) == 4
 
 
+def test_what_could_be_taken_for_nothing_else_is_not_judged() -> None:
+    """Without `a`, only bows are left to learn from."""
+    people = ["a", "a", "b", "b", "b"]
+    found, _ = examined([0, 1, 0, 0, 0], [0, 1, 0, 0, 1], people)
+    assert (found.left_out, found.judged, found.accuracy) == ("people", 3, pytest.approx(100 * 2 / 3))
+
+
 @pytest.mark.parametrize("people", [[""] * 6, ["a", ""] * 3, ["a"] * 6, ["a", "a", "b", "b", "c", "c"]])
 def test_without_people_to_leave_out_recordings_are(people: list[str]) -> None:
     """Nobody is known, not all are, there is one only, or each shows a class of their own."""

@@ -11,7 +11,9 @@ from inference.models import model, motion, write
 from conftest import STICK
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
+from kineme.inference.classifying import examples as classifying
 from kineme.inference.classifying.examples import Example, find_examples, read_examples
+from kineme.inference.recordings import Recordings, open_input
 from kineme.model import Model
 from kineme.preprocessing import get_preprocessing
 from kineme.sources.reading import Reading
@@ -64,6 +66,25 @@ def test_clips_parts_and_files(own: Model, store: ClipStore, tmp_path: Path) -> 
     assert (new.xyz.shape, new.start, new.end) == ((15, 2, 3, 3), 0.0, 0.5)  # at 30 frames per second
 
 
+def test_a_file_is_read_once_for_parts_that_follow_one_another(
+    own: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[Path] = []
+
+    def opened(model: Model, file: Path, reading: Reading) -> Recordings:
+        files.append(file)
+        return open_input(model, file, reading)
+
+    monkeypatch.setattr(classifying, "open_input", opened)
+    paths = [pose_file(tmp_path / name) for name in ("a.csv", "b.csv")]
+    parts = [(0, 0.2), (0.2, 0.5), (0.5, 1.0)]
+    examples = [Example(path, "go", start, end) for path in paths for start, end in parts]
+    found = find_examples(own, examples, None, Reading(layout=STICK))
+    assert files == paths
+    assert [len(each.xyz) for each in found] == [6, 9, 15] * 2
+    assert all(each.xyz.base is None for each in found)  # or all recordings stayed in memory
+
+
 def test_arrays_need_no_store(own: Model) -> None:
     array = motion(60, 0)[:, 0]
     (found,) = find_examples(own, [Example(array, "go", start=1.0, subject="ben")], None, Reading())
@@ -85,6 +106,7 @@ def test_arrays_need_no_store(own: Model) -> None:
         ("name,label,start\nwalk,go,\nwave,go,1s\n", "line 3: start is '1s'; write seconds, such as 2.5"),
         ("name,label,end\nwalk,go,nan\n", "line 2: end is 'nan'"),
         ("name,label,start\nwalk,go,-1\n", "line 2: start is '-1'"),
+        ("name,label,start\nwalk,,1s\n", "line 2: start is '1s'"),
         ('name,label\n"walk,go\n', "is no table of text with commas"),
     ],
 )
@@ -114,6 +136,7 @@ def test_no_table_and_no_text(tmp_path: Path) -> None:
         ("walk,go,3,2", "line 2: walk has no part from 3 s to 2 s"),
         ("walk,go,4,", "line 2: walk has no part from 4 s to 4 s"),
         ("walk,go,,\nwave,Go,,", "line 3: label 'Go' was 'go' before; spell them alike"),
+        ("walk,g\to,,", "line 2: label: the name 'g\\to' has characters that act instead of being shown"),
         ("walk,go,1,2\nwalk,stop,1,2", "line 3: walk is labelled already, by {folder}/labels.csv, line 2"),
         ("empty.csv,go,,", "line 2: "),
         ("two.npz,go,,", "line 2: "),

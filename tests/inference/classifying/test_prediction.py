@@ -86,6 +86,37 @@ def test_a_longer_recording_is_cut_into_segments(own: Model, taught: Classifier,
     np.testing.assert_allclose(first.probabilities, mean, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_nobody_is_there_is_no_class(own: Model, taught: Classifier, tmp_path: Path) -> None:
+    """Somebody rises for 4 s, is gone for 12 s and comes back to swing for 4 s; a window lasts 2/3 s."""
+    rising, swinging = (np.concatenate([moving(way, i) for i in range(6)]) for way in ("rise", "swing"))
+    xyz = two(np.concatenate([rising, np.zeros((360, *rising.shape[1:]), np.float32), swinging]))
+    store = write(tmp_path / "gone", [Clip("day", xyz)], fps=30.0)
+    (found,) = predict(own, taught, [store])
+    (gone,) = (each for each in found.segments if each.label == NONE)
+    assert (gone.start, gone.end) == (pytest.approx(4.5, abs=0.2), pytest.approx(15.5, abs=0.2))
+    assert np.isnan(gone.probability)
+    assert gone.probabilities == (0, 0, 0)
+    assert found.label != NONE
+    for each in suggest_next(own, taught, store, 50):
+        assert each.start is not None
+        assert each.end is not None
+        assert each.start < 4 or each.end > 16
+
+
+def test_only_what_is_true_of_all_of_a_recording_is_its_label(
+    own: Model, taught: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One rises, then swings; the other swings all along. A block has one window."""
+    clips = [
+        Clip("both", two(motion(90, 0)), intervals=[(0, 45, 0), (45, 90, 1)]),
+        Clip("one", two(motion(90, 1)), intervals=[(0, 90, 1)]),
+    ]
+    store = write(tmp_path / "untrimmed", clips, fps=30.0)
+    monkeypatch.setattr(embed, "ROWS", 1)
+    assert [each.shown for each in predict(own, taught, [store])] == ["", "swing"]
+
+
 def test_a_window_is_for_every_longer_recording(own: Model, taught: Classifier, store: ClipStore) -> None:
     """20 frames last 0.67 s and 29 frames 0.97 s: the latter is cut into windows of 0.8 s."""
     found = list(predict(own, taught, [store], window=0.8, step=0.1))
@@ -160,7 +191,9 @@ def test_mistakes_are_told_at_once(own: Model, taught: Classifier, store: ClipSt
     with pytest.raises(KinemeError, match="nowhere"):
         predict(own, taught, [tmp_path / "nowhere"])
     with pytest.raises(KinemeError, match=r"`window`: 0\.01 s is shorter than a frame"):
-        predict(own, taught, [store], window=0.01, step=0.01)
+        predict(own, taught, [store], window=0.01)
+    with pytest.raises(KinemeError, match="`window`: is 0 s; it must be longer than 0 s"):
+        predict(own, taught, [store], window=0)
 
 
 def test_an_earlier_table_outlives_a_failure(tmp_path: Path) -> None:

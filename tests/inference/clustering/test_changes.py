@@ -70,8 +70,14 @@ def test_a_body_that_stands_still_does_one_thing(noise: float) -> None:
     assert motions(xyz, STICK, FPS, DEFAULTS).tolist() == []
 
 
-def test_an_absent_body_and_a_single_frame_do_one_thing() -> None:
-    assert motions(np.zeros((50, 2, 3, 3), dtype=np.float32), STICK, FPS, DEFAULTS).tolist() == []
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seconds", [2, 200])
+def test_an_absent_body_does_one_thing(seconds: int) -> None:
+    absent = np.zeros((round(FPS) * seconds, 2, 3, 3), dtype=np.float32)
+    assert motions(absent, STICK, FPS, DEFAULTS).tolist() == []
+
+
+def test_a_single_frame_does_one_thing() -> None:
     assert motions(np.ones((1, 1, 3, 3), dtype=np.float32), STICK, FPS, DEFAULTS).tolist() == []
 
 

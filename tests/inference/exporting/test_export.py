@@ -379,8 +379,9 @@ def test_an_encoder_that_fixes_the_number_of_clips_is_refused(tmp_path: Path) ->
 
 
 def test_bad_arguments(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match="`fps`: is 0; it must be more than 0"):
-        export(load_run(run), tmp_path / "exported", fps=0)
+    for fps in (0, np.inf):
+        with pytest.raises(KinemeError, match=f"`fps`: is {fps}; it must be more than 0 and finite"):
+            export(load_run(run), tmp_path / "exported", fps=fps)
     with pytest.raises(KinemeError, match="`image`: has no effect on a model that was trained on metres"):
         export(load_run(run), tmp_path / "exported", image="640x480")
     with pytest.raises(KinemeError, match="has no joints to place these"):

@@ -206,6 +206,26 @@ def test_a_graph_of_something_else_is_not_used(tmp_path: Path) -> None:
     assert approximate.load(path, 200) is None
 
 
+def test_a_search_leaves_the_graph_to_others_as_it_is(tmp_path: Path) -> None:
+    """How far it goes is its own, or two searches at once would set each other's."""
+    pytest.importorskip("faiss")
+    features = clustered(2000, 8, 0)
+    approximate.build(features, tmp_path / "graph.faiss")
+    graph: Any = approximate.load(tmp_path / "graph.faiss", 2000)
+    effort, seen = approximate._hnsw(graph).efSearch, []
+
+    class Watched:
+        index = graph.index
+
+        def search(self, *given: Any, **options: Any) -> Any:
+            seen.append(approximate._hnsw(graph).efSearch)
+            return graph.search(*given, **options)
+
+    rows, _ = approximate.candidates(Watched(), features, features[:5], 500)
+    assert seen == [effort]
+    assert (rows >= 0).all()
+
+
 @pytest.mark.parametrize("most", [4096, 16])
 def test_approximate_hits_are_the_exact_ones_and_as_many(
     own: Model, library: ClipStore, monkeypatch: pytest.MonkeyPatch, most: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,6 +137,18 @@ def test_mistakes(tmp_path: Path, tiny: Model, library: ClipStore) -> None:
     ):
         with pytest.raises(KinemeError, match=message):
             like(tiny, examples, **options)
+
+
+def test_a_judge_moves_its_encoder_once(tiny: Model, library: ClipStore) -> None:
+    """An encoder in training mode stands for one on another device: `Model.on` copies both."""
+    classifier = teach(tiny, [Example("clip 0", "a"), Example("clip 1", "b")], store=library)
+    moved = replace(tiny, encoder=deepcopy(tiny.encoder).train())
+    assert moved.on("cpu") is not moved
+    for judge in (
+        Taught(moved, classifier, none=0, device="cpu"),
+        like(moved, {"a": ("clip 0", None)}, library=library, threshold=0.9, device="cpu"),
+    ):
+        assert judge.model.on("cpu") is judge.model
 
 
 def test_a_taught_classifier_is_watched_for(tiny: Model, library: ClipStore) -> None:

@@ -46,7 +46,7 @@ function hint(learning, classes, counts) {
   if (!classes.length) return "Open a motion, press “l” and type what it is. Two classes with two examples each are a beginning.";
   if (classes.length === 1) return `Now label something that is not ${classes[0]}.`;
   const examined = learning.examined;
-  if (examined && examined.accuracy === null) return "Give every class a second example, so that the classifier can be tested.";
+  if (examined && examined.accuracy === null) return "Give every class an example from a second recording, so that the classifier can be tested.";
   if (counts.some(count => count < 2)) return "A class with one example is learned, but cannot be tested.";
   return "";
 }

@@ -43,7 +43,7 @@ class Examination:
     Attributes:
         accuracy: per cent of the judged examples; None if none could be judged.
         interval: 95 %, Wilson's.
-        judged: examples whose class has others outside their fold.
+        judged: examples whose class has others outside their fold, beside those of another class.
         left_out: what a fold leaves out together: `people` or `recordings`.
         folds: their number.
         recall: of each class, per cent; None if no example of it was judged.
@@ -87,10 +87,11 @@ class Folds:
     left_out: str
 
     def judged(self, labels: Array) -> Array:
-        """(N,) whether an example's class is also outside its fold."""
+        """(N,) whether an example's class is also outside its fold, and another to take it for."""
         found = np.zeros(len(labels), dtype=bool)
         for test in self.tests:
-            found[test] = np.isin(labels[test], np.delete(labels, test))
+            taught = np.unique(np.delete(labels, test))
+            found[test] = np.isin(labels[test], taught) & (len(taught) > 1)
         return found
 
 

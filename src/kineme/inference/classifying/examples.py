@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from kineme.preprocessing import Preprocessing
 from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
+from kineme.untrusted import bad_name
 
 COLUMNS = ("name", "label", "start", "end", "subject")
 
@@ -107,10 +109,10 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
         told = dict(zip(header, row, strict=True))
         if not told["name"]:
             raise KinemeError(f"{where}: names no clip")
+        start, end = (_time(told.get(column, ""), column, where) for column in ("start", "end"))
         if not told["label"]:
             empty += 1
             continue
-        start, end = (_time(told.get(column, ""), column, where) for column in ("start", "end"))
         subject = told.get("subject", "")
         examples.append(Example(told["name"], told["label"], start, end, subject, path.parent, where))
     return examples, empty
@@ -163,14 +165,15 @@ def find_examples(
     """
     _check_labels(examples)
     row_of = {} if store is None else {name: row for row, name in enumerate(store.names.tolist())}
+    read = lru_cache(maxsize=1)(partial(_file, model, reading))  # for parts of one file, one after another
     found: list[Found] = []
     seen: dict[tuple[str, float, float], str] = {}
     for number, example in enumerate(examples):
         where = example.where or f"example {number + 1}"
-        clip, fps, preprocessing = _clip(model, example, where, store, row_of, reading)
+        clip, fps, preprocessing = _clip(model, example, where, store, row_of, reading, read)
         start, end = _part(example, len(clip.xyz) / fps, clip.name, where, preprocessing)
         first = min(math.floor(start * fps + 0.5), len(clip.xyz) - 1)
-        xyz = clip.xyz[first : max(math.floor(end * fps + 0.5), first + 1)]
+        xyz = clip.xyz[first : max(math.floor(end * fps + 0.5), first + 1)].copy()  # the rest is not kept
         key = (clip.name, start, end)
         if key in seen:
             raise KinemeError(
@@ -185,6 +188,8 @@ def find_examples(
 def _check_labels(examples: Sequence[Example]) -> None:
     spelt: dict[str, Example] = {}
     for example in examples:
+        if wrong := bad_name([example.label]):
+            raise KinemeError(f"{example.where or 'examples'}: label: {wrong}")
         first = spelt.setdefault(example.label.casefold(), example)
         if first.label != example.label:
             raise KinemeError(
@@ -200,6 +205,7 @@ def _clip(
     store: ClipStore | None,
     row_of: Mapping[str, int],
     reading: Reading,
+    read: Callable[[Path], tuple[Clip, Recordings]],
 ) -> tuple[Clip, float, Preprocessing]:
     """The whole recording, its frames per second and its preprocessing."""
     motion = example.motion
@@ -217,14 +223,19 @@ def _clip(
         file = (example.folder or Path()) / motion
         if not file.is_file():
             raise KinemeError(_no_such(str(motion), file, store, row_of))
-        opened: Recordings = open_input(model, file, reading)
-        if opened.count != 1:
-            raise KinemeError(f"{file}: holds {opened.count} recordings; an example is one")
-        ((_, clip),) = opened.clips(0)
+        clip, opened = read(file)
         clip = Clip(str(motion), clip.xyz, subject=clip.subject, present=clip.present)
         return clip, opened.fps, opened.preprocessing
     except KinemeError as error:
         raise KinemeError(f"{where}: {error}") from error
+
+
+def _file(model: Model, reading: Reading, file: Path) -> tuple[Clip, Recordings]:
+    opened = open_input(model, file, reading)
+    if opened.count != 1:
+        raise KinemeError(f"{file}: holds {opened.count} recordings; an example is one")
+    ((_, clip),) = opened.clips(0)
+    return clip, opened
 
 
 def _no_such(motion: str, file: Path, store: ClipStore | None, row_of: Mapping[str, int]) -> str:

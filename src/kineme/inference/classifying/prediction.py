@@ -16,7 +16,7 @@ from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.inference.classifying.classifier import Classifier
-from kineme.inference.classifying.reading import read
+from kineme.inference.classifying.reading import read_windows
 from kineme.inference.embed import blocks_of
 from kineme.inference.recordings import Recordings, open_inputs
 from kineme.inference.tables import Block
@@ -61,7 +61,7 @@ class Prediction:
         source: the input that it comes from.
         name: of the recording.
         segments: in order of time. There is only one if the recording is as short as an example.
-        shown: its label, if the input has one; it is not used.
+        shown: its label, if the input has one for all of it; it is not used.
         label: the class of the whole recording: the most likely one on average.
 
     >>> Prediction("mine", "walk_01", [PredictedSegment(0.0, 1.5, "wave", 0.9)], label="wave").segments[0].end
@@ -107,7 +107,7 @@ def predict(
 
     A recording at most 1.5 times as long as a typical example is one segment. A longer one is cut into
     overlapping windows. Each moment has the mean probability of the windows that show it, and consecutive
-    moments of one class form a segment.
+    moments of one class form a segment. Those whose windows all show nobody are `none of these`.
 
     Args:
         model: the one the classifier was taught on.
@@ -168,7 +168,7 @@ def predict_opened(
     threshold = None if none is None else classifier.threshold(none)
     windows = windows_for(opened, classifier.seconds, window, step)
     place = device or default_device()
-    encode = partial(read, model, batch_size=batch_size, device=place)
+    encode = partial(read_windows, model.on(place), batch_size=batch_size, device=place)
     blocks = blocks_of(opened, windows, encode, device=place, progress=progress)
     return (_prediction(rows, classifier, windows, threshold) for rows in _gathered(blocks, classifier))
 
@@ -192,13 +192,13 @@ def windows_for(
         return None
     length, whole = (typical, LONG * typical) if window is None else (window, 0.0)
     shift = max([length / overlap, *(1 / each.fps for each in opened)]) if step is None else step
+    windows = Windows(length, shift, whole)
+    for each in opened:
+        windows.check(each)
     if shift > length + 1e-9:
         raise KinemeError(
             f"`step`: {shift:g} s is longer than a window of {length:g} s; moments between would not be seen"
         )
-    windows = Windows(length, shift, whole)
-    for each in opened:
-        windows.check(each)
     return windows
 
 
@@ -220,6 +220,8 @@ def _gathered(blocks: Iterable[Block], classifier: Classifier) -> Iterator[_Rows
                     yield rows
                 rows = _Rows(str(block.source[first]), str(block.name[first]), str(block.label[first]))
             assert rows is not None
+            if (block.label[first:end] != rows.shown).any():  # it shows several things
+                rows.shown = ""
             rows.start.append(block.start[first:end])
             rows.end.append(block.end[first:end])
             rows.probabilities.append(probabilities[first:end])
@@ -237,12 +239,14 @@ def _prediction(
     if len(start) > 1:
         assert windows is not None
         covered = max(int(windows.length / windows.step + 1e-6), 1)
-        probabilities = moments(probabilities, covered)
-        novelty = moments(novelty[:, None], covered)[:, 0]
+        novelty = np.where(np.isfinite(probabilities[:, 0]), novelty, np.nan)
+        probabilities, novelty = moments(probabilities, covered), moments(novelty[:, None], covered)[:, 0]
         edges = np.append(np.arange(len(probabilities)) * windows.step, end[-1])
     else:
         edges = np.array([start[0], end[0]])
-    labels = probabilities.argmax(axis=1)
+    nobody = np.isnan(probabilities[:, 0])
+    probabilities[nobody] = 0
+    labels = np.where(nobody, -1, probabilities.argmax(axis=1))
     if threshold is not None:
         labels[novelty > threshold] = -1
     names = (*classifier.class_names, NONE)
@@ -256,23 +260,31 @@ def _prediction(
                 float(edges[first]), float(edges[after]), names[label], own, tuple(mean.tolist())
             )
         )
-    known = labels[labels >= 0]
-    whole = int(probabilities[labels >= 0].mean(axis=0).argmax()) if len(known) * 2 >= len(labels) else -1
+    known = labels >= 0
+    mostly = known.any() and 2 * known.sum() >= (~nobody).sum()
+    whole = int(probabilities[known].mean(axis=0).argmax()) if mostly else -1
     return Prediction(rows.source, rows.name, segments, rows.shown, names[whole])
 
 
 def moments(values: Array, covered: int) -> Array:
     """(W, K) of windows, a step apart and `covered` steps long → (W + covered - 1, K) of steps.
 
-    A step has the mean of the windows that show it.
+    A step has the mean of the windows that show it, but for those that are NaN; NaN where all are.
 
-    >>> moments(np.array([[0.0], [3.0], [6.0]]), covered=2)[:, 0].tolist()
-    [0.0, 1.5, 4.5, 6.0]
+    >>> moments(np.array([[0.0], [3.0], [6.0], [np.nan]]), covered=2)[:, 0].tolist()
+    [0.0, 1.5, 4.5, 6.0, nan]
     """
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    known = np.isfinite(values)
+    total, count = (
+        np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(each, axis=0, dtype=np.float64)])
+        for each in (np.where(known, values, 0), known)
+    )
     step = np.arange(len(values) + covered - 1)
     first, after = np.maximum(step - covered + 1, 0), np.minimum(step + 1, len(values))
-    mean: Array = (total[after] - total[first]) / (after - first)[:, None]
+    shown = count[after] - count[first]
+    mean: Array = np.divide(
+        total[after] - total[first], shown, out=np.full(shown.shape, np.nan), where=shown > 0
+    )
     return mean
 
 

@@ -66,6 +66,23 @@ def read(
     return mean.astype(np.float32)
 
 
+def read_windows(
+    model: Model,
+    windows: Clips,
+    *,
+    batch_size: int = 256,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> Array:
+    """As `read`, of windows of recordings; NaN where nobody is in one."""
+    features = read(model, windows, batch_size=batch_size, device=device, progress=progress)
+    there = windows.held.flatten(1).any(dim=1).cumsum(0)
+    before = torch.cat([there.new_zeros(1), there])
+    nobody = before[windows.start + windows.length] == before[windows.start]
+    features[nobody.cpu().numpy()] = np.nan
+    return features
+
+
 def read_copies(
     model: Model,
     clips: Clips,

@@ -16,7 +16,7 @@ from kineme.files import atomic_write
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.examples import Example
 from kineme.inference.classifying.prediction import windows_for
-from kineme.inference.classifying.reading import read
+from kineme.inference.classifying.reading import read_windows
 from kineme.inference.embed import blocks_of
 from kineme.inference.recordings import open_input
 from kineme.layouts.correspondence import JointMap
@@ -117,7 +117,7 @@ def suggest(
     opened = open_input(model, store, Reading(joint_map=joint_map), allow_preprocessing=allow_preprocessing)
     windows = windows_for([opened], classifier.seconds, None, None, overlap=2)
     place = device or default_device()
-    encode = partial(read, model, batch_size=batch_size, device=place)
+    encode = partial(read_windows, model.on(place), batch_size=batch_size, device=place)
     taken: dict[str, list[Stretch]] = {}
     for each in labelled:
         stretch = each.start or 0.0, np.inf if each.end is None else each.end
@@ -125,7 +125,8 @@ def suggest(
     pool: _Candidates | None = None
     for block in blocks_of([opened], windows, encode, device=place, progress=progress):
         free = [_free(taken, *row) for row in zip(block.name, block.start, block.end, strict=True)]
-        found = _candidates(classifier, block.features, block.name, block.start, block.end)[np.array(free)]
+        open_rows = np.array(free) & np.isfinite(block.features[:, 0])  # somebody is there
+        found = _candidates(classifier, block.features, block.name, block.start, block.end)[open_rows]
         pool = found if pool is None else pool.joined(found)
         pool = pool[_unsure(pool, count)]
     if pool is None:

@@ -78,7 +78,8 @@ def teach(
     labels = np.array([class_names.index(each.label) for each in found])
     place = device or default_device()
     clips = joined([each.xyz for each in found], [each.present for each in found])
-    copies = read_copies(model, clips, seed=seed, batch_size=batch_size, device=place, progress=progress)
+    own = model.on(place)
+    copies = read_copies(own, clips, seed=seed, batch_size=batch_size, device=place, progress=progress)
     features = copies[:, : len(CROPS)].mean(axis=1)  # as `read` gives
 
     people, names = (np.array([getattr(each, key) for each in found]) for key in ("subject", "name"))

@@ -15,6 +15,7 @@ Time is linear in the recording's length, and memory beyond the poses does not g
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,11 +111,13 @@ def boundaries(rarity: Array, fps: float, changes: Changes = DEFAULTS) -> Array:
     frames, shortest = len(rarity), max(round(changes.shortest * fps), 1)
     smooth = gaussian_filter1d(rarity, changes.smooth * fps, mode="nearest")
     wall = [smooth.max() + 2 * changes.prominence]  # a recording may begin or end at rest
-    lowest, _ = find_peaks(
-        -np.concatenate([wall, smooth, wall]),
-        prominence=changes.prominence,
-        wlen=2 * round(MINUTE * fps) + 3,
-    )
+    with warnings.catch_warnings():  # of minutes of rest
+        warnings.filterwarnings("ignore", message="some peaks have a prominence of 0")
+        lowest, _ = find_peaks(
+            -np.concatenate([wall, smooth, wall]),
+            prominence=changes.prominence,
+            wlen=2 * round(MINUTE * fps) + 3,
+        )
     found: list[int] = []
     edges = [0, *(lowest - 1).tolist(), frames - 1]
     for before, place, after in zip(edges, edges[1:], edges[2:], strict=False):

@@ -88,8 +88,6 @@ def cluster(
         raise KinemeError("`step` has no effect without `window`; pass both")
     if window is not None and cut != "auto":
         raise KinemeError("`cut` has no effect beside `window`; drop one of them")
-    if batch_size < 1:
-        raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
     opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
     windows = None if window is None else Windows(window, window if step is None else step)
     for each in opened:

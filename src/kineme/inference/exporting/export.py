@@ -118,8 +118,8 @@ def export(
     began, out = perf_counter(), Path(out)
     check_installed()
     check_exportable(model)
-    if not fps > 0:
-        raise KinemeError(f"`fps`: is {fps:g}; it must be more than 0")
+    if not 0 < fps < np.inf:
+        raise KinemeError(f"`fps`: is {fps:g}; it must be more than 0 and finite")
     if none is not None and classifier is None:
         raise KinemeError("`none` has no effect without `classifier`; pass both")
     if classifier is not None:

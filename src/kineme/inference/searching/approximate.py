@@ -125,13 +125,8 @@ def candidates(graph: Any, features: Array, queries: Array, k: int) -> tuple[Arr
         (Q, k) int64 rows and (Q, k) float32 similarities; -1 and -2 where the graph finds fewer.
     """
     wanted = min(SPARE * k, len(features))
-    hnsw = _hnsw(graph)
-    effort = hnsw.efSearch
-    hnsw.efSearch = max(effort, wanted)
-    try:
-        _, rows = graph.search(np.ascontiguousarray(queries, dtype=np.float32), wanted)
-    finally:
-        hnsw.efSearch = effort
+    effort = _faiss().SearchParametersHNSW(efSearch=max(_hnsw(graph).efSearch, wanted))
+    _, rows = graph.search(np.ascontiguousarray(queries, dtype=np.float32), wanted, params=effort)
     similarity = np.einsum("qkd,qd->qk", features[rows], queries)
     similarity[rows < 0] = -2
     best = np.argsort(-similarity, axis=1, kind="stable")[:, :k]

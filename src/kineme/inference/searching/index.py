@@ -45,7 +45,8 @@ logger = logging.getLogger(__name__)
 Neighbours = Literal["auto", "exact", "approximate"]
 LARGE = 1_000_000  # more rows than these are searched approximately, unless told otherwise
 FORMAT = 2  # in the key: indexes of another format are made anew
-_INDEX = re.compile(r"[0-9a-f]{16}-[0-9a-f]{32}\.(npy|npz|faiss|npy\.parts)")  # what is kept of a library
+# What is kept of a library, also by `kineme explore`: its map, and what classifiers read.
+_INDEX = re.compile(r"[0-9a-f]{16}-[0-9a-f]{32}\.(faiss|(map\.)?npz|(read\.)?npy(\.parts)?)")
 COLUMNS = ("clip", "label", "start", "end")
 
 

@@ -16,7 +16,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.searching.queries import Part, cut_out
 from kineme.inference.windows import Windows, whole
-from kineme.model import Model
+from kineme.model import Model, default_device
 from kineme.progress import Progress, silent
 from kineme.sources.reading import Reading, joint_map_of, stated
 from kineme.sources.recordings import open_recordings
@@ -121,7 +121,7 @@ def like(
         raise KinemeError("`like` names no example")
     if threshold is not None and not -1 <= threshold <= 1:
         raise KinemeError(f"`threshold`: is {threshold:g}; a similarity is at most 1")
-    told = stated(reading)
+    told, model = stated(reading), model.on(device or default_device())
     store = None
     if library is not None:
         library = library if isinstance(library, ClipStore) else ClipStore(library)
