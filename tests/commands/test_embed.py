@@ -43,6 +43,12 @@ def test_a_store_becomes_a_file_beside_it(folder: Path, capsys: pytest.CaptureFi
         assert table["label"].tolist() == ["", "rise"]
 
 
+def test_a_store_with_a_dot_in_its_name_keeps_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "mine").rename(folder / "mine.v2")
+    assert main(["embed", "run", "mine.v2"]) == 0
+    assert "written to features-mine.v2.npz" in capsys.readouterr().err
+
+
 def test_windows_of_a_store(folder: Path) -> None:
     words = ["embed", "run", "mine", "--window", "2s", "--step", "0.5s", "--out", "deep/table.csv"]
     assert main(words) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kineme.commands.outputs import check_no_input, hold
+from kineme.commands.outputs import check_no_input, hold, name_of
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError
@@ -77,7 +77,7 @@ def cluster(
     from kineme.loading import load
     from kineme.report.kinds import write_kinds
 
-    table = out or Path(f"segments-{inputs[0].resolve().stem}.csv")
+    table = out or Path(f"segments-{name_of(inputs[0])}.csv")
     if table.suffix.lower() != ".csv":
         raise KinemeError(f"{table}: is no table by its name; end it in .csv")
     check_no_input(table, inputs)

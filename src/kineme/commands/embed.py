@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from kineme.commands.outputs import check_no_input, hold
+from kineme.commands.outputs import check_no_input, hold, name_of
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
@@ -59,7 +59,7 @@ def embed(
     from kineme.inference.tables import check_table, write_table
     from kineme.loading import load
 
-    path = out or Path(f"features-{inputs[0].resolve().stem}.npz")
+    path = out or Path(f"features-{name_of(inputs[0])}.npz")
     check_table(path)
     check_no_input(path, inputs)
     hold(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kineme.commands.outputs import name_of
 from kineme.commands.said import command, say
 from kineme.errors import KinemeError
 
@@ -64,7 +65,7 @@ def export(
     with progress_bar("export") as progress:
         done = write(
             model,
-            out or Path(f"exported-{run.resolve().stem}"),
+            out or Path(f"exported-{name_of(run)}"),
             layout=layout,
             joint_map=read_joint_map(joint_map) if joint_map else None,
             image=image,

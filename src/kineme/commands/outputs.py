@@ -44,6 +44,12 @@ def hold_folder(path: Path, what: str) -> None:
     _HELD.enter_context(claimed(path, what))
 
 
+def name_of(path: Path) -> str:
+    """What outputs are named after: a file without its ending, a folder whole, as in `runs/v0.2`."""
+    path = path.resolve()
+    return path.name if path.is_dir() else path.stem
+
+
 def check_no_input(out: Path, inputs: Iterable[Path]) -> None:
     """Refuses to write a file over what it is made from.
 

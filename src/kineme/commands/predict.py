@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kineme.commands.outputs import check_no_input, hold
+from kineme.commands.outputs import check_no_input, hold, name_of
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError
@@ -72,7 +72,7 @@ def predict(
     from kineme.inference.classifying.detectors import detect, is_detector
     from kineme.loading import load
 
-    path = out or Path(f"predictions-{inputs[0].resolve().stem}.csv")
+    path = out or Path(f"predictions-{name_of(inputs[0])}.csv")
     if path.suffix.lower() != ".csv":
         raise KinemeError(f"{path}: is no table by its name; end it in .csv")
     check_no_input(path, inputs)

@@ -9,14 +9,15 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 export const begin = plays => calm.matches || plays.play(); // a player or gallery
 
 export async function scenesOf(points) {
-  const missing = points.filter(point => !known.has(point));
+  const scenes = new Map(points.filter(point => known.has(point)).map(point => [point, known.get(point)]));
+  const missing = points.filter(point => !scenes.has(point));
   if (missing.length) {
     const found = await ask("/api/scenes", { points: missing });
-    missing.forEach((point, i) => known.set(point, found[i]));
+    missing.forEach((point, i) => scenes.set(point, found[i]));
   }
-  const scenes = points.map(point => known.get(point));
+  scenes.forEach((scene, point) => known.set(point, scene));
   while (known.size > KEPT) known.delete(known.keys().next().value);
-  return scenes;
+  return points.map(point => scenes.get(point));
 }
 
 export const sceneOf = async point => (await scenesOf([point]))[0];
