@@ -192,6 +192,15 @@ def test_recordings_that_are_all_damaged_make_no_store(raw: Path, tmp_path: Path
     assert not (tmp_path / "store").exists()
 
 
+def test_shards_are_written_where_a_link_leads(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "store")
+    for shard in (4, 5):
+        prepare(TOY, raw, tmp_path / "link", shard=shard, workers=1, overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert len(ClipStore(tmp_path / "disk" / "store").shards) == 2
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["store"]
+
+
 def test_what_is_there_is_not_replaced_unless_told(raw: Path, tmp_path: Path) -> None:
     prepare(TOY, raw, tmp_path / "store")
     with pytest.raises(KinemeError, match="exists already"):

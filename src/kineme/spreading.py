@@ -29,7 +29,7 @@ from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.tally import Tally
 from kineme.clips.writer import OWN, StoreWriter, check_free
 from kineme.errors import KinemeError
-from kineme.files import atomic_write, locked, replace_directory, unwritable
+from kineme.files import atomic_write, followed, locked, replace_directory, unwritable
 from kineme.progress import Progress
 from kineme.sources.raw import skippable
 from kineme.sources.workers import begin_worker
@@ -225,6 +225,7 @@ def write_shards(
     Raises:
         KinemeError: as `spread`; all items are damaged; or the store cannot be written.
     """
+    out = followed(out)
     folder = out.with_name(f".{out.name}.partial")
     with locked(out, "this store"):
         check_free(out, overwrite)
