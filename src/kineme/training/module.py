@@ -54,7 +54,7 @@ class Training(L.LightningModule, ABC):
     def batches(self) -> Sampler[Tensor]:
         """The rows of each batch of an epoch."""
         trainer = self.trainer
-        world, blocks = trainer.world_size, Blocks.of(self.clips)
+        world, blocks = trainer.world_size, Blocks.of(self.store, self.clips)
         return EpochBatches(
             clips_by_store(self.store, self.clips),
             self.train_config,
