@@ -233,7 +233,8 @@ def write_shards(
             folder.mkdir(exist_ok=True)
             common: dict[str, Any] = {"folder": folder, "way": _way(settings["prepared"]), **settings}
             jobs = [Job(number=i, items=part, **common) for i, part in enumerate(parts)]
-            ours = {name for job in jobs for name in (job.name, job.record.name, job.reached.name)}
+            finished = [job for job in jobs if job.finished() is not None]
+            ours = {name for job in finished for name in (job.name, job.record.name)}
             for other in folder.iterdir():  # of another preparation, or half of a shard
                 if other.name not in ours:
                     shutil.rmtree(other) if other.is_dir() else other.unlink()
