@@ -181,6 +181,8 @@ def test_the_usual_split_keeps_people_apart_where_it_can(tmp_path: Path) -> None
 
     assert usual("numbered", [{"subject": str(i), "camera": 2 - i % 2} for i in range(1, 5)]) == "odd-even"
     assert usual("named", [{"subject": name} for name in ("eva", "anna", "bob")]) == "subjects:anna,eva"
+    named = [{"subject": name} for name in ("anna, left", "bob", "eva", "zoe")]
+    assert usual("marks", named) == "subjects:eva"
     assert usual("even", [{"subject": "2"}, {"subject": "4"}]) == "subjects:2"
     assert usual("alone", [{"subject": "1"}, {"subject": "1"}]) == "all"
     assert usual("unknown", [{}, {}]) == "all"
