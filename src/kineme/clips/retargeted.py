@@ -69,10 +69,12 @@ class RetargetedStore(ClipStore):
 
     Attributes:
         original: the store.
+        retargeting: of each of its clips.
         joint_map: joint → joints of the store and their weights in its sum.
     """
 
     original: ClipStore
+    retargeting: Retargeting
     joint_map: Mapping[str, Mapping[str, float]]
 
     def __init__(self, store: ClipStore, layout: Layout, joint_map: JointMap | None = None) -> None:
@@ -89,7 +91,7 @@ class RetargetedStore(ClipStore):
         # Nothing is opened, so ClipStore's own __init__ is not called.
         vars(self).update(vars(store))
         self.original = store
-        retargeting = Retargeting(store.layout, layout, joint_map)
+        retargeting = self.retargeting = Retargeting(store.layout, layout, joint_map)
         self.joint_map = {
             joint: {store.layout.joints[i]: round(float(row[i]), 6) for i in np.flatnonzero(row)}
             for joint, row in zip(layout.joints, retargeting.weights, strict=True)
