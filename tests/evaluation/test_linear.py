@@ -242,6 +242,7 @@ def test_of_several_rates_that_which_does_best_on_held_out_clips_is_taken():
     np.testing.assert_array_equal(last.scores, expected.scores)
     blind, _ = sgd(x, y, test, labels[::-1].copy(), 4, settings, seed=3)
     np.testing.assert_array_equal(blind.scores, last.scores)
+    assert last.rate == expected.rate == 0.1
     assert seen == sorted(seen)
     assert seen[-1] == (4, 4)
 

@@ -18,7 +18,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation.fewlabels import frozen
 from kineme.evaluation.finetune import finetune, semi
 from kineme.evaluation.recognition import knn, linear, transfer
-from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, SCRATCH, Result
+from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, SCRATCH, Result, save
 from kineme.evaluation.task import Task, open_task
 from kineme.packaged import find_recipe
 from kineme.preprocessing import get_preprocessing
@@ -117,6 +117,17 @@ def test_metrics_are_of_the_detailed_probe(swapped: Task) -> None:
     assert result.confusion_matrix == [[0, 12], [12, 0]]
     assert predictions.names.tolist() == [f"clip{i:02}" for i in (*range(12, 24), *range(36, 48))]
     np.testing.assert_array_equal(predictions.scores["last"].argmax(axis=1), 1 - predictions.labels)
+
+
+def test_a_result_says_the_rate_that_was_chosen(tmp_path: Path) -> None:
+    store = write_swapped(tmp_path / "swapped")
+    task = open_task(write_run(tmp_path / "run", store, recipe="slim-small"))
+    result, _ = linear(task, baselines=False)
+    save(result, tmp_path / "linear.json")
+    scores = Result.from_json(tmp_path / "linear.json").scores
+    assert scores["last"].rate in task.model.protocols.linear.rates
+    assert scores["best"].rate == scores["last"].rate
+    assert scores["logistic"].rate is None
 
 
 def test_progress_is_told_in_clips_that_are_encoded_and_probed(swapped: Task) -> None:

@@ -64,11 +64,13 @@ class Epoch:
         epoch: epochs trained, counted from 1.
         top1: per cent of test clips.
         scores: (N', classes) logits of the test clips.
+        rate: learning rate at the beginning, given or chosen; None where that is not told.
     """
 
     epoch: int
     top1: float
     scores: Array
+    rate: float | None = None
 
 
 def sgd(
@@ -130,7 +132,7 @@ def sgd(
             lr *= 0.1
         if epoch % EVALUATE_EVERY == 0 or epoch == settings.epochs:
             scores = layer(x_test if norm is None else norm(x_test)).cpu().numpy()
-            last = Epoch(epoch, top_k(scores, test_labels), scores)
+            last = Epoch(epoch, top_k(scores, test_labels), scores, settings.lr)
             if best is None or last.top1 > best.top1:
                 best = last
     assert best is not None, "no epochs"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from kineme.config import LinearConfig
 from kineme.evaluation.features import raw_coordinates
-from kineme.evaluation.linear import logistic, sgd, with_rate
+from kineme.evaluation.linear import Epoch, logistic, sgd, with_rate
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Predictions, Result, Score, details
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import bootstrap_interval
@@ -143,11 +143,15 @@ def _probes(task: Task, settings: LinearConfig, seed: int) -> Measure:
         )
         return {
             "logistic": Outcome.of(scores, test_labels),
-            "last": Outcome.of(last.scores, test_labels, last.epoch),
-            "best": Outcome.of(best.scores, test_labels, best.epoch),
+            **{name: _of_epoch(each, test_labels) for name, each in (("last", last), ("best", best))},
         }
 
     return measure
+
+
+def _of_epoch(found: Epoch, labels: Array) -> Outcome:
+    outcome = Outcome.of(found.scores, labels, found.epoch)
+    return replace(outcome, score=replace(outcome.score, rate=found.rate))
 
 
 def _retrieval(task: Task, k: int) -> Measure:

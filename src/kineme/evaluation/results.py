@@ -50,6 +50,7 @@ class Score:
         epoch: of the probe's or the classifier's training, if it is trained in epochs.
         deviation: standard deviation over seeds, if `value` is the mean over several.
         values: the figure of each seed.
+        rate: learning rate of the SGD probe: given, or chosen among several on held-out training clips.
     """
 
     value: float
@@ -58,6 +59,7 @@ class Score:
     epoch: int | None = None
     deviation: float | None = None
     values: tuple[float, ...] | None = None
+    rate: float | None = None
 
     @classmethod
     def of(cls, scores: Array, labels: Array, epoch: int | None = None) -> Score:
