@@ -164,6 +164,16 @@ def test_a_damaged_recording_stops_the_work_or_is_listed(raw: Path, tmp_path: Pa
     assert len(prepared.store) == 9
 
 
+def test_a_shard_whose_recordings_are_all_damaged_now_is_gone(raw: Path, tmp_path: Path) -> None:
+    (raw / "clip9.txt").write_text("damaged")
+    with pytest.raises(KinemeError, match=r"clip9\.txt: is damaged"):
+        prepare(TOY, raw, tmp_path / "store", shard=5, workers=1)
+    for number in range(5):
+        (raw / f"clip{number}.txt").write_text("damaged")
+    prepared = prepare(TOY, raw, tmp_path / "store", shard=5, workers=1, skip_bad=True)
+    assert prepared.store.names.tolist() == ["clip5", "clip6", "clip7", "clip8"]
+
+
 def test_a_worker_that_dies_is_replaced(raw: Path, tmp_path: Path) -> None:
     prepare(TOY, raw, tmp_path / "whole", shard=4, workers=1)
     (raw / "clip5.txt").write_text("deadly once")
@@ -190,6 +200,15 @@ def test_recordings_that_are_all_damaged_make_no_store(raw: Path, tmp_path: Path
     with pytest.raises(KinemeError, match=r"clip0\.txt: is damaged"):
         prepare(TOY, raw, tmp_path / "store", shard=4, workers=1, skip_bad=True)
     assert not (tmp_path / "store").exists()
+
+
+def test_shards_are_written_where_a_link_leads(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "store")
+    for shard in (4, 5):
+        prepare(TOY, raw, tmp_path / "link", shard=shard, workers=1, overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert len(ClipStore(tmp_path / "disk" / "store").shards) == 2
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["store"]
 
 
 def test_what_is_there_is_not_replaced_unless_told(raw: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def optional(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def locked(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     """Keeps other writers from the same file or directory; inside `claimed` the path is this process's own.
 
     The lock is an open `.NAME.lock` next to `path`. It ends with the process, however that ends; a file that
@@ -87,6 +87,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     Args:
         path: the output; it need not exist yet.
         what: its name in the message, such as `this run`.
+        wait: for another process that holds the lock.
 
     Raises:
         KinemeError: another process holds the lock, or the directory cannot be written.
@@ -99,7 +100,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     new = not file.parent.exists()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _lock(file)
+        descriptor = _lock(file, wait)
     except BlockingIOError as error:
         raise KinemeError(
             f"{path}: {what} is being written by another process{_holder(file)}; wait for it or choose "
@@ -135,14 +136,14 @@ def claimed(path: Path, what: str) -> Iterator[None]:
             _CLAIMED.discard(target)
 
 
-def _lock(file: Path) -> int:
-    """Opens and locks a file, writes the process id into it; BlockingIOError where it is locked already."""
+def _lock(file: Path, wait: bool) -> int:
+    """Opens and locks a file, writes the process id into it; waits, or BlockingIOError, if it is locked."""
     import fcntl  # POSIX only, and only writers need it
 
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             os.close(descriptor)
             raise

@@ -29,7 +29,7 @@ from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.tally import Tally
 from kineme.clips.writer import OWN, StoreWriter, check_free
 from kineme.errors import KinemeError
-from kineme.files import atomic_write, locked, replace_directory, unwritable
+from kineme.files import atomic_write, followed, locked, replace_directory, unwritable
 from kineme.progress import Progress
 from kineme.sources.raw import skippable
 from kineme.sources.workers import begin_worker
@@ -225,6 +225,7 @@ def write_shards(
     Raises:
         KinemeError: as `spread`; all items are damaged; or the store cannot be written.
     """
+    out = followed(out)
     folder = out.with_name(f".{out.name}.partial")
     with locked(out, "this store"):
         check_free(out, overwrite)
@@ -232,7 +233,8 @@ def write_shards(
             folder.mkdir(exist_ok=True)
             common: dict[str, Any] = {"folder": folder, "way": _way(settings["prepared"]), **settings}
             jobs = [Job(number=i, items=part, **common) for i, part in enumerate(parts)]
-            ours = {name for job in jobs for name in (job.name, job.record.name, job.reached.name)}
+            finished = [job for job in jobs if job.finished() is not None]
+            ours = {name for job in finished for name in (job.name, job.record.name)}
             for other in folder.iterdir():  # of another preparation, or half of a shard
                 if other.name not in ours:
                     shutil.rmtree(other) if other.is_dir() else other.unlink()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +148,7 @@ def test_two_shards_with_a_clip_of_one_name_are_not_joined(tmp_path: Path) -> No
     write(tmp_path / "many" / "b", CLIPS[2:5])
     with pytest.raises(KinemeError, match="clip002: two clips have this name"):
         join_stores(tmp_path / "many")
-    assert not (tmp_path / "many" / "manifest.json").exists()
+    assert sorted(each.name for each in (tmp_path / "many").iterdir()) == ["a", "b"]
 
 
 def test_a_damaged_shard_is_refused_when_it_is_read(tmp_path: Path) -> None:
@@ -270,6 +272,25 @@ def test_a_full_disk_makes_room_by_the_shards_unused_for_longest(
         store.clip(row)
     (kept,) = (store.path / "shards").iterdir()
     assert kept.name == store.shards[2].fingerprint
+
+
+def test_processes_that_read_the_same_shard_fetch_it_once(
+    bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sharded(bucket / "many")
+    fetch, fetched = remote.RemoteFolder._fetch_shard, list[str]()
+
+    def slow(folder: remote.RemoteFolder, name: str, fingerprint: str, to: Path) -> None:
+        fetched.append(name)
+        time.sleep(0.2)
+        fetch(folder, name, fingerprint, to)
+
+    monkeypatch.setattr(remote.RemoteFolder, "_fetch_shard", slow)
+    stores = [ClipStore(f"file://{bucket}/many") for _ in range(2)]
+    with ThreadPoolExecutor() as pool:  # locks are of open files, so threads are like processes
+        one, other = pool.map(lambda store: store.clip(0), stores)
+    np.testing.assert_array_equal(one, other)
+    assert fetched == ["00000"]
 
 
 def test_an_address_without_a_store_is_refused(bucket: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from rich.table import Table
 from kineme.commands import tables
 from kineme.evaluation.detection.scores import ACCURACY, SHOWN
 from kineme.evaluation.results import RANDOM, RAW, Result, Score, details
+from kineme.reproduce.rows import TableRow
 
 LABELS, PREDICTED = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
 
@@ -108,3 +110,13 @@ def test_detection_shows_the_main_metrics_by_name() -> None:
     shown = cells(tables.detection(found))
     assert shown[0] == [ACCURACY, "12.3", "50.0 (40.0–60.0)"]
     assert [row[0] for row in shown] == [*SHOWN]
+
+
+def test_a_grid_shows_figures_of_some_seeds_and_the_state_of_the_others() -> None:
+    some = TableRow("mine", "moves", "", "joint", "knn", "knn", "done", "2 of 3 seeds", obtained=82.04)
+    none = TableRow("mine", "other", "", "joint", "knn", "knn", "no data", "other (a command that makes it)")
+    plan = SimpleNamespace(epochs=2, seed=0, grid=SimpleNamespace(name="small", seeds=3))
+    shown = printed(tables.grid(plan, [some, none]))  # type: ignore[arg-type]
+    assert "82.0 (2 of 3 seeds)" in shown
+    assert "no data" in shown
+    assert "a command" not in shown

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from conftest import Settings
+from kineme.clips.store import ClipStore
+from kineme.evaluation.advice import measuring_command
 from kineme.evaluation.features import extract
 from kineme.evaluation.task import Task
 from kineme.loading import load_run
 from kineme.metrics.neighbours import nearest, nearest_label
 from kineme.report.examined import evenly, examine, over_classes, thinned
 from kineme.report.runs import read_runs
+from kineme.training.run import train
 
 
 def test_the_nearest_neighbour_is_that_of_the_protocol(finished: Path) -> None:
@@ -39,6 +44,20 @@ def test_of_equally_near_clips_the_nearest_is_that_of_the_protocol(
     assert (of_several[:, 0] != first[:, 0]).any()  # so that it matters
     np.testing.assert_array_equal(seen.similarity, similarity)
     assert all(len({*row}) == len(row) for row in seen.neighbours.tolist())
+
+
+def test_a_store_is_examined_behind_its_address(
+    tmp_path: Path, settings: Settings, moves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec, address = pytest.importorskip("fsspec"), "memory://examined/moves"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    fsspec.filesystem("memory").put(str(moves), "/examined/moves", recursive=True)
+    train(settings(data_store=address, data_split="odd-even"), tmp_path / "run")
+    (run,) = read_runs([tmp_path / "run"])
+    seen = examine(run, (), "cpu")
+    assert seen.divided
+    run.config.data.store = [address, "elsewhere"]
+    assert address in shlex.split(measuring_command(run.config, run.path, ClipStore(address)))
 
 
 def test_a_long_clip_is_thinned_and_keeps_its_duration() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kineme.reproduce.rows import TableRow
@@ -31,6 +33,13 @@ def test_what_is_not_done_does_not_count() -> None:
     (found,) = over_seeds([row(80.0), row(), row(84.0)])
     assert (found.obtained, found.seeds, found.note) == (82.0, 2, "2 of 3 seeds")
     assert over_seeds([row(), row()]) == [row()]
+
+
+def test_every_score_says_of_how_many_seeds_it_is() -> None:
+    # A seed that is not done has a row for the first score of the protocol only.
+    last, best = (replace(row(80.0), protocol="linear", score=score) for score in ("last", "best"))
+    failed = replace(row(), protocol="linear", score="last")
+    assert [found.note for found in over_seeds([last, best, failed])] == ["1 of 2 seeds"] * 2
 
 
 def test_the_deviation_over_draws_of_labels_stays_where_there_is_one_seed() -> None:

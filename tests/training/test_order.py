@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -86,16 +87,24 @@ def sharded(path: Path, moves: Path, sizes: tuple[int, ...] = (9, 8, 7)) -> Clip
 def test_blocks_fill_what_is_held_in_memory(
     tmp_path: Path, moves: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Blocks.of(resident(ClipStore(moves))) is None
+    alone = ClipStore(moves)
+    assert Blocks.of(alone, resident(alone)) is None
     store = sharded(tmp_path / "many", moves)
-    whole = Blocks.of(resident(store))
+    whole = Blocks.of(store, resident(store))
     assert whole is not None
     assert whole.bounds == (0, 9, 17, 24)
     assert len([*whole.order(0, 0)]) == 1  # they all fit
     clip = 4 * 2 * 3 * 3 * float(store.index["frames"].mean())
     monkeypatch.setattr(order, "RESIDENT", int(BLOCKS * 3.5 * clip))
-    few = Blocks.of(resident(store, np.arange(4, 20)))
+    few = Blocks.of(store, resident(store, np.arange(4, 20)))
     assert few == Blocks((0, 5, 13, 16), size=3)
+
+
+def test_shards_that_an_accelerator_holds_are_shuffled_as_on_disk(tmp_path: Path, moves: Path) -> None:
+    store = sharded(tmp_path / "many", moves)
+    clips = resident(store)
+    held = replace(clips, frames=torch.from_numpy(store.frames[:]))
+    assert Blocks.of(store, held) == Blocks.of(store, clips) is not None
 
 
 def test_a_run_on_shards_goes_on_where_it_stopped(

@@ -582,6 +582,10 @@ def test_an_empty_directory_is_used(tmp_path: Path, settings: Settings) -> None:
         ({"data_store": "/nowhere/at/all"}, "/nowhere/at/all: no such clip store"),
         ({"data_split": "xsab"}, "xsab"),
         ({"train_batch_size": 25}, "24 training clips do not fill one batch of 25"),
+        (
+            {"train_accumulate": 25},
+            "24 training clips do not fill one batch of 200; lower train.batch_size or train.accumulate",
+        ),
         ({"method_queue": 12}, "queue of 12 entries is not a multiple of the batch of 8 clips"),
         ({"data_preprocessing": "agcn"}, "was prepared by plain, but data.preprocessing is agcn"),
         ({"train_recompute": True}, "train.recompute: stgcn has no attention layers; leave it out"),

@@ -19,6 +19,8 @@ from kineme.errors import KinemeError
 from kineme.files import atomic_write, locked, synchronise, unwritable
 from kineme.progress import Progress, silent
 
+ASIDE = ".index.partial"  # the index while it is written
+
 
 def join_stores(
     folder: str | Path,
@@ -56,6 +58,8 @@ def join_stores(
             _join(folder, tallies or {}, progress)
         except OSError as error:
             raise unwritable(folder, error) from error
+        finally:
+            shutil.rmtree(folder / ASIDE, ignore_errors=True)
     return ClipStore(folder)
 
 
@@ -79,7 +83,7 @@ def _join(folder: Path, tallies: Mapping[str, Tally], progress: Progress) -> Non
         columns.append(ZippedColumns(place / "index.npz") if not store.shards else store.columns)
         progress(done, len(places))
     mark = combined(each.fingerprint for each in shards)
-    index, aside = folder / f"index-{mark[:16]}", folder / ".index.partial"
+    index, aside = folder / f"index-{mark[:16]}", folder / ASIDE
     shutil.rmtree(aside, ignore_errors=True)
     names = write_merged(columns, aside)
     check_unique(mapped_columns(aside, ["name"])["name"])

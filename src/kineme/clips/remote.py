@@ -61,7 +61,7 @@ class RemoteFolder(Folder):
         """The directory of a shard, fetched unless it is there."""
         folder = self.path / "shards" / fingerprint
         if not folder.is_dir():
-            with locked(folder, "this shard"):
+            with locked(folder, "this shard", wait=True):  # processes that train together read the same
                 if not folder.is_dir():
                     self._fetch_shard(name, fingerprint, folder)
         os.utime(folder)  # used now

@@ -131,7 +131,9 @@ def grid(plan: Plan, rows: Sequence[TableRow]) -> Table:
             table.add_section()
             table.add_row(cell, style="bold")
         before = cell
-        cells = (row.state if name == OBTAINED and row.note else CELLS[name](row) for name in columns)
+        cells = (
+            row.state if name == OBTAINED and row.obtained is None else CELLS[name](row) for name in columns
+        )
         table.add_row(f"  {CELLS['protocol'](row)}", *cells)
     return table
 

@@ -15,13 +15,13 @@ def measuring_command(config: Config, run: Path, store: ClipStore) -> str:
 
     They cannot without labels, or where nothing divides them into a training and a test part.
     """
-    trained = config.data.split_of(store.path) or "all"
+    trained = config.data.split_of(Path(store.address)) or "all"
     split = usual_split(store) if trained == "all" else trained
     untrimmed = len(store.intervals["clip"]) > 0
     if split == "all" or not (untrimmed or (store.labels >= 0).any()):
         return ""
     recognition = "knn" if config.evaluate.linear.lr is None else "linear"
     protocol = "detect" if untrimmed else recognition
-    options = ["--store", str(store.path)] if len(config.data.stores) > 1 else []
+    options = ["--store", store.address] if len(config.data.stores) > 1 else []
     options += ["--split", split] if split != trained else []
     return shlex.join(["kineme", "evaluate", protocol, str(run), *options])

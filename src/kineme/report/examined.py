@@ -158,13 +158,14 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
         raise KinemeError(f"{run.name} has no weights yet; train it to its first checkpoint")
     measured = next((each.result for each in run.measured if each.result.protocol != DETECT), None)
     store = store_measured(run, measured, stores) if measured else stores_of(run, stores)[0]
-    if measured is None and not is_measurable(store, run.config.data.split_of(store.path) or "all"):
+    place = Path(store.address)
+    if measured is None and not is_measurable(store, run.config.data.split_of(place) or "all"):
         fitted = run.pretrained.fitted(store)
         return _beside_each_other(run.pretrained, run, fitted, chosen_device(device))
     other = measured is not None and measured.preprocessing != measured.store_preprocessing
     split = measured.split if measured else None
     task = open_task(
-        run.path, TaskOptions(store.path, split, device=cast(Device, device), allow_preprocessing=other)
+        run.path, TaskOptions(place, split, device=cast(Device, device), allow_preprocessing=other)
     )
     train, test = task.train_rows, task.test_rows
     features = task.features(task.model, test)
@@ -200,8 +201,9 @@ def _beside_each_other(model: Model, run: Run, store: ClipStore, device: str) ->
     """The clips, or windows, that a run was trained on; of another store all."""
     data = run.config.data
     model.check(store)
-    own = store.path.resolve() in [Path(each).resolve() for each in data.stores]
-    rows = split_rows(store, (data.split_of(store.path) if own else None) or "all", "train")
+    place = Path(store.address)
+    own = place.resolve() in [Path(each).resolve() for each in data.stores]
+    rows = split_rows(store, (data.split_of(place) if own else None) or "all", "train")
     cut, clips = None, resident(store, rows)
     if data.window:
         windows = clips.windows(data.window)

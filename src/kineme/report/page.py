@@ -100,8 +100,6 @@ def _parts(
     if found is not None:
         yield (
             "Kinds of motion",
-            groups(
-                number, seen, found, shlex.join(["kineme", "cluster", str(run.path), str(seen.store.path)])
-            ),
+            groups(number, seen, found, shlex.join(["kineme", "cluster", str(run.path), seen.store.address])),
         )
     yield "Nearest neighbours", retrieval(number, seen, max(FEWEST_QUERIES, QUERIES // runs))

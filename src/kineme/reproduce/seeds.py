@@ -27,20 +27,23 @@ def over_seeds(rows: Sequence[TableRow]) -> list[TableRow]:
     >>> row.obtained, round(row.deviation, 2), row.seeds
     (82.0, 2.83, 2)
     """
-    alike: dict[tuple[str, ...], list[TableRow]] = {}
+    alike: dict[tuple[tuple[str, ...], str], list[TableRow]] = {}
+    measured: tuple[str, ...]
     for row in rows:
-        alike.setdefault((row.recipe, row.store, row.split, row.stream, row.protocol, row.score), []).append(
-            row
-        )
-    return [_mean(each) for each in alike.values()]
+        measured = row.recipe, row.store, row.split, row.stream, row.protocol
+        alike.setdefault((measured, row.score), []).append(row)
+    seeds: dict[tuple[str, ...], int] = {}
+    for (measured, _), each in alike.items():  # a seed that is not done has a row of its first score only
+        seeds[measured] = max(seeds.get(measured, 0), len(each))
+    return [_mean(each, seeds[measured]) for (measured, _), each in alike.items()]
 
 
-def _mean(rows: Sequence[TableRow]) -> TableRow:
-    """Of the rows that are done; the first of all where none is."""
+def _mean(rows: Sequence[TableRow], seeds: int) -> TableRow:
+    """Of the rows that are done, of so many seeds; the first of all where none is."""
     done = [row for row in rows if row.obtained is not None]
     if not done:
         return rows[0]
-    note = "" if len(done) == len(rows) else f"{len(done)} of {len(rows)} seeds"
+    note = "" if len(done) == seeds else f"{len(done)} of {seeds} seeds"
     if len(done) == 1:
         return replace(done[0], note=note)
     values = {name: [getattr(row, name) for row in done] for name in _MEANS}

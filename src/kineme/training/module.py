@@ -54,7 +54,7 @@ class Training(L.LightningModule, ABC):
     def batches(self) -> Sampler[Tensor]:
         """The rows of each batch of an epoch."""
         trainer = self.trainer
-        world, blocks = trainer.world_size, Blocks.of(self.clips)
+        world, blocks = trainer.world_size, Blocks.of(self.store, self.clips)
         return EpochBatches(
             clips_by_store(self.store, self.clips),
             self.train_config,
@@ -269,7 +269,8 @@ class EpochBatches(Sampler[Tensor]):
         self.whole = train.batch_size * world * train.accumulate
         if min(clips) < self.whole:
             which = f"{min(clips)} training clips" + " of one store" * (len(clips) > 1)
-            raise KinemeError(f"{which} do not fill one batch of {self.whole}; lower train.batch_size")
+            remedy = "lower train.batch_size" + " or train.accumulate" * (train.accumulate > 1)
+            raise KinemeError(f"{which} do not fill one batch of {self.whole}; {remedy}")
         self.steps = sum(count // self.whole for count in clips)
         self.clips, self.train, self.rank, self.world = clips, train, rank, world
         self.blocks = blocks

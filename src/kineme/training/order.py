@@ -7,6 +7,7 @@ random order, `SHARDS` at a time. Their clips are cut into blocks of neighbours,
 order, at most `BLOCKS` at a time, which together fill about `RESIDENT` bytes of disk. Their clips are put
 into random order. So every clip comes once an epoch; any two may meet in a batch, and those of one block are
 near each other in every epoch; and about `RESIDENT` bytes, of at most `SHARDS` shards, are needed at a time.
+They are also shuffled so where an accelerator holds them all, so that every process has the same order.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kineme.clips.batches import Clips, OnDisk
+from kineme.clips.batches import Clips
+from kineme.clips.disk import DiskArray
+from kineme.clips.store import ClipStore
 
 RESIDENT = 1 << 29
 BLOCKS = 32
@@ -38,15 +41,15 @@ class Blocks:
     size: int
 
     @classmethod
-    def of(cls, clips: Clips) -> Blocks | None:
-        """Those of clips in order of their frames; None where these are not on disk in many shards."""
-        frames = clips.frames
-        if not isinstance(frames, OnDisk) or len(frames.array.starts) == 1 or not len(clips):
+    def of(cls, store: ClipStore, clips: Clips) -> Blocks | None:
+        """Those of a store's clips in order of their frames; None where it has not many shards."""
+        frames = store.frames
+        if not isinstance(frames, DiskArray) or len(frames.starts) == 1 or not len(clips):
             return None
         starts = clips.start.cpu().numpy()
         assert (starts[1:] >= starts[:-1]).all()
-        bounds = np.unique([*np.searchsorted(starts, frames.array.starts), len(clips)])
-        mean = frames.array.row_bytes * float(clips.length.double().mean())
+        bounds = np.unique([*np.searchsorted(starts, frames.starts), len(clips)])
+        mean = frames.row_bytes * float(clips.length.double().mean())
         return cls(tuple(bounds.tolist()), max(1, int(RESIDENT / BLOCKS / mean)))
 
     def order(self, seed: int, epoch: int) -> Iterator[Tensor]:

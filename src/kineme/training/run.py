@@ -197,6 +197,8 @@ def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
         clips = clips.windows(config.data.window)
     counts = clips_by_store(store, clips)
     ranks = process_count(train) * train.accumulate
+    if min(counts) < ranks:
+        return  # training refuses them
 
     def out(batch_size: int) -> int:
         return sum(count % (batch_size * ranks) for count in counts)
