@@ -78,6 +78,21 @@ def test_agcn_aligns_the_shoulders_of_the_new_layout(tmp_path):
     assert after[0] / np.linalg.norm(after) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize(("source", "target"), [("ntu25", "smpl22"), ("coco17", "ntu25")])
+def test_agcn_does_not_take_a_joint_in_the_origin_for_a_missing_one(tmp_path, source, target):
+    """The middle of the spine, or that of the shoulders, is where agcn puts it: bones keep their lengths."""
+    source, target = LAYOUTS[source], LAYOUTS[target]
+    clips = recordings(source, bodies=1)
+    mapped = RetargetedStore(write(tmp_path / "store", source, "agcn", clips, bodies=1), target)
+    child, parent = np.transpose(target.bones)
+    for row, xyz in enumerate(clips):
+        found, given = mapped.clip(row), correspondence(source, target) @ xyz
+        lengths = [
+            np.linalg.norm(each[..., child, :] - each[..., parent, :], axis=-1) for each in (found, given)
+        ]
+        np.testing.assert_allclose(*lengths, atol=1e-4)
+
+
 def test_it_says_what_it_is(tmp_path):
     store = write(tmp_path / "ntu", NTU, "plain", recordings(NTU))
     mapped = RetargetedStore(store, KINECT, {"head": ("head", "neck")})

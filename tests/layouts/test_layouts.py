@@ -227,6 +227,14 @@ def test_other_joints_make_a_layout_of_their_own() -> None:
     assert order.tolist() == list(range(6))
 
 
+@pytest.mark.parametrize(("arm", "forearm"), [("Arm", "ForeArm"), ("UpperArm", "LowerArm")])
+def test_rigs_face_by_their_arms(arm: str, forearm: str) -> None:
+    """Their shoulders begin at the spine, where both often are in one place."""
+    joints = [f"{side}{bone}" for side in ("Left", "Right") for bone in ("Shoulder", arm, forearm)]
+    rig = Layout.from_names("rig", ["Spine", *joints], [None, 0, 1, 2, 0, 4, 5])
+    assert rig.facing == (2, 5)
+
+
 def test_animals_without_shoulders_or_hips_face_by_their_ears() -> None:
     mouse = Layout.from_names(
         "mouse", ["nose", "earL", "earR", "forearm_left", "forearm_right"], [None] + 4 * [0]

@@ -17,6 +17,7 @@ from kineme.layouts import Layout
 from kineme.layouts.body import BODY, body_weights
 from kineme.layouts.correspondence import JointMap, correspondence
 from kineme.preprocessing import Preprocessing
+from kineme.typing import Array
 
 
 class Retargeting:
@@ -48,7 +49,7 @@ class Retargeting:
         Raises:
             KinemeError: a joint cannot be placed, or the map names an unknown joint.
         """
-        self.layout = target
+        self.source, self.layout = source, target
         if target == BODY:
             self.weights, self.own, self.placed = body_weights(source, joint_map)
         else:
@@ -59,9 +60,18 @@ class Retargeting:
         """A preprocessed clip with the new joints, preprocessed again."""
         given = np.ones(clip.xyz.shape[2], dtype=bool) if clip.present is None else clip.present
         there = carried(given, self.weights)
-        moved = replace(clip, xyz=self.weights @ clip.xyz, present=there & self.placed)
+        xyz = self._lifted(clip.xyz, preprocessing) if preprocessing.keeps_zeros else clip.xyz
+        moved = replace(clip, xyz=self.weights @ xyz, present=there & self.placed)
         own = there & self.own
         return replace(preprocessed(moved, preprocessing, self.layout), present=None if own.all() else own)
+
+    def _lifted(self, xyz: Array, preprocessing: Preprocessing) -> Array:
+        """Joints (T, M, V, C) away from the origin, where the preprocessing takes them for missing ones."""
+        there: Array = np.any(xyz, axis=3)
+        joint = preprocessing.joint_at_zero(self.source)
+        if joint is not None:
+            there[:, 0, joint] = there[:, 0].any(axis=1)
+        return np.where(there[..., None], xyz + np.float32(1), np.float32(0))
 
 
 class RetargetedStore(ClipStore):
@@ -69,10 +79,12 @@ class RetargetedStore(ClipStore):
 
     Attributes:
         original: the store.
+        retargeting: of each of its clips.
         joint_map: joint → joints of the store and their weights in its sum.
     """
 
     original: ClipStore
+    retargeting: Retargeting
     joint_map: Mapping[str, Mapping[str, float]]
 
     def __init__(self, store: ClipStore, layout: Layout, joint_map: JointMap | None = None) -> None:
@@ -89,7 +101,7 @@ class RetargetedStore(ClipStore):
         # Nothing is opened, so ClipStore's own __init__ is not called.
         vars(self).update(vars(store))
         self.original = store
-        retargeting = Retargeting(store.layout, layout, joint_map)
+        retargeting = self.retargeting = Retargeting(store.layout, layout, joint_map)
         self.joint_map = {
             joint: {store.layout.joints[i]: round(float(row[i]), 6) for i in np.flatnonzero(row)}
             for joint, row in zip(layout.joints, retargeting.weights, strict=True)

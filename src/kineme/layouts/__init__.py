@@ -277,6 +277,14 @@ def _mirrored_by_name(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
 
 
 def _facing_by_name(joints: tuple[str, ...], mirrored: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    named = {
+        "".join(word for word in joint_words(joints[left]) if word != "left"): (left, right)
+        for left, right in mirrored
+    }
+    if {"forearm", "lowerarm"} & set(named):  # a rig: an arm begins in the shoulder, a shoulder at the spine
+        for arm in ("arm", "upperarm", "uparm"):
+            if arm in named:
+                return named[arm]
     # In motion capture a joint is the end of the bone it is named after: a clavicle ends in the shoulder.
     for part in ("shoulder", "clavicle", "humerus", "hip", "femur"):
         for left, right in mirrored:
@@ -315,7 +323,6 @@ def _builtin(name: str, each: Definition) -> Layout:
         mirrored=[*_mirrored_by_name(each.joints), *each.mirrored],
         centre=each.centre,
         origin=each.origin,
-        facing=each.facing,
     )
 
 

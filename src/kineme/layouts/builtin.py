@@ -32,13 +32,12 @@ SOURCES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Definition:
-    """A layout before its joints have numbers; `centre`, `origin` and `facing` as in `Layout`."""
+    """A layout before its joints have numbers; `centre` and `origin` as in `Layout`."""
 
     joints: tuple[str, ...]
     chains: tuple[str, ...]
     centre: str | None = None
     origin: tuple[str, ...] | None = None
-    facing: tuple[str, str] | None = None
     mirrored: tuple[tuple[str, str], ...] = ()  # (left, right), besides those whose names say so
 
     @property
@@ -106,7 +105,6 @@ _RIG = (
 ).split()
 _RIG_SPINE = ("Hips > Spine > Spine1 > Spine2 > Neck > Head",)
 _RIG_ARMS = _sides("Spine2 > ^Shoulder > ^Arm > ^ForeArm > ^Hand")
-_ARMS = ("LeftArm", "RightArm")
 
 
 # COCO-WholeBody's face landmarks are those of 300-W; low numbers lie on the right side of the face.
@@ -186,7 +184,6 @@ DEFINITIONS: Mapping[str, Definition] = {
                 "head > ear_~",
             ),
         ),
-        facing=("shoulder_left", "shoulder_right"),
     ),
     "coco17": Definition(tuple(_COCO), _COCO_CHAINS, origin=_HIPS),
     "coco133": Definition(
@@ -317,7 +314,6 @@ DEFINITIONS: Mapping[str, Definition] = {
     "rig22": Definition(
         tuple(_RIG),
         (*_RIG_SPINE, *_RIG_ARMS, *_sides("Hips > ^UpLeg > ^Leg > ^Foot > ^Toe")),
-        facing=_ARMS,
     ),
     "mixamo65": Definition(
         (
@@ -342,7 +338,6 @@ DEFINITIONS: Mapping[str, Definition] = {
                 ),
             ),
         ),
-        facing=_ARMS,
     ),
     "cmu31": Definition(
         tuple(
@@ -361,7 +356,6 @@ DEFINITIONS: Mapping[str, Definition] = {
                 "^Hand > %Thumb",
             ),
         ),
-        facing=_ARMS,
     ),
     # A joint for every point that `correspondence` knows; the radius is a point of the forearm.
     "body": Definition(

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from inference.models import model, motion, write
 
+from kineme.augment.missing import filled_frames
 from kineme.clips.batches import joined
-from kineme.clips.store import Clip, ClipStore
+from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.inference import Example, Likeness, Taught, Watcher, like, teach
 from kineme.inference.classifying.reading import read
 from kineme.inference.watching.likeness import RARE
+from kineme.layouts import get_layout
 from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
 from kineme.typing import Array
@@ -58,6 +61,38 @@ def test_a_part_of_a_clip_has_the_features_of_the_same_frames_in_a_stream(
     assert judge.window == 1.0
     wanted = encoder.embed(raw[10:20], fps=10)
     assert cosine(judge.examples, wanted[None])[0, 0] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("target", ["coco17", "body"])
+def test_joints_that_a_clip_lacks_do_not_scale_its_parts(tmp_path: Path, target: str) -> None:
+    """Neither in a store of the model's layout nor in one that is brought to it."""
+    layout, scaled = get_layout("coco17"), parse_preprocessing("plain(scale=True)")
+    encoder = replace(model(tmp_path / "run", get_layout(target), scaled), units=None)
+    present = np.arange(17) > 4  # all but the face
+    raw = np.where(present[:, None], motion(40, 0, joints=17), np.nan)
+    filled = filled_frames(raw, present, layout)
+    clip = Clip("walk", scaled(filled, layout, present), label=0, present=present)
+    manifest = Manifest(layout, scaled, "test", ("rise",), fps=10.0)
+    with StoreWriter(tmp_path / "store", manifest, 1) as writer:
+        writer.add(clip)
+    store = ClipStore(tmp_path / "store")
+    judge = like(encoder, {"a": ("walk", (1.0, 2.0))}, library=store, threshold=0.9)
+    wanted = encoder.embed(raw[10:20], fps=10, layout="coco17", axes="y-up")
+    assert cosine(judge.examples, wanted[None])[0, 0] == pytest.approx(1, abs=1e-6)
+
+
+def test_a_clip_of_a_library_of_single_people_and_a_file(tmp_path: Path) -> None:
+    """Where the preprocessing moves frames, clips are not preprocessed again, but have as many bodies."""
+    layout, agcn = get_layout("ntu25"), parse_preprocessing("agcn")
+    encoder = model(tmp_path / "run", layout, agcn)
+    raw = motion(40, 0, joints=25)
+    with StoreWriter(tmp_path / "store", Manifest(layout, agcn, "test", ("rise",), fps=10.0), 1) as writer:
+        writer.add(Clip("walk", agcn(raw, layout), label=0))
+    np.save(tmp_path / "walk.npy", raw)
+    examples = {"a": ("walk", None), "b": (tmp_path / "walk.npy", None)}
+    options = {"window": 2.0, "threshold": 0.9, "layout": "ntu25", "fps": 10, "axes": "y-up"}
+    judge = like(encoder, examples, library=ClipStore(tmp_path / "store"), **options)
+    assert cosine(judge.examples, judge.examples)[0, 1] == pytest.approx(1, abs=1e-6)
 
 
 def test_what_is_like_the_example_is_found_where_it_is(tiny: Model, library: ClipStore) -> None:

@@ -16,12 +16,14 @@ from conftest import STICK
 from kineme.clips.batches import Clips
 from kineme.errors import KinemeError
 from kineme.inference import Event, Watcher
+from kineme.inference.watching.recent import NEAR, Recent
+from kineme.inference.watching.streams import Streams
 from kineme.inference.watching.watcher import LONGEST
 from kineme.layouts import get_layout
 from kineme.model import Model
 from kineme.preprocessing import parse_preprocessing
 from kineme.sources.poses.arrays import MAX_PEOPLE
-from kineme.sources.poses.lines import BadFrame
+from kineme.sources.poses.lines import BadFrame, Beginning, Frame, Header
 from kineme.typing import Array
 
 
@@ -100,6 +102,17 @@ def test_frames_at_another_rate_are_resampled_by_time(tiny: Model) -> None:
         fed(watcher, begin + speed * times[:, None, None] ** 1, times.tolist())
         features.append(judge.features[-1])
     np.testing.assert_allclose(features[1], features[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [62.5, 64.0, 66.0])
+def test_a_little_more_than_twice_the_rate_fills_long_windows(rate: float) -> None:
+    """Poses that come closest without being thinned out."""
+    recent = Recent(frames=60, fps=30.0, shape=(1, 1))
+    for time in np.arange(250) / rate:
+        recent.add(time, np.array([[time]]))
+    window = recent.window()
+    assert window is not None
+    np.testing.assert_allclose(window.ravel(), recent.latest - np.arange(59, -1, -1) / 30, atol=NEAR / 30)
 
 
 def test_rates_do_not_change_when_events_are(tiny: Model) -> None:
@@ -215,6 +228,44 @@ def test_bad_frames_are_refused_and_change_nothing(tiny: Model) -> None:
     assert watcher.counts.frames == 1
     watcher.push(pose, 5.1)
     assert watcher.counts.frames == 2
+
+
+def test_people_of_a_frame_have_as_many_coordinates(tiny: Model) -> None:
+    flat, deep = motion(1, 0)[0, 0, :, :2], motion(1, 0)[0, 0]
+    for people in ({"anna": deep, "ben": flat}, [deep, flat]):
+        watcher = Watcher(tiny, Recorder(tiny), fps=10)
+        with pytest.raises(BadFrame, match="two coordinates and people with three"):
+            watcher.push(people)
+        watcher.push(deep)
+        assert watcher.counts.frames == 1
+
+
+def test_shoulders_may_be_seen_later_than_in_the_first_frame(tmp_path: Path) -> None:
+    layout = get_layout("ntu25")
+    encoder = model(tmp_path / "run", layout, parse_preprocessing("plain(facing=True)"))
+    watcher = Watcher(encoder, Recorder(encoder), fps=10, step=0.5)
+    poses = motion(40, 0, joints=25)[:, 0]
+    poses[:3, 4] = np.nan
+    fed(watcher, poses)
+    assert (watcher.counts.frames, watcher.counts.windows) == (40, 6)
+
+
+def test_a_stream_that_cannot_be_watched_ends_the_events_of_the_one_before(tiny: Model) -> None:
+    said: list[str] = []
+    judge = Recorder(tiny, shows=[True] * 9)
+    streams = Streams(
+        lambda header: Watcher(tiny, judge, fps=header.fps or 10, step=0.5),
+        lambda kind, message: said.append(message),
+        tolerant=True,
+    )
+    streams.take(Beginning(Header(), "line 1"))
+    events = []
+    for row, pose in enumerate(motion(30, 0)[:, 0]):
+        events += streams.take(Frame({1: pose}, row / 10, 0.0, "line"))
+    events += streams.take(Beginning(Header(fps=1), "connection 2"))
+    assert [event.event for event in events] == ["start", "end"]
+    assert len(said) == 1
+    assert "connection 2: `fps`: is 1" in said[0]
 
 
 def test_a_clock_that_is_set_back_begins_anew(tiny: Model, caplog: pytest.LogCaptureFixture) -> None:

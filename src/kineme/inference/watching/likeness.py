@@ -11,7 +11,9 @@ from typing import Unpack
 import numpy as np
 
 from kineme.arguments import did_you_mean
+from kineme.clips.absent import preprocessed
 from kineme.clips.batches import Clips, joined
+from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.searching.queries import Part, cut_out
@@ -218,14 +220,20 @@ def _again(model: Model, store: ClipStore, row: int, first: int, end: int) -> Cl
     """A part of a preprocessed clip, preprocessed by itself, as a window of a stream is.
 
     For `plain` that is as if the part had been cut before: origin, turn and scale of the whole clip do not
-    matter to those of its part.
+    matter to those of its part. A retargeted part is computed from its original, because joints that are not
+    its own also place and scale it.
     """
-    part = Clip(str(store.names[row]), store.clip(row)[first:end], present=store.clip_present(row))
-    if not model.preprocessing.keeps_frames:
-        return part
-    again = model.preprocessing(part.xyz, model.shape.layout)
-    bodies = model.shape.bodies - again.shape[1]
-    return replace(part, xyz=np.pad(again, ((0, 0), (0, bodies), (0, 0), (0, 0))))
+    name, preprocessing = str(store.names[row]), model.preprocessing
+    part = Clip(name, store.clip(row)[first:end], present=store.clip_present(row))
+    if preprocessing.keeps_frames and isinstance(store, RetargetedStore):
+        given = store.original
+        part = Clip(name, given.clip(row)[first:end], present=given.clip_present(row))
+        part = store.retargeting(part, preprocessing)
+    elif preprocessing.keeps_frames:
+        part = preprocessed(part, preprocessing, store.layout)
+    xyz = part.xyz[:, : model.shape.bodies]
+    missing = model.shape.bodies - xyz.shape[1]
+    return replace(part, xyz=np.pad(xyz, ((0, 0), (0, missing), (0, 0), (0, 0))))
 
 
 def _unit(features: Array) -> Array:

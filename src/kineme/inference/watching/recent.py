@@ -13,6 +13,7 @@ from kineme.sources.poses.lines import BadFrame
 from kineme.typing import Array
 
 NEAR = 0.05  # frames; poses this near to the time of a frame stand for it as they are
+CLOSEST = 0.5 - NEAR  # frames between two poses
 
 
 class Recent:
@@ -35,7 +36,7 @@ class Recent:
     def __init__(self, frames: int, fps: float, shape: tuple[int, int]) -> None:
         self._fps = fps
         self._before = np.arange(1 - frames, 1) / fps  # when the frames of a window are, relative to its end
-        self._kept = 2 * frames + 2
+        self._kept = math.ceil((frames - 1) / CLOSEST) + 2  # reach back far enough at any rate
         self._times = np.empty(2 * self._kept)
         self._points = np.empty((2 * self._kept, *shape), dtype=np.float32)
         self._end = 0
@@ -47,7 +48,7 @@ class Recent:
 
     def add(self, time: float, points: Array) -> None:
         """Adds a pose (V, C), later than the ones before."""
-        if time - self.latest < (0.5 - NEAR) / self._fps:
+        if time - self.latest < CLOSEST / self._fps:
             return
         if self._end == len(self._times):  # once in a while, so that the poses of a window lie in a row
             self._times[: self._kept] = self._times[-self._kept :]

@@ -44,24 +44,22 @@ class Streams:
         Raises:
             KinemeError: the stream cannot be watched, unless `tolerant`.
         """
+        events: list[Event] = []
         try:
             if isinstance(item, Beginning):
                 events = self.finish()
                 self._watcher = self._start(item.header)
-                return events
-            if self._watcher is None:
-                return []
-            events = self._watcher.push(item.people, item.time, arrived=item.arrived)
-            self.time = item.time
-            return events
+            elif self._watcher is not None:
+                events = self._watcher.push(item.people, item.time, arrived=item.arrived)
+                self.time = item.time
         except BadFrame as error:
             self._bad("frame", f"{item.name}: {error}; left out")
-            return []
         except KinemeError as error:
             if not self._tolerant:
                 raise KinemeError(f"{item.name}: {error}") from error
             self._bad("stream", f"{item.name}: {error}; the rest of it is left out")
-            return self.finish()
+            events += self.finish()
+        return events
 
     def finish(self) -> list[Event]:
         """The stream is at its end."""

@@ -11,7 +11,6 @@ import math
 import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Unpack
 
 import numpy as np
@@ -181,16 +180,21 @@ class Watcher:
         """The poses of those who are there."""
         if isinstance(people, np.ndarray) and people.ndim == 2:
             people = {1: people}
-        check = partial(checked_pose, layout=self.layout, columns=self._columns)
+        given = people.values() if isinstance(people, Mapping) else people
+        poses = [checked_pose(each, self.layout, self._columns) for each in given]
+        if len({pose.shape for pose in poses if pose is not None}) > 1:
+            raise BadFrame("has people with two coordinates and people with three")
         if isinstance(people, Mapping):
-            poses = {person: check(each) for person, each in people.items()}
-            return {person: pose for person, pose in poses.items() if pose is not None}
-        return [pose for pose in map(check, people) if pose is not None]
+            return {person: pose for person, pose in zip(people, poses, strict=True) if pose is not None}
+        return [pose for pose in poses if pose is not None]
 
     def _check_settings(self, poses: Mapping[Person, Array] | Sequence[Array]) -> None:
-        """Reads the first pose as a clip, so that what does not fit is known at once."""
+        """Reads the first pose as a clip, so that what does not fit is known at once.
+
+        Joints that are not found in it may be later, so they are no reason to refuse it.
+        """
         pose = next(iter(poses.values() if isinstance(poses, Mapping) else poses))
-        self._prepared(pose[None])
+        self._prepared(np.where(np.isfinite(pose), pose, np.nanmean(pose, axis=0))[None])
         self._columns = pose.shape[1]
         self._reading["axes"] = self._reading.get("axes") or usual_axes(self.layout, self._columns)
 
