@@ -66,7 +66,7 @@ def test_a_growing_file_is_followed(tmp_path: Path) -> None:
         assert [next(found) for _ in range(3)] == [None] * 3  # the rest of `two` is waited for
         file.write(b"o\n")
         (line,) = next_lines(found, 1)
-    assert (line.text, line.name, line.stream, line.first) == (b"two", "poses.jsonl, line 2", 0, False)
+    assert (line.text, line.name, line.stream) == (b"two", "poses.jsonl, line 2", 0)
     chunks.close()
 
 
@@ -81,7 +81,7 @@ def test_a_file_that_is_emptied_or_replaced_begins_anew(tmp_path: Path) -> None:
         file.write(b"four\n")
     rest, line = next_lines(found, 2)
     assert (rest.text, rest.stream) == (b"thr", 0)
-    assert (line.text, line.name, line.stream, line.first) == (b"four", "poses.jsonl, line 1", 1, True)
+    assert (line.text, line.name, line.stream) == (b"four", "poses.jsonl, line 1", 1)
     with path.open("ab") as file:
         file.write(b"five\n")  # is still read from the old file
         path.rename(tmp_path / "poses.jsonl.1")

@@ -18,7 +18,7 @@ POSE = [[0, 1, 2], [3, 4, 5]]
 def read(*texts: object, **options: object) -> tuple[list[Beginning | Frame], list[str]]:
     """Lines (bytes as they are, anything else as JSON), half a second apart → items, and what is said."""
     coded = [text if isinstance(text, bytes) else json.dumps(text).encode() for text in texts]
-    given = [Line(text, f"line {i + 1}", 0, i == 0, 0.5 * i) for i, text in enumerate(coded)]
+    given = [Line(text, f"line {i + 1}", 0, 0.5 * i) for i, text in enumerate(coded)]
     said: list[str] = []
     found = frames(given, lambda kind, message: said.append(message), **options)  # type: ignore[arg-type]
     return [item for item in found if item is not None], said
@@ -134,7 +134,7 @@ def test_a_malformed_header_is_the_end_of_its_stream(header: object, message: st
 
 def test_each_stream_has_its_own_header() -> None:
     texts = [(0, b'{"fps": 10}'), (0, b'{"joints": [[0, 1, 2]]}'), (1, b'{"t": 5, "joints": [[0, 1, 2]]}')]
-    given = [Line(text, "line", stream, True, 0.0) for stream, text in texts]
+    given = [Line(text, "line", stream, 0.0) for stream, text in texts]
     items = list(frames(given, lambda kind, message: pytest.fail(message)))
     assert [type(item).__name__ for item in items] == ["Beginning", "Frame", "Beginning", "Frame"]
 
@@ -142,7 +142,7 @@ def test_each_stream_has_its_own_header() -> None:
 def test_frames_without_time_that_come_at_once_ask_for_the_rate() -> None:
     """A recording that is piped in: when its lines arrived says nothing."""
     texts = [json.dumps({"joints": POSE}).encode()] * 3
-    at_once = [Line(text, f"line {i + 1}", 0, i == 0, 7.0) for i, text in enumerate(texts)]
+    at_once = [Line(text, f"line {i + 1}", 0, 7.0) for i, text in enumerate(texts)]
     said: list[str] = []
     found = list(frames(at_once, lambda kind, message: said.append(message)))
     assert len(found) == 2  # the beginning and one frame

@@ -53,14 +53,12 @@ class Line:
         text: without its end; None if it is longer than `MAX_LINE`.
         name: for messages, such as `line 3`.
         stream: as of `Chunk`.
-        first: of its stream.
         arrived: of its last byte, on the clock `time.monotonic`.
     """
 
     text: bytes | None
     name: str
     stream: int
-    first: bool
     arrived: float
 
 
@@ -228,8 +226,8 @@ def lines(chunks: Iterator[Chunk | None]) -> Iterator[Line | None]:
     A line that is not ended yet is waited for, until its stream ends.
 
     >>> chunks = [Chunk(0, "", b"one\\ntw", 0.1), Chunk(0, "", b"o\\n", 0.2), Chunk(1, "", b"three", 0.3)]
-    >>> [(line.text, line.name, line.first, line.arrived) for line in lines(iter(chunks))]
-    [(b'one', 'line 1', True, 0.1), (b'two', 'line 2', False, 0.2), (b'three', 'line 1', True, 0.3)]
+    >>> [(line.text, line.name, line.stream, line.arrived) for line in lines(iter(chunks))]
+    [(b'one', 'line 1', 0, 0.1), (b'two', 'line 2', 0, 0.2), (b'three', 'line 1', 1, 0.3)]
     """
     last: Chunk | None = None
     rest, number, kept = bytearray(), 0, True
@@ -239,7 +237,7 @@ def lines(chunks: Iterator[Chunk | None]) -> Iterator[Line | None]:
         number += 1
         if text.strip() or not kept:
             name = f"{chunk.origin}line {number}"
-            yield Line(text if kept else None, name, chunk.stream, number == 1, chunk.arrived)
+            yield Line(text if kept else None, name, chunk.stream, chunk.arrived)
 
     for chunk in chunks:
         if chunk is None:

@@ -125,7 +125,7 @@ def frames(
         KinemeError: a header is malformed, unless `tolerant`.
 
     >>> text = [b'{"layout": "coco17", "fps": 25}', b'{"t": 0.5, "joints": [[0, 1, 2]]}', b"oops"]
-    >>> lines = [Line(each, f"line {i + 1}", 0, i == 0, float(i)) for i, each in enumerate(text)]
+    >>> lines = [Line(each, f"line {i + 1}", 0, float(i)) for i, each in enumerate(text)]
     >>> beginning, frame = frames(lines, lambda kind, message: print(message))
     line 3: is not JSON; left out
     >>> beginning.header.layout, frame.time, frame.people[1].tolist()
