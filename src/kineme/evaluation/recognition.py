@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from kineme.config import LinearConfig
 from kineme.evaluation.features import raw_coordinates
-from kineme.evaluation.linear import Epoch, logistic, sgd, with_rate
+from kineme.evaluation.linear import logistic, sgd, with_rate
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Predictions, Result, Score, details
 from kineme.evaluation.task import Task
 from kineme.metrics.accuracy import bootstrap_interval
@@ -47,9 +47,9 @@ class Outcome:
     scores: Array | None = None
 
     @classmethod
-    def of(cls, scores: Array, labels: Array, epoch: int | None = None) -> Outcome:
+    def of(cls, scores: Array, labels: Array, epoch: int | None = None, rate: float | None = None) -> Outcome:
         """Of class scores (N', classes) for clips of these (N',) true classes."""
-        return cls(Score.of(scores, labels, epoch), scores.argmax(axis=1), scores)
+        return cls(Score.of(scores, labels, epoch, rate), scores.argmax(axis=1), scores)
 
 
 # Features of the training and of the test clips → what each probe found.
@@ -143,15 +143,11 @@ def _probes(task: Task, settings: LinearConfig, seed: int) -> Measure:
         )
         return {
             "logistic": Outcome.of(scores, test_labels),
-            **{name: _of_epoch(each, test_labels) for name, each in (("last", last), ("best", best))},
+            "last": Outcome.of(last.scores, test_labels, last.epoch, last.rate),
+            "best": Outcome.of(best.scores, test_labels, best.epoch, best.rate),
         }
 
     return measure
-
-
-def _of_epoch(found: Epoch, labels: Array) -> Outcome:
-    outcome = Outcome.of(found.scores, labels, found.epoch)
-    return replace(outcome, score=replace(outcome.score, rate=found.rate))
 
 
 def _retrieval(task: Task, k: int) -> Measure:

@@ -62,10 +62,10 @@ class Score:
     rate: float | None = None
 
     @classmethod
-    def of(cls, scores: Array, labels: Array, epoch: int | None = None) -> Score:
+    def of(cls, scores: Array, labels: Array, epoch: int | None = None, rate: float | None = None) -> Score:
         """The score of (N, classes) class scores for clips of (N,) true classes."""
         top5 = top_k(scores, labels, 5) if scores.shape[1] > 5 else None
-        return replace(cls.of_hits(is_in_top(scores, labels)), top5=top5, epoch=epoch)
+        return replace(cls.of_hits(is_in_top(scores, labels)), top5=top5, epoch=epoch, rate=rate)
 
     @classmethod
     def of_hits(cls, hits: Array) -> Score:
