@@ -26,8 +26,10 @@ def brought(coordinates: Coordinates, *points: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("axes", "expected"), [("y-up", [1, 2, 3]), ("y-down", [1, -2, -3]), ("z-up", [1, 3, -2])]
-)
+    ("axes", "expected"),
+    [("y-up", [1, 2, 3]), ("y-down", [1, -2, -3]), ("z-up", [1, 3, -2]), ("z-down", [1, -3, 2]),
+     ("x-up", [-2, 1, 3]), ("x-down", [2, -1, 3])],
+)  # fmt: skip
 def test_y_comes_to_point_up_by_a_turn(axes: str, expected: list[float]) -> None:
     assert brought(Coordinates(axes, metric=True), [1, 2, 3], [0, 0, 0]) == [expected, [0, 0, 0]]
     turn = np.array(brought(Coordinates(axes, metric=True), *np.eye(3)))
