@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.sources.poses import open_poses
+from kineme.sources.poses.documents import json_notes
 from kineme.sources.poses.table_notes import csv_notes
 from kineme.sources.poses.times import in_order, rate_of, seconds, stamp, times_unit, usual_rate
 
@@ -149,6 +151,27 @@ def test_the_rate_that_is_asked_for_is_resampled_to(tmp_path: Path) -> None:
 )
 def test_rates_of_headers(text: str, fps: float | None) -> None:
     assert csv_notes(text.encode(), {}).get("fps") == fps
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"fps": 24}, {"metadata": {"fps": 24}}, {"meta": {"video": {"frame_rate": 24}}}, {"info": {"fps": 24.0}},
+     {"video_info": {"frameRate": 24}}],
+)  # fmt: skip
+def test_the_rate_that_json_says_of_its_video(said: dict[str, Any]) -> None:
+    frames = [{"frame": at, "landmarks": [[0.1, 0.2], [0.3, 0.4]]} for at in range(3)]
+    assert json_notes(json.dumps({**said, "frames": frames}).encode()) == {"fps": 24}
+
+
+def test_numbers_that_rise_by_more_than_one_are_remarked_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A rate that is told is that of the frames which are there: they are not stretched."""
+    table(tmp_path, "walk", [0, 5, 10, 15], column="frame")
+    caplog.set_level("INFO")
+    source = opened(tmp_path, fps=30.0)
+    assert (len(source.read(source.items[0]).xyz), source.fps) == (4, 30)
+    assert "frame numbers rise by 5; these frames are taken to follow one another" in caplog.text
 
 
 def test_people_and_joints_share_the_times_of_frames() -> None:

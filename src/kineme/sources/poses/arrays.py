@@ -8,6 +8,7 @@ has bytes, or than a clip can have, is refused, and so is a pickle.
 from __future__ import annotations
 
 import io
+import logging
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ from kineme.sources.poses import holistic
 from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 from kineme.untrusted import read_header
+
+logger = logging.getLogger(__name__)
 
 MAX_FRAMES = 1_000_000  # of a clip that is held: nine hours at 30 a second
 MOST_FRAMES = 10_000_000  # of one that is read in stretches: four days at 30 a second
@@ -256,6 +259,12 @@ def renumber(numbers: Sequence[int] | Array, most: int = MAX_FRAMES) -> tuple[Ar
         step = max(int(np.gcd.reduce(offset)), 1)
         frames = (last - first) // step + 1
         if frames <= limit:
+            if step > 1:
+                remark = (
+                    "frame numbers rise by %d; these frames are taken to follow one another, so `fps` is "
+                    "their rate and not that of the video"
+                )
+                logger.info(remark, step, extra={"once": True})
             return offset // step, frames
     apart = f"has frame numbers too far apart; the limit is {limit:,} frames"
     raise RemediedError(apart, "write a file for each video")

@@ -42,6 +42,7 @@ _GROUP = {name: group for group, names in _GROUPS.items() for name in names.spli
 _IMAGES = "image imagename imagefile imagepath filename file framename".split()
 _NUMBERS = "frame frameindex frameid frameidx framenumber frameno framenum".split()
 _IDS = "trackid personid trackingid idx instanceid poseid id".split()
+_ABOUT = "meta metadata info video videoinfo videometadata metainfo".split()
 _SCORES = (
     "keypointscores scores keypointsvisible visibility visible confidence confidences conf score".split()
 )
@@ -84,6 +85,17 @@ def told(content: Any) -> dict[str, Any]:
     return {} if rate is None else {"fps": rate, "measured": True}
 
 
+def rate_said(content: Any) -> float | None:
+    """Frames a second, where an object or what describes it says them."""
+    if not isinstance(content, Mapping):
+        return None
+    keys = by_name(content)
+    told = (keys.get(name) for name in ("fps", "framerate", "videofps"))
+    rate = next((each for each in told if isinstance(each, int | float) and not isinstance(each, bool)), None)
+    inside = (rate_said(keys.get(name)) for name in _ABOUT)
+    return rate if rate is not None else next((each for each in inside if each is not None), None)
+
+
 def size_of(content: Any) -> tuple[float, float] | None:
     """Width and height of the image in pixels, where an object or what describes it says them."""
     if not isinstance(content, Mapping):
@@ -96,8 +108,7 @@ def size_of(content: Any) -> tuple[float, float] | None:
     pair = keys.get("imagesize") or keys.get("resolution")
     if isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, int | float) for each in pair):
         return size_of({"width": pair[0], "height": pair[1]})
-    inside = ("meta", "metadata", "info", "videoinfo", "imagesize", "videometadata", "metainfo")
-    return next((size for name in inside if (size := size_of(keys.get(name)))), None)
+    return next((size for name in (*_ABOUT, "imagesize") if (size := size_of(keys.get(name)))), None)
 
 
 def _frames(content: Any) -> Iterator[_Frame]:
