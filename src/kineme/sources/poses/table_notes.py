@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from kineme.sources.poses.headers import columns_of
-from kineme.sources.poses.rows import decimal, rows_of
+from kineme.sources.poses.rows import decimal, in_utf8, rows_of
 from kineme.sources.poses.tables import column_of
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 
@@ -23,7 +23,9 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         data: the first `NOTES_BYTES` of the file.
         wanted: `label`, `subject` or `camera` → name of its column.
     """
-    if len(data) >= NOTES_BYTES:
+    whole = len(data) < NOTES_BYTES
+    data = in_utf8(data)
+    if not whole:
         data = data[: data.rfind(b"\n") + 1]
     notes: dict[str, Any] = {}
     while data.startswith((b"#", b"\xef\xbb\xbf#")):
