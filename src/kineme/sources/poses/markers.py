@@ -76,12 +76,17 @@ class MarkerSet:
 
     def shares(self, markers: Sequence[str]) -> dict[str, Shares] | None:
         """Joint of the layout → its markers and their shares; None if some joint cannot be placed."""
+        found = self.placed(markers)
+        return found if len(found) == len(self.joints) else None
+
+    def placed(self, markers: Sequence[str]) -> dict[str, Shares]:
+        """As `shares`, of those joints that can be placed."""
         there = set(markers)
-        found = {
+        ways = {
             joint: next((way for way in ways if there.issuperset(way)), None)
             for joint, ways in self.joints.items()
         }
-        return {joint: way for joint, way in found.items() if way} if all(found.values()) else None
+        return {joint: way for joint, way in ways.items() if way}
 
 
 @cache
