@@ -31,6 +31,7 @@ from kineme.sources.poses.arrays import (
     renumber,
     split_columns,
 )
+from kineme.sources.poses.fitting import UnknownJointsError
 from kineme.sources.poses.headers import (
     Columns,
     columns_beside_joints,
@@ -158,7 +159,7 @@ def _bare(rows: Rows, scores: bool, layout: Layout | None) -> Poses:
     numbers = len(rows[0][1])
     joints = layout.num_joints if layout else _GUESSES.get((numbers, scores))
     if joints is None:
-        raise RemediedError(f"has {numbers} numbers per row and no header", "name their `layout`")
+        raise UnknownJointsError(f"has {numbers} numbers per row and no header; name their `layout`")
     columns, rest = divmod(numbers, joints)
     if rest or not 2 <= columns <= 4:
         expected = f"expected 2, 3 or 4 for each of {joints} joints, or a header"
