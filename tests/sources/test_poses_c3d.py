@@ -227,9 +227,9 @@ def test_markers_that_are_not_used_are_named(caplog: pytest.LogCaptureFixture) -
     poses = without("LFHD", "RFHD")
     assert fit(poses, None, None, "serve").layout.name == "legs9"
     assert (
-        "markers of Plug-in Gait for spine, shoulder_center, left_shoulder, ... are not used, as head cannot be "
-        "placed; the layout is legs9. To use them, set `layout` to kinect20, and `joint_map` to a file that "
-        "says what stands for head"
+        "markers of Plug-in Gait for spine, shoulder_center, left_shoulder, ... are not used, as head cannot "
+        "be placed; the layout is legs9. To use them, set `layout` to kinect20, and `joint_map` to a file "
+        "that says what stands for head"
     ) in caplog.text
     mapped = fit(poses, LAYOUTS["kinect20"], {"head": ("LBHD", "RBHD")}, "serve")(poses)
     whole = read(SERVE.read_bytes())

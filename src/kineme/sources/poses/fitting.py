@@ -132,7 +132,7 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
 
 
 def _remark_on_unused(chosen: MarkerSet, joints: Sequence[str]) -> None:
-    """Warns where a set of more joints has only some of them: what it has beyond the chosen one is not used."""
+    """Warns where another set could place some joints that the chosen one does not have."""
     for more in marker_sets():
         some = more.placed(joints)
         beyond = [joint for joint in some if joint not in chosen.joints]
