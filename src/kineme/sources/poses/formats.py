@@ -28,6 +28,7 @@ from kineme.sources.poses import (
     deeplabcut,
     documents,
     hdf5,
+    labs,
     signs,
     table_notes,
     tables,
@@ -93,6 +94,29 @@ def _amass(file: RawFile) -> bool:
             return False
 
 
+def _table(suffix: str) -> tuple[Format, Format]:
+    """The formats of tables: of a motion-capture program, and any other."""
+    return (
+        Format(
+            "Motive, Nexus or Qualisys",
+            suffix,
+            lambda file, told: labs.lab_poses(file.read(labs.MAX_LAB_BYTES)),
+            _alone(labs.lab_notes),
+            labs.MAX_LAB_BYTES,
+            is_one=lambda file: labs.is_lab(_head(file)),
+        ),
+        Format(
+            "CSV",
+            suffix,
+            lambda file, told: tables.csv_poses(
+                file.read(tables.MAX_CSV_BYTES), told.scores, told.layout, tuple(told.columns.values())
+            ),
+            lambda data, told: table_notes.csv_notes(data, told.columns),
+            table_notes.NOTES_BYTES,
+        ),
+    )
+
+
 def _head(file: RawFile) -> bytes:
     with file.checked(), file.open() as stream:
         return stream.read(1 << 10)
@@ -135,15 +159,8 @@ FORMATS: tuple[Format, ...] = (
         lambda file, told: deeplabcut.deeplabcut_csv(file.read(tables.MAX_CSV_BYTES)),
         is_one=lambda file: deeplabcut.is_deeplabcut(_head(file)),
     ),
-    Format(
-        "CSV",
-        ".csv",
-        lambda file, told: tables.csv_poses(
-            file.read(tables.MAX_CSV_BYTES), told.scores, told.layout, tuple(told.columns.values())
-        ),
-        lambda data, told: table_notes.csv_notes(data, told.columns),
-        table_notes.NOTES_BYTES,
-    ),
+    *_table(".csv"),
+    *_table(".tsv"),
     Format(
         "JSON",
         ".json",

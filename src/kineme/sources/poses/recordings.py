@@ -37,6 +37,7 @@ from kineme.typing import Array
 logger = logging.getLogger(__name__)
 
 LABELS = "labels.csv"
+_TABLES = (".csv", ".tsv")
 _NEVER = re.compile(r"(?!)")
 _YOLO = re.compile(r"(?:(.*?)_)?(\d{1,18})")
 _OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
@@ -129,7 +130,7 @@ def find_recordings(
         expected = f"{', '.join(kind.suffixes)} files{', zipped or not' if kind.zipped else ''}"
         raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}")
     told = told or Told()
-    if told.columns and not any(each.files[0].place.suffix.lower() == ".csv" for each in recordings):
+    if told.columns and not any(each.files[0].place.suffix.lower() in _TABLES for each in recordings):
         role = next(iter(told.columns))
         raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
     notes = [{} if recording.numbers else kind.notes(recording.files[0], told) for recording in recordings]
