@@ -81,6 +81,9 @@ def test_who_lies_along_x_is_not_put_upright(caplog: pytest.LogCaptureFixture) -
     lying = (stand(rig)[..., [1, 0, 2]] * [1, -1, 1]).astype(np.float32)
     assert coordinates_of(Poses(lying, None, axes=STANDING), rig, None, "m", None).axes == "y-up"
     assert "which axis is up cannot be told from the body; y-up is assumed" in caplog.text
+    caplog.clear()
+    assert coordinates_of(Poses(lying[..., :2] * 300, None), rig, None, None, None).axes == "y-down"
+    assert not caplog.records  # nor is it a question in an image
 
 
 def test_units_are_names_or_metres() -> None:

@@ -205,7 +205,7 @@ def _axes(poses: Poses, layout: Layout, usual: str) -> str:
         elif chosen != usual:
             logger.info("bodies stand %s; set `axes` if that is wrong", chosen)
         return chosen
-    if found is not None and found != usual:
+    if found not in (None, usual) and (poses.points.shape[-1] == 3 or found in _OF_IMAGES):
         logger.warning(
             "%s is assumed, but heads are above feet as in %s; set `axes` to say which", usual, found
         )
