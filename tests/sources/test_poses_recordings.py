@@ -147,7 +147,7 @@ def test_different_fps_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        ([], "contains no poses; expected .npy, .npz, .csv, .tsv, .json"),
+        ([], "contains no poses; expected .npy, .npz, .csv, .tsv, .json, .jsonl"),
         (["a.npy", "a.json"], "a.npy: is clip 'a' too, like .*a.json; keep one"),
         (["a/a_1_keypoints.json", "a.npy"], "is clip 'a' too"),
         (["a.npy", "labels.csv", "b/labels.csv"], "labels.csv: duplicates"),

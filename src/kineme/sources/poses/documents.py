@@ -40,7 +40,11 @@ _FORMS = "a clip, COCO keypoint results or people in frames"
 
 def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Poses | Detections:
     """The bytes of a JSON file of one clip, in any of the forms; of landmarks those `components`."""
-    content = parsed(data)
+    return clip_of(parsed(data), scores, components)
+
+
+def clip_of(content: Any, scores: bool, components: Sequence[str] = ()) -> Poses | Detections:
+    """As `json_poses`, of what the file holds."""
     if isinstance(content, list | dict) and (frames := openpose_frames(content)):
         return openpose_clip(frames, components)
     if isinstance(content, dict):

@@ -28,6 +28,7 @@ from kineme.sources.poses import (
     deeplabcut,
     documents,
     hdf5,
+    jsonlines,
     labs,
     signs,
     table_notes,
@@ -168,6 +169,15 @@ FORMATS: tuple[Format, ...] = (
             file.read(documents.MAX_JSON_BYTES), told.scores, told.components
         ),
         _alone(documents.json_notes),
+        documents.MAX_JSON_BYTES,
+    ),
+    Format(
+        "JSON lines",
+        ".jsonl",
+        lambda file, told: jsonlines.jsonl_poses(
+            file.read(documents.MAX_JSON_BYTES), told.scores, told.components
+        ),
+        _alone(jsonlines.jsonl_notes),
         documents.MAX_JSON_BYTES,
     ),
     *(
