@@ -240,3 +240,10 @@ class TestColumnsAndNames:
         (tmp_path / "pair.yaml").write_text(LAYOUT)
         with pytest.raises(KinemeError, match=r"`label_column`: .* has no CSV files; leave it out"):
             opened(tmp_path, label_column="Action")
+
+
+def test_single_frames_of_a_video_are_remarked_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for at in range(3):
+        (tmp_path / f"{at:06}.json").write_text(json.dumps([{"id": 0, "keypoints3d": [[0, at, 1]] * 33}]))
+    open_poses(tmp_path)
+    assert "000000 has a single frame; if its files are the frames of a video, write one file" in caplog.text

@@ -2,8 +2,8 @@
 
 formats.py       the formats, one reader each: arrays.py; tables.py (rows.py, headers.py, table_notes.py);
                  documents.py, JSON (people.py, keypoints.py, assembling.py, holistic.py; coco.py, flat.py,
-                 vitpose.py); openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py, sleap.py;
-                 signs.py; trc.py, c3d.py, labs.py, bvh.py, amass.py
+                 vitpose.py), jsonlines.py; openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py,
+                 sleap.py; signs.py; trc.py, c3d.py, labs.py, bvh.py, amass.py
 recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
 times.py         instants of frames and their rate; rates.py, one rate → another
 long.py          files that are too long to be held, read in stretches
@@ -107,6 +107,11 @@ def open_poses(
     if rate is None:
         logger.warning(
             "the files do not say their frame rate; %g a second is assumed, set `fps` if not", _FPS
+        )
+    if len(first.points) == 1 < len(recordings) and not any(each.numbers for each in recordings):
+        logger.warning(
+            "%s has a single frame; if its files are the frames of a video, write one file for all of them",
+            recordings[0].name,
         )
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.layouts import LAYOUTS, Layout, canonical_joint
-from kineme.layouts.correspondence import JointMap, correspondence, placed
+from kineme.layouts import LAYOUTS, Layout, canonical_joint, without_prefix
+from kineme.layouts.correspondence import JointMap, anatomical_point, correspondence, placed
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.markers import MarkerSet, Shares, marker_sets, mixed
 from kineme.sources.poses.trees import guessed_tree
@@ -31,6 +31,7 @@ _LAYOUTS = {
 }
 
 
+_LIMBS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 _ANIMALS = ("deeplabcut", "sleap")  # any animal: no layout can be built in
 _HUMAN = ("mediapipe", "openpose")
 
@@ -232,10 +233,18 @@ def _amid(joints: Sequence[str], given: Sequence[frozenset[str]]) -> Fit | None:
     if len(there) < max(LEAST_JOINTS, _MOST * len(joints)):
         return None
     others = [joint for joint, words in zip(joints, given, strict=True) if words not in there]
+    if {*map(_limb, others)} - {*map(_limb, {*joints} - {*others})} - {None}:
+        return None  # it names an arm or a leg otherwise: a body without it would be no remark's matter
     logger.info("joints that %s does not have are left out: %s", layout.name, listed(others))
     if len(there) == layout.num_joints:
         return Fit(layout, "by their names")
     return _part_of(layout, there)
+
+
+def _limb(joint: str) -> str | None:
+    """The joint of an arm or leg that a name stands for; None if it is none."""
+    point = anatomical_point(without_prefix(joint), rig=True)
+    return point if point and point.partition(" ")[2] in _LIMBS else None
 
 
 def _part_of(whole: Layout, given: set[frozenset[str]]) -> Fit:

@@ -1,4 +1,4 @@
-"""JSON of people in frames, as MediaPipe, MMPose, Ultralytics, TensorFlow.js and many programs write it.
+"""JSON of people in frames, as MediaPipe, MMPose, Ultralytics, Azure Kinect and many programs write it.
 
 A file is a list of frames, `{"frames": [...]}` (or data, results, instance_info, ...), `{"0": ..., "1": ...}`
 or an object of lists.
@@ -7,6 +7,7 @@ with MediaPipe's groups of landmarks; with `frame`, `timestamp` where the progra
 number, or of one image, are one frame.
 A person is a list of points, an object of points by number or name, `{"x": [...], "y": [...]}`, or an object
 with such `keypoints` and `keypoint_scores`, and `track_id`.
+The names of the joints may be listed beside the frames (`joint_names`), or in what describes them.
 A point is `{"x", "y", "z", "visibility", "name"}` or a list of numbers.
 
 Functions raise ValueError with what is wrong, and in which frame.
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from kineme.layouts import LAYOUTS, canonical_joint
 from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber
 from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.fractions import in_pixels
@@ -34,14 +36,16 @@ _OF_FRAMES = "frames data results predictions instanceinfo poses history sequenc
 _OF_PEOPLE = "people persons instances predictions detections poses bodies objects annotations tracks".split()
 _GROUPS = {
     "pose_world": "poseworldlandmarks worldlandmarks poselandmarksworld worldposelandmarks keypoints3d ea",
-    "pose": "poselandmarks landmarks pose keypoints landmark body keypoints2d normalizedlandmarks",
+    "pose": "poselandmarks landmarks pose keypoints landmark body keypoints2d normalizedlandmarks joints "
+    "jointpositions",
     "left_hand": "lefthandlandmarks lefthand",
     "right_hand": "righthandlandmarks righthand",
 }
 _GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
 _IMAGES = "image imagename imagefile imagepath filename file framename".split()
 _NUMBERS = "frame frameindex frameid frameidx framenumber frameno framenum".split()
-_IDS = "trackid personid trackingid idx instanceid poseid id".split()
+_NAMES = "jointnames keypointnames landmarknames keypointid2name joints".split()
+_IDS = "trackid personid bodyid trackingid idx instanceid poseid id".split()
 _ABOUT = "meta metadata info video videoinfo videometadata metainfo".split()
 _SCORES = (
     "keypointscores scores keypointsvisible visibility visible confidence confidences conf score".split()
@@ -73,6 +77,11 @@ def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
     found = [person for frame in frames for person in _people(frame)]
     place, count = _places(frames)
     seen = assembled(found, place, count, _times(frames, place, count), wanted)
+    if isinstance(content, Mapping) and "k4abt_sdk_version" in content:  # Azure Kinect, seen from its camera
+        seen = replace(seen, scale=0.001, axes="y-down")
+    names = _names_said(content)
+    if not seen.joints and len(names) == seen.points.shape[1] and _tell(names):
+        seen = replace(seen, joints=names)
     size = size_of(content) or next((size_of(frame.shows) for frame in frames if frame.shows), None)
     return replace(seen, points=in_pixels(seen.points, size)) if size and seen.scale is None else seen
 
@@ -94,6 +103,26 @@ def rate_said(content: Any) -> float | None:
     rate = next((each for each in told if isinstance(each, int | float) and not isinstance(each, bool)), None)
     inside = (rate_said(keys.get(name)) for name in _ABOUT)
     return rate if rate is not None else next((each for each in inside if each is not None), None)
+
+
+def _names_said(content: Any) -> tuple[str, ...]:
+    """Names of the joints, where an object or what describes it lists them; else none."""
+    if not isinstance(content, Mapping):
+        return ()
+    keys = by_name(content)
+    for listed in (keys.get(name) for name in _NAMES):
+        if isinstance(listed, Mapping) and set(listed) == {str(at) for at in range(len(listed))}:  # MMPose
+            listed = [listed[str(at)] for at in range(len(listed))]
+        if isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed):
+            return tuple(listed) if len(set(listed)) == len(listed) else ()
+    return next((names for name in _ABOUT if (names := _names_said(keys.get(name)))), ())
+
+
+def _tell(names: Sequence[str]) -> bool:
+    """Whether names say more than a number: they are of a built-in layout, or none has as many joints."""
+    words = {canonical_joint(name) for name in names}
+    alike = [layout for layout in LAYOUTS.values() if layout.num_joints == len(names)]
+    return not alike or any(words == {canonical_joint(each) for each in layout.joints} for layout in alike)
 
 
 def size_of(content: Any) -> tuple[float, float] | None:
