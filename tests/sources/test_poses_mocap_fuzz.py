@@ -13,13 +13,14 @@ from sources.fuzz import held, memory_below, mutations, survives
 from sources.test_poses_amass import model, motion, pickled
 from sources.test_poses_bvh import ARM
 from sources.test_poses_labs import WRITERS
+from sources.test_poses_mvnx import mvnx
 from sources.test_poses_trc import PAIR
 
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.smpl import read_body_model
 
 FEW, MANY = 150, 2000
-KINDS = ("trc", "c3d", "bvh", "npz", *WRITERS)
+KINDS = ("trc", "c3d", "bvh", "mvnx", "npz", *WRITERS)
 LAYOUTS = {
     "pair": "name: pair\njoints: [hip, head]\nparents: [null, hip]\n",
     "arm": "name: arm\njoints: [Shoulder, Elbow, Wrist]\nparents: [null, Shoulder, Elbow]\n",
@@ -39,6 +40,8 @@ def write(folder: Path, kind: str) -> tuple[Path, dict[str, object]]:
         path.write_bytes(PAIR)
     elif kind == "bvh":
         path.write_text(ARM)
+    elif kind == "mvnx":
+        path.write_bytes(mvnx(np.arange(1, 13).reshape(2, 2, 3) / 10, ["hip", "head"]))
     elif kind in WRITERS:
         path.write_bytes(WRITERS[kind](["hip", "head"], np.arange(1, 13).reshape(2, 2, 3) * 100.0))
     else:

@@ -30,6 +30,7 @@ from kineme.sources.poses import (
     hdf5,
     jsonlines,
     labs,
+    mvnx,
     signs,
     table_notes,
     tables,
@@ -194,6 +195,12 @@ FORMATS: tuple[Format, ...] = (
         "TRC", ".trc", lambda file, told: trc.trc_poses(file.read(trc.MAX_TRC_BYTES)), _alone(trc.trc_notes)
     ),
     Format("C3D", ".c3d", lambda file, told: c3d.c3d_poses(_buffer(file)), _alone(c3d.c3d_notes)),
+    Format(
+        "MVNX",
+        ".mvnx",
+        lambda file, told: mvnx.mvnx_poses(file.read(mvnx.MAX_MVNX_BYTES)),
+        _alone(mvnx.mvnx_notes),
+    ),
     Format(
         "BVH", ".bvh", lambda file, told: bvh.bvh_poses(file.read(bvh.MAX_BVH_BYTES)), _alone(bvh.bvh_notes)
     ),
