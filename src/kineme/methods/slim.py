@@ -280,7 +280,7 @@ class SLiM(Method):
         return first + (last - first) * share
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """The sum `loss` of three terms.
+        """`loss` = `contrast` + `prediction` + 0.1·`koleo`, with the weight that is set.
 
         `contrast` is the cross-entropy of every view with the teacher's prototypes of the global views,
         `prediction` is that of the hidden patches of the global views, and `koleo` keeps clips apart.
