@@ -70,7 +70,7 @@ def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
 def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
     """NNM (AimCLR): InfoNCE of the first query, with every query's k nearest queue entries also positive.
 
-    -mean_n Σ_{j ∈ P_n} log softmax(logits_0)_nj / |P_n|, P_n being the key and these entries.
+    -mean_n mean_{j ∈ P_n} log softmax(logits_0)_nj, where P_n are the key and these entries.
 
     Args:
         logits: one (N, 1 + K) per query, the key first.
