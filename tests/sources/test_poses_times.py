@@ -163,6 +163,17 @@ def test_the_rate_that_json_says_of_its_video(said: dict[str, Any]) -> None:
     assert json_notes(json.dumps({**said, "frames": frames}).encode()) == {"fps": 24}
 
 
+def test_a_rate_in_a_file_is_that_of_the_video_whose_frames_are_numbered() -> None:
+    """Every fifth of them was processed: 6 a second are there."""
+    frames = [{"frame": at, "landmarks": [[0.1, 0.2], [0.3, 0.4]]} for at in (10, 15, 25)]
+    content = {"fps": 30, "frames": frames, "label": "walk"}
+    assert json_notes(json.dumps(content).encode()) == {"fps": 6, "label": "walk"}
+    rows = "\n".join(f"{at},30,0,0,0,0,1,0" for at in (0, 5, 10))
+    assert csv_notes(f"frame,fps,{HEADER}\n{rows}".encode(), {})["fps"] == 6
+    rows = "\n".join(f"{at},0,0,0,0,1,0" for at in (0, 5, 10))
+    assert csv_notes(f"# fps: 30\nframe,{HEADER}\n{rows}".encode(), {})["fps"] == 6
+
+
 def test_numbers_that_rise_by_more_than_one_are_remarked_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

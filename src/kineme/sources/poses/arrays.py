@@ -243,6 +243,16 @@ def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
         raise RemediedError(f"has more than {MAX_NUMBERS:,} coordinates", _SHORTER)
 
 
+def step_of(numbers: Sequence[int] | Array) -> int:
+    """By how much frame numbers rise: k, if only every k-th frame of a video was processed.
+
+    >>> step_of([7, 12, 22]), step_of([3])
+    (5, 1)
+    """
+    values = np.asarray(numbers)
+    return max(int(np.gcd.reduce(values - values.min())), 1) if len(values) else 1
+
+
 def renumber(numbers: Sequence[int] | Array, most: int = MAX_FRAMES) -> tuple[Array, int]:
     """Frame numbers of a file → (D,) from 0 in steps of one, and the number of frames, at most so many.
 
@@ -256,7 +266,7 @@ def renumber(numbers: Sequence[int] | Array, most: int = MAX_FRAMES) -> tuple[Ar
     limit = min(most, max(SPARSE, 100 * len(numbers)))  # one damaged digit makes no clip of hours
     if last - first <= MAX_NUMBERS:
         offset = (values - first).astype(np.int64)
-        step = max(int(np.gcd.reduce(offset)), 1)
+        step = step_of(offset)
         frames = (last - first) // step + 1
         if frames <= limit:
             if step > 1:

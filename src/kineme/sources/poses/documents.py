@@ -28,7 +28,7 @@ from kineme.sources.poses.coco import are_annotations, coco_annotations, coco_re
 from kineme.sources.poses.flat import numbers
 from kineme.sources.poses.keypoints import parsed
 from kineme.sources.poses.openpose import openpose_clip, openpose_frames
-from kineme.sources.poses.people import people, rate_said, told
+from kineme.sources.poses.people import people, rate_of_frames, told
 from kineme.sources.poses.rows import rows_of
 from kineme.sources.poses.tables import table_poses
 from kineme.sources.poses.vitpose import is_vitpose, vitpose_frames
@@ -105,7 +105,7 @@ def json_notes(data: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         return told(content)
     notes = {name: content[name] for name in noted if content.get(name) is not None}
-    if (rate := rate_said(content)) is not None:
+    if (rate := rate_of_frames(content)) is not None:
         notes["fps"] = rate
     return notes if "fps" in notes or any(key in content for key in KEYS) else told(content) | notes
 

@@ -34,6 +34,8 @@ def mvnx_poses(data: bytes) -> Poses:
     if b"<mvnx" not in head:
         raise ValueError("is not an MVNX file: it has no element mvnx")
     names = [name.decode(errors="replace") for name in _SEGMENT.findall(head)]
+    if count := re.search(rb"\ssegmentCount=\"(\d{1,4})\"", head):  # those of fingers come after them
+        names = names[: int(count[1])]
     if len(set(names)) < max(len(names), 2):
         raise ValueError(f"names the segments {shown(names)}")
     normal = [frame for frame in frames if re.search(rb"\stype=\"normal\"", b" " + frame.partition(b">")[0])]

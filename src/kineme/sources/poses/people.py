@@ -16,6 +16,7 @@ Functions raise ValueError with what is wrong, and in which frame.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from kineme.layouts import LAYOUTS, canonical_joint
-from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber
+from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber, step_of
 from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.fractions import in_pixels
 from kineme.sources.poses.headers import plain
@@ -92,6 +93,18 @@ def told(content: Any) -> dict[str, Any]:
     times = _times(frames, *_places(frames))
     rate = None if times is None else rate_of(times)
     return {} if rate is None else {"fps": rate, "measured": True}
+
+
+def rate_of_frames(content: Any) -> float | None:
+    """Frames a second of what is in a file: where they are every k-th of a video, a k-th of what it says."""
+    rate = rate_said(content)
+    if rate is None:
+        return None
+    with suppress(ValueError):
+        numbers = [frame.number for frame in _frames(content) if frame.number is not None]
+        if all(abs(number) < 1 << 62 for number in numbers):
+            return rate / step_of(numbers)
+    return rate
 
 
 def rate_said(content: Any) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from kineme.sources.poses.arrays import step_of
 from kineme.sources.poses.headers import columns_of
 from kineme.sources.poses.rows import decimal, in_utf8, rows_of
 from kineme.sources.poses.tables import column_of
@@ -41,6 +42,9 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
     if columns.fps is not None and columns.fps < len(first):
         with suppress(ValueError):
             notes["fps"] = float(decimal(first[columns.fps]))
+    if "fps" in notes and columns.frame is not None:  # that of the video, of which these may be every k-th
+        with suppress(ValueError):
+            notes["fps"] /= step_of(rows[1:].integers(columns.frame))
     if columns.time is not None and "fps" not in notes:
         # Rows of several people or joints repeat the time of a frame: those of one tell.
         apart = [at for at in (columns.body, columns.joint, columns.group, columns.version) if at is not None]
