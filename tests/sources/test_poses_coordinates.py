@@ -42,6 +42,8 @@ def test_metres_of_millimetres() -> None:
 
 
 def test_giants_are_not_in_metres() -> None:
+    with pytest.raises(ValueError, match="no third number above 1; set `scores`, if it is a confidence"):
+        Coordinates("y-up", metric=True)(poses([100, 1700, 0.9], [50, 20, 0.4]))
     with pytest.raises(ValueError, match="a body 1,700 metres tall; set `units` to mm"):
         Coordinates("y-up", metric=True)(poses([0, 1700, 0], [0, 0, 0]))
 

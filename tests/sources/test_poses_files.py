@@ -208,6 +208,24 @@ class TestTables:
         assert poses.confidence.min() == 0.5
         assert poses.unread == tuple(box.split(","))
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            ",hip,hip,head,head\n,x,y,x,y\n0,1,2,3,4\n2,5,6,7,8\n",
+            "joint,hip,hip,head,head\naxis,x,y,x,y\nframe,,,,\n0,1,2,3,4\n2,5,6,7,8\n",
+            "frame,hip,,head,\n,X,Y,X,Y\n0,1,2,3,4\n2,5,6,7,8\n",
+        ],
+    )
+    def test_joints_above_axes(self, text: str) -> None:
+        """As pandas writes columns of two levels, and a spreadsheet merges their cells."""
+        poses = csv_poses(text.encode(), scores=False, layout=None)
+        assert poses.joints == ("hip", "head")
+        np.testing.assert_array_equal(poses.points[[0, -1]].reshape(2, 4), [[1, 2, 3, 4], [5, 6, 7, 8]])
+
+    def test_times_below_joints_and_axes(self) -> None:
+        rows = "\n".join(f"{at / 25},1,2,3,4" for at in range(4))
+        assert csv_notes(f",hip,hip,head,head\ntime_s,x,y,x,y\n{rows}\n".encode(), {})["fps"] == 25
+
     def test_one_and_two_are_joints_of_more(self) -> None:
         header = ",".join(f"x{at},y{at}" for at in range(1, 18))
         poses = csv_poses(f"{header}\n{','.join(map(str, range(1, 35)))}\n".encode(), False, None)

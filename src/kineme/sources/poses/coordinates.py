@@ -95,8 +95,13 @@ class Coordinates:
         points: Array = given * scale
         size = _median_size(points)
         if size > _TALL:
-            likely = _likely_unit(size / scale)
-            raise RemediedError(f"has a body {size:,.0f} metres tall", f"set `units` to {likely}")
+            tall = f"has a body {size:,.0f} metres tall"
+            third = points[..., 2][np.isfinite(points[..., 2])] / scale
+            if ((third >= 0) & (third <= 1)).all() and third.any():
+                raise RemediedError(
+                    f"{tall}, and no third number above 1", "set `scores`, if it is a confidence"
+                )
+            raise RemediedError(tall, f"set `units` to {_likely_unit(size / scale)}")
         return points
 
     def _in_image(self, points: Array) -> Array:
