@@ -87,8 +87,11 @@ def _checked(rows: Rows, constant: Sequence[str]) -> tuple[Row | None, Rows]:
 
 
 def headed(rows: Rows) -> tuple[Row, Rows]:
-    """Names of columns, and the rows below. A row of joints above a row of axes, as pandas writes them, is one
-    header; so is a row that names only the first column below them."""
+    """Names of columns, and the rows below.
+
+    A row of joints above a row of axes, as pandas writes them, is one header, and so is a row below them that
+    names only the first column.
+    """
     header = [name.strip() for name in rows[0][1]]
     axes = [axis.strip() for axis in rows[1][1]] if len(rows) > 2 else []
     if len(axes) != len(header) or 2 * sum(axis.lower() in AXES for axis in axes) <= len(axes):
