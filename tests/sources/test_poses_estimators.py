@@ -515,3 +515,10 @@ def test_what_programs_add_to_landmarks_is_left_out(tmp_path: Path, caplog: pyte
         source = open_poses(written(tmp_path / f"{name}.csv", "\n".join([header, *rows])))
         assert source.layout.name == "mediapipe33"
     assert "joints that mediapipe33 does not have are left out: joints: COM; 1 of them" in caplog.text
+
+
+def test_what_describes_itself_without_end_is_read_no_deeper_than_it_matters() -> None:
+    """Else a crafted file would end Python's stack."""
+    content = '{"frames": [{"keypoints": [[1, 2], [3, 4]]}], ' + '"meta": {' * 600 + '"fps": 3' + "}" * 601
+    found = json_poses(content.encode(), scores=False)
+    np.testing.assert_array_equal(found.points, [[[1, 2], [3, 4]]])

@@ -1,9 +1,9 @@
 """People's own recordings: motion capture, the output of pose estimators, and arrays.
 
 formats.py       the formats, one reader each: arrays.py; tables.py (rows.py, headers.py, table_notes.py);
-                 documents.py, JSON (people.py, keypoints.py, assembling.py, holistic.py; coco.py, flat.py,
-                 vitpose.py), jsonlines.py; openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py,
-                 sleap.py; signs.py; trc.py, c3d.py, labs.py, bvh.py, mvnx.py, amass.py
+                 documents.py, JSON (people.py, about.py, keypoints.py, assembling.py, holistic.py; coco.py,
+                 flat.py, vitpose.py), jsonlines.py; openpose.py and yolo.py, a file a frame; hdf5.py,
+                 deeplabcut.py, sleap.py; signs.py; trc.py, c3d.py, labs.py, bvh.py, mvnx.py, amass.py
 recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
 times.py         instants of frames and their rate; rates.py, one rate → another
 long.py          files that are too long to be held, read in stretches

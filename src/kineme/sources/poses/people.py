@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from kineme.layouts import LAYOUTS, canonical_joint
+from kineme.sources.poses.about import names_said, rate_said, size_of, tell
 from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber, step_of
 from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.fractions import in_pixels
@@ -45,9 +45,7 @@ _GROUPS = {
 _GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
 _IMAGES = "image imagename imagefile imagepath filename file framename".split()
 _NUMBERS = "frame frameindex frameid frameidx framenumber frameno framenum".split()
-_NAMES = "jointnames keypointnames landmarknames keypointid2name joints".split()
 _IDS = "trackid personid bodyid trackingid idx instanceid poseid id".split()
-_ABOUT = "meta metadata info video videoinfo videometadata metainfo".split()
 _SCORES = (
     "keypointscores scores keypointsvisible visibility visible confidence confidences conf score".split()
 )
@@ -80,8 +78,8 @@ def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
     seen = assembled(found, place, count, _times(frames, place, count), wanted)
     if isinstance(content, Mapping) and "k4abt_sdk_version" in content:  # Azure Kinect, seen from its camera
         seen = replace(seen, scale=0.001, axes="y-down")
-    names = _names_said(content)
-    if not seen.joints and len(names) == seen.points.shape[1] and _tell(names):
+    names = names_said(content)
+    if not seen.joints and len(names) == seen.points.shape[1] and tell(names):
         seen = replace(seen, joints=names)
     size = size_of(content) or next((size_of(frame.shows) for frame in frames if frame.shows), None)
     return replace(seen, points=in_pixels(seen.points, size)) if size and seen.scale is None else seen
@@ -105,52 +103,6 @@ def rate_of_frames(content: Any) -> float | None:
         if all(abs(number) < 1 << 62 for number in numbers):
             return rate / step_of(numbers)
     return rate
-
-
-def rate_said(content: Any) -> float | None:
-    """Frames a second, where an object or what describes it says them."""
-    if not isinstance(content, Mapping):
-        return None
-    keys = by_name(content)
-    told = (keys.get(name) for name in ("fps", "framerate", "videofps"))
-    rate = next((each for each in told if isinstance(each, int | float) and not isinstance(each, bool)), None)
-    inside = (rate_said(keys.get(name)) for name in _ABOUT)
-    return rate if rate is not None else next((each for each in inside if each is not None), None)
-
-
-def _names_said(content: Any) -> tuple[str, ...]:
-    """Names of the joints, where an object or what describes it lists them; else none."""
-    if not isinstance(content, Mapping):
-        return ()
-    keys = by_name(content)
-    for listed in (keys.get(name) for name in _NAMES):
-        if isinstance(listed, Mapping) and set(listed) == {str(at) for at in range(len(listed))}:  # MMPose
-            listed = [listed[str(at)] for at in range(len(listed))]
-        if isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed):
-            return tuple(listed) if len(set(listed)) == len(listed) else ()
-    return next((names for name in _ABOUT if (names := _names_said(keys.get(name)))), ())
-
-
-def _tell(names: Sequence[str]) -> bool:
-    """Whether names say more than a number: they are of a built-in layout, or none has as many joints."""
-    words = {canonical_joint(name) for name in names}
-    alike = [layout for layout in LAYOUTS.values() if layout.num_joints == len(names)]
-    return not alike or any(words == {canonical_joint(each) for each in layout.joints} for layout in alike)
-
-
-def size_of(content: Any) -> tuple[float, float] | None:
-    """Width and height of the image in pixels, where an object or what describes it says them."""
-    if not isinstance(content, Mapping):
-        return None
-    keys = by_name(content)
-    for before in ("", "image", "img", "frame", "video"):
-        width, height = keys.get(f"{before}width"), keys.get(f"{before}height")
-        if isinstance(width, int | float) and isinstance(height, int | float):
-            return (width, height) if 1 < width < 1e5 and 1 < height < 1e5 else None
-    pair = keys.get("imagesize") or keys.get("resolution")
-    if isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, int | float) for each in pair):
-        return size_of({"width": pair[0], "height": pair[1]})
-    return next((size for name in (*_ABOUT, "imagesize") if (size := size_of(keys.get(name)))), None)
 
 
 def _frames(content: Any) -> Iterator[_Frame]:
