@@ -135,10 +135,10 @@ def test_nothing_there_is_named(tmp_path: Path) -> None:
 
 def test_a_store_is_no_run_and_a_run_no_store(tmp_path: Path) -> None:
     write_store(tmp_path / "store")
-    with pytest.raises(KinemeError, match=r"store: is a clip store, where a run is expected"):
+    with pytest.raises(KinemeError, match=r"store: is a clip store, but a run is expected"):
         load_run(tmp_path / "store")
     save(tmp_path / "run" / "model.safetensors")
-    with pytest.raises(KinemeError, match=r"run: is a run, where a clip store is expected"):
+    with pytest.raises(KinemeError, match=r"run: is a run, but a clip store is expected"):
         ClipStore(tmp_path / "run")
 
 

@@ -317,12 +317,12 @@ class Model:
         if manifest.preprocessing != self.preprocessing:
             raise KinemeError(
                 f"{store.path}: was prepared by {manifest.preprocessing.id}, the encoder was trained on "
-                f"{self.preprocessing.id}; prepare it alike, or set `allow_preprocessing`"
+                f"{self.preprocessing.id}; prepare it in the same way, or set `allow_preprocessing`"
             )
         if self.units not in (None, manifest.units):
             raise KinemeError(
                 f"{store.path}: is in {manifest.units}, the encoder was trained on {self.units}; prepare it "
-                "alike, or set `allow_preprocessing`"
+                "in the same way, or set `allow_preprocessing`"
             )
 
     def prepared(self, source: Source, joint_map: JointMap | None = None) -> Iterator[Clip]:

@@ -77,7 +77,7 @@ def test_equal_stores_have_equal_fingerprints(tmp_path: Path) -> None:
     [
         (
             {"line": "plain"},
-            r"were prepared by plain\(facing=True, scale=True\) and plain; prepare them alike",
+            r"were prepared by plain\(facing=True, scale=True\) and plain; prepare them with the same",
         ),
         ({"units": "metres"}, "are in 5 mean bones and metres; prepare them in the same units"),
         ({"flat": True}, "one is in 2D, the other in 3D"),

@@ -230,10 +230,10 @@ def test_few_people_are_left_out_one_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("subjects:bd,bk/3", r"'subjects:bd,bk/3'; those who train are in groups 1 to 2"),
+        ("subjects:bd,bk/3", r"'subjects:bd,bk/3'; the training people form groups 1 to 2"),
         ("subjects:bd,bk/0", "groups 1 to 2"),
         ("subjects:bd,bk/x", "groups 1 to 2"),
-        ("subjects:bd/1", "needs several people who train, but there is only one"),
+        ("subjects:bd/1", "needs several training people, but there is only one"),
     ],
 )
 def test_a_group_that_is_not_there_is_refused(tmp_path: Path, name: str, complaint: str) -> None:

@@ -79,7 +79,7 @@ def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["cluster", "run", "few"]) == 0
     told = capsys.readouterr().out
     assert "like no other" in told
-    assert "ask for a number of kinds with --k" in told
+    assert "set a number of kinds with --k" in told
     assert (folder / "segments-few.html").is_file()
 
 
@@ -96,8 +96,8 @@ def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["run", "mine", "--window", "1s", "--cut", "clips"], "--cut has no effect beside --window"),
         (["run", "mine", "--cut", "parts"], "--cut is parts; it must be one of auto, clips, motions"),
         (["run", "mine", "--prominence", "0"], "--prominence: is 0.0; it must be at least 0.001"),
-        (["run", "mine", "--out", "table.txt"], "table.txt: is no table by its name; end it in .csv"),
-        (["run", "mine", "--page", "page.pdf"], "--page: page.pdf is no page by its name; end it in .html"),
+        (["run", "mine", "--out", "table.txt"], "table.txt: is not a table name; it must end in .csv"),
+        (["run", "mine", "--page", "page.pdf"], "--page: page.pdf is not a page name; it must end in .html"),
         (["run", "mine", "--layout", "coco17"], "--layout has no effect on the store mine"),
         (["run", "poses.csv", "--out", "poses.csv"], "poses.csv: is an input too; write elsewhere"),
     ],

@@ -197,7 +197,7 @@ def test_other_terms_and_other_clips_need_another_place(
     write_store(here / "stores" / "moves", labelled=False)
     assert main(["reproduce", "grid.yaml", *only]) == USAGE_ERROR
     assert (
-        "was begun with other clips than stores/moves as moves; choose another --out"
+        "was started with other clips than stores/moves as moves; choose another --out"
         in capsys.readouterr().err
     )
     assert {file: when for file, when in times(here).items() if file in before} == before

@@ -115,7 +115,7 @@ def open_stores(paths: Sequence[str | Path]) -> ClipStore:
     stores = [ClipStore(path) for path in paths]
     places = [store.path.resolve() for store in stores]
     if twice := [place for number, place in enumerate(places) if place in places[:number]]:
-        raise KinemeError(f"{twice[0]}: is named twice; name each store once")
+        raise KinemeError(f"{twice[0]}: is given twice; give each store once")
     return stores[0] if len(stores) == 1 else Collection(stores)
 
 
@@ -170,7 +170,7 @@ def _check_alike(one: ClipStore, other: ClipStore) -> None:
     if first.preprocessing != second.preprocessing:
         raise KinemeError(
             f"{where}: were prepared by {first.preprocessing.id} and {second.preprocessing.id}; prepare them "
-            "alike (--preprocessing)"
+            "with the same preprocessing (--preprocessing)"
         )
     if _flat(one) != _flat(other):
         raise KinemeError(f"{where}: one is in 2D, the other in 3D; train an encoder for each")

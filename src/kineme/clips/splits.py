@@ -148,9 +148,9 @@ def _validation_people(store: ClipStore, train: Mask, name: str, number: str) ->
     size = 2 if len(people) > 3 else 1
     groups = len(people) // size
     if groups < 2:
-        raise KinemeError(f"{store.path}: {name!r} needs several people who train, but there is only one")
+        raise KinemeError(f"{store.path}: {name!r} needs several training people, but there is only one")
     if not (number.isdecimal() and 1 <= int(number) <= groups):
-        raise KinemeError(f"unknown split {name!r}; those who train are in groups 1 to {groups}")
+        raise KinemeError(f"unknown split {name!r}; the training people form groups 1 to {groups}")
     last = int(number) == groups
     return np.isin(subjects, people[size * (int(number) - 1) : None if last else size * int(number)])
 

@@ -60,7 +60,7 @@ def export(
     if classifier is not None:
         file = find_classifier(run, classifier)
         if is_detector(file):
-            raise KinemeError(f"{file}: is a detector, which is not exported; use it by `kineme predict`")
+            raise KinemeError(f"{file}: is a detector, which cannot be exported; use `kineme predict`")
         taught = read_classifier(file, model)
     with progress_bar("export") as progress:
         done = write(

@@ -243,7 +243,7 @@ def _watch(
         finally:
             say.finish()
     if not streams.counts.frames:
-        raise KinemeError('no frame came in; a line is such as {"t": 0.0, "joints": [[x, y, z], ...]}')
+        raise KinemeError('no frames received; a line looks like {"t": 0.0, "joints": [[x, y, z], ...]}')
     print(_summary(streams.counts, left_out), file=sys.stderr)
 
 

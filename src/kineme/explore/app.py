@@ -173,5 +173,5 @@ def _among(library: Library, row: int, people: str) -> Array | None:
 
 def _comparison(explored: Explored) -> Comparison:
     if explored.comparison is None:
-        raise KinemeError("there is one run; start with two to compare them")
+        raise KinemeError("there is only one run; start with two to compare them")
     return explored.comparison

@@ -361,4 +361,4 @@ def _present(views: Sequence[View]) -> Tensor | None:
 
 def _check_shares(name: str, low: float, high: float) -> None:
     if not 0 < low <= high <= 1:
-        raise KinemeError(f"{name}: {low} to {high} is no range of shares; it must be within 0 and 1")
+        raise KinemeError(f"{name}: {low} to {high} is not a range of shares; both must be between 0 and 1")

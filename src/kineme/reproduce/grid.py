@@ -183,7 +183,7 @@ class _Reader:
         words = [self.known(node, every, "stream") for node in lists.get("streams", [])] or ["joint"]
         measurements = tuple(self.measurement(node) for node in lists["protocols"])
         if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
-            raise self.error(given["protocols"], "a protocol is there twice on the same clips")
+            raise self.error(given["protocols"], "a protocol is listed twice on the same clips")
         split = self.text(given["split"], "split") if "split" in given else None
         window = self.value(given["window"], "window", int) if "window" in given else None
         streams = [stream for stream in every if stream in words]
