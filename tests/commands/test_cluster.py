@@ -51,7 +51,7 @@ def test_a_table_and_a_page_beside_it(folder: Path, capsys: pytest.CaptureFixtur
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == [f"clip{i:02}" for i in range(16)]
     assert [row["kind"] for row in rows] == ["1", "2"] * 8
-    assert "trimmed before" in (folder / "segments-mine.html").read_text()
+    assert "already trimmed" in (folder / "segments-mine.html").read_text()
 
 
 def test_as_many_kinds_as_asked_for_and_files_where_told(folder: Path) -> None:

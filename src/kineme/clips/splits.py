@@ -99,7 +99,7 @@ def published_splits(
 
 
 def usual_split(store: ClipStore) -> str:
-    """The split to measure by where none is named; `all` if the clips tell no people or cameras apart.
+    """The default split for evaluation; `all` if neither people nor cameras are known.
 
     A list that comes with the data set, else the published split over subjects, else every other person
     trains. Generated motion also keeps a camera for testing.

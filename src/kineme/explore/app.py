@@ -157,7 +157,7 @@ def _part(explored: Explored, stretch: Stretch) -> Part:
     whole = explored.labels.whole(str(library.store.names[_row(library, stretch.recording)]))
     part = Part(whole.name, round(1000 * stretch.start), min(round(1000 * stretch.end), whole.end))
     if part.start >= part.end:
-        raise KinemeError("this stretch has no length")
+        raise KinemeError("this part has no length")
     if part != whole:
         library.model.preprocessing.check_keeps_frames()
     return part
