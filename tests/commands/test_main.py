@@ -133,7 +133,7 @@ def test_evaluate_lists_its_protocols(words: list[str], capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     usage, purpose, *_ = shown.split("\n\n")
     assert usage == "usage: kineme evaluate PROTOCOL [OPTIONS] ..."
-    assert purpose == "Evaluate a pre-trained encoder with the field's standard protocols."
+    assert purpose == "Evaluate a pre-trained encoder with standard protocols."
     assert shown.index("\n  linear  ") < shown.index("\n  knn  ") < shown.index("\n  transfer  ")
 
 

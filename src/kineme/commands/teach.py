@@ -202,7 +202,7 @@ def _next(suggestions: list[Suggestion]) -> Table:
     table.add_column("name", overflow="fold")
     for column in ("start", "end"):
         table.add_column(column, justify="right")
-    table.add_column("looks like", overflow="fold")
+    table.add_column("prediction", overflow="fold")
     table.add_column("probability", justify="right")
     for each in suggestions:
         times = ["" if time is None else f"{time:.2f} s" for time in (each.start, each.end)]

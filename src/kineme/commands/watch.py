@@ -95,7 +95,7 @@ def watch(
         device: Device to compute on; `auto` picks the GPU if there is one.
         allow_preprocessing: Accept a library whose preprocessing differs from the encoder's.
         joint_map: YAML file that maps each joint to the joints or markers it is the mean of (`head: helmet`,
-            `neck: [C7, CLAV]`), where their names do not tell.
+            `neck: [C7, CLAV]`), if their names do not match.
         layout: Layout of the poses: a built-in layout or a layout file. Default: what the header says, else
             the model's.
         fps: Frames per second of the poses, where lines have no `t`. Default: what the header says; else
