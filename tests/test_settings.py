@@ -119,7 +119,7 @@ def test_every_setting_has_a_line_of_help(method: str, encoder: str) -> None:
         (("epochs: 2", "epochs: 0"), "train.epochs is 0; it must be at least 1"),
         (("epochs: 2", "seed: -1"), "train.seed is -1; it must be at least 0"),
         (("aimclr", "aimcrl"), "unknown method 'aimcrl'; did you mean aimclr?"),
-        (("stgcn", "resnet"), "unknown encoder 'resnet'; there are stgcn, "),
+        (("stgcn", "resnet"), "unknown encoder 'resnet'; choose from stgcn, "),
         (
             ("  name: aimclr", "  queue: 3"),
             "mine.yaml: names no method; write `method:` and below it `name: ...`",

@@ -296,7 +296,7 @@ def test_malformed_addresses(address: str) -> None:
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match="no such weights"):
+    with pytest.raises(KinemeError, match="no such run or weights"):
         push(tmp_path, "user/name", licence="mit", dry_run=True)
     with pytest.raises(KinemeError, match="`licence`: is empty"):
         push(tmp_path, "user/name", licence=" ", dry_run=True)

@@ -213,7 +213,7 @@ def test_shards_are_written_where_a_link_leads(raw: Path, tmp_path: Path) -> Non
 
 def test_what_is_there_is_not_replaced_unless_told(raw: Path, tmp_path: Path) -> None:
     prepare(TOY, raw, tmp_path / "store")
-    with pytest.raises(KinemeError, match="exists already"):
+    with pytest.raises(KinemeError, match="already exists"):
         prepare(TOY, raw, tmp_path / "store", shard=4, workers=1)
     store = prepare(TOY, raw, tmp_path / "store", shard=4, workers=1, overwrite=True).store
     assert len(store.shards) == 3

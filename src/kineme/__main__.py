@@ -124,7 +124,7 @@ def _run(command: str, words: Sequence[str]) -> None:
     if command not in COMMANDS:
         from kineme.arguments import did_you_mean
 
-        hint = did_you_mean(command, COMMANDS) or f"; there are {', '.join(COMMANDS)}"
+        hint = did_you_mean(command, COMMANDS) or f"; choose from {', '.join(COMMANDS)}"
         raise KinemeError(f"unknown command {command!r}{hint}")
     from kineme.commands import run
 

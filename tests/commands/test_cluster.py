@@ -90,7 +90,7 @@ def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["run", "mine", "--k", "17"], "--k: is 17; it must be 2 to 16, the number of segments"),
         (["run", "one"], "one segment to cluster; give more recordings"),
         (["run", "nowhere"], "nowhere"),
-        (["nowhere", "mine"], "nowhere: no such weights"),
+        (["nowhere", "mine"], "nowhere: no such run or weights"),
         (["run", "mine", "--window", "2x"], "--window: 2x is not a time; write seconds, such as 2s"),
         (["run", "mine", "--step", "1s"], "--step has no effect without --window"),
         (["run", "mine", "--window", "1s", "--cut", "clips"], "--cut has no effect beside --window"),

@@ -81,7 +81,7 @@ def test_files_of_poses(folder: Path) -> None:
         (["run", "mine", "--step", "1s"], "--step has no effect without --window"),
         (["run", "mine", "--out", "table.txt"], "table.txt: is not a table name"),
         (["run", "nowhere"], "nowhere"),
-        (["nowhere", "mine"], "nowhere: no such weights"),
+        (["nowhere", "mine"], "nowhere: no such run or weights"),
         (["run", "mine", "--layout", "coco17"], "--layout has no effect on the store mine"),
         (
             ["run", "one.csv", "--out", "one.csv"],

@@ -328,14 +328,14 @@ def test_transfer_fine_tunes_when_asked(tmp_path):
 
 
 def test_transfer_is_to_another_store(run):
-    with pytest.raises(KinemeError, match=r"another data set than that of the pre-training; pass `store`"):
+    with pytest.raises(KinemeError, match=r"another data set than that of pre-training; pass `store`"):
         transfer(run)
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["transfer"], "another data set than that of the pre-training; pass --store"),
+        (["transfer"], "another data set than that of pre-training; pass --store"),
         (["linear", "--lr", "0"], "--lr is 0.0; it must be above 0"),
         (["knn", "--split", "all"], "choose another --split"),
         (["knn", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),

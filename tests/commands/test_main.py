@@ -98,8 +98,8 @@ def test_recipes_are_listed_without_torch() -> None:
         (["evaluate", "liner", "run"], "unknown protocol 'liner'; did you mean linear?"),
         (
             ["evaluate", "x", "run"],
-            "unknown protocol 'x'; there are linear, knn, early, robust, fewshot, transfer, finetune, semi, "
-            "detect",
+            "unknown protocol 'x'; choose from linear, knn, early, robust, fewshot, transfer, finetune, "
+            "semi, detect",
         ),
         (["evaluate", "knn"], "missing: RUN; see kineme evaluate knn --help"),
         (["evaluate", "knn", "run", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),
@@ -115,7 +115,7 @@ def test_recipes_are_listed_without_torch() -> None:
             ["evaluate", "knn", "run", "--no-baseline"],
             "unknown option --no-baseline; did you mean --no-baselines?",
         ),
-        (["evaluate", "knn", "/nowhere"], "/nowhere: no such weights"),
+        (["evaluate", "knn", "/nowhere"], "/nowhere: no such run or weights"),
         (["report"], "missing: RUNS; see kineme report --help"),
         (
             ["report", "/nowhere", "--out", "page.html"],

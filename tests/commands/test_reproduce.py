@@ -314,7 +314,7 @@ def test_encoders_are_fine_tuned(here: Path) -> None:
             ["grid.yaml", "--only", "scdnet"],
             "--only scdnet: no cell of the grid has such a name; one is aimclr-moves-joint",
         ),
-        (["grip"], "grip: no such grid; there are published, small"),
+        (["grip"], "grip: no such grid; choose from published, small"),
     ],
 )
 def test_mistakes_earn_one_line(

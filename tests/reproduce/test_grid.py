@@ -153,7 +153,7 @@ def test_a_grid_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"publish: no such grid; did you mean published\?"):
         find_grid("publish")
     with pytest.raises(
-        KinemeError, match="xyz: no such grid; there are published, small, or name a YAML file"
+        KinemeError, match="xyz: no such grid; choose from published, small, or name a YAML file"
     ):
         find_grid("xyz")
     with pytest.raises(KinemeError, match=r"no.yaml: cannot be read as a grid \(No such file or directory\)"):

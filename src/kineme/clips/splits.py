@@ -186,7 +186,7 @@ def _training(store: ClipStore, name: str) -> Mask:
         return ~_among(store, _subjects(store), values, "subject")
     if kind == "cameras" and values:
         return _among(store, _column(store, "camera").astype(str), values, "camera")
-    raise KinemeError(f"unknown split {name!r}; there are {_NAMES}, joined by +")
+    raise KinemeError(f"unknown split {name!r}; choose from {_NAMES}, joined by +")
 
 
 def _column(store: ClipStore, column: str) -> npt.NDArray[np.int64]:
@@ -222,7 +222,6 @@ def _subject_numbers(store: ClipStore) -> npt.NDArray[np.int64]:
 def _among(store: ClipStore, column: npt.NDArray[np.str_], values: str, what: str) -> Mask:
     wanted = [_plainly(value.strip()) for value in values.split(",")]
     if missing := sorted(set(wanted) - set(column.tolist())):
-        raise KinemeError(
-            f"{store.path}: has no {what} {missing[0]!r}; there are {', '.join(sorted(set(column.tolist())))}"
-        )
+        there = ", ".join(sorted(set(column.tolist())))
+        raise KinemeError(f"{store.path}: has no {what} {missing[0]!r}; choose from {there}")
     return np.isin(column, wanted)

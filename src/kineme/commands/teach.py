@@ -181,7 +181,7 @@ def _lines(classifier: Classifier) -> list[str]:
         lines.append(f"not cross-validated, examples of one {what} only: {', '.join(alone)}")
     if len(found.curve) > 1:
         curve = ", ".join(f"{size}: {right:.0f} %" for size, right in found.curve)
-        lines.append(f"by examples a class, {curve}")
+        lines.append(f"by examples per class, {curve}")
     if found.confusions:
         pairs = [f"{shown} taken for {taken} ({count})" for shown, taken, count in found.confusions[:SHOWN]]
         lines.append(f"confused: {'; '.join(pairs)}")

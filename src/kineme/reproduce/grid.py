@@ -253,7 +253,7 @@ class _Reader:
         """One of these names."""
         word = self.text(node, what)
         if word not in names:
-            hint = did_you_mean(word, names) or f"; there are {', '.join(names)}"
+            hint = did_you_mean(word, names) or f"; choose from {', '.join(names)}"
             raise self.error(node, f"no {what} is called {word!r}{hint}")
         return word
 

@@ -388,7 +388,7 @@ def test_bad_arguments(run: Path, tmp_path: Path) -> None:
 
 def test_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(tmp_path / "nothing"), "--out", str(tmp_path / "exported")]) == 2
-    assert "no such weights" in capsys.readouterr().err
+    assert "no such run or weights" in capsys.readouterr().err
 
 
 def test_the_command(
