@@ -158,7 +158,10 @@ def test_classes_that_nobody_trains_are_left_out_of_the_ranking(tmp_path, caplog
 
     run = write_run(tmp_path / "run", write_store(tmp_path / "moves", label=label))
     knn(run, baselines=False)
-    assert "classes without training clips: recall and mAP are computed on the remaining 22" in caplog.messages[-1]
+    assert (
+        "classes without training clips: recall and mAP are computed on the remaining 22"
+        in caplog.messages[-1]
+    )
     result = Result.from_json(run / "results" / "knn.json")
     sought = [label(i) for i in range(48) if i // 12 in (1, 3)]
     assert (len(sought), sought.count(5)) == (24, 2)

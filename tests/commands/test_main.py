@@ -354,7 +354,7 @@ def test_interrupts_and_failures_of_the_system_are_no_tracebacks(
     )
     stop(PermissionError(13, "Permission denied", "/data/run"))
     assert refusal(capsys, "example") == (
-        "kineme example: error: /data/run: permission denied; choose another place, or mend the permissions"
+        "kineme example: error: /data/run: permission denied; choose another place, or fix the permissions"
     )
     for error, reason in (
         (OSError(5, "Input/output error", "disk/a\n\033[31mb"), "disk/a ?[31mb: input/output error"),

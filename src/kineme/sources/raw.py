@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a file or an archive may raise."""
 FETCH = "download the file again"
-MEND = "mend the file"
+MEND = "fix the file"
 MAX_METRES = 1e4  # a coordinate that is still plausible
 
 
