@@ -50,7 +50,7 @@ def test_a_classifier_is_taught_and_explained(folder: Path, capsys: pytest.Captu
     assert "by examples per class, 1: 100 %, 2: 100 %" in shown
     assert "five more of " in shown
     assert aside.splitlines() == [
-        "1 row has no label yet, and so was skipped",
+        "1 row has no label yet and was skipped",
         "written to run/classifiers/ways.safetensors",
     ]
     classifier = read_classifier("run/classifiers/ways.safetensors", load_run("run"))

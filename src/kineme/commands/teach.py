@@ -134,7 +134,7 @@ def teach(
         screen.print(_next(found))
     if skipped := sum(empty for _, empty in tables):
         rows, were = ("row has", "was") if skipped == 1 else ("rows have", "were")
-        say(f"{skipped} {rows} no label yet, and so {were} skipped")
+        say(f"{skipped} {rows} no label yet and {were} skipped")
     written(path)
     if suggest is not None:
         written(following)
