@@ -74,7 +74,7 @@ def test_recipes_are_listed_without_torch() -> None:
     ("words", "line"),
     [
         (["genrate"], "kineme genrate: error: unknown command 'genrate'; did you mean generate?"),
-        (["xyz"], f"kineme xyz: error: unknown command 'xyz'; there are {', '.join(COMMANDS)}"),
+        (["xyz"], f"kineme xyz: error: unknown command 'xyz'; choose from {', '.join(COMMANDS)}"),
         (["generate", "o", "--subjcts", "3"], "unknown option --subjcts; did you mean --subjects?"),
         (
             ["generate", "o", "--subjects", "some"],

@@ -280,7 +280,7 @@ class SLiM(Method):
         return first + (last - first) * share
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """The sum `loss` of three terms.
+        """`loss` = `contrast` + `prediction` + 0.1·`koleo`, with the weight that is set.
 
         `contrast` is the cross-entropy of every view with the teacher's prototypes of the global views,
         `prediction` is that of the hidden patches of the global views, and `koleo` keeps clips apart.
@@ -332,9 +332,12 @@ class SLiM(Method):
         return torch.cat([found[number] for number in range(len(views))])
 
     def _contrast(self, target: Tensor, tokens: Tensor, learning: bool) -> Tensor:
-        """Mean over pairs of a view and a global one, where the two global views count twice.
+        """Mean cross-entropy of each view with the global views, of a global one with the other.
 
-        Of the class tokens (views · N, D), and of the assignments of the global views.
+        Args:
+            target: (2·N, K), the teacher's assignments of the global views.
+            tokens: (views·N, D), the student's class tokens.
+            learning: whether the prototypes learn.
         """
         first, second = target.chunk(GLOBALS)
         local = len(tokens) // len(first) - GLOBALS

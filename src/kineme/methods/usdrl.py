@@ -109,6 +109,9 @@ class USDRL(Method):
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
         """The weighted sum `loss`; and, for the log, its three unweighted terms, in total and by grain.
 
+        As published, 5·similarity + variance_covariance + 0.001·cross_correlation, each of which is that of
+        the instance embedding plus half of the temporal and of the spatial one.
+
         `effective_rank` and `embedding_std` are the `spread` of the instance embedding.
 
         Raises:
