@@ -71,8 +71,10 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
     file = path / WEIGHTS if path.is_dir() else path
     if not file.is_file():
         if is_store(path):
-            raise KinemeError(f"{path}: is a clip store, where a run is expected; name a run directory")
-        raise KinemeError(f"{file}: no such weights; train with `kineme pretrain` or name a run directory")
+            raise KinemeError(f"{path}: is a clip store, but a run is expected; name a run directory")
+        raise KinemeError(
+            f"{file}: no such run or weights; train with `kineme pretrain`, or name a run directory"
+        )
     try:
         with safe_open(file, framework="pt") as opened:
             description = json.loads((opened.metadata() or {})["kineme"])

@@ -35,7 +35,7 @@ def find_grid(name: str) -> Path:
     Raises:
         KinemeError: no grid has that name.
     """
-    return _find(name, grids(), "grid", f"there are {', '.join(grids())}, or name a YAML file")
+    return _find(name, grids(), "grid", f"choose from {', '.join(grids())}, or name a YAML file")
 
 
 def published_recipe(method: str, encoder: str, split: str = "xsub") -> Path | None:

@@ -98,12 +98,12 @@ def test_an_existing_run_is_replaced_only_when_asked(
     words = ["convert", "usdrl", str(checkpoint(tmp_path, "usdrl_sttr")), str(tmp_path / "run")]
     assert main(words) == 0
     assert main(words) == 2
-    assert "holds a run already; set --overwrite to replace it" in capsys.readouterr().err
+    assert "already holds a run; set --overwrite to replace it" in capsys.readouterr().err
     assert main([*words, "--overwrite"]) == 0
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").touch()
     assert main([*words[:3], str(tmp_path / "thesis"), "--overwrite"]) == 2
-    assert "holds chapter.tex, which belongs to no run" in capsys.readouterr().err
+    assert "holds chapter.tex, which is not part of a run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

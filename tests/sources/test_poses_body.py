@@ -80,7 +80,7 @@ def test_who_lies_along_x_is_not_put_upright(caplog: pytest.LogCaptureFixture) -
     caplog.set_level("INFO")
     lying = (stand(rig)[..., [1, 0, 2]] * [1, -1, 1]).astype(np.float32)
     assert coordinates_of(Poses(lying, None, axes=STANDING), rig, None, "m", None).axes == "y-up"
-    assert "which axis is up cannot be told from the body; y-up is assumed" in caplog.text
+    assert "the vertical axis is not clear from the body; y-up is assumed" in caplog.text
     caplog.clear()
     assert coordinates_of(Poses(lying[..., :2] * 300, None), rig, None, None, None).axes == "y-down"
     assert not caplog.records  # nor is it a question in an image

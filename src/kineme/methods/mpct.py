@@ -148,7 +148,7 @@ class MPCT(Method):
 
 
 def projectors(width: int, hidden: int, out: int) -> nn.ModuleDict:
-    """One of each stream."""
+    """One projector for each stream."""
     return nn.ModuleDict({stream: Projector(width, hidden, out) for stream in STREAMS})
 
 

@@ -54,7 +54,7 @@ class SLiM(Method):
         teacher_temperatures: Temperatures of the teacher's assignments: at the start, and after the rise.
         temperature_rise: Share of training in which the teacher's temperature rises.
         freeze: Share of training, from the start, in which the prototypes stay fixed. As published it amounts
-            to 1,250 steps: prototypes that move at once become alike, and there is nothing to tell apart.
+            to 1,250 steps: prototypes that move from the start become equal, and nothing is learned.
         koleo: Weight of the term that keeps clips apart.
         embedding_rate: Share of the learning rate at which the first layer is trained.
         global_crop: Minimum and maximum share of a clip's frames in a global view.
@@ -364,4 +364,4 @@ def _present(views: Sequence[View]) -> Tensor | None:
 
 def _check_shares(name: str, low: float, high: float) -> None:
     if not 0 < low <= high <= 1:
-        raise KinemeError(f"{name}: {low} to {high} is no range of shares; it must be within 0 and 1")
+        raise KinemeError(f"{name}: {low} to {high} is not a range of shares; both must be between 0 and 1")

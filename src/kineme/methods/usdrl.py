@@ -83,7 +83,7 @@ class USDRL(Method):
         check_between("missing", missing, 0, 0.9)
         if missing and not encoder.takes_missing:
             raise KinemeError(
-                f"missing: {type(encoder).__name__} cannot leave joints out; set it to 0 or take sttr"
+                f"missing: {type(encoder).__name__} cannot leave joints out; set it to 0 or use sttr"
             )
         self.encoder = encoder
         self.weights = {"similarity": similarity, "variance_covariance": variance, "cross_correlation": cross}
