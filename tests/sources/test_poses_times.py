@@ -182,7 +182,7 @@ def test_numbers_that_rise_by_more_than_one_are_remarked_on(
     caplog.set_level("INFO")
     source = opened(tmp_path, fps=30.0)
     assert (len(source.read(source.items[0]).xyz), source.fps) == (4, 30)
-    assert "frame numbers rise by 5; these frames are taken to follow one another" in caplog.text
+    assert "frame numbers increase by 5: `fps` is the rate of the frames that are there" in caplog.text
 
 
 def test_people_and_joints_share_the_times_of_frames() -> None:
@@ -257,4 +257,4 @@ def test_single_frames_of_a_video_are_remarked_on(tmp_path: Path, caplog: pytest
     for at in range(3):
         (tmp_path / f"{at:06}.json").write_text(json.dumps([{"id": 0, "keypoints3d": [[0, at, 1]] * 33}]))
     open_poses(tmp_path)
-    assert "000000 has a single frame; if its files are the frames of a video, write one file" in caplog.text
+    assert "000000 has a single frame; if each file is a frame of one video, put all" in caplog.text

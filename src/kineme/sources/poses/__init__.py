@@ -110,7 +110,7 @@ def open_poses(
         )
     if len(first.points) == 1 < len(recordings) and not any(each.numbers for each in recordings):
         logger.warning(
-            "%s has a single frame; if its files are the frames of a video, write one file for all of them",
+            "%s has a single frame; if each file is a frame of one video, put all frames into one file",
             recordings[0].name,
         )
     if chosen.shares is not None:

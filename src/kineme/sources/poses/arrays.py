@@ -271,8 +271,8 @@ def renumber(numbers: Sequence[int] | Array, most: int = MAX_FRAMES) -> tuple[Ar
         if frames <= limit:
             if step > 1:
                 remark = (
-                    "frame numbers rise by %d; these frames are taken to follow one another, so `fps` is "
-                    "their rate and not that of the video"
+                    "frame numbers increase by %d: `fps` is the rate of the frames that are there, not that "
+                    "of the video"
                 )
                 logger.info(remark, step, extra={"once": True})
             return offset // step, frames
