@@ -135,6 +135,11 @@ def test_other_sections_of_nexus_come_before_and_after() -> None:
     assert lab_notes(data) == {"fps": 100}
 
 
+def test_a_blank_line_above_the_frames_of_qualisys() -> None:
+    data = qualisys(PAIR, POINTS, columns="").replace(b"Measured\r\n", b"Measured\r\n\r\n")
+    np.testing.assert_allclose(lab_poses(data).points[:, 0], POINTS)
+
+
 @pytest.mark.parametrize("columns", ["", "Frame\tTime"])
 def test_qualisys_with_and_without_frame_and_time(columns: str) -> None:
     np.testing.assert_allclose(lab_poses(qualisys(PAIR, POINTS, columns)).points[:, 0], POINTS)

@@ -159,8 +159,9 @@ def _qualisys(lines: Sequence[str]) -> _Table:
     names = said.get("MARKER_NAMES", [])
     if not names:
         raise RemediedError("has no MARKER_NAMES", "export the 3D data of its markers")
-    before = sum(field.lower() in ("frame", "time") for field in header[-1][:2])
-    if header[-1][0].lower() != "frame" and begun < len(lines):  # there is no row of names of columns
+    columns = [field.lower() for field in header[-1][:2]]
+    before = sum(field in ("frame", "time") for field in columns)
+    if columns[:1] != ["frame"] and begun < len(lines):  # there is no row of names of columns
         before = max(len(lines[begun].rstrip("\t").split("\t")) - 3 * len(names), 0)
     rows = [(at + 1, lines[at]) for at in range(begun, len(lines)) if lines[at].strip()]
     _check_whole(next(iter(said.get("NO_OF_FRAMES", [])), ""), len(rows))

@@ -42,9 +42,10 @@ def people(names: Sequence[str], points: Array, *, scale: float | None) -> Poses
     check_size(len(points), len(owners), len(labels), 3)
     placed = np.full((len(points), len(owners), len(labels), 3), np.nan, dtype=np.float32)
     slot, column = ({name: i for i, name in enumerate(each)} for each in (owners, labels))
-    for source, (prefix, _, label) in enumerate(marks):
-        if prefix in slot:
-            placed[:, slot[prefix], column[label]] = points[:, source]
+    with np.errstate(over="ignore"):  # what is beyond float32 is refused as infinite
+        for source, (prefix, _, label) in enumerate(marks):
+            if prefix in slot:
+                placed[:, slot[prefix], column[label]] = points[:, source]
     placed, _ = split_columns(placed, scores=False)
     return Poses(placed, None, tuple(labels), scale=scale, axes=STANDING)
 
