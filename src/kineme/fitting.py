@@ -21,7 +21,6 @@ from kineme.clips.splits import usual_split
 from kineme.clips.store import ClipStore
 from kineme.config import Config, DataConfig, TrainConfig
 from kineme.errors import KinemeError
-from kineme.packaged import find_recipe
 from kineme.settings import load_config
 from kineme.typing import Array
 
@@ -81,8 +80,7 @@ def fitted_config(
     training: tandem with canonical, 5 epochs (given) of 1 batch of 12 clips: 5 steps
     """
     given = {word[2:].partition("=")[0] for word in overrides if word.startswith("--")}
-    config = load_config(find_recipe(BASE), overrides)
-    base = load_config(find_recipe(BASE))
+    config, base = load_config(BASE, overrides), load_config(BASE)
     if (config.method["name"], config.encoder["name"]) != (base.method["name"], base.encoder["name"]):
         raise KinemeError(
             f"the default trains {base.method['name']} with {base.encoder['name']}; for another method or "
