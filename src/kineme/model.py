@@ -23,6 +23,7 @@ from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
+from kineme.clips.published import counted
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig
@@ -85,6 +86,14 @@ class Model:
     epochs: int | None = None
     units: str | None = None
 
+    def __repr__(self) -> str:
+        shape, epochs = self.shape, "" if self.epochs is None else f", {counted(self.epochs, 'epoch')}"
+        bodies = counted(shape.bodies, "body", "bodies")
+        return (
+            f"<Model {self.method}{epochs}: {shape.frames} frames, {bodies}, {shape.layout.name}, "
+            f"{self.stream}, {self.preprocessing.id} → {self.encoder.dim} features>"
+        )
+
     @property
     def shape(self) -> ClipShape:
         """Shape of the clips that the encoder takes."""
@@ -138,8 +147,8 @@ class Model:
             (N, D) float32; (D,) for a single array.
 
         Raises:
-            KinemeError: the clips do not fit the model (layout, units, bodies, preprocessing), or a file
-                cannot be read.
+            KinemeError: the clips do not fit the model (layout, units, bodies, preprocessing), a file cannot
+                be read, or there is no such device or precision.
 
         >>> import kineme, numpy
         >>> model = kineme.load(example_run)
@@ -179,7 +188,7 @@ class Model:
             check_no_effect(told, "a store, which describes itself")
             store = self.fitted(x, joint_map)
             self.check(store, allow_preprocessing=allow_preprocessing)
-            return resident(store, device=device or default_device())
+            return resident(store, device=device_of(device))
         if isinstance(x, str | Path):
             source = open_recordings(Path(x), told, self.shape.layout)
         else:
@@ -201,7 +210,8 @@ class Model:
         """Features (N, D) of preprocessed clips in memory, from the central share `crop`, or the model's.
 
         Raises:
-            KinemeError: a feature is not finite, or `batch_size` is below 1.
+            KinemeError: a feature is not finite, `batch_size` is below 1, or there is no such device or
+                precision.
 
         >>> import kineme
         >>> clips = resident(kineme.open_store(example_store))
@@ -210,7 +220,9 @@ class Model:
         """
         if batch_size < 1:
             raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
-        place = torch.device(device or default_device())
+        if precision not in PRECISIONS:
+            raise KinemeError(f"`precision`: is {precision}; it must be {' or '.join(PRECISIONS)}")
+        place = torch.device(device_of(device))
         encoder = self.on(place).encoder
         features = np.empty((len(clips), encoder.dim), dtype=np.float32)
         crop = self.crop if crop is None else crop
@@ -417,6 +429,18 @@ def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:
     return clips.resize(shape.frames, start, length)
 
 
-def default_device() -> str:
-    """`cuda` if there is a GPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def device_of(device: torch.device | str | None) -> str:
+    """The device that is named; `cuda` if none is and there is a GPU.
+
+    Raises:
+        KinemeError: PyTorch has no such device here.
+    """
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise KinemeError(
+            f"`device`: is {device}, which PyTorch does not find here; set it to cpu"
+        ) from error
+    return str(device)

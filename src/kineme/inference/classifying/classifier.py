@@ -9,7 +9,7 @@ import json
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,8 @@ class Classifier:
 
     class_names: tuple[str, ...]
     counts: tuple[int, ...]
-    head: Head
-    distances: Array
+    head: Head = field(repr=False)
+    distances: Array = field(repr=False)
     seconds: float
     weights: str
     preprocessing: str
