@@ -260,3 +260,11 @@ def test_many_people_who_come_and_go_are_one_clip(tmp_path: Path) -> None:
 def test_a_model_shows_what_it_is(tmp_path: Path) -> None:
     expected = "<Model usdrl, 1 epoch: 16 frames, 2 bodies, ntu25, bone, plain → 32 features>"
     assert repr(model(tmp_path, "plain", "ntu25", 2)) == expected
+
+
+def test_tensors_are_arrays(tmp_path: Path) -> None:
+    """Also such as a network has just given."""
+    own, clips = model(tmp_path, "plain", "ntu25", 1), recordings("ntu25", 1)
+    tensors = [torch.tensor(clip, requires_grad=True) for clip in clips]
+    np.testing.assert_array_equal(own.embed(tensors), own.embed(clips))
+    np.testing.assert_array_equal(own.embed(tensors[0]), own.embed(clips[0]))

@@ -47,6 +47,9 @@ from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
 
+Recorded = Array | Tensor | Sequence[Array] | Sequence[Tensor] | ClipStore | str | Path
+"""What `Model.embed` takes."""
+
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -116,7 +119,7 @@ class Model:
 
     def embed(
         self,
-        x: Array | Sequence[Array] | ClipStore | str | Path,
+        x: Recorded,
         *,
         allow_preprocessing: bool = False,
         batch_size: int = 256,
@@ -132,8 +135,8 @@ class Model:
         are matched by name.
 
         Args:
-            x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list of such
-                arrays; a clip store or its path; a file or folder of poses (.trc, .c3d, .bvh, AMASS, .npy,
+            x: an array or tensor (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list
+                of such; a clip store or its path; a file or folder of poses (.trc, .c3d, .bvh, AMASS, .npy,
                 CSV, JSON) or an .npz container.
             allow_preprocessing: accept a store with another preprocessing or units.
             batch_size: clips per pass of the encoder.
@@ -165,7 +168,7 @@ class Model:
 
     def clips(
         self,
-        x: Array | Sequence[Array] | ClipStore | str | Path,
+        x: Recorded,
         *,
         allow_preprocessing: bool = False,
         device: str | None = None,
@@ -192,8 +195,9 @@ class Model:
         if isinstance(x, str | Path):
             source = open_recordings(Path(x), told, self.shape.layout)
         else:
-            arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
-            source = given_poses(arrays, self.shape.layout, told)
+            given = x if isinstance(x, Sequence) else [x]
+            arrays = [each.detach().cpu() if isinstance(each, Tensor) else each for each in given]
+            source = given_poses([np.asarray(each) for each in arrays], self.shape.layout, told)
         prepared = [*self.prepared(source, joint_map)]
         return joined([clip.xyz for clip in prepared], [clip.present for clip in prepared])
 
