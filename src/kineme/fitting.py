@@ -76,7 +76,7 @@ def fitted_config(
     >>> for line in fitted_config(example_store, ["--train.epochs=5"]).reasons:
     ...     print(line)
     clips: 12 of 24 (split odd-even); the others are held out for evaluation
-    views: 32 frames of half a clip or more, as the median clip has 116 frames (3.9 s)
+    views: 32 frames from half a clip or more, because the median clip has 116 frames (3.9 s)
     training: tandem with canonical, 5 epochs (given) of 1 batch of 12 clips: 5 steps
     """
     given = {word[2:].partition("=")[0] for word in overrides if word.startswith("--")}
