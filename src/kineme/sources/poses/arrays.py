@@ -29,6 +29,7 @@ MAX_FRAMES = 1_000_000  # of a clip that is held: nine hours at 30 a second
 MOST_FRAMES = 10_000_000  # of one that is read in stretches: four days at 30 a second
 SPARSE = 100_000  # frames of which any number may be missing; of more, 99 in a hundred
 MAX_PEOPLE = 100  # in a frame
+CROWD = 10  # more people who are all there in every frame are rather the frames of several clips
 MAX_NUMBERS = 1 << 27  # coordinates of one clip: a million frames of 33 joints with confidences
 MAX_COORDINATE = 1e6
 MAX_ARRAY_BYTES = 8 * MAX_NUMBERS + (1 << 16)
@@ -145,7 +146,21 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
             raise ValueError(f"'confidence' has shape {confidence.shape}; {expected}")
         last = _as_confidence(confidence.reshape(points.shape[:-1]))
         points = _without_unseen(points, last)
+    check_one_clip(points)
     return Poses(points, last)
+
+
+def check_one_clip(points: Array) -> None:
+    """Refuses clips in one array, (N, T, V, C), which would pass for one clip of N frames and T people.
+
+    Raises:
+        ValueError: more than `CROWD` people are in every frame.
+    """
+    if points.shape[1] > CROWD and np.isfinite(points[..., 0]).any(axis=2).all():
+        raise RemediedError(
+            f"has {points.shape[1]} people in each of {len(points)} frames",
+            f"if these are {len(points)} clips, give each an array or a file of its own, as by list(array)",
+        )
 
 
 class _RefusedError(ValueError):
