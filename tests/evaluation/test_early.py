@@ -132,3 +132,11 @@ def test_a_given_rate_is_taken_instead_of_a_choice_of_rates(tmp_path: Path) -> N
     task.model.protocols.linear.rates = (1e-9,)
     assert early(task, whole=True, baselines=False)[0].scores != expected
     assert early(task, whole=True, lr=0.5, baselines=False)[0].scores == expected
+
+
+def test_a_score_tells_the_rate_that_was_chosen(tmp_path: Path) -> None:
+    task = write_task(tmp_path)
+    task.model.protocols.linear.rates = (1e-9, 0.5)
+    scores = early(task, whole=True, baselines=False)[0].scores
+    assert {scores[f"{share} %"].rate for share in SHARES} == {0.5}
+    assert scores["mean"].rate is None

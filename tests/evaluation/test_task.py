@@ -113,6 +113,12 @@ def test_clips_that_cannot_be_measured_on_are_refused(
     )
 
 
+def test_a_map_of_joints_that_are_there_is_refused(run: Path) -> None:
+    message = "has the encoder's joints, so `joint_map` has no effect; drop it"
+    assert message in refused(run, TaskOptions(joint_map=Path("hands.yaml")))
+    assert open_task(run, TaskOptions(map_joints=True)).store.layout == STICK
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_missing_is_refused(run: Path) -> None:
     message = "`device` is cuda, but PyTorch finds no GPU here; set it to auto or cpu"

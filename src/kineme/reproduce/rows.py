@@ -38,7 +38,7 @@ class TableRow:
         probe_epoch: of the probe's training.
         seeds: how many runs the row is the mean of.
         commit: of Kineme at the evaluation.
-        state, note: whether it is done, and why not, or of how many of the seeds.
+        state, note: whether it is done, and why not, or of how many of the seeds and why one failed.
     """
 
     recipe: str
