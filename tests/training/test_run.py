@@ -676,17 +676,6 @@ def test_bfloat16_needs_a_gpu_that_does_not_emulate_it(monkeypatch: pytest.Monke
     assert resolve_device(TrainConfig(precision="float32")) == ("cuda", "32-true")
 
 
-def test_an_old_compiler_is_refused_before_anything_is_written(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch, "__version__", "2.8.1+cu126")
-    with pytest.raises(
-        KinemeError, match=r"^train\.compile needs PyTorch 2\.9 or newer, and this is 2\.8\.1"
-    ):
-        train(transformer(settings, train_compile="default"), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(
     tmp_path: Path, settings: Settings

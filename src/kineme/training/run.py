@@ -49,8 +49,6 @@ from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
 
-COMPILES = (2, 9)  # PyTorch whose compiler is tested; that of 2.5 ends in an error of its own
-
 
 def train(
     config: Config,
@@ -92,8 +90,7 @@ def train(
             "prepare them at one rate, or set data.window=0"
         )
     rows = training_rows(store, config.data.splits)
-    resolve_device(config.train)  # fails before anything is written, and so do the others
-    _check_compiler(config.train)
+    resolve_device(config.train)  # fails before anything is written, and so do the loggers
     every_logger = [*_loggers(config.train, out), *loggers]
     first = is_first_process(config.train)
     with ExitStack() as stack:
@@ -125,17 +122,6 @@ def train(
             fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
         if first and resume:  # killed between the state of the last epoch and the weights
             own[-1].complete(module)
-
-
-def _check_compiler(train: TrainConfig) -> None:
-    """Refuses to compile with an old PyTorch.
-
-    Raises:
-        KinemeError: it is older than `COMPILES`.
-    """
-    if train.compile != "off" and tuple(map(int, torch.__version__.split(".")[:2])) < COMPILES:
-        wanted = "PyTorch {}.{} or newer, and this is {}".format(*COMPILES, torch.__version__)
-        raise KinemeError(f"train.compile needs {wanted}; update it, or set train.compile=off")
 
 
 @contextmanager

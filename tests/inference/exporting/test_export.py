@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from exports import needs_newer_torch
 from inference.exporting.layouts import UPPER
 from inference.models import model as stick_model
 from inference.models import motion
@@ -46,7 +45,6 @@ from kineme.settings import config_from_dict
 from kineme.streams import TOGETHER
 from kineme.typing import Array
 
-pytestmark = needs_newer_torch
 ROOT = Path(__file__).parents[3]
 ENCODERS = {
     "stgcn": ("aimclr", {"channels": [8, 16, 16], "strided": [1]}),
