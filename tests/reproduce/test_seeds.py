@@ -49,5 +49,6 @@ def test_the_deviation_over_draws_of_labels_stays_where_there_is_one_seed() -> N
 def test_a_seed_that_failed_says_why() -> None:
     failed = replace(row(), state="failed", note="step 3: loss is not finite")
     (found,) = over_seeds([row(80.0), failed, row(84.0)])
-    assert (found.obtained, found.note) == (82.0, "2 of 3 seeds; failed: step 3: loss is not finite")
+    assert (found.obtained, found.note, found.failure) == (82.0, "2 of 3 seeds", "step 3: loss is not finite")
+    assert over_seeds([failed, row(80.0)])[0].failure == "step 3: loss is not finite"
     assert over_seeds([row(), failed]) == [failed]

@@ -45,10 +45,11 @@ def _mean(rows: Sequence[TableRow], seeds: int) -> TableRow:
     if not done:
         return (failed or rows)[0]
     note = "" if len(done) == seeds else f"{len(done)} of {seeds} seeds"
-    if failed:  # of several reasons, the first
-        note += f"; failed: {failed[0].note}"
+    failure = failed[0].note if failed else ""  # of several reasons, the first
     if len(done) == 1:
-        return replace(done[0], note=note)
+        return replace(done[0], note=note, failure=failure)
     values = {name: [getattr(row, name) for row in done] for name in _MEANS}
     means: dict[str, Any] = {name: None if None in each else fmean(each) for name, each in values.items()}
-    return replace(done[0], **means, deviation=stdev(values["obtained"]), seeds=len(done), note=note)
+    return replace(
+        done[0], **means, deviation=stdev(values["obtained"]), seeds=len(done), note=note, failure=failure
+    )
