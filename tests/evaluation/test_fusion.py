@@ -68,6 +68,9 @@ def test_clips_are_joined_by_name_not_by_order():
     np.testing.assert_array_equal(predictions.scores["last"], JOINT + BONE)
     assert predictions.names.tolist() == NAMES
     assert shuffled.scores == in_order.scores
+    _, of_the_first = fuse([stream("joint", JOINT, names=["c", "b", "a"]), stream("bone", BONE)])
+    assert of_the_first.names.tolist() == ["c", "b", "a"]
+    np.testing.assert_array_equal(of_the_first.scores["last"], (JOINT + BONE)[::-1])
     assert in_order.scores["last"].value == 100.0  # a by the joints (2, 2), b by the bones, c by the joints
 
 
