@@ -88,7 +88,7 @@ def test_a_run_that_cannot_be_written_is_measured(
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))
     assert main(["evaluate", "knn", str(trained), "--no-baselines"]) == 0
     shown = capsys.readouterr()
-    assert "knn.json: cannot be written, so the result is shown and not kept" in shown.err
+    assert "knn.json: cannot be written, so the result is shown but not saved" in shown.err
     assert "kNN" in shown.out
     assert not (trained / "results" / "knn.json").exists()
 
