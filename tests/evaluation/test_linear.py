@@ -11,7 +11,7 @@ from torch import nn
 
 from kineme.config import LinearConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.linear import best_rate, held_out, logistic, sgd, with_rate
+from kineme.evaluation.linear import Epoch, best_rate, held_out, logistic, sgd, with_rate
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe, recipes
 from kineme.settings import load_config
@@ -280,3 +280,14 @@ def test_where_no_class_has_a_clip_to_spare_the_middle_rate_is_taken_and_said(ca
     x, y = _blobs(4, 4, 6, 0.4, seed=0)
     assert best_rate(x, y, 4, LinearConfig(rates=(0.3, 0.1, 0.2))) == 0.2
     assert "using the middle one, 0.2" in caplog.text
+
+
+def test_a_rate_is_chosen_after_the_last_epoch_not_the_best(monkeypatch):
+    found = {0.1: (50.0, 100.0), 0.2: (60.0, 60.0)}  # last and best
+
+    def probed(*arguments, **_):
+        return tuple(Epoch(5, top1, np.zeros((1, 2))) for top1 in found[arguments[5].lr])
+
+    monkeypatch.setattr("kineme.evaluation.linear.sgd", probed)
+    x, y = _blobs(20, 2, 6, 0.4, seed=0)
+    assert best_rate(x, y, 2, LinearConfig(rates=(0.1, 0.2))) == 0.2
