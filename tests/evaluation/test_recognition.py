@@ -17,9 +17,10 @@ from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.fewlabels import frozen
 from kineme.evaluation.finetune import finetune, semi
-from kineme.evaluation.recognition import compared, knn, linear, transfer
+from kineme.evaluation.recognition import _of_ranks, compared, knn, linear, transfer
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, SCRATCH, Result, save
 from kineme.evaluation.task import Task, open_task
+from kineme.metrics.ranking import Ranks
 from kineme.model import random_like
 from kineme.packaged import find_recipe
 from kineme.preprocessing import get_preprocessing
@@ -123,8 +124,18 @@ def test_the_random_encoder_follows_from_the_seed(swapped: Task) -> None:
 # What is reported
 
 
+def test_recall_counts_the_last_of_so_many_neighbours() -> None:
+    found = _of_ranks(Ranks(np.arange(3), np.array([5, 6, 11]), np.array([1.0, 0.5, 0.0])))
+    assert {name: round(score.value, 1) for name, score in found.items()} == {
+        "recall@5": 33.3,
+        "recall@10": 66.7,
+        "mAP": 50.0,
+    }
+
+
 def test_metrics_are_of_the_detailed_probe(swapped: Task) -> None:
     result, predictions = linear(swapped, baselines=False)
+    assert set(predictions.scores) == {"logistic", "last"}  # the best epoch was chosen on these very clips
     assert result.detailed == "last"
     assert result.metrics == {
         "top-1": 0.0,
