@@ -160,6 +160,17 @@ def test_stores_of_several_rates_are_not_cut_as_their_windows_would_differ(tmp_p
     assert fitted_config([store.path for store in alike]).config.data.window == 120
 
 
+def test_seconds_are_those_of_each_store_at_its_own_rate(tmp_path: Path) -> None:
+    """Three clips of 2 s at 100 frames per second, and two of 10 s at 10."""
+    fast = indexed(tmp_path / "fast", [200] * 3, fps=100.0)
+    slow = indexed(tmp_path / "slow", [100] * 2, fps=10.0)
+    for stores in ([fast, slow], [slow, fast]):
+        chosen = fitted_config([store.path for store in stores])
+        assert "the median clip has 200 frames (2.0 s)" in chosen.reasons[1]
+        assert "not cut" not in chosen.reasons[1]  # no clip is long
+    assert "the median clip has 100 frames (10.0 s)" in fitted_config([slow.path]).reasons[1]
+
+
 def test_each_of_several_stores_has_to_fill_a_batch(tmp_path: Path) -> None:
     many, one = indexed(tmp_path / "many", [60] * 8), indexed(tmp_path / "one", [60])
     with pytest.raises(

@@ -96,7 +96,8 @@ def fitted_config(
     rows = training_rows(store, data.splits)
     lengths, of = store.index["frames"][rows], store_numbers(store, rows)
     share = float(config.method.get("min_crop", 1.0))
-    data, views_line = _views(store, data, lengths, share, given)
+    rates = np.array([each.manifest.fps for each in stores_of(store)])[of]
+    data, views_line = _views(store, data, lengths, rates, share, given)
     counts = [len(_windowed(lengths[of == number], data.window)) for number in range(len(paths))]
     if "train.batch_size" not in given:
         _check_counts(store, counts)
@@ -125,19 +126,20 @@ def _split(store: ClipStore, data: DataConfig, given: Collection[str]) -> tuple[
 
 
 def _views(
-    store: ClipStore, data: DataConfig, lengths: Array, share: float, given: Collection[str]
+    store: ClipStore, data: DataConfig, lengths: Array, rates: Array, share: float, given: Collection[str]
 ) -> tuple[DataConfig, str]:
     """Windows where recordings are long, and as many frames as the shortest view of a median clip has."""
-    fps = store.manifest.fps
-    cut = ""
+    cut, seconds = "", lengths / rates
     if "data.window" in given:
         cut = f", of windows of {data.window} frames (given)" if data.window else ""
     else:
-        window, cut = _window(store, lengths, fps)
+        window, cut = _window(store, lengths, seconds)
         if window and _differ_in_rate(store):  # a window is so many frames, for all stores
             window, cut = 0, "; not cut into windows, because the stores differ in frame rate"
         data = replace(data, window=window)
     lengths = _windowed(lengths, data.window)
+    if data.window:
+        seconds = lengths / store.manifest.fps
     if len(lengths) < 2:
         raise KinemeError(
             f"{store.path}: one clip of {counted(int(lengths[0]), 'frame')} is too little to train on; "
@@ -152,19 +154,18 @@ def _views(
     kept = f"from {'half a' if share == 0.5 else f'{share:.0%} of a'} {what} or more,"
     if frames > share * median:
         kept = "(the minimum),"
-    why = f"because the median {what} has {median:g} frames ({median / fps:.1f} s)"
+    why = f"because the median {what} has {median:g} frames ({np.median(seconds):.1f} s)"
     return replace(data, frames=frames), f"views: {frames} frames {kept} {why}{cut}"
 
 
-def _window(store: ClipStore, lengths: Array, fps: float) -> tuple[int, str]:
+def _window(store: ClipStore, lengths: Array, seconds: Array) -> tuple[int, str]:
     """Frames of a window, 0 for none. A label is that of a whole clip, so labelled clips are not cut."""
-    wanted = max(2, round(WINDOW * fps))
+    wanted = max(2, round(WINDOW * store.manifest.fps))
     if len(store.intervals["clip"]):
         return wanted, f"; cut into windows of {WINDOW:g} s, because recordings are untrimmed"
     if len(lengths) == 1 and lengths[0] > PIECES:
         return min(wanted, int(lengths[0]) // PIECES), "; cut into windows, because there is only one clip"
-    long = lengths > LONG * fps
-    if not (store.labels >= 0).any() and 2 * lengths[long].sum() > lengths.sum():
+    if not (store.labels >= 0).any() and 2 * seconds[seconds > LONG].sum() > seconds.sum():
         why = f"because most of the time is in recordings of more than {LONG:g} s"
         return wanted, f"; cut into windows of {WINDOW:g} s, {why}"
     return 0, ""

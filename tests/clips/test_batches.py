@@ -11,6 +11,7 @@ from golden_fill import load_golden
 from torch import Tensor
 
 from kineme.augment import centre_window
+from kineme.clips import batches
 from kineme.clips.batches import Clips, resident
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
@@ -137,3 +138,10 @@ def test_clips_can_be_seen_at_any_time_and_stand_still_beyond_their_ends() -> No
     sampled = ragged(first, second).sample(at)
     close(sampled[0], torch.stack([first[:, 0], first[:, 0], 0.75 * first[:, 1] + 0.25 * first[:, 2]], dim=1))
     close(sampled[1], torch.stack([second[:, 2:].mean(1), second[:, 3], second[:, 3]], dim=1))
+
+
+def test_frames_that_fill_half_of_the_free_memory_stay_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (800, 1000))
+    fits = [batches._fits((frames, 1, 1, 1), torch.device("cuda")) for frames in (100, 101)]  # 4 bytes each
+    assert fits == [True, False]
+    assert not batches._fits((1, 1, 1, 1), torch.device("cpu"))

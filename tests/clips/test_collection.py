@@ -9,10 +9,12 @@ import pytest
 from sensors import seen_by
 
 from kineme.clips.collection import Collection, open_stores, parts, store_numbers, training_rows
-from kineme.clips.store import ClipStore
+from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
 from kineme.layouts.body import BODY, body_places
+from kineme.preprocessing import get_preprocessing
 
 
 def test_clips_follow_one_another_and_labels_and_people_are_kept_apart(tmp_path: Path) -> None:
@@ -53,6 +55,24 @@ def test_stores_of_one_layout_keep_it(tmp_path: Path) -> None:
     assert joined.layout == one.layout
     assert joined.present is None
     np.testing.assert_array_equal(joined.frames, np.concatenate([one.frames, other.frames]))
+
+
+def test_joints_and_intervals_are_those_of_each_clip_s_own_store(tmp_path: Path) -> None:
+    def store(name: str, present: list[bool] | None, start: int) -> ClipStore:
+        layout = LAYOUTS["coco17"]
+        whole = np.ones((9, 1, 17, 3), dtype=np.float32) * np.arange(17)[:, None]
+        given = None if present is None else np.array(present + [True] * 14)
+        manifest = Manifest(layout, get_preprocessing("plain"), "test", ("a", "b"))
+        with StoreWriter(tmp_path / name, manifest, 1) as writer:
+            for i in range(2):
+                writer.add(Clip(f"{name}{i}", whole, intervals=[(start + i, 8, i)], present=given))
+        return ClipStore(tmp_path / name)
+
+    joined = Collection([store("all", None, 0), store("some", [True, False, True], 4)])
+    assert joined.present is not None
+    assert joined.present[:, :3].tolist() == [[True] * 3] * 2 + [[True, False, True]] * 2
+    spans = [joined.clip_intervals(row) for row in range(4)]
+    assert spans == [[(0, 8, 0)], [(1, 8, 1)], [(4, 8, 2)], [(5, 8, 3)]]
 
 
 def test_each_store_may_have_its_own_split(tmp_path: Path) -> None:

@@ -115,3 +115,18 @@ def test_a_damaged_list_is_named(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "clips.npz").write_bytes(data)
     with pytest.raises(KinemeError, match=r"clips\.npz: cannot be read as the clips of a run"):
         Seen.load(tmp_path / "clips.npz")
+
+
+def test_clips_that_begin_and_end_alike_differ_in_the_middle(tmp_path: Path) -> None:
+    def store(name: str, height: float) -> ClipStore:
+        xyz = np.ones((5, 1, 3, 3), dtype=np.float32)
+        xyz[1:4] = height
+        with StoreWriter(
+            tmp_path / name, Manifest(STICK, stored_preprocessing({"name": "plain"}), "mine"), 1
+        ) as writer:
+            writer.add(Clip(name, xyz))
+        return ClipStore(tmp_path / name)
+
+    seen = Seen.of([(store("raised", 2.0), np.array([0]))])
+    assert seen.among(store("same", 2.0), np.array([0])).tolist() == [0]
+    assert seen.among(store("lowered", 0.5), np.array([0])).tolist() == []

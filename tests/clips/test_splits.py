@@ -252,3 +252,11 @@ def test_one_shot_keeps_every_sixth_class_from_the_first_for_testing(tmp_path: P
     store = ClipStore(tmp_path / "store")
     trained = split_rows(store, "oneshot", "train")
     assert sorted(set(range(120)) - set(store.labels[trained].tolist())) == list(range(0, 120, 6))
+
+
+def test_a_split_inside_the_training_part_tests_on_training_clips_alone(tmp_path: Path) -> None:
+    """Four people before two cameras: the training part is of camera 2, and the test part of it as well."""
+    rows = [{"subject": str(person), "camera": camera} for person in range(1, 5) for camera in (1, 2)]
+    store = store_of(tmp_path, rows)
+    assert split_rows(store, "cameras:2/1", "test").tolist() == [1, 3]
+    assert split_rows(store, "cameras:2/1", "train").tolist() == [5, 7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.early import SHARES, early
 from kineme.evaluation.features import extract
+from kineme.evaluation.linear import sgd
 from kineme.evaluation.results import RANDOM, RAW, Result, save
 from kineme.evaluation.task import Task, open_task
 from kineme.preprocessing import get_preprocessing
@@ -132,3 +134,30 @@ def test_a_given_rate_is_taken_instead_of_a_choice_of_rates(tmp_path: Path) -> N
     task.model.protocols.linear.rates = (1e-9,)
     assert early(task, whole=True, baselines=False)[0].scores != expected
     assert early(task, whole=True, lr=0.5, baselines=False)[0].scores == expected
+
+
+def test_a_score_tells_the_rate_that_was_chosen(tmp_path: Path) -> None:
+    task = write_task(tmp_path)
+    task.model.protocols.linear.rates = (1e-9, 0.5)
+    scores = early(task, whole=True, baselines=False)[0].scores
+    assert {scores[f"{share} %"].rate for share in SHARES} == {0.5}
+    assert scores["mean"].rate is None
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_probe_is_fitted_to_training_clips_cut_alike_unless_whole_ones_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    fitted: list[tuple[Array, int]] = []
+
+    def noted(train: Array, *arguments: Any, seed: int, **options: Any) -> Any:
+        fitted.append((train, seed))
+        return sgd(train, *arguments, seed=seed, **options)
+
+    monkeypatch.setattr("kineme.evaluation.early.sgd", noted)
+    task = write_task(tmp_path)
+    early(task, whole=whole, baselines=False, seed=3)
+    cuts = (100,) if whole else SHARES
+    assert [seed for _, seed in fitted] == [3] * len(cuts)
+    for (train, _), seen in zip(fitted, cuts, strict=True):
+        np.testing.assert_array_equal(train, task.features(task.model, task.train_rows, seen=seen))

@@ -134,8 +134,10 @@ def test_a_second_call_reads_the_cache(store, tmp_path):
         {"stream": "bone"},
         {"config": config(dropout=0.1)},
         {"config": config(crop=0.5)},
+        {"frames": 8},
+        {"bodies": 2},
     ],
-    ids=["weights", "stream", "settings", "crop"],
+    ids=["weights", "stream", "settings", "crop", "frames", "bodies"],
 )
 def test_the_cache_knows_what_features_depend_on(store, tmp_path, change):
     extract(pretrained(), store, np.array([0]), cache=tmp_path)

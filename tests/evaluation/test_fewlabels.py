@@ -10,7 +10,7 @@ import pytest
 from kineme.clips.subsets import label_subset
 from kineme.errors import KinemeError
 from kineme.evaluation.fewlabels import frozen
-from kineme.evaluation.linear import logistic
+from kineme.evaluation.linear import best_rate, logistic
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW
 from kineme.metrics.accuracy import top_k
 
@@ -45,6 +45,16 @@ def test_a_given_rate_is_taken_instead_of_a_choice_of_rates(tmp_path: Path) -> N
     task.model.protocols.linear.rates = (1e-9,)
     probe = frozen(task, fractions=[1.0], seeds=1, lr=0.3, baselines=False)[0].settings["probe"]
     assert (probe["lr"], probe["rates"]) == (0.3, ())
+
+
+def test_a_score_tells_the_rate_that_was_chosen_for_each_draw(tmp_path: Path) -> None:
+    task = write_task(tmp_path)
+    task.model.protocols.linear.rates = (1e-9, 0.5)
+    scores = frozen(task, fractions=[1.0], seeds=2, baselines=False)[0].scores
+    features, settings = task.features(task.model, task.train_rows), task.model.protocols.linear
+    chosen = [best_rate(features, task.train_labels, 2, settings, seed=seed) for seed in (0, 1)]
+    assert (scores["100 %"].rates, scores["100 %"].rate) == (tuple(chosen), None)
+    assert scores["100 % logistic"].rates is None
 
 
 def test_nothing_to_average_or_to_tell_apart_is_refused(tmp_path: Path) -> None:

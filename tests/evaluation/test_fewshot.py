@@ -18,6 +18,7 @@ from kineme.evaluation.fewshot import exemplars, fewshot
 from kineme.evaluation.results import RAW
 from kineme.evaluation.task import Task, open_task
 from kineme.layouts import Layout
+from kineme.metrics.neighbours import nearest_label
 from kineme.preprocessing import get_preprocessing
 
 PLAIN = get_preprocessing("plain")
@@ -118,3 +119,20 @@ def test_drawn_exemplars_give_a_mean_and_its_deviation(tmp_path: Path) -> None:
     every, _ = fewshot(task, shots=2, draws=1)
     assert list(every.scores) == ["2 shots"]
     assert every.baselines[RAW]["2 shots"].value == 100.0
+
+
+def test_draws_follow_from_the_seed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    clips = [(f"clip{i:02}", 1 + i // 2 % 2, float(rng.uniform(0, 2))) for i in range(32)]
+    task = write_task(tmp_path, clips, "odd-even", source="test")
+    features = task.features(task.model, np.r_[task.train_rows, task.test_rows])
+    train, test = features[: len(task.train_rows)], features[len(task.train_rows) :]
+    by_hand = []
+    for seed in (5, 6, 7):
+        places = exemplars(task.train_labels, 1, seed)
+        said = nearest_label(train[places], task.train_labels[places], test)
+        by_hand.append(100 * np.mean(said == task.test_labels))
+    score = fewshot(task, draws=3, seed=5, baselines=False)[0].scores["1 shot"]
+    assert score.values == pytest.approx(tuple(by_hand))
+    assert score.deviation == pytest.approx(np.std(by_hand, ddof=1))
+    assert len(set(by_hand)) > 1

@@ -187,6 +187,15 @@ def test_the_seed_decides_all_and_nothing_else_does(task: Task) -> None:
     assert not np.array_equal(first, other)
 
 
+def test_on_a_cpu_no_gpu_is_touched(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def touched(device: object = None) -> Any:
+        raise AssertionError("a GPU was asked for its generator")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", touched)
+    classify(task, task.model, task.train_rows, TrainConfig(epochs=1, batch_size=6, lr=0.01))
+
+
 def test_a_seed_below_zero_is_refused(task: Task) -> None:
     with pytest.raises(KinemeError, match="`seed`: is -1; it must be at least 0"):
         finetune(task, seed=-1)

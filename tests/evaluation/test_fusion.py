@@ -1,16 +1,25 @@
 """Streams fused by hand: three clips, three classes, scores that can be added in one's head."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from kineme.config import EvaluateConfig, FusionConfig
+from kineme.config import EvaluateConfig, FusionConfig, LinearConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.fusion import Stream, add, best_weights, check_alike, fuse, given_weights
+from kineme.evaluation.fusion import (
+    Stream,
+    _held_out_scores,
+    add,
+    best_weights,
+    check_alike,
+    fuse,
+    given_weights,
+)
 from kineme.evaluation.results import Predictions, Result, Score, details
+from kineme.metrics.accuracy import top_k
 from kineme.packaged import recipes
 from kineme.settings import load_config
 
@@ -68,6 +77,9 @@ def test_clips_are_joined_by_name_not_by_order():
     np.testing.assert_array_equal(predictions.scores["last"], JOINT + BONE)
     assert predictions.names.tolist() == NAMES
     assert shuffled.scores == in_order.scores
+    _, of_the_first = fuse([stream("joint", JOINT, names=["c", "b", "a"]), stream("bone", BONE)])
+    assert of_the_first.names.tolist() == ["c", "b", "a"]
+    np.testing.assert_array_equal(of_the_first.scores["last"], (JOINT + BONE)[::-1])
     assert in_order.scores["last"].value == 100.0  # a by the joints (2, 2), b by the bones, c by the joints
 
 
@@ -125,6 +137,20 @@ def test_the_best_weights_are_found():
     weights, accuracy = best_weights(np.stack([first, second]), np.array([1, 0]))
     assert accuracy == 100.0
     assert weights == (0.4, 0.6)  # of 0.3, 0.7 and 0.4, 0.6 the evener
+
+
+def test_probes_that_weights_are_chosen_by_see_no_held_out_clip():
+    """Two clips say which way is which, and six that are held out are called the other way round."""
+    ways = np.array([1, -1, 1, -1, 1, -1, 1, -1], dtype=np.float32)
+    labels = np.array([0, 1, 1, 0, 1, 0, 1, 0])
+    task = SimpleNamespace(
+        model=None, train_rows=np.arange(8), train_labels=labels, classes=2, device="cpu",
+        features=lambda model, rows: ways[rows, None],
+    )  # fmt: skip
+    probe = asdict(LinearConfig(lr=1.0, epochs=20, milestones=()))
+    seen = Stream(task, SimpleNamespace(settings=probe), None)  # type: ignore[arg-type]
+    for scores in _held_out_scores(seen, np.arange(2), np.arange(2, 8), seed=0).values():
+        assert top_k(scores, labels[2:]) == 0.0
 
 
 def test_a_stream_of_no_use_gets_no_weight():

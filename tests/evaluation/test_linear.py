@@ -11,7 +11,7 @@ from torch import nn
 
 from kineme.config import LinearConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.linear import best_rate, logistic, sgd, with_rate
+from kineme.evaluation.linear import Epoch, best_rate, held_out, logistic, sgd, with_rate
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe, recipes
 from kineme.settings import load_config
@@ -175,6 +175,12 @@ def test_last_and_best_are_different_things():
     assert best.top1 > last.top1
 
 
+def test_of_equally_good_epochs_the_first_is_the_best():
+    x, y = _blobs(60, 2, 6, 0.01, seed=0)
+    last, best = sgd(x, y, x, y, 2, LinearConfig(lr=0.5, batch_size=16, epochs=12, milestones=()))
+    assert (best.epoch, best.top1, last.epoch, last.top1) == (5, 100.0, 12, 100.0)
+
+
 def test_first_initial_weights_are_torchs_default():
     """No steps worth mentioning: the logits of a unit basis are the weights, uniform in ±1/√D."""
     settings = replace(LinearConfig(*AIMCLR), lr=0.0, epochs=1)
@@ -247,6 +253,22 @@ def test_of_several_rates_that_which_does_best_on_held_out_clips_is_taken():
     assert seen[-1] == (4, 4)
 
 
+def test_what_is_held_out_to_choose_a_rate_follows_from_the_seed(monkeypatch):
+    x, y = _blobs(20, 2, 6, 0.4, seed=0)
+    seeds = []
+
+    def noted(labels, seed):
+        seeds.append(seed)
+        return held_out(labels, seed)
+
+    monkeypatch.setattr("kineme.evaluation.linear.held_out", noted)
+    sgd(x, y, x, y, 2, LinearConfig(epochs=1, milestones=(), rates=(0.1, 0.2)), seed=7)
+    assert seeds == [7]
+    fitted, held = held_out(y, 7)
+    assert np.bincount(y[held]).tolist() == (np.bincount(y) - np.bincount(y[fitted])).tolist()
+    assert not np.array_equal(held, held_out(y, 8)[1])
+
+
 def test_of_equal_rates_the_smallest_is_taken():
     x, y = _blobs(120, 2, 6, 0.01, seed=0)
     settings = LinearConfig(batch_size=16, epochs=10, milestones=(), rates=(0.5, 0.1, 0.3))
@@ -258,3 +280,14 @@ def test_where_no_class_has_a_clip_to_spare_the_middle_rate_is_taken_and_said(ca
     x, y = _blobs(4, 4, 6, 0.4, seed=0)
     assert best_rate(x, y, 4, LinearConfig(rates=(0.3, 0.1, 0.2))) == 0.2
     assert "using the middle one, 0.2" in caplog.text
+
+
+def test_a_rate_is_chosen_after_the_last_epoch_not_the_best(monkeypatch):
+    found = {0.1: (50.0, 100.0), 0.2: (60.0, 60.0)}  # last and best
+
+    def probed(*arguments, **_):
+        return tuple(Epoch(5, top1, np.zeros((1, 2))) for top1 in found[arguments[5].lr])
+
+    monkeypatch.setattr("kineme.evaluation.linear.sgd", probed)
+    x, y = _blobs(20, 2, 6, 0.4, seed=0)
+    assert best_rate(x, y, 2, LinearConfig(rates=(0.1, 0.2))) == 0.2

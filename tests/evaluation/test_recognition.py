@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,11 @@ from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.fewlabels import frozen
 from kineme.evaluation.finetune import finetune, semi
-from kineme.evaluation.recognition import knn, linear, transfer
+from kineme.evaluation.recognition import _of_ranks, compared, knn, linear, transfer
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, SCRATCH, Result, save
 from kineme.evaluation.task import Task, open_task
+from kineme.metrics.ranking import Ranks
+from kineme.model import random_like
 from kineme.packaged import find_recipe
 from kineme.preprocessing import get_preprocessing
 from kineme.settings import load_config
@@ -84,6 +86,15 @@ def test_no_test_clip_is_a_neighbour_or_ranked(swapped: Task) -> None:
         assert scores == {"knn": 0.0, "recall@5": 0.0, "recall@10": 0.0, "mAP": pytest.approx(precision)}
 
 
+def test_so_many_neighbours_vote_as_are_asked_for(swapped: Task) -> None:
+    """Of 3 training clips that rise and 12 that swing, one neighbour moves alike, 15 say `swing`."""
+    labels = swapped.train_labels
+    kept = np.sort(np.r_[np.flatnonzero(labels == 0)[:3], np.flatnonzero(labels == 1)])
+    task = replace(swapped, train_rows=swapped.train_rows[kept], train_labels=labels[kept])
+    assert knn(task, k=1, baselines=False)[0].scores["knn"].value == 0.0
+    assert knn(task, k=15, baselines=False)[0].scores["knn"].value == 50.0
+
+
 def test_transfer_is_fitted_to_training_clips_alone(swapped: Task) -> None:
     found = rows(transfer(swapped, lr=1.0, baselines=False)[0])[PRETRAINED]
     assert {name for name, value in found.items() if value == 0.0} >= {"logistic", "last", "knn", "recall@10"}
@@ -102,11 +113,29 @@ def test_no_probe_of_few_labels_is_fitted_to_test_clips(swapped: Task) -> None:
         assert scores == {"50 %": 0.0, "50 % logistic": 0.0}
 
 
+def test_the_random_encoder_follows_from_the_seed(swapped: Task) -> None:
+    for seed in (0, 5):
+        model = compared(swapped, seed, True)[RANDOM]
+        assert model is not None
+        assert model.weights == random_like(swapped.model, seed).weights
+    assert random_like(swapped.model, 0).weights != random_like(swapped.model, 5).weights
+
+
 # What is reported
+
+
+def test_recall_counts_the_last_of_so_many_neighbours() -> None:
+    found = _of_ranks(Ranks(np.arange(3), np.array([5, 6, 11]), np.array([1.0, 0.5, 0.0])))
+    assert {name: round(score.value, 1) for name, score in found.items()} == {
+        "recall@5": 33.3,
+        "recall@10": 66.7,
+        "mAP": 50.0,
+    }
 
 
 def test_metrics_are_of_the_detailed_probe(swapped: Task) -> None:
     result, predictions = linear(swapped, baselines=False)
+    assert set(predictions.scores) == {"logistic", "last"}  # the best epoch was chosen on these very clips
     assert result.detailed == "last"
     assert result.metrics == {
         "top-1": 0.0,

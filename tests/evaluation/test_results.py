@@ -104,6 +104,14 @@ def test_qualifiers_and_a_seed_become_part_of_the_name():
     assert path == run / "results" / "linear-other-subjects-1-2-seed3.json"
 
 
+def test_the_result_of_another_store_of_the_same_name_stays(tmp_path):
+    path = result_path(tmp_path, "knn", "other", clips="a" * 64)
+    assert path == tmp_path / "results" / "knn-other.json"
+    save(result(fingerprint="a" * 64), path)
+    assert result_path(tmp_path, "knn", "other", clips="a" * 64) == path
+    assert result_path(tmp_path, "knn", "other", clips="b" * 64).name == "knn-other-bbbbbbbb.json"
+
+
 def test_an_earlier_result_is_replaced_whole(tmp_path):
     path = tmp_path / "linear.json"
     for seed in (0, 4):

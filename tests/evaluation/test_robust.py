@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kineme.clips.batches import resident
+from kineme.evaluation.perturbing import body_height
 from kineme.evaluation.recognition import knn
 from kineme.evaluation.results import RANDOM, RAW, Result, save
 from kineme.evaluation.robust import CLEAN, robust
@@ -35,6 +37,12 @@ def test_every_condition_stands_beside_the_clean_figure(task: Task, tmp_path: Pa
     assert predictions.scores[CLEAN].shape == (len(task.test_rows), 2)
     save(result, tmp_path / "robust.json")
     assert Result.from_json(tmp_path / "robust.json").scores == result.scores
+
+
+def test_jitter_is_by_the_height_of_the_training_clips(task: Task) -> None:
+    up = task.store.manifest.preprocessing.up
+    train, test = (body_height(resident(task.store, rows), up) for rows in (task.train_rows, task.test_rows))
+    assert robust(task, baselines=False)[0].settings["body_height"] == train != test
 
 
 def test_clean_is_what_the_other_protocols_measure(task: Task) -> None:

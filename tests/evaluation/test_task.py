@@ -10,12 +10,13 @@ import torch
 
 from conftest import STICK, write_store
 from kineme.checkpoints import save_encoder
-from kineme.clips.store import ClipStore
+from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.writer import StoreWriter
 from kineme.config import DataConfig
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.options import TaskOptions
-from kineme.evaluation.task import Task, open_task, qualifiers
+from kineme.evaluation.task import Task, labelled, open_task, qualifiers
 from kineme.model import random_like
 from kineme.preprocessing import get_preprocessing
 
@@ -113,6 +114,12 @@ def test_clips_that_cannot_be_measured_on_are_refused(
     )
 
 
+def test_a_map_of_joints_that_are_there_is_refused(run: Path) -> None:
+    message = "has the encoder's joints, so `joint_map` has no effect; drop it"
+    assert message in refused(run, TaskOptions(joint_map=Path("hands.yaml")))
+    assert open_task(run, TaskOptions(map_joints=True)).store.layout == STICK
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_missing_is_refused(run: Path) -> None:
     message = "`device` is cuda, but PyTorch finds no GPU here; set it to auto or cpu"
@@ -124,3 +131,15 @@ def test_test_clips_seen_in_pre_training_can_be_left_out(run: Path) -> None:
     assert set(task.store.index["subject"][task.test_rows]) == {"4"}
     assert (task.seen, task.qualifiers) == (0, ("subjects:1,2", "unseen"))
     assert len(task.test_labels) == 6
+
+
+def test_clips_without_a_label_are_in_neither_part(tmp_path: Path) -> None:
+    with StoreWriter(
+        tmp_path / "some", Manifest(STICK, get_preprocessing("plain"), "test", ("a", "b")), 1
+    ) as writer:
+        for i, label in enumerate((0, 1, -1, 0, 1, -1)):
+            xyz = np.ones((4, 1, 3, 3), dtype=np.float32)
+            writer.add(Clip(f"clip{i}", xyz, label=label, subject=str(1 + i // 3)))
+    store = ClipStore(tmp_path / "some")
+    assert labelled(store, "odd-even", "train").tolist() == [0, 1]
+    assert labelled(store, "odd-even", "test").tolist() == [3, 4]

@@ -89,3 +89,5 @@ def test_leaving_a_group_out_asks_the_nearest_clip_of_another_group():
     assert leave_group_out(features, labels, people) == pytest.approx(2 / 5)
     # Of one person, each clip comes upon the nearest other one: only the third is wrong.
     assert leave_group_out(features, labels, np.full(5, "a")) == pytest.approx(4 / 5)
+    opposite = np.float32([[1, 0], [-1, 0]])  # the nearest clip of another group may be far away
+    assert leave_group_out(opposite, np.array([0, 1]), np.array(["a", "b"])) == 0.0

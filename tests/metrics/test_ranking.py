@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from kineme.metrics import ranking
 from kineme.metrics.ranking import rank
@@ -79,6 +80,15 @@ def test_agrees_with_a_loop_in_chunks_or_not(monkeypatch, chunk):
         places = np.flatnonzero(labels[order] == label) + 1
         assert first == places[0]
         assert precision == pytest.approx(np.mean(np.arange(1, len(places) + 1) / places))
+
+
+@pytest.mark.parametrize("own", [slice(0, 7), slice(3, 12), slice(0, 20)])
+def test_an_accelerator_ranks_alike(own):
+    """With ties among the similarities."""
+    similarity = torch.randint(-3, 4, (30, 20), generator=torch.Generator().manual_seed(0)) / 3
+    np.testing.assert_array_equal(
+        ranking._sorted_ranks(similarity, own).numpy(), ranking._ranks(similarity, own).numpy()
+    )
 
 
 @pytest.mark.parametrize("spread", [0, 1e-7, 1e-3, 1])

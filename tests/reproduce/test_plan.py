@@ -17,7 +17,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation import fusion
 from kineme.evaluation.results import save
 from kineme.evaluation.task import open_task
-from kineme.fitting import fitted_config
+from kineme.fitting import MINUTES, fitted_config
 from kineme.packaged import grids
 from kineme.reproduce.grid import Cell, load_grid
 from kineme.reproduce.plan import Plan, keep_fingerprints, make_plan
@@ -58,6 +58,19 @@ def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: Ma
         3,
     )
     assert plan_of(grid, epochs=4).config(cell).train.epochs == 4
+
+
+def test_the_default_takes_the_bounds_of_the_device_that_it_is_trained_on(
+    plan_of: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = GRID.replace("mine.yaml", "default")
+    plan = plan_of(grid)
+    (cell,) = plan.grid.cells
+    assert plan.config(cell).train.max_minutes == MINUTES[False]
+    trained(plan)
+    monkeypatch.setattr("kineme.reproduce.plan.resolve_device", lambda train: ("cuda", "32-true"))
+    assert plan.config(cell).train.max_minutes == MINUTES[True]
+    assert plan_of(grid).progress(cell) == "trained"  # it goes on, wherever the run was trained
 
 
 def test_clips_behind_an_address_are_read_from_there(

@@ -44,3 +44,11 @@ def test_every_score_says_of_how_many_seeds_it_is() -> None:
 
 def test_the_deviation_over_draws_of_labels_stays_where_there_is_one_seed() -> None:
     assert over_seeds([row(80.0, deviation=1.5)]) == [row(80.0, deviation=1.5)]
+
+
+def test_a_seed_that_failed_says_why() -> None:
+    failed = replace(row(), state="failed", note="step 3: loss is not finite")
+    (found,) = over_seeds([row(80.0), failed, row(84.0)])
+    assert (found.obtained, found.note, found.failure) == (82.0, "2 of 3 seeds", "step 3: loss is not finite")
+    assert over_seeds([failed, row(80.0)])[0].failure == "step 3: loss is not finite"
+    assert over_seeds([row(), failed]) == [failed]

@@ -55,6 +55,8 @@ def test_epochs_are_told_beside_those_of_the_recipe_where_they_differ() -> None:
 
 def test_each_reason_is_told_once() -> None:
     assert notes([DONE, TO_DO, TO_DO]) == ["no data: ntu60 (a command)"]
+    partly = replace(DONE, note="2 of 3 seeds", failure="loss is not finite")
+    assert notes([partly, TO_DO, partly]) == ["no data: ntu60 (a command)", "failed: loss is not finite"]
 
 
 def test_how_long_and_by_which_seed() -> None:
@@ -90,6 +92,13 @@ def test_the_table_as_markdown_leaves_empty_columns_out(plan_of: MakePlan) -> No
     }
     assert dict(zip(columns, cells[1], strict=True))["data"] == "ntu60"
     assert lines[-1] == "- 70.0: a paper"
+
+
+def test_why_a_seed_failed_stands_below_the_table(plan_of: MakePlan) -> None:
+    partly = replace(DONE, note="2 of 3 seeds", failure="loss is not finite", source=None)
+    lines = markdown(plan_of(), [partly]).splitlines()
+    assert "71.3 [60.0–80.0] (2 of 3 seeds)" in lines[-5]
+    assert lines[-3:] == ["Of the other seeds:", "", "- failed: loss is not finite"]
 
 
 def test_three_files_hold_the_same_rows(plan_of: MakePlan) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import platform
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from conftest import STICK
 from kineme.clips.batches import Clips
 from kineme.encoders import ClipShape, Encoder, Features
-from kineme.training.callbacks import WATCHED, History, OnlineKNN
+from kineme.training.callbacks import WATCHED, Circumstances, History, OnlineKNN
 
 
 class FirstJoint(Encoder):
@@ -131,3 +133,18 @@ def test_a_resumed_history_continues_after_its_rows(tmp_path: Path) -> None:
     second.on_train_epoch_end(trainer, module)
     assert [row["epoch"] for row in second.rows] == [1, 2]
     assert 40 <= second.rows[1]["seconds"] < 50
+
+
+def test_the_processor_is_that_of_the_device_that_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU of {device}")
+    found = []
+    for device in ("cpu", "cuda:1"):
+        trainer: Any = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)))
+        circumstances = Circumstances()
+        circumstances.setup(trainer, trainer, "fit")
+        found.append(circumstances.state_dict()["processor"])
+    assert found == [
+        f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "GPU of cuda:1",
+    ]

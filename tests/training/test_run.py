@@ -27,7 +27,7 @@ from conftest import Settings, write_store
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import Clips
 from kineme.clips.seen import SEEN_CLIPS, Seen
-from kineme.config import Config
+from kineme.config import Config, TrainConfig
 from kineme.encoders import View
 from kineme.errors import KinemeError
 from kineme.evaluation.task import open_task
@@ -35,8 +35,8 @@ from kineme.loading import load_run
 from kineme.methods import AimCLR, Tandem
 from kineme.settings import config_from_dict
 from kineme.training.directory import load_run_config
-from kineme.training.module import Pretraining
-from kineme.training.run import train
+from kineme.training.module import Pretraining, step_seed, weight_decay
+from kineme.training.run import resolve_device, train
 
 SPREAD = ["feature_rank", "feature_std"]  # in the history, of the features of some clips
 FILES = {"clips.npz", "config.yaml", "history.csv", "model.safetensors", "state.ckpt"}
@@ -515,6 +515,34 @@ def test_all_batches_of_a_step_have_its_progress_and_its_rate(
     assert float(history(tmp_path / "run")[0]["lr"]) == pytest.approx(0.05 * 5 / 6)  # of the fifth batch
 
 
+def test_progress_dropout_and_the_penalty_go_on_from_epoch_to_epoch(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 2 epochs of 3 batches, each draws its own dropout; vectors stay free of the penalty."""
+    progress, seeds, penalties = [], [], []
+    seeded, hook = torch.manual_seed, AimCLR.before_step
+
+    def noted(self: AimCLR, now: float) -> None:
+        progress.append(round(6 * now, 6))
+        return hook(self, now)
+
+    class Penalties(L.Callback):
+        def on_train_batch_start(self, *_: Any) -> None:
+            monkeypatch.setattr(torch, "manual_seed", lambda seed: [seeds.append(seed), seeded(seed)][1])
+
+        def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+            monkeypatch.setattr(torch, "manual_seed", seeded)
+            penalties.append([group["weight_decay"] for group in trainer.optimizers[0].param_groups])
+
+    monkeypatch.setattr(AimCLR, "before_step", noted)
+    changes = {"train_weight_decay": 0.1, "train_final_weight_decay": 0.3, "train_decay_vectors": False}
+    train(settings(train_knn_every=0, **changes), tmp_path / "run", callbacks=[Penalties()])
+    assert progress == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert seeds == [step_seed(0, batch, 0) for batch in range(6)]
+    expected = [weight_decay(settings(**changes).train, batch / 6) for batch in range(6)]
+    assert [sorted(each) for each in penalties] == [[0.0, pytest.approx(decay)] for decay in expected]
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_every_optimiser_clips_in_mixed_precision(tmp_path: Path, settings: Settings, optimizer: str) -> None:
     train(
@@ -637,6 +665,15 @@ def test_an_encoder_that_cannot_be_compiled_is_told_in_one_line(
     ):
         train(transformer(settings, train_compile="default"), tmp_path / "run")
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_bfloat16_needs_a_gpu_that_does_not_emulate_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert resolve_device(TrainConfig()) == ("cuda", "32-true")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert resolve_device(TrainConfig()) == ("cuda", "bf16-mixed")
+    assert resolve_device(TrainConfig(precision="float32")) == ("cuda", "32-true")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

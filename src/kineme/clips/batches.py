@@ -207,10 +207,8 @@ def resident(
     """
     device = torch.device(device)
     frames = _frames(store)
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        if 4 * math.prod(frames.shape) <= free // 2:
-            frames = frames[:].to(device)
+    if _fits(frames.shape, device):
+        frames = frames[:].to(device)
     start, length = (
         torch.from_numpy(np.array(column if rows is None else column[rows], dtype=np.int64)).to(device)
         for column in (store.index["offset"], store.index["frames"])
@@ -218,6 +216,11 @@ def resident(
     present = store.present if store.present is None or rows is None else store.present[rows]
     told = None if present is None else torch.from_numpy(np.array(present)).to(device)
     return Clips(frames, start, length, told)
+
+
+def _fits(shape: Sequence[int], device: torch.device) -> bool:
+    """Whether frames of this shape fill at most half of the free memory of an accelerator."""
+    return device.type == "cuda" and 4 * math.prod(shape) <= torch.cuda.mem_get_info(device)[0] // 2
 
 
 def _frames(store: ClipStore) -> Tensor | OnDisk:

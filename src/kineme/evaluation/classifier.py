@@ -58,7 +58,7 @@ def classify(
     encoder, tuning = deepcopy(model.encoder).train(), model.protocols.finetune
     if tuning.drop_path:
         of_patches(encoder, "drop_path").set_drop_path(tuning.drop_path)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices_in_use(task.device)):
         torch.manual_seed(settings.seed)
         head = make_head(encoder, task.classes, tuning)
         labels = task.store.index["label"][rows].astype(np.int64)
@@ -78,6 +78,11 @@ def classify(
         scorer = _Scorer(task, model.crop, every or settings.epochs)
         fit(module, [scorer, StepProgress(progress, settings.epochs * len(rows))])
     return scorer.epochs
+
+
+def devices_in_use(device: str) -> list[int]:
+    """The GPU of a training on `cpu` or `cuda`; others, which `fork_rng` would initialise, are left alone."""
+    return [torch.cuda.current_device()] if device == "cuda" else []
 
 
 def on_device_of(task: Task, settings: TrainConfig) -> TrainConfig:

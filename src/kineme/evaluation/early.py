@@ -90,7 +90,7 @@ def early(
                 progress=share(progress, done, probed, total),
             )
             for seen, scores in zip(shares, np.split(last.scores, len(shares)), strict=True):
-                outcomes[row][f"{seen} %"] = Outcome.of(scores, task.test_labels, last.epoch)
+                outcomes[row][f"{seen} %"] = Outcome.of(scores, task.test_labels, last.epoch, last.rate)
             done += probed
             progress(done, total)
         outcomes[row][MEAN] = _mean(outcomes[row], task.test_labels)

@@ -14,7 +14,7 @@ import numpy as np
 from kineme.clips.subsets import label_subset
 from kineme.errors import KinemeError
 from kineme.evaluation.finetune import FRACTIONS, SEEDS, check_draws, mean, percent
-from kineme.evaluation.linear import logistic, sgd, with_rate
+from kineme.evaluation.linear import Epoch, logistic, sgd, with_rate
 from kineme.evaluation.recognition import Outcome, evaluated
 from kineme.evaluation.results import Predictions, Result
 from kineme.evaluation.task import Task
@@ -66,15 +66,17 @@ def frozen(
         outcomes, labels = {}, task.test_labels
         done, total = 0, seeds * len(draws)
         for fraction, drawn in draws.items():
-            by_sgd, by_regression = [], []
+            by_sgd: list[Epoch] = []
+            by_regression = []
             for each, places in enumerate(drawn, start=seed):
                 x, y = train[places], task.train_labels[places]
                 last, _ = sgd(x, y, test, labels, task.classes, probe, seed=each, device=task.device)
-                by_sgd.append(last.scores)
+                by_sgd.append(last)
                 by_regression.append(logistic(x, y, test, task.classes, device=task.device))
                 done += 1
                 progress(done, total)
-            outcomes[percent(fraction)] = mean(by_sgd, labels, probe.epochs)
+            rates = [last.rate for last in by_sgd if last.rate is not None]
+            outcomes[percent(fraction)] = mean([last.scores for last in by_sgd], labels, probe.epochs, rates)
             outcomes[f"{percent(fraction)} logistic"] = mean(by_regression, labels)
         return outcomes
 

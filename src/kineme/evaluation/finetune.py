@@ -236,13 +236,16 @@ def check_draws(seeds: int, fractions: Sequence[float]) -> None:
         raise KinemeError("nothing to average; set `seeds` to at least 1, and name one of `fractions`")
 
 
-def mean(found: Sequence[Array], labels: Array, epoch: int | None = None) -> Outcome:
+def mean(
+    found: Sequence[Array], labels: Array, epoch: int | None = None, rates: Sequence[float] = ()
+) -> Outcome:
     """The outcome of several seeds: the mean figure, its deviation and the interval over the test clips.
 
     Args:
         found: (N', classes) scores of each.
         labels: (N',) true classes.
         epoch: of the training.
+        rates: learning rate of each, if they are probes.
     """
     each = [Score.of(scores, labels) for scores in found]
     predicted = np.stack([scores.argmax(axis=1) for scores in found])
@@ -254,5 +257,6 @@ def mean(found: Sequence[Array], labels: Array, epoch: int | None = None) -> Out
         epoch=epoch,
         deviation=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         values=values,
+        rates=tuple(rates) or None,
     )
     return Outcome(score, predicted)

@@ -51,6 +51,7 @@ class Score:
         deviation: standard deviation over seeds, if `value` is the mean over several.
         values: the figure of each seed.
         rate: learning rate of the SGD probe: given, or chosen among several on held-out training clips.
+        rates: that of each seed, if `value` is the mean over several.
     """
 
     value: float
@@ -60,6 +61,7 @@ class Score:
     deviation: float | None = None
     values: tuple[float, ...] | None = None
     rate: float | None = None
+    rates: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, scores: Array, labels: Array, epoch: int | None = None, rate: float | None = None) -> Score:

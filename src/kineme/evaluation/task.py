@@ -242,8 +242,16 @@ def _own_store(run: Path, own: DataConfig) -> str:
 
 
 def _with_joints(model: Model, store: ClipStore, joint_map: Path | None) -> ClipStore:
-    """The store with the model's joints; as it is where it has them already."""
+    """The store with the model's joints; as it is where it has them already.
+
+    Raises:
+        KinemeError: a joint cannot be placed, or a map is given where none is needed.
+    """
     layout = model.shape.layout
     if store.layout == layout:
+        if joint_map is not None:
+            raise KinemeError(
+                f"{store.path}: has the encoder's joints, so `joint_map` has no effect; drop it"
+            )
         return store
     return RetargetedStore(store, layout, read_joint_map(joint_map) if joint_map else None)

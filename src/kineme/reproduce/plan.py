@@ -38,6 +38,7 @@ from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.settings import load_config
 from kineme.training.directory import CONFIG, STATE, load_run_config
+from kineme.training.run import resolve_device
 from kineme.training.timing import with_epochs
 from kineme.training.together import on_processes, process_count
 
@@ -107,7 +108,8 @@ class Plan:
             "train.seed": self.seed_of(cell),
         }
         given = [f"--{key}={value}" for key, value in terms.items() if value is not None]
-        return fitted_config(None, given).config
+        device, _ = resolve_device(load_config(find_recipe(BASE), given).train)
+        return fitted_config(None, given, gpu=device == "cuda").config
 
     def seed_of(self, cell: Cell) -> int:
         """The seed of all that is drawn for a cell."""
@@ -283,7 +285,8 @@ def _check_settings(plan: Plan, cell: Cell) -> None:
         )
     timed = any(asked["train"][key] is not None for key in ("minutes", "max_minutes"))
     counted = ("epochs", "milestones", "warmup") if timed else ()  # by the run itself
-    free = {f"train.{key}" for key in (*counted, *_MONITORING)}
+    bounded = ("max_minutes",) if cell.recipe == DEFAULT else ()  # by the device
+    free = {f"train.{key}" for key in (*counted, *bounded, *_MONITORING)}
     for section, settings in asked.items():
         for key, value in settings.items():
             own = there[section].get(key)

@@ -39,6 +39,7 @@ class TableRow:
         seeds: how many runs the row is the mean of.
         commit: of Kineme at the evaluation.
         state, note: whether it is done, and why not, or of how many of the seeds.
+        failure: why one of the seeds failed, where others are done.
     """
 
     recipe: str
@@ -66,6 +67,7 @@ class TableRow:
     probe_epoch: int | None = None
     seeds: int = 1
     commit: str | None = None
+    failure: str = ""
 
 
 def rows(plan: Plan, failures: Mapping[str, str]) -> list[TableRow]:

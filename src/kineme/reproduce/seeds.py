@@ -19,8 +19,8 @@ def over_seeds(rows: Sequence[TableRow]) -> list[TableRow]:
     """One row for each cell, protocol and score, in the order in which they first appear.
 
     Figures, the bounds of their intervals and times are means; the deviation is that of the figures over the
-    seeds that are done; a note says so where these are not all. A row of which none is done is the first
-    seed's.
+    seeds that are done; a note says so where these are not all, and in the row of the protocol's first score
+    why one failed. A row of which none is done is that of the first seed that failed, or of the first.
 
     >>> first = TableRow("mine", "moves", "", "joint", "knn", "knn", "done", obtained=80.0)
     >>> (row,) = over_seeds([first, replace(first, obtained=84.0)])
@@ -39,13 +39,17 @@ def over_seeds(rows: Sequence[TableRow]) -> list[TableRow]:
 
 
 def _mean(rows: Sequence[TableRow], seeds: int) -> TableRow:
-    """Of the rows that are done, of so many seeds; the first of all where none is."""
+    """Of the rows that are done, of so many seeds; where none is, the first that failed, or the first."""
     done = [row for row in rows if row.obtained is not None]
+    failed = [row for row in rows if row.state == "failed"]
     if not done:
-        return rows[0]
+        return (failed or rows)[0]
     note = "" if len(done) == seeds else f"{len(done)} of {seeds} seeds"
+    failure = failed[0].note if failed else ""  # of several reasons, the first
     if len(done) == 1:
-        return replace(done[0], note=note)
+        return replace(done[0], note=note, failure=failure)
     values = {name: [getattr(row, name) for row in done] for name in _MEANS}
     means: dict[str, Any] = {name: None if None in each else fmean(each) for name, each in values.items()}
-    return replace(done[0], **means, deviation=stdev(values["obtained"]), seeds=len(done), note=note)
+    return replace(
+        done[0], **means, deviation=stdev(values["obtained"]), seeds=len(done), note=note, failure=failure
+    )

@@ -82,7 +82,13 @@ def terms(plan: Plan) -> str:
 
 def notes(found: Sequence[TableRow]) -> list[str]:
     """What is missing and why, each reason once."""
-    return [*dict.fromkeys(f"{row.state}: {row.note}" for row in found if row.note and row.obtained is None)]
+    missing = [f"{row.state}: {row.note}" for row in found if row.note and row.obtained is None]
+    return [*dict.fromkeys((*missing, *failures(found)))]
+
+
+def failures(found: Sequence[TableRow]) -> list[str]:
+    """Why seeds failed where others are done, each reason once."""
+    return [*dict.fromkeys(f"failed: {row.failure}" for row in found if row.failure)]
 
 
 def write(plan: Plan, found: Sequence[TableRow]) -> None:
@@ -124,6 +130,8 @@ def markdown(plan: Plan, found: Sequence[TableRow]) -> str:
         *(f"| {' | '.join(CELLS[name](row).replace('|', '/') for name in columns)} |" for row in found),
         "",
     ]
+    if failed := failures(found):
+        lines += ["Of the other seeds:", "", *(f"- {reason}" for reason in failed), ""]
     sources = dict.fromkeys(f"{row.published:.1f}: {row.source}" for row in found if row.source)
     if sources:
         lines += ["Published:", "", *(f"- {source}" for source in sources), ""]

@@ -100,9 +100,16 @@ class History(L.Callback):
 class Circumstances(L.Callback):
     """What the same weights to the last bit depend on; says where a run goes on under others."""
 
+    def __init__(self) -> None:
+        self.device = torch.device("cpu")
+
+    def setup(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
+        """Looks at the device, before the state of an interrupted run is read."""
+        self.device = trainer.strategy.root_device
+
     def state_dict(self) -> dict[str, Any]:
         """Threads, processes, processor and versions that the run was trained with."""
-        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+        gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
         return {
             "threads": torch.get_num_threads(),
             "processes": processes.count(),

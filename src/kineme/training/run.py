@@ -293,9 +293,14 @@ def resolve_device(train: TrainConfig) -> tuple[str, Literal["bf16-mixed", "32-t
     device = "cuda" if cuda and train.device != "cpu" else "cpu"
     precision = train.precision
     if precision == "auto":
-        fast = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bfloat16()
+        fast = _gpu_has_bfloat16() if device == "cuda" else _cpu_has_bfloat16()
         precision = "bfloat16" if fast else "float32"
     return device, "bf16-mixed" if precision == "bfloat16" else "32-true"
+
+
+def _gpu_has_bfloat16() -> bool:
+    """Whether the GPU has bfloat16 instructions; older ones emulate them, which is slower than float32."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _cpu_has_bfloat16() -> bool:

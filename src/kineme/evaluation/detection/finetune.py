@@ -18,12 +18,13 @@ from kineme.config import TrainConfig
 from kineme.encoders.absent import encoded
 from kineme.encoders.base import Encoder
 from kineme.errors import check_positive
+from kineme.evaluation.classifier import devices_in_use
 from kineme.evaluation.detection.extract import offsets_of
 from kineme.evaluation.detection.frames import Windows, times, tokens
 from kineme.model import Model, with_encoder
 from kineme.progress import Progress, silent
 from kineme.training.module import Training
-from kineme.training.run import fit
+from kineme.training.run import fit, resolve_device
 from kineme.training.supervised import EvenBatches, StepProgress
 from kineme.typing import Array
 
@@ -139,7 +140,7 @@ def finetuned(
         KinemeError: the training diverges.
     """
     encoder = copy.deepcopy(model.encoder).train()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices_in_use(resolve_device(settings)[0])):
         torch.manual_seed(settings.seed)
         module = FrameTraining(encoder, windows, settings, store, rows, labels, classes)
         fit(module, [StepProgress(progress, settings.epochs * len(module.place))])
