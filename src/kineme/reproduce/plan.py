@@ -108,7 +108,7 @@ class Plan:
             "train.seed": self.seed_of(cell),
         }
         given = [f"--{key}={value}" for key, value in terms.items() if value is not None]
-        device, _ = resolve_device(load_config(find_recipe(BASE), given).train)
+        device, _ = resolve_device(load_config(BASE, given).train)
         return fitted_config(None, given, gpu=device == "cuda").config
 
     def seed_of(self, cell: Cell) -> int:
