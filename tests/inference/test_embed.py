@@ -75,6 +75,18 @@ def test_windows_have_the_features_of_the_clips_that_they_are(
     np.testing.assert_allclose(column(blocks, "features"), own.embed(cut), rtol=0, atol=1e-6)
 
 
+def test_windows_in_which_nobody_is_are_left_out(own: Model, tmp_path: Path) -> None:
+    """Nobody is there from 2 to 4.5 s, and in the second recording in the last second."""
+    day, left = motion(70, 0), motion(30, 1)
+    day[20:45] = left[20:] = 0
+    there = write(tmp_path / "there", [Clip("day", day, label=1), Clip("left", left)])
+    blocks = list(embed_table(own, [there], window=1.0))
+    assert column(blocks, "start").tolist() == [0, 0.5, 1, 1.5, 4, 4.5, 5, 5.5, 6, 0, 0.5, 1, 1.5]
+    assert column(blocks, "name").tolist() == ["day"] * 9 + ["left"] * 4
+    expected = own.embed(write(tmp_path / "cut", [Clip("a", day[40:50]), Clip("b", left[15:25])]))
+    np.testing.assert_allclose(column(blocks, "features")[[4, 12]], expected, rtol=0, atol=1e-6)
+
+
 def test_windows_of_files_are_cut_from_the_prepared_recording(tmp_path: Path) -> None:
     """`facing` turns the whole recording by one angle, not each window by its own."""
     preprocessing = get_preprocessing("plain", facing=True)

@@ -192,7 +192,7 @@ def windows_for(
         return None
     length, whole = (typical, LONG * typical) if window is None else (window, 0.0)
     shift = max([length / overlap, *(1 / each.fps for each in opened)]) if step is None else step
-    windows = Windows(length, shift, whole)
+    windows = Windows(length, shift, whole, empty=True)
     for each in opened:
         windows.check(each)
     if shift > length + 1e-9:
