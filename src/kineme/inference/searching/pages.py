@@ -39,8 +39,8 @@ def check_page(path: Path) -> None:
 def write_page(hits: Sequence[Hit], path: str | Path, query: Query) -> None:
     """Writes an HTML page on which the query and the hits play in sync, the query first.
 
-    The page needs no network. Only the frames of the hits are read from the library. It shows the nearest 500,
-    and cuts clips so long that it would grow beyond a few megabytes; both are logged.
+    The page needs no network. Only the frames of the hits are read from the library. It shows the nearest
+    500, and cuts clips so long that it would grow beyond a few megabytes; both are logged.
 
     Args:
         hits: from `search`.
