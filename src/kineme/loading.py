@@ -71,8 +71,10 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
     file = path / WEIGHTS if path.is_dir() else path
     if not file.is_file():
         if is_store(path):
-            raise KinemeError(f"{path}: is a clip store, where a run is expected; name a run directory")
-        raise KinemeError(f"{file}: no such weights; train with `kineme pretrain` or name a run directory")
+            raise KinemeError(f"{path}: is a clip store, but a run is expected; name a run directory")
+        raise KinemeError(
+            f"{file}: no such run or weights; train with `kineme pretrain`, or name a run directory"
+        )
     try:
         with safe_open(file, framework="pt") as opened:
             description = json.loads((opened.metadata() or {})["kineme"])
@@ -126,6 +128,8 @@ def from_authors(
 ) -> Model:
     """The model of a published program's checkpoint; settings that weights do not reveal are as published.
 
+    They are those of the recipe for NTU RGB+D and the split, see `published_recipe`.
+
     Raises:
         KinemeError: the file cannot be read, or its keys fit no known system.
     """
@@ -141,18 +145,18 @@ def from_authors(
 
 
 def _of_method(system: str, method: Method, stream: str, split: str) -> Model:
-    """A published method with the protocols and preprocessing of its recipe."""
+    """A published method with the protocols and preprocessing of its recipe for the split."""
     encoder = method.encoder
     encoder.shape = replace(encoder.shape, stream=stream)
     settings = encoder_settings(method)
-    recipe = published_recipe(system, settings["name"])
+    recipe = published_recipe(system, settings["name"], split)
     assert recipe is not None, system
     published = load_config(recipe).to_dict()
     preprocessing = published["data"]["preprocessing"]
     data = {"split": split, "stream": stream, "frames": encoder.shape.frames, "preprocessing": preprocessing}
     sections = {
         "data": data,
-        "method": method_settings(system, method),
+        "method": published["method"] | method_settings(system, method),
         "encoder": settings,
         "evaluate": published["evaluate"],
     }

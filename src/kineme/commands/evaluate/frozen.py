@@ -80,7 +80,7 @@ def transfer(
     from kineme.evaluation import recognition
 
     if options.store is None:
-        raise KinemeError("transfer is to another data set than that of the pre-training; pass `store`")
+        raise KinemeError("transfer needs another data set than that of pre-training; pass `store`")
     task = open_run(run, options, "transfer", seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.transfer(

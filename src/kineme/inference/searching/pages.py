@@ -33,7 +33,7 @@ def check_page(path: Path) -> None:
         KinemeError: it does not end in .html.
     """
     if path.suffix.lower() not in (".html", ".htm"):
-        raise KinemeError(f"`page`: {path} is no page by its name; end it in .html")
+        raise KinemeError(f"`page`: {path} is not a page name; it must end in .html")
 
 
 def write_page(hits: Sequence[Hit], path: str | Path, query: Query) -> None:
