@@ -203,6 +203,16 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         "nowhere": lambda: own.embed(tmp_path / "nowhere"),
         "metres tall": lambda: own.embed([1000 * array[:, :1] for array in arrays]),
         "`batch_size`: is -1; it must be 1 or more": lambda: own.embed(arrays[0][:, :1], batch_size=-1),
+        "`precision`: is fp16; it must be float32 or bfloat16": lambda: own.embed(
+            arrays[0][:, :1], precision="fp16"
+        ),
+        "`device`: is nowhere, which PyTorch does not find here": lambda: own.embed(
+            arrays[0][:, :1], device="nowhere"
+        ),
+        # clips in one array, (N, T, V, C)
+        r"array 0: has 17 people in each of 3 frames; if these are 3 clips, .* list\(array\)": lambda: (
+            own.embed(np.stack([array[:17, 0] for array in arrays]))
+        ),
     }
     for message, attempt in refusals.items():
         with pytest.raises(KinemeError, match=message) as refusal:
@@ -238,3 +248,23 @@ def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         next(own.encoder.parameters()).fill_(torch.nan)
     with pytest.raises(KinemeError, match="NaN or infinite because its training diverged"):
         own.embed(recordings("ntu25", 1))
+
+
+def test_many_people_who_come_and_go_are_one_clip(tmp_path: Path) -> None:
+    """The strongest is read, as of fewer people."""
+    own, clip = model(tmp_path, "plain", "ntu25", 2), recordings("ntu25", 20)[0]
+    clip[5:9, 3] = np.nan
+    assert own.embed(clip).shape == (32,)
+
+
+def test_a_model_shows_what_it_is(tmp_path: Path) -> None:
+    expected = "<Model usdrl, 1 epoch: 16 frames, 2 bodies, ntu25, bone, plain → 32 features>"
+    assert repr(model(tmp_path, "plain", "ntu25", 2)) == expected
+
+
+def test_tensors_are_arrays(tmp_path: Path) -> None:
+    """Also such as a network has just given."""
+    own, clips = model(tmp_path, "plain", "ntu25", 1), recordings("ntu25", 1)
+    tensors = [torch.tensor(clip, requires_grad=True) for clip in clips]
+    np.testing.assert_array_equal(own.embed(tensors), own.embed(clips))
+    np.testing.assert_array_equal(own.embed(tensors[0]), own.embed(clips[0]))

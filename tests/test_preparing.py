@@ -314,3 +314,17 @@ def test_a_joint_that_no_frame_has_is_absent_from_the_store(tmp_path: Path) -> N
     assert not store.present[2, wrist]
     elbow = LAYOUTS["coco17"].parents[wrist]
     np.testing.assert_allclose(store.clip(2)[:, 0, wrist], store.clip(2)[:, 0, elbow], atol=1e-6)
+
+
+def test_a_source_that_finds_nothing_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One from another package need not look for itself."""
+
+    def open_empty(raw: Path) -> Source:
+        return Source(
+            name="own", layout=LAYOUTS["ntu25"], class_names=(), fps=30.0, bodies=1, names=[], items=[],
+            read=lambda item: item,
+        )  # fmt: skip
+
+    monkeypatch.setattr(SOURCES, "_registered", {"own": open_empty})
+    with pytest.raises(KinemeError, match=r"raw: own finds no recordings here; is it the right folder\?"):
+        prepare("own", tmp_path / "raw", tmp_path / "store")

@@ -120,3 +120,19 @@ def test_an_unknown_name_is_answered_with_the_nearest_or_all(mappings: Mappings)
         mappings["countr"]
     with pytest.raises(KinemeError, match="unknown mapping 'xyz'; choose from counter, own"):
         mappings["xyz"]
+
+
+def test_a_class_that_is_defined_again_replaces_what_it_was(mappings: Mappings) -> None:
+    """As when a cell of a notebook is run again."""
+    cell = "@mappings.register('own')\nclass Own(dict):\n    version = {}"
+    for version in (1, 2):
+        exec(cell.format(version), {"mappings": mappings, "__name__": "__main__"})
+    assert vars(mappings["own"])["version"] == 2
+    assert mappings.name_of(mappings["own"]) == "own"
+    with pytest.raises(KinemeError, match="a mapping called 'own' is already registered"):
+        exec(cell.format(3), {"mappings": mappings, "__name__": "elsewhere"})
+
+
+def test_a_registry_shows_its_names(mappings: Mappings) -> None:
+    mappings.register("own")(OrderedDict)
+    assert repr(mappings) == "<mappings: counter, own>"

@@ -14,7 +14,7 @@ import pytest
 import kineme
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = (".py", ".pyi", ".typed", ".css", ".js", ".html", ".yaml", ".jinja")
+SHIPPED = (".py", ".pyi", ".typed", ".css", ".js", ".html", ".svg", ".yaml", ".jinja")
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-from . import augment, inference, losses, metrics, protocols, streams
+from . import augment, inference, losses, metrics, protocols, sharing, streams
 from .clips.batches import Clips
 from .clips.splits import split_rows
 from .clips.store import Clip, ClipStore, Manifest, open_store
@@ -40,6 +40,7 @@ from .preprocessing import (
 )
 from .pretraining import pretrain
 from .settings import load_config
+from .showing import show
 from .sources import SOURCES, Source
 
 __version__: str
@@ -100,6 +101,8 @@ __all__ = [
     "prepare",
     "pretrain",
     "protocols",
+    "sharing",
+    "show",
     "split_rows",
     "streams",
 ]

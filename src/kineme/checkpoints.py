@@ -69,7 +69,8 @@ def encoder_with(settings: Mapping[str, Any], shape: ClipShape, state: Mapping[s
         raise ValueError(f"its clips have {shape.frames} frames of {shape.bodies} bodies")
     if ENCODERS[settings["name"]].__module__.startswith("kineme."):
         _check_size(settings, shape, state)
-    encoder = build_encoder(settings, shape)
+    with torch.random.fork_rng(devices=[]):  # loading leaves the program's random numbers as they were
+        encoder = build_encoder(settings, shape)
     encoder.load_state_dict(state)
     return encoder
 

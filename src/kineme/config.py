@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import yaml
 
 from kineme.errors import KinemeError
@@ -292,9 +293,8 @@ class EvaluateConfig:
 class Config:
     """All settings of a run; `method` and `encoder` are `name` and the keyword arguments of that class.
 
-    >>> from kineme.packaged import find_recipe
     >>> from kineme.settings import load_config
-    >>> config = load_config(find_recipe("usdrl-small"))
+    >>> config = load_config("usdrl-small")
     >>> config.train.optimizer, config.encoder["name"], list(config.to_dict())
     ('adam', 'sttr', ['data', 'encoder', 'evaluate', 'method', 'train'])
     """
@@ -306,8 +306,15 @@ class Config:
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers, as in a run's config.yaml."""
-        plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_plain(asdict(self))))
+        """Plain containers, as in a run's config.yaml.
+
+        Raises:
+            KinemeError: a setting is neither text nor a number, such as a class in place of its name.
+        """
+        try:
+            plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_plain(asdict(self))))
+        except yaml.representer.RepresenterError as error:
+            raise KinemeError(f"a setting is {error.args[1]!r}; give its name") from error
         return plain
 
 
@@ -393,9 +400,11 @@ def _numbers(plain: Any, key: str = "") -> Iterator[tuple[str, float]]:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples and paths as lists and strings, which YAML writes without tags."""
+    """Tuples, paths and NumPy's numbers as lists, strings and numbers, which YAML writes without tags."""
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
     return str(value) if isinstance(value, Path) else value

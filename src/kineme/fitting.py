@@ -21,7 +21,6 @@ from kineme.clips.splits import usual_split
 from kineme.clips.store import ClipStore
 from kineme.config import Config, DataConfig, TrainConfig
 from kineme.errors import KinemeError
-from kineme.packaged import find_recipe
 from kineme.settings import load_config
 from kineme.typing import Array
 
@@ -77,12 +76,11 @@ def fitted_config(
     >>> for line in fitted_config(example_store, ["--train.epochs=5"]).reasons:
     ...     print(line)
     clips: 12 of 24 (split odd-even); the others are held out for evaluation
-    views: 32 frames of half a clip or more, as the median clip has 116 frames (3.9 s)
+    views: 32 frames from half a clip or more, because the median clip has 116 frames (3.9 s)
     training: tandem with canonical, 5 epochs (given) of 1 batch of 12 clips: 5 steps
     """
     given = {word[2:].partition("=")[0] for word in overrides if word.startswith("--")}
-    config = load_config(find_recipe(BASE), overrides)
-    base = load_config(find_recipe(BASE))
+    config, base = load_config(BASE, overrides), load_config(BASE)
     if (config.method["name"], config.encoder["name"]) != (base.method["name"], base.encoder["name"]):
         raise KinemeError(
             f"the default trains {base.method['name']} with {base.encoder['name']}; for another method or "

@@ -23,6 +23,7 @@ from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
+from kineme.clips.published import counted
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig
@@ -45,6 +46,9 @@ from kineme.training.directory import check_room, occupied, replacing, restore, 
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
+
+Recorded = Array | Tensor | Sequence[Array] | Sequence[Tensor] | ClipStore | str | Path
+"""What `Model.embed` takes."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -85,6 +89,14 @@ class Model:
     epochs: int | None = None
     units: str | None = None
 
+    def __repr__(self) -> str:
+        shape, epochs = self.shape, "" if self.epochs is None else f", {counted(self.epochs, 'epoch')}"
+        bodies = counted(shape.bodies, "body", "bodies")
+        return (
+            f"<Model {self.method}{epochs}: {shape.frames} frames, {bodies}, {shape.layout.name}, "
+            f"{self.stream}, {self.preprocessing.id} → {self.encoder.dim} features>"
+        )
+
     @property
     def shape(self) -> ClipShape:
         """Shape of the clips that the encoder takes."""
@@ -107,7 +119,7 @@ class Model:
 
     def embed(
         self,
-        x: Array | Sequence[Array] | ClipStore | str | Path,
+        x: Recorded,
         *,
         allow_preprocessing: bool = False,
         batch_size: int = 256,
@@ -123,8 +135,8 @@ class Model:
         are matched by name.
 
         Args:
-            x: an array (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list of such
-                arrays; a clip store or its path; a file or folder of poses (.trc, .c3d, .bvh, AMASS, .npy,
+            x: an array or tensor (T, V, C) or (T, M, V, C), C = 2 or 3, y up and in metres by default; a list
+                of such; a clip store or its path; a file or folder of poses (.trc, .c3d, .bvh, AMASS, .npy,
                 CSV, JSON) or an .npz container.
             allow_preprocessing: accept a store with another preprocessing or units.
             batch_size: clips per pass of the encoder.
@@ -138,8 +150,8 @@ class Model:
             (N, D) float32; (D,) for a single array.
 
         Raises:
-            KinemeError: the clips do not fit the model (layout, units, bodies, preprocessing), or a file
-                cannot be read.
+            KinemeError: the clips do not fit the model (layout, units, bodies, preprocessing), a file cannot
+                be read, or there is no such device or precision.
 
         >>> import kineme, numpy
         >>> model = kineme.load(example_run)
@@ -156,7 +168,7 @@ class Model:
 
     def clips(
         self,
-        x: Array | Sequence[Array] | ClipStore | str | Path,
+        x: Recorded,
         *,
         allow_preprocessing: bool = False,
         device: str | None = None,
@@ -179,12 +191,13 @@ class Model:
             check_no_effect(told, "a store, which describes itself")
             store = self.fitted(x, joint_map)
             self.check(store, allow_preprocessing=allow_preprocessing)
-            return resident(store, device=device or default_device())
+            return resident(store, device=device_of(device))
         if isinstance(x, str | Path):
             source = open_recordings(Path(x), told, self.shape.layout)
         else:
-            arrays = [np.asarray(each) for each in x] if isinstance(x, Sequence) else [np.asarray(x)]
-            source = given_poses(arrays, self.shape.layout, told)
+            given = x if isinstance(x, Sequence) else [x]
+            arrays = [each.detach().cpu() if isinstance(each, Tensor) else each for each in given]
+            source = given_poses([np.asarray(each) for each in arrays], self.shape.layout, told)
         prepared = [*self.prepared(source, joint_map)]
         return joined([clip.xyz for clip in prepared], [clip.present for clip in prepared])
 
@@ -201,7 +214,8 @@ class Model:
         """Features (N, D) of preprocessed clips in memory, from the central share `crop`, or the model's.
 
         Raises:
-            KinemeError: a feature is not finite, or `batch_size` is below 1.
+            KinemeError: a feature is not finite, `batch_size` is below 1, or there is no such device or
+                precision.
 
         >>> import kineme
         >>> clips = resident(kineme.open_store(example_store))
@@ -210,7 +224,9 @@ class Model:
         """
         if batch_size < 1:
             raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
-        place = torch.device(device or default_device())
+        if precision not in PRECISIONS:
+            raise KinemeError(f"`precision`: is {precision}; it must be {' or '.join(PRECISIONS)}")
+        place = torch.device(device_of(device))
         encoder = self.on(place).encoder
         features = np.empty((len(clips), encoder.dim), dtype=np.float32)
         crop = self.crop if crop is None else crop
@@ -417,6 +433,18 @@ def clip_input(clips: Clips, shape: ClipShape, crop: float) -> Tensor:
     return clips.resize(shape.frames, start, length)
 
 
-def default_device() -> str:
-    """`cuda` if there is a GPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def device_of(device: torch.device | str | None) -> str:
+    """The device that is named; `cuda` if none is and there is a GPU.
+
+    Raises:
+        KinemeError: PyTorch has no such device here.
+    """
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise KinemeError(
+            f"`device`: is {device}, which PyTorch does not find here; set it to cpu"
+        ) from error
+    return str(device)

@@ -111,6 +111,8 @@ def plan(
     chosen = chosen or parse_preprocessing(origin.preprocessing)
     if origin.untrimmed:
         chosen.check_keeps_frames()
+    if not origin.items:
+        raise KinemeError(f"{raw}: {origin.name} finds no recordings here; is it the right folder?")
     items = _kept(origin, _names(Path(ignore)) if ignore else frozenset())
     first = measured(origin, items)
     if isinstance(first, Measured):

@@ -9,13 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from kineme.clips.store import ClipStore
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.fitting import BASE, fitted_config
 from kineme.loading import load_run
 from kineme.model import Model
-from kineme.packaged import find_recipe
-from kineme.settings import load_config
+from kineme.settings import config_from_dict, load_config
 from kineme.training.directory import load_run_config
 from kineme.training.run import resolve_device, train
 
@@ -30,7 +32,7 @@ def pretrain(
     config: Config | str | Path | None = None,
     out: str | Path | None = None,
     *,
-    store: str | Path | Sequence[str | Path] | None = None,
+    store: str | Path | ClipStore | Sequence[str | Path | ClipStore] | None = None,
     overrides: Mapping[str, Any] | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -49,15 +51,15 @@ def pretrain(
             `{"train.epochs": 10}`.
         resume: continue from the last checkpoint; ends with the same weights as an uninterrupted run.
         overwrite: replace an existing run, as soon as the new one has saved a checkpoint.
-        callbacks: Lightning callbacks, in addition to Kineme's own.
+        callbacks: Lightning callbacks, in addition to Kineme's own, such as a progress bar.
         loggers: Lightning loggers, in addition to those of `train.loggers`.
 
     Returns:
         the model at the last checkpoint.
 
     Raises:
-        KinemeError: a setting does not fit the clips, `out` is occupied, a loss is not finite, or the disk is
-            full.
+        KinemeError: a setting is unknown or does not fit the clips, `out` is occupied, a loss is not finite,
+            or the disk is full.
 
     >>> import kineme
     >>> short = {"train.epochs": 1, "train.batch_size": 4, "encoder.hidden": 16}
@@ -74,22 +76,31 @@ def pretrain(
     if resume and config is None:
         config = load_run_config(run)
     words = [f"--{key}={_word(value)}" for key, value in (overrides or {}).items()]
-    if config is None:
-        config, words = _fitted(store, words), []
-    elif not isinstance(config, Config):
-        config, words = load_config(find_recipe(str(config)), words), []
-    if words:
-        raise KinemeError("`overrides` are for recipes; change the Config itself")
-    if store is not None:
-        named = str(store) if isinstance(store, str | Path) else [str(each) for each in store]
+    named = None if store is None else _named(store)
+    if isinstance(config, Config):
+        if words:
+            raise KinemeError("`overrides` are for recipes; change the Config itself")
+        config = config_from_dict(config.to_dict(), where="the Config")  # checked as a recipe is
+    else:
+        config = _fitted(named, words) if config is None else load_config(config, words)
+    if named is not None:
         config = replace(config, data=replace(config.data, store=named))
     train(config, run, resume=resume, overwrite=overwrite, callbacks=callbacks, loggers=loggers)
     return load_run(run)
 
 
-def _fitted(store: str | Path | Sequence[str | Path] | None, words: list[str]) -> Config:
+def _named(store: str | Path | ClipStore | Sequence[str | Path | ClipStore]) -> str | list[str]:
+    """The setting `data.store`."""
+    if isinstance(store, str | Path):
+        return str(store)
+    if isinstance(store, ClipStore):
+        return store.address
+    return [str(_named(each)) for each in store]
+
+
+def _fitted(store: str | list[str] | None, words: list[str]) -> Config:
     """Settings chosen from the clips; the log says which, and why."""
-    device, _ = resolve_device(load_config(find_recipe(BASE), words).train)
+    device, _ = resolve_device(load_config(BASE, words).train)
     chosen = fitted_config(store, words, gpu=device == "cuda")
     for line in chosen.reasons:
         logger.info("%s", line)
@@ -98,4 +109,9 @@ def _fitted(store: str | Path | Sequence[str | Path] | None, words: list[str]) -
 
 def _word(value: Any) -> str:
     """A setting as it stands on the command line."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return str(value) if isinstance(value, str | Path) else json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for: NumPy's numbers and arrays, and paths in lists."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)

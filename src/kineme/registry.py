@@ -52,12 +52,15 @@ class Registry(Mapping[str, T], Generic[T]):
     def register(self, name: str) -> Callable[[Entry], Entry]:
         """Decorator that registers a class or function under a name.
 
+        One defined again in the same place, as by running a notebook's cell again, replaces what it was.
+
         Raises:
             KinemeError: the name is taken, or the class has the wrong base.
         """
 
         def add(entry: Entry) -> Entry:
-            if self._registered.get(name, entry) is not entry or name in self._builtin:
+            known = self._registered.get(name, entry)
+            if name in self._builtin or (known is not entry and _path_of(known) != _path_of(entry)):
                 raise KinemeError(f"a {self.kind} called {name!r} is already registered; choose another name")
             self._registered[name] = self._checked(entry, name)
             return entry
@@ -93,6 +96,9 @@ class Registry(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+    def __repr__(self) -> str:
+        return f"<{self.kind}s: {', '.join(self)}>"
+
     def name_of(self, entry: object) -> str:
         """The name that finds this class or function; its dotted path if it has no other."""
         path = _path_of(entry)
@@ -112,8 +118,8 @@ class Registry(Mapping[str, T], Generic[T]):
         except (ImportError, AttributeError, ValueError) as error:
             hint = did_you_mean(path, self)
             raise KinemeError(
-                f"{self.kind} {path}: cannot be imported ({error}); write the dotted path of a class in a "
-                f"module whose folder is on PYTHONPATH{hint}"
+                f"{self.kind} {path}: cannot be imported ({error}); write the dotted path of a {self.kind} "
+                f"in a module whose folder is on PYTHONPATH{hint}"
             ) from error
 
     def _checked(self, entry: Any, name: str) -> T:

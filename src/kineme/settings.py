@@ -28,25 +28,29 @@ from kineme.config import (
 from kineme.encoders import ENCODERS
 from kineme.errors import KinemeError
 from kineme.methods import METHODS
-from kineme.packaged import published_recipe
+from kineme.packaged import find_recipe, published_recipe
 from kineme.untrusted import yaml_text
 
 SECTIONS = ("data", "train", "method", "encoder", "evaluate")
 NAMED = ("method", "encoder")  # sections that name a class
 
 
-def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Reads a recipe, applies overrides such as `--train.epochs=10`, checks every key and type.
+
+    Args:
+        recipe: its file, or the name of one that comes with Kineme.
+        overrides: as on the command line.
 
     Raises:
         KinemeError: the file is missing or not YAML, a key is unknown (the nearest one is suggested), or a
             value is of the wrong type.
 
-    >>> from kineme.packaged import find_recipe
-    >>> config = load_config(find_recipe("aimclr-ntu60-xsub"), ["--train.epochs=10"])
+    >>> config = load_config("aimclr-ntu60-xsub", ["--train.epochs=10"])
     >>> config.train.epochs, config.train.lr, config.method["name"], config.evaluate.linear.lr
     (10, 0.1, 'aimclr', 3.0)
     """
+    recipe = find_recipe(str(recipe))
     text = _read(recipe)
     given = _mapping(yaml.safe_load(text), recipe)
     names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in NAMED}

@@ -236,6 +236,7 @@ def test_a_store_behind_an_address_is_read_as_if_it_were_here(bucket: Path, tmp_
     store.clip(6)
     assert len(list((store.path / "shards").iterdir())) == 1
     assert_same(store, write(tmp_path / "one", CLIPS))
+    assert_same(ClipStore(Path(f"file://{bucket}/many")), store)  # a path has two strokes less
     shutil.rmtree(bucket / "many" / "00000")
     ClipStore(f"file://{bucket}/many").clip(0)  # from the cache
 

@@ -288,3 +288,7 @@ def test_a_newer_format_asks_for_an_update(tmp_path: Path) -> None:
     (path / "manifest.json").write_text(json.dumps(data | {"format_version": 99}))
     with pytest.raises(KinemeError, match="newer than this Kineme reads"):
         ClipStore(path)
+
+
+def test_a_store_shows_what_is_in_it(moves: Path) -> None:
+    assert repr(ClipStore(moves)) == f"<ClipStore {moves}: 24 clips, 3 classes, stick, plain, 30 fps>"

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from kineme.__main__ import USAGE_ERROR, main
-from kineme.clips.store import Clip, ClipStore, Manifest
+from kineme.clips.store import Clip, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.commands.show import find_clip, frame_range
+from kineme.commands.show import frame_range
 from kineme.drawing.player import UNSEEN
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
@@ -112,14 +112,6 @@ def test_clips_of_agcn_stand_upright(tmp_path: Path) -> None:
         )
     assert main(["show", str(tmp_path / "s"), "a", "--out", str(tmp_path / "a.html")]) == 0
     assert 'data-tall="0.5"' in (tmp_path / "a.html").read_text()
-
-
-def test_a_clip_is_found_by_name_before_its_row(tmp_path: Path) -> None:
-    with StoreWriter(tmp_path / "s", Manifest(STICK, get_preprocessing("plain"), "mine"), 1) as writer:
-        for name in ("1", "0", "x"):
-            writer.add(Clip(name, np.ones((2, 1, 3, 3), np.float32)))
-    store = ClipStore(tmp_path / "s")
-    assert [find_clip(store, clip) for clip in ("1", "0", "2", "x")] == [0, 1, 2, 2]
 
 
 @pytest.mark.parametrize(

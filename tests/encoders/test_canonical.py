@@ -80,6 +80,23 @@ def test_a_window_that_the_first_body_has_left_is_placed_by_the_next() -> None:
     torch.testing.assert_close(placed[:1], canonical(clips[:1], NTU))
 
 
+def test_a_glimpse_of_a_first_body_enlarges_nobody() -> None:
+    """One frame of 16 is no measure; five are, so that who leaves early still counts."""
+    clips = clips_of()
+    alone = clips.clone()
+    alone[..., 0] = 0
+    clips[:, :, 1:, :, 0] = 0
+    clips[..., 0] *= 0.001  # such as a false detection far away
+    torch.testing.assert_close(canonical(clips, NTU)[..., 1], canonical(alone, NTU)[..., 1])
+    five = clips_of()
+    five[:, :, 5:, :, 0] = 0
+    child, parent = (list(ends) for ends in zip(*NTU.bones, strict=True))
+    placed = canonical(five, NTU)[:, :, :5, :, 0]
+    torch.testing.assert_close(
+        (placed[..., child] - placed[..., parent]).norm(dim=1).mean((1, 2)), torch.ones(2)
+    )
+
+
 def test_hidden_joints_are_zero_to_the_network_but_count_for_the_angle() -> None:
     encoder = Canonical(ClipShape(NTU, 16, 1), hidden=8).eval()
     clips = clips_of(bodies=1)

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from sources.fuzz import held
 from sources.test_fuzz import first_frames
 from sources.test_poses_estimators_fuzz import FILES
-from sources.test_poses_mocap_fuzz import write
+from sources.test_poses_mocap_fuzz import KINDS, write
 
 from conftest import write_store
 from kineme.clips.store import ClipStore
@@ -59,7 +59,7 @@ class Target:
 def targets(folder: Path) -> dict[str, Callable[[], Target]]:
     """By name; each may write into its folder."""
     poses = {name: partial(_poses, folder, name) for name in FILES}
-    capture = {kind: partial(_capture, folder, kind) for kind in ("trc", "c3d", "bvh", "npz")}
+    capture = {kind: partial(_capture, folder, kind) for kind in KINDS}
     return {
         **poses,
         **capture,

@@ -230,6 +230,36 @@ def test_unknown_names_are_found_by_their_spelling_or_refused():
     assert found == {"torso_plate": {"TorsoPlate": 1}, "left_claw": {"nose": 1}, "head": {"head": 1}}
 
 
+def test_a_root_on_the_floor_is_not_the_hips():
+    """Unreal, Move.ai and others write one below them."""
+    joints = "root pelvis spine_01 neck_01 head".split()
+    for order in (joints, ["pelvis", "root", *joints[2:]]):
+        rig = Layout.from_names("rig", order, [None, *range(4)])
+        target = Layout.from_names("target", ["hip_center", "head"], [None, 0])
+        assert sources(rig, target)["hip_center"] == {"pelvis": 1}
+
+
+@pytest.mark.parametrize(
+    ("names", "joints"),
+    [
+        ("J_Bip_C_Hips J_Bip_~_UpperArm J_Bip_~_LowerArm J_Bip_~_Hand J_Bip_~_UpperLeg J_Bip_~_LowerLeg "
+         "J_Bip_~_Foot", [0, 1, 2, 3, 4, 5, 6]),  # VRoid
+        ("hip -Collar -Shldr -ForeArm -Hand -Buttock -Thigh -Shin -Foot", [0, 2, 3, 4, 6, 7, 8]),  # Poser
+        ("hip -Collar -ShldrBend -ForearmBend -Hand -ThighBend -Shin -Foot", [0, 2, 3, 4, 5, 6, 7]),  # Daz
+        ("Hips ^Arm ^ForeArm ^Hand ^Thigh ^Shin ^Foot", [0, 1, 2, 3, 4, 5, 6]),  # Rokoko
+    ],
+)  # fmt: skip
+def test_limbs_of_rigs_by_the_names_of_their_programs(names: str, joints: list[int]):
+    left, right = (
+        names.replace("~", side[0]).replace("-", side[0].lower()).replace("^", side).split()
+        for side in ("Left", "Right")
+    )
+    rig = Layout.from_names("rig", [*left, *right[1:]], [None, *[0] * (2 * len(left) - 2)])
+    wanted = "hip_center left_shoulder left_elbow left_wrist left_hip left_knee left_ankle".split()
+    target = Layout.from_names("target", wanted, [None, *[0] * 6])
+    assert [*sources(rig, target).values()] == [{left[at]: 1.0} for at in joints]
+
+
 def test_a_point_without_any_neighbours_is_refused():
     legs = Layout.from_names("legs", ["pelvis", "left_knee", "right_knee"], [None, 0, 0])
     with pytest.raises(KinemeError, match="shoulder_center, head, left_shoulder"):

@@ -27,11 +27,9 @@ def stand(layout: Layout) -> Array:
 @pytest.mark.parametrize(
     ("order", "signs", "expected"),
     [([0, 1, 2], [1, 1, 1], "y-up"), ([0, 1, 2], [1, -1, -1], "y-down"), ([0, 2, 1], [1, -1, 1], "z-up"),
-     ([1, 0, 2], [1, -1, 1], None)],
+     ([0, 2, 1], [1, 1, -1], "z-down"), ([1, 0, 2], [1, -1, 1], "x-up"), ([1, 0, 2], [-1, 1, 1], "x-down")],
 )  # fmt: skip
-def test_heads_are_above_feet(
-    layout: Layout, order: list[int], signs: list[int], expected: str | None
-) -> None:
+def test_heads_are_above_feet(layout: Layout, order: list[int], signs: list[int], expected: str) -> None:
     assert upright(stand(layout)[..., order] * signs, layout) == expected
 
 
@@ -74,6 +72,18 @@ def test_up_is_what_the_user_says_then_the_format_then_the_body(caplog: pytest.L
         coordinates_of(Poses(lying, None), rig, None, "m", None).axes == "y-up"
     )  # arrays: as always, with a remark
     assert "y-up is assumed, but heads are above feet as in z-up" in caplog.text
+
+
+def test_who_lies_along_x_is_not_put_upright(caplog: pytest.LogCaptureFixture) -> None:
+    """No program has x up, so a first clip of someone on the floor turns nothing."""
+    rig = LAYOUTS["rig22"]
+    caplog.set_level("INFO")
+    lying = (stand(rig)[..., [1, 0, 2]] * [1, -1, 1]).astype(np.float32)
+    assert coordinates_of(Poses(lying, None, axes=STANDING), rig, None, "m", None).axes == "y-up"
+    assert "the vertical axis is not clear from the body; y-up is assumed" in caplog.text
+    caplog.clear()
+    assert coordinates_of(Poses(lying[..., :2] * 300, None), rig, None, None, None).axes == "y-down"
+    assert not caplog.records  # nor is it a question in an image
 
 
 def test_units_are_names_or_metres() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from sources.c3d_writer import DEC, INTEL, MIPS, c3d_bytes, write_by_ezc3d
 
 from kineme.errors import KinemeError
+from kineme.layouts import LAYOUTS
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.c3d import c3d_notes, c3d_poses
 from kineme.sources.poses.c3d_file import open_c3d
+from kineme.sources.poses.fitting import fit
 from kineme.typing import Array
 
 SERVE = Path(__file__).parents[1] / "mocap" / "tennis_serve.c3d"
@@ -198,6 +201,44 @@ def test_markers_of_plug_in_gait_are_means_of_markers(tmp_path: Path) -> None:
 def both(*labels: str) -> list[str]:
     """Those of the left side, and of the right one."""
     return [*labels, *(f"R{label[1:]}" for label in labels)]
+
+
+def without(*names: str) -> Poses:
+    """The serve without some of its markers."""
+    raw = read(SERVE.read_bytes())
+    kept = [at for at, name in enumerate(raw.joints) if name not in names]
+    return replace(raw, points=raw.points[:, :, kept], joints=tuple(raw.joints[at] for at in kept))
+
+
+def test_shoulders_and_pelvis_stand_for_a_spine_without_markers(caplog: pytest.LogCaptureFixture) -> None:
+    """Else the arms would be left out for want of C7."""
+    poses = without("C7", "T10")
+    chosen = fit(poses, None, None, "serve")
+    found = chosen(poses)
+    place = {name: poses.points[:, 0, at] for at, name in enumerate(poses.joints)}
+    shoulders = (place["LSHO"] + place["RSHO"]) / 2
+    pelvis = (place["LASI"] + place["RASI"] + place["LPSI"] + place["RPSI"]) / 4
+    for joint, expected in (("shoulder_center", shoulders), ("spine", 0.8 * pelvis + 0.2 * shoulders)):
+        np.testing.assert_allclose(found.points[:, 0, found.joints.index(joint)], expected, atol=1e-3)
+    assert not caplog.records
+
+
+def test_markers_that_are_not_used_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    poses = without("LFHD", "RFHD")
+    assert fit(poses, None, None, "serve").layout.name == "legs9"
+    assert (
+        "markers of Plug-in Gait for spine, shoulder_center, left_shoulder, ... are not used, as head cannot "
+        "be placed; the layout is legs9. To use them, set `layout` to kinect20, and `joint_map` to a file "
+        "that says what stands for head"
+    ) in caplog.text
+    mapped = fit(poses, LAYOUTS["kinect20"], {"head": ("LBHD", "RBHD")}, "serve")(poses)
+    whole = read(SERVE.read_bytes())
+    full = fit(whole, None, None, "serve")(whole)
+    same = [at for at, joint in enumerate(full.joints) if joint != "head"]
+    np.testing.assert_array_equal(mapped.points[:, :, same], full.points[:, :, same])
+    back = [poses.joints.index(name) for name in ("LBHD", "RBHD")]
+    head = mapped.points[:, :, mapped.joints.index("head")]
+    np.testing.assert_allclose(head, poses.points[:, :, back].mean(axis=2), rtol=1e-5)
 
 
 WAIST = ["WaistLFront", "WaistRFront"]

@@ -26,8 +26,10 @@ def brought(coordinates: Coordinates, *points: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("axes", "expected"), [("y-up", [1, 2, 3]), ("y-down", [1, -2, -3]), ("z-up", [1, 3, -2])]
-)
+    ("axes", "expected"),
+    [("y-up", [1, 2, 3]), ("y-down", [1, -2, -3]), ("z-up", [1, 3, -2]), ("z-down", [1, -3, 2]),
+     ("x-up", [-2, 1, 3]), ("x-down", [2, -1, 3])],
+)  # fmt: skip
 def test_y_comes_to_point_up_by_a_turn(axes: str, expected: list[float]) -> None:
     assert brought(Coordinates(axes, metric=True), [1, 2, 3], [0, 0, 0]) == [expected, [0, 0, 0]]
     turn = np.array(brought(Coordinates(axes, metric=True), *np.eye(3)))
@@ -40,6 +42,8 @@ def test_metres_of_millimetres() -> None:
 
 
 def test_giants_are_not_in_metres() -> None:
+    with pytest.raises(ValueError, match="no third number above 1; set `scores`, if it is a confidence"):
+        Coordinates("y-up", metric=True)(poses([100, 1700, 0.9], [50, 20, 0.4]))
     with pytest.raises(ValueError, match="a body 1,700 metres tall; set `units` to mm"):
         Coordinates("y-up", metric=True)(poses([0, 1700, 0], [0, 0, 0]))
 

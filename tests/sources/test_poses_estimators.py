@@ -250,6 +250,17 @@ class TestAlphaPose:
         assert found.identity.tolist() == [2] * 6
 
 
+def test_alphapose_writes_an_object_by_the_names_of_images() -> None:
+    """With its option --format open."""
+    flat = [np.ravel(points_of(XY[t])).tolist() for t in range(6)]
+    content = {f"{t}.jpg": {"version": "v0.3", "bodies": [{"joints": flat[t]}]} for t in (5, 2, 0)}
+    found = found_in(content)
+    assert (found.frame.tolist(), found.frames) == ([0, 2, 5], 6)
+    np.testing.assert_allclose(found.points[1], XY[2], rtol=1e-6)
+    assert found.confidence is not None
+    assert (found.confidence == 0.5).all()
+
+
 def test_posenet_has_positions_of_parts() -> None:
     parts = [name.replace("left_", "left-").replace("right_", "right-") for name in LAYOUTS["coco17"].joints]
     found = found_in(
@@ -290,6 +301,49 @@ def annotations(**image: Any) -> dict[str, Any]:
         ],
         "categories": [{"id": 1, "name": "person", "keypoints": names, "skeleton": bones}],
     }
+
+
+class TestAzureKinect:
+    """Microsoft's offline processor: names beside the frames, millimetres from the camera, y down."""
+
+    def test_its_json(self, tmp_path: Path) -> None:
+        joints = LAYOUTS["azure32"].joints
+        places = RNG.uniform(-800, 800, (3, 32, 3)).round(1) + np.array([0, 0, 2000])
+        frames = [
+            {
+                "bodies": [
+                    {"body_id": 7, "joint_orientations": [[1, 0, 0, 0]] * 32, "joint_positions": body}
+                ],
+                "frame_id": t,
+                "timestamp_usec": 1000 + 33333 * t,
+            }
+            for t, body in enumerate(places.tolist())
+        ]
+        content = {"k4abt_sdk_version": "1.1.0", "joint_names": [*map(str.upper, joints)], "frames": frames}
+        source = open_poses(written(tmp_path / "a.json", content))
+        assert (source.layout.name, source.fps, source.units) == ("azure32", 30, "metres")
+        found = source.read(source.items[0]).xyz[:, 0]
+        np.testing.assert_allclose(found, places * [0.001, -0.001, -0.001], atol=1e-6)
+
+
+class TestNamesBesideTheFrames:
+    def frames(self, count: int) -> list[dict[str, Any]]:
+        return [{"keypoints": RNG.uniform(9, 99, (count, 2)).tolist()} for _ in range(3)]
+
+    def test_names_of_joints_that_no_layout_has(self) -> None:
+        names = [f"part {letter}" for letter in "abcdefg"]
+        numbers = {str(at): name for at, name in enumerate(names)}
+        for said in (
+            {"joint_names": names},
+            {"joints": names},
+            {"meta_info": {"keypoint_id2name": numbers}},
+        ):
+            assert found_in({**said, "frames": self.frames(7)}).joints == tuple(names)
+
+    def test_they_are_not_taken_where_the_number_says_more(self) -> None:
+        """Programs call Human3.6M's joints otherwise; by number they are still found."""
+        names = [f"joint {letter}" for letter in "abcdefghijklmnopq"]
+        assert found_in({"joint_names": names, "frames": self.frames(17)}).joints == ()
 
 
 class TestCocoAnnotations:
@@ -438,6 +492,17 @@ class TestKinect:
         np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0], values / 1000, atol=1e-5)
 
 
+def test_a_limb_by_another_name_is_not_left_out(tmp_path: Path) -> None:
+    """Else a table of a rig whose legs are called thigh and shin would lose them by a remark."""
+    sides = "Shoulder Arm ForeArm Hand Thigh Shin Foot Toe".split()
+    joints = ["Hips", "Spine", "Spine1", "Spine2", "Neck", "Head"]
+    joints += [f"{side}{name}" for side in ("Left", "Right") for name in sides]
+    header = ",".join(f"{joint}_{axis}" for joint in joints for axis in "xyz")
+    rows = "\n".join(",".join(map(str, row)) for row in RNG.uniform(-1, 1, (3, 3 * len(joints))).round(3))
+    with pytest.raises(KinemeError, match="Hips, Spine, Spine1, …; 22 of them, none of the built-in"):
+        open_poses(written(tmp_path / "a.csv", f"{header}\n{rows}"))
+
+
 def test_what_programs_add_to_landmarks_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     values = np.random.default_rng(1).uniform(100, 400, (4, 34, 2)).round(1)
@@ -450,3 +515,10 @@ def test_what_programs_add_to_landmarks_is_left_out(tmp_path: Path, caplog: pyte
         source = open_poses(written(tmp_path / f"{name}.csv", "\n".join([header, *rows])))
         assert source.layout.name == "mediapipe33"
     assert "joints that mediapipe33 does not have are left out: joints: COM; 1 of them" in caplog.text
+
+
+def test_what_describes_itself_without_end_is_read_no_deeper_than_it_matters() -> None:
+    """Else a crafted file would end Python's stack."""
+    content = '{"frames": [{"keypoints": [[1, 2], [3, 4]]}], ' + '"meta": {' * 600 + '"fps": 3' + "}" * 601
+    found = json_poses(content.encode(), scores=False)
+    np.testing.assert_array_equal(found.points, [[[1, 2], [3, 4]]])

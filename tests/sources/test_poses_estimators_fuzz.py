@@ -56,6 +56,9 @@ FILES = {
             for who in (0, 1)
         ]
     ).encode(),
+    "stream.jsonl": lambda: "\n".join(
+        ['{"layout": "coco17", "fps": 25}', *(json.dumps({"joints": XY[t].tolist()}) for t in range(3))]
+    ).encode(),
     "mouse.csv": lambda: deeplabcut(["one", "two"]).encode(),
     "mouse.h5": deeplabcut_h5,
     "flies.h5": sleap_analysis,

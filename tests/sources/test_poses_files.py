@@ -191,6 +191,46 @@ class TestTables:
         assert poses.joints == ()
         assert poses.points.tolist() == [[[[1, 2], [3, 4]]]]
 
+    @pytest.mark.parametrize(
+        "box", ["x1,y1,x2,y2", "bbox_x1,bbox_y1,bbox_x2,bbox_y2", "bbox_center_x,bbox_center_y,width,height",
+                "box_x,box_y,box_w,box_h", "min_x,min_y,max_x,max_y"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("joint", ["kpt{}_x,kpt{}_y,kpt{}_conf", "x_{},y_{},score_{}", "{}_x,{}_y,{}_c"])
+    def test_the_box_around_a_person_is_no_joint(self, box: str, joint: str) -> None:
+        """Nor does it take the others' confidences, which it has not."""
+        names = ",".join(joint.replace("{}", str(at)) for at in range(17))
+        values = np.stack([np.arange(1, 18), np.arange(21, 38), np.full(17, 0.5)], axis=1)
+        row = ",".join(map(str, [0, 300, 301, 302, 303, *values.ravel()]))
+        poses = csv_poses(f"frame,{box},{names}\n{row}\n".encode(), scores=False, layout=None)
+        assert isinstance(poses, Poses)
+        assert poses.confidence is not None
+        np.testing.assert_allclose(poses.points[0, 0], values[:, :2])
+        assert poses.confidence.min() == 0.5
+        assert poses.unread == tuple(box.split(","))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            ",hip,hip,head,head\n,x,y,x,y\n0,1,2,3,4\n2,5,6,7,8\n",
+            "joint,hip,hip,head,head\naxis,x,y,x,y\nframe,,,,\n0,1,2,3,4\n2,5,6,7,8\n",
+            "frame,hip,,head,\n,X,Y,X,Y\n0,1,2,3,4\n2,5,6,7,8\n",
+        ],
+    )
+    def test_joints_above_axes(self, text: str) -> None:
+        """As pandas writes columns of two levels, and a spreadsheet merges their cells."""
+        poses = csv_poses(text.encode(), scores=False, layout=None)
+        assert poses.joints == ("hip", "head")
+        np.testing.assert_array_equal(poses.points[[0, -1]].reshape(2, 4), [[1, 2, 3, 4], [5, 6, 7, 8]])
+
+    def test_times_below_joints_and_axes(self) -> None:
+        rows = "\n".join(f"{at / 25},1,2,3,4" for at in range(4))
+        assert csv_notes(f",hip,hip,head,head\ntime_s,x,y,x,y\n{rows}\n".encode(), {})["fps"] == 25
+
+    def test_one_and_two_are_joints_of_more(self) -> None:
+        header = ",".join(f"x{at},y{at}" for at in range(1, 18))
+        poses = csv_poses(f"{header}\n{','.join(map(str, range(1, 35)))}\n".encode(), False, None)
+        np.testing.assert_array_equal(poses.points[0, 0], counted(17, 2))
+
     def test_numbers_set_the_order(self) -> None:
         assert self.read("x2,y2,x10,y10," + ",".join(f"x{i},y{i}" for i in (1, 3, 4, 5, 6, 7, 8, 9)) + "\n"
                          + ",".join(str(i) for i in range(1, 21)) + "\n").points[0, 0, :3].tolist() == [
@@ -312,6 +352,19 @@ class TestTables:
         assert poses.times is not None
         assert poses.times.tolist() == [0, 0.04]
         assert csv_notes(text.encode(), {})["fps"] == 25
+
+    @pytest.mark.parametrize("mark", ["utf-16", "utf-8-sig"])
+    def test_unicode_of_windows_is_read(self, mark: str) -> None:
+        text = "time_s,who,head_x,head_y,hip_x,hip_y\r\n0,Jörg,1,2,3,4\r\n0.04,Jörg,1,2,3,4\r\n"
+        poses = csv_poses(text.encode(mark), scores=False, layout=PAIR)
+        np.testing.assert_array_equal(poses.points[1, 0], counted(2, 2))
+        notes = csv_notes(text.encode(mark), {"label": "who"})
+        assert notes == {"label": "Jörg", "fps": 25, "measured": True}
+
+    def test_what_is_in_the_code_page_of_a_country_is_refused_with_what_helps(self) -> None:
+        text = "größe,head_x,head_y,hip_x,hip_y\n1,1,2,3,4\n".encode("latin-1")
+        with pytest.raises(ValueError, match=r"is not UTF-8 text; save it in UTF-8 \(in Excel: CSV UTF-8\)"):
+            csv_poses(text, scores=False, layout=PAIR)
 
     def test_the_layout_says_how_many_numbers_there_are(self) -> None:
         with pytest.raises(

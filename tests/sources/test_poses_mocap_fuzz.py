@@ -12,12 +12,15 @@ from sources.c3d_writer import c3d_bytes
 from sources.fuzz import held, memory_below, mutations, survives
 from sources.test_poses_amass import model, motion, pickled
 from sources.test_poses_bvh import ARM
+from sources.test_poses_labs import WRITERS
+from sources.test_poses_mvnx import mvnx
 from sources.test_poses_trc import PAIR
 
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.smpl import read_body_model
 
 FEW, MANY = 150, 2000
+KINDS = ("trc", "c3d", "bvh", "mvnx", "npz", *WRITERS)
 LAYOUTS = {
     "pair": "name: pair\njoints: [hip, head]\nparents: [null, hip]\n",
     "arm": "name: arm\njoints: [Shoulder, Elbow, Wrist]\nparents: [null, Shoulder, Elbow]\n",
@@ -26,7 +29,7 @@ LAYOUTS = {
 
 def write(folder: Path, kind: str) -> tuple[Path, dict[str, object]]:
     """One small recording of a kind, and the options it is read with."""
-    path = folder / f"walk.{kind}"
+    path = folder / f"walk.{kind}"  # or, of a table, its suffix after the program
     for name, text in LAYOUTS.items():
         (folder / f"{name}.yaml").write_text(text)
     if kind == "npz":
@@ -37,13 +40,17 @@ def write(folder: Path, kind: str) -> tuple[Path, dict[str, object]]:
         path.write_bytes(PAIR)
     elif kind == "bvh":
         path.write_text(ARM)
+    elif kind == "mvnx":
+        path.write_bytes(mvnx(np.arange(1, 13).reshape(2, 2, 3) / 10, ["hip", "head"]))
+    elif kind in WRITERS:
+        path.write_bytes(WRITERS[kind](["hip", "head"], np.arange(1, 13).reshape(2, 2, 3) * 100.0))
     else:
         points = np.random.default_rng(0).normal(size=(6, 2, 3)) * 500 + 1000
         path.write_bytes(c3d_bytes(points, ["hip", "head"], analog=3))
     return path, {"layout": str(folder / f"{'arm' if kind == 'bvh' else 'pair'}.yaml"), "axes": "y-up"}
 
 
-@pytest.mark.parametrize("kind", ["trc", "c3d", "bvh", "npz"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 def test_a_damaged_file_gives_a_finite_clip_or_a_kineme_error(tmp_path: Path, kind: str, count: int) -> None:
     path, options = write(tmp_path, kind)
@@ -62,7 +69,7 @@ def test_a_damaged_file_gives_a_finite_clip_or_a_kineme_error(tmp_path: Path, ki
     assert 0.02 * count < well < 0.98 * count  # otherwise the damage is not where it matters
 
 
-@pytest.mark.parametrize("kind", ["trc", "c3d", "bvh", "npz"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_opening_a_damaged_file_is_as_safe(tmp_path: Path, kind: str) -> None:
     path, options = write(tmp_path, kind)
     for data in mutations(path.read_bytes(), 60, seed=1):

@@ -147,7 +147,7 @@ def test_different_fps_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        ([], "contains no poses; expected .npy, .npz, .csv, .json"),
+        ([], "contains no poses; expected .npy, .npz, .csv, .tsv, .json, .jsonl"),
         (["a.npy", "a.json"], "a.npy: is clip 'a' too, like .*a.json; keep one"),
         (["a/a_1_keypoints.json", "a.npy"], "is clip 'a' too"),
         (["a.npy", "labels.csv", "b/labels.csv"], "labels.csv: duplicates"),
@@ -163,7 +163,6 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, found: list[str], 
     [
         ("", "labels.csv:1: expected the header name,label or"),
         ("name,class\n", "labels.csv:1: expected the header"),
-        ("name;label\na;wave\n", "name,label,subject,camera; separate fields by commas"),
         ("name,label\na,wave,3\n", "labels.csv:2: has 3 fields, but the header has 2"),
         ("name,label\na,wave\na,kick\n", "labels.csv:3: names 'a' again"),
         ("name,label,subject,camera\na,wave,1,left\n", "labels.csv:2: camera 'left' is not an integer"),
@@ -176,6 +175,20 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, reason: str) 
     (tmp_path / "labels.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(KinemeError, match=reason):
         find_recordings(tmp_path, None)
+
+
+@pytest.mark.parametrize(("mark", "apart"), [("utf-8-sig", ";"), ("utf-16", "\t"), ("utf-8", ",")])
+def test_a_list_as_excel_saves_it(tmp_path: Path, mark: str, apart: str) -> None:
+    files(tmp_path, "a.npy", "b.npy")
+    (tmp_path / "labels.csv").write_bytes(f"name{apart}label\r\na{apart}grüßen\r\n".encode(mark))
+    assert shown(tmp_path) == [("a", "grüßen", "", -1), ("b", "", "", -1)]
+
+
+def test_a_list_can_name_files_with_outer_spaces(tmp_path: Path) -> None:
+    """Fields of a list have no spaces around them; so have names of clips none."""
+    files(tmp_path, "day 1 / walk .npy")
+    (tmp_path / "labels.csv").write_text("name,label\nday 1/walk,walking\n")
+    assert shown(tmp_path) == [("day 1/walk", "walking", "", -1)]
 
 
 def test_a_damaged_list_is_refused_or_read(monkeypatch: pytest.MonkeyPatch) -> None:

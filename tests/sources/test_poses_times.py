@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.sources.poses import open_poses
+from kineme.sources.poses.documents import json_notes
 from kineme.sources.poses.table_notes import csv_notes
 from kineme.sources.poses.times import in_order, rate_of, seconds, stamp, times_unit, usual_rate
 
@@ -151,6 +153,38 @@ def test_rates_of_headers(text: str, fps: float | None) -> None:
     assert csv_notes(text.encode(), {}).get("fps") == fps
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"fps": 24}, {"metadata": {"fps": 24}}, {"meta": {"video": {"frame_rate": 24}}}, {"info": {"fps": 24.0}},
+     {"video_info": {"frameRate": 24}}],
+)  # fmt: skip
+def test_the_rate_that_json_says_of_its_video(said: dict[str, Any]) -> None:
+    frames = [{"frame": at, "landmarks": [[0.1, 0.2], [0.3, 0.4]]} for at in range(3)]
+    assert json_notes(json.dumps({**said, "frames": frames}).encode()) == {"fps": 24}
+
+
+def test_a_rate_in_a_file_is_that_of_the_video_whose_frames_are_numbered() -> None:
+    """Every fifth of them was processed: 6 a second are there."""
+    frames = [{"frame": at, "landmarks": [[0.1, 0.2], [0.3, 0.4]]} for at in (10, 15, 25)]
+    content = {"fps": 30, "frames": frames, "label": "walk"}
+    assert json_notes(json.dumps(content).encode()) == {"fps": 6, "label": "walk"}
+    rows = "\n".join(f"{at},30,0,0,0,0,1,0" for at in (0, 5, 10))
+    assert csv_notes(f"frame,fps,{HEADER}\n{rows}".encode(), {})["fps"] == 6
+    rows = "\n".join(f"{at},0,0,0,0,1,0" for at in (0, 5, 10))
+    assert csv_notes(f"# fps: 30\nframe,{HEADER}\n{rows}".encode(), {})["fps"] == 6
+
+
+def test_numbers_that_rise_by_more_than_one_are_remarked_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A rate that is told is that of the frames which are there: they are not stretched."""
+    table(tmp_path, "walk", [0, 5, 10, 15], column="frame")
+    caplog.set_level("INFO")
+    source = opened(tmp_path, fps=30.0)
+    assert (len(source.read(source.items[0]).xyz), source.fps) == (4, 30)
+    assert "frame numbers increase by 5: `fps` is the rate of the frames that are there" in caplog.text
+
+
 def test_people_and_joints_share_the_times_of_frames() -> None:
     """Row by row the times of two people, or of two joints, stand still and go on."""
     second = [f"12:00:{at // 25:02}" for at in range(100)]
@@ -217,3 +251,10 @@ class TestColumnsAndNames:
         (tmp_path / "pair.yaml").write_text(LAYOUT)
         with pytest.raises(KinemeError, match=r"`label_column`: .* has no CSV files; leave it out"):
             opened(tmp_path, label_column="Action")
+
+
+def test_single_frames_of_a_video_are_remarked_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for at in range(3):
+        (tmp_path / f"{at:06}.json").write_text(json.dumps([{"id": 0, "keypoints3d": [[0, at, 1]] * 33}]))
+    open_poses(tmp_path)
+    assert "000000 has a single frame; if each file is a frame of one video, put all" in caplog.text

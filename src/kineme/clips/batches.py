@@ -76,6 +76,10 @@ class Clips:
     def __len__(self) -> int:
         return len(self.start)
 
+    def __repr__(self) -> str:
+        joints = self.frames.shape[2]
+        return f"<Clips: {len(self)} of {self.bodies} bodies and {joints} joints, on {self.frames.device}>"
+
     def __getitem__(self, rows: Tensor | slice) -> Clips:
         """The clips at an index (N',) or slice; copies no frames."""
         present = None if self.present is None else self.present[rows]

@@ -54,4 +54,7 @@ def folder_of(path: str | Path) -> Folder:
         return Folder(Path(path))
     from kineme.clips.remote import RemoteFolder
 
-    return RemoteFolder(f"{address[1]}://{address[2]}")
+    scheme, place = address.groups()
+    if scheme == "file":  # of whose strokes a path swallows two: the place begins with one
+        place = f"/{place.lstrip('/')}"
+    return RemoteFolder(f"{scheme}://{place}")

@@ -284,6 +284,13 @@ class ClipStore:
     def __len__(self) -> int:
         return len(self.index["name"])
 
+    def __repr__(self) -> str:
+        manifest = self.manifest
+        return (
+            f"<{type(self).__name__} {self.path}: {len(self)} clips, {len(manifest.class_names)} classes, "
+            f"{self.layout.name}, {manifest.preprocessing.id}, {manifest.fps:g} fps>"
+        )
+
     @property
     def layout(self) -> Layout:
         """The joint layout of all clips."""

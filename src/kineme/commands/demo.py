@@ -49,7 +49,6 @@ def demo(
     from kineme.evaluation import recognition
     from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
-    from kineme.packaged import find_recipe
     from kineme.settings import load_config
     from kineme.training.history import HISTORY, read_history
     from kineme.training.run import train
@@ -63,7 +62,7 @@ def demo(
     part = "all clips" if split == "all" else f"the training part of {split}"
     say(f"[bold]2/4[/] pre-training on {part}, without labels")
     overrides = [f"--data.store={store.path}", f"--data.split={split}", f"--train.seed={seed}"]
-    config = load_config(find_recipe(recipe), [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
+    config = load_config(recipe, [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
     clips = len(split_rows(store, split, "train"))
     # The user's recordings may be fewer than a batch of the recipe, and losses compare at least two clips.
     config.train.batch_size = max(2, min(config.train.batch_size, clips))

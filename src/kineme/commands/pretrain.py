@@ -81,7 +81,7 @@ def pretrain(
         raise KinemeError(f"unknown option {strange[0]}{near or '; see kineme pretrain --help'}")
     settings = [*words[named:], *_stores(store or [])]
     if help:
-        config = load_config(find_recipe(words[0] if named else BASE), settings)
+        config = load_config(words[0] if named else BASE, settings)
         parser = make_parser(config.method["name"], config.encoder["name"])
         parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
         parser.print_help(sys.stdout)
@@ -135,7 +135,7 @@ def _fitted(settings: list[str]) -> Config:
     from kineme.settings import load_config
     from kineme.training.run import resolve_device
 
-    asked = load_config(find_recipe(BASE), settings)
+    asked = load_config(BASE, settings)
     if not asked.data.stores:
         raise KinemeError("no store to train on; use kineme pretrain --store STORE [RECIPE]")
     chosen = fitted_config(None, settings, gpu=resolve_device(asked.train)[0] == "cuda")

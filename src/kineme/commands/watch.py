@@ -48,7 +48,7 @@ def watch(
     joint_map: Path | None = None,
     layout: str | None = None,
     fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up", "above"] | None = None,
+    axes: Literal["y-up", "y-down", "z-up", "z-down", "x-up", "x-down", "above"] | None = None,
     units: str | None = None,
     image: str | None = None,
 ) -> None:
@@ -100,7 +100,7 @@ def watch(
             the model's.
         fps: Frames per second of the poses, where lines have no `t`. Default: what the header says; else
             frames are timed as they arrive. Needed for a recording that is piped in all at once.
-        axes: Which way y or z points in the poses, as for `kineme prepare poses`.
+        axes: Which axis points up or down in the poses, as for `kineme prepare poses`.
         units: Unit of the coordinates of poses in three dimensions, as for `kineme prepare poses`.
         image: Size of the image that poses are in, such as 1920x1080.
     """

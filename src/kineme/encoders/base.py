@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -145,6 +145,7 @@ class Encoder(nn.Module, ABC):
     places_missing: bool = True  # if it needs a place for them; false where clips have them placed already
     shape: ClipShape
     dim: int  # D of Features.clip
+    __call__: Callable[..., Features]  # as `forward`, for type checkers
 
     @property
     def streams(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from kineme.layouts import Layout
 from kineme.streams import numbers
 
 PARTS = 8  # of a clip, in each of which its course has the mean place of every joint
+BRIEF = 4  # times shorter than another is too brief for a body to be the one that clips are placed by
 SMALLEST = 1e-6  # a shoulder line or bone that is shorter has no direction or size
 
 
@@ -128,7 +129,8 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
 
     The mean position of its origin over the clip becomes zero, so that its travel is kept; its shoulder line,
     summed over the frames, lies along x, if the layout has one and the clip has depth; the mean length of its
-    bones becomes 1. It is the first that is there. Absent bodies stay zero. y points up.
+    bones becomes 1. It is the first that is there for at least a quarter as long as any other. Absent bodies
+    stay zero. y points up.
 
     >>> stick = Layout.from_names(
     ...     "stick", ["hip", "left_shoulder", "right_shoulder"], [None, "hip", "hip"]
@@ -140,7 +142,9 @@ def canonical(clips: Tensor, layout: Layout) -> Tensor:
             [ 0.8000,  0.6000,  0.0000]])
     """
     present = (clips != 0).any(3, keepdim=True).any(1, keepdim=True)  # (N, 1, T, 1, M)
-    first = present.any(2).flatten(1).int().argmax(1)  # a window may be without the clip's first body
+    # A window may be without the clip's first body, or have but a glimpse of it.
+    seen = present.sum(2).flatten(1)
+    first = (BRIEF * seen >= seen.amax(1, keepdim=True)).int().argmax(1)
     row = torch.arange(clips.shape[0], device=clips.device)  # not `len`: the batch of an export is dynamic
     lead = clips[row, ..., first]
     frames = present[row, ..., first].sum(2).clamp_min(1)  # (N, 1, 1)

@@ -24,7 +24,7 @@ from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, optional
 from kineme.layouts import Layout
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 
@@ -73,7 +73,7 @@ def extract(
             return np.asarray(np.load(kept, allow_pickle=False))
         except (OSError, ValueError, EOFError):
             pass  # damaged: it is computed and written again
-    place = device or default_device()
+    place = device_of(device)
     clips = beginnings(resident(store, rows, place), seen)
     try:
         features = model.encode(

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 
 from kineme.clips.batches import Clips, joined
-from kineme.clips.store import Clip, ClipStore
+from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.evaluation.features import identity
 from kineme.inference.parts import NOTHING, Parts
-from kineme.inference.recordings import Recordings, open_inputs
+from kineme.inference.recordings import Inputs, Recordings, open_inputs
 from kineme.inference.tables import Block
 from kineme.inference.windows import Cut, Windows, labels_of, stretches
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent, within
 from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
@@ -32,7 +32,7 @@ ROWS = 1 << 12  # of a block
 
 def embed_table(
     model: Model,
-    inputs: Sequence[str | Path | ClipStore],
+    inputs: Inputs,
     *,
     window: float | None = None,
     step: float | None = None,
@@ -54,7 +54,7 @@ def embed_table(
 
     Args:
         model: see `kineme.load`.
-        inputs: clip stores, and files or folders of poses, as `Model.embed` takes them.
+        inputs: one or several clip stores, and files or folders of poses, as `Model.embed` takes them.
         window: seconds; windows are cut from the preprocessed recording. Default: the whole recording.
         step: seconds from one window's start to the next one's; by default half a window.
         allow_preprocessing: accept stores with another preprocessing or units.
@@ -87,7 +87,7 @@ def embed_table(
     if windows is not None:
         for each in opened:
             windows.check(each)
-    place = device or default_device()
+    place = device_of(device)
     encoding: dict[str, Any] = {"batch_size": batch_size, "device": place, "precision": precision}
     settings = {
         "window": windows and (windows.length, windows.step),

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 ROWS = 1 << 12  # of a store's columns that are in memory
 
+Inputs = str | Path | ClipStore | Sequence[str | Path | ClipStore]
+
 
 @dataclass(frozen=True)
 class LongClip:
@@ -157,13 +159,15 @@ def open_input(
 
 def open_inputs(
     model: Model,
-    inputs: Sequence[str | Path | ClipStore],
+    inputs: Inputs,
     reading: Reading,
     *,
     allow_preprocessing: bool,
     skip_bad: bool,
 ) -> list[Recordings]:
-    """Opens several, see `open_input`."""
+    """Opens one or several, see `open_input`."""
+    if isinstance(inputs, str | Path | ClipStore):
+        inputs = [inputs]
     return [
         open_input(model, each, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
         for each in inputs

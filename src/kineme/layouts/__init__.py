@@ -240,8 +240,9 @@ def read_described(path: Path, what: str) -> Any:
 
 
 def without_prefix(joint: str) -> str:
-    """A joint's name without that of its character or rig: 'mixamorig:Hips', 'anna:LASI', 'Bip01 L Thigh'."""
-    return re.sub(r"^(?:.*:|mixamorig\d*_?|Bip\d+[ _]|ValveBiped\.)(?=.)", "", joint)
+    """A joint's name without that of its character or rig: 'mixamorig:Hips', 'anna:LASI', 'Bip01 L Thigh',
+    'J_Bip_C_Hips'."""
+    return re.sub(r"^(?:.*:|mixamorig\d*_?|Bip\d+[ _]|J_Bip_(?:C_)?|ValveBiped\.)(?=.)", "", joint)
 
 
 def joint_words(joint: str) -> list[str]:

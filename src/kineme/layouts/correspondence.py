@@ -43,8 +43,8 @@ _PAIRED = {name: name for name in "eye ear mouth collar wrist heel foot".split()
 _PAIRED |= {
     "inner eye": "eyeinner innereye",
     "outer eye": "eyeouter outereye",
-    "shoulder": "shoulder clavicle arm upperarm uparm",
-    "elbow": "elbow humerus forearm lowerarm",
+    "shoulder": "shoulder clavicle arm upperarm uparm shldr shldrbend",
+    "elbow": "elbow humerus forearm lowerarm forearmbend",
     "forearm": "radius",
     "hand": "hand handmiddle1 handmiddlefinger1 handmiddlemcp fingerbase",
     "hand tip": "handtip handmiddle4 handmiddlefinger4 handmiddletip fingers handend wristend",
@@ -52,7 +52,7 @@ _PAIRED |= {
     "index": "index handindex1 handforefinger1",
     "pinky": "pinky handpinky1 handpinkyfinger1",
     "hip bone": "hipbone",
-    "hip": "hip hipjoint upleg upperleg thigh",
+    "hip": "hip hipjoint upleg upperleg thigh thighbend",
     "knee": "knee femur leg lowerleg shin calf",
     "ankle": "ankle tibia",
     "toes": "toes toe toebase toe0 ball footindex footend ankleend",
@@ -238,8 +238,10 @@ def placed(source: Layout, target: Layout, joint_map: JointMap | None = None) ->
     joint_map = joint_map or {}
     check_joint_map(joint_map, source, target)
     points: dict[str, str] = {}  # point → joint of the source; the first of several
-    for joint, given in zip(source.joints, anatomical_points(source), strict=True):
-        points.setdefault(given or "", joint)
+    given = zip(source.joints, anatomical_points(source), strict=True)
+    # A rig's root may lie on the floor below its hips, so what is called so comes last.
+    for joint, there in sorted(given, key=lambda pair: _side_and_name(pair[0])[1] == "root"):
+        points.setdefault(there or "", joint)
     spellings = {canonical_joint(joint): joint for joint in source.joints}
     weights = np.zeros((target.num_joints, source.num_joints), dtype=np.float32)
     lost = []

@@ -31,10 +31,10 @@ FEWEST_QUERIES = 4
 
 
 def write_report(
-    paths: Sequence[Path],
-    out: Path,
+    paths: Sequence[str | Path],
+    out: str | Path,
     *,
-    stores: Sequence[Path] = (),
+    stores: Sequence[str | Path] = (),
     device: str = "auto",
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -51,13 +51,13 @@ def write_report(
         KinemeError: a path is not a run directory, or the file cannot be written. What is missing within a
             run is named on the page instead.
     """
-    runs = read_runs(paths)
+    runs, places = read_runs([*map(Path, paths)]), [*map(Path, stores)]
     details, examined = [], []
     for number, run in enumerate(runs):
         say(f"clips of {run.name}")
-        seen = _examined(run, stores, device)
+        seen = _examined(run, places, device)
         examined.append(seen)
-        details.append(list(_parts(number, run, seen, stores, len(runs))))
+        details.append(list(_parts(number, run, seen, places, len(runs))))
     page = render(
         "page.html",
         runs=runs,
@@ -71,7 +71,7 @@ def write_report(
         details=details,
         version=__version__,
     )
-    with atomic_write(out) as aside:
+    with atomic_write(Path(out)) as aside:
         aside.write_text(page, encoding="utf-8")
 
 

@@ -34,7 +34,6 @@ from kineme.evaluation.task import is_other_store, qualifiers
 from kineme.files import atomic_write
 from kineme.fitting import BASE, fitted_config
 from kineme.loading import load_run
-from kineme.packaged import find_recipe
 from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.settings import load_config
@@ -217,7 +216,7 @@ def make_plan(
     places = {name: given.get(name, Path("stores") / name) for name in grid.stores}
     stores = {name: ClipStore(path) for name, path in places.items() if name in given or path.exists()}
     named = dict.fromkeys(cell.recipe for cell in grid.cells)
-    recipes = {path: load_config(find_recipe(BASE) if path == DEFAULT else path) for path in named}
+    recipes = {path: load_config(BASE if path == DEFAULT else path) for path in named}
     plan = Plan(grid, out, stores, recipes, epochs, minutes, seed)
     _check_clips(plan)
     for cell in grid.cells:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kineme.layouts import Layout
+from kineme.errors import KinemeError
+from kineme.layouts import LAYOUTS, Layout
 from kineme.sources import Source
 from kineme.sources.container import is_container, open_container
 from kineme.sources.measure import Measured, measured, remark_on_height
@@ -17,7 +18,7 @@ def open_recordings(path: Path, reading: Reading, target: Layout) -> Source:
     """A file or folder of recordings: an .npz container, videos, or poses.
 
     Where their joints are of no known layout, such as markers, `joint_map` places those of `target` among
-    them.
+    them, or they are those of `target` itself, if that came from a layout file.
 
     Raises:
         KinemeError: as they do, or an option has no effect.
@@ -32,11 +33,22 @@ def open_recordings(path: Path, reading: Reading, target: Layout) -> Source:
     unmapped["joint_map"], placed["layout"] = None, target
     try:
         source = open_poses(path, **unmapped)
-    except UnknownLayoutError:
-        if "joint_map" not in reading:
+    except UnknownLayoutError as unknown:
+        if "joint_map" in reading:
+            source = open_poses(path, **placed)
+        elif target.name not in LAYOUTS:
+            source = _of_own_layout(path, placed, unknown)
+        else:
             raise
-        source = open_poses(path, **placed)
     first = measured(source, source.items)
     if isinstance(first, Measured):
         remark_on_height(source, first, units=True)
     return source
+
+
+def _of_own_layout(path: Path, reading: Reading, unknown: UnknownLayoutError) -> Source:
+    """Recordings like those that a model was trained on, whose layout nobody has to name again."""
+    try:
+        return open_poses(path, **reading)
+    except KinemeError:
+        raise unknown from None

@@ -80,11 +80,3 @@ def _parts(values: np.ndarray, most: int) -> list[np.ndarray]:
 def epoch_order(seed: int, epoch: int, clips: int) -> Tensor:
     """(clips,) any order of so many clips."""
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(clips))
-
-
-def epoch_groups(seed: int, epoch: int, clips: int, blocks: Blocks | None) -> Iterator[Tensor]:
-    """All clips in the order of an epoch, in groups that are read together: those of blocks, or one."""
-    if blocks is None:
-        yield epoch_order(seed, epoch, clips)
-    else:
-        yield from blocks.order(seed, epoch)

@@ -13,6 +13,7 @@ from typing import Literal
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
 from kineme.checkpoints import build_encoder, build_method
@@ -94,6 +95,7 @@ def train(
     every_logger = [*_loggers(config.train, out), *loggers]
     first = is_first_process(config.train)
     with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=[]))  # the program's own numbers stay as they were
         if first:
             out.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(occupied(out))
@@ -256,27 +258,27 @@ def fit(
     several = process_count(train) > 1
     if several:
         synchronise_norms(module)
-    _quieten()
-    trainer = L.Trainer(
-        accelerator="gpu" if accelerator == "cuda" else "cpu",
-        devices=train.devices,
-        num_nodes=train.nodes,
-        strategy="ddp" if several else "auto",
-        precision=precision,
-        max_epochs=train.epochs,
-        accumulate_grad_batches=train.accumulate,
-        gradient_clip_val=train.clip_gradients,
-        callbacks=list(callbacks),
-        logger=list(loggers) or False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
-    try:
-        trainer.fit(module, ckpt_path=resume, weights_only=True)
-    except SystemExit as error:  # Lightning's translation of an interrupt
-        raise KeyboardInterrupt from error
+    with _quiet():
+        trainer = L.Trainer(
+            accelerator="gpu" if accelerator == "cuda" else "cpu",
+            devices=train.devices,
+            num_nodes=train.nodes,
+            strategy="ddp" if several else "auto",
+            precision=precision,
+            max_epochs=train.epochs,
+            accumulate_grad_batches=train.accumulate,
+            gradient_clip_val=train.clip_gradients,
+            callbacks=list(callbacks),
+            logger=list(loggers) or False,
+            enable_checkpointing=False,
+            enable_progress_bar=any(isinstance(each, ProgressBar) for each in callbacks),
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        try:
+            trainer.fit(module, ckpt_path=resume, weights_only=True)
+        except SystemExit as error:  # Lightning's translation of an interrupt
+            raise KeyboardInterrupt from error
 
 
 def resolve_device(train: TrainConfig) -> tuple[str, Literal["bf16-mixed", "32-true"]]:
@@ -302,10 +304,21 @@ def _cpu_has_bfloat16() -> bool:
     return bool(tell and tell())
 
 
-def _quieten() -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Silences Lightning's advice on workers, loggers and devices, which does not apply to resident clips."""
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning.*")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message="Grad strides do not match")  # of 1×1 convolutions: harmless
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [each.level for each in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning.*")
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings(
+            "ignore", message="Grad strides do not match"
+        )  # of 1×1 convolutions: harmless
+        try:
+            for each in loggers:
+                each.setLevel(logging.ERROR)
+            yield
+        finally:  # the program may use Lightning too
+            for each, level in zip(loggers, levels, strict=True):
+                each.setLevel(level)

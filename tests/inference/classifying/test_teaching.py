@@ -101,6 +101,7 @@ def test_a_class_with_one_example_is_taught_and_not_judged(own: Model) -> None:
     ("examples", "reason"),
     [
         ([], "examples: no row has a label"),
+        ([(np.ones((9, 3, 3)), "rise")], r"`examples`: has a tuple; each must be Example\(motion, label\)"),
         (
             [Example(motion(9, 0), "go"), Example(motion(9, 1), "go")],
             "every label is 'go'; .* such as go and other",

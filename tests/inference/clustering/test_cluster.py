@@ -200,3 +200,12 @@ def test_layouts_that_do_not_fit(own: Model, tmp_path: Path) -> None:
     assert own.shape.layout == STICK
     with pytest.raises(KinemeError):
         cluster(own, [tmp_path / "a.npy"], layout="ntu25")
+
+
+def test_one_input_need_not_be_a_list(own: Model, tmp_path: Path) -> None:
+    store = write(tmp_path / "mine", clips(12))
+    found = cluster(own, [store], k=3)
+    for one in (store, store.path, str(store.path)):
+        assert [each.kind for each in cluster(own, one, k=3).segments] == [
+            each.kind for each in found.segments
+        ]

@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,13 @@ from safetensors.numpy import save
 from scipy.special import softmax
 
 from kineme.arguments import did_you_mean
-from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.hub import fetch, is_address
 from kineme.inference.classifying.examination import Examination
 from kineme.inference.classifying.head import Head
 from kineme.inference.classifying.reading import read
-from kineme.model import Model
+from kineme.model import Model, Recorded
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 from kineme.untrusted import MALFORMED, bad_name
@@ -65,8 +63,8 @@ class Classifier:
 
     class_names: tuple[str, ...]
     counts: tuple[int, ...]
-    head: Head
-    distances: Array
+    head: Head = field(repr=False)
+    distances: Array = field(repr=False)
     seconds: float
     weights: str
     preprocessing: str
@@ -80,7 +78,7 @@ class Classifier:
     def probabilities(
         self,
         model: Model,
-        x: Array | Sequence[Array] | ClipStore | str | Path,
+        x: Recorded,
         *,
         device: str | None = None,
         progress: Progress = silent,
@@ -103,9 +101,7 @@ class Classifier:
         self.check(model)
         return self.probabilities_of(read(model, model.clips(x), device=device, progress=progress))
 
-    def predict(
-        self, model: Model, x: Array | Sequence[Array] | ClipStore | str | Path, *, device: str | None = None
-    ) -> list[str]:
+    def predict(self, model: Model, x: Recorded, *, device: str | None = None) -> list[str]:
         """The most likely class of whole clips; arguments and errors are those of `probabilities`."""
         likeliest = self.probabilities(model, x, device=device).argmax(axis=1)
         return [self.class_names[label] for label in likeliest.tolist()]

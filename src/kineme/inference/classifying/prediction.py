@@ -12,16 +12,15 @@ from typing import Unpack
 import numpy as np
 
 from kineme.clips.batches import Clips
-from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.reading import read_windows, seen
 from kineme.inference.embed import blocks_of
-from kineme.inference.recordings import Recordings, open_inputs
+from kineme.inference.recordings import Inputs, Recordings, open_inputs
 from kineme.inference.tables import Block
 from kineme.inference.windows import Windows
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.sources.reading import Reading
 from kineme.typing import Array
@@ -92,7 +91,7 @@ class _Rows:
 def predict(
     model: Model,
     classifier: Classifier,
-    inputs: Sequence[str | Path | ClipStore],
+    inputs: Inputs,
     *,
     window: float | None = None,
     step: float | None = None,
@@ -113,7 +112,7 @@ def predict(
     Args:
         model: the one the classifier was taught on.
         classifier: see `kineme.inference.teach`.
-        inputs: clip stores, and files or folders of poses, as `Model.embed` takes them.
+        inputs: one or several clip stores, and files or folders of poses, as `Model.embed` takes them.
         window: seconds; every longer recording is cut. Default: the typical length of an example, for
             recordings of more than 1.5 times that.
         step: seconds from one window's start to the next one's; by default a quarter of a window.
@@ -168,7 +167,7 @@ def predict_opened(
     classifier.check(model)
     threshold = None if none is None else classifier.threshold(none)
     windows = windows_for(opened, classifier.seconds, window, step)
-    place = device or default_device()
+    place = device_of(device)
     own, share = model.on(place), windows.step / windows.length if windows else 1.0
     edges = (*(step * share for step in range(_covered(windows))), 1.0)
 

@@ -20,7 +20,7 @@ from kineme.inference.classifying.reading import read_windows
 from kineme.inference.embed import blocks_of
 from kineme.inference.recordings import open_input
 from kineme.layouts.correspondence import JointMap
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.sources.reading import Reading
 from kineme.typing import Array
@@ -116,7 +116,7 @@ def suggest(
     store = store if isinstance(store, ClipStore) else ClipStore(store)
     opened = open_input(model, store, Reading(joint_map=joint_map), allow_preprocessing=allow_preprocessing)
     windows = windows_for([opened], classifier.seconds, None, None, overlap=2)
-    place = device or default_device()
+    place = device_of(device)
     encode = partial(read_windows, model.on(place), batch_size=batch_size, device=place)
     taken: dict[str, list[Stretch]] = {}
     for each in labelled:

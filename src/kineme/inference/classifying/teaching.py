@@ -20,7 +20,7 @@ from kineme.inference.classifying.examination import examine, folds_of
 from kineme.inference.classifying.examples import Example, find_examples, read_examples
 from kineme.inference.classifying.head import fit
 from kineme.inference.classifying.reading import CROPS, read_copies
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.sources.reading import Reading, joint_map_of
 
@@ -67,6 +67,8 @@ def teach(
     ['moving']
     """
     given = read_examples(examples)[0] if isinstance(examples, str | Path) else examples
+    if wrong := [each for each in given if not isinstance(each, Example)]:
+        raise KinemeError(f"`examples`: has a {type(wrong[0]).__name__}; each must be Example(motion, label)")
     class_names = _classes(given, examples if isinstance(examples, str | Path) else "examples")
     known = (
         own_store(model) if store is None else ClipStore(store) if isinstance(store, str | Path) else store
@@ -76,7 +78,7 @@ def teach(
         model.check(known, allow_preprocessing=allow_preprocessing)
     found = find_examples(model, given, known, reading)
     labels = np.array([class_names.index(each.label) for each in found])
-    place = device or default_device()
+    place = device_of(device)
     clips = joined([each.xyz for each in found], [each.present for each in found])
     own = model.on(place)
     copies = read_copies(own, clips, seed=seed, batch_size=batch_size, device=place, progress=progress)

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal, Unpack
 
 import numpy as np
 
-from kineme.clips.store import Clip, ClipStore
+from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.classes import BACKGROUND
 from kineme.inference.clustering.changes import DEFAULTS, Changes, segments
 from kineme.inference.clustering.kinds import kinds_of
 from kineme.inference.clustering.segments import Kinds, Segment, described
 from kineme.inference.embed import ROWS, groups, pieces
-from kineme.inference.recordings import Recordings, open_inputs
+from kineme.inference.recordings import Inputs, Recordings, open_inputs
 from kineme.inference.windows import Windows, whole
 from kineme.metrics import Figures, measure
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent, within
 from kineme.sources.reading import Reading
 from kineme.typing import Array
@@ -35,7 +34,7 @@ LONG = 10.0  # seconds: a longer recording holds more than one motion
 
 def cluster(
     model: Model,
-    inputs: Sequence[str | Path | ClipStore],
+    inputs: Inputs,
     *,
     k: int | None = None,
     cut: Cut = "auto",
@@ -60,7 +59,7 @@ def cluster(
 
     Args:
         model: see `kineme.load`.
-        inputs: clip stores, and files or folders of poses, as for `embed_table`.
+        inputs: one or several clip stores, and files or folders of poses, as for `embed_table`.
         k: number of kinds. Default: as many as are found.
         cut: `clips` takes each recording whole, `motions` cuts all of them; `auto` cuts those that are known
             to be untrimmed (their store has intervals), and those of more than 10 s, but in a store only if
@@ -126,7 +125,7 @@ def cluster_opened(
             windows.check(each)
         elif cut == "motions":
             _check_motions(each)
-    place = device or default_device()
+    place = device_of(device)
     cutter = _Cutter(cut, windows, changes)
     features = _features(
         model.on(place), opened, cutter, {"batch_size": batch_size, "device": place}, progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,7 @@ class Kinds:
     (24, 24, False)
     """
 
-    segments: tuple[Segment, ...]
+    segments: tuple[Segment, ...] = field(repr=False)
     kinds: tuple[Kind, ...]
     agreement: Figures
     untrimmed: bool

@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ from kineme.inference.searching.hits import Hit
 from kineme.inference.tables import Block
 from kineme.layouts.correspondence import JointMap
 from kineme.metrics.neighbours import nearest
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 
@@ -73,11 +73,11 @@ class Index:
 
     path: Path
     store: ClipStore
-    features: Array
-    clip: Array
-    label: Array
-    start: Array
-    end: Array
+    features: Array = field(repr=False)
+    clip: Array = field(repr=False)
+    label: Array = field(repr=False)
+    start: Array = field(repr=False)
+    end: Array = field(repr=False)
     graph: Any | None
     device: str
 
@@ -167,7 +167,7 @@ def open_index(
         raise approximate.missing()
     given = library if isinstance(library, ClipStore) else ClipStore(library)
     original = given.original if isinstance(given, RetargetedStore) else given
-    store, place = model.fitted(given, joint_map), device or default_device()
+    store, place = model.fitted(given, joint_map), device_of(device)
     model.check(store, allow_preprocessing=allow_preprocessing)
     options: dict[str, Any] = {
         "window": window,

@@ -46,9 +46,9 @@ class Query:
 
     store: ClipStore
     name: str
-    given: Array | None = None
-    xyz: Array | None = None
-    present: Array | None = None
+    given: Array | None = field(default=None, repr=False)
+    xyz: Array | None = field(default=None, repr=False)
+    present: Array | None = field(default=None, repr=False)
     fps: float = 30.0
     start: float = 0.0
     taken: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)

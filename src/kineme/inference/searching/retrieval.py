@@ -14,7 +14,7 @@ from kineme.inference.searching.hits import Hit
 from kineme.inference.searching.index import Index, Neighbours, open_index
 from kineme.inference.searching.queries import Part, Query, read_query
 from kineme.metrics.neighbours import cosines
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.sources.reading import Reading, stated
 from kineme.typing import Array
@@ -81,7 +81,7 @@ def search(
     else:
         asked = read_query(model, library, query, part=part, **reading)
     model.check(asked.store, allow_preprocessing=allow_preprocessing)
-    place = device or default_device()
+    place = device_of(device)
     feature = asked.feature(model, place)
     index = open_index(
         model,

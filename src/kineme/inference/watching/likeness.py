@@ -18,7 +18,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.searching.queries import Part, cut_out
 from kineme.inference.windows import Windows, whole
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.sources.reading import Reading, joint_map_of, stated
 from kineme.sources.recordings import open_recordings
@@ -123,7 +123,7 @@ def like(
         raise KinemeError("`like` names no example")
     if threshold is not None and not -1 <= threshold <= 1:
         raise KinemeError(f"`threshold`: is {threshold:g}; a similarity is at most 1")
-    told, model = stated(reading), model.on(device or default_device())
+    told, model = stated(reading), model.on(device_of(device))
     store = None
     if library is not None:
         library = library if isinstance(library, ClipStore) else ClipStore(library)

@@ -11,7 +11,7 @@ from kineme.clips.batches import Clips
 from kineme.errors import KinemeError
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.reading import read
-from kineme.model import Model, default_device
+from kineme.model import Model, device_of
 from kineme.typing import Array
 
 STARTS = 0.6  # the probability at which an event starts
@@ -58,7 +58,7 @@ class Taught:
         if not 0 < self.threshold <= 1:
             raise KinemeError(f"`threshold`: is {self.threshold:g}; a probability is above 0 and at most 1")
         _ = self.farthest
-        object.__setattr__(self, "model", self.model.on(self.device or default_device()))
+        object.__setattr__(self, "model", self.model.on(device_of(self.device)))
 
     @property
     def class_names(self) -> Sequence[str]:

@@ -1,9 +1,9 @@
 """People's own recordings: motion capture, the output of pose estimators, and arrays.
 
 formats.py       the formats, one reader each: arrays.py; tables.py (rows.py, headers.py, table_notes.py);
-                 documents.py, JSON (people.py, keypoints.py, assembling.py, holistic.py; coco.py, flat.py,
-                 vitpose.py); openpose.py and yolo.py, a file a frame; deeplabcut.py; hdf5.py, sleap.py;
-                 signs.py; trc.py, c3d.py, bvh.py, amass.py
+                 documents.py, JSON (people.py, about.py, keypoints.py, assembling.py, holistic.py; coco.py,
+                 flat.py, vitpose.py), jsonlines.py; openpose.py and yolo.py, a file a frame; hdf5.py,
+                 deeplabcut.py, sleap.py; signs.py; trc.py, c3d.py, labs.py, bvh.py, mvnx.py, amass.py
 recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
 times.py         instants of frames and their rate; rates.py, one rate → another
 long.py          files that are too long to be held, read in stretches
@@ -107,6 +107,11 @@ def open_poses(
     if rate is None:
         logger.warning(
             "the files give no frame rate; %g frames per second are assumed, set `fps` if that is wrong", _FPS
+        )
+    if len(first.points) == 1 < len(recordings) and not any(each.numbers for each in recordings):
+        logger.warning(
+            "%s has a single frame; if each file is a frame of one video, put all frames into one file",
+            recordings[0].name,
         )
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)

@@ -8,6 +8,7 @@ has bytes, or than a clip can have, is refused, and so is a pickle.
 from __future__ import annotations
 
 import io
+import logging
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -22,10 +23,13 @@ from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 from kineme.untrusted import read_header
 
+logger = logging.getLogger(__name__)
+
 MAX_FRAMES = 1_000_000  # of a clip that is held: nine hours at 30 a second
 MOST_FRAMES = 10_000_000  # of one that is read in stretches: four days at 30 a second
 SPARSE = 100_000  # frames of which any number may be missing; of more, 99 in a hundred
 MAX_PEOPLE = 100  # in a frame
+CROWD = 10  # more people who are all there in every frame are rather the frames of several clips
 MAX_NUMBERS = 1 << 27  # coordinates of one clip: a million frames of 33 joints with confidences
 MAX_COORDINATE = 1e6
 MAX_ARRAY_BYTES = 8 * MAX_NUMBERS + (1 << 16)
@@ -142,7 +146,21 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
             raise ValueError(f"'confidence' has shape {confidence.shape}; {expected}")
         last = _as_confidence(confidence.reshape(points.shape[:-1]))
         points = _without_unseen(points, last)
+    check_one_clip(points)
     return Poses(points, last)
+
+
+def check_one_clip(points: Array) -> None:
+    """Refuses clips in one array, (N, T, V, C), which would pass for one clip of N frames and T people.
+
+    Raises:
+        ValueError: more than `CROWD` people are in every frame.
+    """
+    if points.shape[1] > CROWD and np.isfinite(points[..., 0]).any(axis=2).all():
+        raise RemediedError(
+            f"has {points.shape[1]} people in each of {len(points)} frames",
+            f"if these are {len(points)} clips, give each an array or a file of its own, as by list(array)",
+        )
 
 
 class _RefusedError(ValueError):
@@ -240,6 +258,16 @@ def check_size(frames: int, bodies: int, joints: int, coordinates: int) -> None:
         raise RemediedError(f"has more than {MAX_NUMBERS:,} coordinates", _SHORTER)
 
 
+def step_of(numbers: Sequence[int] | Array) -> int:
+    """By how much frame numbers rise: k, if only every k-th frame of a video was processed.
+
+    >>> step_of([7, 12, 22]), step_of([3])
+    (5, 1)
+    """
+    values = np.asarray(numbers)
+    return max(int(np.gcd.reduce(values - values.min())), 1) if len(values) else 1
+
+
 def renumber(numbers: Sequence[int] | Array, most: int = MAX_FRAMES) -> tuple[Array, int]:
     """Frame numbers of a file → (D,) from 0 in steps of one, and the number of frames, at most so many.
 
@@ -253,9 +281,15 @@ def renumber(numbers: Sequence[int] | Array, most: int = MAX_FRAMES) -> tuple[Ar
     limit = min(most, max(SPARSE, 100 * len(numbers)))  # one damaged digit makes no clip of hours
     if last - first <= MAX_NUMBERS:
         offset = (values - first).astype(np.int64)
-        step = max(int(np.gcd.reduce(offset)), 1)
+        step = step_of(offset)
         frames = (last - first) // step + 1
         if frames <= limit:
+            if step > 1:
+                remark = (
+                    "frame numbers increase by %d: `fps` is the rate of the frames that are there, not that "
+                    "of the video"
+                )
+                logger.info(remark, step, extra={"once": True})
             return offset // step, frames
     apart = f"has frame numbers too far apart; the limit is {limit:,} frames"
     raise RemediedError(apart, "write a file for each video")

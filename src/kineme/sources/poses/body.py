@@ -76,4 +76,4 @@ def upright(points: Array, layout: Layout) -> str | None:
     axis = int(np.argmax(np.abs(mean)))
     if abs(mean[axis]) < _CLEAR:
         return None
-    return {(1, True): "y-up", (1, False): "y-down", (2, True): "z-up"}.get((axis, bool(mean[axis] > 0)))
+    return f"{'xyz'[axis]}-{'up' if mean[axis] > 0 else 'down'}"

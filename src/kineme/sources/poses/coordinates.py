@@ -31,7 +31,20 @@ logger = logging.getLogger(__name__)
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 ABOVE, FROM_ABOVE = "above", " from above"  # the image is of the floor; so end its units
-AXES = ("y-up", "y-down", "z-up", ABOVE)
+# Which axes of the file, and with which sign, become x, y and z. All but the last are rotations: a mirror
+# image would swap left and right. What points down in an image from above points backwards on the floor.
+_TURNS = {
+    "y-up": ((0, 1), (1, 1), (2, 1)),
+    "y-down": ((0, 1), (1, -1), (2, -1)),
+    "z-up": ((0, 1), (2, 1), (1, -1)),
+    "z-down": ((0, 1), (2, -1), (1, 1)),
+    "x-up": ((1, -1), (0, 1), (2, 1)),
+    "x-down": ((1, 1), (0, -1), (2, 1)),
+    ABOVE: ((0, 1), (2, 1), (1, 1)),
+}
+AXES = tuple(_TURNS)
+_OF_IMAGES = ("y-up", "y-down", ABOVE)
+_OF_FILES = ("y-up", "y-down", "z-up")  # that a body is trusted to tell: along another axis it may lie
 _TALL = 10.0  # metres; taller bodies have other units
 _PERSON = 1.7  # metres
 _STANDS = ("y-up", "z-up")
@@ -67,14 +80,8 @@ class Coordinates:
         points = self._metres(poses.points, scale) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
             points = np.concatenate([points, 0 * points[..., :1]], axis=-1)  # NaN stays NaN
-        x, y, z = np.moveaxis(points, -1, 0)
-        if self.axes == "y-down":  # half a turn about x; a mirror image would swap left and right
-            y, z = -y, -z
-        elif self.axes == "z-up":
-            y, z = z, -y
-        elif self.axes == ABOVE:  # what points down in the image points backwards on the floor
-            y, z = z, y
-        return Poses(np.stack([x, y, z], axis=-1).astype(np.float32), poses.confidence)
+        turned = np.stack([sign * points[..., axis] for axis, sign in _TURNS[self.axes]], axis=-1)
+        return Poses(turned.astype(np.float32), poses.confidence)
 
     def _check_kind(self, poses: Poses) -> None:
         """Refuses a clip in the image where the first one was in metres, and the other way round."""
@@ -88,8 +95,13 @@ class Coordinates:
         points: Array = given * scale
         size = _median_size(points)
         if size > _TALL:
-            likely = _likely_unit(size / scale)
-            raise RemediedError(f"has a body {size:,.0f} metres tall", f"set `units` to {likely}")
+            tall = f"has a body {size:,.0f} metres tall"
+            third = points[..., 2][np.isfinite(points[..., 2])] / scale
+            if ((third >= 0) & (third <= 1)).all() and third.any():
+                raise RemediedError(
+                    f"{tall}, and no third number above 1", "set `scores`, if it is a confidence"
+                )
+            raise RemediedError(tall, f"set `units` to {_likely_unit(size / scale)}")
         return points
 
     def _in_image(self, points: Array) -> Array:
@@ -133,10 +145,11 @@ def coordinates_of(
     if not metric and image is None and are_fractions(poses.points):
         metres = "" if flat or mediapipe else ", or `units` to m if these are metres"
         raise KinemeError(f"`image`: not given, and in the first clip {DISTORTED}; {REMEDY}{metres}")
-    if flat and axes == "z-up":
-        raise KinemeError("`axes`: is z-up, but these poses are two-dimensional; use y-up, y-down or above")
+    if flat and axes is not None and axes not in _OF_IMAGES:
+        use = "use y-up, y-down or above"
+        raise KinemeError(f"`axes`: is {axes}, but these poses are two-dimensional; {use}")
     if not flat and axes == ABOVE:
-        raise KinemeError("`axes`: is above, but these poses have a depth; use y-up, y-down or z-up")
+        raise KinemeError("`axes`: is above, but these poses have a depth; use y-up, z-up or another")
     if metric and scale is None and poses.scale is None and poses.axes == STANDING:
         scale = _guessed_units(poses, layout)
     usual = usual_axes(layout, poses.points.shape[-1])
@@ -191,8 +204,8 @@ def _axes(poses: Poses, layout: Layout, usual: str) -> str:
         return str(poses.axes)
     found = upright(poses.points, layout)
     if poses.axes == STANDING:
-        chosen = found or usual
-        if found is None:
+        chosen = found if found in _OF_FILES else usual
+        if found not in _OF_FILES:
             logger.info(
                 "the vertical axis is not clear from the body; %s is assumed, set `axes` if that is wrong",
                 chosen,
@@ -200,7 +213,7 @@ def _axes(poses: Poses, layout: Layout, usual: str) -> str:
         elif chosen != usual:
             logger.info("bodies stand %s; set `axes` if that is wrong", chosen)
         return chosen
-    if found is not None and found != usual:
+    if found not in (None, usual) and (poses.points.shape[-1] == 3 or found in _OF_IMAGES):
         logger.warning(
             "%s is assumed, but heads are above feet as in %s; set `axes` to say which", usual, found
         )

@@ -28,7 +28,7 @@ from kineme.sources.poses.coco import are_annotations, coco_annotations, coco_re
 from kineme.sources.poses.flat import numbers
 from kineme.sources.poses.keypoints import parsed
 from kineme.sources.poses.openpose import openpose_clip, openpose_frames
-from kineme.sources.poses.people import people, told
+from kineme.sources.poses.people import people, rate_of_frames, told
 from kineme.sources.poses.rows import rows_of
 from kineme.sources.poses.tables import table_poses
 from kineme.sources.poses.vitpose import is_vitpose, vitpose_frames
@@ -40,7 +40,11 @@ _FORMS = "a clip, COCO keypoint results or people in frames"
 
 def json_poses(data: bytes, scores: bool, components: Sequence[str] = ()) -> Poses | Detections:
     """The bytes of a JSON file of one clip, in any of the forms; of landmarks those `components`."""
-    content = parsed(data)
+    return clip_of(parsed(data), scores, components)
+
+
+def clip_of(content: Any, scores: bool, components: Sequence[str] = ()) -> Poses | Detections:
+    """As `json_poses`, of what the file holds."""
     if isinstance(content, list | dict) and (frames := openpose_frames(content)):
         return openpose_clip(frames, components)
     if isinstance(content, dict):
@@ -95,12 +99,14 @@ def _records(content: list[Any]) -> Poses | Detections | None:
 def json_notes(data: bytes) -> dict[str, Any]:
     """Label, subject and fps of a clip's JSON file, if given."""
     noted = [name for name in NOTES if f'"{name}"'.encode() in data]
-    if not noted and not re.search(rb'"[a-z_]*(?:time|seconds)[a-z_]*"', data, re.IGNORECASE):
+    if not noted and not re.search(rb'"[a-z_]*(?:time|seconds|fps|frame_?rate)[a-z_]*"', data, re.IGNORECASE):
         return {}
     content = parsed(data)
     if not isinstance(content, dict):
         return told(content)
     notes = {name: content[name] for name in noted if content.get(name) is not None}
+    if (rate := rate_of_frames(content)) is not None:
+        notes["fps"] = rate
     return notes if "fps" in notes or any(key in content for key in KEYS) else told(content) | notes
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.layouts import LAYOUTS, Layout, canonical_joint
-from kineme.layouts.correspondence import JointMap, correspondence
+from kineme.layouts import LAYOUTS, Layout, canonical_joint, without_prefix
+from kineme.layouts.correspondence import JointMap, anatomical_point, correspondence, placed
 from kineme.sources.poses.arrays import Poses
-from kineme.sources.poses.markers import Shares, marker_sets, mixed
+from kineme.sources.poses.markers import MarkerSet, Shares, marker_sets, mixed
 from kineme.sources.poses.trees import guessed_tree
-from kineme.sources.raw import RemediedError, shown
+from kineme.sources.raw import RemediedError, few, shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
 _MOST = 2 / 3  # of a file's joints that a layout has, where others are left out
@@ -31,6 +31,7 @@ _LAYOUTS = {
 }
 
 
+_LIMBS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 _ANIMALS = ("deeplabcut", "sleap")  # any animal: no layout can be built in
 _HUMAN = ("mediapipe", "openpose")
 
@@ -91,7 +92,8 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
     Args:
         poses: the clip.
         layout: the wanted one; by default the one that the joints' names or their number tell.
-        joint_map: joint of `layout` → joints of the files whose mean it is; the others are found by name.
+        joint_map: joint of `layout` → joints of the files whose mean it is; the others are found by name, or
+            among the markers of a known set.
         name: for a layout that comes from the tree in the files.
 
     Raises:
@@ -120,6 +122,7 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
         return found
     for markers in marker_sets():
         if shares := markers.shares(poses.joints):
+            _remark_on_unused(markers, poses.joints)
             return Fit(markers.layout, f"markers of {markers.title}", shares)
     if poses.program in _ANIMALS:
         return _with_tree(poses, name)
@@ -127,6 +130,26 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
         return found
     remedy = "name a layout or a layout file with `layout`, or write one by `kineme layouts --template`"
     raise UnknownJointsError(f"has {listed(poses.joints)}, none of the built-in layouts; {remedy}")
+
+
+def _remark_on_unused(chosen: MarkerSet, joints: Sequence[str]) -> None:
+    """Warns where another set could place some joints that the chosen one does not have."""
+    for more in marker_sets():
+        some = more.placed(joints)
+        beyond = [joint for joint in some if joint not in chosen.joints]
+        if beyond:
+            lost = [joint for joint in more.joints if joint not in some]
+            logger.warning(
+                "markers of %s for %s are not used, as %s cannot be placed; the layout is %s. To use them, "
+                "set `layout` to %s, and `joint_map` to a file that says what stands for %s",
+                more.title,
+                few(beyond, SHOWN),
+                few(lost, SHOWN),
+                chosen.layout.name,
+                more.layout.name,
+                lost[0],
+            )
+            return
 
 
 def _with_tree(poses: Poses, name: str) -> Fit:
@@ -176,9 +199,15 @@ def _mapped(poses: Poses, layout: Layout | None, joint_map: JointMap, name: str)
         raise KinemeError("`joint_map`: the joints of these files have no names; leave it out")
     # Names are all that counts; any tree will do.
     star = Layout.from_names(name, poses.joints, [None, *[0] * (len(poses.joints) - 1)], mirrored=[])
-    weights = correspondence(star, layout, joint_map)
+    sets = (markers.placed(poses.joints) for markers in marker_sets() if markers.layout == layout)
+    among = max(sets, key=len, default={})
+    weights, lost = placed(star, layout, joint_map)
+    if not among.keys() >= {*lost}:
+        correspondence(star, layout, joint_map)  # which says what is missing
     shares = {
-        joint: {poses.joints[i]: float(row[i]) for i in np.flatnonzero(row)}
+        joint: among[joint]
+        if joint in lost
+        else {poses.joints[i]: float(row[i]) for i in np.flatnonzero(row)}
         for joint, row in zip(layout.joints, weights, strict=True)
     }
     return Fit(layout, "by the joint map", shares)
@@ -204,10 +233,18 @@ def _amid(joints: Sequence[str], given: Sequence[frozenset[str]]) -> Fit | None:
     if len(there) < max(LEAST_JOINTS, _MOST * len(joints)):
         return None
     others = [joint for joint, words in zip(joints, given, strict=True) if words not in there]
+    if {*map(_limb, others)} - {*map(_limb, {*joints} - {*others})} - {None}:
+        return None  # it names an arm or a leg otherwise: a body without it would be no remark's matter
     logger.info("joints that %s does not have are left out: %s", layout.name, listed(others))
     if len(there) == layout.num_joints:
         return Fit(layout, "by their names")
     return _part_of(layout, there)
+
+
+def _limb(joint: str) -> str | None:
+    """The joint of an arm or leg that a name stands for; None if it is none."""
+    point = anatomical_point(without_prefix(joint), rig=True)
+    return point if point and point.partition(" ")[2] in _LIMBS else None
 
 
 def _part_of(whole: Layout, given: set[frozenset[str]]) -> Fit:

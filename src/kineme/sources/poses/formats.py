@@ -28,6 +28,9 @@ from kineme.sources.poses import (
     deeplabcut,
     documents,
     hdf5,
+    jsonlines,
+    labs,
+    mvnx,
     signs,
     table_notes,
     tables,
@@ -93,6 +96,29 @@ def _amass(file: RawFile) -> bool:
             return False
 
 
+def _table(suffix: str) -> tuple[Format, Format]:
+    """The formats of tables: of a motion-capture program, and any other."""
+    return (
+        Format(
+            "Motive, Nexus or Qualisys",
+            suffix,
+            lambda file, told: labs.lab_poses(file.read(labs.MAX_LAB_BYTES)),
+            _alone(labs.lab_notes),
+            labs.MAX_LAB_BYTES,
+            is_one=lambda file: labs.is_lab(_head(file)),
+        ),
+        Format(
+            "CSV",
+            suffix,
+            lambda file, told: tables.csv_poses(
+                file.read(tables.MAX_CSV_BYTES), told.scores, told.layout, tuple(told.columns.values())
+            ),
+            lambda data, told: table_notes.csv_notes(data, told.columns),
+            table_notes.NOTES_BYTES,
+        ),
+    )
+
+
 def _head(file: RawFile) -> bytes:
     with file.checked(), file.open() as stream:
         return stream.read(1 << 10)
@@ -135,15 +161,8 @@ FORMATS: tuple[Format, ...] = (
         lambda file, told: deeplabcut.deeplabcut_csv(file.read(tables.MAX_CSV_BYTES)),
         is_one=lambda file: deeplabcut.is_deeplabcut(_head(file)),
     ),
-    Format(
-        "CSV",
-        ".csv",
-        lambda file, told: tables.csv_poses(
-            file.read(tables.MAX_CSV_BYTES), told.scores, told.layout, tuple(told.columns.values())
-        ),
-        lambda data, told: table_notes.csv_notes(data, told.columns),
-        table_notes.NOTES_BYTES,
-    ),
+    *_table(".csv"),
+    *_table(".tsv"),
     Format(
         "JSON",
         ".json",
@@ -151,6 +170,15 @@ FORMATS: tuple[Format, ...] = (
             file.read(documents.MAX_JSON_BYTES), told.scores, told.components
         ),
         _alone(documents.json_notes),
+        documents.MAX_JSON_BYTES,
+    ),
+    Format(
+        "JSON lines",
+        ".jsonl",
+        lambda file, told: jsonlines.jsonl_poses(
+            file.read(documents.MAX_JSON_BYTES), told.scores, told.components
+        ),
+        _alone(jsonlines.jsonl_notes),
         documents.MAX_JSON_BYTES,
     ),
     *(
@@ -167,6 +195,12 @@ FORMATS: tuple[Format, ...] = (
         "TRC", ".trc", lambda file, told: trc.trc_poses(file.read(trc.MAX_TRC_BYTES)), _alone(trc.trc_notes)
     ),
     Format("C3D", ".c3d", lambda file, told: c3d.c3d_poses(_buffer(file)), _alone(c3d.c3d_notes)),
+    Format(
+        "MVNX",
+        ".mvnx",
+        lambda file, told: mvnx.mvnx_poses(file.read(mvnx.MAX_MVNX_BYTES)),
+        _alone(mvnx.mvnx_notes),
+    ),
     Format(
         "BVH", ".bvh", lambda file, told: bvh.bvh_poses(file.read(bvh.MAX_BVH_BYTES)), _alone(bvh.bvh_notes)
     ),

@@ -12,7 +12,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout, get_layout
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
-from kineme.sources.poses.arrays import Poses, split_columns
+from kineme.sources.poses.arrays import Poses, check_one_clip, split_columns
 from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
 from kineme.sources.poses.gaps import ever_found, filled
 from kineme.sources.poses.tracking import strongest
@@ -71,9 +71,11 @@ def _poses(array: Array, name: str, layout: Layout, scores: bool) -> Poses:
             "the layout of the array, such as layout='coco17'"
         )
     try:
-        return Poses(*split_columns(values.astype(np.float32), scores))
+        points, confidence = split_columns(values.astype(np.float32), scores)
+        check_one_clip(points)
     except ValueError as error:
         raise KinemeError(f"{name}: {error}") from error
+    return Poses(points, confidence)
 
 
 def _read(clips: Sequence[Poses], layout: Layout, fps: float, coordinates: Coordinates, row: int) -> Clip:

@@ -36,9 +36,10 @@ _AXIS_FIRST = re.compile(rf"(?P<axis>{_AXIS}){_GAP}(?P<joint>.+)", re.IGNORECASE
 _WORLD = re.compile(rf"(?:^|{_GAP})world(?={_GAP}|$)", re.IGNORECASE)
 _NO_PLACE = re.compile(
     r".*(?:rotation|quaternion|quat|orientation|velocity|acceleration|angle|bbox|center_?of_?mass)"
-    rf"|(?:.*{_GAP})?(?:rot|orient|vel|acc|box)",
+    rf"|(?:.*{_GAP})?(?:rot|orient|vel|acc|box)|b?box{_GAP}.+|min|max",
     re.IGNORECASE,
 )
+_CORNERS = ["x1", "y1", "x2", "y2"]  # of a box around a person
 _PROGRAMS = {"sleap": {"instance.score"}, "freemocap": {"reprojection_error", "timestamp_by_camera"}}
 _ROLES = {
     "frame": "frame frameid frameindex frameidx frameno framenum framenumber frames framecount",
@@ -175,10 +176,18 @@ def _other(joints: Mapping[str, Mapping[int, int]], axes: set[int]) -> str:
     return next(joint for joint, columns in joints.items() if set(columns) - {3} <= axes)
 
 
+def _box(header: Sequence[str]) -> range:
+    """The columns x1, y1, x2, y2 of a box, where they are not joints 1 and 2 of more."""
+    names = [name.lower() for name in header]
+    at = next((at for at in range(len(names)) if names[at : at + 4] == _CORNERS), None)
+    return range(0) if at is None or {"x0", "x3"} & {*names} else range(at, at + 4)
+
+
 def _found(
     header: Sequence[str], taken: Sequence[int | None], forms: Sequence[re.Pattern[str]]
 ) -> dict[tuple[bool, str], dict[int, int]]:
     found: dict[tuple[bool, str], dict[int, int]] = {}
+    taken = [*taken, *_box(header)]
     for column, name in enumerate(header):
         rest = _WORLD.sub("", name).strip(" _.:-")
         match = next(filter(None, (form.fullmatch(rest) for form in forms)), None)

@@ -6,6 +6,7 @@ Functions raise ValueError with what is wrong, and in which frame.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from kineme.sources.poses.holistic import BODY, landmark_name
 from kineme.typing import Array
 
 _SCORE = "visibility visible score confidence conf likelihood v c".split()
+_PICTURE = re.compile(r"\.(?:jpe?g|png|bmp)$", re.IGNORECASE)
 _NAME = ("name", "part", "landmark", "label")
 Number = int | float | None  # JSON's null is NaN
 
@@ -43,9 +45,10 @@ def by_name(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def numbered(content: Mapping[str, Any]) -> dict[int, Any]:
-    """`{"0": ..., "frame_1": ...}` by number; empty where a key has none."""
-    digits = {key: "".join(filter(str.isdigit, str(key))) for key in content}
-    names = {plain(str(key)).rstrip("0123456789") for key in content}
+    """`{"0": ..., "frame_1": ..., "2.jpg": ...}` by number; empty where a key has none."""
+    bare = {key: _PICTURE.sub("", str(key)) for key in content}
+    digits = {key: "".join(filter(str.isdigit, name)) for key, name in bare.items()}
+    names = {plain(name).rstrip("0123456789") for name in bare.values()}
     if (
         not content
         or names - {"", "frame", "f"}

@@ -42,9 +42,10 @@ def people(names: Sequence[str], points: Array, *, scale: float | None) -> Poses
     check_size(len(points), len(owners), len(labels), 3)
     placed = np.full((len(points), len(owners), len(labels), 3), np.nan, dtype=np.float32)
     slot, column = ({name: i for i, name in enumerate(each)} for each in (owners, labels))
-    for source, (prefix, _, label) in enumerate(marks):
-        if prefix in slot:
-            placed[:, slot[prefix], column[label]] = points[:, source]
+    with np.errstate(over="ignore"):  # what is beyond float32 is refused as infinite
+        for source, (prefix, _, label) in enumerate(marks):
+            if prefix in slot:
+                placed[:, slot[prefix], column[label]] = points[:, source]
     placed, _ = split_columns(placed, scores=False)
     return Poses(placed, None, tuple(labels), scale=scale, axes=STANDING)
 
@@ -76,12 +77,17 @@ class MarkerSet:
 
     def shares(self, markers: Sequence[str]) -> dict[str, Shares] | None:
         """Joint of the layout → its markers and their shares; None if some joint cannot be placed."""
+        found = self.placed(markers)
+        return found if len(found) == len(self.joints) else None
+
+    def placed(self, markers: Sequence[str]) -> dict[str, Shares]:
+        """As `shares`, of those joints that can be placed."""
         there = set(markers)
-        found = {
+        ways = {
             joint: next((way for way in ways if there.issuperset(way)), None)
             for joint, ways in self.joints.items()
         }
-        return {joint: way for joint, way in found.items() if way} if all(found.values()) else None
+        return {joint: way for joint, way in ways.items() if way}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""JSON of people in frames, as MediaPipe, MMPose, Ultralytics, TensorFlow.js and many programs write it.
+"""JSON of people in frames, as MediaPipe, MMPose, Ultralytics, Azure Kinect and many programs write it.
 
 A file is a list of frames, `{"frames": [...]}` (or data, results, instance_info, ...), `{"0": ..., "1": ...}`
 or an object of lists.
@@ -7,6 +7,7 @@ with MediaPipe's groups of landmarks; with `frame`, `timestamp` where the progra
 number, or of one image, are one frame.
 A person is a list of points, an object of points by number or name, `{"x": [...], "y": [...]}`, or an object
 with such `keypoints` and `keypoint_scores`, and `track_id`.
+The names of the joints may be listed beside the frames (`joint_names`), or in what describes them.
 A point is `{"x", "y", "z", "visibility", "name"}` or a list of numbers.
 
 Functions raise ValueError with what is wrong, and in which frame.
@@ -15,13 +16,15 @@ Functions raise ValueError with what is wrong, and in which frame.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber
+from kineme.sources.poses.about import names_said, rate_said, size_of, tell
+from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber, step_of
 from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.fractions import in_pixels
 from kineme.sources.poses.headers import plain
@@ -34,14 +37,15 @@ _OF_FRAMES = "frames data results predictions instanceinfo poses history sequenc
 _OF_PEOPLE = "people persons instances predictions detections poses bodies objects annotations tracks".split()
 _GROUPS = {
     "pose_world": "poseworldlandmarks worldlandmarks poselandmarksworld worldposelandmarks keypoints3d ea",
-    "pose": "poselandmarks landmarks pose keypoints landmark body keypoints2d normalizedlandmarks",
+    "pose": "poselandmarks landmarks pose keypoints landmark body keypoints2d normalizedlandmarks joints "
+    "jointpositions",
     "left_hand": "lefthandlandmarks lefthand",
     "right_hand": "righthandlandmarks righthand",
 }
 _GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
 _IMAGES = "image imagename imagefile imagepath filename file framename".split()
 _NUMBERS = "frame frameindex frameid frameidx framenumber frameno framenum".split()
-_IDS = "trackid personid trackingid idx instanceid poseid id".split()
+_IDS = "trackid personid bodyid trackingid idx instanceid poseid id".split()
 _SCORES = (
     "keypointscores scores keypointsvisible visibility visible confidence confidences conf score".split()
 )
@@ -72,6 +76,11 @@ def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
     found = [person for frame in frames for person in _people(frame)]
     place, count = _places(frames)
     seen = assembled(found, place, count, _times(frames, place, count), wanted)
+    if isinstance(content, Mapping) and "k4abt_sdk_version" in content:  # Azure Kinect, seen from its camera
+        seen = replace(seen, scale=0.001, axes="y-down")
+    names = names_said(content)
+    if not seen.joints and len(names) == seen.points.shape[1] and tell(names):
+        seen = replace(seen, joints=names)
     size = size_of(content) or next((size_of(frame.shows) for frame in frames if frame.shows), None)
     return replace(seen, points=in_pixels(seen.points, size)) if size and seen.scale is None else seen
 
@@ -84,20 +93,16 @@ def told(content: Any) -> dict[str, Any]:
     return {} if rate is None else {"fps": rate, "measured": True}
 
 
-def size_of(content: Any) -> tuple[float, float] | None:
-    """Width and height of the image in pixels, where an object or what describes it says them."""
-    if not isinstance(content, Mapping):
+def rate_of_frames(content: Any) -> float | None:
+    """Frames a second of what is in a file: where they are every k-th of a video, a k-th of what it says."""
+    rate = rate_said(content)
+    if rate is None:
         return None
-    keys = by_name(content)
-    for before in ("", "image", "img", "frame", "video"):
-        width, height = keys.get(f"{before}width"), keys.get(f"{before}height")
-        if isinstance(width, int | float) and isinstance(height, int | float):
-            return (width, height) if 1 < width < 1e5 and 1 < height < 1e5 else None
-    pair = keys.get("imagesize") or keys.get("resolution")
-    if isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, int | float) for each in pair):
-        return size_of({"width": pair[0], "height": pair[1]})
-    inside = ("meta", "metadata", "info", "videoinfo", "imagesize", "videometadata", "metainfo")
-    return next((size for name in inside if (size := size_of(keys.get(name)))), None)
+    with suppress(ValueError):
+        numbers = [frame.number for frame in _frames(content) if frame.number is not None]
+        if all(abs(number) < 1 << 62 for number in numbers):
+            return rate / step_of(numbers)
+    return rate
 
 
 def _frames(content: Any) -> Iterator[_Frame]:

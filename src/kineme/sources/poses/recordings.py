@@ -29,6 +29,7 @@ from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
 from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
 from kineme.sources.poses.naming import named
+from kineme.sources.poses.rows import AS_UTF8, in_utf8
 from kineme.sources.poses.times import usual_rate
 from kineme.sources.raw import RawFile, few, find_files
 from kineme.typing import Array
@@ -36,6 +37,7 @@ from kineme.typing import Array
 logger = logging.getLogger(__name__)
 
 LABELS = "labels.csv"
+_TABLES = (".csv", ".tsv")
 _NEVER = re.compile(r"(?!)")
 _YOLO = re.compile(r"(?:(.*?)_)?(\d{1,18})")
 _OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
@@ -128,7 +130,7 @@ def find_recordings(
         expected = f"{', '.join(kind.suffixes)} files{', zipped or not' if kind.zipped else ''}"
         raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}")
     told = told or Told()
-    if told.columns and not any(each.files[0].place.suffix.lower() == ".csv" for each in recordings):
+    if told.columns and not any(each.files[0].place.suffix.lower() in _TABLES for each in recordings):
         role = next(iter(told.columns))
         raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
     notes = [{} if recording.numbers else kind.notes(recording.files[0], told) for recording in recordings]
@@ -180,7 +182,9 @@ def _grouped(files: Sequence[RawFile]) -> list[Recording]:
             name = _clip_name(file.place.parent, match[1] or "")
             frames.setdefault(name, []).append((int(match[2]), file))
         else:
-            recordings.append(Recording(file.place.with_suffix("").as_posix(), (file,)))
+            # Without the spaces around a part, as tables that name clips have none.
+            parts = (part.strip() for part in file.place.with_suffix("").parts)
+            recordings.append(Recording("/".join(parts), (file,)))
     for name, numbered in frames.items():
         numbers, ordered = zip(*sorted(numbered, key=lambda each: each[0]), strict=True)
         recordings.append(Recording(name, ordered, numbers))
@@ -223,14 +227,14 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
     """The list's row for each clip; an empty one for clips it does not name."""
     try:
-        lines = file.read(_MAX_LABELS_BYTES).decode("utf-8-sig").splitlines()
-        rows = [[field.strip() for field in row] for row in csv.reader(lines)]
+        lines = in_utf8(file.read(_MAX_LABELS_BYTES)).decode("utf-8-sig").splitlines()
+        delimiter = max(",;\t", key=lines[0].count) if lines else ","
+        rows = [[field.strip() for field in row] for row in csv.reader(lines, delimiter=delimiter)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise KinemeError(f"{file}: is not a CSV file in UTF-8") from error
+        raise KinemeError(f"{file}: is not a CSV file in UTF-8; {AS_UTF8}") from error
     header = [name.lower() for name in rows[0]] if rows else []
     if header[:2] != ["name", "label"] or header[2:] not in ([], ["subject"], ["subject", "camera"]):
-        apart = "; separate fields by commas" if ";" in "".join(header) else ""
-        raise KinemeError(f"{file}:1: expected the header name,label or name,label,subject,camera{apart}")
+        raise KinemeError(f"{file}:1: expected the header name,label or name,label,subject,camera")
     listed: dict[str, _Said] = {}
     for number, row in enumerate(rows[1:], start=2):
         if not any(row):

@@ -6,6 +6,7 @@ raise ValueError with what is wrong, and in which line.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
 from collections.abc import Iterator, Sequence
@@ -15,13 +16,15 @@ from typing import overload
 
 import numpy as np
 
-from kineme.sources.raw import shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 _BLOCK = 1 << 12  # rows whose fields are in memory
 _PIECE = 1 << 24  # bytes that are searched for line ends at a time
 _NOTHING = ("none", "null", "na", "n/a")  # besides nan, for a joint that was not found
 _LF, _CR, _HASH = b"\n\r#"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+AS_UTF8 = "save it in UTF-8 (in Excel: CSV UTF-8)"
 
 Row = list[str]
 
@@ -158,7 +161,7 @@ class Rows(Sequence[tuple[int, Row]]):
         try:
             lines = b"\n".join(self.lines()).decode().split("\n")
         except UnicodeDecodeError as error:
-            raise ValueError("is not UTF-8 text") from error
+            raise RemediedError("is not UTF-8 text", AS_UTF8) from error
         if not self.quoted:
             return [line.split(self.delimiter, most) for line in lines]
         try:
@@ -170,10 +173,23 @@ class Rows(Sequence[tuple[int, Row]]):
         return rows
 
 
+def in_utf8(data: bytes) -> bytes:
+    """Text as it is, UTF-16 with its mark (so Windows writes "Unicode") as UTF-8.
+
+    >>> in_utf8("hip_x".encode("utf-16")), in_utf8(b"hip_x")
+    (b'hip_x', b'hip_x')
+    """
+    return data.decode("utf-16", errors="replace").encode() if data.startswith(_UTF16) else data
+
+
 def rows_of(data: bytes | FileBytes) -> Rows:
     """The rows of a CSV file that are neither blank nor comments, separated by commas, semicolons or tabs."""
-    if isinstance(data, bytes) and b"\n" not in data:
-        data = data.replace(b"\r", b"\n")
+    if isinstance(data, bytes):
+        data = in_utf8(data)
+        if b"\n" not in data:
+            data = data.replace(b"\r", b"\n")
+    elif data[:2] in _UTF16:
+        raise RemediedError("is UTF-16 text, and too long to be read as such", AS_UTF8)
     start, end, first, quoted = _lines(data)
     kept = np.ones(len(start), dtype=bool)
     for place in np.flatnonzero(np.isin(first, np.frombuffer(b"#,;\t \r\n", np.uint8))).tolist():

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from kineme.sources.poses.arrays import step_of
 from kineme.sources.poses.headers import columns_of
-from kineme.sources.poses.rows import decimal, rows_of
-from kineme.sources.poses.tables import column_of
+from kineme.sources.poses.rows import decimal, in_utf8, rows_of
+from kineme.sources.poses.tables import column_of, headed
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 
 NOTES_BYTES = 1 << 16  # that are looked at
@@ -23,7 +24,9 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         data: the first `NOTES_BYTES` of the file.
         wanted: `label`, `subject` or `camera` → name of its column.
     """
-    if len(data) >= NOTES_BYTES:
+    whole = len(data) < NOTES_BYTES
+    data = in_utf8(data)
+    if not whole:
         data = data[: data.rfind(b"\n") + 1]
     notes: dict[str, Any] = {}
     while data.startswith((b"#", b"\xef\xbb\xbf#")):
@@ -31,7 +34,8 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         if match := _RATE.search(line.decode(errors="replace")):
             notes["fps"] = float(match[1])
     rows = rows_of(data)
-    header, first = [name.strip() for name in rows[0][1]], rows[1][1] if len(rows) > 1 else []
+    header, below = headed(rows)
+    first = below[0][1] if len(below) else []
     for role, name in wanted.items():
         column = column_of(header, name)
         notes[role] = first[column].strip() if column < len(first) else ""
@@ -39,11 +43,14 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
     if columns.fps is not None and columns.fps < len(first):
         with suppress(ValueError):
             notes["fps"] = float(decimal(first[columns.fps]))
+    if "fps" in notes and columns.frame is not None:  # that of the video, of which these may be every k-th
+        with suppress(ValueError):
+            notes["fps"] /= step_of(below.integers(columns.frame))
     if columns.time is not None and "fps" not in notes:
         # Rows of several people or joints repeat the time of a frame: those of one tell.
         apart = [at for at in (columns.body, columns.joint, columns.group, columns.version) if at is not None]
         given: dict[tuple[str, ...], list[str]] = {}
-        for _, row in rows[1:]:
+        for _, row in below:
             if len(row) == len(header):
                 given.setdefault(tuple(row[at] for at in apart), []).append(decimal(row[columns.time]))
         longest = max(given.values(), key=len) if given else []

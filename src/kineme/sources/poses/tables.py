@@ -2,6 +2,7 @@
 
 Wide, a row per frame:  frame,left_wrist_x,left_wrist_y,left_wrist_z,left_wrist_c,right_wrist_x,...
                         x0,y0,z0,v0,x1,... (joints by number, in the order of the layout)
+                        left_wrist,left_wrist,... above x,y,... (two rows, as pandas writes them)
                         or no header: V times 2, 3 or 4 numbers
 Long, a row per joint:  frame,joint,x,y,z,c (joints by name or by number)
 
@@ -31,7 +32,9 @@ from kineme.sources.poses.arrays import (
     renumber,
     split_columns,
 )
+from kineme.sources.poses.fitting import UnknownJointsError
 from kineme.sources.poses.headers import (
+    AXES,
     Columns,
     columns_beside_joints,
     columns_of,
@@ -77,9 +80,31 @@ def _checked(rows: Rows, constant: Sequence[str]) -> tuple[Row | None, Rows]:
     if len(rows) == 1:
         raise RemediedError("has a header but no frames", "remove it")
     rows[1:].check_width(len(header), "the header")
+    header, rows = headed(rows)
     for name in constant:
-        _one_value(rows[1:], header, name)
-    return header, rows[1:]
+        _one_value(rows, header, name)
+    return header, rows
+
+
+def headed(rows: Rows) -> tuple[Row, Rows]:
+    """Names of columns, and the rows below.
+
+    A row of joints above a row of axes, as pandas writes them, is one header, and so is a row below them that
+    names only the first column.
+    """
+    header = [name.strip() for name in rows[0][1]]
+    axes = [axis.strip() for axis in rows[1][1]] if len(rows) > 2 else []
+    if len(axes) != len(header) or 2 * sum(axis.lower() in AXES for axis in axes) <= len(axes):
+        return header, rows[1:]
+    joined, joint = [], ""
+    for name, axis in zip(header, axes, strict=True):
+        joint = name or joint  # a cell that was merged in a spreadsheet is empty
+        joined.append(f"{joint}_{axis}" if axis.lower() in AXES else axis or name)
+    below = rows[2:]
+    first = [field.strip() for field in below[0][1]]
+    if len(below) > 1 and first[0] and not any(first[1:]):
+        return [first[0], *joined[1:]], below[1:]
+    return joined, below
 
 
 class WholeError(RemediedError):
@@ -158,7 +183,7 @@ def _bare(rows: Rows, scores: bool, layout: Layout | None) -> Poses:
     numbers = len(rows[0][1])
     joints = layout.num_joints if layout else _GUESSES.get((numbers, scores))
     if joints is None:
-        raise RemediedError(f"has {numbers} numbers per row and no header", "name their `layout`")
+        raise UnknownJointsError(f"has {numbers} numbers per row and no header; name their `layout`")
     columns, rest = divmod(numbers, joints)
     if rest or not 2 <= columns <= 4:
         expected = f"expected 2, 3 or 4 for each of {joints} joints, or a header"

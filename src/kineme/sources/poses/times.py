@@ -19,7 +19,7 @@ from kineme.typing import Array
 _UNITS = {1.0: (0.0025, 0.25), 1e-3: (2.5, 250), 1e-6: (2.5e3, 2.5e5), 1e-9: (2.5e6, 2.5e8)}
 _NAMED = {
     "ms": 1e-3, "msec": 1e-3, "millis": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "microseconds": 1e-6,
-    "ns": 1e-9, "nanoseconds": 1e-9, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0,
+    "usec": 1e-6, "ns": 1e-9, "nanoseconds": 1e-9, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0,
 }  # fmt: skip
 _NAMES = re.compile(
     rf"(?:date|frame|video|relative|elapsed)?(?:time|timestamp|timestamps|t|ts)(?:in)?(?P<unit>{'|'.join(_NAMED)})?"

@@ -13,6 +13,7 @@ with what is wrong, and in which line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def trc_poses(data: bytes) -> Poses:
     if told["NumFrames"] > len(rows):
         raise ValueError(f"says {told['NumFrames']:,.0f} frames and has {len(rows):,}; it is cut off")
     check_size(len(rows), 1, len(names), 3)
-    values = _numbers(rows, 2 + 3 * len(names))
+    values = numbers(rows, 2 + 3 * len(names))
     points = values[:, 2:].reshape(len(rows), len(names), 3)
     points = np.where((points == 0).all(axis=-1, keepdims=True), np.nan, points)
     points = evenly(points, values[:, 1], told["DataRate"])
@@ -88,11 +89,11 @@ def _told(lines: list[str]) -> dict[str, Any]:
     return told
 
 
-def _numbers(rows: list[tuple[int, str]], columns: int) -> Array:
-    """(rows, columns); empty cells, also at the end of a row, are NaN."""
+def numbers(rows: Sequence[tuple[int, str]], columns: int, apart: str = "\t") -> Array:
+    """(rows, columns) of the cells of numbered lines; empty ones, also at the end of a row, are NaN."""
     values = np.full((len(rows), columns), np.nan)
     for place, (number, line) in enumerate(rows):
-        cells = line.rstrip().split("\t")
+        cells = line.rstrip(f"{apart} \r\n").split(apart)
         if len(cells) > columns:
             raise ValueError(f"line {number} has {len(cells)} cells; its header announces {columns}")
         try:

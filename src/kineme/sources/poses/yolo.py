@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kineme.sources.poses.arrays import Detections, renumber, split_columns
+from kineme.sources.poses.fitting import UnknownJointsError
 from kineme.sources.poses.rows import is_float
 from kineme.sources.raw import RemediedError, shown
 
@@ -40,7 +41,9 @@ def yolo(numbers: Sequence[int], frames: Sequence[list[list[str]]], joints: int 
     fitting = [width for width in (3, 2) if 0 <= length - _BEFORE - width * wanted <= 2]
     if not fitting:
         expected = f"expected 2 or 3 for each of {wanted} joints after the class and the box"
-        raise RemediedError(f"has {length} numbers a person; {expected}", "name the `layout` of its joints")
+        raise UnknownJointsError(
+            f"has {length} numbers a person; {expected}; name the `layout` of its joints"
+        )
     width = fitting[0]
     end = _BEFORE + width * wanted
     try:
