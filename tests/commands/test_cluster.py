@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from inference.clustering.test_changes import recording
 from inference.models import model, motion, write
 
+from conftest import STICK
 from kineme.__main__ import main
-from kineme.clips.store import Clip
+from kineme.clips.store import Clip, Manifest
+from kineme.clips.writer import StoreWriter
+from kineme.preprocessing import get_preprocessing
 
 
 @pytest.fixture
@@ -72,6 +76,17 @@ def test_a_long_recording_is_cut_where_motions_begin_and_end(folder: Path) -> No
     assert main(["cluster", "run", "long", "--k", "2", "--window", "1s"]) == 0
     with (folder / "segments-long.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 10
+
+
+def test_what_is_said_of_a_recording_is_said_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rod = replace(STICK, name="rod")
+    with StoreWriter(folder / "rods", Manifest(rod, get_preprocessing("plain"), "test"), 2) as writer:
+        for i in range(4):
+            writer.add(Clip(f"clip{i}", motion(30, i)))
+    assert main(["cluster", "run", "rods", "--k", "2"]) == 0
+    notes = capsys.readouterr().err.splitlines()
+    assert notes[0] == "rods: joints of stick found among those of rod by their names"
+    assert notes[1:] == ["written to segments-rods.csv", "written to segments-rods.html"]
 
 
 def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,15 +8,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from kineme.__main__ import INTERRUPTED, USAGE_ERROR, main
+from kineme.clips.store import Clip, Manifest
+from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.generate import generate_store
+from kineme.layouts import get_layout
 from kineme.loading import load_run
 from kineme.methods import AimCLR
 from kineme.packaged import find_recipe, recipes
+from kineme.preprocessing import get_preprocessing
 from kineme.settings import load_config
 from kineme.training.directory import load_run_config
 from kineme.training.timing import Stopwatch
@@ -164,6 +169,20 @@ def test_the_next_command_works_on_these_clips(
     assert main([*cluster, "--k=2", "--out", str(tmp_path / "kinds.csv"), "--page", kinds]) == 0
     assert main([*words[5:], "--out", str(page)]) == 0
     assert page.is_file()
+
+
+@pytest.mark.parametrize(("seconds", "following"), [(11, "cluster"), (9, "report")])
+def test_a_few_recordings_have_kinds_if_they_are_long(
+    seconds: int, following: str, recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout, rng = get_layout("ntu25"), np.random.default_rng(0)
+    with StoreWriter(tmp_path / "few", Manifest(layout, get_preprocessing("plain"), "test"), 1) as writer:
+        for name in "ab":
+            sway = 0.1 * rng.normal(size=(30 * seconds, 1, 1, 3)).cumsum(axis=0)
+            writer.add(Clip(name, (rng.normal(size=(1, 1, 25, 3)) + sway).astype(np.float32)))
+    words = ["--store", str(tmp_path / "few"), "--out", str(tmp_path / "run"), "--data.split=all"]
+    assert main(["pretrain", recipe, *words, "--train.epochs=1", "--train.batch_size=2"]) == 0
+    assert finished(capsys)[0] == following
 
 
 def test_untrimmed_recordings_are_measured_by_detection(

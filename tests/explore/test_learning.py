@@ -14,6 +14,7 @@ from explore import explored
 from inference import models
 
 from kineme.clips.store import Clip
+from kineme.errors import KinemeError
 from kineme.explore.labels import Labels
 from kineme.explore.learning import Learned, Learner, first_points, name_points
 from kineme.explore.library import Library
@@ -113,6 +114,40 @@ def test_it_goes_on_after_a_table_that_was_damaged_while_motions_were_read(
     assert wait(learner).named is not None
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KinemeError("another process writes this table"), "another process writes this table"),
+        (MemoryError(), "reading the motions failed; see the terminal"),
+    ],
+)
+def test_what_keeps_motions_from_being_read_is_said_until_they_are(
+    library: Library,
+    labels: Labels,
+    learner: Learner,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    said: str,
+) -> None:
+    failing, read = [error], Library.read
+
+    def reads(library: Library, progress: Progress) -> Array:
+        if failing:
+            raise failing[0]
+        return read(library, progress)
+
+    monkeypatch.setattr(Library, "read", reads)
+    monkeypatch.setattr("kineme.explore.learning.PAUSE", 0.05)
+    labels.set(1, {library.part(0): "one", library.part(20): "other"})
+    learner.wake()
+    until = time.monotonic() + 60
+    while learner.state.problem != said and time.monotonic() < until:
+        time.sleep(0.02)
+    assert learner.state.problem == said
+    failing.clear()
+    assert wait(learner).problem == ""
+
+
 def test_without_a_classifier_every_kind_has_its_turn(library: Library) -> None:
     kinds = [int(library.kinds[point]) for point in first_points(library)]
     known = set(library.kinds.tolist())
@@ -121,19 +156,19 @@ def test_without_a_classifier_every_kind_has_its_turn(library: Library) -> None:
 
 
 def test_where_nobody_is_there_is_no_class(tmp_path: Path) -> None:
-    """Somebody is gone from 8 to 16 s; a point lasts 2 s, and the next begins a second later."""
-    xyz = np.pad(models.motion(240, seed=0), ((0, 0), (0, 1), (0, 0), (0, 0)))
-    xyz[80:160] = 0
-    gone = explored.library(tmp_path, models.write(tmp_path / "gone", [Clip("take", xyz)]))
+    """The third of eight clips shows nobody."""
+    clips = [Clip(f"take{i}", models.motion(20, seed=i) * (i != 2)) for i in range(8)]
+    gone = explored.library(tmp_path, models.write(tmp_path / "gone", clips))
     labels = explored.labels(tmp_path, gone)
-    labels.set(1, {gone.part(point): f"class {point % 2}" for point in (0, 1, 20, 21)})
+    labels.set(1, {gone.part(point): f"class {point % 2}" for point in (0, 1, 6, 7)})
     learner = Learner(gone, labels)
     learner.start()
     learned = wait(learner)
     learner.stop()
     assert learned.named is not None
-    assert np.flatnonzero(learned.named.none).tolist() == list(range(8, 15))
-    assert not set(learned.following) & set(range(8, 15))
+    assert learned.named.none[2]
+    assert np.flatnonzero(learned.named.probability == 0).tolist() == [2]
+    assert sorted(learned.following) == [3, 4, 5]
     assert json.dumps(named_of(learned), allow_nan=False)
 
 

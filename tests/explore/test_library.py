@@ -11,6 +11,7 @@ import pytest
 from explore import explored
 from inference import models
 
+from kineme.clips.batches import joined
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.explore.compare import Comparison
@@ -120,6 +121,17 @@ def test_what_a_classifier_reads_is_kept(clips: Library) -> None:
     before = kept.stat().st_mtime_ns
     clips.read()
     assert kept.stat().st_mtime_ns == before
+
+
+def test_windows_in_which_nobody_is_are_no_points(tmp_path: Path) -> None:
+    xyz = models.motion(200, 0)
+    xyz[60:140] = 0
+    store = models.write(tmp_path / "gone", [Clip("day", xyz)])
+    found = explored.library(tmp_path, store)
+    assert found.index.start.tolist() == [*range(6), *range(13, 19)]
+    windows = [xyz[10 * start : 10 * start + 20] for start in (5, 13, 18)]
+    expected = read(found.model, joined([np.pad(each, ((0, 0), (0, 1), (0, 0), (0, 0))) for each in windows]))
+    np.testing.assert_allclose(found.read()[[5, 6, 11]], expected, atol=1e-5)
 
 
 def test_a_changed_library_keeps_nothing_of_what_it_was(tmp_path: Path) -> None:

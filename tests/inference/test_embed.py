@@ -13,7 +13,7 @@ from inference.models import model, motion, write
 
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
-from kineme.inference import embed
+from kineme.inference import embed, search, write_table
 from kineme.inference.embed import Windows, embed_table
 from kineme.inference.tables import Block
 from kineme.layouts import get_layout
@@ -73,6 +73,30 @@ def test_windows_have_the_features_of_the_clips_that_they_are(
         [Clip(str(i), store.clip(row)[first:end]) for i, (row, first, end) in enumerate(frames)],
     )
     np.testing.assert_allclose(column(blocks, "features"), own.embed(cut), rtol=0, atol=1e-6)
+
+
+def test_windows_in_which_nobody_is_are_left_out(own: Model, tmp_path: Path) -> None:
+    """Nobody is there from 2 to 4.5 s, and in the second recording in the last second."""
+    day, left = motion(70, 0), motion(30, 1)
+    day[20:45] = left[20:] = 0
+    there = write(tmp_path / "there", [Clip("day", day, label=1), Clip("left", left)])
+    blocks = list(embed_table(own, [there], window=1.0))
+    assert column(blocks, "start").tolist() == [0, 0.5, 1, 1.5, 4, 4.5, 5, 5.5, 6, 0, 0.5, 1, 1.5]
+    assert column(blocks, "name").tolist() == ["day"] * 9 + ["left"] * 4
+    expected = own.embed(write(tmp_path / "cut", [Clip("a", day[40:50]), Clip("b", left[15:25])]))
+    np.testing.assert_allclose(column(blocks, "features")[[4, 12]], expected, rtol=0, atol=1e-6)
+
+
+def test_recordings_of_nobody_make_no_table(own: Model, tmp_path: Path) -> None:
+    empty = write(tmp_path / "empty", [Clip("day", np.zeros((70, 1, 3, 3), np.float32))])
+    feature = own.embed(motion(20, 0)[:, 0])
+    for make in (
+        lambda: write_table(embed_table(own, [empty], window=1.0), tmp_path / "table.npz"),
+        lambda: search(own, empty, feature, window=1.0),
+    ):
+        with pytest.raises(KinemeError, match=r"empty: nobody is in any frame"):
+            make()
+    assert not (tmp_path / "table.npz").exists()
 
 
 def test_windows_of_files_are_cut_from_the_prepared_recording(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from inference.classifying.test_teaching import examples_of
 from conftest import STICK
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
-from kineme.inference import cluster, predict, teach
+from kineme.inference import predict, teach
 from kineme.inference import recordings as inputs
+from kineme.inference.clustering.cluster import cluster_opened
 from kineme.inference.embed import embed_table
 from kineme.inference.parts import Parts
+from kineme.inference.recordings import open_input
 from kineme.inference.tables import COLUMNS, Block
 from kineme.model import Model
 from kineme.report.kinds import write_kinds
@@ -144,8 +146,9 @@ def test_kinds_of_windows_are_drawn_as_those_of_the_recording_as_a_whole(
     path, options = written(tmp_path, "array"), Reading(layout=STICK, fps=FPS)
     pages = []
     for name in ("whole", "stretches"):
-        found = cluster(model, [path], k=2, window=2.0, device="cpu", **options)
-        write_kinds(found, tmp_path / f"{name}.html", model, [path], **options)
+        opened = [open_input(model, path, options)]
+        found = cluster_opened(model, opened, k=2, window=2.0, device="cpu")
+        write_kinds(found, tmp_path / f"{name}.html", opened)
         pages.append((tmp_path / f"{name}.html").read_text(encoding="utf-8"))
         patch: pytest.MonkeyPatch = request.getfixturevalue("in_stretches")
         patch.setattr("kineme.sources.poses.arrays.MAX_FRAMES", 500)
@@ -192,7 +195,7 @@ def test_without_windows_it_is_held_or_refused(
     refusal = "day: has 1,000 frames, too many to be held as one clip; cut it into windows by `window`"
     with pytest.raises(KinemeError, match=refusal):
         table(model, path, window=None, step=None)
-    assert len(table(model, path)) == 98
+    assert len(table(model, path)) == 98 - 37  # in those that begin from 19 to 55 s nobody is
 
 
 def test_nobody_in_a_whole_recording(tmp_path: Path, model: Model, in_stretches: pytest.MonkeyPatch) -> None:

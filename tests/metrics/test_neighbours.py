@@ -41,6 +41,17 @@ def test_neighbours_come_the_nearest_first_with_their_cosine():
     np.testing.assert_allclose(similarity, [[1.0, 0.6], [1.0, 0.8]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("block", [3, 8, 100])
+def test_of_equally_near_clips_the_first_come_first_whatever_k(monkeypatch, block):
+    """Four copies of six clips."""
+    monkeypatch.setattr(knn, "BLOCK", block)
+    train = np.tile(np.eye(6, dtype=np.float32), (4, 1))
+    test = np.array([[1, 0.9, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]], dtype=np.float32)
+    expected = [[0, 6, 12, 18, 1, 7, 13, 19], [5, 11, 17, 23, 0, 1, 2, 3]]
+    for k in range(1, 9):
+        assert nearest(train, test, k=k)[0].tolist() == [rows[:k] for rows in expected]
+
+
 def test_of_equally_many_votes_the_nearer_class_wins():
     train = np.array([[1.0, 0.5], [1.0, -0.5], [1.0, 0.1], [1.0, -0.9]], dtype=np.float32)
     labels = np.array([0, 0, 1, 1])  # cosines to (1, 0): 0.894, 0.894 against 0.995, 0.743

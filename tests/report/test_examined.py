@@ -33,16 +33,14 @@ def test_the_nearest_neighbour_is_that_of_the_protocol(finished: Path) -> None:
 def test_of_equally_near_clips_the_nearest_is_that_of_the_protocol(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which of them is found depends on how many are; features that have nearly collapsed are such."""
+    """Features that have nearly collapsed are such; the protocol seeks one."""
     rng = np.random.default_rng(0)
     near = (rng.normal(size=64) + 1e-6 * rng.normal(size=(1000, 64))).astype(np.float32)
     monkeypatch.setattr(Task, "features", lambda self, model, rows: near[rows])
     seen = examine(read_runs([finished])[0], (), "cpu")
     first, _ = nearest(near[seen.train], near[seen.test], k=1)
     np.testing.assert_array_equal(seen.neighbours[:, 0], seen.train[first[:, 0]])
-    of_several, similarity = nearest(near[seen.train], near[seen.test], k=seen.neighbours.shape[1])
-    assert (of_several[:, 0] != first[:, 0]).any()  # so that it matters
-    np.testing.assert_array_equal(seen.similarity, similarity)
+    assert (seen.similarity[:, 0] == seen.similarity[:, 1]).any()  # so that it matters
     assert all(len({*row}) == len(row) for row in seen.neighbours.tolist())
 
 

@@ -11,6 +11,8 @@ from inference.models import model, motion, write
 
 from kineme.clips.store import Clip
 from kineme.inference import Changes, cluster
+from kineme.inference.clustering.cluster import cluster_opened
+from kineme.inference.recordings import open_input
 from kineme.model import Model
 from kineme.report.kinds import write_kinds
 
@@ -24,9 +26,9 @@ def own(tmp_path: Path) -> Model:
 
 
 def page_of(own: Model, store: Path, k: int) -> tuple[str, Reader]:
-    found = cluster(own, [store], k=k)
+    opened = [open_input(own, store, {})]
     path = store.with_name("page.html")
-    write_kinds(found, path, own, [store])
+    write_kinds(cluster_opened(own, opened, k=k), path, opened)
     text = path.read_text(encoding="utf-8")
     return text, Reader(text)
 

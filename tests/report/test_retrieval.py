@@ -24,6 +24,15 @@ def test_neighbours_are_shown_as_they_were_found(finished: Path) -> None:
     assert f"For {seen.right.sum()} of 24 test clips ({100 * seen.right.mean():.1f} %) the nearest" in text
 
 
+def test_a_second_body_is_explained_where_there_is_one(finished: Path) -> None:
+    seen = examine(read_runs([finished])[0], (), "cpu")
+    shown = seen.store.index["bodies"]
+    shown[:] = 1
+    assert "second body" not in retrieval(0, seen, 2)
+    shown[seen.train[0]] = 2
+    assert "second body" in retrieval(0, seen, 2)
+
+
 def test_marks_and_cosines_are_those_of_the_clips(finished: Path) -> None:
     seen = examine(read_runs([finished])[0], (), "cpu")
     query = int(np.flatnonzero(~seen.right)[0]) if not seen.right.all() else 0

@@ -6,7 +6,7 @@ import csv
 import platform
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -75,6 +75,14 @@ def test_only_labelled_clips_count_towards_the_largest_number_watched() -> None:
     one = np.zeros(len(labels), dtype=np.int64)
     knn = OnlineKNN(History(Path()), labels, np.full(len(labels), "1"), one, every=1, seed=0)
     assert knn.rows.tolist() == [3, 70]
+
+
+def test_a_clip_that_is_alone_in_its_store_is_not_watched(tmp_path: Path) -> None:
+    assert watched([0, 10, 90], [0, 1, 1], ["1", "1", "1"], [0, 0, 1]) == 0  # not 1/3
+    history, one = History(tmp_path), np.zeros(1, dtype=np.int64)
+    knn = OnlineKNN(history, one, np.array(["1"]), one, every=1, seed=0)
+    knn.on_train_epoch_end(trainer_at(0, 0), cast(Any, None))
+    assert not history.noted
 
 
 def trainer_at(epoch: int, step: int) -> Any:

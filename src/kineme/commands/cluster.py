@@ -71,8 +71,9 @@ def cluster(
     from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
     from kineme.inference.clustering.changes import DEFAULTS, Changes
-    from kineme.inference.clustering.cluster import cluster as find
+    from kineme.inference.clustering.cluster import cluster_opened
     from kineme.inference.clustering.segments import write_segments
+    from kineme.inference.recordings import open_inputs
     from kineme.inference.searching.pages import check_page
     from kineme.loading import load
     from kineme.report.kinds import write_kinds
@@ -84,28 +85,26 @@ def cluster(
     drawn = page or table.with_suffix(".html")
     check_page(drawn)
     hold(table, drawn)
-    model, told = load(run), reading.stated()
+    model = load(run)
+    opened = open_inputs(
+        model, inputs, reading.stated(), allow_preprocessing=allow_preprocessing, skip_bad=skip_bad
+    )
     with progress_bar("segments") as progress:
-        found = find(
+        found = cluster_opened(
             model,
-            inputs,
+            opened,
             k=k,
             cut=cut,
             window=seconds(window, "window"),
             step=seconds(step, "step"),
             changes=DEFAULTS if prominence is None else Changes(prominence=prominence),
             seed=seed,
-            allow_preprocessing=allow_preprocessing,
-            skip_bad=skip_bad,
             batch_size=batch_size,
             device=chosen_device(device),
             progress=progress,
-            **told,
         )
     write_segments(found.segments, table)
-    write_kinds(
-        found, drawn, model, inputs, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad, **told
-    )
+    write_kinds(found, drawn, opened)
     console = Console()
     console.print(_table(found))
     for metric, value in found.agreement.items():

@@ -165,6 +165,7 @@ def _next_commands(config: Config, run: Path) -> list[str]:
     """What measures a run on its own clips; without labels, what finds kinds of motion, and shows them."""
     from kineme.clips.store import ClipStore
     from kineme.evaluation.advice import measuring_command
+    from kineme.inference.clustering.cluster import LONG
     from kineme.inference.clustering.kinds import FEWEST
     from kineme.training.alarms import told
     from kineme.training.history import HISTORY, read_history
@@ -177,6 +178,7 @@ def _next_commands(config: Config, run: Path) -> list[str]:
     (store,) = stores
     if measuring := measuring_command(config, run, store):
         return [measuring]
-    if len(store) < FEWEST or told(read_history(run / HISTORY), config.train.epochs):
+    short = store.index["frames"].max() <= LONG * store.manifest.fps  # a longer one is cut
+    if (short and len(store) < FEWEST) or told(read_history(run / HISTORY), config.train.epochs):
         return [command("kineme", "report", run)]
     return [command("kineme", "cluster", run, store.path), command("kineme", "report", run)]

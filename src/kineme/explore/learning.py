@@ -188,15 +188,23 @@ class Learner:
         self._now(doing="ready", named=named, following=following)
 
     def _read_all(self) -> None:
+        said = ""
         while not self._stop:
             try:
                 self._read = self._library.read(lambda done, total: self._now(read=done, unread=total))
-                self._now(read=0, unread=0)
+                problem = self.state.problem
+                self._now(read=0, unread=0, problem="" if problem == said else problem)
                 self.wake()
                 return
             except KinemeError as error:  # such as another program that reads the same
-                self._now(problem=str(error))
-                time.sleep(PAUSE)
+                problem = str(error)
+            except Exception:
+                problem = "reading the motions failed; see the terminal"
+                if problem != said:
+                    logger.exception("reading the motions failed")
+            said = problem
+            self._now(problem=said)
+            time.sleep(PAUSE)
 
     def _useful(self, classifier: Classifier, features: Array) -> list[int]:
         library, taken = self._library, self._taken()

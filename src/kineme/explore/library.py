@@ -171,7 +171,7 @@ class Library:
         return found
 
     def read(self, progress: Progress = silent) -> Array:
-        """(N, D) what a taught classifier reads of the points, NaN where nobody is; computed once and kept.
+        """(N, D) what a taught classifier reads of the points; computed once and kept.
 
         Raises:
             KinemeError: it cannot be written, or another process is at it.

@@ -157,6 +157,8 @@ def blocks_of(
                 number - 1, block, int(read) if first + ROWS >= len(clips) and read == int(read) else 0
             )
             yield block
+    if count and not rows:
+        raise KinemeError(f"{', '.join(each.name for each in inputs)}: nobody is in any frame")
 
 
 def groups(

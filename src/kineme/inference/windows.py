@@ -20,7 +20,7 @@ class Windows:
     """How recordings are cut, in seconds: window i starts at i·step and lasts `length`.
 
     The last one ends inside the recording. A recording that is shorter than a window, or that lasts at most
-    `whole`, is one row.
+    `whole`, is one row. Windows in which nobody is are left out, unless they are wanted as `empty`.
 
     >>> Windows(length=2.0, step=0.5).cut(frames=90, fps=30.0)["start"].tolist()
     [0.0, 0.5, 1.0]
@@ -29,6 +29,7 @@ class Windows:
     length: float
     step: float
     whole: float = 0.0
+    empty: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("window", self.length), ("step", self.step)):
@@ -51,7 +52,7 @@ class Windows:
                 raise KinemeError(f"`{option}`: {value:g} s is shorter than {frame}")
 
     def cut(self, frames: int, fps: float) -> dict[str, Array]:
-        """Columns `first` and `length` in frames, `start` and `end` in seconds, a row per window."""
+        """Columns `first` and `length` in frames, `start` and `end` in seconds; also of empty windows."""
         if frames / fps < self.length - 1e-9 or frames / fps <= self.whole:
             return whole(frames, fps)
         count = math.floor((frames / fps - self.length) / self.step + 1e-9) + 1
@@ -85,16 +86,32 @@ def stretches(
     """
     if isinstance(opened, LongClip):
         if windows and len((cut := windows.cut(opened.frames, fps))["first"]) > 1:
-            yield from _by_stretch(opened, cut)
+            yield from _by_stretch(opened, windows, cut)
             return
         if opened.frames > MAX_FRAMES:
             many = f"has {opened.frames:,} frames, too many to be held as one clip"
             raise KinemeError(f"{opened.name}: {many}; cut it into windows by `window`")
         opened = opened.whole()
-    yield 1.0, opened, (windows.cut if windows else whole)(len(opened.xyz), fps)
+    if windows is None:
+        yield 1.0, opened, whole(len(opened.xyz), fps)
+        return
+    cut = windows.cut(len(opened.xyz), fps)
+    yield 1.0, opened, cut if windows.empty else with_somebody(opened, cut)
 
 
-def _by_stretch(opened: LongClip, cut: Cut) -> Iterator[tuple[float, Clip, Cut]]:
+def with_somebody(clip: Clip, cut: Cut) -> Cut:
+    """The rows of windows in which somebody is.
+
+    >>> clip = Clip("late", np.repeat([0.0, 1.0], 15).reshape(30, 1, 1, 1) * np.ones((1, 1, 25, 3)))
+    >>> with_somebody(clip, Windows(length=0.5, step=0.25).cut(frames=30, fps=30.0))["start"].tolist()
+    [0.25, 0.5]
+    """
+    seen = np.concatenate([[0], clip.xyz.any(axis=(1, 2, 3)).cumsum()])
+    shown = seen[cut["first"] + cut["length"]] > seen[cut["first"]]
+    return {name: column[shown] for name, column in cut.items()}
+
+
+def _by_stretch(opened: LongClip, windows: Windows, cut: Cut) -> Iterator[tuple[float, Clip, Cut]]:
     somebody = False
     last = int(cut["first"][-1])
     for begin in range(0, last + 1, opened.step):
@@ -105,7 +122,8 @@ def _by_stretch(opened: LongClip, cut: Cut) -> Iterator[tuple[float, Clip, Cut]]
             clip = opened.part(begin, end - begin)
             somebody = somebody or bool(clip.xyz.any())
             columns["first"] = columns["first"] - begin
-            yield min((begin + opened.step) / (last + 1), 1.0), clip, columns
+            share = min((begin + opened.step) / (last + 1), 1.0)
+            yield share, clip, columns if windows.empty else with_somebody(clip, columns)
     if not somebody:
         raise KinemeError(f"{opened.name}: has nobody in any frame; remove it")
 

@@ -44,7 +44,7 @@ def nearest_label(
 def nearest(
     train: Array, test: Array, *, k: int = 1, device: torch.device | str = "cpu"
 ) -> tuple[Array, Array]:
-    """The k training clips nearest to each test clip, the nearest first.
+    """The k training clips nearest to each test clip, the nearest first, and of equally near ones the first.
 
     Args:
         train: (N, D) features of the training clips.
@@ -73,11 +73,28 @@ def _nearest(train: Array, test: Array, k: int, device: torch.device | str) -> t
     """`nearest` of a few test clips: of the best of each block, the best."""
     found = []
     for first, similarity in _blocks(train, test, device):
-        best, rows = similarity.topk(min(k, similarity.shape[1]), dim=1)
+        best, rows = _best(similarity, min(k, similarity.shape[1]))
         found.append((best, rows + first))
     similarities, rows = (torch.cat(each, dim=1) for each in zip(*found, strict=True))
-    best, places = similarities.topk(k, dim=1)
+    best, places = _best(similarities, k)
     return rows.gather(1, places).cpu().numpy(), best.cpu().numpy()
+
+
+def _best(similarity: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N', N) → (N', k) the largest and their columns; of equal ones the first, whatever the device and k.
+
+    `topk` promises nothing about equal ones. Only rows in which the next one is as large as the last are
+    sorted as a whole, for that is many times slower.
+    """
+    best, columns = similarity.topk(min(k + 1, similarity.shape[1]), dim=1)
+    tied = (best[:, k:] == best[:, k - 1 : k]).nonzero()[:, 0]
+    columns, order = columns[:, :k].sort(dim=1)
+    best, order = best[:, :k].gather(1, order).sort(dim=1, descending=True, stable=True)
+    columns = columns.gather(1, order)
+    if len(tied):
+        every = similarity[tied].sort(dim=1, descending=True, stable=True)
+        best[tied], columns[tied] = every.values[:, :k], every.indices[:, :k]
+    return best, columns
 
 
 def cosines(train: Array, test: Array, *, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -116,7 +133,7 @@ def leave_group_out(features: Array, labels: Array, groups: Array) -> float:
     """Share of clips, 0 to 1, whose nearest clip of another group has their label.
 
     Args:
-        features: (N, D); cosine similarity.
+        features: (N, D), N at least 2; cosine similarity.
         labels: (N,) classes.
         groups: (N,) such as subjects; where all are of one group, every other clip counts.
     """

@@ -96,6 +96,12 @@ class Examined:
         return np.equal(self.labels_of(self.neighbours[:, 0]), self.labels) & (self.labels >= 0)
 
     @property
+    def bodies(self) -> int:
+        """The most that one of the clips shows."""
+        rows = self.rows_of(np.concatenate([self.test, self.train]))
+        return int(self.store.index["bodies"][rows].max(initial=1))
+
+    @property
     def alike(self) -> bool:
         """Whether the clips themselves are all the same, as some of them tell."""
         some = [self._xyz(clip) for clip in evenly(self.test, LOOKED_AT).tolist()]
@@ -172,20 +178,7 @@ def examine(run: Run, stores: Sequence[Path], device: str) -> Examined:
     k = min(NEIGHBOURS, len(train))
     known = task.features(task.model, train)
     found, similarity = nearest(known, features, k=k, device=task.device)
-    if (similarity[:, 1:2] == similarity[:, :1]).any():
-        found = _led_by(nearest(known, features, k=1, device=task.device)[0], found)
     return Examined(task.store, test, train, features, train[found], similarity, clips=len(test))
-
-
-def _led_by(first: Array, found: Array) -> Array:
-    """Neighbours (N, k) with `first` (N, 1) in front.
-
-    Which of several equally near clips comes first depends on how many are sought. The protocols seek one,
-    and a report is to count the same clips as right as they do.
-    """
-    others = found != first
-    others[others.all(axis=1), -1] = False
-    return np.concatenate([first, found[others].reshape(len(found), -1)], axis=1)
 
 
 def is_measurable(store: ClipStore, split: str) -> bool:

@@ -56,6 +56,6 @@ def groups(number: int, seen: Examined, found: tuple[Array, Array], command: str
         apart=int((kinds == NONE).sum()),
         looked=len(seen.test),
         parts=parts,
-        legend=legend(seen.store.bodies),
+        legend=legend(seen.bodies),
         command=command,
     )

@@ -5,25 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from kineme import __version__
-from kineme.clips.store import ClipStore
 from kineme.drawing.gallery import Card, gallery
 from kineme.drawing.player import HUES, head, legend
 from kineme.drawing.posture import present
 from kineme.files import atomic_write
 from kineme.inference.clustering.kinds import NONE
 from kineme.inference.clustering.segments import Kind, Kinds, Segment
-from kineme.inference.recordings import LongClip, Recordings, open_inputs
+from kineme.inference.recordings import LongClip, Recordings
 from kineme.inference.searching.pages import FRAMES
-from kineme.model import Model
 from kineme.report.examined import evenly
 from kineme.report.templating import TEMPLATES, render
-from kineme.sources.reading import Reading
 from kineme.typing import Array
 
 SHOWN = 24  # kinds that have a part of their own
@@ -32,34 +29,23 @@ LINES, LINE = 40, 60.0  # of the timeline, at most, and seconds of one
 BINS = 20  # of a histogram of lengths
 
 
-def write_kinds(
-    found: Kinds,
-    path: Path,
-    model: Model,
-    inputs: Sequence[str | Path | ClipStore],
-    *,
-    allow_preprocessing: bool = False,
-    skip_bad: bool = False,
-    **reading: Unpack[Reading],
-) -> None:
+def write_kinds(found: Kinds, path: Path, inputs: Sequence[Recordings]) -> None:
     """Writes what `cluster` found as one HTML file, which needs no network.
 
-    Inputs are read again, for the frames of the exemplars.
+    Recordings are read again, for the frames of the exemplars.
 
     Args:
-        found: what `cluster` gave.
+        found: what `cluster_opened` gave.
         path: of the page.
-        model, inputs, allow_preprocessing, skip_bad: as they were given to `cluster`.
-        **reading: as it was given to `cluster`.
+        inputs: as they were given to it.
 
     Raises:
         KinemeError: an input cannot be read, or the page cannot be written.
     """
     kinds = found.kinds[:SHOWN]
     wanted = {place for kind in kinds for place in kind.exemplars[:EXEMPLARS]}
-    opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
-    clips = dict(_frames(opened, found.segments, sorted(wanted), FRAMES // max(len(wanted), 1)))
-    layout, fps, up = opened[0].layout, opened[0].fps, opened[0].preprocessing.up
+    clips = dict(_frames(inputs, found.segments, sorted(wanted), FRAMES // max(len(wanted), 1)))
+    layout, fps, up = inputs[0].layout, inputs[0].fps, inputs[0].preprocessing.up
     bins = _bins(found.segments)
     parts = []
     for kind in kinds:
@@ -73,7 +59,7 @@ def write_kinds(
         )
     text = render(
         "kinds.html",
-        title=", ".join(Path(each.name).name for each in opened),
+        title=", ".join(Path(each.name).name for each in inputs),
         found=found,
         parts=parts,
         unlike=NONE,

@@ -32,7 +32,7 @@ def retrieval(number: int, seen: Examined, queries: int) -> Markup:
         seen=seen,
         right=int(seen.right.sum()),
         clips=int(judged.sum()),
-        legend=legend(seen.store.bodies),
+        legend=legend(seen.bodies),
         queries=[_query(f"near-{number}-{i}", seen, query) for i, query in enumerate(chosen)],
     )
 

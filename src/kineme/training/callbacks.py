@@ -148,7 +148,8 @@ class OnlineKNN(L.Callback):
         self.history = history
         self.every = every
         labelled = np.flatnonzero(labels >= 0)
-        self.rows = np.sort(np.random.default_rng(seed).permutation(labelled)[:WATCHED])
+        rows = np.sort(np.random.default_rng(seed).permutation(labelled)[:WATCHED])
+        self.rows = rows[np.bincount(stores[rows])[stores[rows]] > 1]  # one that is alone has no neighbour
         self.labels = labels[self.rows]
         self.groups, self.stores = subjects[self.rows], stores[self.rows]
 
@@ -159,6 +160,7 @@ class OnlineKNN(L.Callback):
             not self.every
             or (epoch % self.every and epoch != trainer.max_epochs)
             or not trainer.is_global_zero
+            or not len(self.rows)
         ):
             return
         assert isinstance(module, Pretraining)

@@ -94,7 +94,7 @@ def test_where_nobody_is_there_is_no_class(own: Model, taught: Classifier, tmp_p
     store = write(tmp_path / "gone", [Clip("day", xyz)], fps=30.0)
     (found,) = predict(own, taught, [store])
     (gone,) = (each for each in found.segments if each.label == NONE)
-    assert (gone.start, gone.end) == (pytest.approx(4.5, abs=0.2), pytest.approx(15.5, abs=0.2))
+    assert (gone.start, gone.end) == (pytest.approx(4, abs=0.01), pytest.approx(16, abs=0.01))
     assert np.isnan(gone.probability)
     assert gone.probabilities == (0, 0, 0)
     assert found.label != NONE
@@ -102,6 +102,22 @@ def test_where_nobody_is_there_is_no_class(own: Model, taught: Classifier, tmp_p
         assert each.start is not None
         assert each.end is not None
         assert each.start < 4 or each.end > 16
+
+
+def test_steps_that_do_not_divide_a_window(own: Model, taught: Classifier, tmp_path: Path) -> None:
+    """Windows of 1 s, 0.4 s apart. Somebody is there from 3.2 to 6.4 s, and for half of a whole clip."""
+    xyz = two(np.concatenate([moving("rise", i) for i in range(15)]))
+    xyz[:96] = xyz[192:] = 0
+    brief = two(moving("swing", 0))
+    brief[15:] = 0
+    store = write(tmp_path / "gone", [Clip("day", xyz), Clip("brief", brief)], fps=30.0)
+    day, short = predict(own, taught, [store], window=1.0, step=0.4)
+    before, *there, after = day.segments
+    assert [before.label, after.label] == [NONE, NONE]
+    assert (before.end, after.start) == (pytest.approx(3.2), pytest.approx(6.4))
+    assert NONE not in {each.label for each in there}
+    assert len(short.segments) == 1
+    assert short.label != NONE
 
 
 def test_only_what_is_true_of_all_of_a_recording_is_its_label(

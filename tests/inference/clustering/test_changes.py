@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 
 from conftest import STICK
 from kineme.errors import KinemeError
-from kineme.inference.clustering.changes import DEFAULTS, Changes, boundaries, motions, poses_of, rarity
+from kineme.inference.clustering.changes import (
+    DEFAULTS,
+    Changes,
+    boundaries,
+    motions,
+    poses_of,
+    rarity,
+    segments,
+)
 from kineme.metrics.clustering import boundary_f1
 from kineme.sources.container import open_container
 from kineme.typing import Array
@@ -75,6 +84,20 @@ def test_a_body_that_stands_still_does_one_thing(noise: float) -> None:
 def test_an_absent_body_does_one_thing(seconds: int) -> None:
     absent = np.zeros((round(FPS) * seconds, 2, 3, 3), dtype=np.float32)
     assert motions(absent, STICK, FPS, DEFAULTS).tolist() == []
+
+
+def test_segments_begin_and_end_where_somebody_comes_and_goes() -> None:
+    """Two recordings with nobody before, between and after; a glimpse of two frames is no segment."""
+    one, _ = recording([40, 60], [40, 30, 40])
+    other, _ = recording([50], [30, 40], seed=1)
+    gap = np.zeros((45, 1, 3, 3), dtype=np.float32)
+    xyz = np.concatenate([gap, one, gap, other, gap, one[:2], gap])
+    alone = [[0, *motions(each, STICK, FPS, DEFAULTS), len(each)] for each in (one, other)]
+    expected = [(45 + np.array(alone[0])).tolist(), (90 + len(one) + np.array(alone[1])).tolist()]
+    found = segments(xyz, STICK, FPS, DEFAULTS)
+    assert found.tolist() == [[*pair] for each in expected for pair in pairwise(each)]
+    assert segments(one[:2], STICK, FPS, DEFAULTS).tolist() == [[0, 2]]
+    assert segments(gap, STICK, FPS, DEFAULTS).tolist() == []
 
 
 def test_a_single_frame_does_one_thing() -> None:

@@ -109,6 +109,20 @@ def test_windows(own: Model, tmp_path: Path) -> None:
     assert len(cluster(own, [store], k=2, window=1.0, step=0.5).segments) == 9
 
 
+def test_what_shows_nobody_is_no_segment(own: Model, tmp_path: Path) -> None:
+    """Nobody is there for 3 s between two recordings of 9.7 s."""
+    xyz, _ = recording([40, 60, 30], [40, 30, 50, 40])
+    gone = np.concatenate([xyz, np.zeros((90, *xyz.shape[1:]), np.float32), xyz])
+    intervals = [(40, 80, 0), (420, 460, 1)]
+    store = write(tmp_path / "gone", [Clip("day", gone, intervals=intervals)], fps=30.0)
+    found = cluster(own, [store], k=2)
+    ends = [(each.start, each.end) for each in found.segments]
+    assert (ends[6][1], ends[7][0], len(ends)) == (pytest.approx(290 / 30), pytest.approx(380 / 30), 14)
+    assert found.agreement["boundary F1"] == pytest.approx(100 * 2 * 4 / (4 + 14))
+    windows = cluster(own, [store], k=2, window=1.0).segments
+    assert [each.start for each in windows] == [float(i) for i in range(22) if i not in (10, 11)]
+
+
 def test_files_of_poses(own: Model, tmp_path: Path) -> None:
     own = model(tmp_path / "run25", layout=get_layout("ntu25"))
     folder = tmp_path / "poses"

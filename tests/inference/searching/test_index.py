@@ -61,6 +61,21 @@ def test_rows_are_those_of_the_table(own: Model, library: ClipStore) -> None:
     assert [opened.hit(row, 1).label for row in range(len(opened))] == rows_of(blocks, "label").tolist()
 
 
+def test_moments_in_which_nobody_is_are_no_rows(own: Model, tmp_path: Path) -> None:
+    """Nobody is there for the first 5 of 10 s, and in the second recording not from 2 to 4 s."""
+    late, gone = motion(100, 0), motion(60, 1)
+    late[:50] = gone[20:40] = 0
+    store = write(tmp_path / "mine", [Clip("late", late), Clip("gone", gone, label=1)])
+    opened = open_index(own, store, window=1.0)
+    starts = [*np.arange(4.5, 9.5, 0.5), 0, 0.5, 1, 1.5, 3.5, 4, 4.5, 5]
+    assert opened.start.tolist() == starts
+    assert opened.clip.tolist() == [0] * 10 + [1] * 8
+    assert (opened.features.shape, opened.label.tolist()) == ((18, 16), [-1] * 10 + [1] * 8)
+    np.testing.assert_allclose(np.linalg.norm(opened.features, axis=1), 1, atol=1e-6)
+    hits = search(own, store, "late", part=(5.0, 6.0), k=100, window=1.0)
+    assert not [hit for hit in hits if hit.name == "gone" and 2 <= hit.start <= 3]
+
+
 def test_many_queries_at_once(own: Model, library: ClipStore) -> None:
     opened = open_index(own, library, **WINDOWS)
     queries = 3 * np.asarray(opened.features[::100])

@@ -136,6 +136,25 @@ def test_long_clips_are_cut_and_that_is_said(
     assert "of each clip the first 10 frames are shown" in caplog.text
 
 
+def test_of_very_many_hits_the_nearest_are_shown(
+    own: Model,
+    library: ClipStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(pages, "SHOWN", 2)
+    hits, path = search(own, library, "clip1", k=4), tmp_path / "page.html"
+    with caplog.at_level(logging.INFO):
+        write_page(hits, path, read_query(own, library, "clip1"))
+    assert [each[1] for each in words(path)] == [
+        "the example",
+        *(f"similarity {hit.similarity:.3f}" for hit in hits[:2]),
+    ]
+    assert "2 of 4 hits in library, the nearest first" in path.read_text()
+    assert caplog.messages == [f"{path}: the nearest 2 hits are shown"]
+
+
 def test_what_makes_no_page_is_refused(own: Model, library: ClipStore, tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"`page`: .*page\.txt is not a page name; it must end in \.html"):
         write_page([], tmp_path / "page.txt", read_query(own, library, "clip0"))

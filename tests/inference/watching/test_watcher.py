@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -277,6 +278,19 @@ def test_a_clock_that_is_set_back_begins_anew(tiny: Model, caplog: pytest.LogCap
     assert [(event.event, event.end) for event in events] == [("start", None), ("end", pytest.approx(103.0))]
     assert "the clock went back from 102.900 s to 3.000 s; starting over" in caplog.text
     assert watcher.push(poses[1], 3.1) == []
+
+
+def test_a_frame_that_is_skipped_takes_its_time(tiny: Model) -> None:
+    """A hundred frames at 10 a second, the first and one in the middle bad."""
+    watcher = Watcher(tiny, Recorder(tiny, shows=[True] * 100), fps=10)
+    poses = [*motion(100, 0)[:, 0]]
+    poses[0] = poses[40] = np.zeros((2, 3), dtype=np.float32)
+    for pose in poses:
+        with suppress(BadFrame):
+            watcher.push(pose)
+    (end,) = watcher.finish()
+    assert watcher.counts.frames == 98
+    assert end.end == pytest.approx(9.9)  # the second frame is at 0, the last lasts from 9.8 s
 
 
 def test_nobody_in_a_frame_is_no_mistake(tiny: Model) -> None:

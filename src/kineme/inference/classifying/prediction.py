@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 
+from kineme.clips.batches import Clips
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.inference.classifying.classifier import Classifier
-from kineme.inference.classifying.reading import read_windows
+from kineme.inference.classifying.reading import read_windows, seen
 from kineme.inference.embed import blocks_of
 from kineme.inference.recordings import Inputs, Recordings, open_inputs
 from kineme.inference.tables import Block
@@ -85,6 +85,7 @@ class _Rows:
     end: list[Array] = field(default_factory=list)
     probabilities: list[Array] = field(default_factory=list)
     novelty: list[Array] = field(default_factory=list)
+    seen: list[Array] = field(default_factory=list)  # (n, steps) whether somebody is in each step of a window
 
 
 def predict(
@@ -106,7 +107,7 @@ def predict(
 
     A recording at most 1.5 times as long as a typical example is one segment. A longer one is cut into
     overlapping windows. Each moment has the mean probability of the windows that show it, and consecutive
-    moments of one class form a segment. Those whose windows all show nobody are `none of these`.
+    moments of one class form a segment. Those in which nobody is are `none of these`.
 
     Args:
         model: the one the classifier was taught on.
@@ -167,7 +168,13 @@ def predict_opened(
     threshold = None if none is None else classifier.threshold(none)
     windows = windows_for(opened, classifier.seconds, window, step)
     place = device_of(device)
-    encode = partial(read_windows, model.on(place), batch_size=batch_size, device=place)
+    own, share = model.on(place), windows.step / windows.length if windows else 1.0
+    edges = (*(step * share for step in range(_covered(windows))), 1.0)
+
+    def encode(clips: Clips, progress: Progress) -> Array:
+        features = read_windows(own, clips, batch_size=batch_size, device=place, progress=progress)
+        return np.concatenate([features, seen(clips, edges)], axis=1)
+
     blocks = blocks_of(opened, windows, encode, device=place, progress=progress)
     return (_prediction(rows, classifier, windows, threshold) for rows in _gathered(blocks, classifier))
 
@@ -191,7 +198,7 @@ def windows_for(
         return None
     length, whole = (typical, LONG * typical) if window is None else (window, 0.0)
     shift = max([length / overlap, *(1 / each.fps for each in opened)]) if step is None else step
-    windows = Windows(length, shift, whole)
+    windows = Windows(length, shift, whole, empty=True)
     for each in opened:
         windows.check(each)
     if shift > length + 1e-9:
@@ -206,10 +213,8 @@ def _gathered(blocks: Iterable[Block], classifier: Classifier) -> Iterator[_Rows
     rows: _Rows | None = None
     last = np.inf
     for block in blocks:
-        probabilities, novelty = (
-            classifier.probabilities_of(block.features),
-            classifier.head.novelty(block.features),
-        )
+        features, there = np.split(block.features, [len(classifier.head.mean)], axis=1)
+        probabilities, novelty = classifier.probabilities_of(features), classifier.head.novelty(features)
         previous = np.concatenate([[last], block.start[:-1]])
         begins = block.start <= previous  # each recording's first window starts at 0
         edges = [*np.flatnonzero(begins).tolist(), len(block)]
@@ -225,6 +230,7 @@ def _gathered(blocks: Iterable[Block], classifier: Classifier) -> Iterator[_Rows
             rows.end.append(block.end[first:end])
             rows.probabilities.append(probabilities[first:end])
             rows.novelty.append(novelty[first:end])
+            rows.seen.append(there[first:end] > 0)
         last = block.start[-1]
     if rows is not None:
         yield rows
@@ -237,13 +243,16 @@ def _prediction(
     probabilities, novelty = np.concatenate(rows.probabilities), np.concatenate(rows.novelty)
     if len(start) > 1:
         assert windows is not None
-        covered = max(int(windows.length / windows.step + 1e-6), 1)
+        covered = _covered(windows)
         novelty = np.where(np.isfinite(probabilities[:, 0]), novelty, np.nan)
         probabilities, novelty = moments(probabilities, covered), moments(novelty[:, None], covered)[:, 0]
         edges = np.append(np.arange(len(probabilities)) * windows.step, end[-1])
     else:
         edges = np.array([start[0], end[0]])
     nobody = np.isnan(probabilities[:, 0])
+    if len(start) > 1:
+        steps = np.concatenate(rows.seen)
+        nobody |= ~np.concatenate([steps[:, 0], steps[-1, 1:]])
     probabilities[nobody] = 0
     labels = np.where(nobody, -1, probabilities.argmax(axis=1))
     if threshold is not None:
@@ -263,6 +272,11 @@ def _prediction(
     mostly = known.any() and 2 * known.sum() >= (~nobody).sum()
     whole = int(probabilities[known].mean(axis=0).argmax()) if mostly else -1
     return Prediction(rows.source, rows.name, segments, rows.shown, names[whole])
+
+
+def _covered(windows: Windows | None) -> int:
+    """Steps to a window."""
+    return 1 if windows is None else max(int(windows.length / windows.step + 1e-6), 1)
 
 
 def moments(values: Array, covered: int) -> Array:

@@ -6,6 +6,7 @@ UTD-MHAD who were held out in turn, see docs/teach.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -76,11 +77,24 @@ def read_windows(
 ) -> Array:
     """As `read`, of windows of recordings; NaN where nobody is in one."""
     features = read(model, windows, batch_size=batch_size, device=device, progress=progress)
+    features[~seen(windows, (0.0, 1.0))[:, 0]] = np.nan
+    return features
+
+
+def seen(windows: Clips, edges: Sequence[float]) -> Array:
+    """(N, n) bool, whether somebody is in each part of windows; `edges` (n + 1) are shares of their length.
+
+    >>> frames = torch.tensor([0.0, 0, 0, 1, 0, 0]).reshape(6, 1, 1, 1)
+    >>> clips = Clips(frames, start=torch.tensor([0, 2]), length=torch.tensor([4, 4]))
+    >>> seen(clips, (0.0, 0.5, 1.0)).tolist()
+    [[False, True], [True, False]]
+    """
     there = windows.held.flatten(1).any(dim=1).cumsum(0)
     before = torch.cat([there.new_zeros(1), there])
-    nobody = before[windows.start + windows.length] == before[windows.start]
-    features[nobody.cpu().numpy()] = np.nan
-    return features
+    shares = torch.tensor(edges, dtype=torch.float64, device=windows.length.device)
+    at = before[windows.start[:, None] + (windows.length[:, None] * shares).round().to(torch.int64)]
+    found: Array = (at[:, 1:] > at[:, :-1]).cpu().numpy()
+    return found
 
 
 def read_copies(

@@ -62,6 +62,21 @@ def motions(xyz: Array, layout: Layout, fps: float, changes: Changes) -> Array:
     return boundaries(rarity(poses_of(xyz, layout), fps), fps, changes)
 
 
+def segments(xyz: Array, layout: Layout, fps: float, changes: Changes) -> Array:
+    """(T, M, V, C) → (n, 2) the first frame of each segment of a recording, and the one after its last.
+
+    Segments also begin and end where somebody comes and everybody has gone; nothing is a segment while nobody
+    is there, or somebody for less than the shortest one.
+    """
+    somebody = np.any(xyz, axis=(1, 2, 3)).astype(np.int8)
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for first, end in np.flatnonzero(np.diff(somebody, prepend=0, append=0)).reshape(-1, 2).tolist():
+        if end - first >= min(round(changes.shortest * fps), len(xyz)):
+            edges = [first, *(first + motions(xyz[first:end], layout, fps, changes)), end]
+            found.append(np.stack([edges[:-1], edges[1:]], axis=1))
+    return np.concatenate(found)
+
+
 def poses_of(xyz: Array, layout: Layout) -> Array:
     """(T, M, V, C) → (T, M·V·C): poses about the first body's origin, of length about 1.
 

@@ -16,7 +16,7 @@ import numpy as np
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.classes import BACKGROUND
-from kineme.inference.clustering.changes import DEFAULTS, Changes, motions
+from kineme.inference.clustering.changes import DEFAULTS, Changes, segments
 from kineme.inference.clustering.kinds import kinds_of
 from kineme.inference.clustering.segments import Kinds, Segment, described
 from kineme.inference.embed import ROWS, groups, pieces
@@ -51,10 +51,11 @@ def cluster(
 ) -> Kinds:
     """Finds kinds of motion without labels.
 
-    Each clip is one segment. Long recordings are first cut where motions begin and end; see `Changes`. The
-    segments' features are grouped by density (HDBSCAN), which leaves segments unlike any other in no kind, or
-    into a given number of kinds (k-means). The same input and seed give the same kinds. The features of all
-    segments are held in memory, but only one block of recordings at a time.
+    Each clip is one segment. Long recordings are first cut where motions begin and end, see `Changes`; parts
+    in which nobody is are left out. The segments' features are grouped by density (HDBSCAN), which leaves
+    segments unlike any other in no kind, or into a given number of kinds (k-means). The same input and seed
+    give the same kinds. The features of all segments are held in memory, but only one block of recordings at
+    a time.
 
     Args:
         model: see `kineme.load`.
@@ -83,11 +84,41 @@ def cluster(
     >>> [kind.number for kind in found.kinds], found.segments[0].label
     ([1, 2, 3], 'wave')
     """
+    opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
+    return cluster_opened(
+        model,
+        opened,
+        k=k,
+        cut=cut,
+        window=window,
+        step=step,
+        changes=changes,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+
+
+def cluster_opened(
+    model: Model,
+    opened: Sequence[Recordings],
+    *,
+    k: int | None = None,
+    cut: Cut = "auto",
+    window: float | None = None,
+    step: float | None = None,
+    changes: Changes = DEFAULTS,
+    seed: int = 0,
+    batch_size: int = 256,
+    device: str | None = None,
+    progress: Progress = silent,
+) -> Kinds:
+    """`cluster` of inputs that are open already; arguments and errors as there."""
     if step is not None and window is None:
         raise KinemeError("`step` has no effect without `window`; pass both")
     if window is not None and cut != "auto":
         raise KinemeError("`cut` has no effect beside `window`; drop one of them")
-    opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
     windows = None if window is None else Windows(window, window if step is None else step)
     for each in opened:
         if windows is not None:
@@ -145,13 +176,12 @@ class _Cutter:
         if self.windows is not None:
             columns = windows
         elif self._is_long(recordings, clip):
-            inner = motions(clip.xyz, recordings.layout, fps, self.changes)
-            first, end = np.concatenate([[0], inner]), np.concatenate([inner, [frames]])
+            first, end = segments(clip.xyz, recordings.layout, fps, self.changes).T
             columns = {"first": first, "length": end - first, "start": first / fps, "end": end / fps}
             if clip.intervals:
                 edges = np.unique([edge for start, stop, _ in clip.intervals for edge in (start, stop)])
-                self.true.append(edges[(edges > 0) & (edges < frames)])
-                self.found.append(inner)
+                for there, those in ((self.true, edges), (self.found, np.union1d(first, end))):
+                    there.append(those[(those > 0) & (those < frames)])
         else:
             columns = whole(frames, fps)
         self.untrimmed |= len(columns["first"]) > 1

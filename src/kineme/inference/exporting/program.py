@@ -200,6 +200,7 @@ def program(model: Model, recordings: Recordings, classifies: bool) -> str:
             fps=f"{recordings.fps:g}",
             least=max(recordings.layout.num_joints // LEAST, 1),
             mapped=brought is not None,
+            zero=model.preprocessing.joint_at_zero(recordings.layout),
             absent=present_joints(brought) is not None,
             crop=model.crop,
             frames=model.shape.frames,

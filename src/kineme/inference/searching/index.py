@@ -33,7 +33,6 @@ from kineme.inference.parts import PARTS, parts_of, tidy
 from kineme.inference.searching import approximate
 from kineme.inference.searching.hits import Hit
 from kineme.inference.tables import Block
-from kineme.inference.windows import Windows, whole
 from kineme.layouts.correspondence import JointMap
 from kineme.metrics.neighbours import nearest
 from kineme.model import Model, device_of
@@ -44,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 Neighbours = Literal["auto", "exact", "approximate"]
 LARGE = 1_000_000  # more rows than these are searched approximately, unless told otherwise
-FORMAT = 2  # in the key: indexes of another format are made anew
+FORMAT = 3  # in the key: indexes of another format are made anew
 # What is kept of a library, also by `kineme explore`: its map, and what classifiers read.
 _INDEX = re.compile(r"[0-9a-f]{16}-[0-9a-f]{32}\.(faiss|(map\.)?npz|(read\.)?npy(\.parts)?)")
 COLUMNS = ("clip", "label", "start", "end")
@@ -187,8 +186,7 @@ def open_index(
         path = _writable(original) / name
         with parts_of(path) as parts:
             blocks = embed_table(model, [store], parts=parts, progress=progress, **options)
-            windows = Windows(window, step or window / 2) if window else None
-            _write(path, store, model.encoder.dim, windows, blocks)
+            _write(path, store, model.encoder.dim, blocks)
     else:
         tidy(path)
     _tidy(path.parent, original)
@@ -236,26 +234,31 @@ def _lost(path: Path) -> Any:
     raise KinemeError(f"{path}: was removed or changed by another process; search again")
 
 
-def _write(path: Path, store: ClipStore, dim: int, windows: Windows | None, blocks: Iterable[Block]) -> None:
+def _write(path: Path, store: ClipStore, dim: int, blocks: Iterable[Block]) -> None:
     """Writes the features block by block, then the columns, which complete an index."""
-    cut = windows.cut if windows else whole
-    lengths, same = np.unique(store.index["frames"], return_inverse=True)
-    counts = np.array([len(cut(frames, store.manifest.fps)["first"]) for frames in lengths.tolist()])[same]
+    rows = {name: row for row, name in enumerate(store.names.tolist())}
     classes = {name: number for number, name in enumerate(store.manifest.class_names)}
-    label, start, end = [], [], []
+    clip, label, start, end = [], [], [], []
+
+    def header(count: int) -> None:
+        about = {"descr": "<f4", "fortran_order": False, "shape": (count, dim)}
+        np.lib.format.write_array_header_1_0(file, about)  # as long for any number of rows
+
     with atomic_write(path) as aside, aside.open("wb") as file:
-        shape = {"descr": "<f4", "fortran_order": False, "shape": (int(counts.sum()), dim)}
-        np.lib.format.write_array_header_1_0(file, shape)
+        header(0)
         for block in blocks:
             norms = np.linalg.norm(block.features, axis=1, keepdims=True)
             file.write((block.features / np.maximum(norms, 1e-12)).astype("<f4").tobytes())
+            clip.append([rows[name] for name in block.name.tolist()])
             label.append([classes.get(name, -1) for name in block.label.tolist()])
             start.append(block.start)
             end.append(block.end)
+        file.seek(0)
+        header(sum(map(len, clip)))
     with atomic_write(path.with_suffix(".npz")) as aside:
         np.savez(
             aside,
-            clip=np.repeat(np.arange(len(store)), counts),
+            clip=np.concatenate(clip),
             label=np.concatenate(label),
             start=np.concatenate(start),
             end=np.concatenate(end),

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from kineme.clips.batches import joined
+from kineme.clips.published import counted
 from kineme.clips.store import ClipStore
 from kineme.drawing.gallery import Card, gallery
 from kineme.drawing.player import legend, page
@@ -22,6 +23,7 @@ from kineme.inference.searching.queries import Query
 logger = logging.getLogger(__name__)
 
 FRAMES = 60_000  # of all skeletons on a page: 12 MB with one body of 25 joints each
+SHOWN = 500  # hits, so that each has 119 frames
 
 
 def check_page(path: Path) -> None:
@@ -37,8 +39,8 @@ def check_page(path: Path) -> None:
 def write_page(hits: Sequence[Hit], path: str | Path, query: Query) -> None:
     """Writes an HTML page on which the query and the hits play in sync, the query first.
 
-    The page needs no network. Only the frames of the hits are read from the library. Clips so long that the
-    page would grow beyond a few megabytes are cut, and the page says so.
+    The page needs no network. Only the frames of the hits are read from the library. It shows the nearest
+    500, and cuts clips so long that it would grow beyond a few megabytes; both are logged.
 
     Args:
         hits: from `search`.
@@ -58,8 +60,11 @@ def write_page(hits: Sequence[Hit], path: str | Path, query: Query) -> None:
     path = Path(path)
     check_page(path)
     store = query.store
-    manifest, most = store.manifest, FRAMES // (len(hits) + 1)
-    cards = [*_example(query, most), *_found(hits, store, most)]
+    shown = hits[:SHOWN]
+    manifest, most = store.manifest, FRAMES // (len(shown) + 1)
+    cards = [*_example(query, most), *_found(shown, store, most)]
+    if len(shown) < len(hits):
+        logger.info("%s: the nearest %s hits are shown", path, f"{SHOWN:,}")
     if any(len(card.clip) == most for card in cards):
         logger.info(
             "%s: of each clip the first %s frames are shown, so that the page stays small", path, most
@@ -68,7 +73,8 @@ def write_page(hits: Sequence[Hit], path: str | Path, query: Query) -> None:
     fragments = []
     if cards:
         fragments.append(gallery("hits", cards, store.layout, fps=manifest.fps, up=manifest.preprocessing.up))
-    number = f"{len(hits)} {'hit' if len(hits) == 1 else 'hits'} in {store.path.name}, the nearest first"
+    of_all = f"{len(shown):,} of " if len(shown) < len(hits) else ""
+    number = f"{of_all}{counted(len(hits), 'hit')} in {store.path.name}, the nearest first"
     text = page(
         f"Like {query.name}",
         *fragments,

@@ -133,7 +133,11 @@ class Watcher:
             KinemeError: the poses do not fit the model or the settings.
         """
         arrived = clock.monotonic() if arrived is None else arrived
-        poses = self._checked(people)
+        try:
+            poses = self._checked(people)
+        except BadFrame:
+            self._number += self._begin is not None  # it took its time
+            raise
         if time is None:
             time = 0.0 if self._begin is None else self._begin + self._number / self.fps
         changes: list[tuple[Person, Change]] = []
