@@ -16,8 +16,9 @@ from kineme.loading import load_run
 from kineme.model import Model
 from kineme.packaged import find_recipe
 from kineme.settings import load_config
+from kineme.training.devices import resolve_device
 from kineme.training.directory import load_run_config
-from kineme.training.run import resolve_device, train
+from kineme.training.run import train
 
 if TYPE_CHECKING:
     import lightning as L

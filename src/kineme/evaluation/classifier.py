@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import replace
 
 import lightning as L
 import numpy as np
@@ -13,7 +12,7 @@ from kineme.clips.batches import resident
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError, check_between
 from kineme.evaluation.linear import Epoch
-from kineme.evaluation.task import Task
+from kineme.evaluation.task import Task, on_device_of
 from kineme.metrics.accuracy import top_k
 from kineme.model import Model, clip_input
 from kineme.progress import Progress, silent
@@ -78,11 +77,6 @@ def classify(
         scorer = _Scorer(task, model.crop, every or settings.epochs)
         fit(module, [scorer, StepProgress(progress, settings.epochs * len(rows))])
     return scorer.epochs
-
-
-def on_device_of(task: Task, settings: TrainConfig) -> TrainConfig:
-    """The settings with the task's device."""
-    return replace(settings, device="cuda" if task.device == "cuda" else "cpu")
 
 
 class _Scorer(L.Callback):
