@@ -1,7 +1,6 @@
 """Sessions that need environments of their own: `pip install 'nox[uv]'`, then `nox -s tests` and so on.
 
 tests           the fast tests, with the oldest and newest versions that pyproject.toml allows, on each Python
-                ("oldest torch": with the oldest PyTorch too, which exports do not take; their tests skip)
 dependencies    constraints-hashed.txt, and the licences in docs/dependencies.md
 audit           known vulnerabilities of the tested versions; asks the Python Packaging Advisory Database
 """
@@ -23,7 +22,7 @@ MARK = "<!-- made by `nox -s dependencies` -->\n"
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
-@nox.parametrize("versions", ["oldest", "oldest torch", "newest"])
+@nox.parametrize("versions", ["oldest", "newest"])
 def tests(session: nox.Session, versions: str) -> None:
     """The fast tests; arguments after `--` go to pytest."""
     options = ["--resolution", "highest"]
@@ -31,11 +30,6 @@ def tests(session: nox.Session, versions: str) -> None:
         # The lower bounds are those of direct dependencies; what these need is taken as new as they allow.
         # Nothing but Kineme is built here: a newer Python takes the oldest versions that were built for it.
         options = [*"--resolution lowest-direct --only-binary :all: --no-binary kineme".split()]
-    if versions == "oldest torch":
-        project = nox.project.load_toml("pyproject.toml")["project"]
-        overrides = Path(session.create_tmp()) / "overrides.txt"
-        overrides.write_text(next(line for line in project["dependencies"] if line.startswith("torch>")))
-        options += ["--override", str(overrides)]
     # Old versions of the test client need httpx, which new ones have replaced.
     session.install(*options, "--editable", ".[dev]", "httpx>=0.27")
     session.run("pytest", "-m", "not slow", *session.posargs, env={"OMP_NUM_THREADS": "1"})

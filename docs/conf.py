@@ -59,7 +59,7 @@ add_module_names = False
 
 
 def public_names() -> str:
-    """A summary of each name in `kineme.__all__`, linked to the room that defines it."""
+    """A summary of each name in `kineme.__all__`, linked to the module that defines it."""
     paths = []
     for name in sorted(kineme.__all__, key=str.lower):
         value = getattr(kineme, name)

@@ -1,4 +1,4 @@
-"""A source, a preprocessing, an encoder and a metric of one's own, each registered under a name.
+"""Your own source, preprocessing, encoder and metric, each registered under a name.
 
 python examples/own_parts.py
 """
@@ -57,7 +57,7 @@ def open_text(raw: Path, *, fps: float = 30.0) -> Source:
 @PREPROCESSINGS.register("floor")
 @dataclass(frozen=True)
 class Floor(Preprocessing):
-    """The first body, above where it first stands.
+    """The first body, relative to the floor below its first pose.
 
     Args:
         scale: bring its height in the first frame to 1.

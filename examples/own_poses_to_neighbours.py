@@ -1,4 +1,4 @@
-"""Find similar motion among recordings of one's own: arrays (T, V, 3) → features → nearest neighbours.
+"""Find similar motion in your own recordings: arrays (T, V, 3) → features → nearest neighbours.
 
 python examples/own_poses_to_neighbours.py
 """
@@ -17,18 +17,18 @@ SHORT = {"train.epochs": 30, "train.batch_size": 32, "encoder.hidden": 64, "trai
 
 
 def recordings(people: int, seed: int) -> tuple[list[np.ndarray], list[str]]:
-    """Stands for one's own files: poses (T, 25, 3) in metres with y up, and what they show."""
+    """A stand-in for your own files: poses (T, 25, 3) in metres with y up, and their actions."""
     clips = list(generate_clips(subjects=people, repetitions=1, cameras=[2], actions=ACTIONS, seed=seed))
     return [clip.xyz[:, 0] for clip in clips], [ACTIONS[clip.label] for clip in clips]
 
 
 def main() -> None:
-    """Pre-trains a small encoder without labels, then looks up the motion of people it has never seen."""
+    """Pre-trains a small encoder without labels, then searches with people it has never seen."""
     with TemporaryDirectory() as folder:
         store = Path(folder, "store")
         kineme.generate_store(store, subjects=8, repetitions=1, cameras=[2], actions=ACTIONS)
         model = kineme.pretrain("usdrl-small", Path(folder, "run"), store=store, overrides=SHORT)
-        # A model of one's own loads the same way later: kineme.load("runs/mine").
+        # Later, load it from its run directory: kineme.load("runs/mine").
 
         library, shown = recordings(people=6, seed=1)
         queries, wanted = recordings(people=2, seed=2)

@@ -1,4 +1,4 @@
-"""Train a method in a loop of one's own: clips, views, loss and hooks, without Lightning or a run directory.
+"""Train a method in your own loop: clips, views, loss and hooks, without Lightning or a run directory.
 
 python examples/own_training_loop.py
 """

@@ -1,4 +1,4 @@
-"""Measure features of one's own, from whatever model, by the protocols: linear probe, kNN, mAP.
+"""Evaluate your own features, from any model: linear probe, kNN, mAP.
 
 python examples/probe_own_features.py
 """
@@ -26,7 +26,7 @@ def range_of_motion(xyz: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Compares two hand-made features of generated motion; put arrays (N, D) of a model in their place."""
+    """Compares two hand-crafted features of generated motion; use arrays (N, D) from your model instead."""
     with TemporaryDirectory() as folder:
         store = kineme.generate_store(Path(folder, "store"), subjects=10, repetitions=1, cameras=[2])
         train, test = (kineme.split_rows(store, "odd-even", part) for part in ("train", "test"))

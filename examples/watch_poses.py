@@ -1,4 +1,4 @@
-"""Watch poses as they are made: pre-train without labels, teach a classifier, pipe a stream in → events.
+"""Watch poses as they are produced: pre-train without labels, teach a classifier, pipe a stream in → events.
 
 python examples/watch_poses.py
 """
@@ -20,7 +20,7 @@ SHORT = {"train.epochs": 30, "train.batch_size": 32, "encoder.hidden": 64, "trai
 
 
 def stream() -> tuple[list[str], list[tuple[str, float, float]]]:
-    """Stands for a camera: JSON lines of people the model has never seen, and what they do when."""
+    """A stand-in for a camera: JSON lines of people the model has never seen, and their actions."""
     clips = list(generate_clips(subjects=2, repetitions=1, cameras=[2], actions=ACTIONS, seed=2))
     lines, shown = [json.dumps({"layout": "ntu25", "fps": 30})], []
     for row in np.random.default_rng(0).permutation(len(clips)):

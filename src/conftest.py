@@ -6,11 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-
-from kineme.inference.exporting.graphs import too_old
-
-EXPORT = "kineme.inference.exporting.export.export"
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +39,4 @@ def example_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def example_names(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
     """The names that examples use: `example_folder`, `example_store`, `example_run` ..."""
     if type(request.node).__name__ == "DoctestItem":
-        if request.node.name == EXPORT and too_old(torch.__version__):
-            pytest.skip(f"exports need a newer PyTorch than {torch.__version__}")
         doctest_namespace.update(request.getfixturevalue("example_paths"))

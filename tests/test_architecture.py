@@ -1,4 +1,4 @@
-"""The rooms of docs/architecture.md are those of the code, and imports point one way."""
+"""The modules of docs/architecture.md are those of the code, and imports point one way."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ PACKAGE = ROOT / "src" / "kineme"
 TABLE = ROOT / "docs" / "architecture.md"
 
 
-def rooms_of_the_table() -> list[str]:
-    """Rooms from the ground up: the names in the first column under the heading Rooms."""
-    section = TABLE.read_text(encoding="utf-8").split("\n## Rooms\n")[1].split("\n## ")[0]
+def modules_of_the_table() -> list[str]:
+    """Modules from the ground up: the names in the first column under the heading Modules."""
+    section = TABLE.read_text(encoding="utf-8").split("\n## Modules\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return [name for row in rows for name in re.findall(r"`(\w+)(?:\.py|/)`", row)]
 
 
-def rooms_of_the_code() -> set[str]:
-    """Files and folders of the package; `__init__` only names what is public, from any room."""
+def modules_of_the_code() -> set[str]:
+    """Files and folders of the package; `__init__` only names what is public, from any module."""
     inside = [path for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()]
     return {path.stem for path in inside} - {"__init__"}
 
 
 def imported(source: str, package: str) -> Iterator[tuple[int, str]]:
-    """(line, room) of every import, wherever in a file it stands, and of every dotted path in a string.
+    """(line, module) of every import, wherever in a file it stands, and of every dotted path in a string.
 
     Args:
         source: of the file.
@@ -50,23 +50,23 @@ def imported(source: str, package: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, rest[0]
 
 
-def test_every_room_is_in_the_table_and_the_other_way_round() -> None:
-    table = rooms_of_the_table()
+def test_every_module_is_in_the_table_and_the_other_way_round() -> None:
+    table = modules_of_the_table()
     assert len(set(table)) == len(table)
-    assert set(table) == rooms_of_the_code()
+    assert set(table) == modules_of_the_code()
 
 
-def test_a_room_imports_only_from_rooms_above_it_in_the_table() -> None:
-    order = {room: place for place, room in enumerate(rooms_of_the_table())}
+def test_a_module_imports_only_from_modules_above_it_in_the_table() -> None:
+    order = {module: place for place, module in enumerate(modules_of_the_table())}
     against = []
     for path in sorted(PACKAGE.rglob("*.py")):
         inside = path.relative_to(PACKAGE)
-        room = inside.parts[0].removesuffix(".py")
+        module = inside.parts[0].removesuffix(".py")
         package = ".".join(["kineme", *inside.parts[:-1]])
         against += [
-            f"{inside}:{line}: {room} imports {other}"
+            f"{inside}:{line}: {module} imports {other}"
             for line, other in imported(path.read_text(encoding="utf-8"), package)
-            if room in order and other != room and order.get(other, len(order)) > order[room]
+            if module in order and other != module and order.get(other, len(order)) > order[module]
         ]
     assert not against, "\n".join(against)
 
@@ -85,9 +85,9 @@ def test_a_room_imports_only_from_rooms_above_it_in_the_table() -> None:
     ],
 )
 def test_all_ways_to_import_are_seen(source: str) -> None:
-    assert [room for _, room in imported(source, "kineme.clips")] == ["model"]
+    assert [module for _, module in imported(source, "kineme.clips")] == ["model"]
 
 
 def test_the_version_and_other_packages_are_no_rooms() -> None:
     source = "import torch, kineme\nfrom kineme import __version__\nfrom . import store\nname = 'kineme'"
-    assert [room for _, room in imported(source, "kineme.clips")] == ["clips"]
+    assert [module for _, module in imported(source, "kineme.clips")] == ["clips"]

@@ -147,18 +147,18 @@ for name in ENCODERS:
 
 
 def test_nothing_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match=r"nothing: no such weights; train with `kineme pretrain`"):
+    with pytest.raises(KinemeError, match=r"nothing: no such run or weights; train with `kineme pretrain`"):
         load_run(tmp_path / "nothing")
-    with pytest.raises(KinemeError, match=r"model\.safetensors: no such weights"):
+    with pytest.raises(KinemeError, match=r"model\.safetensors: no such run or weights"):
         load_run(tmp_path)
 
 
 def test_a_store_is_no_run_and_a_run_no_store(tmp_path: Path) -> None:
     write_store(tmp_path / "store")
-    with pytest.raises(KinemeError, match=r"store: is a clip store, where a run is expected"):
+    with pytest.raises(KinemeError, match=r"store: is a clip store, but a run is expected"):
         load_run(tmp_path / "store")
     save(tmp_path / "run" / "model.safetensors")
-    with pytest.raises(KinemeError, match=r"run: is a run, where a clip store is expected"):
+    with pytest.raises(KinemeError, match=r"run: is a run, but a clip store is expected"):
         ClipStore(tmp_path / "run")
 
 
@@ -255,5 +255,5 @@ def test_clips_that_no_memory_holds_are_refused(tmp_path: Path, frames: int, bod
 
 
 def test_an_unknown_system_is_refused() -> None:
-    with pytest.raises(KinemeError, match="unknown published system 'moco'; there are aimclr,"):
+    with pytest.raises(KinemeError, match="unknown published system 'moco'; choose from aimclr,"):
         from_authors("moco", {})

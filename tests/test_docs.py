@@ -52,12 +52,12 @@ def test_every_page_is_in_a_toctree() -> None:
     assert sorted(toctree(DOCS / "index.md")) == PAGES
 
 
-def test_every_room_that_a_user_may_import_is_in_the_api_reference() -> None:
-    rooms = set(
+def test_every_module_that_a_user_may_import_is_in_the_api_reference() -> None:
+    modules = set(
         re.findall(r"^   kineme\.(\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
     )
     inside = {path.stem for path in (ROOT / "src" / "kineme").iterdir() if not path.name.startswith("_")}
-    assert rooms == inside - {"arguments", "commands", "packaged", "py", "typing"}
+    assert modules == inside - {"arguments", "commands", "packaged", "py", "typing"}
 
 
 @pytest.mark.parametrize("page", READABLE, ids=lambda page: str(page.relative_to(ROOT)))
@@ -130,7 +130,7 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
-    """With every public name of every room in the API reference."""
+    """With every public name of every module in the API reference."""
     pytest.importorskip("sphinx")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

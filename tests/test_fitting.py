@@ -76,7 +76,7 @@ def steps(chosen: Chosen, clips: int) -> int:
 def test_few_clips_are_one_batch_and_are_not_seen_too_often(store: Path) -> None:
     chosen = fitted_config(indexed(store, [100] * 20))
     assert (chosen.config.train.batch_size, chosen.config.train.epochs) == (20, 300)
-    assert chosen.reasons[0] == "clips: all 20, as none has a label to measure by"
+    assert chosen.reasons[0] == "clips: all 20, because none has a label to evaluate with"
 
 
 def test_some_hundred_clips_are_seen_for_a_thousand_steps(store: Path) -> None:
@@ -114,18 +114,18 @@ def test_large_skeletons_have_small_batches(store: Path) -> None:
 def test_the_shortest_view_of_the_median_clip_has_its_frames(store: Path, length: int, frames: int) -> None:
     chosen = fitted_config(indexed(store, [length - 1, length, length + 1]))
     assert chosen.config.data.frames == frames
-    assert f"as the median clip has {length} frames ({length / 30:.1f} s)" in chosen.reasons[1]
+    assert f"because the median clip has {length} frames ({length / 30:.1f} s)" in chosen.reasons[1]
 
 
 def test_people_are_kept_apart_where_there_is_something_to_measure(tmp_path: Path) -> None:
     labelled = fitted_config(indexed(tmp_path / "labelled", [60] * 40, labels=True, people=4))
     assert labelled.config.data.split == "odd-even"
     assert labelled.config.train.batch_size == 20  # of the people that train
-    assert labelled.reasons[0] == "clips: 20 of 40 (split odd-even); the others stay unseen, to measure by"
+    assert labelled.reasons[0] == "clips: 20 of 40 (split odd-even); the others are held out for evaluation"
     for name, choices in (("alone", {"labels": True}), ("blind", {"people": 4})):
         chosen = fitted_config(indexed(tmp_path / name, [60] * 40, **choices))  # type: ignore[arg-type]
         assert chosen.config.data.split == "all"
-    assert chosen.reasons[0] == "clips: all 40, as none has a label to measure by"
+    assert chosen.reasons[0] == "clips: all 40, because none has a label to evaluate with"
 
 
 def test_long_recordings_are_cut_into_windows(tmp_path: Path) -> None:
@@ -133,7 +133,8 @@ def test_long_recordings_are_cut_into_windows(tmp_path: Path) -> None:
     long = fitted_config(indexed(tmp_path / "long", [3000, 3000, 100, 100, 100], fps=50.0))
     assert (long.config.data.window, long.config.train.batch_size) == (200, 61)  # of 2 · 29 + 3
     assert (
-        "cut into windows of 4 s, as most of the time is in recordings of more than 12 s" in long.reasons[1]
+        "cut into windows of 4 s, because most of the time is in recordings of more than 12 s"
+        in long.reasons[1]
     )
     assert fitted_config(indexed(tmp_path / "brief", [300] * 9)).config.data.window == 0
     labelled = indexed(tmp_path / "labelled", [3000] * 5, labels=True, people=2)
@@ -154,7 +155,7 @@ def test_stores_of_several_rates_are_not_cut_as_their_windows_would_differ(tmp_p
     stores = [indexed(tmp_path / f"at{fps}", [60 * fps] * 4, fps=float(fps)) for fps in (30, 50)]
     chosen = fitted_config([store.path for store in stores])
     assert chosen.config.data.window == 0
-    assert chosen.reasons[1].endswith("; not cut into windows, as the stores differ in frames per second")
+    assert chosen.reasons[1].endswith("; not cut into windows, because the stores differ in frame rate")
     alike = [indexed(tmp_path / f"like{name}", [1800] * 4) for name in "ab"]
     assert fitted_config([store.path for store in alike]).config.data.window == 120
 

@@ -184,7 +184,7 @@ def test_untrimmed_recordings_keep_their_frames(tmp_path: Path) -> None:
 
 def test_a_store_is_replaced_only_when_told(raw: Path, tmp_path: Path) -> None:
     prepare("ntu120", raw, tmp_path / "store")
-    with pytest.raises(KinemeError, match="exists already"):
+    with pytest.raises(KinemeError, match="already exists"):
         prepare("ntu120", raw, tmp_path / "store", preprocessing="crossclr")
     prepare("ntu120", raw, tmp_path / "store", preprocessing="crossclr", overwrite=True)
     assert ClipStore(tmp_path / "store").manifest.preprocessing.id == "crossclr"

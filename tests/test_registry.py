@@ -118,5 +118,5 @@ def test_an_unknown_name_is_answered_with_the_nearest_or_all(mappings: Mappings)
     mappings.register("own")(OrderedDict)
     with pytest.raises(KinemeError, match=r"unknown mapping 'countr'; did you mean counter\?"):
         mappings["countr"]
-    with pytest.raises(KinemeError, match="unknown mapping 'xyz'; there are counter, own"):
+    with pytest.raises(KinemeError, match="unknown mapping 'xyz'; choose from counter, own"):
         mappings["xyz"]

@@ -119,7 +119,7 @@ def test_every_setting_has_a_line_of_help(method: str, encoder: str) -> None:
         (("epochs: 2", "epochs: 0"), "train.epochs is 0; it must be at least 1"),
         (("epochs: 2", "seed: -1"), "train.seed is -1; it must be at least 0"),
         (("aimclr", "aimcrl"), "unknown method 'aimcrl'; did you mean aimclr?"),
-        (("stgcn", "resnet"), "unknown encoder 'resnet'; there are stgcn, "),
+        (("stgcn", "resnet"), "unknown encoder 'resnet'; choose from stgcn, "),
         (
             ("  name: aimclr", "  queue: 3"),
             "mine.yaml: names no method; write `method:` and below it `name: ...`",
@@ -130,7 +130,7 @@ def test_every_setting_has_a_line_of_help(method: str, encoder: str) -> None:
         ),
         (
             ("epochs: 2", "schedule: cosine\n  milestones: [1]"),
-            "train.milestones have no effect under a cosine",
+            "train.milestones have no effect with a cosine",
         ),
         (("frames: 8", "frames: [8"), "mine.yaml: cannot be read as a recipe (while parsing"),
         (("frames: 8", "frames: !!python/object:os.system {}"), "mine.yaml: cannot be read as a recipe"),

@@ -224,7 +224,7 @@ def test_classifiers_come_along(hub: Hub, trained: Path) -> None:
 
 def test_logins(hub: Hub, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(KinemeError, match="nobody is logged in to the hub"):
+    with pytest.raises(KinemeError, match="you are not logged in to the hub"):
         push(trained, "user/walking", licence="mit")
     monkeypatch.setenv("HF_TOKEN", "reader")
     with pytest.raises(KinemeError, match="user/walking: the token has no right to do this"):
@@ -292,16 +292,16 @@ def test_damaged_weights(hub: Hub) -> None:
     ["hf:name", "hf:", "hf:user/name/more", "hf:../name", "hf:user/..", "hf:user/name@../x", "hf:u/a b"],
 )
 def test_malformed_addresses(address: str) -> None:
-    with pytest.raises(KinemeError, match=r"is no repository; write user/name|has no valid revision"):
+    with pytest.raises(KinemeError, match=r"is not a repository name; write user/name|has no valid revision"):
         parse_address(address)
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match="no such weights"):
+    with pytest.raises(KinemeError, match="no such run or weights"):
         push(tmp_path, "user/name", licence="mit", dry_run=True)
     with pytest.raises(KinemeError, match="`licence`: is empty"):
         push(tmp_path, "user/name", licence=" ", dry_run=True)
-    with pytest.raises(KinemeError, match="is no repository"):
+    with pytest.raises(KinemeError, match="is not a repository"):
         push(tmp_path, "name", licence="mit", dry_run=True)
 
 

@@ -28,7 +28,7 @@ def read(path: Path) -> Clip:
     """A file says how many frames its clip has, or what happens when it is read."""
     text = path.read_text()
     if text == "damaged":
-        raise KinemeError(f"{path}: is damaged; fetch the file again")
+        raise KinemeError(f"{path}: is damaged; download the file again")
     if text == "deadly" or (text == "deadly once" and not path.with_suffix(".died").exists()):
         path.with_suffix(".died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -160,7 +160,7 @@ def test_a_damaged_recording_stops_the_work_or_is_listed(raw: Path, tmp_path: Pa
     with pytest.raises(KinemeError, match=r"clip5\.txt: is damaged"):
         prepare(TOY, raw, tmp_path / "store", shard=4, workers=2)
     prepared = prepare(TOY, raw, tmp_path / "store", shard=4, workers=2, skip_bad=True)
-    assert prepared.damaged == (f"{raw / 'clip5.txt'}: is damaged; fetch the file again",)
+    assert prepared.damaged == (f"{raw / 'clip5.txt'}: is damaged; download the file again",)
     assert len(prepared.store) == 9
 
 
@@ -213,7 +213,7 @@ def test_shards_are_written_where_a_link_leads(raw: Path, tmp_path: Path) -> Non
 
 def test_what_is_there_is_not_replaced_unless_told(raw: Path, tmp_path: Path) -> None:
     prepare(TOY, raw, tmp_path / "store")
-    with pytest.raises(KinemeError, match="exists already"):
+    with pytest.raises(KinemeError, match="already exists"):
         prepare(TOY, raw, tmp_path / "store", shard=4, workers=1)
     store = prepare(TOY, raw, tmp_path / "store", shard=4, workers=1, overwrite=True).store
     assert len(store.shards) == 3

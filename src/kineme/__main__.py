@@ -41,7 +41,7 @@ CLOSED_PIPE, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 PATIENCE = 3  # seconds: launchers end all processes when one ends, and the first one is to speak before
 MENDABLE = {  # failures of the system that users can do something about
     errno.ENOSPC: "the disk is full; free some space",
-    errno.EACCES: "permission denied; choose another place, or mend the permissions",
+    errno.EACCES: "permission denied; choose another place, or fix the permissions",
     errno.EROFS: "the file system is read-only; choose another place",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.ELOOP: "is a link that leads to itself; mend it",
@@ -124,7 +124,7 @@ def _run(command: str, words: Sequence[str]) -> None:
     if command not in COMMANDS:
         from kineme.arguments import did_you_mean
 
-        hint = did_you_mean(command, COMMANDS) or f"; there are {', '.join(COMMANDS)}"
+        hint = did_you_mean(command, COMMANDS) or f"; choose from {', '.join(COMMANDS)}"
         raise KinemeError(f"unknown command {command!r}{hint}")
     from kineme.commands import run
 

@@ -176,7 +176,7 @@ def from_authors(system: str, source: str | Path | Mapping[str, Any], layout: La
         KinemeError: no such system, an unreadable file, or keys that do not fit (it names them).
     """
     if system not in SYSTEMS:
-        raise KinemeError(f"unknown published system {system!r}; there are {', '.join(SYSTEMS)}")
+        raise KinemeError(f"unknown published system {system!r}; choose from {', '.join(SYSTEMS)}")
     return SYSTEMS[system](read_state(source), layout)
 
 

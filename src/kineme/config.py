@@ -101,8 +101,8 @@ class TrainConfig:
             milestones and warm-up keep their share. Time spent in the online kNN is excluded.
         max_minutes: Train for `epochs`, or for fewer if they would take longer than this; always for at least
             one.
-        batch_size: Clips per batch and device; clips that do not fill a batch sit out, different ones each
-            epoch.
+        batch_size: Clips per batch and device; clips that do not fill a batch are left out, different ones
+            each epoch.
         accumulate: Batches whose gradients are averaged for one optimiser step.
         optimizer: SGD with momentum, Adam, or Adam with decoupled weight decay.
         lr: Initial learning rate.
@@ -330,9 +330,9 @@ def check(config: Config) -> None:
             raise KinemeError(f"data.{key} is {value}; it must be at least {least}")
     for section, each in (("train", config.train), ("evaluate.finetune", config.evaluate.finetune)):
         if each.final_lr and each.schedule != "warmup-cosine":
-            raise KinemeError(f"{section}.final_lr has effect under schedule: warmup-cosine only; set it too")
+            raise KinemeError(f"{section}.final_lr needs schedule: warmup-cosine; set that too")
     if not 0 < config.evaluate.crop <= 1:
-        raise KinemeError(f"evaluate.crop is {config.evaluate.crop:g}; it must be over 0 and at most 1")
+        raise KinemeError(f"evaluate.crop is {config.evaluate.crop:g}; it must be above 0 and at most 1")
     if any(rate <= 0 for rate in config.evaluate.linear.rates):
         raise KinemeError(f"evaluate.linear.rates are {config.evaluate.linear.rates}; each must be over 0")
 
@@ -352,17 +352,17 @@ def _check_training(train: TrainConfig) -> None:
     for key in ("minutes", "max_minutes"):
         minutes: float | None = getattr(train, key)
         if minutes is not None and minutes <= 0:
-            raise KinemeError(f"train.{key} is {minutes:g}; it must be over 0")
+            raise KinemeError(f"train.{key} is {minutes:g}; it must be above 0")
         if minutes is not None and train.devices * train.nodes > 1:
             raise KinemeError(f"train.{key} works on one device only; set train.epochs instead")
     if train.minutes is not None and train.max_minutes is not None:
         raise KinemeError("train.minutes and train.max_minutes exclude each other; drop one of the two")
     if train.clip_gradients is not None and train.clip_gradients <= 0:
-        raise KinemeError(f"train.clip_gradients is {train.clip_gradients:g}; it must be over 0")
+        raise KinemeError(f"train.clip_gradients is {train.clip_gradients:g}; it must be above 0")
     if train.final_weight_decay is not None and not min(train.final_weight_decay, train.weight_decay) > 0:
         raise KinemeError("train.final_weight_decay: it and train.weight_decay must be over 0")
     if train.schedule != "step" and train.milestones:
-        raise KinemeError("train.milestones have no effect under a cosine schedule; drop one of the two")
+        raise KinemeError("train.milestones have no effect with a cosine schedule; drop one of the two")
 
 
 def _check_tuning(tuning: FinetuneConfig) -> None:
@@ -377,9 +377,9 @@ def _check_tuning(tuning: FinetuneConfig) -> None:
         if not low <= value <= high:
             raise KinemeError(f"evaluate.finetune.{key} is {value:g}; it must be from {low} to {high}")
     if tuning.encoder_lr is not None and (tuning.encoder_lr <= 0 or tuning.layer_decay != 1):
-        raise KinemeError("evaluate.finetune.encoder_lr must be over 0, and goes without layer_decay")
+        raise KinemeError("evaluate.finetune.encoder_lr must be above 0, and excludes layer_decay")
     if tuning.dropout and tuning.head == "linear":
-        raise KinemeError("evaluate.finetune.dropout has effect with head: joints only; set it too")
+        raise KinemeError("evaluate.finetune.dropout needs head: joints; set that too")
 
 
 def _numbers(plain: Any, key: str = "") -> Iterator[tuple[str, float]]:

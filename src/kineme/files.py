@@ -274,7 +274,7 @@ def check_own(folder: Path, own: Collection[str]) -> None:
     if (strange := foreign(folder, own)) is not None:
         name = strange.relative_to(folder)
         raise KinemeError(
-            f"{folder}: holds {name}, which Kineme has not written; move it, or choose another place"
+            f"{folder}: holds {name}, which Kineme did not write; move it, or choose another place"
         )
 
 

@@ -76,7 +76,7 @@ def fitted_config(
 
     >>> for line in fitted_config(example_store, ["--train.epochs=5"]).reasons:
     ...     print(line)
-    clips: 12 of 24 (split odd-even); the others stay unseen, to measure by
+    clips: 12 of 24 (split odd-even); the others are held out for evaluation
     views: 32 frames of half a clip or more, as the median clip has 116 frames (3.9 s)
     training: tandem with canonical, 5 epochs (given) of 1 batch of 12 clips: 5 steps
     """
@@ -121,9 +121,9 @@ def _split(store: ClipStore, data: DataConfig, given: Collection[str]) -> tuple[
     if "data.split" in given:
         return data, f"clips: {trains:,} of {clips:,}{of} ({by}, given)"
     if data.split != "all":
-        return data, f"clips: {trains:,} of {clips:,}{of} ({by}); the others stay unseen, to measure by"
-    why = "nothing tells people apart" if any(measurable) else "none has a label to measure by"
-    return data, f"clips: {'the only one' if clips == 1 else f'all {clips:,}{of}'}, as {why}"
+        return data, f"clips: {trains:,} of {clips:,}{of} ({by}); the others are held out for evaluation"
+    why = "no subjects are known" if any(measurable) else "none has a label to evaluate with"
+    return data, f"clips: {'the only one' if clips == 1 else f'all {clips:,}{of}'}, because {why}"
 
 
 def _views(
@@ -137,7 +137,7 @@ def _views(
     else:
         window, cut = _window(store, lengths, fps)
         if window and _differ_in_rate(store):  # a window is so many frames, for all stores
-            window, cut = 0, "; not cut into windows, as the stores differ in frames per second"
+            window, cut = 0, "; not cut into windows, because the stores differ in frame rate"
         data = replace(data, window=window)
     lengths = _windowed(lengths, data.window)
     if len(lengths) < 2:
@@ -151,10 +151,10 @@ def _views(
         return data, f"views: {data.frames} frames (given){cut}"
     least, most = FRAMES
     frames = min(max(int(share * median) // 4 * 4, least), most)
-    kept = f"of {'half a' if share == 0.5 else f'{share:.0%} of a'} {what} or more,"
+    kept = f"from {'half a' if share == 0.5 else f'{share:.0%} of a'} {what} or more,"
     if frames > share * median:
-        kept = "at least,"
-    why = f"as the median {what} has {median:g} frames ({median / fps:.1f} s)"
+        kept = "(the minimum),"
+    why = f"because the median {what} has {median:g} frames ({median / fps:.1f} s)"
     return replace(data, frames=frames), f"views: {frames} frames {kept} {why}{cut}"
 
 
@@ -162,12 +162,12 @@ def _window(store: ClipStore, lengths: Array, fps: float) -> tuple[int, str]:
     """Frames of a window, 0 for none. A label is that of a whole clip, so labelled clips are not cut."""
     wanted = max(2, round(WINDOW * fps))
     if len(store.intervals["clip"]):
-        return wanted, f"; cut into windows of {WINDOW:g} s, as recordings are untrimmed"
+        return wanted, f"; cut into windows of {WINDOW:g} s, because recordings are untrimmed"
     if len(lengths) == 1 and lengths[0] > PIECES:
-        return min(wanted, int(lengths[0]) // PIECES), "; cut into windows, as there is only one clip"
+        return min(wanted, int(lengths[0]) // PIECES), "; cut into windows, because there is only one clip"
     long = lengths > LONG * fps
     if not (store.labels >= 0).any() and 2 * lengths[long].sum() > lengths.sum():
-        why = f"as most of the time is in recordings of more than {LONG:g} s"
+        why = f"because most of the time is in recordings of more than {LONG:g} s"
         return wanted, f"; cut into windows of {WINDOW:g} s, {why}"
     return 0, ""
 

@@ -44,7 +44,7 @@ def check_repository(name: str) -> str:
         KinemeError: it is not user/name.
     """
     if not _REPOSITORY.fullmatch(name) or ".." in name or "--" in name:
-        raise KinemeError(f"{name}: is no repository; write user/name, such as anna/walking")
+        raise KinemeError(f"{name}: is not a repository name; write user/name, such as anna/walking")
     return name
 
 
@@ -118,7 +118,7 @@ def upload(folder: Path, repository: str, *, private: bool, message: str) -> str
 
     check_repository(repository)
     if get_token() is None:
-        raise KinemeError("nobody is logged in to the hub; run `hf auth login`, or set HF_TOKEN")
+        raise KinemeError("you are not logged in to the hub; run `hf auth login`, or set HF_TOKEN")
     with _explained(repository):
         api = HfApi()
         url = api.create_repo(repository, private=private, exist_ok=True)
@@ -153,14 +153,14 @@ def _explained(what: str) -> Iterator[None]:
     except errors.RevisionNotFoundError as error:
         raise KinemeError(f"{what}: has no such revision") from error
     except errors.GatedRepoError as error:
-        raise KinemeError(f"{what}: asks for its conditions to be accepted first, on its page") from error
+        raise KinemeError(f"{what}: is gated; accept its conditions on its page first") from error
     except errors.RepositoryNotFoundError as error:
         raise KinemeError(
             f"{what}: no such model, or it is private; check its name, and log in by `hf auth login` or "
             "HF_TOKEN"
         ) from error
     except errors.HFValidationError as error:
-        raise KinemeError(f"{what}: is no repository ({_one_line(error)})") from error
+        raise KinemeError(f"{what}: is not a repository ({_one_line(error)})") from error
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         if status == 401:

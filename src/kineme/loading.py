@@ -121,6 +121,8 @@ def from_authors(
 ) -> Model:
     """The model of a published program's checkpoint; settings that weights do not reveal are as published.
 
+    They are those of the recipe for NTU RGB+D and the split, see `published_recipe`.
+
     Raises:
         KinemeError: the file cannot be read, or its keys fit no known system.
     """
@@ -136,18 +138,18 @@ def from_authors(
 
 
 def _of_method(system: str, method: Method, stream: str, split: str) -> Model:
-    """A published method with the protocols and preprocessing of its recipe."""
+    """A published method with the protocols and preprocessing of its recipe for the split."""
     encoder = method.encoder
     encoder.shape = replace(encoder.shape, stream=stream)
     settings = encoder_settings(method)
-    recipe = published_recipe(system, settings["name"])
+    recipe = published_recipe(system, settings["name"], split)
     assert recipe is not None, system
     published = load_config(recipe).to_dict()
     preprocessing = published["data"]["preprocessing"]
     data = {"split": split, "stream": stream, "frames": encoder.shape.frames, "preprocessing": preprocessing}
     sections = {
         "data": data,
-        "method": method_settings(system, method),
+        "method": published["method"] | method_settings(system, method),
         "encoder": settings,
         "evaluate": published["evaluate"],
     }

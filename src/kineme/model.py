@@ -1,4 +1,4 @@
-"""`Model`: a pre-trained encoder with all it needs to embed new recordings.
+"""`Model`: a pre-trained encoder with everything needed to embed new recordings.
 
 model = kineme.load("runs/joint")
 features = model.embed([walk, wave])      # arrays (T, V, 3), a store, or a file of poses
@@ -52,7 +52,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 # (units of recordings, of the model) → what helps
 _REMEDIES = {
-    ("body sizes", "image heights"): "say the size of its images by `image`",
+    ("body sizes", "image heights"): "set `image` to the size of its images",
     ("image heights", "body sizes"): "leave out `image`",
     **{(units, units + FROM_ABOVE): "set `axes` to above" for units in ("body sizes", "image heights")},
     **{(units + FROM_ABOVE, units): "leave out `axes`" for units in ("body sizes", "image heights")},
@@ -133,7 +133,7 @@ class Model:
             precision: of the encoder, `float32` or `bfloat16`.
             progress: called with the clips done and in total.
             **reading: `layout`, `fps`, `axes`, `units`, `image`, `joint_map`, `body_model` and others: what
-                arrays and files do not say themselves, see `kineme.sources.reading.Reading`.
+                arrays and files do not specify, see `kineme.sources.reading.Reading`.
 
         Returns:
             (N, D) float32; (D,) for a single array.
@@ -318,12 +318,12 @@ class Model:
         if manifest.preprocessing != self.preprocessing:
             raise KinemeError(
                 f"{store.path}: was prepared by {manifest.preprocessing.id}, the encoder was trained on "
-                f"{self.preprocessing.id}; prepare it alike, or set `allow_preprocessing`"
+                f"{self.preprocessing.id}; prepare it in the same way, or set `allow_preprocessing`"
             )
         if self.units not in (None, manifest.units):
             raise KinemeError(
                 f"{store.path}: is in {manifest.units}, the encoder was trained on {self.units}; prepare it "
-                "alike, or set `allow_preprocessing`"
+                "in the same way, or set `allow_preprocessing`"
             )
 
     def prepared(self, source: Source, joint_map: JointMap | None = None) -> Iterator[Clip]:
@@ -336,7 +336,7 @@ class Model:
         return map(self.reader(source, joint_map), source.items)
 
     def reader(self, source: Source, joint_map: JointMap | None = None) -> Callable[[Any], Clip]:
-        """How the items of a source are read and `prepared`.
+        """A function that reads and prepares an item of a source, as `prepared` does.
 
         Raises:
             KinemeError: the source's units or layout do not fit the model.
@@ -345,7 +345,7 @@ class Model:
         return lambda item: prepare(read(item))
 
     def preparer(self, source: Source, joint_map: JointMap | None = None) -> Callable[[Clip], Clip]:
-        """How raw clips of a source are `prepared`.
+        """A function that prepares a raw clip of a source, as `prepared` does.
 
         Raises:
             KinemeError: the source's units or layout do not fit the model.

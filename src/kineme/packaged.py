@@ -7,6 +7,8 @@ from pathlib import Path
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
 
+OTHER_CELLS = {"xview": "ntu60-xview", "xsub120": "ntu120-xsub", "xset": "ntu120-xset"}  # of NTU RGB+D
+
 
 def recipes() -> dict[str, Path]:
     """Name → file of the recipes that come with Kineme."""
@@ -33,13 +35,16 @@ def find_grid(name: str) -> Path:
     Raises:
         KinemeError: no grid has that name.
     """
-    return _find(name, grids(), "grid", f"there are {', '.join(grids())}, or name a YAML file")
+    return _find(name, grids(), "grid", f"choose from {', '.join(grids())}, or name a YAML file")
 
 
-def published_recipe(method: str, encoder: str) -> Path | None:
-    """The recipe of a published system on NTU-60, cross-subject; None for other methods."""
-    known = recipes()
-    names = (f"{method}-ntu60-xsub", f"{method}-{encoder}-ntu60-xsub")
+def published_recipe(method: str, encoder: str, split: str = "xsub") -> Path | None:
+    """The recipe of a published system on NTU RGB+D; None for other methods.
+
+    Its cell is that of the split: `xview`, `xsub120` or `xset`; of any other split NTU-60, cross-subject.
+    """
+    known, cell = recipes(), OTHER_CELLS.get(split, "ntu60-xsub")
+    names = (f"{method}-{cell}", f"{method}-{encoder}-{cell}")
     return next((known[name] for name in names if name in known), None)
 
 

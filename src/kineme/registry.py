@@ -81,7 +81,7 @@ class Registry(Mapping[str, T], Generic[T]):
                 raise KinemeError(f"{self.kind} {name}: its package cannot be imported ({error})") from error
         if "." in name:
             return self._checked(self._by_path(name), name)
-        known = did_you_mean(name, self) or f"; there are {', '.join(self)}{self._advice}"
+        known = did_you_mean(name, self) or f"; choose from {', '.join(self)}{self._advice}"
         raise KinemeError(f"unknown {self.kind} {name!r}{known}")
 
     def __contains__(self, name: object) -> bool:

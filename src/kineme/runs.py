@@ -19,8 +19,10 @@ def weights_of(path: Path) -> Path:
     file = path / WEIGHTS if path.is_dir() else path
     if not file.is_file():
         if is_store(path):
-            raise KinemeError(f"{path}: is a clip store, where a run is expected; name a run directory")
-        raise KinemeError(f"{file}: no such weights; train with `kineme pretrain` or name a run directory")
+            raise KinemeError(f"{path}: is a clip store, but a run is expected; name a run directory")
+        raise KinemeError(
+            f"{file}: no such run or weights; train with `kineme pretrain`, or name a run directory"
+        )
     return file
 
 

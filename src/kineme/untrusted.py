@@ -102,7 +102,7 @@ def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, A
         }
         size = sum(info.file_size for info in wanted.values())
         if size > max(path.stat().st_size, LARGEST_ARCHIVE):
-            raise ValueError(f"unfolds to {size:,} bytes, far more than it has")
+            raise ValueError(f"expands to {size:,} bytes, far more than it has")
         for name, info in wanted.items():
             found[name] = _array(archive, info)
     return found
@@ -141,7 +141,7 @@ def check_packing(path: Path) -> None:
             members = archive.infolist()
         size = sum(info.file_size for info in members)
         if size > path.stat().st_size or any(info.compress_type != zipfile.ZIP_STORED for info in members):
-            raise ValueError("is compressed, and would unfold; save it with torch.save")
+            raise ValueError("is compressed and could expand without limit; save it with torch.save")
 
 
 def bad_name(names: Iterable[str]) -> str | None:

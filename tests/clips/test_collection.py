@@ -77,7 +77,7 @@ def test_equal_stores_have_equal_fingerprints(tmp_path: Path) -> None:
     [
         (
             {"line": "plain"},
-            r"were prepared by plain\(facing=True, scale=True\) and plain; prepare them alike",
+            r"were prepared by plain\(facing=True, scale=True\) and plain; prepare them with the same",
         ),
         ({"units": "metres"}, "are in 5 mean bones and metres; prepare them in the same units"),
         ({"flat": True}, "one is in 2D, the other in 3D"),
@@ -94,5 +94,5 @@ def test_stores_that_differ_in_more_than_their_joints_are_refused(
 def test_a_store_is_named_once(tmp_path: Path) -> None:
     seen_by(tmp_path / "one")
     assert isinstance(open_stores([tmp_path / "one"]), ClipStore)
-    with pytest.raises(KinemeError, match="one: is named twice"):
+    with pytest.raises(KinemeError, match="one: is given twice"):
         open_stores([tmp_path / "one", tmp_path / "one" / ".." / "one"])

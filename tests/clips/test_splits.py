@@ -144,17 +144,17 @@ def test_lists_that_come_with_the_clips_say_who_trains_and_who_tests(tmp_path: P
 @pytest.mark.parametrize(
     ("name", "part", "reason"),
     [
-        ("xsubject", "train", "unknown split 'xsubject'; there are all, xsub"),
+        ("xsubject", "train", "unknown split 'xsubject'; choose from all, xsub"),
         ("subjects:", "train", "unknown split 'subjects:'"),
         ("rooms:1", "train", "unknown split 'rooms:1'"),
         ("xsub", "train", "'xsub' is a split of NTU RGB+D and PKU-MMD, but the source is 'handmade'"),
         ("xset", "train", "some clips have no setup"),
         ("odd-even", "train", "one is called 'mm'"),
         ("leave:", "train", "unknown split 'leave:'"),
-        ("leave:1,9", "train", "has no subject '9'; there are 1, mm"),
+        ("leave:1,9", "train", "has no subject '9'; choose from 1, mm"),
         ("leave:1,mm", "train", "split 'leave:1,mm' leaves no clips to train on"),
-        ("subjects:1,9", "train", "has no subject '9'; there are 1, mm"),
-        ("cameras:2", "train", "has no camera '2'; there are 1"),
+        ("subjects:1,9", "train", "has no subject '9'; choose from 1, mm"),
+        ("cameras:2", "train", "has no camera '2'; choose from 1"),
         ("cameras:1", "test", "split 'cameras:1' leaves no clips to test on"),
         ("all", "validation", "part: is 'validation'; it must be train or test"),
     ],
@@ -230,10 +230,10 @@ def test_few_people_are_left_out_one_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("subjects:bd,bk/3", r"'subjects:bd,bk/3'; those who train are in groups 1 to 2"),
+        ("subjects:bd,bk/3", r"'subjects:bd,bk/3'; the training people form groups 1 to 2"),
         ("subjects:bd,bk/0", "groups 1 to 2"),
         ("subjects:bd,bk/x", "groups 1 to 2"),
-        ("subjects:bd/1", "needs several people who train, but there is only one"),
+        ("subjects:bd/1", "needs several training people, but there is only one"),
     ],
 )
 def test_a_group_that_is_not_there_is_refused(tmp_path: Path, name: str, complaint: str) -> None:

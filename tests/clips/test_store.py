@@ -151,7 +151,7 @@ def test_no_clips_make_no_store(tmp_path: Path) -> None:
 def test_a_store_is_not_overwritten_unless_told(tmp_path: Path) -> None:
     path = tmp_path / "store"
     write(path, clip("one"))
-    with pytest.raises(KinemeError, match="exists already"):
+    with pytest.raises(KinemeError, match="already exists"):
         write(path, clip("two"))
     assert write(path, clip("two"), overwrite=True).names.tolist() == ["two"]
     assert leftovers(tmp_path) == ["store"]

@@ -146,7 +146,7 @@ def test_a_store_that_another_writer_has_just_finished_is_not_overwritten(tmp_pa
     later = StoreWriter(path, MANIFEST, 2)
     write(path, CLIPS[:2])
     with (
-        pytest.raises(KinemeError, match="exists already; set `overwrite` to replace it, or choose"),
+        pytest.raises(KinemeError, match="already exists; set `overwrite` to replace it, or choose"),
         later,
     ):
         pass

@@ -51,7 +51,7 @@ def test_a_table_and_a_page_beside_it(folder: Path, capsys: pytest.CaptureFixtur
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == [f"clip{i:02}" for i in range(16)]
     assert [row["kind"] for row in rows] == ["1", "2"] * 8
-    assert "trimmed before" in (folder / "segments-mine.html").read_text()
+    assert "already trimmed" in (folder / "segments-mine.html").read_text()
 
 
 def test_as_many_kinds_as_asked_for_and_files_where_told(folder: Path) -> None:
@@ -79,7 +79,7 @@ def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["cluster", "run", "few"]) == 0
     told = capsys.readouterr().out
     assert "like no other" in told
-    assert "ask for a number of kinds with --k" in told
+    assert "set a number of kinds with --k" in told
     assert (folder / "segments-few.html").is_file()
 
 
@@ -90,14 +90,14 @@ def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["run", "mine", "--k", "17"], "--k: is 17; it must be 2 to 16, the number of segments"),
         (["run", "one"], "one segment to cluster; give more recordings"),
         (["run", "nowhere"], "nowhere"),
-        (["nowhere", "mine"], "nowhere: no such weights"),
+        (["nowhere", "mine"], "nowhere: no such run or weights"),
         (["run", "mine", "--window", "2x"], "--window: 2x is not a time; write seconds, such as 2s"),
         (["run", "mine", "--step", "1s"], "--step has no effect without --window"),
         (["run", "mine", "--window", "1s", "--cut", "clips"], "--cut has no effect beside --window"),
         (["run", "mine", "--cut", "parts"], "--cut is parts; it must be one of auto, clips, motions"),
         (["run", "mine", "--prominence", "0"], "--prominence: is 0.0; it must be at least 0.001"),
-        (["run", "mine", "--out", "table.txt"], "table.txt: is no table by its name; end it in .csv"),
-        (["run", "mine", "--page", "page.pdf"], "--page: page.pdf is no page by its name; end it in .html"),
+        (["run", "mine", "--out", "table.txt"], "table.txt: is not a table name; it must end in .csv"),
+        (["run", "mine", "--page", "page.pdf"], "--page: page.pdf is not a page name; it must end in .html"),
         (["run", "mine", "--layout", "coco17"], "--layout has no effect on the store mine"),
         (["run", "poses.csv", "--out", "poses.csv"], "poses.csv: is an input too; write elsewhere"),
     ],

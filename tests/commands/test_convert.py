@@ -55,6 +55,30 @@ def test_a_converted_checkpoint_gives_the_published_features(name: str, tmp_path
         assert torch.equal(found.encoder(clips).clip, expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "split", "preprocessing", "rate", "method"),
+    [
+        ("usdrl_dste", "xsub", "agcn", 0.006, {}),
+        ("usdrl_dste", "xview", "agcn", 0.03, {}),
+        ("usdrl_sttr", "odd-even", "agcn", 0.006, {}),
+        ("mamp", "xview", "ctrgcn", 0.1, {"temperature": 0.8, "decoder_depth": 1}),
+        ("mamp", "xsub120", "ctrgcn(bodies=copied)", 0.1, {"temperature": 0.75, "decoder_depth": 1}),
+        ("mamp", "xset", "ctrgcn(bodies=copied)", 0.1, {"temperature": 0.75, "decoder_depth": 1}),
+    ],
+)
+def test_what_the_weights_do_not_say_is_as_published_for_the_split(
+    tmp_path: Path, name: str, split: str, preprocessing: str, rate: float, method: dict[str, Any]
+) -> None:
+    run = tmp_path / "run"
+    words = ["convert", PUBLISHED[name][0], str(checkpoint(tmp_path, name)), str(run), "--split", split]
+    assert main(words) == 0
+    found = load_run(run)
+    assert (found.preprocessing.id, found.protocols.linear.lr) == (preprocessing, rate)
+    config = load_run_config(run)
+    assert (config.data.split, config.data.preprocessing) == (split, preprocessing)
+    assert holds(config.method, method)
+
+
 def test_a_converted_checkpoint_can_be_evaluated(tmp_path: Path) -> None:
     store = tmp_path / "toy"
     generate_store(
@@ -74,12 +98,12 @@ def test_an_existing_run_is_replaced_only_when_asked(
     words = ["convert", "usdrl", str(checkpoint(tmp_path, "usdrl_sttr")), str(tmp_path / "run")]
     assert main(words) == 0
     assert main(words) == 2
-    assert "holds a run already; set --overwrite to replace it" in capsys.readouterr().err
+    assert "already holds a run; set --overwrite to replace it" in capsys.readouterr().err
     assert main([*words, "--overwrite"]) == 0
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").touch()
     assert main([*words[:3], str(tmp_path / "thesis"), "--overwrite"]) == 2
-    assert "holds chapter.tex, which belongs to no run" in capsys.readouterr().err
+    assert "holds chapter.tex, which is not part of a run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

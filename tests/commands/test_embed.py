@@ -79,9 +79,9 @@ def test_files_of_poses(folder: Path) -> None:
         (["run", "mine", "--window", "2x"], "--window: 2x is not a time; write seconds, such as 2s"),
         (["run", "mine", "--window", "0s"], "--window: is 0 s; it must be longer than 0 s"),
         (["run", "mine", "--step", "1s"], "--step has no effect without --window"),
-        (["run", "mine", "--out", "table.txt"], "table.txt: is no table by its name"),
+        (["run", "mine", "--out", "table.txt"], "table.txt: is not a table name"),
         (["run", "nowhere"], "nowhere"),
-        (["nowhere", "mine"], "nowhere: no such weights"),
+        (["nowhere", "mine"], "nowhere: no such run or weights"),
         (["run", "mine", "--layout", "coco17"], "--layout has no effect on the store mine"),
         (
             ["run", "one.csv", "--out", "one.csv"],
@@ -114,10 +114,10 @@ def test_an_interrupted_one_goes_on(
     monkeypatch.setattr(Parts, "keep", interrupted)
     capsys.readouterr()
     assert main(words) == 130
-    assert "to go on, give the same command again\n" in capsys.readouterr().err
+    assert "to continue, run the same command again\n" in capsys.readouterr().err
     assert not (folder / "table.csv").exists()
     assert main(words) == 0
-    assert "table.csv.parts: goes on after 20 rows of an interrupted attempt" in capsys.readouterr().err
+    assert "table.csv.parts: continues after 20 rows of an interrupted run" in capsys.readouterr().err
     assert not (folder / "table.csv.parts").exists()
     one, other = ((folder / name).read_text().splitlines() for name in ("whole.csv", "table.csv"))
     assert [line.split(",")[:6] for line in one] == [line.split(",")[:6] for line in other]

@@ -158,7 +158,10 @@ def test_classes_that_nobody_trains_are_left_out_of_the_ranking(tmp_path, caplog
 
     run = write_run(tmp_path / "run", write_store(tmp_path / "moves", label=label))
     knn(run, baselines=False)
-    assert "no training clip has: recall and mAP are computed on the remaining 22" in caplog.messages[-1]
+    assert (
+        "classes without training clips: recall and mAP are computed on the remaining 22"
+        in caplog.messages[-1]
+    )
     result = Result.from_json(run / "results" / "knn.json")
     sought = [label(i) for i in range(48) if i // 12 in (1, 3)]
     assert (len(sought), sought.count(5)) == (24, 2)
@@ -328,14 +331,14 @@ def test_transfer_fine_tunes_when_asked(tmp_path):
 
 
 def test_transfer_is_to_another_store(run):
-    with pytest.raises(KinemeError, match=r"another data set than that of the pre-training; pass `store`"):
+    with pytest.raises(KinemeError, match=r"another data set than that of pre-training; pass `store`"):
         transfer(run)
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["transfer"], "another data set than that of the pre-training; pass --store"),
+        (["transfer"], "another data set than that of pre-training; pass --store"),
         (["linear", "--lr", "0"], "--lr is 0.0; it must be above 0"),
         (["knn", "--split", "all"], "choose another --split"),
         (["knn", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),

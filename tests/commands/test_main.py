@@ -177,7 +177,7 @@ def test_only_training_imports_lightning() -> None:
     ("words", "line"),
     [
         (["genrate"], "kineme genrate: error: unknown command 'genrate'; did you mean generate?"),
-        (["xyz"], f"kineme xyz: error: unknown command 'xyz'; there are {', '.join(COMMANDS)}"),
+        (["xyz"], f"kineme xyz: error: unknown command 'xyz'; choose from {', '.join(COMMANDS)}"),
         (["generate", "o", "--subjcts", "3"], "unknown option --subjcts; did you mean --subjects?"),
         (
             ["generate", "o", "--subjects", "some"],
@@ -201,8 +201,8 @@ def test_only_training_imports_lightning() -> None:
         (["evaluate", "liner", "run"], "unknown protocol 'liner'; did you mean linear?"),
         (
             ["evaluate", "x", "run"],
-            "unknown protocol 'x'; there are linear, knn, early, robust, fewshot, transfer, finetune, semi, "
-            "detect",
+            "unknown protocol 'x'; choose from linear, knn, early, robust, fewshot, transfer, finetune, "
+            "semi, detect",
         ),
         (["evaluate", "knn"], "missing: RUN; see kineme evaluate knn --help"),
         (["evaluate", "knn", "run", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),
@@ -218,7 +218,7 @@ def test_only_training_imports_lightning() -> None:
             ["evaluate", "knn", "run", "--no-baseline"],
             "unknown option --no-baseline; did you mean --no-baselines?",
         ),
-        (["evaluate", "knn", "/nowhere"], "/nowhere: no such weights"),
+        (["evaluate", "knn", "/nowhere"], "/nowhere: no such run or weights"),
         (["report"], "missing: RUNS; see kineme report --help"),
         (
             ["report", "/nowhere", "--out", "page.html"],
@@ -236,7 +236,7 @@ def test_evaluate_lists_its_protocols(words: list[str], capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     usage, purpose, *_ = shown.split("\n\n")
     assert usage == "usage: kineme evaluate PROTOCOL [OPTIONS] ..."
-    assert purpose == "Evaluate a pre-trained encoder with the field's standard protocols."
+    assert purpose == "Evaluate a pre-trained encoder with standard protocols."
     assert shown.index("\n  linear  ") < shown.index("\n  knn  ") < shown.index("\n  transfer  ")
 
 
@@ -457,7 +457,7 @@ def test_interrupts_and_failures_of_the_system_are_no_tracebacks(
     )
     stop(PermissionError(13, "Permission denied", "/data/run"))
     assert refusal(capsys, "example") == (
-        "kineme example: error: /data/run: permission denied; choose another place, or mend the permissions"
+        "kineme example: error: /data/run: permission denied; choose another place, or fix the permissions"
     )
     for error, reason in (
         (OSError(5, "Input/output error", "disk/a\n\033[31mb"), "disk/a ?[31mb: input/output error"),

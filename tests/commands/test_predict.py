@@ -47,7 +47,7 @@ def test_a_table_and_the_accuracy(folder: Path, capsys: pytest.CaptureFixture[st
     """The store calls the second rise a swing."""
     assert main(["predict", "run", "mine"]) == 0
     shown, aside = capsys.readouterr()
-    assert "80.0 % (95 % interval 38 to 96) of the 5 labelled recordings are named rightly" in shown
+    assert "80.0 % (95 % interval 38 to 96) of the 5 labelled recordings are labelled correctly" in shown
     assert aside == "5 segments of 5 recordings written to predictions-mine.csv\n"
     with (folder / "predictions-mine.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -86,7 +86,10 @@ def test_labels_that_were_not_taught_are_counted_apart(
         (["run", "mine", "--none", "2"], "--none: is 2; it must be above 0 and below 1"),
         (["run", "mine", "--window", "2x"], "--window: 2x is not a time"),
         (["run", "mine", "--window", "0.5s", "--step", "1s"], "--step: 1 s is longer than a window of 0.5 s"),
-        (["run", "mine", "--out", "found.parquet"], "found.parquet: is no table by its name; end it in .csv"),
+        (
+            ["run", "mine", "--out", "found.parquet"],
+            "found.parquet: is not a table name; it must end in .csv",
+        ),
         (
             ["run", "poses.csv", "--out", "poses.csv"],
             "poses.csv: is an input too; write elsewhere with --out",

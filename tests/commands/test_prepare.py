@@ -71,8 +71,8 @@ def test_a_dry_run_says_what_would_be_read_as_what(
         "recordings: 1 clip without classes, read as tennis_serve",
         "first clip: tennis_serve: 30 frames, 0.6 s, 1 body, measuring about 1.57 m",
         "joints: 20 of kinect20: hip_center, spine, shoulder_center, head, ...",
-        "time and space: 50 frames a second, metres, without confidences",
-        f"store: {tmp_path / 'store'}, by plain; nothing is written, as this is a dry run",
+        "rate and units: 50 frames a second, metres, without confidences",
+        f"store: {tmp_path / 'store'}, by plain; nothing is written (dry run)",
     ]
     assert printed.err.splitlines() == [
         "bodies stand z-up; set --axes if that is wrong",
@@ -115,7 +115,7 @@ def test_a_dry_run_of_any_source(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["prepare", "ntu120", str(GOLDEN / "ntu_raw"), str(tmp_path / "store"), "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"recordings: {len(NAMES)} clips of 120 classes, read as ntu120"
-    assert lines[3] == "time and space: 30 frames a second, metres, without confidences"
+    assert lines[3] == "rate and units: 30 frames a second, metres, without confidences"
     assert len(lines) == 5
     assert main(["prepare", "ntu60", str(tmp_path), str(tmp_path / "store"), "--dry-run"]) == 2
 
@@ -129,7 +129,10 @@ def test_an_assumed_frame_rate_is_said_and_kept(tmp_path: Path, capsys: pytest.C
     words = ["prepare", "poses", str(tmp_path / "walk.npy"), str(tmp_path / "store"), "--layout", "kinect20"]
     assert main(words) == 0
     printed = capsys.readouterr()
-    assert "do not say their frame rate; 30 a second is assumed, set --fps if not" in printed.err
+    assert (
+        "the files give no frame rate; 30 frames per second are assumed, set --fps if that is wrong"
+        in printed.err
+    )
     assert "source walk, 30 fps (assumed)" in printed.out
     assert json.loads((tmp_path / "store" / "manifest.json").read_text())["fps_status"] == "assumed"
     assert main(["info", str(tmp_path / "store")]) == 0

@@ -82,7 +82,7 @@ def test_several_stores_are_named_one_by_one(
     recipe: str, moves: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["pretrain", recipe, "--store", str(moves), "--store", str(moves)]) == USAGE_ERROR
-    assert f"{moves}: is named twice; name each store once" in capsys.readouterr().err
+    assert f"{moves}: is given twice; give each store once" in capsys.readouterr().err
 
 
 def test_a_run_goes_where_it_is_told(
@@ -99,7 +99,7 @@ def test_a_run_goes_where_it_is_told(
     assert load_run(tmp_path / "here").stream == "bone"
     assert len(history(tmp_path / "here")) == 1
     assert main(["pretrain", recipe, "--out", "here"]) == USAGE_ERROR
-    assert "here: holds a run already; set --resume to continue it, --overwrite to" in capsys.readouterr().err
+    assert "here: already holds a run; set --resume to continue it, --overwrite to" in capsys.readouterr().err
     assert main(["pretrain", recipe, "--overwrite", "--out", "here"]) == 0
     assert len(history(tmp_path / "here")) == 2
 
@@ -111,8 +111,8 @@ def test_without_a_recipe_settings_fit_the_clips(
     assert main(["pretrain", "--store", str(moves), "--train.epochs", "2", "--encoder.hidden=16"]) == 0
     said = capsys.readouterr()
     assert said.err.splitlines()[:3] == [
-        "clips: 12 of 24 (split odd-even); the others stay unseen, to measure by",
-        "views: 8 frames at least, as the median clip has 11 frames (0.4 s)",
+        "clips: 12 of 24 (split odd-even); the others are held out for evaluation",
+        "views: 8 frames (the minimum), because the median clip has 11 frames (0.4 s)",
         "training: tandem with canonical, 2 epochs (given) of 1 batch of 12 clips: 2 steps",
     ]
     assert said.out == ("the run is in runs/moves; next: kineme evaluate linear runs/moves\n")
@@ -287,8 +287,8 @@ def test_an_interrupted_run_says_how_it_is_continued(
         (["aimclr-small"], "no clips to train on; set data.store to a clip store"),
         (["aimclr-small", "--overwrit"], "unknown option --overwrit; did you mean --overwrite?"),
         (["aimclr-small", "--data.store", "/nowhere"], "/nowhere: no such clip store"),
-        (["--train.epochs=3"], "name the clips to train on: kineme pretrain --store STORE [RECIPE]"),
-        (["--out", "run"], "name the clips to train on"),
+        (["--train.epochs=3"], "no store to train on; use kineme pretrain --store STORE [RECIPE]"),
+        (["--out", "run"], "no store to train on"),
         (["--store", "/nowhere"], "/nowhere: no such clip store"),
         (["aimclr-small", "--out"], "--out needs a value; see kineme pretrain --help"),
         (["--resume"], "--resume needs a value"),

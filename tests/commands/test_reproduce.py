@@ -197,7 +197,7 @@ def test_other_terms_and_other_clips_need_another_place(
     write_store(here / "stores" / "moves", labelled=False)
     assert main(["reproduce", "grid.yaml", *only]) == USAGE_ERROR
     assert (
-        "was begun with other clips than stores/moves as moves; choose another --out"
+        "was started with other clips than stores/moves as moves; choose another --out"
         in capsys.readouterr().err
     )
     assert {file: when for file, when in times(here).items() if file in before} == before
@@ -314,7 +314,7 @@ def test_encoders_are_fine_tuned(here: Path) -> None:
             ["grid.yaml", "--only", "scdnet"],
             "--only scdnet: no cell of the grid has such a name; one is aimclr-moves-joint",
         ),
-        (["grip"], "grip: no such grid; there are published, small"),
+        (["grip"], "grip: no such grid; choose from published, small"),
     ],
 )
 def test_mistakes_earn_one_line(

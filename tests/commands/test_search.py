@@ -48,7 +48,7 @@ def test_hits_on_the_terminal_and_in_a_file(folder: Path, capsys: pytest.Capture
     ]
     assert main(words) == 0
     shown = capsys.readouterr().out
-    assert "like walk[1s:3s]" in shown
+    assert "similar to walk[1s:3s]" in shown
     with (folder / "hits.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     hits = search(load_run("run"), "mine", "walk", part=(1, 3), step=0.5, k=4)
@@ -102,7 +102,7 @@ def test_approximate_search_is_asked_for(folder: Path, capsys: pytest.CaptureFix
         (["run", "mine", "--like", "walk[1s:9s]"], "walk: has no part from 1 s to 9 s; it lasts 4 s"),
         (["run", "mine", "--like", "walk", "--window", "2x"], "--window: 2x is not a time"),
         (["run", "mine", "--like", "walk", "--k", "0"], "--k: is 0; it must be 1 or more"),
-        (["run", "mine", "--like", "walk", "--page", "page.png"], "--page: page.png is no page by its name"),
+        (["run", "mine", "--like", "walk", "--page", "page.png"], "--page: page.png is not a page name"),
         (
             ["run", "mine", "--like", "walk", "--neighbours", "some"],
             "--neighbours is some; it must be one of auto, exact, approximate",

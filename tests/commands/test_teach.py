@@ -47,10 +47,10 @@ def test_a_classifier_is_taught_and_explained(folder: Path, capsys: pytest.Captu
     shown, aside = capsys.readouterr()
     assert "accuracy 100.0 % (95 % interval 76 to 100), cross-validated: 2 folds, no person" in shown
     assert "12 of 12 examples judged" in shown
-    assert "by examples a class, 1: 100 %, 2: 100 %" in shown
+    assert "by examples per class, 1: 100 %, 2: 100 %" in shown
     assert "five more of " in shown
     assert aside.splitlines() == [
-        "1 row has no label yet, and so was skipped",
+        "1 row has no label yet and was skipped",
         "written to run/classifiers/ways.safetensors",
     ]
     classifier = read_classifier("run/classifiers/ways.safetensors", load_run("run"))
@@ -103,7 +103,7 @@ def test_one_example_of_a_class_is_told(folder: Path, capsys: pytest.CaptureFixt
     ("words", "line"),
     [
         (["run"], "missing: LABELS"),
-        (["nowhere", "ways.csv"], "nowhere: no such weights"),
+        (["nowhere", "ways.csv"], "nowhere: no such run or weights"),
         (["run", "none.csv"], "none.csv: no such folder or file"),
         (
             ["run", "ways.csv"],

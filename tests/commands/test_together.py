@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from exports import needs_newer_torch
 from spawning import heed_interrupts
 
 from conftest import Settings
@@ -49,10 +48,8 @@ WRITERS = {
 
 @pytest.mark.parametrize(
     ("words", "output"),
-    [
-        pytest.param(*each, marks=needs_newer_torch if each[0].startswith("export") else (), id=each[0])
-        for each in WRITERS.items()
-    ],
+    WRITERS.items(),
+    ids=WRITERS,
 )
 def test_the_second_of_two_commands_is_told_who_writes(
     words: str, output: str, moves: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -91,7 +88,7 @@ def test_a_run_that_cannot_be_written_is_measured(
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))
     assert main(["evaluate", "knn", str(trained), "--no-baselines"]) == 0
     shown = capsys.readouterr()
-    assert "knn.json: cannot be written, so the result is shown and not kept" in shown.err
+    assert "knn.json: cannot be written, so the result is shown but not saved" in shown.err
     assert "kNN" in shown.out
     assert not (trained / "results" / "knn.json").exists()
 
@@ -135,8 +132,9 @@ def test_a_command_that_is_stopped_says_one_line(
         said = running.communicate(timeout=60)[1]
     assert "Traceback" not in said
     if stopped and running.returncode not in (0, USAGE_ERROR):
-        # Before the command itself has begun, Python ends by the signal, without a word.
-        assert running.returncode == INTERRUPTED or (running.returncode == -kind and not said)
-        assert said.count("interrupted") == (running.returncode == INTERRUPTED)
+        # Before the command itself has begun, Python ends by the signal, without a word. With `-m` it also
+        # ends by SIGINT, 130 to a shell, if the `exec` of a string was interrupted, as dataclasses have them.
+        assert running.returncode in ((INTERRUPTED, -signal.SIGINT) if said else (-kind,))
+        assert said.count("interrupted") == bool(said)
     left = [path.name for path in tmp_path.rglob(".*")]
     assert not [name for name in left if ".partial" in name or name.endswith(".lock")]

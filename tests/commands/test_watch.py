@@ -252,7 +252,7 @@ def test_an_input_without_frames_is_a_mistake(folder: Path) -> None:
     assert (status, events) == (2, [])
     assert lines == [
         "warning: line 1: is not JSON; left out",
-        'kineme watch: error: no frame came in; a line is such as {"t": 0.0, "joints": [[x, y, z], ...]}',
+        'kineme watch: error: no frames received; a line looks like {"t": 0.0, "joints": [[x, y, z], ...]}',
     ]
 
 

@@ -119,10 +119,7 @@ def test_the_settings_of_every_published_recipe(recipe: str) -> None:
     config = load_config(find_recipe(recipe))
     train, linear, found = config.train, config.evaluate.linear, config.evaluate.finetune
     assert (found.optimizer, found.weight_decay) == (train.optimizer, train.weight_decay)
-    if "pkummd2" not in recipe or not recipe.startswith(
-        ("usdrl", "mpct")
-    ):  # there pre-training has larger batches
-        assert (found.lr, found.batch_size) == (train.lr, train.batch_size)
+    assert (found.lr, found.batch_size) == (train.lr, train.batch_size)
     assert (found.epochs, found.milestones) == (linear.epochs, linear.milestones)
     views = {name: value for name, value in config.method.items() if name in ("min_crop", "shear")}
     assert found.pad_crop == recipe.startswith("aimclr")

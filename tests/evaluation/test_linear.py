@@ -269,4 +269,4 @@ def test_where_no_class_has_a_clip_to_spare_the_middle_rate_is_taken_and_said(ca
     """One clip a class, as with the fewest labels: a rate cannot be chosen, and the probe still ends."""
     x, y = _blobs(4, 4, 6, 0.4, seed=0)
     assert best_rate(x, y, 4, LinearConfig(rates=(0.3, 0.1, 0.2))) == 0.2
-    assert "the middle one is taken, 0.2" in caplog.text
+    assert "using the middle one, 0.2" in caplog.text

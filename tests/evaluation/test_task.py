@@ -105,7 +105,7 @@ def refused(run: Path, options: TaskOptions) -> str:
 def test_clips_that_cannot_be_measured_on_are_refused(
     run: Path, tmp_path: Path, unlabelled_moves: Path
 ) -> None:
-    assert "have no labels to measure by; choose another `store`" in refused(
+    assert "have no labels to evaluate with; choose another `store`" in refused(
         run, TaskOptions(unlabelled_moves)
     )
     assert "split 'all' tests on clips that it trains on; choose another `split`" in refused(

@@ -58,9 +58,7 @@ def stretch(start: float, end: float, recording: int = 0) -> dict[str, float]:
 def test_nothing_of_the_users_is_told_without_the_token(client: TestClient, path: str) -> None:
     answer = client.get(path, headers={"Authorization": ""})
     assert answer.status_code == 403
-    assert (
-        answer.text == "This page opens with the link that kineme explore printed when it was started last."
-    )
+    assert answer.text == "Open this page with the link that kineme explore printed when it was last started."
 
 
 def test_the_page_opens_with_the_token_of_the_link(client: TestClient) -> None:

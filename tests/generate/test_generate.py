@@ -179,7 +179,7 @@ def test_untrimmed_store_holds_intervals(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"actions": ["wave", "fly"]}, "'fly' is not one of them"),
+        ({"actions": ["wave", "fly"]}, "unknown action 'fly'"),
         ({"actions": ["wave", "wave"]}, "only once"),
         ({"cameras": [1, 4]}, "there is no camera 4"),
         ({"cameras": []}, "at least one"),

@@ -211,7 +211,7 @@ def test_what_makes_no_sense_is_refused_at_once(
 def test_stores_that_do_not_fit_are_refused_at_once(own: Model, tmp_path: Path) -> None:
     turned = get_preprocessing("plain", facing=True)
     other = write(tmp_path / "turned", [Clip("a", motion(9, 0))], preprocessing=turned)
-    with pytest.raises(KinemeError, match="the encoder was trained on plain; prepare it alike"):
+    with pytest.raises(KinemeError, match="the encoder was trained on plain; prepare it in the same way"):
         embed_table(own, [other])
     assert len(list(embed_table(own, [other], allow_preprocessing=True))) == 1
 

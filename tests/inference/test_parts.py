@@ -232,7 +232,7 @@ def test_a_killed_command_goes_on(own: Model, store: ClipStore, tmp_path: Path) 
         assert run(block, "table.csv").returncode == -signal.SIGKILL
         assert not (tmp_path / "table.csv").exists()
     again = run(-1, "table.csv")
-    assert "goes on after 66 rows of an interrupted attempt" in again.stderr
+    assert "continues after 66 rows of an interrupted run" in again.stderr
     assert (tmp_path / "table.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"run", "store", "whole.csv", "table.csv"}

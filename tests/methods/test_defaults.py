@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any
 
 import pytest
@@ -56,12 +57,17 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "student_temperature": 0.1,
         "teacher_temperatures": (0.04, 0.07),
         "temperature_rise": 0.2,
+        "freeze": 1 / 150,
         "koleo": 0.1,
         "embedding_rate": 0.2,
         "global_crop": (0.5, 1.0),
         "local_crops": ((32, 0.35, 0.7), (16, 0.15, 0.4), (16, 0.15, 0.4), (8, 0.05, 0.2)),
         "masked": 0.5,
         "mask_ratio": (0.5, 0.9),
+        "bone_scale": 0.15,
+        "tilt": 0.3,
+        "turn": math.pi,
+        "noise": 0.01,
     },
     "tandem": {
         **LOSSES_OF_USDRL,
@@ -79,8 +85,14 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     },
     "encoder sttr": {"hidden": 1024, "heads": 1, "depth": 2},
     "encoder dste": {"hidden": 1024, "heads": 1, "depth": 2, "drop_path": 0.1, "gap": 4, "alpha": 0.5},
-    "encoder disentangled": {"hidden": 2048, "heads": 8, "stem": (64, 256, 64), "dropout": 0.1},
-    "encoder mamp": {"hidden": 256, "heads": 8, "depth": 8, "patch": 4},
+    "encoder disentangled": {
+        "hidden": 2048,
+        "heads": 8,
+        "stem": (64, 256, 64),
+        "dropout": 0.1,
+        "input_norm": True,
+    },
+    "encoder mamp": {"hidden": 256, "heads": 8, "depth": 8, "patch": 4, "present_only": False},
     "encoder slim": {"hidden": 256, "heads": 8, "depth": 8, "patch": 8, "registers": 4},
 }
 

@@ -198,7 +198,7 @@ def test_defaults_that_are_spelt_out_make_the_same_preprocessing() -> None:
     [
         ("plane", "unknown preprocessing 'plane'; did you mean plain?"),
         ("plain(face=True)", "'plain' has no parameter 'face'; did you mean facing?"),
-        ("plain(width=True)", "'plain' has no parameter 'width'; there are centre, facing, scale"),
+        ("plain(width=True)", "'plain' has no parameter 'width'; choose from centre, facing, scale"),
         ("agcn(facing=True)", "'agcn' has no parameter 'facing'; it has none"),
         ("plain(facing=1)", "facing is one of False, True, not 1"),
         ("plain(centre=hips)", "centre is one of frame, clip, not 'hips'"),

@@ -11,14 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from exports import needs_newer_torch
 from reliability import visiting
 
 TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-@needs_newer_torch
 def test_no_kill_and_no_full_disk_loses_anything() -> None:
     for needed in ("onnx", "onnxruntime", "faiss", "huggingface_hub", "pyarrow", "fastapi", "uvicorn"):
         pytest.importorskip(needed)

@@ -58,7 +58,7 @@ def test_clips_have_no_timeline_and_nothing_follows(own: Model, tmp_path: Path) 
     text, reader = page_of(own, store, 2)
     assert len(reader.tables) == 1
     assert "each clip is one segment" in text
-    assert "trimmed before do not follow one another" in text
+    assert "already trimmed do not follow one another" in text
     assert len(reader.players) == 9
     assert all(player["data-fps"] == "10" for player in reader.players)
 

@@ -29,7 +29,7 @@ def test_runs_of_the_same_name_are_told_apart_by_their_paths(run: Path, finished
 
 
 def test_a_run_is_named_once(run: Path) -> None:
-    with pytest.raises(KinemeError, match="first: is named twice"):
+    with pytest.raises(KinemeError, match="first: is given twice"):
         read_runs([run, run / "model.safetensors"])
 
 

@@ -56,7 +56,7 @@ def test_clips_without_labels_are_shown_beside_each_other(tmp_path: Path) -> Non
     alike = np.equal(seen.neighbours[:, 0] % 2, seen.test % 2)
     assert alike.mean() > 0.9
     text, reader = made(run)
-    assert "No labels to measure by on these 30 clips; the map and the neighbours show what is alike." in text
+    assert "No labels to evaluate with on these 30 clips; map and neighbours show similar motions." in text
     assert "Map of the clips" in text
     assert "run has no results: its clips have no labels" in text
     assert "kineme evaluate" not in text
@@ -99,7 +99,7 @@ def test_a_single_recording_is_shown_by_its_windows(tmp_path: Path) -> None:
     ]
     assert (seen.test == np.arange(5)).all()
     np.testing.assert_array_equal(seen._xyz(1), ClipStore(tmp_path / "store").clip(0)[15:45])
-    assert "No labels to measure by on these 5 windows" in made(run)[0]
+    assert "No labels to evaluate with on these 5 windows" in made(run)[0]
 
 
 def test_one_clip_has_no_neighbours(tmp_path: Path) -> None:

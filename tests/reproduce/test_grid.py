@@ -124,7 +124,10 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
         (("[linear,", "[{semi: {lr: -1}},"), "line 10: lr must be a number above 0"),
         (("[linear,", "[{semi: {epochs: 2.5}},"), "line 10: epochs must be a whole number above 0"),
         (("[linear,", "[{knn: {k: 5}},"), "line 10: unknown key 'knn'"),
-        (("[linear,", "[linear, {linear: {lr: 1}},"), "line 10: a protocol is there twice on the same clips"),
+        (
+            ("[linear,", "[linear, {linear: {lr: 1}},"),
+            "line 10: a protocol is listed twice on the same clips",
+        ),
         (("    streams:", "    stream:"), "line 9: unknown key 'stream'; did you mean streams?"),
         (("    protocols: knn\n", ""), "line 11: this entry of runs has no protocols"),
         (("[mine, other]", "[mine, mine]"), "line 11: usdrl-small-mine-joint is in the grid twice"),
@@ -150,7 +153,7 @@ def test_a_grid_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"publish: no such grid; did you mean published\?"):
         find_grid("publish")
     with pytest.raises(
-        KinemeError, match="xyz: no such grid; there are published, small, or name a YAML file"
+        KinemeError, match="xyz: no such grid; choose from published, small, or name a YAML file"
     ):
         find_grid("xyz")
     with pytest.raises(KinemeError, match=r"no.yaml: cannot be read as a grid \(No such file or directory\)"):

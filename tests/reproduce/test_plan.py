@@ -234,7 +234,7 @@ def test_other_clips_under_the_same_name_are_refused(plan_of: MakePlan, moves: P
     plan_of()
     other = {"moves": write_store(tmp_path / "other", labelled=False)}
     with pytest.raises(
-        KinemeError, match=r"begun with other clips than .*other as moves; choose another `out`"
+        KinemeError, match=r"started with other clips than .*other as moves; choose another `out`"
     ):
         make_plan(plan.grid, plan.out, other)
 

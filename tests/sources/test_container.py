@@ -159,7 +159,7 @@ def test_a_container_that_unfolds_is_refused_before_it_does(
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, **arrays(subject=np.zeros(1 << 15, dtype="<U64")))
     assert path.stat().st_size < 1 << 15
-    with memory_below(1 << 20), pytest.raises(KinemeError, match=r"bomb\.npz: .*unfolds to 8,\d+,\d+ bytes"):
+    with memory_below(1 << 20), pytest.raises(KinemeError, match=r"bomb\.npz: .*expands to 8,\d+,\d+ bytes"):
         open_container(path)
 
 

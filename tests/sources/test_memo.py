@@ -76,7 +76,7 @@ def test_a_small_pickle_takes_little_memory(tmp_path: Path) -> None:
     (tmp_path / "labels.pkl").write_bytes(bad)
     (file,) = find_files(tmp_path, ".pkl")
     refusal = (
-        r"labels\.pkl: numbers an object 170,000,000; 754 bytes cannot hold so many; fetch the file again"
+        r"labels\.pkl: numbers an object 170,000,000; 754 bytes cannot hold so many; download the file again"
     )
     with address_space_below(1 << 30):
         for each in (file, held("labels.pkl", bad)):

@@ -208,7 +208,7 @@ def test_a_damaged_file_is_refused_with_its_line(
     assert reason in message
     assert "\n" not in message
     assert len(message) < len(str(path)) + 300
-    assert message.endswith("fetch the file again")
+    assert message.endswith("download the file again")
 
 
 def test_a_binary_file_is_called_binary(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, changes: dict[str, Any], reas
         read(tmp_path)
     assert str(refusal.value).startswith(f"{path}: ")
     assert reason in str(refusal.value)
-    assert str(refusal.value).endswith("fetch the file again")
+    assert str(refusal.value).endswith("download the file again")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from kineme.sources.pkummd_text import count_frames, read_action, read_skeletons
 from kineme.sources.raw import RawFile
 
 Lines = list[str]
-REMEDY = "fetch the file again"
+REMEDY = "download the file again"
 # Frame t, number i: t + i / 1000.
 GOOD = [" ".join(f"{frame + i / 1000:.3f}" for i in range(150)) for frame in range(5)]
 

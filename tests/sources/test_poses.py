@@ -194,7 +194,7 @@ def test_clips_of_another_kind_and_damaged_ones_are_left_out_by_name(
     printed = capsys.readouterr().out
     assert "left out as damaged: 4\n" in printed
     assert (
-        f"{raw}/wave/anna_000000000005_keypoints.json: is not JSON, or is cut off (line 1); mend the"
+        f"{raw}/wave/anna_000000000005_keypoints.json: is not JSON, or is cut off (line 1); fix the"
         in printed
     )
     assert f"{raw}/carl.npy: has 24 joints, but layout openpose25 has 25; name the layout" in printed

@@ -155,7 +155,7 @@ class Evil:
         ([1, 2], "it holds no named arrays"),
         (
             {**model(), "kintree_table": np.zeros((2, 24), np.uint32)},
-            "its joints hang together in another way",
+            "its joints are connected differently",
         ),
         ({**model(), "J_regressor": np.zeros((24, 5))}, "J_regressor does not match the vertices"),
     ],

@@ -99,7 +99,7 @@ def test_names_of_a_list_that_are_of_no_clip_are_remarked_on(
     assert [label for _, label, _, _ in shown(tmp_path)] == ["wave", ""]
     (record,) = caplog.records
     assert record.getMessage().endswith(
-        "labels.csv: 2 of its 3 names are of no clip, such as 'ana_02'; did you mean anna_02?"
+        "labels.csv: 2 of its 3 names match no clip, such as 'ana_02'; did you mean anna_02?"
     )
 
 

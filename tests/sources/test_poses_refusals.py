@@ -1,4 +1,4 @@
-"""What a refused file of poses is said to need: the remedy that helps it, and not always to mend the file."""
+"""What a refused file of poses is said to need: the remedy that helps it, and not always to fix the file."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def write(path: Path, given: Any) -> Path:
         ("walk.json", {"people": []}, {}, r"name it NAME_0+12_keypoints\.json, by its number"),
         ("walk.json", [{"image_id": 1, "bbox": [1, 2, 3]}], {}, "it is a box; estimate poses in the boxes"),
         ("flies.csv", f"track,frame_idx,instance.score,{HEADER}\n,1,1,2,3,4,5\n,1,1,6,7,8,9\n", {},
-         "line 3 duplicates a joint of a frame; tell people apart by a column 'person', or keep one"),
+         "line 3 duplicates a joint of a frame; add a column 'person', or keep one"),
         ("walk.mat", "MATLAB", {}, "give it the suffix of its format, or convert it"),
-        ("walk.csv", f"{HEADER}\n1,2,x,4\n", {}, "line 2: 'x' is not a number; mend the file"),
+        ("walk.csv", f"{HEADER}\n1,2,x,4\n", {}, "line 2: 'x' is not a number; fix the file"),
     ],
 )  # fmt: skip
 def test_the_remedy_is_the_one_that_helps(

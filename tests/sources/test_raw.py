@@ -142,5 +142,5 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
     unreadable = {".hidden"}
     assert list(listed(tmp_path, ".json")) == ["open/clip.json", "secret/clip.json"]
     unreadable = {"secret"}
-    with pytest.raises(KinemeError, match=r"secret: cannot be read \(permission denied\); mend its"):
+    with pytest.raises(KinemeError, match=r"secret: cannot be read \(permission denied\); fix its"):
         find_files(tmp_path, ".json")

@@ -234,7 +234,7 @@ EMPTY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01bt
 def test_what_a_file_names_again_and_again_takes_no_memory(data: bytes) -> None:
     with (
         memory_below(8_000_000),
-        pytest.raises(KinemeError, match="makes more of its data than it holds"),
+        pytest.raises(KinemeError, match="expands to more data than it holds"),
     ):
         unpickle(data + b"t.")
 
@@ -281,7 +281,7 @@ def test_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.pkl").touch()
     bad, empty = find_files(tmp_path, ".pkl")
     with pytest.raises(
-        KinemeError, match=r"bad\.pkl: contains 'posix\.system', .*; fetch the file again, or export"
+        KinemeError, match=r"bad\.pkl: contains 'posix\.system', .*; download the file again, or export"
     ):
         read_pickle(bad)
     with pytest.raises(KinemeError, match=r"empty\.pkl: is not a pickle, or is damaged \(Ran out of input\)"):

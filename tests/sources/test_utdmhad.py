@@ -88,7 +88,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, skeleton: Any, reason: str) -
         read(tmp_path)
     assert str(refusal.value).startswith(f"{path}: ")
     assert reason in str(refusal.value)
-    assert str(refusal.value).endswith("fetch the file again")
+    assert str(refusal.value).endswith("download the file again")
 
 
 def test_other_files_and_names_are_refused(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_only_a_whole_window_above_the_one_before_has_risen() -> None:
 def test_clips_that_sit_out_are_told(moves: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run_of(tmp_path / "most", moves, "usdrl", train_epochs=1, train_batch_size=15)
     assert warned(caplog) == [
-        "9 of 24 clips sit out each epoch, others every time, as they do not fill a batch of 15; "
+        "9 of 24 clips are left out of each epoch, as they do not fill a batch of 15; "
         "train.batch_size=12 leaves out fewer"
     ]
     caplog.clear()

@@ -345,7 +345,7 @@ def test_an_existing_run_is_kept_unless_it_may_be_overwritten(tmp_path: Path, se
         (run / folder).mkdir()
     before = (run / "model.safetensors").read_bytes()
     with pytest.raises(
-        KinemeError, match=r"run: holds a run already; set `resume` to continue it, `overwrite` to replace"
+        KinemeError, match=r"run: already holds a run; set `resume` to continue it, `overwrite` to replace"
     ):
         train(settings(train_seed=1), run)
     assert (run / "model.safetensors").read_bytes() == before
@@ -359,7 +359,7 @@ def test_what_is_no_run_is_never_overwritten(tmp_path: Path, settings: Settings,
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
     (tmp_path / "file").write_text("years of work")
-    for name, reason in (("thesis", "holds chapter.tex, which belongs to no run"), ("file", "is a file")):
+    for name, reason in (("thesis", "holds chapter.tex, which is not part of a run"), ("file", "is a file")):
         with pytest.raises(KinemeError, match=f"{name}: {reason}"):
             train(settings(), tmp_path / name, overwrite=overwrite)
     assert (
@@ -399,7 +399,7 @@ def test_a_run_with_somebody_s_notes_is_not_overwritten(
     (run / name).parent.mkdir(parents=True, exist_ok=True)
     (run / name).write_text("years of work")
     before = contents(run)
-    with pytest.raises(KinemeError, match=r"run: holds \S+, which belongs to no run; move it"):
+    with pytest.raises(KinemeError, match=r"run: holds \S+, which is not part of a run; move it"):
         train(settings(train_epochs=1), run, overwrite=True)
     assert contents(run) == before
 
@@ -457,7 +457,7 @@ def test_a_run_that_a_killed_overwriting_put_aside_comes_back_and_is_still_prote
     run.rename(tmp_path / ".run.old")  # as a process leaves it that is killed before its first checkpoint
     run.mkdir()
     (run / "config.yaml").write_bytes(before["config.yaml"])
-    with pytest.raises(KinemeError, match="run: holds a run already"):
+    with pytest.raises(KinemeError, match="run: already holds a run"):
         train(settings(train_epochs=1, train_seed=1), run)
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     assert list(tmp_path.iterdir()) == [run]
@@ -737,7 +737,7 @@ def test_a_run_that_goes_on_with_other_threads_says_so(
     with monkeypatch.context() as patch:
         patch.setattr(torch, "get_num_threads", lambda: 64)
         train(config, run, resume=True)
-    assert f"the run began with threads {torch.get_num_threads()} (now 64); it goes on" in caplog.text
+    assert f"the run began with threads {torch.get_num_threads()} (now 64); it continues" in caplog.text
 
 
 def test_a_run_finds_its_store_from_everywhere(

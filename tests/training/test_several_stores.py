@@ -120,7 +120,7 @@ def test_clips_that_sit_out_are_those_of_every_store(folder: Path, caplog: pytes
     config.train.batch_size, config.train.epochs = 7, 1
     with caplog.at_level(logging.WARNING):
         train(config, folder / "ragged")
-    assert "6 of 20 clips sit out each epoch" in caplog.text  # 5 of 12, 1 of 8
+    assert "6 of 20 clips are left out of each epoch" in caplog.text  # 5 of 12, 1 of 8
     assert "train.batch_size=4 leaves out fewer" in caplog.text
 
 

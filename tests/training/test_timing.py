@@ -100,9 +100,9 @@ def test_steps_are_timed_in_the_real_loop(tmp_path: Path, settings: Settings) ->
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_minutes": 0}, "train.minutes is 0; it must be over 0"),
+        ({"train_minutes": 0}, "train.minutes is 0; it must be above 0"),
         ({"train_minutes": 5, "train_devices": 2}, "train.minutes works on one device only"),
-        ({"train_max_minutes": 0}, "train.max_minutes is 0; it must be over 0"),
+        ({"train_max_minutes": 0}, "train.max_minutes is 0; it must be above 0"),
         (
             {"train_minutes": 5, "train_max_minutes": 5},
             "train.minutes and train.max_minutes exclude each other",

@@ -1,4 +1,4 @@
-"""Joints that a recording never gave, from its raw clips to preprocessed ones."""
+"""Joints that were never recorded, from raw clips to preprocessed ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kineme.typing import Array
 
 
 def told(clip: Clip, layout: Layout) -> Clip:
-    """A raw clip that says which joints it lacks: what its source says, else those that are always zero.
+    """A raw clip with `present` set: as its source says, else false for joints that are always zero.
 
     A joint that others are relative to is zero too, so the root and the joints of the origin do not count.
 
@@ -32,7 +32,7 @@ def told(clip: Clip, layout: Layout) -> Clip:
 
 
 def preprocessed(clip: Clip, preprocessing: Preprocessing, layout: Layout) -> Clip:
-    """The clip after a preprocessing, to which absent joints are shown where their neighbours are.
+    """The preprocessed clip; the preprocessing sees absent joints placed at their neighbours.
 
     Raises:
         KinemeError: as of the preprocessing; the message does not name the clip.
@@ -46,9 +46,9 @@ def preprocessed(clip: Clip, preprocessing: Preprocessing, layout: Layout) -> Cl
 
 
 def carried(present: Array, weights: Array) -> Array:
-    """Which joints (..., V') of a layout clips have that have these (..., V) of another.
+    """Present joints (..., V) of one layout → present joints (..., V') of another.
 
-    A joint is there if all joints are that it is computed from, as rows of `weights` (V', V) say.
+    A joint is present if all joints that it is computed from are present; see the rows of `weights` (V', V).
 
     >>> weights = np.array([[1.0, 0.0], [0.5, 0.5]])  # a joint of the first, one between the two
     >>> carried(np.array([[True, False], [True, True]]), weights).tolist()

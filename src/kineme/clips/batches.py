@@ -23,7 +23,7 @@ from kineme.typing import Array
 
 
 class OnDisk:
-    """Frames that stay on disk where `Clips` has a tensor; what is taken of them is a tensor on the CPU.
+    """Frames that stay on disk, in place of a tensor in `Clips`; indexing gives a tensor on the CPU.
 
     Attributes:
         array: the frames.
@@ -45,7 +45,7 @@ class OnDisk:
         return torch.from_numpy(self.array[rows.numpy()])
 
     def to(self, device: torch.device | str) -> OnDisk:
-        """Itself: only what is taken goes to a device."""
+        """Itself: only indexed frames are moved to a device."""
         return self
 
 

@@ -24,10 +24,11 @@ class Collection(ClipStore):
     """The clips of several stores, one store after another, with the joints of one layout.
 
     The layout is that of the stores if they have the same one, else `body`, where joints that a store does
-    not have are absent. Labels and people of different stores are different ones, whatever their names.
+    not have are absent. Labels and people of different stores are treated as different, even if their names
+    are equal.
 
     Attributes:
-        stores: whose clips they are.
+        stores: the stores.
         bounds: (len(stores) + 1,) the first row of each store, and the number of clips.
     """
 
@@ -115,12 +116,12 @@ def open_stores(paths: Sequence[str | Path]) -> ClipStore:
     stores = [ClipStore(path) for path in paths]
     places = [store.path.resolve() for store in stores]
     if twice := [place for number, place in enumerate(places) if place in places[:number]]:
-        raise KinemeError(f"{twice[0]}: is named twice; name each store once")
+        raise KinemeError(f"{twice[0]}: is given twice; give each store once")
     return stores[0] if len(stores) == 1 else Collection(stores)
 
 
 def stores_of(store: ClipStore) -> Sequence[ClipStore]:
-    """Those of a collection; of a store itself alone."""
+    """The stores of a collection, or the store itself."""
     return store.stores if isinstance(store, Collection) else (store,)
 
 
@@ -152,7 +153,7 @@ def training_rows(store: ClipStore, splits: Sequence[str]) -> npt.NDArray[np.int
 
 
 def store_numbers(store: ClipStore, rows: Array) -> Array:
-    """(n,) of which store of a collection rows are, from 0; all 0 for those of a single store."""
+    """(n,) number of the store that each row belongs to, from 0; all 0 for a single store."""
     if not isinstance(store, Collection):
         return np.zeros(len(rows), dtype=np.int64)
     numbers: Array = np.searchsorted(store.bounds[1:], rows, side="right")
@@ -170,7 +171,7 @@ def _check_alike(one: ClipStore, other: ClipStore) -> None:
     if first.preprocessing != second.preprocessing:
         raise KinemeError(
             f"{where}: were prepared by {first.preprocessing.id} and {second.preprocessing.id}; prepare them "
-            "alike (--preprocessing)"
+            "with the same preprocessing (--preprocessing)"
         )
     if _flat(one) != _flat(other):
         raise KinemeError(f"{where}: one is in 2D, the other in 3D; train an encoder for each")

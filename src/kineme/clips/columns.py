@@ -1,4 +1,4 @@
-"""The columns of an index: read whole where they are of one shard, memory-mapped where they are of many."""
+"""The columns of an index: read whole for a single shard, memory-mapped for many."""
 
 from __future__ import annotations
 

@@ -107,14 +107,14 @@ class RemoteFolder(Folder):
         except KinemeError:
             raise
         except Exception as error:  # each storage has errors of its own
-            raise KinemeError(f"{self.address}/{name}: cannot be fetched ({_line(error)})") from error
+            raise KinemeError(f"{self.address}/{name}: cannot be downloaded ({_line(error)})") from error
         if to.stat().st_size != size:
             raise self._damaged(name, f"{to.stat().st_size:,} of {size:,} bytes")
-        logger.info("%s/%s: fetched, %.1f MB", self.address, name, size / 1e6)
+        logger.info("%s/%s: downloaded, %.1f MB", self.address, name, size / 1e6)
 
     def _damaged(self, name: str, found: str) -> KinemeError:
         what = "is not what the manifest says"
-        return KinemeError(f"{self.address}/{name}: {what} ({found}); fetch it again, or upload it again")
+        return KinemeError(f"{self.address}/{name}: {what} ({found}); download it again, or upload it again")
 
     def _make_room(self, size: int) -> None:
         """Removes shards of this store, those unused for longest first, while the disk is too full."""
@@ -123,7 +123,7 @@ class RemoteFolder(Folder):
         for old in sorted(kept, key=lambda folder: folder.stat().st_mtime):
             if shutil.disk_usage(self.path).free >= size + FREE:
                 return
-            logger.info("%s: makes room", old)
+            logger.info("%s: removed from the cache to free space", old)
             shutil.rmtree(old, ignore_errors=True)  # a process that reads it keeps what it has mapped
         if shutil.disk_usage(self.path).free < size:
             raise KinemeError(f"{self.path}: the disk is full; free some space or set XDG_CACHE_HOME")

@@ -21,7 +21,7 @@ from kineme.typing import Array
 
 
 class Retargeting:
-    """Brings clips of one layout to another.
+    """Converts clips of one layout to another.
 
     To `body`, the layout of the whole body, any layout can be brought: joints keep their places, and what a
     layout has no joint for is absent. All joints of other layouts have to be placed.

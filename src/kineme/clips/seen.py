@@ -72,7 +72,7 @@ class Seen:
         )
 
     def differs(self, now: Seen) -> str | None:
-        """What other stores have otherwise, `joints` or `clips`; None where they are the same."""
+        """How other stores differ: `joints` or `clips`; None if they do not."""
         if len(self.joints) and self.joints.tolist() != now.joints.tolist():
             return "joints"
         if self.fingerprint:

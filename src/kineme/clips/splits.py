@@ -99,7 +99,7 @@ def published_splits(
 
 
 def usual_split(store: ClipStore) -> str:
-    """The split to measure by where none is named; `all` if the clips tell no people or cameras apart.
+    """The default split for evaluation; `all` if neither people nor cameras are known.
 
     A list that comes with the data set, else the published split over subjects, else every other person
     trains. Generated motion also keeps a camera for testing.
@@ -148,9 +148,9 @@ def _validation_people(store: ClipStore, train: Mask, name: str, number: str) ->
     size = 2 if len(people) > 3 else 1
     groups = len(people) // size
     if groups < 2:
-        raise KinemeError(f"{store.path}: {name!r} needs several people who train, but there is only one")
+        raise KinemeError(f"{store.path}: {name!r} needs several training people, but there is only one")
     if not (number.isdecimal() and 1 <= int(number) <= groups):
-        raise KinemeError(f"unknown split {name!r}; those who train are in groups 1 to {groups}")
+        raise KinemeError(f"unknown split {name!r}; the training people form groups 1 to {groups}")
     last = int(number) == groups
     return np.isin(subjects, people[size * (int(number) - 1) : None if last else size * int(number)])
 
@@ -186,7 +186,7 @@ def _training(store: ClipStore, name: str) -> Mask:
         return ~_among(store, _subjects(store), values, "subject")
     if kind == "cameras" and values:
         return _among(store, _column(store, "camera").astype(str), values, "camera")
-    raise KinemeError(f"unknown split {name!r}; there are {_NAMES}, joined by +")
+    raise KinemeError(f"unknown split {name!r}; choose from {_NAMES}, joined by +")
 
 
 def _column(store: ClipStore, column: str) -> npt.NDArray[np.int64]:
@@ -222,7 +222,6 @@ def _subject_numbers(store: ClipStore) -> npt.NDArray[np.int64]:
 def _among(store: ClipStore, column: npt.NDArray[np.str_], values: str, what: str) -> Mask:
     wanted = [_plainly(value.strip()) for value in values.split(",")]
     if missing := sorted(set(wanted) - set(column.tolist())):
-        raise KinemeError(
-            f"{store.path}: has no {what} {missing[0]!r}; there are {', '.join(sorted(set(column.tolist())))}"
-        )
+        there = ", ".join(sorted(set(column.tolist())))
+        raise KinemeError(f"{store.path}: has no {what} {missing[0]!r}; choose from {there}")
     return np.isin(column, wanted)

@@ -159,7 +159,7 @@ class ClipStore:
             )
         if not (self.path / "manifest.json").is_file():
             if (self.path / "model.safetensors").is_file():
-                raise KinemeError(f"{path}: is a run, where a clip store is expected; name a clip store")
+                raise KinemeError(f"{path}: is a run, but a clip store is expected; name a clip store")
             raise KinemeError(
                 f"{path}: not a clip store (it has no manifest.json); make one with `kineme prepare`"
             )
@@ -246,7 +246,7 @@ class ClipStore:
                 raise ValueError(f"index.npz: {name} is {column.dtype} of shape {column.shape}")
         texts = (*manifest.class_names, manifest.source, manifest.units, manifest.fingerprint, *self.splits)
         if not all(isinstance(text, str) for text in texts):
-            raise ValueError("manifest.json: a name is no text")
+            raise ValueError("manifest.json: a name is not text")
         wrong = bad_names(index["name"]) or bad_names(index["subject"]) or bad_name(filter(None, texts))
         if wrong:
             raise ValueError(wrong)

@@ -1,4 +1,4 @@
-"""What a clip store holds, in numbers."""
+"""Statistics of a clip store."""
 
 from __future__ import annotations
 

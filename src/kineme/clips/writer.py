@@ -220,7 +220,7 @@ def check_free(path: Path, overwrite: bool) -> None:
     if path.exists():
         if not overwrite:
             remedy = "set `overwrite` to replace it, or choose another name"
-            raise KinemeError(f"{path}: exists already; {remedy}")
+            raise KinemeError(f"{path}: already exists; {remedy}")
         if not is_manifest(path / "manifest.json"):
             raise KinemeError(f"{path}: exists and is not a clip store, so it is not overwritten")
         check_own(path, OWN)

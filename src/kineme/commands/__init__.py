@@ -91,7 +91,7 @@ def _complaint(error: cyclopts.CycloptsError) -> str:
             return f"unknown option {word}{_near(word, error.argument_collection)}"
         case cyclopts.UnknownCommandError(unused_tokens=[word, *_], app=App() as app):
             known = [name for name in app if not name.startswith("-")]
-            near = did_you_mean(word, known) or f"; there are {', '.join(known)}"
+            near = did_you_mean(word, known) or f"; choose from {', '.join(known)}"
             return f"unknown protocol {word!r}{near}"
         case cyclopts.UnusedCliTokensError(unused_tokens=[word, *_]):
             return f"unexpected argument {word!r}"

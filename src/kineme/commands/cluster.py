@@ -71,7 +71,7 @@ def cluster(
 
     table = out or Path(f"segments-{name_of(inputs[0])}.csv")
     if table.suffix.lower() != ".csv":
-        raise KinemeError(f"{table}: is no table by its name; end it in .csv")
+        raise KinemeError(f"{table}: is not a table name; it must end in .csv")
     check_no_input(table, inputs)
     drawn = page or table.with_suffix(".html")
     check_page(drawn)
@@ -116,7 +116,7 @@ def cluster(
     for metric, value in found.agreement.items():
         console.print(f"{metric} with labels: {value:.1f} %", highlight=False, soft_wrap=True)
     if not any(kind.number for kind in found.kinds):
-        line = "too few segments are alike for a kind; ask for a number of kinds with --k"
+        line = "too few similar segments to form a kind; set a number of kinds with --k"
         console.print(line, highlight=False, soft_wrap=True)
     written(table, drawn)
 

@@ -30,7 +30,8 @@ def convert(
         checkpoint: File saved by PyTorch.
         out: The new run directory.
         stream: Input modality it was trained on, which the file does not say.
-        split: Split it was trained on, which the file does not say.
+        split: Split it was trained on, which the file does not say. Settings are those published for xsub
+            (of NTU RGB+D 60), xview, xsub120 or xset, and for any other split those for xsub.
         layout: Joint layout it was trained on: a name or a layout file. Default: the built-in layout with the
             same number of joints.
         overwrite: Replace an existing run.

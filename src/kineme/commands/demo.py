@@ -68,7 +68,7 @@ def demo(
     # The user's recordings may be fewer than a batch of the recipe, and losses compare at least two clips.
     config.train.batch_size = max(2, min(config.train.batch_size, clips))
     if measured and config.evaluate.linear.lr is None:
-        raise KinemeError(f"{recipe}: sets no evaluate.linear.lr, which the demo measures by; set it there")
+        raise KinemeError(f"{recipe}: sets no evaluate.linear.lr, which the demo needs; set it there")
     run = out / "run"
     train(config, run, overwrite=True, callbacks=[ProgressLine()])
     if measured:

@@ -86,6 +86,6 @@ def embed(
             )
             rows = write_table(blocks, path)
     except KeyboardInterrupt:
-        print("\nto go on, give the same command again", end="", file=sys.stderr)
+        print("\nto continue, run the same command again", end="", file=sys.stderr)
         raise
     written(path, what=counted(rows, "row"))

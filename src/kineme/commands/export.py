@@ -38,7 +38,7 @@ def export(
         layout: Layout of the joints in the recordings that run.py will be given: a built-in layout or a
             layout file. Default: the model's; needed for a model that takes recordings of any layout.
         joint_map: YAML file that maps each joint to the joints or markers it is the mean of (`head: helmet`,
-            `neck: [C7, CLAV]`), where their names do not tell.
+            `neck: [C7, CLAV]`), if their names do not match.
         image: For a model of poses in images: the size of the images, such as 1920x1080.
         fps: Frames per second of the recordings, unless the caller of run.py says otherwise.
         classifier: Also export a classifier taught by `kineme teach`: its name in the run, or its file.
@@ -64,7 +64,7 @@ def export(
     taught = None
     if file is not None:
         if is_detector(file):
-            raise KinemeError(f"{file}: is a detector, which is not exported; use it by `kineme predict`")
+            raise KinemeError(f"{file}: is a detector, which cannot be exported; use `kineme predict`")
         taught = read_classifier(file, model)
     with progress_bar("export") as progress:
         done = write(

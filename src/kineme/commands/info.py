@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WORST = 5  # joints listed as missing most often
 _NOT_KNOWN = {
     "assumed": " (assumed: the recordings do not say)",
-    "missing": " (an older store, which does not say whether that is known)",
+    "missing": " (from an older store: may be assumed)",
 }
 NAMES = 12  # subjects, cameras or setups listed in full; of more, the first and the last
 
@@ -137,7 +137,7 @@ def _labels(summary: Summary) -> str:
 
 def _missing(missing: Missing, joints: tuple[str, ...]) -> str:
     if missing.at_least and missing.share == 0:
-        return "unknown: the preprocessing moves them with the body, and the source gives no confidence"
+        return "unknown: preprocessed coordinates do not show it, and the source gives no confidences"
     by_joint = zip(missing.by_joint.tolist(), joints, strict=True)
     worst = sorted((each for each in by_joint if each[0] > 0), key=lambda each: -each[0])[:WORST]
     names = f"; most often {', '.join(f'{name} {share:.1%}' for share, name in worst)}" if worst else ""

@@ -87,7 +87,5 @@ def _template(path: Path, body_model: Path | None) -> None:
     from kineme.sources.poses.template import layout_template
 
     layout: Layout = layout_template(path, Told(body_model=body_model))
-    print(
-        f"# The joints of {path}. Look over parents, pairs and facing; leave out what is no joint of a body."
-    )
+    print(f"# The joints of {path}. Check parents, pairs and facing; remove points that are not joints.")
     print(layout.to_yaml(), end="")

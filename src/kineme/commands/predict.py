@@ -66,7 +66,7 @@ def predict(
 
     path = out or Path(f"predictions-{name_of(inputs[0])}.csv")
     if path.suffix.lower() != ".csv":
-        raise KinemeError(f"{path}: is no table by its name; end it in .csv")
+        raise KinemeError(f"{path}: is not a table name; it must end in .csv")
     check_no_input(path, inputs)
     hold(path)
     check_models(run)
@@ -156,7 +156,7 @@ class _Tally:
             share = 100 * self.right / self.labelled
             yield (
                 f"{share:.1f} % (95 % interval {low:.0f} to {high:.0f}) of the {self.labelled:,} labelled "
-                "recordings are named rightly"
+                "recordings are labelled correctly"
             )
         if self.others:
             rest = f"; {self.refused:,} of them are none of these" if none else ""

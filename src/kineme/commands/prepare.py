@@ -191,9 +191,9 @@ def _planned(planned: Plan, out: Path) -> list[str]:
         f"{frames / source.fps:.1f} s, {bodies}{tall}",
         f"joints: {len(joints)} of {source.layout.name}: {few(joints, NAMED)}",
         *([f"columns that are not read: {unread}"] if unread else []),
-        f"time and space: {source.fps:g} frames a second{known}, {source.units}, "
+        f"rate and units: {source.fps:g} frames a second{known}, {source.units}, "
         f"{'with' if source.confidence else 'without'} confidences",
-        f"store: {out}, by {planned.preprocessing.id}; nothing is written, as this is a dry run",
+        f"store: {out}, by {planned.preprocessing.id}; nothing is written (dry run)",
     ]
 
 

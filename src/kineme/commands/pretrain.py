@@ -133,7 +133,7 @@ def _fitted(settings: list[str]) -> Config:
 
     asked = load_config(find_recipe(BASE), settings)
     if not asked.data.stores:
-        raise KinemeError("name the clips to train on: kineme pretrain --store STORE [RECIPE]")
+        raise KinemeError("no store to train on; use kineme pretrain --store STORE [RECIPE]")
     chosen = fitted_config(None, settings, gpu=resolve_device(asked.train)[0] == "cuda")
     if not helps():
         print(*chosen.reasons, sep="\n", file=sys.stderr)

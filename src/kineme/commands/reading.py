@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What recordings do not say about themselves.
+    """Properties of recordings that the files do not state.
 
     Args:
         layout: For poses: the joints, as the name of a built-in layout (`kineme layouts` lists them) or a
-            layout file. Default: whatever the files say unambiguously, by the names or the tree of their
-            joints, by the markers of Plug-in Gait, Qualisys or Theia3D, or by their number: 25 joints from
-            OpenPose, 17 in two dimensions, or 33.
+            layout file. Default: found from the files: the names or the tree of their joints, the marker sets
+            of Plug-in Gait, Qualisys and Theia3D, or the number of joints (25 from OpenPose, 17 in two
+            dimensions, or 33).
         fps: For poses and videos: frames per second. Default: what the files or their timestamps say, else
             30. Files with timestamps and files of another rate are resampled to it; in a faster video,
             only the frames that are needed are processed.
-        axes: For poses: which way y or z points. Default: in motion capture, whichever puts heads above feet;
-            otherwise y-up in three dimensions, y-down in images and for MediaPipe. `above`: the images were
-            taken from above, and animals turn in them.
+        axes: For poses: which way y or z points. Default: in motion capture, the axis along which heads are
+            above feet; otherwise y-up in three dimensions, y-down in images and for MediaPipe. `above`: the
+            images were taken from above, as of animals.
         units: For poses in three dimensions: the unit of the coordinates: m, cm, mm, in, or its length in
             metres, such as 0.0564. Default: what the files say; in BVH, the one that makes a body about 1.7 m
             tall; else m.
@@ -38,7 +38,7 @@ class ReadingOptions:
         scores: For poses: the last of three numbers per joint is a confidence, not z, in arrays and in CSV
             without a header.
         joint_map: YAML file that maps each joint to the joints or markers it is the mean of (`head: helmet`,
-            `neck: [C7, CLAV]`), where their names do not tell.
+            `neck: [C7, CLAV]`), if their names do not match.
         body_model: For poses from AMASS: the .npz or .pkl of an SMPL body model, from which joints are
             computed.
         components: For poses from .pose files, OpenPose and MediaPipe Holistic: groups of joints to use, such

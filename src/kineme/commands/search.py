@@ -109,7 +109,9 @@ def _table(hits: list[Hit], like: str) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, title=escape(f"like {like}"), title_justify="left", title_style="bold")
+    table = Table(
+        box=SIMPLE_HEAD, title=escape(f"similar to {like}"), title_justify="left", title_style="bold"
+    )
     for column in ("similarity", "start", "end"):
         table.add_column(column, justify="right")
     for column in ("name", "label", "subject"):

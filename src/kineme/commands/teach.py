@@ -137,7 +137,7 @@ def teach(
         screen.print(_next(found))
     if skipped := sum(empty for _, empty in tables):
         rows, were = ("row has", "was") if skipped == 1 else ("rows have", "were")
-        say(f"{skipped} {rows} no label yet, and so {were} skipped")
+        say(f"{skipped} {rows} no label yet and {were} skipped")
     written(path)
     if suggest is not None:
         written(following)
@@ -184,7 +184,7 @@ def _lines(classifier: Classifier) -> list[str]:
         lines.append(f"not cross-validated, examples of one {what} only: {', '.join(alone)}")
     if len(found.curve) > 1:
         curve = ", ".join(f"{size}: {right:.0f} %" for size, right in found.curve)
-        lines.append(f"by examples a class, {curve}")
+        lines.append(f"by examples per class, {curve}")
     if found.confusions:
         pairs = [f"{shown} taken for {taken} ({count})" for shown, taken, count in found.confusions[:SHOWN]]
         lines.append(f"confused: {'; '.join(pairs)}")
@@ -205,7 +205,7 @@ def _next(suggestions: list[Suggestion]) -> Table:
     table.add_column("name", overflow="fold")
     for column in ("start", "end"):
         table.add_column(column, justify="right")
-    table.add_column("looks like", overflow="fold")
+    table.add_column("prediction", overflow="fold")
     table.add_column("probability", justify="right")
     for each in suggestions:
         times = ["" if time is None else f"{time:.2f} s" for time in (each.start, each.end)]

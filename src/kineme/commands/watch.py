@@ -95,7 +95,7 @@ def watch(
         device: Device to compute on; `auto` picks the GPU if there is one.
         allow_preprocessing: Accept a library whose preprocessing differs from the encoder's.
         joint_map: YAML file that maps each joint to the joints or markers it is the mean of (`head: helmet`,
-            `neck: [C7, CLAV]`), where their names do not tell.
+            `neck: [C7, CLAV]`), if their names do not match.
         layout: Layout of the poses: a built-in layout or a layout file. Default: what the header says, else
             the model's.
         fps: Frames per second of the poses, where lines have no `t`. Default: what the header says; else
@@ -249,7 +249,7 @@ def _watch(
         finally:
             say.finish()
     if not streams.counts.frames:
-        raise KinemeError('no frame came in; a line is such as {"t": 0.0, "joints": [[x, y, z], ...]}')
+        raise KinemeError('no frames received; a line looks like {"t": 0.0, "joints": [[x, y, z], ...]}')
     print(_summary(streams.counts, left_out), file=sys.stderr)
 
 

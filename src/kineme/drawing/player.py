@@ -152,7 +152,7 @@ def check_page(path: Path) -> None:
         KinemeError: it does not end in .html.
     """
     if path.suffix.lower() not in (".html", ".htm"):
-        raise KinemeError(f"`page`: {path} is no page by its name; end it in .html")
+        raise KinemeError(f"`page`: {path} is not a page name; it must end in .html")
 
 
 def page(title: str, *fragments: Markup, subtitle: str = "") -> str:

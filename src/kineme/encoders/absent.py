@@ -1,4 +1,4 @@
-"""How token encoders treat joints that a clip lacks: they are neither attended to nor pooled."""
+"""How token encoders handle absent joints: they are neither attended to nor pooled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def joints_of(present: Tensor, streams: Sequence[str], layout: Layout) -> Tensor:
-    """Joints (N, V) that are there → those that are in any of some streams; a bone needs both of its ends.
+    """Present joints (N, V) → joints present in any of the given streams; a bone needs both of its ends.
 
     >>> import torch
     >>> arm = Layout.from_names("arm", ["shoulder", "elbow", "hand"], [None, "shoulder", "elbow"])
@@ -27,7 +27,7 @@ def joints_of(present: Tensor, streams: Sequence[str], layout: Layout) -> Tensor
 
 
 def completed(clips: Tensor, present: Tensor, layout: Layout, stream: str, place: bool = True) -> Tensor:
-    """A stream (N, C, T, V, M) in which nothing is left of what it held for absent joints (N, V).
+    """A stream (N, C, T, V, M) without the values of absent joints (N, V).
 
     Joints, and so their motion, are those of their neighbours, which they are already unless they are to be
     placed; a bone with an absent end is zero.

@@ -1,4 +1,4 @@
-"""Attention in bfloat16 on a CPU, where PyTorch's fused kernel is slower than the products it replaces."""
+"""Attention in bfloat16 on a CPU, where PyTorch's fused kernel is slower than separate products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An encoder that places, turns and scales clips itself; its clip feature is read from two parts."""
+"""An encoder that centres, turns and scales clips itself; its clip feature is computed from two parts."""
 
 from __future__ import annotations
 

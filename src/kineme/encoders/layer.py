@@ -1,4 +1,4 @@
-"""What layers of attention share: their activations may be computed again instead of being kept."""
+"""Base of attention layers, whose activations can be recomputed instead of stored."""
 
 from __future__ import annotations
 

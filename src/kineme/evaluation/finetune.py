@@ -7,7 +7,7 @@ a fresh classifier; their baseline is the same network trained from scratch, wit
 Deviation: the papers of AimCLR, SCD-Net and USDRL say how clips are augmented in fine-tuning, but not the
 other settings. In their recipes, the optimiser, learning rate, weight decay and batch size are therefore
 those of each method's pre-training; epochs and milestones are those of its linear evaluation. MAMP's settings
-are as published.
+are as published, and so are SLiM's, apart from epochs and schedule, which are ours.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def check_alike(streams: Sequence[Stream]) -> None:
             stores or splits.
     """
     if len(streams) < 2:
-        raise KinemeError("name at least two runs to fuse, each trained on another stream")
+        raise KinemeError("name at least two runs to fuse, each trained on a different stream")
     first = streams[0]
     run, own = first.task.run, first.result
     known: dict[str, Stream] = {}

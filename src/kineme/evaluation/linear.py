@@ -158,7 +158,7 @@ def best_rate(
     fitted, held = held_out(labels, seed)
     if len(held) == 0:
         middle = rates[len(rates) // 2]
-        logger.warning("no training clip to spare to choose a rate by; the middle one is taken, %g", middle)
+        logger.warning("too few training clips to choose a rate; using the middle one, %g", middle)
         return middle
     found: dict[float, float] = {}
     for number, rate in enumerate(rates):

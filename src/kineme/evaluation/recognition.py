@@ -156,7 +156,7 @@ def _retrieval(task: Task, k: int) -> Measure:
     sought = np.isin(test_labels, labels)
     if not sought.all():
         logger.warning(
-            "%d test clips are of classes that no training clip has: recall and mAP are computed on the "
+            "%d test clips belong to classes without training clips: recall and mAP are computed on the "
             "remaining %d",
             *(np.sum(~sought), np.sum(sought)),
         )

@@ -127,7 +127,7 @@ def labelled(store: ClipStore, split: str, part: Part) -> Array:
     """
     labels = store.index["label"]
     if not (labels >= 0).any():
-        raise KinemeError(f"{store.path}: its clips have no labels to measure by; choose another `store`")
+        raise KinemeError(f"{store.path}: its clips have no labels to evaluate with; choose another `store`")
     rows = split_rows(store, split, part)
     rows = rows[labels[rows] >= 0]
     if len(rows) == 0:

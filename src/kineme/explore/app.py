@@ -157,7 +157,7 @@ def _part(explored: Explored, stretch: Stretch) -> Part:
     whole = explored.labels.whole(str(library.store.names[_row(library, stretch.recording)]))
     part = Part(whole.name, round(1000 * stretch.start), min(round(1000 * stretch.end), whole.end))
     if part.start >= part.end:
-        raise KinemeError("this stretch has no length")
+        raise KinemeError("this part has no length")
     if part != whole:
         library.model.preprocessing.check_keeps_frames()
     return part
@@ -173,5 +173,5 @@ def _among(library: Library, row: int, people: str) -> Array | None:
 
 def _comparison(explored: Explored) -> Comparison:
     if explored.comparison is None:
-        raise KinemeError("there is one run; start with two to compare them")
+        raise KinemeError("there is only one run; start with two to compare them")
     return explored.comparison

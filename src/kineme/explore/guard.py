@@ -1,4 +1,4 @@
-"""Who may talk to the page's server: this computer's own browser, with the token of the printed link.
+"""Access control of the page's server: only a browser on this computer, with the token of the printed link.
 
 A page of the internet that somebody has open in the same browser can send requests here, too. It does not
 know the token; its `Origin` is another; and a name of its own that it points at this computer is another
@@ -31,8 +31,8 @@ HEADERS = {
     "cache-control": "no-store",
 }
 REFUSED = {
-    400: "This page has one address, on this computer. Open it by the link that kineme explore printed.",
-    403: "This page opens with the link that kineme explore printed when it was started last.",
+    400: "This page can only be opened on this computer, with the link that kineme explore printed.",
+    403: "Open this page with the link that kineme explore printed when it was last started.",
     413: "This request is too large.",
 }
 

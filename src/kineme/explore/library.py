@@ -264,7 +264,7 @@ def _map(index: Index, say: Say) -> tuple[Array, Array]:
         features = np.asarray(index.features)
         drawn = evenly(np.arange(len(index)), PLACED)
         places = tsne(features[drawn])
-        say("looking for kinds of motion")
+        say("finding kinds of motion")
         kinds, _ = kinds_of(features[drawn])
         if len(drawn) < len(index):
             kinds = nearest_label(features[drawn], kinds, features)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-SHARED = {  # parts of other rooms that the page is made of
+SHARED = {  # parts of other modules that the page is made of
     "player.css": "kineme.drawing",
     "player.js": "kineme.drawing",
     "gallery.css": "kineme.drawing",

@@ -22,7 +22,7 @@ PATIENCE = 2  # seconds that running requests have when the server is stopped
 
 
 def listening(port: int) -> socket.socket:
-    """A socket that hears this computer alone.
+    """A socket that accepts connections from this computer only.
 
     Raises:
         KinemeError: the port is taken, or none.

@@ -69,7 +69,7 @@ def choose_actions(names: Sequence[str] | None) -> tuple[Action, ...]:
     known = {action.name: action for action in ACTIONS}
     for name in names:
         if name not in known:
-            raise KinemeError(f"`actions`: {name!r} is not one of them; there are {', '.join(known)}")
+            raise KinemeError(f"`actions`: unknown action {name!r}; choose from {', '.join(known)}")
     if len(set(names)) != len(names) or not names:
         raise KinemeError("`actions`: name at least one, and each only once")
     return tuple(known[name] for name in names)

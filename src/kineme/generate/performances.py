@@ -131,7 +131,7 @@ def _check(subjects: int, repetitions: int, cameras: Sequence[int], seed: int) -
     for camera in cameras:
         if camera not in CAMERAS:
             known = ", ".join(map(str, CAMERAS))
-            raise KinemeError(f"`cameras`: there is no camera {camera}; there are {known}")
+            raise KinemeError(f"`cameras`: there is no camera {camera}; choose from {known}")
 
 
 def _random(seed: int, *key: int) -> np.random.Generator:

@@ -54,7 +54,7 @@ class Parts:
             yield part
             number, rows = number + 1, rows + len(part[0])
         if rows:
-            logger.info("%s: goes on after %s rows of an interrupted attempt", self.folder, f"{rows:,}")
+            logger.info("%s: continues after %s rows of an interrupted run", self.folder, f"{rows:,}")
 
     def keep(self, number: int, block: Block, recordings: int) -> None:
         """Keeps the block of a number.

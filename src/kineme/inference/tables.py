@@ -60,7 +60,7 @@ def check_table(path: Path) -> None:
         KinemeError: its suffix is unknown, or pyarrow is missing.
     """
     if path.suffix.lower() not in WRITERS:
-        raise KinemeError(f"{path}: is no table by its name; end it in one of {', '.join(WRITERS)}")
+        raise KinemeError(f"{path}: is not a table name; it must end in one of {', '.join(WRITERS)}")
     if path.suffix.lower() == ".parquet":
         try:
             import pyarrow.parquet  # noqa: F401

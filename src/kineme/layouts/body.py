@@ -1,4 +1,4 @@
-"""Where the joints of any layout belong in `BODY`, the layout with every part of the body.
+"""Maps the joints of any layout to `BODY`, the layout with every part of the body.
 
 A joint's name tells its place. Where the name is unknown, its position in the skeleton does: trunk, arm or
 leg, left or right by its mirrored pair, and how far along. Places that nothing claims stay empty, and joints
@@ -23,7 +23,7 @@ BODY = LAYOUTS["body"]
 
 @lru_cache(maxsize=64)
 def body_places(layout: Layout) -> tuple[int | None, ...]:
-    """Of each joint of a layout its place, an index of `BODY`'s joints; None where it has none.
+    """The place of each joint of a layout, an index of `BODY`'s joints; None if it has none.
 
     Places are distinct, and mirrored pairs have mirrored places.
 
@@ -56,8 +56,8 @@ def body_places(layout: Layout) -> tuple[int | None, ...]:
 def body_weights(layout: Layout, joint_map: JointMap | None = None) -> tuple[Array, Array, Array]:
     """The joints of a layout in `BODY`: `weights @ xyz`, xyz (..., V, C).
 
-    Joints without one of their own are placed by others where these tell, see `correspondence`, so that the
-    body has a centre, a front and a size.
+    Joints of `BODY` without a counterpart are placed from others if possible, see `correspondence`, so that
+    the body has a centre, a front and a size.
 
     Args:
         layout: of the given joints.

@@ -230,7 +230,7 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
 
 
 def placed(source: Layout, target: Layout, joint_map: JointMap | None = None) -> tuple[Array, list[str]]:
-    """What `correspondence` gives, and the joints of the target that cannot be placed: their rows are zero.
+    """The weights of `correspondence`, and the target joints that cannot be placed, whose rows are zero.
 
     Raises:
         KinemeError: the map names an unknown joint.

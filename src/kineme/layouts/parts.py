@@ -1,4 +1,4 @@
-"""Parts of the body, told from the names and mirrored pairs of a layout: trunk, arms and legs."""
+"""Parts of the body, derived from the names and mirrored pairs of a layout: trunk, arms and legs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ TRUNK, ARM, LEGS = range(3)
 
 
 def joint_kinds(layout: Layout) -> tuple[int, ...]:
-    """Of each joint whether it belongs to trunk and head (0), to an arm (1) or to a leg (2).
+    """For each joint, whether it belongs to trunk and head (0), an arm (1) or a leg (2).
 
-    Joints without a mirrored partner are trunk; of the others those that no name tells apart are arms.
+    Joints without a mirrored partner are trunk; paired joints whose names do not say are arms.
 
     >>> import kineme
     >>> layout = kineme.get_layout("coco17")

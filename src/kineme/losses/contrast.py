@@ -45,6 +45,8 @@ def batch_logits(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 def info_nce(logits: Tensor) -> Tensor:
     """InfoNCE: cross-entropy of the positive, the first entry of each row (N, 1 + K).
 
+    -mean_n log softmax(logits)_n0.
+
     >>> info_nce(torch.tensor([[2.0, 0.0, 0.0]]))  # log(1 + 2·exp(-2))
     tensor(0.2395)
     """
@@ -53,6 +55,8 @@ def info_nce(logits: Tensor) -> Tensor:
 
 def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
     """D3M (AimCLR): cross-entropy of two distributions over key and queue; `target` gets no gradient.
+
+    Of logits (N, 1 + K) each, -mean_n Σ_j softmax(target)_nj log softmax(logits)_nj.
 
     >>> uniform, peaked = torch.zeros(1, 2), torch.tensor([[2.0, 0.0]])
     >>> distribution_divergence(uniform, uniform), distribution_divergence(uniform, peaked)
@@ -65,6 +69,8 @@ def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
 
 def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
     """NNM (AimCLR): InfoNCE of the first query, with every query's k nearest queue entries also positive.
+
+    -mean_n mean_{j ∈ P_n} log softmax(logits_0)_nj, where P_n are the key and these entries.
 
     Args:
         logits: one (N, 1 + K) per query, the key first.

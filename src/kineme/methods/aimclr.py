@@ -126,6 +126,8 @@ class AimCLR(Method):
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
         """InfoNCE of the query and D3M of the extreme queries; late in training, positives are mined.
 
+        `loss` = `infonce` + (`d3m_extreme` + `d3m_dropped`) / 2.
+
         Args:
             views: (extreme query, query, key), or (query, key): each (N, C, T, V, M).
             progress: share of training completed.

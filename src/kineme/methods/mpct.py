@@ -114,6 +114,9 @@ class MPCT(Method):
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
         """The weighted sum `loss`; and, for the log, its unweighted terms, in total and by grain.
 
+        By default 5·similarity + variance_covariance, each of which is that of the instance embedding plus
+        half of the temporal and of the spatial one.
+
         `effective_rank` and `embedding_std` are the `spread` of the instance embedding.
 
         Raises:
@@ -145,7 +148,7 @@ class MPCT(Method):
 
 
 def projectors(width: int, hidden: int, out: int) -> nn.ModuleDict:
-    """One of each stream."""
+    """One projector for each stream."""
     return nn.ModuleDict({stream: Projector(width, hidden, out) for stream in STREAMS})
 
 

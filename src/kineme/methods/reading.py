@@ -1,4 +1,4 @@
-"""How an encoder's clip feature is read from what it has learned and from the course of the clip."""
+"""How a clip feature is computed from what the encoder has learned and from the course of the clip."""
 
 from __future__ import annotations
 

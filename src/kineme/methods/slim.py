@@ -54,7 +54,7 @@ class SLiM(Method):
         teacher_temperatures: Temperatures of the teacher's assignments: at the start, and after the rise.
         temperature_rise: Share of training in which the teacher's temperature rises.
         freeze: Share of training, from the start, in which the prototypes stay fixed. As published it amounts
-            to 1,250 steps: prototypes that move at once become alike, and there is nothing to tell apart.
+            to 1,250 steps: prototypes that move from the start become equal, and nothing is learned.
         koleo: Weight of the term that keeps clips apart.
         embedding_rate: Share of the learning rate at which the first layer is trained.
         global_crop: Minimum and maximum share of a clip's frames in a global view.
@@ -280,7 +280,7 @@ class SLiM(Method):
         return first + (last - first) * share
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
-        """The sum `loss` of three terms.
+        """`loss` = `contrast` + `prediction` + 0.1·`koleo`, with the weight that is set.
 
         `contrast` is the cross-entropy of every view with the teacher's prototypes of the global views,
         `prediction` is that of the hidden patches of the global views, and `koleo` keeps clips apart.
@@ -332,9 +332,12 @@ class SLiM(Method):
         return torch.cat([found[number] for number in range(len(views))])
 
     def _contrast(self, target: Tensor, tokens: Tensor, learning: bool) -> Tensor:
-        """Mean over pairs of a view and a global one, where the two global views count twice.
+        """Mean cross-entropy of each view with the global views, of a global one with the other.
 
-        Of the class tokens (views · N, D), and of the assignments of the global views.
+        Args:
+            target: (2·N, K), the teacher's assignments of the global views.
+            tokens: (views·N, D), the student's class tokens.
+            learning: whether the prototypes learn.
         """
         first, second = target.chunk(GLOBALS)
         local = len(tokens) // len(first) - GLOBALS
@@ -361,4 +364,4 @@ def _present(views: Sequence[View]) -> Tensor | None:
 
 def _check_shares(name: str, low: float, high: float) -> None:
     if not 0 < low <= high <= 1:
-        raise KinemeError(f"{name}: {low} to {high} is no range of shares; it must be within 0 and 1")
+        raise KinemeError(f"{name}: {low} to {high} is not a range of shares; both must be between 0 and 1")

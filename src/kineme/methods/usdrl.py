@@ -83,7 +83,7 @@ class USDRL(Method):
         check_between("missing", missing, 0, 0.9)
         if missing and not encoder.takes_missing:
             raise KinemeError(
-                f"missing: {type(encoder).__name__} cannot leave joints out; set it to 0 or take sttr"
+                f"missing: {type(encoder).__name__} cannot leave joints out; set it to 0 or use sttr"
             )
         self.encoder = encoder
         self.weights = {"similarity": similarity, "variance_covariance": variance, "cross_correlation": cross}
@@ -108,6 +108,9 @@ class USDRL(Method):
 
     def loss(self, views: Sequence[View], progress: float) -> dict[str, Tensor]:
         """The weighted sum `loss`; and, for the log, its three unweighted terms, in total and by grain.
+
+        As published, 5·similarity + variance_covariance + 0.001·cross_correlation, each of which is that of
+        the instance embedding plus half of the temporal and of the spatial one.
 
         `effective_rank` and `embedding_std` are the `spread` of the instance embedding.
 

@@ -122,7 +122,7 @@ class Preprocessing(ABC):
         finite = np.isfinite(xyz).all(axis=(1, 2, 3))
         if not finite.all():
             raise KinemeError(
-                f"frame {int(np.argmin(finite))} contains NaN or infinite coordinates; mend them"
+                f"frame {int(np.argmin(finite))} contains NaN or infinite coordinates; fix them"
             )
         if not xyz.any():
             raise KinemeError("no body is present in any frame; leave the clip out")

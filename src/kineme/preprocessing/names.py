@@ -26,7 +26,7 @@ def get_preprocessing(name: str, **parameters: Any) -> Preprocessing:
     known = [each.name for each in fields(kind)]
     for key, value in parameters.items():
         if key not in known:
-            there = f"; there are {', '.join(known)}" if known else "; it has none"
+            there = f"; choose from {', '.join(known)}" if known else "; it has none"
             hint = did_you_mean(key, known) or there
             raise KinemeError(f"preprocessing {name!r} has no parameter {key!r}{hint}")
         if hints[key] is not bool and not get_args(hints[key]):

@@ -42,4 +42,4 @@ def notes_of(run: Run, seen: Examined | str) -> Iterator[str]:
     if isinstance(seen, Examined) and not run.measured and not (seen.labels >= 0).any():
         clips = counted(seen.clips, seen.noun)
         these = "this" if seen.clips == 1 else "these"
-        yield f"No labels to measure by on {these} {clips}; the map and the neighbours show what is alike."
+        yield f"No labels to evaluate with on {these} {clips}; map and neighbours show similar motions."

@@ -84,7 +84,7 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     folders = [path.parent if path.name == WEIGHTS else path for path in paths]
     for number, folder in enumerate(folders):
         if folder.resolve() in (other.resolve() for other in folders[:number]):
-            raise KinemeError(f"{folder}: is named twice; name each run once")
+            raise KinemeError(f"{folder}: is given twice; give each run once")
     names = [folder.resolve().name for folder in folders]
     return [
         _read(folder, name if names.count(name) == 1 else str(folder))

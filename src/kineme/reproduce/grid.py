@@ -183,7 +183,7 @@ class _Reader:
         words = [self.known(node, every, "stream") for node in lists.get("streams", [])] or ["joint"]
         measurements = tuple(self.measurement(node) for node in lists["protocols"])
         if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
-            raise self.error(given["protocols"], "a protocol is there twice on the same clips")
+            raise self.error(given["protocols"], "a protocol is listed twice on the same clips")
         split = self.text(given["split"], "split") if "split" in given else None
         window = self.value(given["window"], "window", int) if "window" in given else None
         streams = [stream for stream in every if stream in words]
@@ -253,7 +253,7 @@ class _Reader:
         """One of these names."""
         word = self.text(node, what)
         if word not in names:
-            hint = did_you_mean(word, names) or f"; there are {', '.join(names)}"
+            hint = did_you_mean(word, names) or f"; choose from {', '.join(names)}"
             raise self.error(node, f"no {what} is called {word!r}{hint}")
         return word
 

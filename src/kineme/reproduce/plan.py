@@ -266,7 +266,7 @@ def _check_clips(plan: Plan) -> None:
     for name, store in plan.stores.items():
         if known[name] != store.manifest.fingerprint:
             raise KinemeError(
-                f"{plan.out}: was begun with other clips than {store.path} as {name}; choose another `out`"
+                f"{plan.out}: was started with other clips than {store.path} as {name}; choose another `out`"
             )
 
 

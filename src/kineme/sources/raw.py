@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a file or an archive may raise."""
-FETCH = "fetch the file again"
-MEND = "mend the file"
+FETCH = "download the file again"
+MEND = "fix the file"
 MAX_METRES = 1e4  # a coordinate that is still plausible
 
 
@@ -149,7 +149,7 @@ def find_files(raw: Path, *suffixes: str) -> list[RawFile]:
     elif zipfile.is_zipfile(raw) and raw.suffix.lower() not in suffixes:
         found = list(_in_zip(raw, PurePosixPath(), suffixes))
     elif raw.suffix.lower() == ".zip":
-        raise KinemeError(f"{raw}: is not a zip, or is damaged; fetch it again")
+        raise KinemeError(f"{raw}: is not a zip, or is damaged; download it again")
     else:
         found = [RawFile(PurePosixPath(raw.name), raw)]
     return sorted(found, key=lambda file: file.place)
@@ -165,7 +165,7 @@ def everything(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         reason = (error.strerror or str(error)).lower()
         raise KinemeError(
-            f"{error.filename}: cannot be read ({reason}); mend its permissions, or move it away"
+            f"{error.filename}: cannot be read ({reason}); fix its permissions, or move it away"
         )
 
     for place, folders, names in os.walk(folder, onerror=refuse):
@@ -190,7 +190,7 @@ def _in_zip(path: Path, below: PurePosixPath, suffixes: tuple[str, ...]) -> Iter
     try:
         members = _archive(path, path.stat().st_mtime_ns).namelist()
     except BROKEN as error:
-        raise KinemeError(f"{path}: is a damaged zip ({one_line(error)}); fetch it again") from error
+        raise KinemeError(f"{path}: is a damaged zip ({one_line(error)}); download it again") from error
     for member in members:
         place = PurePosixPath(member)
         if place.suffix.lower() in suffixes and not member.endswith("/") and not _is_hidden(place):

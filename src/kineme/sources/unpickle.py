@@ -31,7 +31,7 @@ from kineme.sources.raw import RawFile, one_line, shown
 
 _MAX_PACKED_BYTES = 1 << 30  # in an archive, where the whole file is held
 _DTYPE = re.compile(r"[biufSU][1-9]\d{0,8}|O8?", re.ASCII)
-_REMEDY = "fetch the file again, or export its data with numpy.savez"
+_REMEDY = "download the file again, or export its data with numpy.savez"
 
 
 def read_pickle(file: RawFile, inert: Collection[str] = ()) -> Any:
@@ -122,7 +122,7 @@ class _Unpickler(pickle.Unpickler):
         """Counts what is made into something else: a few bytes can name the same data again and again."""
         self._allowance -= sum(len(argument) for argument in arguments if isinstance(argument, Sized))
         if self._allowance < 0:
-            raise _RefusedError("makes more of its data than it holds")
+            raise _RefusedError("expands to more data than it holds")
 
 
 class _Constructor:

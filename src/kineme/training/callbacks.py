@@ -118,7 +118,7 @@ class Circumstances(L.Callback):
         others = [f"{name} {told[name]} (now {now[name]})" for name in now if told[name] != now[name]]
         if others:
             logger.warning(
-                "the run began with %s; it goes on, but its weights will differ in the last digits from "
+                "the run began with %s; it continues, but its weights will differ in the last digits from "
                 "those of a run that was not interrupted",
                 ", ".join(others),
             )

@@ -56,13 +56,13 @@ def check_room(out: Path, overwrite: bool) -> None:
         raise KinemeError(f"{out}: is a file; choose another place for the run")
     if (strange := foreign(out, _OWN)) is not None:
         name = strange.relative_to(out)
-        raise KinemeError(f"{out}: holds {name}, which belongs to no run; move it, or choose another place")
+        raise KinemeError(f"{out}: holds {name}, which is not part of a run; move it or choose another place")
     if not is_run(out) and any(not _is_half(each) for each in out.iterdir()):
         raise KinemeError(f"{out}: is not a run directory; choose another place")
     if _has_saved(out) and not overwrite:
         resumable = "`resume` to continue it, " if (out / STATE).exists() else ""
         raise KinemeError(
-            f"{out}: holds a run already; set {resumable}`overwrite` to replace it, or choose another place"
+            f"{out}: already holds a run; set {resumable}`overwrite` to replace it, or choose another place"
         )
 
 
@@ -81,7 +81,7 @@ def restore(out: Path) -> None:
     if is_run(aside) and not _has_saved(out):
         remove_own(out, _OWN if is_run(out) else ())
         if out.exists():  # with something that is not ours
-            logger.warning("%s: the run that was here is in %s", out, aside)
+            logger.warning("%s: the earlier run is now in %s", out, aside)
         else:
             aside.rename(out)
 

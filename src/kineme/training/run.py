@@ -206,7 +206,7 @@ def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
     better = even_batch([count // ranks for count in counts], train.batch_size)
     if 20 * out(train.batch_size) > len(clips) and out(better) < out(train.batch_size):
         logger.warning(
-            "%d of %d clips sit out each epoch, others every time, as they do not fill a batch of %d; "
+            "%d of %d clips are left out of each epoch, as they do not fill a batch of %d; "
             "train.batch_size=%d leaves out fewer",
             *(out(train.batch_size), len(clips), train.batch_size, better),
         )

@@ -107,7 +107,7 @@ def test_arrays_need_no_store(own: Model) -> None:
         ("name,label,end\nwalk,go,nan\n", "line 2: end is 'nan'"),
         ("name,label,start\nwalk,go,-1\n", "line 2: start is '-1'"),
         ("name,label,start\nwalk,,1s\n", "line 2: start is '1s'"),
-        ('name,label\n"walk,go\n', "is no table of text with commas"),
+        ('name,label\n"walk,go\n', "is not a comma-separated table"),
     ],
 )
 def test_a_malformed_table_is_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -121,7 +121,7 @@ def test_no_table_and_no_text(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"none\.csv: cannot be read"):
         read_examples(tmp_path / "none.csv")
     (tmp_path / "labels.csv").write_bytes(b"name,label\n\xff\xfe,go\n")
-    with pytest.raises(KinemeError, match="is no table of text"):
+    with pytest.raises(KinemeError, match="is not a comma-separated table"):
         read_examples(tmp_path / "labels.csv")
 
 
@@ -135,7 +135,7 @@ def test_no_table_and_no_text(tmp_path: Path) -> None:
         ("walk,go,3,9", "line 2: walk has no part from 3 s to 9 s; it lasts 4.000 s"),
         ("walk,go,3,2", "line 2: walk has no part from 3 s to 2 s"),
         ("walk,go,4,", "line 2: walk has no part from 4 s to 4 s"),
-        ("walk,go,,\nwave,Go,,", "line 3: label 'Go' was 'go' before; spell them alike"),
+        ("walk,go,,\nwave,Go,,", "line 3: label 'Go' was 'go' before; use the same spelling"),
         ("walk,g\to,,", "line 2: label: the name 'g\\to' has characters that act instead of being shown"),
         ("walk,go,1,2\nwalk,stop,1,2", "line 3: walk is labelled already, by {folder}/labels.csv, line 2"),
         ("empty.csv,go,,", "line 2: "),

@@ -230,7 +230,7 @@ def test_the_classifier_that_is_meant(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match="choose one of detect-leave-3, throws by `classifier`"):
         find_classifier(run, None)
     assert find_classifier(run, "detect") == detector  # the only one
-    with pytest.raises(KinemeError, match="there are detect-leave-3, throws"):
+    with pytest.raises(KinemeError, match="choose from detect-leave-3, throws"):
         find_classifier(run, "xyz")
     (run / "results" / "detect-tokens.safetensors").touch()
     with pytest.raises(KinemeError, match="choose one of the detectors detect-leave-3, detect-tokens by"):

@@ -192,7 +192,7 @@ def test_how_far_a_graph_is_searched_is_kept_and_too_little_is_said(
     monkeypatch.setattr(approximate, "_tune", lambda graph, features: 0.93)
     approximate.build(features, tmp_path / "graph.faiss")
     assert "finds 93 % of the ten nearest" in caplog.text
-    assert "compare all rows where more matters: `neighbours` exact" in caplog.text
+    assert "for exact results set `neighbours` to exact" in caplog.text
 
 
 def test_a_graph_of_something_else_is_not_used(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_without_faiss_large_libraries_are_searched_exactly(
     monkeypatch.setattr(index, "LARGE", 5)
     caplog.set_level(logging.INFO, "kineme")
     hits = search(own, library, "clip3")
-    assert '12 rows are compared one by one; pip install "kineme[faiss]" to search them' in caplog.text
+    assert '12 rows are compared exactly; pip install "kineme[faiss]" to search them' in caplog.text
     assert hits == search(own, library, "clip3", neighbours="exact")
     with pytest.raises(KinemeError, match=r"`neighbours`: approximate .* needs faiss; pip install"):
         search(own, library, "clip3", neighbours="approximate")

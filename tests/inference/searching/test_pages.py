@@ -137,7 +137,7 @@ def test_long_clips_are_cut_and_that_is_said(
 
 
 def test_what_makes_no_page_is_refused(own: Model, library: ClipStore, tmp_path: Path) -> None:
-    with pytest.raises(KinemeError, match=r"`page`: .*page\.txt is no page by its name; end it in \.html"):
+    with pytest.raises(KinemeError, match=r"`page`: .*page\.txt is not a page name; it must end in \.html"):
         write_page([], tmp_path / "page.txt", read_query(own, library, "clip0"))
     with pytest.raises(KinemeError, match="has no clip 'jump'; these hits are from another library"):
         write_page(

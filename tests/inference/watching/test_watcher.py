@@ -275,7 +275,7 @@ def test_a_clock_that_is_set_back_begins_anew(tiny: Model, caplog: pytest.LogCap
     events = fed(watcher, poses, (100 + np.arange(30) / 10).tolist())
     events += watcher.push(poses[0], 3.0)
     assert [(event.event, event.end) for event in events] == [("start", None), ("end", pytest.approx(103.0))]
-    assert "the clock went back from 102.900 s to 3.000 s; beginning anew" in caplog.text
+    assert "the clock went back from 102.900 s to 3.000 s; starting over" in caplog.text
     assert watcher.push(poses[1], 3.1) == []
 
 

@@ -46,7 +46,7 @@ def test_without_a_network_the_address_and_the_way_out_are_named(published: dict
     with pytest.raises(KinemeError) as raised:
         landmark_model(url=closed, sha256=published["sha256"])
     message = str(raised.value)
-    assert message.startswith(f"{closed}: cannot be fetched (")
+    assert message.startswith(f"{closed}: cannot be downloaded (")
     assert f"put it at {cached_model()}, or name a .task file by `model`" in message
     assert VARIABLE in message
     assert "\n" not in message
@@ -63,5 +63,5 @@ def test_ones_own_file_by_argument_or_by_variable(
     with pytest.raises(KinemeError, match=f"no such file; {VARIABLE} is a .task file"):
         landmark_model(**published)
     (tmp_path / "text.task").write_text("no zip")
-    with pytest.raises(KinemeError, match=r"text\.task: is no \.task file"):
+    with pytest.raises(KinemeError, match=r"text\.task: is not a \.task file"):
         landmark_model(tmp_path / "text.task")

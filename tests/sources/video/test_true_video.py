@@ -41,7 +41,7 @@ def test_what_is_no_video_and_what_is_left_of_one(tmp_path: Path, caplog: pytest
     path = recorded(tmp_path / "grey.avi", 30)
     (tmp_path / "text.mp4").write_text("no video" * 100)
     (tmp_path / "empty.mp4").touch()
-    for name, reason in (("text.mp4", "is no video, or is damaged"), ("empty.mp4", "is empty")):
+    for name, reason in (("text.mp4", "is not a video, or is damaged"), ("empty.mp4", "is empty")):
         with pytest.raises(KinemeError, match=reason):
             film(tmp_path / name)
     whole = path.read_bytes()

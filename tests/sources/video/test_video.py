@@ -120,15 +120,17 @@ def test_a_damaged_video_is_named_or_skipped(cinema: Cinema, tmp_path: Path) -> 
     (cinema.folder / "bad.mp4").write_bytes(b"oops")
     (cinema.folder / "empty.mp4").touch()
     cinema.write("nobody.mp4", [picture()] * 5)
-    with pytest.raises(KinemeError, match=r"bad\.mp4: is no video, or is damaged"):
+    with pytest.raises(KinemeError, match=r"bad\.mp4: is not a video, or is damaged"):
         prepare("video", cinema.folder, tmp_path / "store")
     assert not (tmp_path / "store").exists()
     prepared = prepare("video", cinema.folder, tmp_path / "store", skip_bad=True)
     assert prepared.store.names.tolist() == ["good"]
     wrong = [message.split("films/")[1].split(";")[0] for message in prepared.damaged]
     assert wrong == [
-        "bad.mp4: is no video, or is damaged", "empty.mp4: is empty", "nobody.mp4: shows nobody in any frame",
-    ]  # fmt: skip
+        "bad.mp4: is not a video, or is damaged",
+        "empty.mp4: is empty",
+        "nobody.mp4: shows nobody in any frame",
+    ]
 
 
 def test_a_video_that_is_cut_off_is_remarked_on(cinema: Cinema, caplog: pytest.LogCaptureFixture) -> None:

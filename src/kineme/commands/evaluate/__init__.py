@@ -1,4 +1,4 @@
-"""Evaluate a pre-trained encoder with the field's standard protocols."""
+"""Evaluate a pre-trained encoder with standard protocols."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def transfer(
         baselines: Also measure a random encoder and raw coordinates.
     """
     if options.store is None:
-        raise KinemeError("transfer is to another data set than that of the pre-training; pass `store`")
+        raise KinemeError("transfer needs another data set than that of pre-training; pass `store`")
     task = open_run(run, options, "transfer", seed=seed)
     from kineme.evaluation import recognition
 

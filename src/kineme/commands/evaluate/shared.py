@@ -45,7 +45,7 @@ def occupy(task: Task, protocol: str, *qualifiers: str, seed: int) -> None:
     if is_writable(path):
         hold(path)
     else:
-        logger.warning("%s: cannot be written, so the result is shown and not kept", path)
+        logger.warning("%s: cannot be written, so the result is shown but not saved", path)
 
 
 def tune(task: Task, **settings: Any) -> None:

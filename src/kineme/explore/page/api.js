@@ -20,7 +20,7 @@ export async function ask(path, body = undefined) {
   try {
     answer = await fetch(path, asked);
   } catch {
-    throw new Unreachable("Kineme has stopped. Start it again to go on; all labels that you see are kept.");
+    throw new Unreachable("Kineme has stopped. Start it again to continue; all labels shown are saved.");
   }
   if (answer.ok) return answer.json();
   const told = await answer.json().catch(() => ({}));

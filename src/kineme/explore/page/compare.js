@@ -41,7 +41,7 @@ function list() {
   const { of, neighbours: all } = model.differences, shared = [...of.values()];
   const mean = shared.reduce((one, other) => one + other, 0) / shared.length;
   find("agreement").textContent = `On average ${mean.toFixed(1)} of the ${all} nearest motions are the same in both runs. `
-    + "Where they agree least comes first; the map can be coloured by it.";
+    + "The greatest disagreement comes first; the map can be coloured by agreement.";
   find("disagreements").replaceChildren(...order().slice(0, LISTED).map(point => {
     const button = make("button", { type: "button" }, nameOf(point),
       make("small", {}, ` ${[timesOf(point), `${of.get(point)} of ${all}`].filter(Boolean).join(" · ")}`));

@@ -46,13 +46,13 @@ function aimed() {
 export async function give(name) {
   const target = aimed();
   if (!target) {
-    tell(model.view === "recording" ? "Choose a stretch first: drag over the timeline." : "Open a motion first: click a point of the map, or press n.");
+    tell(model.view === "recording" ? "Select a part first: drag over the timeline." : "Open a motion first: click a point of the map, or press n.");
     return false;
   }
   const [value, words, sent, number] = target;
-  const many = number > 50 && !confirm(`${name === null ? "Take the labels of" : `Label`} ${number.toLocaleString("en")} motions${name === null ? " away" : ` “${name}”`}?`);
+  const many = number > 50 && !confirm(`${name === null ? "Remove the labels of" : `Label`} ${number.toLocaleString("en")} motions${name === null ? "" : ` “${name}”`}?`);
   if (many || !(await setLabel(sent, name))) return false;
-  tell(name === null ? `Label taken away: ${words}.` : `“${name}”: ${words}.`);
+  tell(name === null ? `Label removed: ${words}.` : `“${name}”: ${words}.`);
   if (value === "selection") select([]);
   if (value === "kind") aim("motion");
   if (value === "motion" && model.view !== "recording" && name !== null && find("follow").checked) openNext();
@@ -67,7 +67,7 @@ export function giveByKey(digit) {
 
 export async function takeBack() {
   if (!model.state?.undo) return;
-  if (await undo()) tell("Taken back.");
+  if (await undo()) tell("Undone.");
 }
 
 export function openNext() {

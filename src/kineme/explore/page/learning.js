@@ -19,7 +19,7 @@ function show() {
   const [done, total] = reads && learning.doing !== "learning" ? [learning.read, learning.unread] : [learning.done, learning.total];
   bar.hidden = learning.doing !== "learning" && !reads;
   find("learning-doing").textContent = bar.hidden ? "" : learning.doing === "learning" ? "learning …"
-    : `looking at all motions: ${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    : `computing features: ${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
   if (total) bar.value = done / total;
   else bar.removeAttribute("value");
   const known = examined && examined.accuracy !== null;
@@ -31,7 +31,7 @@ function show() {
   const [low, high] = examined.interval;
   find("interval").textContent = `${low.toFixed(0)} to ${high.toFixed(0)} %`;
   const apart = examined.left_out === "people" ? "people" : "recordings";
-  find("judged-said").textContent = `right: tested on ${examined.judged} labelled motions of ${apart} that it had not learned from`;
+  find("judged-said").textContent = `correct, tested on ${examined.judged} labelled motions of ${apart} that it was not trained on`;
   find("curve").replaceChildren(...curve(examined));
   find("recalls").replaceChildren(...learning.classes.map((name, i) => {
     const recall = examined.recall[i];
@@ -39,11 +39,11 @@ function show() {
     return make("li", {}, make("span", {}, name), bar, make("b", {}, recall === null ? "–" : `${recall.toFixed(0)} %`));
   }));
   const [worst] = examined.confusions;
-  find("confused").textContent = worst ? `Most often confused: ${worst[0]} taken for ${worst[1]}.` : "";
+  find("confused").textContent = worst ? `Most often confused: ${worst[0]} mistaken for ${worst[1]}.` : "";
 }
 
 function hint(learning, classes, counts) {
-  if (!classes.length) return "Open a motion, press “l” and type what it is. Two classes with two examples each are a beginning.";
+  if (!classes.length) return "Open a motion, press “l” and type what it is. Two classes with two examples each are enough to start.";
   if (classes.length === 1) return `Now label something that is not ${classes[0]}.`;
   const examined = learning.examined;
   if (examined && examined.accuracy === null) return "Give every class an example from a second recording, so that the classifier can be tested.";
@@ -66,11 +66,11 @@ function curve(examined) {
   found.push(drawn("polyline", { points: points.map(([size, share]) => `${x(size)},${y(share)}`).join(" "), class: "line" }));
   for (const [size, share] of points) {
     const dot = drawn("circle", { cx: x(size), cy: y(share), r: 3.5, class: "dot" });
-    dot.append(drawn("title", {}, `${size} examples a class: ${share.toFixed(0)} % right`));
+    dot.append(drawn("title", {}, `${size} examples per class: ${share.toFixed(0)} % correct`));
     found.push(dot);
   }
   const ticks = [points[0], ...(points.length > 1 ? [last] : [])];
   found.push(...ticks.map(([size], i) => text(x(size), HEIGHT - 6, String(size), i ? "end" : "start")));
-  found.push(text((LEFT + WIDTH) / 2, HEIGHT - 6, "examples a class", "middle"));
+  found.push(text((LEFT + WIDTH) / 2, HEIGHT - 6, "examples per class", "middle"));
   return found;
 }

@@ -133,7 +133,7 @@ function edge(band, number, side) { // of a label, which can be dragged or moved
   const [start, end, name] = band;
   const handle = make("button", {
     type: "button", class: "edge",
-    "aria-label": `${side ? "end" : "beginning"} of ${name}, ${band[side].toFixed(2)} seconds; the arrow keys move it`,
+    "aria-label": `${side ? "end" : "beginning"} of ${name}, ${band[side].toFixed(2)} seconds; arrow keys move it`,
   });
   handle.style.left = share(band[side]);
   const bounded = time => (side ? Math.max(start + LEAST, Math.min(told.seconds, time)) : Math.min(end - LEAST, Math.max(0, time)));
@@ -269,7 +269,7 @@ function showStretch() {
   const { stretch } = model, mark = find("stretch");
   const shown = stretch !== null && told !== null && stretch.recording === row;
   mark.hidden = !shown;
-  find("stretch-said").textContent = shown ? `chosen: ${stretch.start.toFixed(2)} to ${stretch.end.toFixed(2)} s` : "drag over the timeline to choose a stretch";
+  find("stretch-said").textContent = shown ? `selected: ${stretch.start.toFixed(2)} to ${stretch.end.toFixed(2)} s` : "drag over the timeline to select a part";
   find("stretch-similar").disabled = !shown;
   if (shown) placed(mark, stretch.start, stretch.end);
 }

@@ -38,7 +38,7 @@ export async function searchLike(what, name) { // { point } or { stretch }
     if (own !== turn) return;
     await show({
       title: `Like ${name}`,
-      said: `${counted(found.length, "motion")}, the nearest first, with their similarity, which is at most 1.`,
+      said: `${counted(found.length, "motion")}, the nearest first, with their similarity (at most 1).`,
       points: found.map(each => each.point),
       notes: found.map(each => each.similarity.toFixed(3)),
       searched: true,
@@ -69,9 +69,9 @@ export function showUnlike() {
   if (!named) return;
   const points = named.novelty.map((far, point) => [far, point]).sort((one, other) => other[0] - one[0]);
   const said = named.rate === null
-    ? "The farthest from all your classes first. A limit beyond which a motion is none of them takes more labels."
-    : `The farthest from all your classes first. ${counted(named.unlike.size, "motion")} in all ${named.unlike.size === 1 ? "is" : "are"} `
-      + `taken for none of these; of motion that is one of them, about ${Math.round(100 * named.rate)} % would be, too.`;
+    ? "The least similar to all of your classes first. More labels are needed to decide which are none of them."
+    : `The least similar to all of your classes first. ${counted(named.unlike.size, "motion")} in all ${named.unlike.size === 1 ? "is" : "are"} `
+      + `classified as none of these, and so would about ${Math.round(100 * named.rate)} % of the motion that does belong to your classes.`;
   showPoints("None of these?", points.slice(0, 200).map(([, point]) => point), said,
     points.slice(0, 200).map(([far]) => `distance ${far.toFixed(2)}`));
 }

@@ -97,7 +97,7 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
     except OSError as error:
         raise KinemeError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise KinemeError(f"{path}: is no table of text with commas ({error})") from error
+        raise KinemeError(f"{path}: is not a comma-separated table ({error})") from error
     _check_header(path, header)
     examples, empty = [], 0
     for line, row in rows:
@@ -193,8 +193,8 @@ def _check_labels(examples: Sequence[Example]) -> None:
         first = spelt.setdefault(example.label.casefold(), example)
         if first.label != example.label:
             raise KinemeError(
-                f"{example.where or 'examples'}: label {example.label!r} was {first.label!r} before; spell "
-                "them alike"
+                f"{example.where or 'examples'}: label {example.label!r} was {first.label!r} before; use "
+                "the same spelling"
             )
 
 

@@ -41,8 +41,8 @@ def kinds_of(features: Array, k: int | None = None, *, seed: int = 0) -> tuple[A
         raise KinemeError(f"`k`: is {k}; it must be 2 to {count}, the number of segments")
     if has_collapsed(features):
         raise KinemeError(
-            "all features are equal, so there are no kinds: either all recordings are, or the encoder has "
-            "collapsed; train it again with a smaller learning rate"
+            "all features are equal, so there are no kinds: either all recordings are equal, or the encoder "
+            "has collapsed; train it again with a smaller learning rate"
         )
     places = _reduced(features, seed)
     groups = _dense(places) if k is None else _means(places, k, seed)

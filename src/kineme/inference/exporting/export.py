@@ -276,11 +276,11 @@ def _check_free(out: Path, overwrite: bool) -> None:
             return
         if not {DESCRIPTION, PROGRAM} <= inside or inside - FILES:
             raise KinemeError(
-                f"{out}: holds other files than an export, so it is not overwritten; choose another place"
+                f"{out}: contains files that no export wrote, so it is not overwritten; choose another place"
             )
         if not overwrite:
             raise KinemeError(
-                f"{out}: holds an export already; set `overwrite` to replace it, or choose another place"
+                f"{out}: already holds an export; set `overwrite` to replace it, or choose another place"
             )
     elif out.exists():
         raise KinemeError(f"{out}: is a file; choose another place for the export")

@@ -22,7 +22,6 @@ from kineme.streams import single_streams
 from kineme.typing import Array
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
-TORCH = (2, 9)  # older ones do not keep the number of clips open
 
 
 class ClipFeatures(nn.Module):
@@ -103,23 +102,10 @@ def check_installed() -> None:
     """Checks for the packages of the extra `export`.
 
     Raises:
-        KinemeError: one is missing, or PyTorch is too old.
+        KinemeError: one is missing.
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise KinemeError(f'an export needs {", ".join(missing)}; pip install "kineme[export]"')
-    if too_old(torch.__version__):
-        wanted = "PyTorch {}.{} or newer, and this is {}".format(*TORCH, torch.__version__)
-        raise KinemeError(f'an export needs {wanted}; pip install "kineme[export]"')
-
-
-def too_old(version: str) -> bool:
-    """Whether a version of PyTorch is too old for exports, which need a newer one than the rest of Kineme.
-
-    >>> too_old("2.5.0+cpu"), too_old("2.13.0")
-    (True, False)
-    """
-    major, minor = version.split(".")[:2]
-    return (int(major), int(minor)) < TORCH
 
 
 def write_encoder(encoder: Encoder, path: Path, present: Array | None = None) -> None:

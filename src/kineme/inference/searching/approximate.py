@@ -73,7 +73,7 @@ def build(features: Array, path: Path, progress: Progress = silent) -> None:
     recall = _tune(graph, features)
     told = f"{path}: finds {100 * recall:.0f} % of the ten nearest, measured within the library"
     if recall < ENOUGH:
-        logger.warning("%s; compare all rows where more matters: `neighbours` exact", told)
+        logger.warning("%s; for exact results set `neighbours` to exact", told)
     else:
         logger.info("%s", told)
     with atomic_write(path) as aside:

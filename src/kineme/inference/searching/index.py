@@ -277,7 +277,7 @@ def _is_large(features: Array) -> bool:
         return False
     if not approximate.installed():
         remedy = f"{approximate.INSTALL} to search them approximately, in milliseconds"
-        logger.info("%s rows are compared one by one; %s", f"{len(features):,}", remedy)
+        logger.info("%s rows are compared exactly; %s", f"{len(features):,}", remedy)
         return False
     return True
 

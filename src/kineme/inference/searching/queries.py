@@ -140,7 +140,7 @@ def cut_out(name: str, frames: int, fps: float, part: Part | None) -> tuple[floa
 
 def _array(model: Model, store: ClipStore, values: Array, part: Part | None, reading: Reading) -> Query:
     if part is not None:
-        raise KinemeError("`part` has no effect on an array; cut the array")
+        raise KinemeError("`part` has no effect on an array; slice the array")
     if values.ndim != 1:
         source = given_poses([values], model.shape.layout, reading)
         (clip,) = model.prepared(source, joint_map_of(reading))
@@ -148,5 +148,5 @@ def _array(model: Model, store: ClipStore, values: Array, part: Part | None, rea
     if values.shape != (model.encoder.dim,):
         raise KinemeError(f"the query has {len(values)} features, the model's have {model.encoder.dim}")
     if not (np.isfinite(values).all() and values.any()):
-        raise KinemeError("the query is a feature that is zero, NaN or infinite; it has no direction")
+        raise KinemeError("the query is a feature that is zero, NaN or infinite; it cannot be compared")
     return Query(store, "feature", given=values.astype(np.float32))

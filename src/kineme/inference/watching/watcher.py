@@ -142,10 +142,10 @@ class Watcher:
         if time <= self._time:
             if time > self._time - ANEW:
                 raise BadFrame(f"its time, {time:.3f} s, is not after {self._time:.3f} s")
-            self._say("clock", f"the clock went back from {self._time:.3f} s to {time:.3f} s; beginning anew")
+            self._say("clock", f"the clock went back from {self._time:.3f} s to {time:.3f} s; starting over")
             changes += self._anew()
         elif time > self._time + BRIDGED and self._begin is not None:
-            self._say("gap", f"no frames for {time - self._time:.2f} s up to {time:.3f} s; beginning anew")
+            self._say("gap", f"no frames for {time - self._time:.2f} s up to {time:.3f} s; starting over")
             changes += self._anew()
         if self._columns is None and poses:
             self._check_settings(poses)
@@ -270,7 +270,7 @@ class Watcher:
             return []
         delay = clock.monotonic() - arrived
         if delay > BEHIND:
-            self._say("delay", f"events are {delay:.1f} s late; a longer `step` takes less time")
+            self._say("delay", f"events are {delay:.1f} s late; a longer `step` needs less computation")
         self.counts.events += len(changes)
         self.counts.delay += delay * len(changes)
         self.counts.longest = max(self.counts.longest, delay)

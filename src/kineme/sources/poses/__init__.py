@@ -106,7 +106,7 @@ def open_poses(
     coordinates = coordinates_of(first, chosen.layout, options.get("axes"), options.get("units"), size)
     if rate is None:
         logger.warning(
-            "the files do not say their frame rate; %g a second is assumed, set `fps` if not", _FPS
+            "the files give no frame rate; %g frames per second are assumed, set `fps` if that is wrong", _FPS
         )
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)

@@ -34,7 +34,7 @@ def amass_poses(data: bytes, body_model: Path | None) -> Poses:
     if body_model is None:
         raise RemediedError(
             "holds rotations of an SMPL body (AMASS), and no joints",
-            "fetch the body model from https://smpl.is.tue.mpg.de and name its file with `body_model`",
+            "download the body model from https://smpl.is.tue.mpg.de and name its file with `body_model`",
         )
     arrays = load_npz(data, ("poses", "trans", "betas"))
     poses, trans = (_numbers(arrays.get(name), name, 2) for name in ("poses", "trans"))

@@ -106,7 +106,7 @@ def _hierarchy(lines: Sequence[str]) -> tuple[list[_Joint], _Motion]:
             if keyword == "ROOT" and joints:
                 raise RemediedError(f"line {number}: a second skeleton begins", "keep one in a file")
             if keyword != "ROOT" and not open_joints:
-                raise ValueError(f"line {number}: {shown(' '.join(words))} stands in no joint")
+                raise ValueError(f"line {number}: {shown(' '.join(words))} is outside any joint")
             if len(joints) >= MAX_JOINTS:
                 raise ValueError(f"has more than {MAX_JOINTS:,} joints")
             parent = open_joints[-1] if open_joints else -1
@@ -127,7 +127,7 @@ def _hierarchy(lines: Sequence[str]) -> tuple[list[_Joint], _Motion]:
                 raise ValueError(f"line {number}: says {frames:,} frames; expected 1 to {MAX_FRAMES:,}")
         elif keyword == "FRAME" and len(words) > 1 and words[1].upper() == "TIME:":
             if not joints or not frames:
-                raise ValueError(f"line {number}: no joints or no number of frames stand before it")
+                raise ValueError(f"line {number}: the joints or the number of frames are missing before it")
             _floats(words[2:3], 1, number)
             return joints, _Motion(frames, number)
     raise ValueError("ends before its first frame; it is cut off or damaged")

@@ -178,7 +178,9 @@ def _guessed_units(poses: Poses, layout: Layout) -> float:
     scale, name = guessed_scale(poses.points, layout)
     size = (tallest(poses.points) or 0.0) * scale
     logger.info(
-        "the unit is taken to be %s, as the body then measures about %.2f m; set `units` if not", name, size
+        "the unit is taken to be %s, as the body then measures about %.2f m; set `units` if that is wrong",
+        name,
+        size,
     )
     return scale
 
@@ -192,7 +194,8 @@ def _axes(poses: Poses, layout: Layout, usual: str) -> str:
         chosen = found or usual
         if found is None:
             logger.info(
-                "which axis is up cannot be told from the body; %s is assumed, set `axes` if not", chosen
+                "the vertical axis is not clear from the body; %s is assumed, set `axes` if that is wrong",
+                chosen,
             )
         elif chosen != usual:
             logger.info("bodies stand %s; set `axes` if that is wrong", chosen)

@@ -186,7 +186,7 @@ def format_of(file: RawFile) -> Format:
     sharing = [each for each in FORMATS if each.suffix == suffix]
     if not sharing:
         known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-        raise RemediedError(f"is no {known} file", "give it the suffix of its format, or convert it")
+        raise RemediedError(f"is not a {known} file", "give it the suffix of its format, or convert it")
     return next(each for each in sharing if each is sharing[-1] or each.is_one(file))
 
 

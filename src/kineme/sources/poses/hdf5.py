@@ -81,7 +81,7 @@ def _deeplabcut(group: Any) -> Poses:
         isinstance(each, tuple) and len(each) in (3, 4) and all(isinstance(name, str) for name in each)
         for each in columns
     ):
-        raise ValueError("is no table of DeepLabCut's: its columns are not scorer, body part and axis")
+        raise ValueError("is not a table of DeepLabCut: its columns are not scorer, body part and axis")
     if len(columns) != values.shape[1]:
         raise ValueError(f"names {len(columns)} columns and has {values.shape[1]}")
     parts = [(each[1] if len(each) == 4 else "", each[-2], each[-1]) for each in columns]

@@ -65,7 +65,7 @@ class Header:
         known = [each.name for each in fields(cls)]
         for key, value in told.items():
             if key not in known:
-                near = did_you_mean(key, [*known, "joints", "people"]) or f"; there are {', '.join(known)}"
+                near = did_you_mean(key, [*known, "joints", "people"]) or f"; choose from {', '.join(known)}"
                 raise KinemeError(f"the header has the unknown key {shown(key)}{near}")
             if not (_is_number(value) and 0 < value < 1e4 if key == "fps" else isinstance(value, str)):
                 wanted = "frames per second, such as 30" if key == "fps" else "text"

@@ -260,7 +260,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
     if unused := [name for name in listed if name not in names]:
         near = did_you_mean(unused[0], names)
         logger.warning(
-            "%s: %d of its %d names are of no clip, such as %r%s",
+            "%s: %d of its %d names match no clip, such as %r%s",
             file,
             len(unused),
             len(listed),

@@ -69,7 +69,7 @@ def read_body_model(path: Path) -> BodyModel:
     """Reads a model; the last one that was read is kept.
 
     Raises:
-        KinemeError: there is no such file, or it is no body model of the SMPL family.
+        KinemeError: there is no such file, or it is not a body model of the SMPL family.
     """
     if not path.is_file():
         raise KinemeError(f"`body_model`: {path}: no such file; name the .npz or .pkl of an SMPL body model")
@@ -90,8 +90,8 @@ def _read(path: Path, changed: int) -> BodyModel:
         raise KinemeError(f"`body_model`: {error}") from error
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise KinemeError(
-            f"`body_model`: {path}: is no body model of the SMPL family ({error}); fetch SMPL, SMPL-H or "
-            "SMPL-X from its authors"
+            f"`body_model`: {path}: is not a body model of the SMPL family ({error}); download SMPL, SMPL-H "
+            "or SMPL-X from its authors"
         ) from error
 
 
@@ -109,7 +109,7 @@ def _model(content: Mapping[str, Any]) -> BodyModel:
         raise ValueError("J_regressor does not match the vertices")
     parents = tree[0, :count].astype(np.int64)
     if tree.ndim != 2 or parents[1:].tolist() != list(LAYOUT.parents[1:]):
-        raise ValueError("its joints hang together in another way")
+        raise ValueError("its joints are connected differently")
     regressor = regressor[:count].astype(np.float64)
     joints = regressor @ template.astype(np.float64)
     moved = np.tensordot(regressor, shapes.astype(np.float64), axes=1)

@@ -271,7 +271,7 @@ def _placed(
         again = order[np.flatnonzero(np.diff(place[order]) == 0)[0] + 1] // joints.shape[1]
         twice = f"line {rows.numbers[again]} duplicates a joint of a frame"
         if len(bodies) == 1:
-            raise RemediedError(twice, "tell people apart by a column 'person', or keep one")
+            raise RemediedError(twice, "add a column 'person', or keep one")
         raise ValueError(twice)
     if 3 in axes and np.isnan(values[..., axes.index(3)]).all():  # an empty column
         axes, values = axes[:-1], values[..., :-1]

@@ -109,7 +109,7 @@ class _MediaPipe:
 
 
 def _no_model(model: Path, error: Exception) -> KinemeError:
-    return KinemeError(f"{model}: is no pose landmarker of MediaPipe ({one_line(error)}); name another file")
+    return KinemeError(f"{model}: is not a MediaPipe pose landmarker ({one_line(error)}); name another file")
 
 
 def _unloadable(error: Exception) -> KinemeError:

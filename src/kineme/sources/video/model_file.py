@@ -50,7 +50,7 @@ def landmark_model(model: Path | None = None, *, url: str = URL, sha256: str = S
         if not own.is_file():
             raise KinemeError(f"{own}: no such file; {named} is a .task file, such as {url}")
         if not zipfile.is_zipfile(own):
-            raise KinemeError(f"{own}: is no .task file of MediaPipe's pose landmarker, such as {url}")
+            raise KinemeError(f"{own}: is not a .task file of MediaPipe's pose landmarker, such as {url}")
         return own
     cached = cached_model()
     if not cached.is_file():
@@ -65,13 +65,13 @@ def landmark_model(model: Path | None = None, *, url: str = URL, sha256: str = S
 
 
 def _fetched(url: str, cached: Path) -> bytes:
-    logger.info("fetching %s (%.0f MB), once, into %s", url, _SIZE / 1e6, cached.parent)
+    logger.info("downloading %s (%.0f MB) once, into %s", url, _SIZE / 1e6, cached.parent)
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
             data: bytes = answer.read(_SIZE + 1)
     except OSError as error:  # every error of urllib and of sockets is one
         reason = one_line(error).removeprefix("<urlopen error ").removesuffix(">")
-        raise KinemeError(f"{url}: cannot be fetched ({reason}); {_otherwise(cached)}") from error
+        raise KinemeError(f"{url}: cannot be downloaded ({reason}); {_otherwise(cached)}") from error
     return data
 
 

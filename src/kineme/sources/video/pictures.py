@@ -73,7 +73,7 @@ def film(path: Path) -> Film:
     """Frame rate and length of a video.
 
     Raises:
-        KinemeError: it is no video, or is damaged.
+        KinemeError: it is not a video, or is damaged.
     """
     with _capture(path) as (cv2, capture):
         rate = capture.get(cv2.CAP_PROP_FPS)
@@ -97,7 +97,7 @@ def decoded(path: Path) -> Iterator[Picture]:
     """The pictures of a video.
 
     Raises:
-        KinemeError: it is no video, or is damaged.
+        KinemeError: it is not a video, or is damaged.
     """
     told = film(path)
     with _capture(path) as (cv2, capture):
@@ -196,7 +196,7 @@ def _capture(path: Path) -> Iterator[tuple[Any, Any]]:
     capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
-            what = "is empty" if path.stat().st_size == 0 else "is no video, or is damaged"
+            what = "is empty" if path.stat().st_size == 0 else "is not a video, or is damaged"
             raise FileError(f"{path}: {what}; convert it to .mp4")
         yield cv2, capture
     finally:
