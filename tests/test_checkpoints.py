@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -124,6 +126,24 @@ def test_a_full_disk_keeps_the_earlier_file(
         save(path)
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_loading_leaves_out_the_compiler() -> None:
+    """Importing it takes longer than all the rest of loading an encoder."""
+    code = """
+import sys, torch
+from kineme.checkpoints import build_encoder
+from kineme.encoders import ENCODERS, ClipShape
+from kineme.layouts import get_layout
+shape = ClipShape(get_layout("ntu25"), 64, 2, "joint")
+for name in ENCODERS:
+    with torch.device("meta"):  # as it is outlined before it is loaded
+        build_encoder({"name": name}, shape)
+    if "torch._dynamo" in sys.modules:
+        sys.exit(name)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
 
 
 def test_nothing_there_is_named(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from kineme.checkpoints import save_encoder
 from kineme.errors import KinemeError
 from kineme.evaluation.results import Result, Score
 from kineme.hub import fetch, parse_address
-from kineme.inference.classifying.classifier import Classifier, find_classifier, read_classifier
+from kineme.inference.classifying.classifier import Classifier, read_classifier
 from kineme.inference.classifying.examination import Examination
 from kineme.inference.classifying.head import fit
+from kineme.inference.classifying.paths import find_classifier
 from kineme.loading import load_run
 from kineme.pretraining import pretrain
 from kineme.sharing import push

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.uses import Figure, Options
-from kineme.checkpoints import WEIGHTS, build_encoder, save_encoder
+from kineme.checkpoints import build_encoder, save_encoder
 from kineme.encoders import ClipShape
 from kineme.generate import generate_clips
 from kineme.inference.embed import embed_table
@@ -21,6 +21,7 @@ from kineme.layouts import get_layout
 from kineme.loading import load_run
 from kineme.packaged import find_recipe
 from kineme.preprocessing import get_preprocessing
+from kineme.runs import WEIGHTS
 from kineme.settings import load_config
 
 FPS, SECONDS, FILES = 30, 3600, 6

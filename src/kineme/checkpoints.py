@@ -28,7 +28,6 @@ from kineme.methods import METHODS, Method
 from kineme.preprocessing import Preprocessing
 from kineme.streams import STREAMS, single_streams
 
-WEIGHTS = "model.safetensors"
 LARGEST_CLIP = 1 << 26  # numbers of one clip that an encoder may be built for
 
 
@@ -76,7 +75,11 @@ def encoder_with(settings: Mapping[str, Any], shape: ClipShape, state: Mapping[s
 
 
 def _check_size(settings: Mapping[str, Any], shape: ClipShape, state: Mapping[str, Tensor]) -> None:
-    """Builds the encoder without memory for its weights, and stops where these become too many."""
+    """Builds the encoder without memory for its weights, and stops where these become too many.
+
+    Some arithmetic on tensors without memory loads PyTorch's compiler, which takes a second: `normal_`, and
+    what is not in place. Encoders do without.
+    """
     left = 2 * sum(each.numel() for each in state.values())  # some are registered twice
 
     def count(module: nn.Module, name: str, parameter: nn.Parameter) -> None:

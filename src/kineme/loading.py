@@ -13,8 +13,7 @@ from safetensors import SafetensorError, safe_open
 from kineme import checkpoints
 from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
-from kineme.checkpoints import WEIGHTS, encoder_with, fingerprint
-from kineme.clips.folders import is_store
+from kineme.checkpoints import encoder_with, fingerprint
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.hub import fetch, is_address
@@ -23,6 +22,7 @@ from kineme.methods import Method
 from kineme.model import Model
 from kineme.packaged import published_recipe
 from kineme.preprocessing import parse_preprocessing, stored_preprocessing
+from kineme.runs import weights_of
 from kineme.settings import config_from_dict, load_config
 from kineme.training.directory import located
 from kineme.untrusted import MALFORMED
@@ -67,14 +67,7 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
     Raises:
         KinemeError: the file is missing, damaged, or was not written by Kineme.
     """
-    path = Path(path)
-    file = path / WEIGHTS if path.is_dir() else path
-    if not file.is_file():
-        if is_store(path):
-            raise KinemeError(f"{path}: is a clip store, but a run is expected; name a run directory")
-        raise KinemeError(
-            f"{file}: no such run or weights; train with `kineme pretrain`, or name a run directory"
-        )
+    file = weights_of(Path(path))
     try:
         with safe_open(file, framework="pt") as opened:
             description = json.loads((opened.metadata() or {})["kineme"])

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from kineme.augment import centre_window
-from kineme.checkpoints import WEIGHTS, build_encoder, fingerprint, save_encoder
+from kineme.checkpoints import build_encoder, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
@@ -35,6 +35,7 @@ from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap
 from kineme.preprocessing import Preprocessing
 from kineme.progress import Progress, silent
+from kineme.runs import WEIGHTS
 from kineme.settings import config_from_dict
 from kineme.sources import Source
 from kineme.sources.poses.coordinates import FROM_ABOVE

@@ -18,8 +18,9 @@ from kineme.fitting import BASE, fitted_config
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.settings import config_from_dict, load_config
+from kineme.training.devices import resolve_device
 from kineme.training.directory import load_run_config
-from kineme.training.run import resolve_device, train
+from kineme.training.run import train
 
 if TYPE_CHECKING:
     import lightning as L

@@ -24,11 +24,13 @@ def test_without_the_server_it_says_how_to_install_it(
     ("taken", "message"), [(True, "is taken by another program"), (False, "it must be 1 to 65535")]
 )
 def test_a_port_that_cannot_be_had_is_refused(
-    moves: Path, capsys: pytest.CaptureFixture[str], taken: bool, message: str
+    moves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], taken: bool, message: str
 ) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.touch()  # they are read after the port is had
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1] if taken else 70000
-        assert main(["explore", str(moves), "run", "--port", str(port)]) == 2
+        assert main(["explore", str(moves), str(weights), "--port", str(port)]) == 2
     said = capsys.readouterr().err
     assert said.startswith("kineme explore: error: --port: ")
     assert message in said

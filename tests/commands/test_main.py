@@ -18,9 +18,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from cyclopts import Parameter
 
+from conftest import write_store
 from kineme import __version__, commands
 from kineme.__main__ import CLOSED_PIPE, COMMANDS, INTERRUPTED, USAGE_ERROR, main, overview
 from kineme.clips.store import ClipStore
+from kineme.commands.evaluate import COMMANDS as PROTOCOLS
 from kineme.errors import KinemeError
 from kineme.sources.reading import Reading
 
@@ -68,6 +70,107 @@ def test_recipes_are_listed_without_torch() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "aimclr-small" in found.stdout
     assert found.stdout.endswith("0 set()\n")
+
+
+TYPOS = [  # each a command line with one mistake; `run` and `store` are there
+    "info nowhere",
+    "show nowhere",
+    "prepare poses nowhere out",
+    "pretrain nowhere",
+    "pretrain usdrl-smal --store store",
+    "pretrain usdrl-small --store store --stor other",
+    "pretrain --resume nowhere",
+    "search nowhere store --like walk",
+    "search run nowhere --like walk",
+    "search run store --like walk --page walk.txt",
+    "search run store --like walk --window 2x",
+    "cluster nowhere store",
+    "cluster run nowhere",
+    "cluster run store --window 2x",
+    "cluster run store --page kinds.txt",
+    "teach nowhere labels.csv",
+    "teach run nowhere.csv",
+    "teach run labels.csv --store nowhere",
+    "teach run labels.csv --suggestions next.csv",
+    "predict nowhere store",
+    "predict run nowhere",
+    "predict run store",
+    "predict run store --classifier ways",
+    "watch nowhere",
+    "watch run --classifier ways",
+    "watch run --like walk --library nowhere",
+    "watch run --like walk --window 2x",
+    "explore nowhere run",
+    "explore store nowhere",
+    "explore store run nowhere",
+    "embed nowhere store",
+    "embed run nowhere",
+    "embed run store --window 2x",
+    "embed run store --out features.txt",
+    "export nowhere",
+    "export run --classifier ways",
+    "push nowhere anna/walking --licence mit",
+    "push run walking --licence mit",
+    *(f"evaluate {name} nowhere" for name in PROTOCOLS),
+    *(f"evaluate {name} run --store nowhere" for name in PROTOCOLS),
+    "fuse run nowhere",
+    "report nowhere",
+    "report run --store nowhere",
+    "reproduce nowhere",
+    "reproduce small --store nowhere",
+    "convert usdrl nowhere.pt out",
+]
+
+
+def test_a_mistyped_path_or_option_is_answered_without_pytorch(tmp_path: Path) -> None:
+    """PyTorch, and more so Lightning, take seconds to import."""
+    (tmp_path / "run").mkdir()
+    for name in ("config.yaml", "model.safetensors"):
+        (tmp_path / "run" / name).touch()
+    write_store(tmp_path / "store")
+    (tmp_path / "labels.csv").write_text("name,label\n")
+    code = (
+        "import sys, kineme.__main__ as m\n"
+        "for line in sys.stdin.read().splitlines():\n"
+        "    status = m.main(line.split())\n"
+        "    if status != 2 or 'torch' in sys.modules:\n"
+        "        sys.exit(f'{line}: {status}')"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], input="\n".join(TYPOS), capture_output=True, text=True, cwd=tmp_path
+    )
+    assert found.returncode == 0, found.stderr
+    lines = found.stderr.splitlines()
+    assert len(lines) == len(TYPOS)
+    for typed, line in zip(TYPOS, lines, strict=True):
+        assert line.startswith(f"kineme {typed.split()[0]}: error: ")
+
+
+def test_only_training_imports_lightning() -> None:
+    """It takes seconds to import, and brings matplotlib with it."""
+    rooms = (
+        "commands.tables",
+        "evaluation.detection.protocol",
+        "evaluation.fewlabels",
+        "evaluation.recognition",
+        "evaluation.robust",
+        "explore.serving",
+        "inference.classifying.detectors",
+        "inference.clustering.cluster",
+        "inference.embed",
+        "inference.exporting.export",
+        "inference.searching.retrieval",
+        "inference.watching.watcher",
+        "report.kinds",
+        "report.page",
+        "sharing.pushing",
+    )
+    code = (
+        f"import sys, {', '.join(f'kineme.{room}' for room in rooms)}; "
+        "print({'lightning', 'matplotlib', 'scipy.signal', 'sklearn', 'torch._dynamo'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
 
 
 @pytest.mark.parametrize(

@@ -311,7 +311,7 @@ def test_an_interrupted_run_says_how_it_is_continued(
         (["--store", "/nowhere"], "/nowhere: no such clip store"),
         (["aimclr-small", "--out"], "--out needs a value; see kineme pretrain --help"),
         (["--resume"], "--resume needs a value"),
-        (["--resume", "/nowhere"], "/nowhere/config.yaml: cannot be read; is /nowhere a run directory?"),
+        (["--resume", "/nowhere"], "/nowhere: is not a run directory"),
         (
             ["--resume", "run", "--train.epochs=3"],
             "--resume takes the run's own settings; leave out all but --train.devices and --train.nodes",

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from kineme.commands import tables
+from kineme.commands import grids, tables
 from kineme.evaluation.detection.scores import ACCURACY, SHOWN
 from kineme.evaluation.results import RANDOM, RAW, Result, Score, details
 from kineme.reproduce.rows import TableRow
@@ -116,7 +116,7 @@ def test_a_grid_shows_figures_of_some_seeds_and_the_state_of_the_others() -> Non
     some = TableRow("mine", "moves", "", "joint", "knn", "knn", "done", "2 of 3 seeds", obtained=82.04)
     none = TableRow("mine", "other", "", "joint", "knn", "knn", "no data", "other (a command that makes it)")
     plan = SimpleNamespace(epochs=2, seed=0, grid=SimpleNamespace(name="small", seeds=3))
-    shown = printed(tables.grid(plan, [some, none]))  # type: ignore[arg-type]
+    shown = printed(grids.grid(plan, [some, none]))  # type: ignore[arg-type]
     assert "82.0 (2 of 3 seeds)" in shown
     assert "no data" in shown
     assert "a command" not in shown

@@ -104,7 +104,7 @@ def test_one_example_of_a_class_is_told(folder: Path, capsys: pytest.CaptureFixt
     [
         (["run"], "missing: LABELS"),
         (["nowhere", "ways.csv"], "nowhere: no such run or weights"),
-        (["run", "none.csv"], "none.csv: cannot be read"),
+        (["run", "none.csv"], "none.csv: no such folder or file"),
         (
             ["run", "ways.csv"],
             "ways.csv, line 2: there is no file rise0; if it is the name of a clip, pass its --store",

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from kineme.config import LinearConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.linear import Epoch, best_rate, held_out, logistic, sgd, with_rate
+from kineme.evaluation.linear import Epoch, best_rate, held_out, logistic, moments, sgd, with_rate
 from kineme.metrics.accuracy import top_k
 from kineme.packaged import find_recipe, recipes
 from kineme.settings import load_config
@@ -197,6 +198,17 @@ def test_the_seed_decides():
     runs = [sgd(x, y, x, y, 3, LinearConfig(*SCDNET), seed=seed)[0].scores for seed in (1, 1, 2)]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[0], runs[2])
+
+
+def test_features_are_standardised_as_scikit_learn_does():
+    rng = np.random.default_rng(0)
+    features = (5 + rng.lognormal(size=40) * rng.normal(size=(200, 40))).astype(np.float32).astype(np.float64)
+    features[:, :3] = 0.0, 0.1, 1e6  # constants
+    scaler = StandardScaler().fit(features)
+    mean, deviation = moments(features)
+    assert np.array_equal(mean, scaler.mean_)
+    assert np.array_equal(deviation, scaler.scale_)
+    assert deviation[:3].tolist() == [1, 1, 1]
 
 
 def test_logistic_regression_does_not_depend_on_the_scale_of_the_features():

@@ -20,7 +20,7 @@ from kineme.clips.writer import StoreWriter
 from kineme.encoders.base import View
 from kineme.methods import Method
 from kineme.preprocessing import get_preprocessing
-from kineme.training.alarms import risen
+from kineme.training.faults import risen
 from kineme.training.run import train
 
 

@@ -34,9 +34,10 @@ from kineme.evaluation.task import open_task
 from kineme.loading import load_run
 from kineme.methods import AimCLR, Tandem
 from kineme.settings import config_from_dict
+from kineme.training.devices import resolve_device
 from kineme.training.directory import load_run_config
 from kineme.training.module import Pretraining, step_seed, weight_decay
-from kineme.training.run import resolve_device, train
+from kineme.training.run import train
 
 SPREAD = ["feature_rank", "feature_std"]  # in the history, of the features of some clips
 FILES = {"clips.npz", "config.yaml", "history.csv", "model.safetensors", "state.ckpt"}

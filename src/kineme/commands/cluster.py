@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.early import check_models, check_recordings
 from kineme.commands.outputs import check_no_input, hold, name_of
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
@@ -65,18 +66,8 @@ def cluster(
         allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
         skip_bad: Skip and list damaged recordings instead of stopping at the first.
     """
-    from rich.console import Console
-
-    from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds
-    from kineme.evaluation.task import chosen_device
-    from kineme.inference.clustering.changes import DEFAULTS, Changes
-    from kineme.inference.clustering.cluster import cluster_opened
-    from kineme.inference.clustering.segments import write_segments
-    from kineme.inference.recordings import open_inputs
-    from kineme.inference.searching.pages import check_page
-    from kineme.loading import load
-    from kineme.report.kinds import write_kinds
+    from kineme.drawing.player import check_page
 
     table = out or Path(f"segments-{name_of(inputs[0])}.csv")
     if table.suffix.lower() != ".csv":
@@ -85,6 +76,20 @@ def cluster(
     drawn = page or table.with_suffix(".html")
     check_page(drawn)
     hold(table, drawn)
+    check_models(run)
+    check_recordings(inputs)
+    length, every = seconds(window, "window"), seconds(step, "step")
+    from rich.console import Console
+
+    from kineme.commands.bar import progress_bar
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference.clustering.changes import DEFAULTS, Changes
+    from kineme.inference.clustering.cluster import cluster_opened
+    from kineme.inference.clustering.segments import write_segments
+    from kineme.inference.recordings import open_inputs
+    from kineme.loading import load
+    from kineme.report.kinds import write_kinds
+
     model = load(run)
     opened = open_inputs(
         model, inputs, reading.stated(), allow_preprocessing=allow_preprocessing, skip_bad=skip_bad
@@ -95,8 +100,8 @@ def cluster(
             opened,
             k=k,
             cut=cut,
-            window=seconds(window, "window"),
-            step=seconds(step, "step"),
+            window=length,
+            step=every,
             changes=DEFAULTS if prominence is None else Changes(prominence=prominence),
             seed=seed,
             batch_size=batch_size,

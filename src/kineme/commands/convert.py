@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from kineme.commands.said import command
+from kineme.errors import KinemeError
 
 
 def convert(
@@ -36,9 +37,12 @@ def convert(
         overwrite: Replace an existing run.
     """
     from kineme.layouts import get_layout
-    from kineme.loading import from_authors
 
     joints = get_layout(layout) if layout else None
+    if not checkpoint.is_file():
+        raise KinemeError(f"{checkpoint}: no such checkpoint file")
+    from kineme.loading import from_authors
+
     model = from_authors(checkpoint, system=system, layout=joints, stream=stream, split=split)
     model.save(out, overwrite=overwrite)
     print(f"the run is in {out}; next: {command('kineme', 'evaluate', 'linear', out)} --store STORE")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from kineme.commands.early import check_models, check_recordings
 from kineme.commands.outputs import check_no_input, hold, name_of
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
@@ -50,26 +51,30 @@ def embed(
         allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
         skip_bad: Skip and list damaged recordings instead of stopping at the first.
     """
-    from kineme.clips.published import counted
-    from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds
-    from kineme.evaluation.task import chosen_device
-    from kineme.inference.embed import embed_table
-    from kineme.inference.parts import parts_of
     from kineme.inference.tables import check_table, write_table
-    from kineme.loading import load
 
     path = out or Path(f"features-{name_of(inputs[0])}.npz")
     check_table(path)
     check_no_input(path, inputs)
     hold(path)
+    check_models(run)
+    check_recordings(inputs)
+    length, every = seconds(window, "window"), seconds(step, "step")
+    from kineme.clips.published import counted
+    from kineme.commands.bar import progress_bar
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference.embed import embed_table
+    from kineme.inference.parts import parts_of
+    from kineme.loading import load
+
     try:
         with parts_of(path) as parts, progress_bar("embed") as progress:
             blocks = embed_table(
                 load(run),
                 inputs,
-                window=seconds(window, "window"),
-                step=seconds(step, "step"),
+                window=length,
+                step=every,
                 allow_preprocessing=allow_preprocessing,
                 skip_bad=skip_bad,
                 batch_size=batch_size,

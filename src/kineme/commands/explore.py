@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from kineme.commands.early import check_models, check_stores
 from kineme.commands.said import say
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
@@ -53,6 +54,11 @@ def explore(
         raise KinemeError(
             f"the page needs {missing[0]}, which is not installed: pip install 'kineme[explore]'"
         )
+    check_stores(store)
+    check_models(run, other)
+    from kineme.commands.times import seconds
+
+    length = seconds(window, "window")
     import webbrowser
 
     from rich.console import Console
@@ -60,7 +66,6 @@ def explore(
     from kineme.clips.published import counted
     from kineme.clips.store import ClipStore
     from kineme.commands.bar import progress_bar
-    from kineme.commands.times import seconds
     from kineme.evaluation.task import chosen_device
     from kineme.explore.compare import Comparison
     from kineme.explore.labels import Labels
@@ -82,7 +87,7 @@ def explore(
                 open_library(
                     model,
                     opened,
-                    window=seconds(window, "window"),
+                    window=length,
                     beside=libraries[0] if libraries else None,
                     device=place,
                     allow_preprocessing=allow_preprocessing,

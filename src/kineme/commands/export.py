@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kineme.commands.early import check_models
 from kineme.commands.outputs import name_of
 from kineme.commands.said import command, say
 from kineme.errors import KinemeError
@@ -48,8 +49,12 @@ def export(
             those who use the weights.
         overwrite: Replace an earlier export.
     """
+    from kineme.inference.classifying.paths import find_classifier
+
+    check_models(run)
+    file = None if classifier is None else find_classifier(run, classifier)
     from kineme.commands.bar import progress_bar
-    from kineme.inference.classifying.classifier import find_classifier, read_classifier
+    from kineme.inference.classifying.classifier import read_classifier
     from kineme.inference.classifying.detectors import is_detector
     from kineme.inference.exporting.export import export as write
     from kineme.layouts.correspondence import read_joint_map
@@ -57,8 +62,7 @@ def export(
 
     model = load(run)
     taught = None
-    if classifier is not None:
-        file = find_classifier(run, classifier)
+    if file is not None:
         if is_detector(file):
             raise KinemeError(f"{file}: is a detector, which cannot be exported; use `kineme predict`")
         taught = read_classifier(file, model)

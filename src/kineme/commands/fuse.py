@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from kineme.commands.early import check_models
 from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.errors import KinemeError
@@ -36,6 +37,9 @@ def fuse(
         out: Directory for the result, instead of the first run.
         seed: Seed of that evaluation, and of what --search draws.
     """
+    if search and weights:
+        raise KinemeError("`search` finds the weights; leave out `weights`")
+    check_models(*runs)
     from rich.console import Console
 
     from kineme.commands import tables
@@ -43,8 +47,6 @@ def fuse(
     from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
 
-    if search and weights:
-        raise KinemeError("`search` finds the weights; leave out `weights`")
     streams = [fusion.open_stream(open_task(run, options), seed=seed) for run in runs]
     task = streams[0].task
     searched = ["searched"] if search else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.early import check_models, check_recordings
 from kineme.commands.outputs import check_no_input, hold, name_of
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
@@ -60,24 +61,29 @@ def predict(
         allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
         skip_bad: Skip and list damaged recordings instead of stopping at the first.
     """
-    from rich.console import Console
-
-    from kineme import inference
-    from kineme.clips.published import counted
-    from kineme.commands.bar import progress_bar
     from kineme.commands.times import seconds
-    from kineme.evaluation.detection.detector import Detector
-    from kineme.evaluation.task import chosen_device
-    from kineme.inference.classifying.classifier import find_classifier
-    from kineme.inference.classifying.detectors import detect, is_detector
-    from kineme.loading import load
+    from kineme.inference.classifying.paths import find_classifier
 
     path = out or Path(f"predictions-{name_of(inputs[0])}.csv")
     if path.suffix.lower() != ".csv":
         raise KinemeError(f"{path}: is not a table name; it must end in .csv")
     check_no_input(path, inputs)
     hold(path)
-    file, model = find_classifier(run, classifier), load(run)
+    check_models(run)
+    check_recordings(inputs)
+    length, every = seconds(window, "window"), seconds(step, "step")
+    file = find_classifier(run, classifier)
+    from rich.console import Console
+
+    from kineme import inference
+    from kineme.clips.published import counted
+    from kineme.commands.bar import progress_bar
+    from kineme.evaluation.detection.detector import Detector
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference.classifying.detectors import detect, is_detector
+    from kineme.loading import load
+
+    model = load(run)
     tally = _Tally()
     with progress_bar("predict") as progress:
         if is_detector(file):
@@ -96,8 +102,8 @@ def predict(
                 model,
                 taught,
                 inputs,
-                window=seconds(window, "window"),
-                step=seconds(step, "step"),
+                window=length,
+                step=every,
                 none=none,
                 allow_preprocessing=allow_preprocessing,
                 skip_bad=skip_bad,

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from kineme.arguments import did_you_mean
+from kineme.clips.folders import is_store
 from kineme.commands import application
+from kineme.commands.early import check_stores
 from kineme.commands.said import command
 from kineme.errors import KinemeError
 from kineme.packaged import find_recipe, recipes
+from kineme.runs import check_run
 
 if TYPE_CHECKING:
     from kineme.config import Config
@@ -63,48 +66,41 @@ def pretrain(
         print("\nrecipes:", *recipes(), sep="\n  ")
         return
     named = bool(words) and not words[0].startswith("-")
-    _check_stores(words[0] if named else None, store or [])  # before what takes seconds to import
-    from kineme.fitting import BASE
-    from kineme.settings import load_config, make_parser
-    from kineme.streams import TOGETHER
-    from kineme.training.directory import load_run_config
-    from kineme.training.together import on_processes
-
+    if named and is_store(words[0]):
+        raise KinemeError(f"{words[0]}: is a clip store, not a recipe; name it by --store")
+    check_stores(*store or ())  # this and more is checked before what takes seconds to import
     if resume is not None:
         if store or out or overwrite:
             raise KinemeError(OWN)
         processes = _processes(words)
+        check_run(resume)
+        from kineme.training.directory import load_run_config
+        from kineme.training.together import on_processes
+
         _train(on_processes(load_run_config(resume), **processes), resume, resume=True)
         return
     if strange := [word for word in words if re.match(r"--[^.=]*(=|$)", word)]:
         near = did_you_mean(strange[0], ("--store", "--out", "--overwrite", "--resume"))
         raise KinemeError(f"unknown option {strange[0]}{near or '; see kineme pretrain --help'}")
+    recipe = find_recipe(words[0]) if named else None
+    from kineme.fitting import BASE
+    from kineme.settings import load_config, make_parser
+    from kineme.streams import TOGETHER
+
     settings = [*words[named:], *_stores(store or [])]
     if help:
-        config = load_config(words[0] if named else BASE, settings)
+        config = load_config(recipe or BASE, settings)
         parser = make_parser(config.method["name"], config.encoder["name"])
         parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
         parser.print_help(sys.stdout)
         return
-    if named:
-        recipe = find_recipe(words[0])
+    if recipe is not None:
         config, name = load_config(recipe, settings), recipe.stem
     else:
         config = _fitted(settings)
         name = "+".join(Path(each).resolve().name for each in config.data.stores)
     stream = "" if config.data.stream == TOGETHER else f"-{config.data.stream}"
     _train(config, out or Path("runs") / f"{name}{stream}", overwrite=overwrite)
-
-
-def _check_stores(recipe: str | None, stores: list[Path]) -> None:
-    from kineme.clips.folders import is_store
-    from kineme.clips.store import ClipStore
-
-    if recipe is not None and is_store(recipe):
-        raise KinemeError(f"{recipe}: is a clip store, not a recipe; name it by --store")
-    for path in stores:
-        if not is_store(path):
-            ClipStore(path)  # says what is wrong
 
 
 def _processes(words: tuple[str, ...]) -> dict[str, int | None]:
@@ -133,7 +129,7 @@ def _fitted(settings: list[str]) -> Config:
     from kineme.fitting import BASE, fitted_config
     from kineme.launch import helps
     from kineme.settings import load_config
-    from kineme.training.run import resolve_device
+    from kineme.training.devices import resolve_device
 
     asked = load_config(BASE, settings)
     if not asked.data.stores:
@@ -167,7 +163,7 @@ def _next_commands(config: Config, run: Path) -> list[str]:
     from kineme.evaluation.advice import measuring_command
     from kineme.inference.clustering.cluster import LONG
     from kineme.inference.clustering.kinds import FEWEST
-    from kineme.training.alarms import told
+    from kineme.training.faults import told
     from kineme.training.history import HISTORY, read_history
 
     stores = [ClipStore(path) for path in config.data.stores]

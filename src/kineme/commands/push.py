@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kineme.commands.early import check_models
 from kineme.commands.said import say
 from kineme.errors import KinemeError
+from kineme.hub import check_repository
 
 
 def push(
@@ -33,12 +35,14 @@ def push(
         private: Make it visible only to you and your organisation.
         dry_run: Upload nothing; show the files and the card.
     """
-    from kineme.sharing import push as share
-
+    check_repository(repository)
+    check_models(run)
     if licence is None:
         if not sys.stdin.isatty():
             raise KinemeError("`licence`: is missing; name that of the training data, such as cc-by-4.0")
         licence = input("Licence of the training data, such as cc-by-4.0: ")
+    from kineme.sharing import push as share
+
     shared = share(run, repository, licence=licence, private=private, dry_run=dry_run)
     if dry_run:
         for name, size in shared.files.items():

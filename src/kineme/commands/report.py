@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kineme.commands.early import check_stores
 from kineme.commands.outputs import hold
 from kineme.commands.said import say
 from kineme.evaluation.options import Device
+from kineme.runs import check_run
 
 
 def report(
@@ -30,6 +32,9 @@ def report(
             have moved to.
         device: Device for features that are not cached; `auto` picks the GPU if there is one.
     """
+    check_stores(*store or ())
+    for run in runs:
+        check_run(run)
     from rich.console import Console
 
     from kineme.report.page import write_report

@@ -39,21 +39,22 @@ def reproduce(
         seed: Seed of everything random.
         list: Only list the cells, and how far each has got.
     """
+    from kineme.packaged import find_grid
+    from kineme.reproduce.grid import load_grid
+
+    found = load_grid(find_grid(grid))
+    stores = dict(_named(word) for word in store or [])
     from rich.console import Console
 
-    from kineme.commands import tables
+    from kineme.commands import grids
     from kineme.commands.bar import progress_bar
     from kineme.commands.bars import ProgressLine
-    from kineme.packaged import find_grid
     from kineme.reproduce import table
-    from kineme.reproduce.grid import load_grid
     from kineme.reproduce.plan import make_plan
     from kineme.reproduce.rows import rows
     from kineme.reproduce.seeds import over_seeds
     from kineme.reproduce.work import Failures, Hooks, chosen, work_through
 
-    found = load_grid(find_grid(grid))
-    stores = dict(_named(word) for word in store or [])
     out = out or Path("reproduced") / found.name
     if not list:
         hold_folder(out, "this grid")
@@ -62,7 +63,7 @@ def reproduce(
     notes = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     if list:
         cells = chosen(plan, only or [])
-        console.print(tables.progress(plan, cells))
+        console.print(grids.progress(plan, cells))
         lacking = dict.fromkeys(plan.missing(cell, each) for cell in cells for each in cell.measurements)
         for name in filter(None, lacking):
             console.print(f"no data: {name} ({found.stores[name]})", markup=False, highlight=False)
@@ -75,7 +76,7 @@ def reproduce(
     failures = work_through(plan, only=only or [], hooks=hooks)
     done = over_seeds(rows(plan, failures))
     table.write(plan, done)
-    console.print(tables.grid(plan, done))
+    console.print(grids.grid(plan, done))
     for note in table.notes(done):
         console.print(note, markup=False, highlight=False)
     notes.print(f"written to {out / 'table.md'}, .csv and .json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kineme.commands.early import check_models
 from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
@@ -57,23 +58,27 @@ def search(
         device: Device to compute on; `auto` picks the GPU if there is one.
         allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
     """
-    from rich.console import Console
-
     from kineme.clips.store import ClipStore
-    from kineme.commands.bar import progress_bar
     from kineme.commands.times import part_of, seconds
-    from kineme.evaluation.task import chosen_device
-    from kineme.inference.searching import retrieval
-    from kineme.inference.searching.hits import write_hits
-    from kineme.inference.searching.pages import check_page, write_page
-    from kineme.inference.searching.queries import read_query
-    from kineme.loading import load
+    from kineme.drawing.player import check_page
 
     if page is not None:
         check_page(page)
     hold(*filter(None, (out, page)))
-    store, model = ClipStore(library), load(run)
+    check_models(run)
+    store, length, every = ClipStore(library), seconds(window, "window"), seconds(step, "step")
     name, part = (like, None) if store.row(like) is not None else part_of(like, "like")
+    from rich.console import Console
+
+    from kineme.commands.bar import progress_bar
+    from kineme.evaluation.task import chosen_device
+    from kineme.inference.searching import retrieval
+    from kineme.inference.searching.hits import write_hits
+    from kineme.inference.searching.pages import write_page
+    from kineme.inference.searching.queries import read_query
+    from kineme.loading import load
+
+    model = load(run)
     if out is not None:
         check_no_input(out, [Path(name)])
     query = read_query(model, store, name, part=part, **reading.stated())
@@ -83,8 +88,8 @@ def search(
             store,
             query,
             k=k,
-            window=seconds(window, "window"),
-            step=seconds(step, "step"),
+            window=length,
+            step=every,
             neighbours=neighbours,
             allow_preprocessing=allow_preprocessing,
             batch_size=batch_size,

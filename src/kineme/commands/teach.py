@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.early import check_models, check_recordings, check_stores
 from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import command, say, written
@@ -61,29 +62,31 @@ def teach(
         device: Device to compute on; `auto` picks the GPU if there is one.
         allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
     """
+    named = labels[0].stem if name is None else name
+    if not re.fullmatch(r"[^/\\.][^/\\]*", named):
+        raise KinemeError(f"`name`: {named!r} cannot be the name of a file")
+    if suggest is not None and suggest < 1:
+        raise KinemeError(f"`suggest`: is {suggest}; it must be 1 or more")
+    if suggest is None and suggestions is not None:
+        raise KinemeError("`suggestions` has no effect without `suggest`; pass both")
+    check_models(run)
+    check_stores(store)
+    check_recordings(labels)
     from rich.console import Console
 
     from kineme import inference
     from kineme.clips.store import ClipStore
     from kineme.commands.bar import progress_bar
     from kineme.evaluation.task import chosen_device
-    from kineme.inference.classifying.classifier import classifier_path
+    from kineme.inference.classifying.paths import classifier_path
     from kineme.inference.classifying.suggesting import check_unwritten
     from kineme.inference.classifying.teaching import own_store
     from kineme.loading import load
     from kineme.sources.reading import joint_map_of
 
-    named = labels[0].stem if name is None else name
-    if not re.fullmatch(r"[^/\\.][^/\\]*", named):
-        raise KinemeError(f"`name`: {named!r} cannot be the name of a file")
     following = suggestions or labels[0].with_name(f"{labels[0].stem}-next.csv")
     if suggest is not None:
-        if suggest < 1:
-            raise KinemeError(f"`suggest`: is {suggest}; it must be 1 or more")
         check_unwritten(following)
-    elif suggestions is not None:
-        raise KinemeError("`suggestions` has no effect without `suggest`; pass both")
-
     tables = [inference.read_examples(path) for path in labels]
     examples = [example for table, _ in tables for example in table]
     if not examples:

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from kineme.commands.early import check_models, check_stores
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
-    from kineme.inference.classifying.classifier import Classifier
     from kineme.inference.watching.events import Counts, Event, Judge
     from kineme.inference.watching.streams import Bad
     from kineme.inference.watching.watcher import Watcher
@@ -106,7 +106,16 @@ def watch(
     """
     from kineme.commands.inputs import check_inputs, lines_input, pictures_input
     from kineme.commands.times import seconds
+
+    _check(like, classifier, none, library)
+    inputs = {"follow": follow, "listen": listen, "camera": camera, "video": video}
+    check_inputs(inputs, {"layout": layout, "axes": axes, "units": units, "image": image, "strict": strict})
+    check_models(run)
+    check_stores(library)
+    length, every = seconds(window, "window"), seconds(step, "step")
+    taught = None if like else _classifier(run, classifier)
     from kineme.evaluation.task import chosen_device
+    from kineme.inference.classifying.classifier import read_classifier
     from kineme.inference.watching.taught import STARTS, Taught
     from kineme.inference.watching.watcher import Watcher
     from kineme.layouts.correspondence import read_joint_map
@@ -114,20 +123,17 @@ def watch(
     from kineme.sources.live import arriving, lines
     from kineme.sources.poses.lines import Header, frames
 
-    _check(like, classifier, none, library)
-    inputs = {"follow": follow, "listen": listen, "camera": camera, "video": video}
-    check_inputs(inputs, {"layout": layout, "axes": axes, "units": units, "image": image, "strict": strict})
     seen = pictures_input(camera, video, people, model)
     encoder, place = load(run), chosen_device(device)
-    joints, length = read_joint_map(joint_map) if joint_map else None, seconds(window, "window")
+    joints = read_joint_map(joint_map) if joint_map else None
     with _one_thread():
         judge: Judge
-        if like:
-            options = {"joint_map": joints, "allow_preprocessing": allow_preprocessing, "device": place}
-            judge = _likeness(encoder, like, library, window=length, threshold=threshold, **options)
+        if taught is not None:
+            known, starts = read_classifier(taught, encoder), STARTS if threshold is None else threshold
+            judge = Taught(encoder, known, length, starts, none, place)
         else:
-            taught = _classifier(run, classifier, encoder)
-            judge = Taught(encoder, taught, length, STARTS if threshold is None else threshold, none, place)
+            options = {"joint_map": joints, "allow_preprocessing": allow_preprocessing, "device": place}
+            judge = _likeness(encoder, like or [], library, window=length, threshold=threshold, **options)
 
         def start(header: Header) -> Watcher:
             return Watcher(
@@ -139,7 +145,7 @@ def watch(
                 units=units or header.units,
                 image=image or header.image,
                 joint_map=joints,
-                step=seconds(step, "step"),
+                step=every,
             )
 
         start(Header())  # options are checked before the first line comes
@@ -183,8 +189,8 @@ def _likeness(model: Model, examples: Sequence[str], library: Path | None, **opt
         return likeness.like(model, parts, library=store, progress=progress, **options)
 
 
-def _classifier(run: Path, name: str | None, model: Model) -> Classifier:
-    from kineme.inference.classifying.classifier import find_classifier, read_classifier
+def _classifier(run: Path, name: str | None) -> Path:
+    from kineme.inference.classifying.paths import find_classifier
 
     path = find_classifier(run, name)
     if path.parent.name == "results":
@@ -192,7 +198,7 @@ def _classifier(run: Path, name: str | None, model: Model) -> Classifier:
             f"{path}: is a detector, which reads whole recordings; teach a classifier with `kineme teach`, "
             "or name an example by `like`"
         )
-    return read_classifier(path, model)
+    return path
 
 
 def _watch(

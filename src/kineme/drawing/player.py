@@ -27,12 +27,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
 
 from kineme.drawing.posture import Y_UP, lies_flat, present, view_axes
 from kineme.drawing.templating import Templates
+from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.typing import Array
 
@@ -141,6 +143,16 @@ def head() -> Markup:
         for kind in ("css", "js")
     )
     return Markup("<style>\n{}</style>\n<script>\n{}</script>").format(style, script)
+
+
+def check_page(path: Path) -> None:
+    """Checks that a page of this name can be written.
+
+    Raises:
+        KinemeError: it does not end in .html.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise KinemeError(f"`page`: {path} is not a page name; it must end in .html")
 
 
 def page(title: str, *fragments: Markup, subtitle: str = "") -> str:

@@ -54,7 +54,7 @@ class Canonical(STTR):
         parts = min(PARTS, shape.frames)
         evidence = self.dim + parts * COORDINATES * shape.layout.num_joints * shape.bodies
         self.register_buffer("centre", torch.zeros(evidence))
-        self.register_buffer("reading", torch.eye(evidence, self.dim))
+        self.register_buffer("reading", torch.zeros(evidence, self.dim).fill_diagonal_(1))
 
     def forward(
         self,

@@ -176,7 +176,7 @@ class TemporalConvolution(nn.Module):
         self.plain = pointwise(channels, quarter)
         self.norm = nn.BatchNorm2d(channels)
         for norm in (self.mix_norm, self.norm):
-            nn.init.normal_(norm.weight, 1.0, 0.02)
+            _normal(norm.weight, 1.0, 0.02)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, V, T) → (B, C, V, T)."""
@@ -208,7 +208,7 @@ def pointwise(in_channels: int, channels: int, fan_out: int | None = None) -> nn
 
 def _kaiming(convolution: nn.Conv2d, fan_out: int) -> None:
     """Kaiming-normal for ReLU in fan-out mode (He et al., ICCV 2015), bias 0."""
-    nn.init.normal_(convolution.weight, 0.0, math.sqrt(2 / fan_out))
+    _normal(convolution.weight, 0.0, math.sqrt(2 / fan_out))
     assert convolution.bias is not None
     nn.init.zeros_(convolution.bias)
 
@@ -224,3 +224,9 @@ def directed_partitions(layout: Layout) -> Array:
     subsets = np.stack([np.eye(layout.num_joints, dtype=np.float32), inward, inward.T])
     normalised: Array = subsets / np.maximum(subsets.sum(axis=1, keepdims=True), 1)
     return normalised
+
+
+def _normal(weight: Tensor, mean: float, deviation: float) -> None:
+    """Draws a weight; not one without memory, see `_check_size` of checkpoints.py."""
+    if not weight.is_meta:
+        nn.init.normal_(weight, mean, deviation)

@@ -74,8 +74,8 @@ class RotaryTransformer(MaskedEncoder):
         self.heads = heads
         self.patch = patch
         self.embedding = nn.Linear(patch * COORDINATES, hidden)
-        self.class_token = nn.Parameter(FAINT * torch.randn(1, hidden))
-        self.registers = nn.Parameter(FAINT * torch.randn(registers, hidden))
+        self.class_token = nn.Parameter(torch.randn(1, hidden).mul_(FAINT))
+        self.registers = nn.Parameter(torch.randn(registers, hidden).mul_(FAINT))
         self.mask_token = nn.Parameter(torch.zeros(1, hidden))
         self.position = embedding(1 + shape.layout.num_joints, hidden)  # of the class token, then of joints
         self.blocks = nn.ModuleList(RotaryBlock(hidden, heads) for _ in range(depth))

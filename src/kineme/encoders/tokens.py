@@ -31,6 +31,9 @@ def spatial_tokens(clips: Tensor) -> Tensor:
 
 def sinusoidal_positions(length: int, dim: int) -> Tensor:
     """(length, dim): sin(p / 10000^(2i/dim)) at 2i, cosine at 2i + 1 (Vaswani et al., 2017)."""
+    table = torch.empty(length, dim)
+    if table.is_meta:  # see `_check_size` of checkpoints.py
+        return table
     rate = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
     angle = torch.arange(length)[:, None] * rate
     return torch.stack((angle.sin(), angle.cos()), dim=2).flatten(1)[:, :dim]

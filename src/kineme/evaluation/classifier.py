@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import replace
 
 import lightning as L
 import numpy as np
@@ -13,7 +12,7 @@ from kineme.clips.batches import resident
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError, check_between
 from kineme.evaluation.linear import Epoch
-from kineme.evaluation.task import Task
+from kineme.evaluation.task import Task, on_device_of
 from kineme.metrics.accuracy import top_k
 from kineme.model import Model, clip_input
 from kineme.progress import Progress, silent
@@ -83,11 +82,6 @@ def classify(
 def devices_in_use(device: str) -> list[int]:
     """The GPU of a training on `cpu` or `cuda`; others, which `fork_rng` would initialise, are left alone."""
     return [torch.cuda.current_device()] if device == "cuda" else []
-
-
-def on_device_of(task: Task, settings: TrainConfig) -> TrainConfig:
-    """The settings with the task's device."""
-    return replace(settings, device="cuda" if task.device == "cuda" else "cpu")
 
 
 class _Scorer(L.Callback):

@@ -24,14 +24,13 @@ import numpy as np
 from kineme.clips.subsets import label_subset
 from kineme.config import FinetuneConfig, TrainConfig
 from kineme.errors import KinemeError, check_positive
-from kineme.evaluation.classifier import classify, on_device_of
 from kineme.evaluation.linear import EVALUATE_EVERY, with_rate
 from kineme.evaluation.recognition import Outcome, report
 from kineme.evaluation.results import PRETRAINED, SCRATCH, Predictions, Result, Score
-from kineme.evaluation.task import Task
+from kineme.evaluation.task import Task, on_device_of
 from kineme.model import Model, random_like
 from kineme.progress import Progress, silent, within
-from kineme.training.run import resolve_device
+from kineme.training.devices import resolve_device
 from kineme.typing import Array
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.2)
@@ -104,6 +103,8 @@ def finetune(
     Raises:
         KinemeError: no rate is set, a setting has no meaning, or the training diverges.
     """
+    from kineme.evaluation.classifier import classify  # imports Lightning, which `fewlabels` does without
+
     began = perf_counter()
     config, clips = task.model.protocols.finetune, len(task.train_rows)
     settings = settings_for(config, clips, task.run, epochs=epochs, lr=lr, batch_size=batch_size)
@@ -155,6 +156,8 @@ def semi(
     Raises:
         KinemeError: no rate is set, a setting has no meaning, or the training diverges.
     """
+    from kineme.evaluation.classifier import classify  # as in `finetune`
+
     check_draws(seeds, fractions)
     began = perf_counter()
     by_class = task.model.protocols.finetune.draw == "class"

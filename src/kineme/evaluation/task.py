@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from kineme.clips.folders import is_there
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
-from kineme.config import DataConfig
+from kineme.config import DataConfig, TrainConfig
 from kineme.errors import KinemeError
 from kineme.evaluation.features import extract
 from kineme.evaluation.options import USUAL, TaskOptions
@@ -225,6 +225,11 @@ def chosen_device(device: str) -> str:
     if device == "cuda" and not gpu:
         raise KinemeError("`device` is cuda, but PyTorch finds no GPU here; set it to auto or cpu")
     return ("cuda" if gpu else "cpu") if device == "auto" else device
+
+
+def on_device_of(task: Task, settings: TrainConfig) -> TrainConfig:
+    """The settings with the task's device."""
+    return replace(settings, device="cuda" if task.device == "cuda" else "cpu")
 
 
 def _own_store(run: Path, own: DataConfig) -> str:

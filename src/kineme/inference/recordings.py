@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from kineme.checkpoints import WEIGHTS
 from kineme.clips.folders import is_store
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
+from kineme.runs import WEIGHTS
 from kineme.sources import LONG, STRETCH, Source
 from kineme.sources.raw import skippable
 from kineme.sources.reading import Reading, check_no_effect, joint_map_of, stated

@@ -11,7 +11,7 @@ from kineme.drawing.projection import has_collapsed
 from kineme.report.examined import Examined
 from kineme.report.runs import Run
 from kineme.report.templating import render
-from kineme.training.alarms import told
+from kineme.training.faults import told
 
 
 def notes(runs: Sequence[Run], seen: Sequence[Examined | str]) -> Markup:

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from kineme.checkpoints import WEIGHTS
 from kineme.clips.folders import is_there
 from kineme.clips.store import ClipStore
 from kineme.config import Config
@@ -19,7 +18,8 @@ from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.results import Predictions, Result
 from kineme.loading import load_run
 from kineme.model import Model
-from kineme.training.directory import CONFIG, load_run_config
+from kineme.runs import WEIGHTS, check_run
+from kineme.training.directory import load_run_config
 from kineme.training.history import HISTORY, read_history
 
 T = TypeVar("T")
@@ -121,10 +121,7 @@ def store_measured(run: Run, result: Result, given: Sequence[Path]) -> ClipStore
 
 
 def _read(folder: Path, name: str) -> Run:
-    if not (folder / CONFIG).is_file():
-        raise KinemeError(
-            f"{folder}: is not a run directory (it has no {CONFIG}); name one that `kineme pretrain` made"
-        )
+    check_run(folder)
     run = Run(folder, name, load_run_config(folder))
     run.pretrained = run.attempt(load_run, folder)
     if run.pretrained is not None:

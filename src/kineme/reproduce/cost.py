@@ -10,9 +10,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kineme.checkpoints import WEIGHTS
 from kineme.encoders.base import COORDINATES, Encoder
 from kineme.loading import load_run
+from kineme.runs import WEIGHTS
 
 
 @dataclass(frozen=True)

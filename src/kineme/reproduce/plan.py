@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kineme.arguments import did_you_mean
-from kineme.checkpoints import WEIGHTS
 from kineme.clips.folders import is_address
 from kineme.clips.store import ClipStore
 from kineme.config import Config, EvaluateConfig
@@ -36,9 +35,10 @@ from kineme.fitting import BASE, fitted_config
 from kineme.loading import load_run
 from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement
 from kineme.reproduce.protocols import PROTOCOLS
+from kineme.runs import CONFIG, WEIGHTS
 from kineme.settings import load_config
-from kineme.training.directory import CONFIG, STATE, load_run_config
-from kineme.training.run import resolve_device
+from kineme.training.devices import resolve_device
+from kineme.training.directory import STATE, load_run_config
 from kineme.training.timing import with_epochs
 from kineme.training.together import on_processes, process_count
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kineme import __version__
-from kineme.checkpoints import WEIGHTS, save_encoder
+from kineme.checkpoints import save_encoder
 from kineme.errors import KinemeError
 from kineme.evaluation.results import Result
 from kineme.hub import check_repository, upload
-from kineme.inference.classifying.classifier import FOLDER, SUFFIX, Classifier, read_classifier
+from kineme.inference.classifying.classifier import Classifier, read_classifier
+from kineme.inference.classifying.paths import FOLDER, SUFFIX
 from kineme.loading import check_loadable, load_run
 from kineme.model import Model
+from kineme.runs import WEIGHTS
 from kineme.sharing.card import write_card
 from kineme.sharing.private import data_set, placeless, without_paths, without_people
 from kineme.training.directory import write_config

@@ -19,11 +19,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from kineme import processes
-from kineme.checkpoints import WEIGHTS, save_encoder
+from kineme.checkpoints import save_encoder
 from kineme.clips.store import Manifest
 from kineme.encoders.absent import encoded
 from kineme.files import atomic_write
 from kineme.metrics.neighbours import leave_group_out
+from kineme.runs import WEIGHTS
 from kineme.training.directory import STATE
 from kineme.training.history import HISTORY, write_history
 from kineme.training.module import Pretraining

@@ -23,19 +23,19 @@ import torch
 import yaml
 from safetensors import SafetensorError, safe_open
 
-from kineme.checkpoints import WEIGHTS
 from kineme.clips.folders import is_there
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, clear, foreign, locked, remove_own
+from kineme.runs import CONFIG, WEIGHTS
 from kineme.settings import config_from_dict
 from kineme.training.history import HISTORY
 from kineme.untrusted import check_packing, read_yaml
 
 logger = logging.getLogger(__name__)
 
-CONFIG, STATE, LOGS = "config.yaml", "state.ckpt", "logs"
+STATE, LOGS = "state.ckpt", "logs"
 MARK = "# Settings of a run of Kineme, complete.\n"  # how config.yaml begins
 _OWN = (
     *(CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, f"{LOGS}/", "features/*.npy"),

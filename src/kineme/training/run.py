@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import lightning as L
 import torch
@@ -31,6 +30,7 @@ from kineme.files import followed
 from kineme.processes import synchronise_norms
 from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, Circumstances, History, OnlineKNN
+from kineme.training.devices import resolve_device
 from kineme.training.directory import (
     LOGS,
     STATE,
@@ -279,34 +279,6 @@ def fit(
             trainer.fit(module, ckpt_path=resume, weights_only=True)
         except SystemExit as error:  # Lightning's translation of an interrupt
             raise KeyboardInterrupt from error
-
-
-def resolve_device(train: TrainConfig) -> tuple[str, Literal["bf16-mixed", "32-true"]]:
-    """(device, Lightning's precision) on this machine.
-
-    Raises:
-        KinemeError: there is no GPU but one is required.
-    """
-    cuda = torch.cuda.is_available()
-    if train.device == "cuda" and not cuda:
-        raise KinemeError("train.device is cuda, but PyTorch sees no GPU here; set train.device=cpu")
-    device = "cuda" if cuda and train.device != "cpu" else "cpu"
-    precision = train.precision
-    if precision == "auto":
-        fast = _gpu_has_bfloat16() if device == "cuda" else _cpu_has_bfloat16()
-        precision = "bfloat16" if fast else "float32"
-    return device, "bf16-mixed" if precision == "bfloat16" else "32-true"
-
-
-def _gpu_has_bfloat16() -> bool:
-    """Whether the GPU has bfloat16 instructions; older ones emulate them, which is slower than float32."""
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-
-
-def _cpu_has_bfloat16() -> bool:
-    """Whether the processor has bfloat16 instructions; False if PyTorch cannot tell."""
-    tell = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(tell and tell())
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch.distributed as dist
-from lightning.pytorch.utilities import rank_zero_only
 
 from kineme.config import Config, TrainConfig
 from kineme.errors import KinemeError, SharedError
@@ -25,7 +24,11 @@ def process_count(train: TrainConfig) -> int:
 
 def is_first_process(train: TrainConfig) -> bool:
     """Whether this is the only or the first process of a run."""
-    return process_count(train) == 1 or getattr(rank_zero_only, "rank", 0) == 0
+    if process_count(train) == 1:
+        return True
+    from lightning.pytorch.utilities import rank_zero_only  # takes seconds to import
+
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def check_started(train: TrainConfig) -> None:

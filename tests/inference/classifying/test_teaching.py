@@ -18,7 +18,7 @@ from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.inference import Classifier, Example, read_classifier, teach
 from kineme.inference.classifying import reading
-from kineme.inference.classifying.classifier import classifier_path, find_classifier
+from kineme.inference.classifying.paths import classifier_path, find_classifier
 from kineme.inference.classifying.reading import CROPS, read, read_copies
 from kineme.model import Model, with_encoder
 from kineme.typing import Array

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kineme.commands.bar import progress_bar
+from kineme.commands.early import check_models, check_stores
 from kineme.commands.evaluate.shared import Options, keep, open_run
 from kineme.errors import KinemeError, check_between
 from kineme.evaluation.options import KIND, NEIGHBOURS, RULE, USUAL, WINDOW, Kind, Rule
@@ -55,16 +56,22 @@ def detect(
         seed: Seed of everything random.
         baselines: Also measure a random encoder and raw coordinates.
     """
-    from kineme.evaluation.detection import finetune as tuning
-    from kineme.evaluation.detection import protocol
-    from kineme.evaluation.detection.classifier import context_for
-    from kineme.evaluation.detection.frames import windows_for
-
     if not finetune and (epochs is not None or lr is not None):
         raise KinemeError("`epochs` and `lr` are of fine-tuning; set `finetune`, or leave them out")
     check_between("`context`", context, 0)
     differing = {"tokens": kind == "tokens", segments: segments != RULE, "finetune": finetune}
     named = [name for name, differs in differing.items() if differs]
+    check_models(run)
+    check_stores(options.store)
+    from kineme.evaluation.detection import protocol
+    from kineme.evaluation.detection.classifier import context_for
+    from kineme.evaluation.detection.frames import windows_for
+
+    training = None
+    if finetune:
+        from kineme.evaluation.detection.finetune import settings
+
+        training = settings(epochs, lr)
     task = open_run(run, options, "detect", *named, seed=seed, rows_of=protocol.recorded)
     with progress_bar("evaluating") as progress:
         result, found, detector = protocol.detect(
@@ -72,7 +79,7 @@ def detect(
             windows_for(task.model.encoder, kind, window, step),
             context=context_for(window, context, segments),
             rule=segments,
-            training=tuning.settings(epochs, lr) if finetune else None,
+            training=training,
             seed=seed,
             baselines=baselines,
             progress=progress,

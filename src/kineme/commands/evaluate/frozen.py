@@ -25,9 +25,9 @@ def linear(
         lr: Learning rate of the SGD probe, instead of the recipe's.
         baselines: Also measure a random encoder and raw coordinates.
     """
+    task = open_run(run, options, "linear", seed=seed)
     from kineme.evaluation import recognition
 
-    task = open_run(run, options, "linear", seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.linear(task, seed=seed, lr=lr, baselines=baselines, progress=progress)
     keep(task, result, {".npz": predicted})
@@ -46,10 +46,10 @@ def knn(run: Path, *, k: int = 1, seed: int = 0, baselines: bool = True, options
         seed: Seed of the random encoder.
         baselines: Also measure a random encoder and raw coordinates.
     """
-    from kineme.evaluation import recognition
-
     named = [f"k{k}"] if k != 1 else []
     task = open_run(run, options, "knn", *named, seed=seed)
+    from kineme.evaluation import recognition
+
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.knn(task, k=k, seed=seed, baselines=baselines, progress=progress)
     keep(task, result, {".npz": predicted}, *named)
@@ -77,11 +77,11 @@ def transfer(
         finetune: Also fine-tune on the other store, as a third measure.
         baselines: Also measure a random encoder and raw coordinates.
     """
-    from kineme.evaluation import recognition
-
     if options.store is None:
         raise KinemeError("transfer needs another data set than that of pre-training; pass `store`")
     task = open_run(run, options, "transfer", seed=seed)
+    from kineme.evaluation import recognition
+
     with progress_bar("evaluating") as progress:
         result, predicted = recognition.transfer(
             task, seed=seed, lr=lr, baselines=baselines, progress=progress
@@ -115,10 +115,10 @@ def early(
         lr: Learning rate of the probes, instead of the recipe's.
         baselines: Also measure a random encoder and raw coordinates.
     """
-    from kineme.evaluation import early as prediction
-
     named = ["whole"] if whole else []
     task = open_run(run, options, "early", *named, seed=seed)
+    from kineme.evaluation import early as prediction
+
     with progress_bar("evaluating") as progress:
         result, predicted = prediction.early(
             task, whole=whole, seed=seed, lr=lr, baselines=baselines, progress=progress
@@ -148,10 +148,10 @@ def fewshot(
         seed: Seed of the first draw and of the random encoder.
         baselines: Also measure a random encoder and raw coordinates.
     """
-    from kineme.evaluation import fewshot as few
-
     named = [f"{shots}shots"] if shots != 1 else []
     task = open_run(run, options, "fewshot", *named, seed=seed)
+    from kineme.evaluation import fewshot as few
+
     with progress_bar("evaluating") as progress:
         result, predicted = few.fewshot(
             task, shots=shots, draws=draws, seed=seed, baselines=baselines, progress=progress
@@ -171,9 +171,9 @@ def robust(run: Path, *, seed: int = 0, baselines: bool = True, options: Options
         seed: Seed of the perturbations and of the random encoder.
         baselines: Also measure a random encoder and raw coordinates.
     """
+    task = open_run(run, options, "robust", seed=seed)
     from kineme.evaluation import robust as sensors
 
-    task = open_run(run, options, "robust", seed=seed)
     with progress_bar("evaluating") as progress:
         result, predicted = sensors.robust(task, seed=seed, baselines=baselines, progress=progress)
     keep(task, result, {".npz": predicted})

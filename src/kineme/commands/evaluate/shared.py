@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from kineme.commands.bar import progress_bar
+from kineme.commands.early import check_models, check_stores
 from kineme.commands.outputs import hold
 from kineme.commands.said import written
 from kineme.evaluation.options import TaskOptions
@@ -25,7 +26,12 @@ Options = Annotated[TaskOptions, Parameter(name="*")]
 
 
 def open_run(run: Path, options: TaskOptions, protocol: str, *qualifiers: str, seed: int, **how: Any) -> Task:
-    """What is measured on which clips (see `open_task`); no other process may write its result."""
+    """What is measured on which clips (see `open_task`); no other process may write its result.
+
+    Paths are checked before anything is imported that takes seconds, so the protocols import theirs after it.
+    """
+    check_models(run)
+    check_stores(options.store)
     from kineme.evaluation.task import open_task
 
     task = open_task(run, options, **how)

@@ -57,12 +57,12 @@ def semi(
         frozen: Fit linear probes to the frozen encoder instead, and write semi-frozen.json.
         seed: The first of the seeds; the others follow it.
     """
-    from kineme.evaluation import finetune as tuning
-
-    draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
     if frozen and training != replace(AS_IN_RECIPE, lr=training.lr):
         raise KinemeError("with `frozen` nothing is fine-tuned; of its options only `lr` has an effect")
     task = open_run(run, options, "semi-frozen" if frozen else "semi", seed=seed)
+    from kineme.evaluation import finetune as tuning
+
+    draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
     if frozen:
         _frozen(task, lr=training.lr, **draws)
         return

@@ -23,8 +23,9 @@ from kineme.evaluation.detection.extract import offsets_of
 from kineme.evaluation.detection.frames import Windows, times, tokens
 from kineme.model import Model, with_encoder
 from kineme.progress import Progress, silent
+from kineme.training.devices import resolve_device
 from kineme.training.module import Training
-from kineme.training.run import fit, resolve_device
+from kineme.training.run import fit
 from kineme.training.supervised import EvenBatches, StepProgress
 from kineme.typing import Array
 

@@ -15,21 +15,19 @@ from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
-from kineme.evaluation.classifier import on_device_of
 from kineme.evaluation.detection.classes import detection_classes, frame_labels, true_intervals
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context, fit
 from kineme.evaluation.detection.detector import Detector, propose
 from kineme.evaluation.detection.extract import RawCoordinates, frames_shown, offsets_of, store_features
-from kineme.evaluation.detection.finetune import finetuned
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, details
-from kineme.evaluation.task import Part, Task
+from kineme.evaluation.task import Part, Task, on_device_of
 from kineme.files import is_writable
 from kineme.model import Model, random_like, with_encoder
 from kineme.progress import Progress, silent, within
-from kineme.training.run import resolve_device
+from kineme.training.devices import resolve_device
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -138,6 +136,10 @@ def detect(
         if train is None:
             found, detector = measured(model, windows, kept, len(scores))
         else:
+            from kineme.evaluation.detection.finetune import (
+                finetuned,  # imports Lightning, which takes seconds
+            )
+
             frames_of = task.train_rows, labels, len(class_names)
             tuned = finetuned(model, windows, store, *frames_of, train, progress)
             found, detector = measured(tuned, windows, Path(spare), len(scores))

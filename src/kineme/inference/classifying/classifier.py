@@ -6,7 +6,6 @@ It is saved as one safetensors file with a JSON header, `RUN/classifiers/NAME.sa
 from __future__ import annotations
 
 import json
-import logging
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,10 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from scipy.special import softmax
 
-from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
-from kineme.hub import fetch, is_address
 from kineme.inference.classifying.examination import Examination
 from kineme.inference.classifying.head import Head
 from kineme.inference.classifying.reading import read
@@ -29,11 +26,7 @@ from kineme.progress import Progress, silent
 from kineme.typing import Array
 from kineme.untrusted import MALFORMED, bad_name
 
-logger = logging.getLogger(__name__)
-
 FORMAT = 1  # of the file; newer ones are refused
-FOLDER = "classifiers"  # of a run
-SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -216,48 +209,6 @@ def read_classifier(path: str | Path, model: Model) -> Classifier:
         reason = " ".join(str(error).split())[:200]
         raise KinemeError(f"{path}: not a classifier that this Kineme can read ({reason})") from error
     return classifier
-
-
-def classifier_path(run: Path, name: str) -> Path:
-    """Where a run keeps a classifier."""
-    return (run if run.is_dir() else run.parent) / FOLDER / f"{name}{SUFFIX}"
-
-
-def find_classifier(run: Path, name: str | None) -> Path:
-    """The file of a taught classifier or of a trained detector.
-
-    Args:
-        run: run directory, or its weights.
-        name: of one that the run holds, or a file; `detect` is the only detector too, if it was trained on
-            another split and so has a longer name; None: the only one of all.
-
-    Raises:
-        KinemeError: there is none, or several and no name.
-    """
-    if is_address(run):
-        run = fetch(run)
-    folder = run if run.is_dir() else run.parent
-    detectors = {path.stem: path for path in sorted((folder / "results").glob(f"detect*{SUFFIX}"))}
-    there = detectors | {path.stem: path for path in sorted((folder / FOLDER).glob(f"*{SUFFIX}"))}
-    if name is None:
-        if len(there) == 1:
-            return next(iter(there.values()))
-        if not there:
-            raise KinemeError(f"{run}: has no classifier; teach one with `kineme teach`, or name a file")
-        raise KinemeError(f"{run}: choose one of {', '.join(sorted(there))} by `classifier`")
-    if name in there:
-        return there[name]
-    if Path(name).is_file():
-        return Path(name)
-    if name == "detect" and len(detectors) == 1:
-        ((only, path),) = detectors.items()
-        logger.info("the detector is %s, the only one of this run", only)
-        return path
-    if name == "detect" and detectors:
-        raise KinemeError(f"{run}: choose one of the detectors {', '.join(detectors)} by `classifier`")
-    near = did_you_mean(name, there) or (f"; choose from {', '.join(sorted(there))}" if there else "")
-    remedy = near or "; teach one with `kineme teach`, or train a detector with `kineme evaluate detect`"
-    raise KinemeError(f"{run}: has no classifier {name!r}, and there is no such file{remedy}")
 
 
 def calibrated(head: Head, temperature: float) -> Head:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from kineme.metrics.accuracy import confusion_matrix
@@ -240,6 +239,8 @@ def temperature(logits: Array, labels: Array) -> float:
     """
     if len(labels) == 0:
         return 1.0
+    from scipy.optimize import minimize_scalar  # takes half a second to import
+
     known = np.isfinite(logits)
     shown = np.arange(logits.shape[1]) == labels[:, None]
     rest = np.where(known & ~shown, 1.0, 0.0)

@@ -19,8 +19,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from kineme.errors import check_between
 from kineme.layouts import Layout
@@ -123,6 +121,9 @@ def boundaries(rarity: Array, fps: float, changes: Changes = DEFAULTS) -> Array:
     >>> boundaries(np.concatenate([np.zeros(30), motion, motion, np.zeros(30)]), fps=30).tolist()
     [27, 66, 74, 113]
     """
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks  # takes nearly a second to import
+
     frames, shortest = len(rarity), max(round(changes.shortest * fps), 1)
     smooth = gaussian_filter1d(rarity, changes.smooth * fps, mode="nearest")
     wall = [smooth.max() + 2 * changes.prominence]  # a recording may begin or end at rest

@@ -13,7 +13,7 @@ from kineme.clips.batches import joined
 from kineme.clips.published import counted
 from kineme.clips.store import ClipStore
 from kineme.drawing.gallery import Card, gallery
-from kineme.drawing.player import legend, page
+from kineme.drawing.player import check_page, legend, page
 from kineme.drawing.posture import without_absent
 from kineme.errors import KinemeError
 from kineme.files import atomic_write
@@ -24,16 +24,6 @@ logger = logging.getLogger(__name__)
 
 FRAMES = 60_000  # of all skeletons on a page: 12 MB with one body of 25 joints each
 SHOWN = 500  # hits, so that each has 119 frames
-
-
-def check_page(path: Path) -> None:
-    """Checks that a page of this name can be written.
-
-    Raises:
-        KinemeError: it does not end in .html.
-    """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise KinemeError(f"`page`: {path} is not a page name; it must end in .html")
 
 
 def write_page(hits: Sequence[Hit], path: str | Path, query: Query) -> None:
