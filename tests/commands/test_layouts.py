@@ -77,6 +77,20 @@ def test_bones_are_found_by_what_keeps_its_distance(
     assert parents == {"foot": "pelvis", "shoulder": "pelvis", "elbow": "shoulder", "hand": "elbow"}
 
 
+def test_joints_of_a_built_in_layout_have_its_tree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At rest, when distances tell nothing."""
+    coco = get_layout("coco17")
+    header = ",".join(f"{name}_{axis}" for name in reversed(coco.joints) for axis in "xy")
+    row = ",".join(str(number) for number in range(2 * coco.num_joints))
+    (tmp_path / "rest.csv").write_text("\n".join([header, *[row] * 30]))
+    assert main(["layouts", "--template", str(tmp_path / "rest.csv")]) == 0
+    (tmp_path / "rest.yaml").write_text(capsys.readouterr().out)
+    layout = get_layout(tmp_path / "rest.yaml")
+    assert (layout.name, layout.joints, layout.parents) == ("rest", coco.joints, coco.parents)
+
+
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["layouts", "coco18"]) == 2
     assert "coco18: no such layout; built in are ntu25" in capsys.readouterr().err

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from kineme.layouts import Layout
+from kineme.layouts import LAYOUTS, Layout, canonical_joint
 from kineme.sources.poses import first_poses
 from kineme.sources.poses.formats import Told
 from kineme.sources.poses.recordings import find_recordings
@@ -12,10 +13,11 @@ from kineme.sources.poses.trees import guessed_tree
 
 
 def layout_template(raw: Path, told: Told) -> Layout:
-    """The joints of the first recording, with the tree of its file or a guess at one.
+    """The joints of the first recording, with the tree of its file, of a built-in layout, or a guess at one.
 
-    Without a tree those joints are linked whose distance changes least over the recording, as along a bone,
-    and among equals the near ones (a minimum spanning tree). The guess is to be looked over.
+    Without a tree, joints with the names of a built-in layout have its tree. Otherwise those joints are
+    linked whose distance changes least over the recording, as along a bone, and among equals the near ones
+    (a minimum spanning tree). The guess is to be looked over.
 
     Args:
         raw: file or folder of recordings.
@@ -26,6 +28,10 @@ def layout_template(raw: Path, told: Told) -> Layout:
     """
     poses = first_poses(find_recordings(raw, 30.0)[0], told)
     joints = poses.joints or tuple(f"joint_{number}" for number in range(poses.points.shape[2]))
-    parents = poses.parents or guessed_tree(poses, joints)
     name = raw.resolve().stem
+    given = {canonical_joint(joint) for joint in joints}
+    for known in LAYOUTS.values() if not poses.parents else ():
+        if given == {canonical_joint(joint) for joint in known.joints}:
+            return replace(known, name=name)
+    parents = poses.parents or guessed_tree(poses, joints)
     return Layout.from_names(name, joints, [None if parent == -1 else joints[parent] for parent in parents])
