@@ -21,7 +21,6 @@ from kineme.config import FinetuneConfig, TrainConfig
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation import classifier
-from kineme.evaluation import finetune as module
 from kineme.evaluation.classifier import classify
 from kineme.evaluation.finetune import finetune, semi, settings_for, training
 from kineme.evaluation.linear import Epoch
@@ -252,7 +251,7 @@ def test_few_labels_are_drawn_class_by_class_and_seed_by_seed(
 ) -> None:
     calls: list[tuple[Any, ...]] = []
     right = {(3, 5): 3, (3, 6): 6, (6, 5): 9, (6, 6): 12}
-    monkeypatch.setattr(module, "classify", fake_classify(calls, right))
+    monkeypatch.setattr("kineme.evaluation.classifier.classify", fake_classify(calls, right))
     result = semi(task, fractions=(0.1, 0.5), seeds=2, seed=5, from_scratch=True)
     rows, labels = task.train_rows, task.train_labels
     drawn = [label_subset(rows, labels, f, s).tolist() for f in (0.1, 0.5) for s in (5, 6)]
@@ -275,7 +274,7 @@ def test_few_labels_are_drawn_class_by_class_and_seed_by_seed(
 
 
 def test_one_seed_has_no_deviation(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "classify", fake_classify([], {(3, 0): 3}))
+    monkeypatch.setattr("kineme.evaluation.classifier.classify", fake_classify([], {(3, 0): 3}))
     score = semi(task, fractions=(0.01,), seeds=1).scores["1 %"]
     assert (score.value, score.values, score.deviation) == (25.0, (25.0,), None)
     with pytest.raises(KinemeError, match="set `seeds` to at least 1"):
@@ -374,7 +373,7 @@ def test_few_labels_can_be_drawn_from_all_classes_at_once(
 ) -> None:
     task = open_task(write_run(tmp_path / "run", moves, "usdrl", finetune={"draw": "all"}), CPU)
     calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(module, "classify", fake_classify(calls, {(6, 0): 3}))
+    monkeypatch.setattr("kineme.evaluation.classifier.classify", fake_classify(calls, {(6, 0): 3}))
     semi(task, fractions=(0.5,), seeds=1, lr=0.1)
     ((_, drawn, _),) = calls
     assert drawn == label_subset(task.train_rows, task.train_labels, 0.5, 0, by_class=False).tolist()

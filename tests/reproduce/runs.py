@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from conftest import STICK
-from kineme.checkpoints import WEIGHTS, build_encoder, save_encoder
+from kineme.checkpoints import build_encoder, save_encoder
 from kineme.clips.store import ClipStore
 from kineme.config import Config
 from kineme.encoders import ClipShape
@@ -18,6 +18,7 @@ from kineme.evaluation.results import save
 from kineme.evaluation.task import open_task
 from kineme.preprocessing import get_preprocessing
 from kineme.reproduce.plan import Plan
+from kineme.runs import WEIGHTS
 from kineme.training.directory import write_config
 from kineme.training.history import HISTORY, write_history
 
