@@ -24,7 +24,7 @@ function show() {
   else bar.removeAttribute("value");
   const known = examined && examined.accuracy !== null;
   find("judged").hidden = !known;
-  find("chip").textContent = known ? `${examined.accuracy.toFixed(0)} % right` : "";
+  find("chip").textContent = known ? `${examined.accuracy.toFixed(0)} % correct` : "";
   find("unlike").disabled = learning.named === 0;
   if (!known) return;
   find("accuracy").textContent = `${examined.accuracy.toFixed(0)} %`;

@@ -120,7 +120,7 @@ async function start() {
   document.title = `${library.store} – Kineme`;
   find("title").textContent = library.store;
   const what = library.window ? `windows of ${library.window} s` : "clips";
-  find("subtitle").textContent = `${points.toLocaleString("en")} ${what}, as ${library.run} sees them`;
+  find("subtitle").textContent = `${points.toLocaleString("en")} ${what} · model: ${library.run}`;
   find("labels-file").textContent = library.labels;
   find("compare-tab").hidden = !library.compared;
   startMap();
