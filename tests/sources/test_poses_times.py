@@ -11,7 +11,9 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.sources.poses import open_poses
+from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.documents import json_notes
+from kineme.sources.poses.rates import moved
 from kineme.sources.poses.table_notes import csv_notes
 from kineme.sources.poses.times import in_order, rate_of, seconds, stamp, times_unit, usual_rate
 
@@ -99,6 +101,16 @@ def test_uneven_times_are_resampled(tmp_path: Path) -> None:
     assert (source.fps, source.fps_known) == (25, True)
     clip = source.read(source.items[0])
     np.testing.assert_allclose(clip.xyz[:, 0, 1, 1], 1 + np.arange(10) * 0.04, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_coordinate_is_resampled_without_a_warning() -> None:
+    """Readers refuse it later, in words."""
+    points = np.array([0, 1, np.inf, 3, 4], dtype=np.float32).reshape(5, 1, 1, 1)
+    clock = np.array([0, 1, 2, 3.5, 4])
+    found = moved(Poses(points, None), clock, np.arange(5), reach=2.0).points
+    assert np.isfinite(found[[0, 4]]).all()
+    assert np.isinf(found[2]).all()
 
 
 @pytest.mark.parametrize("steps", [[1], [2], [1, 2]])

@@ -108,7 +108,8 @@ def _at(values: Array, clock: Array, wanted: Array, reach: float) -> Array:
     step = clock[after] - clock[before]
     share = ((wanted - clock[before]) / step).reshape(across)
     left, right = values[before], values[after]
-    mixed = np.where((step > reach).reshape(across), np.nan, left * (1 - share) + right * share)
+    with np.errstate(invalid="ignore"):  # infinite coordinates are refused later
+        mixed = np.where((step > reach).reshape(across), np.nan, left * (1 - share) + right * share)
     # Beside a gap an instant of its own is still known.
     found: Array = np.where(share < 1e-6, left, np.where(share > 1 - 1e-6, right, mixed))
     return found.astype(values.dtype)
