@@ -100,6 +100,14 @@ def test_segments_begin_and_end_where_somebody_comes_and_goes() -> None:
     assert segments(gap, STICK, FPS, DEFAULTS).tolist() == []
 
 
+def test_who_is_lost_for_a_moment_has_not_left() -> None:
+    xyz, _ = recording([40, 60], [40, 30, 40])
+    xyz[9::10] = 0
+    found = segments(xyz, STICK, FPS, DEFAULTS)
+    assert [found[0, 0], found[-1, 1]] == [0, len(xyz) - (len(xyz) % 10 == 0)]
+    np.testing.assert_array_equal(found[1:, 0], found[:-1, 1])
+
+
 def test_a_single_frame_does_one_thing() -> None:
     assert motions(np.ones((1, 1, 3, 3), dtype=np.float32), STICK, FPS, DEFAULTS).tolist() == []
 

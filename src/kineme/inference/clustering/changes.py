@@ -26,6 +26,7 @@ from kineme.typing import Array
 
 MINUTE = 60.0  # seconds whose poses say what is usual
 REFERENCES = 512  # poses of them that each is compared with, evenly in time
+LOST = 0.5  # seconds; who is gone for less was lost by the tracking, and has not left
 SAME_POSE = 0.1  # of a body's size: poses nearer to each other than this are the same
 
 
@@ -64,11 +65,14 @@ def segments(xyz: Array, layout: Layout, fps: float, changes: Changes) -> Array:
     """(T, M, V, C) → (n, 2) the first frame of each segment of a recording, and the one after its last.
 
     Segments also begin and end where somebody comes and everybody has gone; nothing is a segment while nobody
-    is there, or somebody for less than the shortest one.
+    is there, or somebody for less than the shortest one. Who is gone for less than `LOST` has not left.
     """
     somebody = np.any(xyz, axis=(1, 2, 3)).astype(np.int8)
+    stays = np.flatnonzero(np.diff(somebody, prepend=0, append=0)).reshape(-1, 2)
+    gone = stays[1:, 0] - stays[:-1, 1] >= LOST * fps
     found = [np.zeros((0, 2), dtype=np.int64)]
-    for first, end in np.flatnonzero(np.diff(somebody, prepend=0, append=0)).reshape(-1, 2).tolist():
+    for stay in np.split(stays, 1 + np.flatnonzero(gone)) if len(stays) else ():
+        first, end = int(stay[0, 0]), int(stay[-1, 1])
         if end - first >= min(round(changes.shortest * fps), len(xyz)):
             edges = [first, *(first + motions(xyz[first:end], layout, fps, changes)), end]
             found.append(np.stack([edges[:-1], edges[1:]], axis=1))
