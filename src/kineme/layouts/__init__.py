@@ -348,15 +348,27 @@ def get_layout(name_or_path: str | Path) -> Layout:
     raise KinemeError(f"{name_or_path}: no such layout; built in are {known}; or pass a layout file")
 
 
+def named_layout(joints: Sequence[str]) -> Layout | None:
+    """The built-in layout whose joints have these names, in any order and spelling; None if there is none.
+
+    >>> named_layout([joint.upper() for joint in get_layout("coco17").joints]).name
+    'coco17'
+    """
+    given = {canonical_joint(joint) for joint in joints}
+    for layout in LAYOUTS.values():
+        if given == {canonical_joint(joint) for joint in layout.joints}:
+            return layout
+    return None
+
+
 def match_layout(joints: Sequence[str], parents: Sequence[int], name: str) -> tuple[Layout, Array]:
     """The layout of named joints, and the order that brings them into it: `xyz[..., order, :]`.
 
     It is a built-in layout if that has the same names, in any order and spelling ('ShoulderLeft',
     'left_shoulder'), else a new one called `name`.
     """
-    given = [canonical_joint(joint) for joint in joints]
-    for layout in LAYOUTS.values():
-        wanted = [canonical_joint(joint) for joint in layout.joints]
-        if set(given) == set(wanted) and len(given) == len(wanted):
-            return layout, np.array([given.index(joint) for joint in wanted])
+    layout = named_layout(joints)
+    if layout is not None and layout.num_joints == len(joints):
+        given = [canonical_joint(joint) for joint in joints]
+        return layout, np.array([given.index(canonical_joint(joint)) for joint in layout.joints])
     return Layout.from_names(name, joints, [int(p) for p in parents]), np.arange(len(joints))

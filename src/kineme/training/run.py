@@ -289,9 +289,8 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings(
-            "ignore", message="Grad strides do not match"
-        )  # of 1×1 convolutions: harmless
+        # Of 1×1 convolutions: harmless.
+        warnings.filterwarnings("ignore", message="Grad strides do not match")
         try:
             for each in loggers:
                 each.setLevel(logging.ERROR)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.layouts import LAYOUTS, Layout, canonical_joint, without_prefix
+from kineme.layouts import LAYOUTS, Layout, canonical_joint, named_layout, without_prefix
 from kineme.layouts.correspondence import JointMap, anatomical_point, correspondence, placed
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.markers import MarkerSet, Shares, marker_sets, mixed
@@ -110,11 +110,9 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
             raise UnknownJointsError(_unnamed(poses))
         return Fit(LAYOUTS[known], "by their number")
     given = [canonical_joint(joint) for joint in poses.joints]
-    body = {joint for joint, own in zip(given, poses.joints, strict=True) if not own.endswith("_end")}
-    for known_layout in LAYOUTS.values():
-        wanted = {canonical_joint(joint) for joint in known_layout.joints}
-        if wanted in (set(given), body):
-            return Fit(known_layout, "by their names")
+    body = [joint for joint in poses.joints if not joint.endswith("_end")]
+    if named := named_layout(poses.joints) or named_layout(body):
+        return Fit(named, "by their names")
     if poses.parents and not (poses.program in _HUMAN and _part(poses.joints, set(given))):
         tree = [None if parent == -1 else poses.joints[parent] for parent in poses.parents]
         return Fit(Layout.from_names(name, poses.joints, tree), "with the tree of the file")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from kineme.layouts import LAYOUTS, Layout, canonical_joint
+from kineme.layouts import Layout, named_layout
 from kineme.sources.poses import first_poses
 from kineme.sources.poses.formats import Told
 from kineme.sources.poses.recordings import find_recordings
@@ -29,9 +29,7 @@ def layout_template(raw: Path, told: Told) -> Layout:
     poses = first_poses(find_recordings(raw, 30.0)[0], told)
     joints = poses.joints or tuple(f"joint_{number}" for number in range(poses.points.shape[2]))
     name = raw.resolve().stem
-    given = {canonical_joint(joint) for joint in joints}
-    for known in LAYOUTS.values() if not poses.parents else ():
-        if given == {canonical_joint(joint) for joint in known.joints}:
-            return replace(known, name=name)
+    if not poses.parents and (known := named_layout(joints)):
+        return replace(known, name=name)
     parents = poses.parents or guessed_tree(poses, joints)
     return Layout.from_names(name, joints, [None if parent == -1 else joints[parent] for parent in parents])
