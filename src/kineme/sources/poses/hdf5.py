@@ -50,26 +50,27 @@ def hdf5_poses(data: bytes) -> Poses | Detections:
         raise RemediedError(holds, "export an analysis, or a CSV file")
 
 
-def matlab_arrays(data: bytes) -> dict[str, Array | str]:
-    """The bytes of a MATLAB file of version 7.3 → its variables that are numbers or text, and those in
-    structs by `struct.field`. Cells are references to elsewhere, and are not followed.
+def matlab_arrays(data: bytes) -> dict[str, Any]:
+    """The bytes of a MATLAB file of version 7.3 → its variables that are numbers, text, or structs of these.
+
+    Cells are references to elsewhere, and are not followed.
 
     Raises:
         KinemeError: h5py is not installed.
         ValueError: the file is damaged.
     """
-    found: dict[str, Array | str] = {}
     with _opened(data) as file:
-        holders = [("", file), *((f"{name}.", each) for name, each in _some(file) if hasattr(each, "keys"))]
-        for prefix, holder in holders:
-            for name, each in _some(holder):
-                if hasattr(each, "keys") or each.dtype.kind not in "fiu" or each.ndim > 4:
-                    continue
-                values = dataset(holder, name).T  # MATLAB's first axis is HDF5's last
-                letters = "MATLAB_class" in each.attrs and attribute(each, "MATLAB_class") == b"char"
-                found[prefix + name] = (
-                    values.astype("<u2").tobytes().decode("utf-16-le") if letters else values
-                )
+        structs = {name: _variables(each) for name, each in _some(file) if hasattr(each, "keys")}
+        return _variables(file) | structs
+
+
+def _variables(group: Any) -> dict[str, Array | str]:
+    found: dict[str, Array | str] = {}
+    for name, each in _some(group):
+        if not hasattr(each, "keys") and each.dtype.kind in "fiu" and each.ndim <= 4:
+            values = dataset(group, name).T  # MATLAB's first axis is HDF5's last
+            letters = "MATLAB_class" in each.attrs and attribute(each, "MATLAB_class") == b"char"
+            found[name] = values.astype("<u2").tobytes().decode("utf-16-le", "replace") if letters else values
     return found
 
 

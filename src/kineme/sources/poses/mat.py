@@ -97,10 +97,11 @@ def _places(found: _Variables) -> tuple[str, Array]:
     if len(chosen) == 1:
         return next(iter(chosen.items()))
     listed = ", ".join(f"{name} {each.shape}" for name, each in (chosen or arrays).items())[:200] or "none"
+    listed = listed if listed.isprintable() else shown(listed)
     if not chosen:
         expected = "save the places as (frames, joints, 3)"
-        raise RemediedError(f"has no array of three axes; its arrays are {shown(listed)}", expected)
-    several = f"has {len(chosen)} arrays that may be places: {shown(listed)}"
+        raise RemediedError(f"has no array of three axes; its arrays are {listed}", expected)
+    several = f"has {len(chosen)} arrays that may be places: {listed}"
     raise RemediedError(several, f"call that of the joints {KEYS[0]}, or save it alone")
 
 
