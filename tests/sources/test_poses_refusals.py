@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sources.writers import packed
 
 from kineme.errors import FileError, KinemeError
 from kineme.preparing import prepare
@@ -37,6 +38,22 @@ def write(path: Path, given: Any) -> Path:
     else:
         path.write_text(given if isinstance(given, str) else json.dumps(given))
     return path
+
+
+def test_a_folder_of_files_that_are_no_poses_is_refused_with_what_they_are(tmp_path: Path) -> None:
+    for name in ("trial/angles.mot", "trial/forces.sto", "readme.txt"):
+        (tmp_path / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw" / name).write_text("")
+    for raw in (tmp_path / "raw", packed(tmp_path / "raw", tmp_path / "raw.zip")):
+        with pytest.raises(
+            FileError, match=r"angles\.mot: holds joint angles or forces of OpenSim, .*; use the"
+        ):
+            open_poses(raw)
+    (tmp_path / "raw" / "trial" / "walk.npy").write_bytes(
+        b""
+    )  # where there are poses, the others are left alone
+    with pytest.raises(FileError, match=r"walk\.npy"):
+        open_poses(tmp_path / "raw")
 
 
 @pytest.mark.parametrize(

@@ -216,9 +216,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "BVH", ".bvh", lambda file, told: bvh.bvh_poses(file.read(bvh.MAX_BVH_BYTES)), _alone(bvh.bvh_notes)
     ),
-    Format(
-        "AMC", ".amc", lambda file, told: amc.amc_file(file), usual_rate="those of CMU and HDM05 have 120"
-    ),
+    Format("AMC", ".amc", lambda file, told: amc.amc_file(file), usual_rate="most of CMU and HDM05 have 120"),
 )
 SUFFIXES = (*dict.fromkeys(each.suffix for each in FORMATS), ".txt")
 """Of all files of poses; `.txt` are YOLO's, one a frame, which are read together."""
