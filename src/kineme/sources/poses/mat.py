@@ -27,7 +27,6 @@ from kineme.typing import Array
 logger = logging.getLogger(__name__)
 
 MAX_MAT_BYTES = 1 << 29
-_LISTED = 8  # arrays named in a message
 # Which axes of the file are frames, joints and coordinates: the usual orders, then the others.
 _USUAL = ((0, 1, 2), (2, 0, 1), (2, 1, 0))
 _OTHER = ((1, 0, 2), (0, 2, 1), (1, 2, 0))
