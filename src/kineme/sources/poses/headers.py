@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kineme.sources.poses.times import times_unit
-from kineme.sources.raw import RemediedError, shown
+from kineme.sources.raw import RemediedError, few, shown
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ _NO_PLACE = re.compile(
     rf"|(?:.*{_GAP})?(?:rot|orient|vel|acc|box)|b?box{_GAP}.+|min|max",
     re.IGNORECASE,
 )
+_NAMED = 3  # joints in a message
 _CORNERS = ["x1", "y1", "x2", "y2"]  # of a box around a person
 _PROGRAMS = {"sleap": {"instance.score"}, "freemocap": {"reprojection_error", "timestamp_by_camera"}}
 _ROLES = {
@@ -159,6 +160,10 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
         some = shown(", ".join(header[:4]))
         expected = "call its columns left_wrist_x, left_wrist_y and so on"
         raise RemediedError(f"line 1 names no joints; found {some}", expected)
+    flat = [joint for joint, columns in joints.items() if 2 not in columns]
+    if 0 < len(flat) < len(joints) / 2:  # such as Kinect's Lean
+        logger.warning("without a column of z, and left out: %s", few(flat, _NAMED))
+        joints = {joint: columns for joint, columns in joints.items() if 2 in columns}
     axes = set.intersection(*map(set, joints.values()))
     for joint, columns in joints.items():
         if set(columns) - axes - {3}:
