@@ -491,6 +491,13 @@ class TestKinect:
         source = open_poses(tmp_path)
         np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0], values / 1000, atol=1e-5)
 
+    def test_skeletons_as_northwestern_ucla_circulates(self) -> None:
+        """The data set has a source of its own; here it is another JSON file of frames."""
+        values = np.random.default_rng(1).normal(size=(4, 20, 3)).round(3)
+        content = {"file_name": "a01_s01_e00_v01", "skeletons": values.tolist(), "label": 1}
+        found = json_poses(json.dumps(content).encode(), scores=False)
+        np.testing.assert_allclose(found.points, values, atol=1e-6)
+
     def test_a_line_about_the_recording_above_the_header(self, tmp_path: Path) -> None:
         """As LSL-Kinect writes it, with a confidence for each joint and times in a local notation."""
         names, values = KINECTS["ntu25"], np.random.default_rng(1).normal(size=(4, 25, 3)).round(3) * 0.4

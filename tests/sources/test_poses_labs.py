@@ -122,6 +122,26 @@ def test_the_bones_of_motive_are_a_body(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip[:, at("head")], head, atol=2e-3)
 
 
+def test_the_markers_of_motive_are_a_body_without_its_bones(tmp_path: Path) -> None:
+    sides = (
+        "ShoulderBack ShoulderTop UArmHigh ElbowOut FArm WristOut HandOut Pinky HandIn ThighFront ThighSide "
+        "KneeOut Shin AnkleOut Heel ToeIn ToeTip ToeOut"
+    ).split()
+    markers = "HeadFront HeadLeft HeadTop HeadRight BackTop BackLeft BackRight ChestTop ChestLow".split()
+    markers += [f"Waist{place}" for place in ("LFront", "LBack", "CBack", "RBack", "RFront")]
+    markers += [f"{side}{name}" for side in "LR" for name in sides]
+    places = np.random.default_rng(0).normal(size=(3, len(markers), 3))
+    (tmp_path / "walk.csv").write_bytes(motive([f"763:{name}" for name in markers], places, units="Meters"))
+    source = open_poses(tmp_path / "walk.csv", axes="y-up")
+    assert source.layout.name == "kinect20"
+    clip = source.read(source.items[0]).xyz[:, 0]
+    at = {name: places[:, place] for place, name in enumerate(markers)}
+    hip = 0.5 * at["WaistRFront"] + 0.1 * at["WaistLFront"] + 0.25 * at["WaistRBack"] + 0.15 * at["RKneeOut"]
+    neck = (at["BackTop"] + at["ChestTop"]) / 2
+    for joint, expected in (("left_elbow", at["LElbowOut"]), ("right_hip", hip), ("shoulder_center", neck)):
+        np.testing.assert_allclose(clip[:, source.layout.joints.index(joint)], expected, atol=1e-3)
+
+
 def test_the_first_bone_of_motive_is_called_like_its_skeleton() -> None:
     """As Motive 3 writes it; a marker of such a name keeps it."""
     poses = lab_poses(motive(["ann:ann", "ann:Ab"], POINTS, ["Bone", "Bone"]))

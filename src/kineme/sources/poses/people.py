@@ -33,7 +33,7 @@ from kineme.sources.poses.times import rate_of, seconds, times_unit
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
-_OF_FRAMES = "frames data results predictions instanceinfo poses history sequence".split()
+_OF_FRAMES = "frames data results predictions instanceinfo poses skeletons history sequence".split()
 _OF_PEOPLE = "people persons instances predictions detections poses bodies objects annotations tracks".split()
 _GROUPS = {
     "pose_world": "poseworldlandmarks worldlandmarks poselandmarksworld worldposelandmarks keypoints3d ea",
