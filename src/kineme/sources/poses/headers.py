@@ -1,7 +1,7 @@
 """Column names of tables: which joint and axis, frame, person, time a column holds.
 
-left_wrist_x  LEFT_WRIST_X  HipCenterX  SpineBase.X  Pos_Neck_X_m  0_x  landmark_0_x  x0  x_0  x_nose
-nose_world_x
+left_wrist_x  LEFT_WRIST_X  HipCenterX  SpineBase.X  Pos_Neck_X_m  Hips_px  0_x  landmark_0_x  x0  x_0
+x_nose  nose_world_x
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _FORMS = (
     re.compile(r"(?P<joint>.*?[a-z])(?:Pos|Position)?(?P<axis>[XYZ])"),  # HipCenterX
 )
 _AXIS_FIRST = re.compile(rf"(?P<axis>{_AXIS}){_GAP}(?P<joint>.+)", re.IGNORECASE)  # x_nose
+_OF_A_POSE = re.compile(rf"(?P<joint>.+?){_GAP}p(?P<axis>[xyz])", re.IGNORECASE)  # Hips_px, beside Hips_qx
 _WORLD = re.compile(rf"(?:^|{_GAP})world(?={_GAP}|$)", re.IGNORECASE)
 _NO_PLACE = re.compile(
     r".*(?:rotation|quaternion|quat|orientation|velocity|acceleration|angle|bbox|center_?of_?mass)"
@@ -152,7 +153,8 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
     Raises:
         ValueError: there is none, one is there twice, or one has other axes than the others.
     """
-    found = _found(header, taken, _FORMS) or _found(header, taken, (_AXIS_FIRST,))
+    forms = (_FORMS, (_AXIS_FIRST,), (_OF_A_POSE,))
+    found = next(filter(None, (_found(header, taken, each) for each in forms)), {})
     world = {joint: columns for (there, joint), columns in found.items() if there}
     image = {joint: columns for (there, joint), columns in found.items() if not there}
     joints = world if len(world) > 1 else image
