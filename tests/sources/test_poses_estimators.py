@@ -83,6 +83,21 @@ class TestMMPose:
         found = found_in([{"frame_id": t, "instances": [instance(solid[t])]} for t in range(6)])
         np.testing.assert_allclose(found.points, solid, rtol=1e-6)
 
+    def test_human36m_by_its_names_of_the_joints(self, tmp_path: Path) -> None:
+        names = [
+            name.replace("ankle", "foot").replace("nose", "neck_base") for name in LAYOUTS["h36m17"].joints
+        ]
+        solid = np.random.default_rng(1).uniform(0, 0.2, (4, 17, 3)).round(3)
+        solid[:, names.index("head"), 2] += 1.7  # metres, z up
+        content = {
+            "meta_info": {"dataset_name": "h36m", "keypoint_id2name": dict(enumerate(names))},
+            "instance_info": [{"frame_id": t, "instances": [instance(solid[t])]} for t in range(4)],
+        }
+        source = open_poses(written(tmp_path / "a.json", content))
+        assert source.layout == LAYOUTS["h36m17"]
+        turned = solid[..., [0, 2, 1]] * [1, 1, -1]
+        np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0], turned, atol=1e-5)
+
     def test_tracks_are_who_is_who(self, tmp_path: Path) -> None:
         """Two who change places at once, which nothing but their track tells."""
         one, other = XY[0], XY[0] + 150
