@@ -85,7 +85,7 @@ def _frames(content: Any) -> list[dict[str, Any]]:
         frame: dict[str, Any] = {"people": [_person(body, place) for body in listed]}
         if isinstance(time, int | float):
             frame["time_ns"] = time
-        elif isinstance(key, str) and key.isdecimal():
+        elif isinstance(key, str) and key.isdecimal() and len(key) < 20:
             frame["time_ms"] = int(key)
         frames.append(frame)
     return frames
@@ -100,6 +100,6 @@ def _person(body: Any, place: int) -> dict[str, Any]:
     if isinstance(scores, list):  # in per cent
         try:
             person["keypoint_scores"] = [float(score) / 100 for score in scores]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"frame {place}: a body has confidences that are no numbers") from error
     return person
