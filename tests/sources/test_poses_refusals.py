@@ -45,6 +45,8 @@ def write(path: Path, given: Any) -> Path:
         ("walk.npz", MOTION, {}, "and name its file with `body_model`"),
         ("walk.npz", {"joints": XY}, {}, r"it has joints float64 \(4, 17, 2\); call that of the joints so"),
         ("walk.npy", np.zeros((4, 99)), {}, r"reshape it, as by array.reshape\(len\(array\), -1, 3\)"),
+        ("walk.npy", np.zeros((4, 263)), {}, "features of HumanML3D: take the arrays in new_joints"),
+        ("walk.npy", np.zeros((4, 100)), {}, "save it so"),
         ("walk.npy", XY, {"layout": "ntu25"}, "name the layout of its joints with `layout`"),
         ("walk.npy", XY * 0, {"layout": "coco17"}, "has nobody in any frame; remove it"),
         ("walk.csv", f"{HEADER}\n1,2,3,4\n", {"label_column": "Action"},
