@@ -166,7 +166,8 @@ def find_recordings(
         rows = [_Said(_text(each.get("label"))) for each in notes]
     else:
         folders = [PurePosixPath(recording.name).parent.name for recording in recordings]
-        rows = [_Said(folder if len(set(folders)) > 1 else "") for folder in folders]
+        several = len(set(folders)) > 1
+        rows = [_Said(folder if several else "") for folder in folders]
     classes = sorted({each.label for each in rows} - {""}, key=_natural)
     at = {name: index for index, name in enumerate(classes)} | {"": UNLABELLED}
     labelled = []
