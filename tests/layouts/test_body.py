@@ -87,9 +87,9 @@ def test_unknown_joints_are_placed_by_side_limb_and_how_far_along_they_are() -> 
     assert placed(DOG) == {
         "nose": "nose", "withers": "neck", "rump": "pelvis",
         "left_fore_a": "left_collar", "left_fore_b": "left_hand_tip",
-        "left_shin": "left_knee", "left_paw": "left_toes",
+        "left_shin": "left_knee", "left_paw": "left_big_toe",
         "right_fore_a": "right_collar", "right_fore_b": "right_hand_tip",
-        "right_shin": "right_knee", "right_paw": "right_toes",
+        "right_shin": "right_knee", "right_paw": "right_big_toe",
     }  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kineme.layouts import LAYOUTS, Layout
-from kineme.layouts.parts import body_parts, hops, joint_kinds, start
+from kineme.layouts.parts import body_parts, halves, hops, joint_kinds, start
 
 
 def named(layout: Layout) -> list[list[str]]:
@@ -32,6 +34,46 @@ def test_eyes_belong_to_the_trunk_and_hips_to_the_legs() -> None:
         ["left_hip", "left_knee", "left_ankle"],
         ["right_hip", "right_knee", "right_ankle"],
     ]
+
+
+def test_sides_may_be_a_letter_as_in_acclaims_skeletons() -> None:
+    trunk = ["root", "lowerback", "head"]
+    arm = ["clavicle", "humerus", "radius", "wrist", "hand", "fingers", "thumb"]
+    leg = ["hipjoint", "femur", "tibia", "foot", "toes"]
+    joints = [*trunk, *(side + name for side in "lr" for name in (*leg, *arm))]
+    layout = Layout.from_names("acclaim", joints, [None, *["root"] * (len(joints) - 1)])
+    parts = named(layout)
+    assert [set(part) for part in parts] == [
+        set(trunk),
+        *({side + name for name in arm} for side in "lr"),
+        *({side + name for name in leg} for side in "lr"),
+    ]
+    assert halves(layout)["lower"] == tuple(i for i, name in enumerate(joints) if name[1:] in leg)
+
+
+@pytest.mark.parametrize(
+    ("leg", "arm"),
+    [
+        (["LeftUpLeg", "LeftLeg", "LeftFoot", "LeftToeBase"], ["LeftArm", "LeftForeArm", "LeftHand"]),
+        (
+            ["leftUpperLeg", "leftLowerLeg", "leftFoot", "leftToes"],
+            ["leftShoulder", "leftUpperArm", "leftHand"],
+        ),
+        (["L_thigh", "L_calf", "L_foot", "L_toe0"], ["L_clavicle", "L_upperarm", "L_forearm"]),
+        (["LTHI", "LKNE", "LTIB", "LANK", "LHEE", "LTOE"], ["LSHO", "LELB", "LWRA", "LFIN"]),
+    ],
+)
+def test_legs_of_rigs_and_markers_are_told_from_arms(leg: list[str], arm: list[str]) -> None:
+    def other(name: str) -> str:
+        return re.sub(
+            "^[Ll](eft)?",
+            lambda side: side[0].translate(str.maketrans("Ll", "Rr")).replace("eft", "ight"),
+            name,
+        )
+
+    joints = ["root", *leg, *arm, *map(other, [*leg, *arm])]
+    layout = Layout.from_names("rig", joints, [None, *["root"] * (len(joints) - 1)])
+    assert named(layout)[1:] == [arm, [*map(other, arm)], leg, [*map(other, leg)]]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: layout.name)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from kineme.layouts import Layout, joint_words
 
-LEG = {"hip", "knee", "ankle", "foot", "toe", "heel", "leg", "thigh", "shin", "femur", "tibia"}
+# How words begin that stand for a leg or an arm, also in rigs ('upleg') and among markers ('LKNE').
+OF_LEGS = (
+    *("hip", "thi", "femur", "upleg", "upperleg", "leg", "kne", "tib", "shin", "calf", "lowleg", "lowerleg"),
+    *("ank", "foot", "hee", "toe", "bigtoe", "smalltoe"),
+)
+OF_ARMS = ("clav", "collar", "sho", "arm", "uparm", "upperarm", "hum", "elb", "forearm", "rad", "wri", "hand")
 HEAD = {"head", "face", "eye", "ear", "mouth", "nose", "neck", "jaw"}
 TRUNK, ARM, LEGS = range(3)
 
@@ -12,7 +17,8 @@ TRUNK, ARM, LEGS = range(3)
 def joint_kinds(layout: Layout) -> tuple[int, ...]:
     """For each joint, whether it belongs to trunk and head (0), an arm (1) or a leg (2).
 
-    Joints without a mirrored partner are trunk; paired joints whose names do not say are arms.
+    Joints without a mirrored partner are trunk. A paired joint whose name does not say belongs to the leg
+    that it hangs on, and else to an arm.
 
     >>> import kineme
     >>> layout = kineme.get_layout("coco17")
@@ -20,14 +26,19 @@ def joint_kinds(layout: Layout) -> tuple[int, ...]:
     ['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear']
     """
     paired = {joint for pair in layout.mirrored for joint in pair}
-
-    def kind(joint: int) -> int:
+    found: dict[int, int] = {}
+    for joint in layout.topological:
         words = set(joint_words(layout.joints[joint]))
+        if not words & {"left", "right"}:  # the side is a letter: 'lfemur'
+            words |= {word[1:] for word in words}
         if joint not in paired or words & HEAD:
-            return TRUNK
-        return LEGS if words & LEG else ARM
-
-    return tuple(map(kind, range(layout.num_joints)))
+            found[joint] = TRUNK
+        elif any(word.startswith(OF_LEGS) for word in words):
+            found[joint] = LEGS
+        else:
+            hangs = found.get(layout.parents[joint]) == LEGS and layout.parents[joint] in paired
+            found[joint] = LEGS if hangs and not any(word.startswith(OF_ARMS) for word in words) else ARM
+    return tuple(found[joint] for joint in range(layout.num_joints))
 
 
 def body_parts(layout: Layout) -> tuple[tuple[int, ...], ...]:
