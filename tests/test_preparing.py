@@ -328,3 +328,28 @@ def test_a_source_that_finds_nothing_is_told_so(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(SOURCES, "_registered", {"own": open_empty})
     with pytest.raises(KinemeError, match=r"raw: own finds no recordings here; is it the right folder\?"):
         prepare("own", tmp_path / "raw", tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"names": ["a", "b"]}, "source own: has 2 `names` and 1 `items`"),
+        ({"read": lambda item: np.ones((4, 1, 25, 3))}, "source own: `read` returns ndarray; return a Clip"),
+    ],
+)
+def test_a_source_of_ones_own_that_cannot_be_read(
+    change: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right: dict[str, Any] = {
+        "names": ["a"],
+        "items": ["a"],
+        "read": lambda item: Clip(item, np.ones((4, 1, 25, 3))),
+    }
+    wrong = Source(
+        name="own", layout=LAYOUTS["ntu25"], class_names=(), fps=30.0, bodies=1, **{**right, **change}
+    )
+    monkeypatch.setattr(SOURCES, "_registered", {"own": lambda raw: wrong, "none": lambda raw: None})
+    with pytest.raises(KinemeError, match=message):
+        prepare("own", tmp_path, tmp_path / "store")
+    with pytest.raises(KinemeError, match="source none: returns NoneType; return a Source"):
+        prepare("none", tmp_path, tmp_path / "store")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from pathlib import Path
 
 import pytest
@@ -94,7 +94,7 @@ def test_any_importable_class_has_a_dotted_path(mappings: Mappings) -> None:
     assert mappings.name_of(OrderedDict) == "collections.OrderedDict"
     assert "collections.OrderedDict" not in mappings  # only names are listed
     for path in ("nowhere.Thing", "collections.Nothing"):
-        with pytest.raises(KinemeError, match=f"mapping {path}: cannot be imported .*; write the dotted"):
+        with pytest.raises(KinemeError, match=f"mapping {path}: cannot be imported .*; put the folder"):
             mappings[path]
 
 
@@ -118,8 +118,15 @@ def test_an_unknown_name_is_answered_with_the_nearest_or_all(mappings: Mappings)
     mappings.register("own")(OrderedDict)
     with pytest.raises(KinemeError, match=r"unknown mapping 'countr'; did you mean counter\?"):
         mappings["countr"]
-    with pytest.raises(KinemeError, match="unknown mapping 'xyz'; choose from counter, own"):
+    others = "or install the package or import the module that registers it"
+    with pytest.raises(KinemeError, match=f"unknown mapping 'xyz'; choose from counter, own, {others}"):
         mappings["xyz"]
+
+
+def test_a_class_that_lacks_what_its_base_demands_is_refused() -> None:
+    queues: Registry[type[Sized]] = Registry("queue", {}, base=Sized)
+    with pytest.raises(KinemeError, match="queue empty: does not define __len__, which every queue must"):
+        queues.register("empty")(type("Empty", (Sized,), {}))
 
 
 def test_a_class_that_is_defined_again_replaces_what_it_was(mappings: Mappings) -> None:

@@ -105,11 +105,16 @@ def build_method(settings: Mapping[str, Any], encoder: Encoder) -> Method:
     """Builds the method of a configuration's `method` section.
 
     Raises:
-        KinemeError: the method needs another kind of encoder.
+        KinemeError: the method needs another kind of encoder, or keeps none.
     """
-    method = METHODS[settings["name"]]
+    kind = METHODS[settings["name"]]
     check_trains(settings["name"], encoder)
-    return method(encoder, **{key: value for key, value in settings.items() if key != "name"})
+    method = kind(encoder, **{key: value for key, value in settings.items() if key != "name"})
+    if not isinstance(getattr(method, "encoder", None), Encoder):
+        raise KinemeError(
+            f"method {settings['name']}: sets no `self.encoder`; set it to the encoder that it is given"
+        )
+    return method
 
 
 def check_trains(method: str, encoder: Encoder) -> None:

@@ -108,6 +108,7 @@ def plan(
     options |= {"untrimmed": True} if untrimmed else {}
     taken = _check_options(source, open_source, options)
     origin = open_source(Path(raw), **options)
+    _check_source(source, origin)
     chosen = chosen or parse_preprocessing(origin.preprocessing)
     if origin.untrimmed:
         chosen.check_keeps_frames()
@@ -305,6 +306,15 @@ def _check_options(source: str, open_source: Callable[..., Source], options: dic
             known = f"it takes {', '.join(f'`{each}`' for each in takes)}" if takes else "it takes none"
             raise KinemeError(f"source {source} has no option `{name}`; {known}")
     return takes
+
+
+def _check_source(source: str, origin: Any) -> None:
+    """Refuses what a source's function returned, which may be anybody's, if clips cannot be read from it."""
+    if not isinstance(origin, Source):
+        raise KinemeError(f"source {source}: returns {type(origin).__name__}; return a Source")
+    if len(origin.names) != len(origin.items):
+        counts = f"{len(origin.names)} `names` and {len(origin.items)} `items`"
+        raise KinemeError(f"source {source}: has {counts}; give one of each per clip")
 
 
 def _kept(origin: Source, ignored: frozenset[str]) -> list[Any]:

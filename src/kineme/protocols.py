@@ -14,6 +14,7 @@ the commands `kineme evaluate` and `kineme fuse` print and save.
 ('knn', 12, True)
 """
 
+from kineme.evaluation.comparison import Difference, compare
 from kineme.evaluation.detection.protocol import detect
 from kineme.evaluation.early import early
 from kineme.evaluation.fewlabels import frozen
@@ -28,11 +29,13 @@ from kineme.evaluation.robust import robust
 from kineme.evaluation.task import Task, open_task
 
 __all__ = [
+    "Difference",
     "Predictions",
     "Result",
     "Score",
     "Task",
     "TaskOptions",
+    "compare",
     "detect",
     "early",
     "fewshot",

@@ -84,7 +84,10 @@ class Registry(Mapping[str, T], Generic[T]):
                 raise KinemeError(f"{self.kind} {name}: its package cannot be imported ({error})") from error
         if "." in name:
             return self._checked(self._by_path(name), name)
-        known = did_you_mean(name, self) or f"; choose from {', '.join(self)}{self._advice}"
+        known = did_you_mean(name, self) or (
+            f"; choose from {', '.join(self)}, or install the package or import the module that registers it"
+            f"{self._advice}"
+        )
         raise KinemeError(f"unknown {self.kind} {name!r}{known}")
 
     def __contains__(self, name: object) -> bool:
@@ -118,8 +121,8 @@ class Registry(Mapping[str, T], Generic[T]):
         except (ImportError, AttributeError, ValueError) as error:
             hint = did_you_mean(path, self)
             raise KinemeError(
-                f"{self.kind} {path}: cannot be imported ({error}); write the dotted path of a {self.kind} "
-                f"in a module whose folder is on PYTHONPATH{hint}"
+                f"{self.kind} {path}: cannot be imported ({error}); put the folder of its module on "
+                f"PYTHONPATH, or correct the dotted path{hint}"
             ) from error
 
     def _checked(self, entry: Any, name: str) -> T:
@@ -127,6 +130,10 @@ class Registry(Mapping[str, T], Generic[T]):
             raise KinemeError(f"{self.kind} {name}: is not a subclass of {_path_of(self._base)}")
         if not callable(entry):
             raise KinemeError(f"{self.kind} {name}: is neither a class nor a function")
+        if missing := sorted(getattr(entry, "__abstractmethods__", ())):
+            raise KinemeError(
+                f"{self.kind} {name}: does not define {' and '.join(missing)}, which every {self.kind} must"
+            )
         return cast(T, entry)
 
 

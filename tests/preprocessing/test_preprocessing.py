@@ -14,6 +14,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout, get_layout
 from kineme.preprocessing import (
     Plain,
+    Preprocessing,
     Unavailable,
     get_preprocessing,
     parse_preprocessing,
@@ -314,3 +315,23 @@ def test_a_spine_whose_shoulders_meet_in_its_origin_ends_between_them() -> None:
 def test_a_body_without_extent_is_not_scaled() -> None:
     still = np.ones((4, 1, 25, 3))
     assert np.isfinite(parse_preprocessing("plain(scale=True)").apply(still, NTU)).all()
+
+
+def test_a_preprocessing_of_ones_own_that_returns_no_coordinates() -> None:
+    class Forgetful(Preprocessing):
+        """Without a `return`."""
+
+        def apply(self, xyz: np.ndarray, layout: Layout) -> np.ndarray:
+            return None  # type: ignore[return-value]
+
+    class Undefined(Preprocessing):
+        """Divides by nothing."""
+
+        def apply(self, xyz: np.ndarray, layout: Layout) -> np.ndarray:
+            return xyz * np.nan
+
+    clip, ntu = np.ones((4, 1, 25, 3), np.float32), NTU
+    with pytest.raises(KinemeError, match=r"`apply` returns NoneType; return an array"):
+        Forgetful()(clip, ntu)
+    with pytest.raises(KinemeError, match=r"are NaN or infinite after .*Undefined"):
+        Undefined()(clip, ntu)

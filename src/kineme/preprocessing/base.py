@@ -127,9 +127,16 @@ class Preprocessing(ABC):
         if not xyz.any():
             raise KinemeError("no body is present in any frame; leave the clip out")
         with np.errstate(over="ignore", invalid="ignore"):
-            found = np.ascontiguousarray(self._applied(xyz, layout, present), dtype=np.float32)
+            applied: Any = self._applied(xyz, layout, present)
+            if not isinstance(applied, np.ndarray):  # the preprocessing may be anybody's
+                returned = type(applied).__name__
+                raise KinemeError(f"preprocessing {self.id}: `apply` returns {returned}; return an array")
+            found = np.ascontiguousarray(applied, dtype=np.float32)
         if not np.isfinite(found).all():
-            raise KinemeError("its coordinates are too large to compute with; are its units right?")
+            raise KinemeError(
+                f"its coordinates are NaN or infinite after {self.id}, as if they were too large; are its "
+                "units right?"
+            )
         return found
 
     def _applied(self, xyz: Array, layout: Layout, present: Array | None) -> Array:

@@ -41,6 +41,8 @@ def measured(source: Source, items: Iterable[Any]) -> Measured | KinemeError:
         except KinemeError as error:
             wrong = wrong or error
             continue
+        if not isinstance(clip, Clip):  # the source may be anybody's
+            raise KinemeError(f"source {source.name}: `read` returns {type(clip).__name__}; return a Clip")
         if source.units != "metres":
             return Measured(clip, None)
         points = np.where((clip.xyz == 0).all(axis=-1, keepdims=True), np.nan, clip.xyz)

@@ -23,6 +23,7 @@ from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
 from kineme.errors import KinemeError, SharedError
 from kineme.methods import Method
+from kineme.training.contract import check_losses, check_views
 from kineme.training.order import Blocks, epoch_order
 
 UNSEEN = 50  # steps after which an accelerator's losses are looked at; looking waits for it
@@ -187,7 +188,10 @@ class Pretraining(Training):
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):  # coordinates are not rounded
             views = self.method.views(self.clips[rows], generator)
-        return self.method.loss(views, self._progress)
+        check_views(self.method, views)
+        outputs = self.method.loss(views, self._progress)
+        check_losses(self.method, outputs)
+        return outputs
 
     def shares(self) -> list[tuple[float, list[nn.Parameter]]]:
         """The method's."""

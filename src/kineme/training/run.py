@@ -30,6 +30,7 @@ from kineme.files import followed
 from kineme.processes import synchronise_norms
 from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, Circumstances, History, OnlineKNN
+from kineme.training.contract import check_encoder
 from kineme.training.devices import resolve_device
 from kineme.training.directory import (
     LOGS,
@@ -179,6 +180,7 @@ def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
     torch.manual_seed(config.train.seed)
     data = config.data
     encoder = build_encoder(config.encoder, ClipShape(store.layout, data.frames, store.bodies, data.stream))
+    check_encoder(encoder)
     if store.present is not None:
         warn_if_shown(encoder)
     method = build_method(config.method, encoder)
