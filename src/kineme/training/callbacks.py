@@ -206,7 +206,7 @@ def embedded(module: Pretraining, rows: Tensor) -> Tensor:
     encoder.eval()
     features = []
     place = module.clips.start.device
-    for part in rows.to(place).split(PART.get(place.type, 256)):
+    for part in torch.split(rows.to(place), PART.get(place.type, 256)):
         clips = module.clips[part]
         joints, present = clips.resize(encoder.shape.frames).to(module.device), clips.present
         present = None if present is None else present.to(module.device)
