@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineme.encoders.attention import SCORES, attention
+from kineme.encoders.attention import SCORES, SHORT, attention
 
 
 def made(tokens: int, dtype: torch.dtype) -> list[Tensor]:
@@ -27,6 +27,7 @@ def backward(parts: list[Tensor], function: object) -> tuple[Tensor, list[Tensor
 @pytest.mark.parametrize("tokens", [5, 600])  # all heads at once, and one head after the other
 def test_it_is_torchs_attention_in_double_precision(tokens: int) -> None:
     assert (SCORES // tokens**2 > 6) is (tokens == 5)
+    assert (tokens < SHORT) is (tokens == 5)  # both kinds of softmax
     parts = made(tokens, torch.bfloat16)
     ours, gradients = backward(parts, attention)
     assert ours.dtype == torch.bfloat16

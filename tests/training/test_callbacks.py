@@ -16,7 +16,7 @@ from torch import Tensor
 from conftest import STICK
 from kineme.clips.batches import Clips
 from kineme.encoders import ClipShape, Encoder, Features
-from kineme.training.callbacks import WATCHED, Circumstances, History, OnlineKNN
+from kineme.training.callbacks import WATCHED, Circumstances, ClipFeatures, History, OnlineKNN, embedded
 
 
 class FirstJoint(Encoder):
@@ -29,6 +29,11 @@ class FirstJoint(Encoder):
         return Features(clips[:, :, 0, 0, 0])
 
 
+def module_of(encoder: Encoder, clips: Clips) -> Any:
+    """What callbacks see of a training: its encoder, its clips and its step."""
+    return SimpleNamespace(method=SimpleNamespace(learned=encoder), clips=clips, device="cpu", global_step=0)
+
+
 def watched(
     directions: list[float], labels: list[int], subjects: list[str], stores: list[int] | None = None
 ) -> float:
@@ -39,14 +44,11 @@ def watched(
     frames = (points * lengths).view(-1, 1, 1, 3).expand(-1, 1, 3, 3).contiguous()
     clips = Clips(frames, torch.arange(len(angles)), torch.ones(len(angles), dtype=torch.int64))
     encoder = FirstJoint()
-    module: Any = SimpleNamespace(
-        method=SimpleNamespace(learned=encoder),
-        clips=clips,
-        config=SimpleNamespace(data=SimpleNamespace(stream="joint")),
-        device="cpu",
-    )
+    module = module_of(encoder, clips)
     of = np.array(stores or [0] * len(labels))
-    knn = OnlineKNN(History(Path()), np.array(labels), np.array(subjects), of, every=1, seed=0)
+    knn = OnlineKNN(
+        History(Path()), ClipFeatures(), np.array(labels), np.array(subjects), of, every=1, seed=0
+    )
     found = knn.accuracy(module)
     assert encoder.training
     return found
@@ -73,16 +75,43 @@ def test_only_labelled_clips_count_towards_the_largest_number_watched() -> None:
     labels = np.full(10 * WATCHED, -1)
     labels[[3, 70]] = 1
     one = np.zeros(len(labels), dtype=np.int64)
-    knn = OnlineKNN(History(Path()), labels, np.full(len(labels), "1"), one, every=1, seed=0)
+    knn = OnlineKNN(History(Path()), ClipFeatures(), labels, np.full(len(labels), "1"), one, every=1, seed=0)
     assert knn.rows.tolist() == [3, 70]
 
 
 def test_a_clip_that_is_alone_in_its_store_is_not_watched(tmp_path: Path) -> None:
     assert watched([0, 10, 90], [0, 1, 1], ["1", "1", "1"], [0, 0, 1]) == 0  # not 1/3
     history, one = History(tmp_path), np.zeros(1, dtype=np.int64)
-    knn = OnlineKNN(history, one, np.array(["1"]), one, every=1, seed=0)
+    knn = OnlineKNN(history, ClipFeatures(), one, np.array(["1"]), one, every=1, seed=0)
     knn.on_train_epoch_end(trainer_at(0, 0), cast(Any, None))
     assert not history.noted
+
+
+def test_each_clip_is_encoded_once_a_step() -> None:
+    class Counting(FirstJoint):
+        """Clip features that differ from step to step."""
+
+        def forward(self, clips: Tensor) -> Features:
+            seen.append(len(clips))
+            return Features(super().forward(clips).clip + module.global_step)
+
+    seen: list[int] = []
+    places = torch.arange(300.0)
+    frames = places[:, None, None, None].expand(-1, 1, 3, 3).contiguous()
+    module = module_of(Counting(), Clips(frames, torch.arange(300), torch.ones(300, dtype=torch.int64)))
+    features = ClipFeatures()
+    for rows in ([3, 7, 200], [7, 200], [0, 7, 299], [0, 3, 200, 299]):
+        assert features.of(module, torch.tensor(rows)).tolist() == [[float(row)] * 3 for row in rows]
+    assert seen == [3, 2]  # three, none that is new, two that are, and none
+    module.global_step = 5
+    assert features.of(module, torch.tensor([7])).tolist() == [[12.0] * 3]
+
+
+def test_many_clips_are_encoded_part_by_part() -> None:
+    places = torch.arange(150.0)
+    frames = places[:, None, None, None].expand(-1, 1, 3, 3).contiguous()
+    module = module_of(FirstJoint(), Clips(frames, torch.arange(150), torch.ones(150, dtype=torch.int64)))
+    assert torch.equal(embedded(module, torch.arange(150))[:, 0], places)
 
 
 def trainer_at(epoch: int, step: int) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 SCORES = 600_000  # that are computed at once: in bfloat16 they stay in a core's cache
+SHORT = 128  # tokens: below, softmax takes up to five times as long in bfloat16 as in float32
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, shown: Tensor | None = None) -> Tensor:
@@ -62,7 +63,9 @@ class _InParts(torch.autograd.Function):
 
 
 def _weights(query: Tensor, key: Tensor) -> Tensor:
-    return torch.softmax(torch.bmm(query / math.sqrt(query.shape[-1]), key.mT), dim=-1)
+    scores = torch.bmm(query / math.sqrt(query.shape[-1]), key.mT)
+    wide = scores.float() if scores.shape[-1] < SHORT else scores
+    return torch.softmax(wide, dim=-1).to(scores.dtype)
 
 
 def _parts(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

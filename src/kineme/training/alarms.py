@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kineme.training.callbacks import History, embedded
+from kineme.training.callbacks import ClipFeatures, History
 from kineme.training.faults import SAMPLED, Look, collapsed, look, relative_deviation, risen
 from kineme.training.module import Pretraining
 
@@ -48,8 +48,9 @@ class Collapse(L.Callback):
     size, of at most 256 clips that stay the same.
     """
 
-    def __init__(self, history: History, every: int, seed: int) -> None:
-        self.history, self.every, self.seed = history, every, seed
+    def __init__(self, history: History, features: ClipFeatures, every: int, seed: int) -> None:
+        self.history, self.features = history, features
+        self.every, self.seed = every, seed
         self._rows: Tensor | None = None
         self._untrained = Look(0.0, 0.0)
         self._alike = 0.0
@@ -73,7 +74,7 @@ class Collapse(L.Callback):
         clips = module.clips[self._rows.to(module.clips.start.device)]
         self._alike = relative_deviation(clips.resize(module.method.encoder.shape.frames).flatten(1))
         if not self._untrained.rank:  # else resumed
-            self._untrained = look(embedded(module, self._rows))
+            self._untrained = look(self.features.of(module, self._rows))
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Notes the spread every few epochs and after the last one."""
@@ -81,7 +82,7 @@ class Collapse(L.Callback):
         if self._rows is None or (epoch % self.every and epoch != trainer.max_epochs):
             return
         assert isinstance(module, Pretraining)
-        seen = look(embedded(module, self._rows))
+        seen = look(self.features.of(module, self._rows))
         self.history.noted |= {"feature_rank": seen.rank, "feature_std": seen.deviation}
         fault = collapsed(len(self._rows), seen, self._untrained, self._alike)
         if fault and not self._said:

@@ -32,6 +32,7 @@ from kineme.training.module import Pretraining
 logger = logging.getLogger(__name__)
 
 WATCHED = 2000  # maximum number of clips in the online kNN
+PART = {"cpu": 64}  # clips encoded at a time: few where activations fit a cache; elsewhere 256
 
 
 class History(L.Callback):
@@ -131,6 +132,26 @@ class Circumstances(L.Callback):
             )
 
 
+class ClipFeatures:
+    """Features of training clips, for several callbacks: each clip is encoded once a step."""
+
+    def __init__(self) -> None:
+        self._step = -1
+        self._rows = torch.empty(0, dtype=torch.int64)  # ascending, as the features
+        self._features = torch.empty(0)
+
+    def of(self, module: Pretraining, rows: Tensor) -> Tensor:
+        """(n, D) features of whole training clips at the ascending `rows`, on the CPU."""
+        if module.global_step != self._step:
+            self._step, self._rows, self._features = module.global_step, rows, embedded(module, rows)
+        new = rows[~torch.isin(rows, self._rows)]
+        if len(new):
+            features = torch.cat((self._features, embedded(module, new)))
+            self._rows, order = torch.cat((self._rows, new)).sort()
+            self._features = features[order]
+        return self._features[torch.searchsorted(self._rows, rows)]
+
+
 class OnlineKNN(L.Callback):
     """Accuracy of the nearest training clip of another subject. Labels are used for monitoring only.
 
@@ -140,13 +161,14 @@ class OnlineKNN(L.Callback):
     def __init__(
         self,
         history: History,
+        features: ClipFeatures,
         labels: npt.NDArray[np.int64],
         subjects: npt.NDArray[np.str_],
         stores: npt.NDArray[np.int64],
         every: int,
         seed: int,
     ) -> None:
-        self.history = history
+        self.history, self.features = history, features
         self.every = every
         labelled = np.flatnonzero(labels >= 0)
         rows = np.sort(np.random.default_rng(seed).permutation(labelled)[:WATCHED])
@@ -169,7 +191,7 @@ class OnlineKNN(L.Callback):
 
     def accuracy(self, module: Pretraining) -> float:
         """Leave-one-subject-out, or leave-one-out with a single subject; between 0 and 1."""
-        features = embedded(module, torch.from_numpy(self.rows)).numpy()
+        features = self.features.of(module, torch.from_numpy(self.rows)).numpy()
         right = 0.0
         for store in np.unique(self.stores):
             own = self.stores == store
@@ -183,7 +205,8 @@ def embedded(module: Pretraining, rows: Tensor) -> Tensor:
     encoder = module.method.learned
     encoder.eval()
     features = []
-    for part in rows.to(module.clips.start.device).chunk(-(-len(rows) // 256)):
+    place = module.clips.start.device
+    for part in torch.split(rows.to(place), PART.get(place.type, 256)):
         clips = module.clips[part]
         joints, present = clips.resize(encoder.shape.frames).to(module.device), clips.present
         present = None if present is None else present.to(module.device)

@@ -29,7 +29,7 @@ from kineme.errors import KinemeError
 from kineme.files import followed
 from kineme.processes import synchronise_norms
 from kineme.training.alarms import Collapse, RisingLoss
-from kineme.training.callbacks import Checkpoints, Circumstances, History, OnlineKNN
+from kineme.training.callbacks import Checkpoints, Circumstances, ClipFeatures, History, OnlineKNN
 from kineme.training.contract import check_encoder
 from kineme.training.devices import resolve_device
 from kineme.training.directory import (
@@ -149,12 +149,13 @@ def _callbacks(
     config: Config, out: Path, store: ClipStore, rows: Array
 ) -> tuple[*tuple[L.Callback, ...], Checkpoints]:
     """Kineme's own. What the history records comes before it, and what reads the history after it."""
-    history, seed = History(out), config.train.seed
-    every = config.train.knn_every
-    found: list[L.Callback] = [Circumstances(), Collapse(history, every, seed), history, RisingLoss(history)]
+    history, features = History(out), ClipFeatures()
+    every, seed = config.train.knn_every, config.train.seed
+    collapse = Collapse(history, features, every, seed)
+    found: list[L.Callback] = [Circumstances(), collapse, history, RisingLoss(history)]
     if (store.labels[rows] >= 0).any() and not config.data.window:  # windows have no labels
         watched = store.labels[rows], store.index["subject"][rows], store_numbers(store, rows)
-        found.insert(0, OnlineKNN(history, *watched, every=every, seed=seed))
+        found.insert(0, OnlineKNN(history, features, *watched, every=every, seed=seed))
     return (*found, Checkpoints(out, store.manifest, config.train.save_every))
 
 
