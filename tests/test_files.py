@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import windows
+from windows import needs_proc
 
 from kineme.errors import KinemeError
-from kineme.files import atomic_write, claimed, foreign, locked, remove_own, unlock
+from kineme.files import atomic_write, claimed, foreign, locked, remove_own, synchronise, unlock
 
 
 def test_a_file_appears_when_it_is_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
@@ -67,6 +69,33 @@ def test_a_second_process_is_refused_until_the_first_has_finished(tmp_path: Path
     assert list(tmp_path.iterdir()) == []  # a folder that was made for the lock goes with it
     with locked(path, "this run"):
         pass
+
+
+@needs_proc
+def test_on_windows_a_second_process_is_refused_and_the_file_of_the_lock_goes_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows.pretend(monkeypatch)
+    path = tmp_path / "runs" / "joint"
+    with locked(path, "this run"):
+        reason = rf"joint: this run is being written by another process \(pid {os.getpid()}\); wait for it or"
+        with pytest.raises(KinemeError, match=reason), locked(path, "this run"):
+            pass
+        assert [each.name for each in path.parent.iterdir()] == [".joint.lock"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_proc
+def test_on_windows_files_are_flushed_and_directories_need_not_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows.pretend(monkeypatch)
+    (tmp_path / "kept.txt").write_text("whole")
+    with pytest.raises(PermissionError):
+        os.open(tmp_path, os.O_RDONLY)
+    synchronise(tmp_path / "kept.txt")
+    synchronise(tmp_path)
+    assert (tmp_path / "kept.txt").read_text() == "whole"
 
 
 def test_the_file_of_a_killed_process_locks_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from glob import escape
 from pathlib import Path
 
 from kineme.errors import KinemeError
+from kineme.system import POSIX, lock_file
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def _remove_left(folder: Path) -> None:
 
 
 def _lives(process: int) -> bool:
-    if os.name != "posix":  # elsewhere signal 0 is not a question
+    if not POSIX:  # elsewhere signal 0 is not a question
         return True
     try:
         os.kill(process, 0)
@@ -111,11 +112,19 @@ def locked(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):
-            file.unlink()
-            if new:  # nothing was written
-                file.parent.rmdir()
+        if POSIX:  # while it is held: whoever waits for it sees that it is gone
+            _remove_lock(file, new)
         os.close(descriptor)
+        if not POSIX:  # Windows removes no file that is open
+            _remove_lock(file, new)
+
+
+def _remove_lock(file: Path, new: bool) -> None:
+    """Removes the file of a lock, and its folder if that is new and nothing was written into it."""
+    with suppress(OSError):
+        file.unlink()
+        if new:
+            file.parent.rmdir()
 
 
 def unlock(path: Path) -> None:
@@ -138,12 +147,10 @@ def claimed(path: Path, what: str) -> Iterator[None]:
 
 def _lock(file: Path, wait: bool) -> int:
     """Opens and locks a file, writes the process id into it; waits, or BlockingIOError, if it is locked."""
-    import fcntl  # POSIX only, and only writers need it
-
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            lock_file(descriptor, wait=wait)
         except BlockingIOError:
             os.close(descriptor)
             raise
@@ -290,8 +297,10 @@ def clear(folder: Path, own: Collection[str]) -> None:
 
 
 def synchronise(path: Path) -> None:
-    """Flushes a file, or the entries of a directory, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Flushes a file, or the entries of a directory, to disk; Windows does the latter by itself."""
+    if not POSIX and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if POSIX else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -130,3 +130,17 @@ def test_clips_that_begin_and_end_alike_differ_in_the_middle(tmp_path: Path) -> 
     seen = Seen.of([(store("raised", 2.0), np.array([0]))])
     assert seen.among(store("same", 2.0), np.array([0])).tolist() == [0]
     assert seen.among(store("lowered", 0.5), np.array([0])).tolist() == []
+
+
+def test_a_store_on_another_windows_drive_is_kept_with_its_own_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(tmp_path / "store", ["wave"], "mine")
+    assert Seen.of([(store, np.array([0]))], tmp_path / "runs" / "joint").places.tolist() == ["../../store"]
+
+    def no_way(path: Path, start: Path) -> str:
+        raise ValueError("path is on mount 'C:', start on mount 'D:'")
+
+    monkeypatch.setattr("os.path.relpath", no_way)
+    seen = Seen.of([(store, np.array([0]))], tmp_path / "runs" / "joint")
+    assert seen.places.tolist() == [(tmp_path / "store").as_posix()]

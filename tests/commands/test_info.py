@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +54,16 @@ def test_clips_without_labels_have_no_table_of_classes(
     shown = capsys.readouterr().out
     assert "labels          none" in shown
     assert "swing" not in shown
+
+
+def test_letters_that_the_output_lacks_are_replaced(moves: Path) -> None:
+    """Bars and dashes, where Windows writes to a file or a pipe."""
+    words = [sys.executable, "-m", "kineme", "info", str(moves)]
+    shown = subprocess.run(
+        words, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=True
+    )
+    assert b"swing" in shown.stdout
+    assert shown.stderr == b""
 
 
 def test_json_is_printed_alone(moves: Path, capsys: pytest.CaptureFixture[str]) -> None:

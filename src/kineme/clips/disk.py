@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kineme.errors import KinemeError
+from kineme.system import drop_pages
 from kineme.typing import Array
 
 FramesAs = Literal["float32", "float16", "int16"]
@@ -148,8 +149,7 @@ class DiskArray:
         self._held += values.nbytes
         if self._held > HELD:
             self._held = 0
-            for each in self._maps:
-                each.madvise(mmap.MADV_DONTNEED)  # they are read again from the system's cache
+            drop_pages(self._maps)
         return values if values.dtype == self.dtype else decoded(values, self._step)
 
     def _opened(self, number: int) -> Array:

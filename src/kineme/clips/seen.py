@@ -66,9 +66,7 @@ class Seen:
             preprocessing=manifests[0].preprocessing.id,
             joints=np.array([joint for each in manifests for joint in each.layout.joints]),
             fingerprint=" ".join(each.fingerprint for each in manifests),
-            places=np.array([os.path.relpath(store.path.resolve(), run.resolve()) for store, _ in parts])
-            if run
-            else _NONE,
+            places=np.array([_place(store.path, run) for store, _ in parts]) if run else _NONE,
         )
 
     def differs(self, now: Seen) -> str | None:
@@ -144,6 +142,18 @@ class Seen:
             found[own] = np.isin(store.names[rows[own]], self.names[self.source == source])
         chosen: Array = rows[found]
         return chosen
+
+
+def _place(store: Path, run: Path) -> str:
+    """Where a store is, from a run directory, with slashes on every system.
+
+    On Windows a store on another drive keeps its own path.
+    """
+    try:
+        place = Path(os.path.relpath(store.resolve(), run.resolve()))
+    except ValueError:
+        place = store.resolve()
+    return place.as_posix()
 
 
 def _published(name: str, source: str) -> str:

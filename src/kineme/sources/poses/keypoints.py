@@ -14,6 +14,7 @@ import numpy as np
 
 from kineme.sources.poses.headers import plain
 from kineme.sources.poses.holistic import BODY, landmark_name
+from kineme.sources.poses.vision import vision_names
 from kineme.typing import Array
 
 _SCORE = "visibility visible score confidence conf likelihood v c".split()
@@ -114,7 +115,7 @@ def points(person: Any, scores: Any, depth: bool, place: int) -> tuple[tuple[str
         values[:, 3] = _columns([scores], len(values), place)[:, 0]
     if len(own) == len(values) and len(set(own)) == len(own):
         names = tuple(own)
-    return tuple(map(landmark_name, names)), values
+    return tuple(map(landmark_name, vision_names(names))), values
 
 
 def _point(point: Any, depth: bool, place: int) -> list[float]:

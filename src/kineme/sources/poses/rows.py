@@ -183,7 +183,10 @@ def in_utf8(data: bytes) -> bytes:
 
 
 def rows_of(data: bytes | FileBytes) -> Rows:
-    """The rows of a CSV file that are neither blank nor comments, separated by commas, semicolons or tabs."""
+    """The rows of a CSV file that are neither blank nor comments, separated by commas, semicolons or tabs.
+
+    A line about the file that stands above its header, with a blank line between them, is no row.
+    """
     if isinstance(data, bytes):
         data = in_utf8(data)
         if b"\n" not in data:
@@ -199,8 +202,16 @@ def rows_of(data: bytes | FileBytes) -> Rows:
     numbers = np.flatnonzero(kept) + 1
     start, end = start[kept], end[kept]
     header = data[start[0] : end[0]]
+    if len(numbers) > 2 and numbers[1] > numbers[0] + 1:
+        second = data[start[1] : end[1]]
+        if _fields(second) > _fields(header):
+            numbers, start, end, header = numbers[1:], start[1:], end[1:], second
     delimiter = max(",;\t", key=lambda each: header.count(each.encode()))
     return Rows(data, start, end, numbers, delimiter, quoted)
+
+
+def _fields(line: bytes) -> int:
+    return 1 + max(line.count(mark) for mark in (b",", b";", b"\t"))
 
 
 def _lines(data: bytes | FileBytes) -> tuple[Array, Array, Array, bool]:
