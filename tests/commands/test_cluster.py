@@ -51,6 +51,7 @@ def test_a_table_and_a_page_beside_it(folder: Path, capsys: pytest.CaptureFixtur
     assert told.err.splitlines() == ["written to segments-mine.csv", "written to segments-mine.html"]
     assert "adjusted mutual information with labels: 100.0 %" in told.out
     assert "rise 100 %" in told.out
+    assert "people" not in told.out  # nobody says who moves
     with (folder / "segments-mine.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == [f"clip{i:02}" for i in range(16)]

@@ -116,6 +116,7 @@ def test_a_dry_run_of_any_source(tmp_path: Path, capsys: pytest.CaptureFixture[s
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"recordings: {len(NAMES)} clips of 120 classes, read as ntu120"
     assert lines[3] == "rate and units: 30 frames a second, metres, without confidences"
+    assert lines[4].endswith(f"nothing is written (dry run); one of {len(NAMES)} clips was read")
     assert len(lines) == 5
     assert main(["prepare", "ntu60", str(tmp_path), str(tmp_path / "store"), "--dry-run"]) == 2
 

@@ -49,6 +49,8 @@ def test_hits_on_the_terminal_and_in_a_file(folder: Path, capsys: pytest.Capture
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert "similar to walk[1s:3s]" in shown
+    assert "label" in shown
+    assert "subject" not in shown  # nobody says who moves
     with (folder / "hits.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     hits = search(load_run("run"), "mine", "walk", part=(1, 3), step=0.5, k=4)

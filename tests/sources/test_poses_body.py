@@ -50,7 +50,7 @@ def test_option_then_file_then_body_then_metres(caplog: pytest.LogCaptureFixture
     caplog.set_level("INFO")
     tall = stand(rig).astype(np.float32) * 100
     poses = Poses(tall, None, rig.joints, axes=STANDING)
-    assert coordinates_of(poses, rig, None, None, None) == Coordinates("y-up", True, 0.01)
+    assert coordinates_of(poses, rig, None, None, None) == Coordinates("y-up", True, 0.01, rig=rig)
     assert "the unit is taken to be cm" in caplog.text
     assert coordinates_of(poses, rig, None, "mm", None).scale == 0.001
     told = Poses(tall, None, rig.joints, axes=STANDING, scale=0.001)
@@ -91,3 +91,31 @@ def test_units_are_names_or_metres() -> None:
     for text in ("yard", "-1", "0", "nan", "1e9"):
         with pytest.raises(KinemeError, match=rf"`units`: is {text}; it must be one of m, cm, mm, in, or"):
             metres_per_unit(text)
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.001, 0.0254])
+def test_files_of_another_unit_than_the_first_get_their_own(unit: float) -> None:
+    rig = LAYOUTS["rig22"]
+    metres = stand(rig).astype(np.float32)
+    first = Poses(metres * 100, None, rig.joints, axes=STANDING)
+    coordinates = coordinates_of(first, rig, None, None, None)
+    other = Poses(metres / unit, None, rig.joints, axes=STANDING)
+    np.testing.assert_allclose(coordinates(other).points, metres, rtol=1e-5, atol=1e-6)
+
+
+def test_a_child_keeps_the_unit_of_the_first_file() -> None:
+    """In inches, 0.9 m would be nearer to the height of a grown person."""
+    rig = LAYOUTS["rig22"]
+    first = Poses(stand(rig).astype(np.float32) * 100, None, rig.joints, axes=STANDING)
+    coordinates = coordinates_of(first, rig, None, None, None)
+    child = Poses(first.points * 0.55, None, rig.joints, axes=STANDING)
+    assert guessed_scale(child.points, rig)[1] == "in"
+    np.testing.assert_allclose(coordinates(child).points, child.points / 100, rtol=1e-6)
+
+
+def test_a_unit_in_the_file_counts_more_than_one_guessed_from_the_first() -> None:
+    rig = LAYOUTS["rig22"]
+    first = Poses(stand(rig).astype(np.float32) * 100, None, rig.joints, axes=STANDING)
+    coordinates = coordinates_of(first, rig, None, None, None)
+    told = Poses(first.points * 10, None, rig.joints, axes=STANDING, scale=0.001)
+    np.testing.assert_allclose(coordinates(told).points, first.points / 100, rtol=1e-6)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
+from kineme.errors import FileError
 from kineme.layouts import without_prefix
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.bvh import bvh_notes, bvh_poses
@@ -199,3 +200,12 @@ def test_what_is_wrong_is_said(old: str, new: str, reason: str) -> None:
     assert old in ARM
     with pytest.raises(ValueError, match=reason):
         bvh_poses(ARM.replace(old, new, 1).encode())
+
+
+def test_another_skeleton_than_that_of_the_first_file_is_told(tmp_path: Path) -> None:
+    text = (MOCAP / "mixamo.bvh").read_text()
+    (tmp_path / "a.bvh").write_text(text)
+    (tmp_path / "b.bvh").write_text(text.replace("mixamorig:Hips", "mixamorig:Sacrum"))
+    source = open_poses(tmp_path)
+    with pytest.raises(FileError, match=r"b\.bvh: has another skeleton than the first file, .*'Hips'"):
+        source.read(source.items[1])

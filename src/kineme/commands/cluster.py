@@ -131,7 +131,8 @@ def _table(found: Kinds) -> Table:
     title = f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}"
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("kind")
-    for column in ("segments", "time", "mean length", "people"):
+    known = any(kind.people for kind in found.kinds)
+    for column in ("segments", "time", "mean length", *(["people"] if known else [])):
         table.add_column(column, justify="right")
     labelled = any(kind.labels for kind in found.kinds)
     if labelled:
@@ -145,7 +146,7 @@ def _table(found: Kinds) -> Table:
             f"{kind.segments:,}",
             f"{100 * kind.share:.1f} %",
             f"{kind.mean_length:.2f} s",
-            str(kind.people or ""),
+            *([str(kind.people or "")] if known else []),
             *([said] if labelled else []),
         )
     return table

@@ -186,6 +186,8 @@ def _planned(planned: Plan, out: Path) -> list[str]:
     tall = f", measuring about {first.height:.2f} m" if first.height else ""
     classes = f" of {counted(len(source.class_names), 'class')}" if source.class_names else " without classes"
     unread = few([*map(shown, source.unread)], NAMED)
+    several = len(planned.items) > 1
+    unchecked = f"; one of {counted(len(planned.items), 'clip')} was read" if several else ""
     return [
         f"recordings: {counted(len(planned.items), 'clip')}{classes}, read as {source.name}",
         f"{first_clip}: {clip.name}{f' ({told})' if told else ''}: {counted(frames, 'frame')}, "
@@ -194,7 +196,7 @@ def _planned(planned: Plan, out: Path) -> list[str]:
         *([f"columns that are not read: {unread}"] if unread else []),
         f"rate and units: {source.fps:g} frames a second{known}, {source.units}, "
         f"{'with' if source.confidence else 'without'} confidences",
-        f"store: {out}, by {planned.preprocessing.id}; nothing is written (dry run)",
+        f"store: {out}, by {planned.preprocessing.id}; nothing is written (dry run){unchecked}",
     ]
 
 

@@ -114,9 +114,10 @@ def _table(hits: list[Hit], like: str) -> Table:
     )
     for column in ("similarity", "start", "end"):
         table.add_column(column, justify="right")
-    for column in ("name", "label", "subject"):
+    columns = ["name", *(each for each in ("label", "subject") if any(getattr(hit, each) for hit in hits))]
+    for column in columns:
         table.add_column(column, overflow="fold")
     for hit in hits:
-        texts = (escape(text) for text in (hit.name, hit.label, hit.subject))
+        texts = (escape(getattr(hit, column)) for column in columns)
         table.add_row(f"{hit.similarity:.3f}", f"{hit.start:.2f} s", f"{hit.end:.2f} s", *texts)
     return table

@@ -189,10 +189,11 @@ def _lines(classifier: Classifier) -> list[str]:
         pairs = [f"{shown} taken for {taken} ({count})" for shown, taken, count in found.confusions[:SHOWN]]
         lines.append(f"confused: {'; '.join(pairs)}")
     best = max(range(len(found.gains)), key=found.gains.__getitem__)
-    lines.append(
-        f"five more of {classifier.class_names[best]} would help most: about {found.gains[best]:.0f} points "
-        "of its recall"
-    )
+    if found.gains[best] >= 0.5:  # points, as printed
+        lines.append(
+            f"five more of {classifier.class_names[best]} would help most: about {found.gains[best]:.0f} "
+            "points of its recall"
+        )
     return lines
 
 

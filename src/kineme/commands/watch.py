@@ -266,7 +266,8 @@ def _summary(counts: Counts, left_out: int) -> str:
     if counts.events:
         mean = counts.delay / counts.events
         parts.append(f"delay {mean:.3f} s on average and {counts.longest:.3f} s at most")
-    return ", ".join(parts)
+    hint = "; to report more, lower --threshold or, with a classifier, set --none 0"
+    return ", ".join(parts) + (hint if counts.windows and not counts.events else "")
 
 
 @contextmanager

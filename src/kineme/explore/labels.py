@@ -18,7 +18,7 @@ from threading import RLock
 
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, locked, synchronise
-from kineme.inference.classifying.examples import Example, read_examples
+from kineme.inference.classifying.examples import Example, csv_reader, read_examples, seconds_of
 
 HEADER = ("name", "label", "start", "end")
 PATIENCE = 5.0  # seconds that another writer is waited for
@@ -208,7 +208,7 @@ class Labels:
         if not self.path.exists():
             return Table()
         with self.path.open(newline="", encoding="utf-8-sig") as file:
-            found = csv.reader(file, strict=True)
+            found = csv_reader(file)
             titles = next(found, [])
             missing = [name for name in HEADER if name not in Table(titles).columns]
             table, empty = Table(titles + missing), [""] * len(missing)
@@ -250,7 +250,7 @@ class Labels:
 
 
 def _milliseconds(text: str) -> int:
-    return round(1000 * float(text))
+    return round(1000 * seconds_of(text))
 
 
 def _check(label: str | None) -> None:

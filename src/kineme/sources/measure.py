@@ -13,11 +13,10 @@ import numpy as np
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
 from kineme.sources import Source
-from kineme.sources.poses.body import tallest
+from kineme.sources.poses.body import HIGH, LOW, tallest
 
 logger = logging.getLogger(__name__)
 
-LOW, HIGH = 0.75, 2.6  # metres; who is smaller or taller has another unit, or is no grown person
 _TRIED = 5  # clips, before the first one's error counts
 
 

@@ -96,7 +96,7 @@ def test_arrays_need_no_store(own: Model) -> None:
     ("text", "reason"),
     [
         ("", "labels.csv: its first line has no column 'name'; write name,label,start,end"),
-        ("name;label\na;wave\n", "no column 'name'; separate fields by commas; write name,label"),
+        ("Datei;Klasse\na;wave\n", "no column 'name'; its columns are 'datei', 'klasse'; write name,label"),
         ("clip,label\n", "its first line has no column 'name'"),
         ("name,labels\n", "its first line has no column 'label'; did you mean labels?"),
         ("name,label,strat\n", "column 'strat' is unknown; did you mean start?"),
@@ -107,7 +107,7 @@ def test_arrays_need_no_store(own: Model) -> None:
         ("name,label,end\nwalk,go,nan\n", "line 2: end is 'nan'"),
         ("name,label,start\nwalk,go,-1\n", "line 2: start is '-1'"),
         ("name,label,start\nwalk,,1s\n", "line 2: start is '1s'"),
-        ('name,label\n"walk,go\n', "is not a comma-separated table"),
+        ('name,label\n"walk,go\n', "is not a CSV table"),
     ],
 )
 def test_a_malformed_table_is_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -121,7 +121,7 @@ def test_no_table_and_no_text(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"none\.csv: cannot be read"):
         read_examples(tmp_path / "none.csv")
     (tmp_path / "labels.csv").write_bytes(b"name,label\n\xff\xfe,go\n")
-    with pytest.raises(KinemeError, match="is not a comma-separated table"):
+    with pytest.raises(KinemeError, match="is not a CSV table"):
         read_examples(tmp_path / "labels.csv")
 
 
@@ -167,3 +167,14 @@ def test_parts_need_a_preprocessing_that_keeps_frames(tmp_path: Path) -> None:
     assert len(find_examples(own, [Example("walk", "go")], store, Reading())[0].xyz) == 40
     with pytest.raises(KinemeError, match="example 1: preprocessing agcn moves frames"):
         find_examples(own, [Example("walk", "go", end=2.0)], store, Reading())
+
+
+@pytest.mark.parametrize("apart", [";", "\t"], ids=["semicolons", "tabs"])
+def test_tables_as_excel_writes_them_where_the_comma_is_decimal(apart: str, tmp_path: Path) -> None:
+    lines = ["\ufeffName;Label;Start;End;Weight", "walk;go;0,5;2,25;71,3", "bow;nod, then rise;;3;"]
+    examples, empty = read_examples(table(tmp_path, "\r\n".join(lines).replace(";", apart)))
+    assert empty == 0
+    assert [(each.motion, each.label, each.start, each.end) for each in examples] == [
+        ("walk", "go", 0.5, 2.25),
+        ("bow", "nod, then rise", None, 3.0),
+    ]

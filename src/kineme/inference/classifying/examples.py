@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
@@ -18,10 +19,15 @@ from kineme.inference.recordings import Recordings, open_input
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
 from kineme.sources.poses.given import given_poses
+from kineme.sources.raw import few, shown
 from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
 from kineme.untrusted import bad_name
 
+if TYPE_CHECKING:
+    from _csv import Reader
+
+_NAMED = 5  # columns named in a message
 COLUMNS = ("name", "label", "start", "end", "subject")
 
 
@@ -75,7 +81,9 @@ class Found:
 def read_examples(path: str | Path) -> tuple[list[Example], int]:
     """The examples of a table with the columns `name`, `label` and optionally `start`, `end`, `subject`.
 
-    Other columns are ignored, so a table written by `kineme search` can be labelled and passed in.
+    Fields are separated by commas, semicolons or tabs, and seconds may have a decimal comma, as Excel writes
+    them in many countries. Other columns are ignored, so a table written by `kineme search` can be labelled
+    and passed in.
 
     Returns:
         the examples with a label, and how many rows have none yet.
@@ -91,13 +99,13 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
+            reader = csv_reader(file)
             header = [name.strip().lower() for name in next(reader, [])]
             rows = [(reader.line_num, [text.strip() for text in row]) for row in reader]
     except OSError as error:
         raise KinemeError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise KinemeError(f"{path}: is not a comma-separated table ({error})") from error
+        raise KinemeError(f"{path}: is not a CSV table in UTF-8 ({error})") from error
     _check_header(path, header)
     examples, empty = [], 0
     for line, row in rows:
@@ -118,13 +126,20 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
     return examples, empty
 
 
+def csv_reader(file: TextIO) -> Reader:
+    """The rows of a file, from its beginning, by the separator of which its first line has most."""
+    delimiter = max(",;\t", key=file.readline().count)
+    file.seek(0)
+    return csv.reader(file, delimiter=delimiter, strict=True)
+
+
 def _check_header(path: Path, header: Sequence[str]) -> None:
     for name in ("name", "label"):
         if name not in header:
             near = did_you_mean(name, header)
-            near = "; separate fields by commas" if ";" in "".join(header) else near
+            columns = f"; its columns are {few([*map(shown, header)], _NAMED)}" if any(header) else ""
             raise KinemeError(
-                f"{path}: its first line has no column {name!r}{near}; write name,label,start,end"
+                f"{path}: its first line has no column {name!r}{near or columns}; write name,label,start,end"
             )
     if twice := [name for name in header if name in COLUMNS and header.count(name) > 1]:
         raise KinemeError(f"{path}: has two columns {twice[0]!r}; keep one")
@@ -133,11 +148,16 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
             raise KinemeError(f"{path}: column {name!r} is unknown{near}")
 
 
+def seconds_of(text: str) -> float:
+    """A number with a decimal point or comma; raises ValueError."""
+    return float(text.replace(",", "."))
+
+
 def _time(text: str, column: str, where: str) -> float | None:
     if not text:
         return None
     try:
-        value = float(text)
+        value = seconds_of(text)
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:

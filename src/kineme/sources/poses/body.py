@@ -9,6 +9,7 @@ from kineme.layouts.correspondence import anatomical_points
 from kineme.sources.poses.tracking import sizes
 from kineme.typing import Array
 
+LOW, HIGH = 0.75, 2.6  # metres; who is smaller or taller has another unit, or is no grown person
 _TALL = 1.7  # metres
 _SPAN = 1.4  # the longest way through the skeleton of a rig, from a foot to a hand, per stature
 # Metres of a unit, and its name. The CMU library's unit is an inch divided by 0.45.

@@ -1,13 +1,14 @@
 """Coordinates of poses: y up, in comparable units.
 
 In three dimensions the units are metres; which unit a file has is what the user says, else what the file
-says, else guessed from the body (BVH), else metres. Which way is up is guessed in the same order from head
-and feet, where a format leaves it open (TRC, C3D, BVH). In two dimensions the units are image heights
-relative to the centre of the image, if its size is known; otherwise body sizes (the longest side of the
-joints' bounding box, median over bodies and frames) relative to the centre of everything in the clip, with z
-= 0. Fractions of the image's width and height are refused without its size, as bodies would be distorted.
-MediaPipe's image landmarks are treated alike, keeping their z; its world landmarks, which have the hips at
-the origin, are metres.
+says, else guessed from the first body (BVH), else metres. A guess that makes another file's body a dwarf or
+a giant is replaced by that file's own. Which way is up is guessed in the same order from head and feet, where
+a format leaves it open (TRC, C3D, BVH). In two dimensions the units are image heights relative to the centre
+of the image, if its size is known; otherwise body sizes (the longest side of the joints' bounding box,
+median over bodies and frames) relative to the centre of everything in the clip, with z = 0. Fractions of the
+image's width and height are refused without its size, as bodies would be distorted. MediaPipe's image
+landmarks are treated alike, keeping their z; its world landmarks, which have the hips at the origin, are
+metres.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import STANDING, Poses
-from kineme.sources.poses.body import guessed_scale, tallest, upright
+from kineme.sources.poses.body import HIGH, LOW, guessed_scale, stature, tallest, upright
 from kineme.sources.poses.fractions import DISTORTED, REMEDY, are_fractions, in_pixels
 from kineme.sources.poses.tracking import sizes
 from kineme.sources.raw import RemediedError
@@ -60,6 +61,7 @@ class Coordinates:
     scale: float | None = None  # metres per unit; None: what each file says, else metres
     image: tuple[int, int] | None = None  # (width, height) in pixels; None if unknown
     mediapipe: bool = False  # the joints are MediaPipe's, which programs write in metres and in the image
+    rig: Layout | None = None  # where `scale` is guessed from the first body; files may differ in their unit
 
     @property
     def units(self) -> str:
@@ -76,12 +78,23 @@ class Coordinates:
                 unknown.
         """
         self._check_kind(poses)
-        scale = self.scale or poses.scale or 1.0
+        scale = self._scale(poses)
         points = self._metres(poses.points, scale) if self.metric else self._in_image(poses.points)
         if points.shape[-1] == 2:
             points = np.concatenate([points, 0 * points[..., :1]], axis=-1)  # NaN stays NaN
         turned = np.stack([sign * points[..., axis] for axis, sign in _TURNS[self.axes]], axis=-1)
         return Poses(turned.astype(np.float32), poses.confidence)
+
+    def _scale(self, poses: Poses) -> float:
+        """Metres per unit; a guess gives way to what the file says, and to its body."""
+        if self.rig is None or self.scale is None:
+            return self.scale or poses.scale or 1.0
+        if poses.scale is not None:
+            return poses.scale
+        tall = stature(poses.points, self.rig) * self.scale
+        if np.isnan(tall) or LOW <= tall <= HIGH:
+            return self.scale
+        return guessed_scale(poses.points, self.rig)[0]
 
     def _check_kind(self, poses: Poses) -> None:
         """Refuses a clip in the image where the first one was in metres, and the other way round."""
@@ -150,10 +163,11 @@ def coordinates_of(
         raise KinemeError(f"`axes`: is {axes}, but these poses are two-dimensional; {use}")
     if not flat and axes == ABOVE:
         raise KinemeError("`axes`: is above, but these poses have a depth; use y-up, z-up or another")
-    if metric and scale is None and poses.scale is None and poses.axes == STANDING:
-        scale = _guessed_units(poses, layout)
+    rig = layout if metric and scale is None and poses.scale is None and poses.axes == STANDING else None
+    if rig is not None:
+        scale = _guessed_units(poses, rig)
     usual = usual_axes(layout, poses.points.shape[-1])
-    return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image, mediapipe)
+    return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image, mediapipe, rig)
 
 
 def usual_axes(layout: Layout, columns: int) -> str:

@@ -18,6 +18,7 @@ from kineme.sources.raw import RemediedError, few, shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
 _MOST = 2 / 3  # of a file's joints that a layout has, where others are left out
+_OF_THE_FILE = "with the tree of the file"
 _AUGMENTED = "_study"  # markers that OpenCap, and Pose2Sim with its network, add to the joints of a video
 SHOWN = 3  # joints named in a message
 # (program, joints, coordinates) → layout, if unambiguous
@@ -77,6 +78,13 @@ class Fit:
             return poses
         given = [canonical_joint(joint) for joint in poses.joints]
         if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:
+            if self.how == _OF_THE_FILE:
+                raise RemediedError(
+                    f"has another skeleton than the first file, without its joint {missing[0]!r}; "
+                    f"{listed(poses.joints)}",
+                    "move the files of each skeleton into a folder of their own and make a store of each "
+                    "(one model can learn from all of them)",
+                )
             raise RemediedError(
                 f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}",
                 "name the layout of its joints with `layout`, or say by `joint_map` what stands for that one",
@@ -116,7 +124,7 @@ def fit(poses: Poses, layout: Layout | None, joint_map: JointMap | None, name: s
         return Fit(named, "by their names")
     if poses.parents and not (poses.program in _HUMAN and _part(poses.joints, set(given))):
         tree = [None if parent == -1 else poses.joints[parent] for parent in poses.parents]
-        return Fit(Layout.from_names(name, poses.joints, tree), "with the tree of the file")
+        return Fit(Layout.from_names(name, poses.joints, tree), _OF_THE_FILE)
     if found := _part(poses.joints, set(given)):
         return found
     for markers in marker_sets():

@@ -151,7 +151,9 @@ def find_recordings(
         of = {rate: recording.name for rate, recording in reversed(list(zip(own, recordings, strict=True)))}
         some = few([f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)], 3)
         different = f"{raw}: the files have {len(rates)} different frame rates ({some})"
-        raise KinemeError(f"{different}; set `fps` to the rate to which all are to be resampled")
+        usual = max(sorted(rates), key=own.count)
+        remedy = f"set `fps` to the rate to which all are to be resampled, such as {usual:g}"
+        raise KinemeError(f"{different}; {remedy}")
     rate = fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
     if lists:
         rows = _listed(lists[0], recordings)
