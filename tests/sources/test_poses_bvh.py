@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
+from kineme.errors import KinemeError
 from kineme.layouts import without_prefix
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.bvh import bvh_notes, bvh_poses
@@ -145,6 +146,17 @@ def test_lafan_s_names_are_rig22(tmp_path: Path) -> None:
     lines.append(f"MOTION\nFrames: 1\nFrame Time: 0.033333\n{' '.join(['0'] * 66)}")
     (tmp_path / "dance.bvh").write_text("\n".join(lines))
     assert open_poses(tmp_path / "dance.bvh").layout == rig  # the ends of head, hands and toes are left out
+
+
+def test_a_file_with_another_skeleton_is_told_from_one_that_lacks_a_joint(tmp_path: Path) -> None:
+    for name, joints in (("a", ARM), ("b", ARM.replace("Elbow", "Knee").replace("Wrist", "Ankle"))):
+        (tmp_path / f"{name}.bvh").write_text(joints)
+    source = open_poses(tmp_path)
+    with pytest.raises(KinemeError, match=r"b\.bvh: has another skeleton than the first file"):
+        source.read(source.items[1])
+    (tmp_path / "b.bvh").write_text(ARM.replace("Elbow", "Olecranon"))
+    with pytest.raises(KinemeError, match=r"b\.bvh: lacks the joint 'Elbow' .*or say by `joint_map`"):
+        source.read(source.items[1])
 
 
 @pytest.mark.parametrize(
