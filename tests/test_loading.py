@@ -36,6 +36,19 @@ def test_an_authors_checkpoint_is_a_model(name: str, method: str, preprocessing:
     assert (again.weights, again.config) == (found.weights, found.config)
 
 
+@pytest.mark.parametrize(
+    ("name", "split", "preprocessing", "rate"),
+    [("usdrl_sttr", "xview", "agcn", 0.03), ("mamp", "xsub120", "ctrgcn(bodies=copied)", 0.1)],
+)
+def test_what_an_authors_checkpoint_does_not_say_is_as_published_for_the_split(
+    name: str, split: str, preprocessing: str, rate: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "released.pt"
+    torch.save({"state_dict": load_filled(f"{name}.keys.json")}, path)
+    found = kineme.load(path, split=split)
+    assert (found.preprocessing.id, found.protocols.linear.lr) == (preprocessing, rate)
+
+
 def test_a_checkpoint_of_nobody_is_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, tmp_path / "own.pt")
     with pytest.raises(KinemeError, match="weights fit none of aimclr, usdrl, scdnet, mamp, slim"):

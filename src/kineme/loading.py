@@ -29,7 +29,12 @@ from kineme.untrusted import MALFORMED
 
 
 def load(
-    path: str | Path, *, system: str | None = None, layout: str | Layout | None = None, stream: str = "joint"
+    path: str | Path,
+    *,
+    system: str | None = None,
+    layout: str | Layout | None = None,
+    stream: str = "joint",
+    split: str = "xsub",
 ) -> Model:
     """Loads a pre-trained model: a run, its `model.safetensors`, or a published program's checkpoint.
 
@@ -40,6 +45,9 @@ def load(
             that fits. Required for SLiM's safetensors.
         layout: of an authors' checkpoint, if the number of joints is ambiguous.
         stream: of an authors' checkpoint, which does not say.
+        split: that the authors trained on, which their checkpoint does not say either. Preprocessing and
+            protocols are those published for `xsub` (of NTU RGB+D 60), `xview`, `xsub120` or `xset`; for any
+            other split, those for `xsub`.
 
     Raises:
         KinemeError: the file is missing or damaged, or none of these.
@@ -53,7 +61,7 @@ def load(
     path = Path(path)
     if path.is_file() and (system or path.suffix in (".pt", ".pth", ".tar")):
         named = get_layout(layout) if isinstance(layout, str) else layout
-        return from_authors(path, system=system, layout=named, stream=stream)
+        return from_authors(path, system=system, layout=named, stream=stream, split=split)
     return load_run(path)
 
 

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from sources.fuzz import held
 from sources.test_fuzz import first_frames
 from sources.test_poses_estimators_fuzz import FILES
-from sources.test_poses_mocap_fuzz import KINDS, write
+from sources.test_poses_mocap_fuzz import KINDS, damaged, opened, write
 
 from conftest import write_store
 from kineme.clips.store import ClipStore
@@ -87,12 +87,12 @@ def _poses(folder: Path, name: str) -> Target:
 
 def _capture(folder: Path, kind: str) -> Target:
     path, options = write(folder, kind)
-    source = open_poses(path, **options)  # type: ignore[arg-type]
+    source = opened(path, options)
     return Target([path.read_bytes()], lambda data: _finite(source, path.name, data))
 
 
 def _finite(source: Any, name: str, data: bytes) -> None:
-    clip = source.read(replace(source.items[0], files=(held(name, data),)))
+    clip = source.read(replace(source.items[0], files=(damaged(name, data),)))
     assert clip.xyz.shape[2:] == (source.layout.num_joints, 3)
     assert np.isfinite(clip.xyz).all()
 

@@ -55,7 +55,7 @@ def sources(source: Layout, target: Layout, **given: list[str]) -> dict[str, dic
         ("spine lowerback", "lower spine"),
         ("nose", "nose"),
         ("LeftUpLeg thigh_l LeftUpperLeg mixamorig:LeftUpLeg Bip01_L_Thigh lhipjoint", "left hip"),
-        ("RightForeArm forearm.R lowerarm_r ELBOW_RIGHT", "right elbow"),
+        ("RightForeArm forearm.R lowerarm_r RightLowArm ELBOW_RIGHT", "right elbow"),
         ("SPINE_NAVEL Spine1 spine_01", "lower spine"),
         ("HeadTop_End head_top Head_end", "head top"),
         ("tail blob left_blob lroot", None),
@@ -247,6 +247,9 @@ def test_a_root_on_the_floor_is_not_the_hips():
         ("hip -Collar -Shldr -ForeArm -Hand -Buttock -Thigh -Shin -Foot", [0, 2, 3, 4, 6, 7, 8]),  # Poser
         ("hip -Collar -ShldrBend -ForearmBend -Hand -ThighBend -Shin -Foot", [0, 2, 3, 4, 5, 6, 7]),  # Daz
         ("Hips ^Arm ^ForeArm ^Hand ^Thigh ^Shin ^Foot", [0, 1, 2, 3, 4, 5, 6]),  # Rokoko
+        ("Hips ^UpArm ^LowArm ^Hand ^UpLeg ^LowLeg ^Foot", [0, 1, 2, 3, 4, 5, 6]),  # first examples of BVH
+        ("root ~_shoulder ~_up_arm ~_low_arm ~_hand ~_up_leg ~_low_leg ~_foot",
+         [0, 2, 3, 4, 5, 6, 7]),  # mocopi
     ],
 )  # fmt: skip
 def test_limbs_of_rigs_by_the_names_of_their_programs(names: str, joints: list[int]):
@@ -258,6 +261,8 @@ def test_limbs_of_rigs_by_the_names_of_their_programs(names: str, joints: list[i
     wanted = "hip_center left_shoulder left_elbow left_wrist left_hip left_knee left_ankle".split()
     target = Layout.from_names("target", wanted, [None, *[0] * 6])
     assert [*sources(rig, target).values()] == [{left[at]: 1.0} for at in joints]
+    assert rig.facing is not None
+    assert rig.joints[rig.facing[0]] == left[joints[1]]
 
 
 def test_a_point_without_any_neighbours_is_refused():

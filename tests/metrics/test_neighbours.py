@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from kineme.errors import KinemeError
 from kineme.metrics import neighbours as knn
@@ -50,6 +51,18 @@ def test_of_equally_near_clips_the_first_come_first_whatever_k(monkeypatch, bloc
     expected = [[0, 6, 12, 18, 1, 7, 13, 19], [5, 11, 17, 23, 0, 1, 2, 3]]
     for k in range(1, 9):
         assert nearest(train, test, k=k)[0].tolist() == [rows[:k] for rows in expected]
+
+
+@pytest.mark.filterwarnings("error")
+def test_features_may_be_a_map_that_is_read_only():
+    features = np.eye(3, dtype=np.float32)
+    features.flags.writeable = False
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)  # PyTorch warns of it once in a process
+    try:
+        assert nearest(features, features)[0].tolist() == [[0], [1], [2]]
+    finally:
+        torch.set_warn_always(before)
 
 
 def test_of_equally_many_votes_the_nearer_class_wins():

@@ -100,6 +100,10 @@ class HeldFile(RawFile):
     """A file of an archive that is none: its bytes are at hand, for readers to be tried in thousands."""
 
     data: bytes = b""
+    others: tuple[HeldFile, ...] = ()
+
+    def beside(self, suffix: str) -> list[RawFile]:
+        return [each for each in self.others if each.place.suffix == suffix]
 
     @property
     def size(self) -> int:
@@ -109,9 +113,9 @@ class HeldFile(RawFile):
         return io.BytesIO(self.data)
 
 
-def held(name: str, data: bytes) -> HeldFile:
-    """A file of this name and these bytes."""
-    return HeldFile(PurePosixPath(name), Path("held.zip"), name, data)
+def held(name: str, data: bytes, *others: HeldFile) -> HeldFile:
+    """A file of this name and these bytes, and others beside it."""
+    return HeldFile(PurePosixPath(name), Path("held.zip"), name, data, others)
 
 
 def _flip(data: bytes, rng: random.Random) -> bytes:

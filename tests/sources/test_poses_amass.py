@@ -88,6 +88,21 @@ def test_the_hips_are_the_root_joint_plus_the_translation(tmp_path: Path, body_m
     np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0, 0], [REST[0] + MOVED] * 2, atol=1e-6)
 
 
+def test_smpl_x_has_its_poses_in_parts(tmp_path: Path, body_model: Path) -> None:
+    """As retargeting programs keep them, without `poses`."""
+    poses = np.random.default_rng(1).normal(size=(3, 66)) * 0.3
+    whole = open_poses(motion(tmp_path, poses), body_model=body_model)
+    expected = whole.read(whole.items[0]).xyz
+    parts = {"root_orient": poses[:, :3], "pose_body": poses[:, 3:], "trans": np.tile(MOVED, (3, 1))}
+    np.savez(tmp_path / "walk.npz", **parts, betas=np.zeros(10), mocap_frame_rate=np.array(50.0))
+    source = open_poses(tmp_path / "walk.npz", body_model=body_model)
+    assert source.fps == 50
+    np.testing.assert_allclose(source.read(source.items[0]).xyz, expected, atol=1e-6)
+    np.savez(tmp_path / "walk.npz", **{**parts, "root_orient": poses[:2, :3]})
+    with pytest.raises(KinemeError, match="has root_orient and pose_body of 2 and 3 frames"):
+        open_poses(tmp_path / "walk.npz", body_model=body_model)
+
+
 def test_without_a_body_model_the_remedy_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         KinemeError, match=r"walk.npz: holds rotations of an SMPL body .*name its file with `body_model`"

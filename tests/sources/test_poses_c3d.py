@@ -260,7 +260,7 @@ SEGMENTS = (
 ).split()
 
 
-@pytest.mark.parametrize("form", ["{}", "Q_{}", "dan:{}"])
+@pytest.mark.parametrize("form", ["{}", "Q_{}", "251112_KUO_{}", "dan:{}"])
 @pytest.mark.parametrize(("labels", "back"), [(ANIMATION, "WaistLBack"), (SPORTS, "WaistBack")])
 def test_markers_of_qualisys_by_any_prefix(tmp_path: Path, labels: list[str], back: str, form: str) -> None:
     """As ezc3d writes them."""

@@ -83,6 +83,21 @@ class TestMMPose:
         found = found_in([{"frame_id": t, "instances": [instance(solid[t])]} for t in range(6)])
         np.testing.assert_allclose(found.points, solid, rtol=1e-6)
 
+    def test_human36m_by_its_names_of_the_joints(self, tmp_path: Path) -> None:
+        names = [
+            name.replace("ankle", "foot").replace("nose", "neck_base") for name in LAYOUTS["h36m17"].joints
+        ]
+        solid = np.random.default_rng(1).uniform(0, 0.2, (4, 17, 3)).round(3)
+        solid[:, names.index("head"), 2] += 1.7  # metres, z up
+        content = {
+            "meta_info": {"dataset_name": "h36m", "keypoint_id2name": dict(enumerate(names))},
+            "instance_info": [{"frame_id": t, "instances": [instance(solid[t])]} for t in range(4)],
+        }
+        source = open_poses(written(tmp_path / "a.json", content))
+        assert source.layout == LAYOUTS["h36m17"]
+        turned = solid[..., [0, 2, 1]] * [1, 1, -1]
+        np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0], turned, atol=1e-5)
+
     def test_tracks_are_who_is_who(self, tmp_path: Path) -> None:
         """Two who change places at once, which nothing but their track tells."""
         one, other = XY[0], XY[0] + 150
@@ -490,6 +505,76 @@ class TestKinect:
         written(tmp_path / "squat.csv", "\n".join([f"Datetime,{header}", *(f"0,{row}" for row in rows)]))
         source = open_poses(tmp_path)
         np.testing.assert_allclose(source.read(source.items[0]).xyz[:, 0], values / 1000, atol=1e-5)
+
+    def test_skeletons_as_northwestern_ucla_circulates(self) -> None:
+        """The data set has a source of its own; here it is another JSON file of frames."""
+        values = np.random.default_rng(1).normal(size=(4, 20, 3)).round(3)
+        content = {"file_name": "a01_s01_e00_v01", "skeletons": values.tolist(), "label": 1}
+        found = json_poses(json.dumps(content).encode(), scores=False)
+        np.testing.assert_allclose(found.points, values, atol=1e-6)
+
+    def test_a_line_about_the_recording_above_the_header(self, tmp_path: Path) -> None:
+        """As LSL-Kinect writes it, with a confidence for each joint and times in a local notation."""
+        names, values = KINECTS["ntu25"], np.random.default_rng(1).normal(size=(4, 25, 3)).round(3) * 0.4
+        header = ",".join(f"{name}_{axis}" for name in names for axis in ("X", "Y", "Z", "Conf"))
+        rows = ["".join(f",{x},{y},{z},0.5" for x, y, z in frame) for frame in values]
+        lines = ["Software : LSL_Kinect,Version : 1.0.4.1,Stream nominal rate : 15,Sequence Name : Steering"]
+        lines += ["", f"TimeSpan,{header}", *(f'"1,594038E+12"{row}' for row in rows)]
+        source = open_poses(written(tmp_path / "steer.csv", "\n".join(lines)))
+        assert (source.layout.name, source.fps, source.fps_known) == ("ntu25", 15, True)
+        clip = source.read(source.items[0])
+        np.testing.assert_allclose(clip.xyz[:, 0], values, atol=1e-5)
+        assert clip.confidence is not None
+        assert (clip.confidence[:, 0] == 0.5).all()
+
+    def test_what_has_no_depth_is_left_out(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """Programs log how far a body leans beside its joints; rows of several people share a time."""
+        names, values = KINECTS["ntu25"], np.random.default_rng(1).normal(size=(4, 2, 25, 3)).round(3) * 0.4
+        header = "".join(f"{name}_X,{name}_Y,{name}_Z,{name}_inferred," for name in names)
+        lines = [f"Timestamp,Index,BodyID,{header}HandLeftState,Lean_X,Lean_Y,Posture"]
+        for at, frame in enumerate(values):
+            for who, body in enumerate(frame):
+                row = "".join(f"{x},{y},{z},0," for x, y, z in body)
+                lines += [f"2016-05-10 11:22:33.{at * 40:03d},{2 * at + who},{who},{row}Open,0.1,0.2,sitting"]
+        source = open_poses(written(tmp_path / "sit.csv", "\n".join(lines)))
+        assert (source.layout.name, source.fps) == ("ntu25", 25)
+        assert "without a column of z, and left out: Lean" in caplog.text
+        clip = source.read(source.items[0])
+        both = clip.xyz.transpose(1, 0, 2, 3)
+        expected = values.transpose(1, 0, 2, 3)
+        assert any(np.allclose(both, expected[list(order)], atol=1e-5) for order in ((0, 1), (1, 0)))
+
+
+class TestAppleVision:
+    NAMES = (
+        "head neck_1 left_eye left_ear right_eye right_ear left_shoulder_1 left_forearm left_hand "
+        "right_shoulder_1 right_forearm right_hand left_upLeg left_leg left_foot right_upLeg right_leg "
+        "right_foot"
+    ).split()
+
+    def frame(self, place: int, without: str = "") -> dict[str, Any]:
+        points = {f"{name}_joint": (at, place) for at, name in enumerate(self.NAMES)} | {"root": (18, place)}
+        return {
+            name: {"x": 0.1 + 0.04 * x, "y": 0.5 + 0.01 * y, "confidence": 0.8}
+            for name, (x, y) in points.items()
+            if name != without
+        }
+
+    def test_its_joints_are_called_like_bones(self, tmp_path: Path) -> None:
+        frames = [{"joints": self.frame(at), "frameNumber": at, "timestamp": at / 25} for at in range(4)]
+        source = open_poses(written(tmp_path / "a.json", json.dumps({"poses": frames})), image="100x100")
+        assert (source.layout.name, source.fps) == ("openpose25-19", 25)
+        clip, at = source.read(source.items[0]), source.layout.joints.index
+        for joint, name in (("nose", "head"), ("left_wrist", "left_hand"), ("right_hip", "right_upLeg")):
+            x = 0.1 + 0.04 * self.NAMES.index(name) - 0.5
+            np.testing.assert_allclose(clip.xyz[:, 0, at(joint), 0], x, atol=1e-5)
+
+    def test_frames_may_lack_joints_that_were_not_found(self) -> None:
+        frames = [self.frame(0), self.frame(1, without="left_hand_joint")]
+        found = json_poses(json.dumps(frames).encode(), scores=False)
+        wrist = found.joints.index("left_wrist")
+        assert np.isnan(found.points[:, wrist, 0]).tolist() == [False, True]
+        assert not np.isnan(np.delete(found.points, wrist, axis=1)).any()
 
 
 def test_a_limb_by_another_name_is_not_left_out(tmp_path: Path) -> None:

@@ -178,6 +178,16 @@ class TestTables:
         arm = [f"left_{part}_x,left_{part}_y" for part in "abcdefghijkl"]  # no body without the side
         assert self.read(f"{','.join(arm)}\n{','.join('1' * 24)}\n").joints[0] == "left_a"
 
+    def test_places_beside_rotations(self) -> None:
+        """As headsets log a body; pixels beside places are none of the joints."""
+        parts = ("px", "py", "pz", "qw", "qx", "qy", "qz")
+        header = ",".join(f"body_{joint}_{part}" for joint in ("hip", "head") for part in parts)
+        poses = self.read(f"time,{header}\n0,{','.join(map(str, range(14)))}\n")
+        assert poses.joints == ("hip", "head")
+        np.testing.assert_array_equal(poses.points[0, 0], [[0, 1, 2], [7, 8, 9]])
+        poses = self.read("hip_px,hip_py,hip_x,hip_y,head_px,head_py,head_x,head_y\n1,2,3,4,5,6,7,8\n")
+        np.testing.assert_array_equal(poses.points[0, 0], [[3, 4], [7, 8]])
+
     def test_columns_that_are_no_joint_are_not_remarked_on(self, caplog: pytest.LogCaptureFixture) -> None:
         poses = self.read("hip_x,hip_y,head_x,head_y,pupil_x,effort_c\n1,2,3,4,5,6\n")
         assert poses.joints == ("hip", "head")

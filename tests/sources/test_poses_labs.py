@@ -122,6 +122,44 @@ def test_the_bones_of_motive_are_a_body(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip[:, at("head")], head, atol=2e-3)
 
 
+def test_the_markers_of_motive_are_a_body_without_its_bones(tmp_path: Path) -> None:
+    sides = (
+        "ShoulderBack ShoulderTop UArmHigh ElbowOut FArm WristOut HandOut Pinky HandIn ThighFront ThighSide "
+        "KneeOut Shin AnkleOut Heel ToeIn ToeTip ToeOut"
+    ).split()
+    markers = "HeadFront HeadLeft HeadTop HeadRight BackTop BackLeft BackRight ChestTop ChestLow".split()
+    markers += [f"Waist{place}" for place in ("LFront", "LBack", "CBack", "RBack", "RFront")]
+    markers += [f"{side}{name}" for side in "LR" for name in sides]
+    places = np.random.default_rng(0).normal(size=(3, len(markers), 3))
+    (tmp_path / "walk.csv").write_bytes(motive([f"763:{name}" for name in markers], places, units="Meters"))
+    source = open_poses(tmp_path / "walk.csv", axes="y-up")
+    assert source.layout.name == "kinect20"
+    clip = source.read(source.items[0]).xyz[:, 0]
+    at = {name: places[:, place] for place, name in enumerate(markers)}
+    hip = 0.5 * at["WaistRFront"] + 0.1 * at["WaistLFront"] + 0.25 * at["WaistRBack"] + 0.15 * at["RKneeOut"]
+    neck = (at["BackTop"] + at["ChestTop"]) / 2
+    for joint, expected in (("left_elbow", at["LElbowOut"]), ("right_hip", hip), ("shoulder_center", neck)):
+        np.testing.assert_allclose(clip[:, source.layout.joints.index(joint)], expected, atol=1e-3)
+
+
+def test_the_first_bone_of_motive_is_called_like_its_skeleton() -> None:
+    """As Motive 3 writes it; a marker of such a name keeps it."""
+    poses = lab_poses(motive(["ann:ann", "ann:Ab"], POINTS, ["Bone", "Bone"]))
+    assert poses.joints == ("Hip", "Ab")
+    np.testing.assert_allclose(poses.points[:, 0], POINTS)
+    assert lab_poses(motive(["ann:ann", "ann:Ab"], POINTS)).joints == ("ann", "Ab")
+
+
+def test_motive_s_time_codes_and_padding_are_passed_over() -> None:
+    """A spreadsheet that saves the table fills up its first two lines with commas."""
+    first, second, *lines = motive(PAIR, POINTS).decode("utf-8-sig").splitlines()
+    lines = [line.replace("Time (Seconds)", "Time (Seconds),TimeCode", 1) for line in lines]
+    above = [line.replace(",", ",,", 1) if at < 4 else line for at, line in enumerate(lines[:5])]
+    frames = [line.replace(",", ",15:26:46:12.02,", 1) for line in lines[5:]]
+    table = [first + "," * 40, second + "," * 40, *above, *frames]
+    np.testing.assert_allclose(lab_poses("\n".join(table).encode()).points[:, 0], POINTS)
+
+
 def test_nobodys_markers_are_left_out() -> None:
     points = np.concatenate([POINTS, POINTS], axis=1)
     assert lab_poses(motive([*PAIR, "Unlabeled 1040", "Unlabeled:7"], points)).joints == ("hip", "head")
@@ -133,6 +171,19 @@ def test_other_sections_of_nexus_come_before_and_after() -> None:
     data = nexus(PAIR, POINTS, before=model) + b"Devices\r\n1000\r\n1,0,3\r\n"
     np.testing.assert_allclose(lab_poses(data).points[:, 0], POINTS)
     assert lab_notes(data) == {"fps": 100}
+
+
+def test_velocities_of_nexus_are_passed_over() -> None:
+    """They stand beside the places of each marker: X, Y, Z, X', Y', Z'."""
+    lines = nexus(PAIR, POINTS).decode().splitlines()
+    lines[3] = ",,hip,,,,,,head,,,,,,"
+    lines[4] = "Frame,Sub Frame" + ",X,Y,Z,X',Y',Z'" * 2
+    lines[5] = ",," + ",".join(["mm,mm,mm,mm/s,mm/s,mm/s"] * 2)
+    for at, frame in enumerate(POINTS, 6):
+        lines[at] = f"{at},0," + ",".join(f"{x},{y},{z},7,8,9" for x, y, z in frame)
+    poses = lab_poses("\n".join(lines).encode())
+    assert poses.joints == ("hip", "head")
+    np.testing.assert_allclose(poses.points[:, 0], POINTS)
 
 
 def test_a_blank_line_above_the_frames_of_qualisys() -> None:
@@ -166,6 +217,7 @@ def test_what_is_of_no_such_program_is_another_table() -> None:
         (motive(PAIR, POINTS, units="Feet"), "is in 'Feet'; expected m, meters, cm"),
         (motive(PAIR, POINTS).replace(b"Frames,2", b"Frames,9"), "says 9 frames and has 2; it is cut off"),
         (motive(PAIR, POINTS).replace(b"700.000", b"7OO"), "line 9: '7OO' is not a number"),
+        (motive(PAIR, POINTS).replace(b"Units,", b"Units,Meters,Coordinate Space,Local,"), "global co"),
         (nexus(PAIR, POINTS).replace(b"100.000", b"1,2,3"), "line 7 has 10 cells; its header announces 8"),
         (nexus(PAIR, POINTS[:0]), "has headers but no frames; remove it"),
         (qualisys(PAIR, POINTS).replace(b"MARKER_NAMES", b"BODY_NAMES"), "has no MARKER_NAMES; export"),

@@ -235,11 +235,30 @@ def test_a_landmark_may_be_null(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip.xyz[:, 0, 1:], (WORLD * [1, -1, -1])[:, 1:], atol=1e-5)
 
 
+def test_landmarks_with_unlike_keys_are_read_as_alike_ones(tmp_path: Path) -> None:
+    """One with a key of its own, two names for the visibility, a number as a Boolean."""
+    alike, unlike = mediapipe_json()["tasks"], mediapipe_json()["tasks"]
+    for frame in range(0, FRAMES, 2):
+        landmark = unlike[frame]["worldLandmarks"][0][3]
+        landmark["presence"] = 0.5
+        landmark["score"], landmark["visibility"] = landmark["visibility"], None
+    alike[1]["worldLandmarks"][0][4]["x"] = 1.0
+    unlike[1]["worldLandmarks"][0][4]["x"] = True
+    one, other = read(written(tmp_path, alike))[1], read(written(tmp_path, unlike))[1]
+    np.testing.assert_array_equal(one.xyz, other.xyz)
+    np.testing.assert_array_equal(one.confidence, other.confidence)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         ([{"landmarks": [{"x": 1, "y": 2}]}, {"other": 1}], "frame 1 has no 'landmarks'; it has .'other'"),
         ([{"landmarks": [{"x": 1, "y": 2}, {"x": "a", "y": 2}]}], "frame 0 has a landmark without x and y"),
+        (
+            [{"landmarks": [{"x": 1, "y": 2}, {"x": 1, "y": [2]}]}],
+            "frame 0 has a landmark that is not of numbers",
+        ),
+        ([{"landmarks": [{"x": 1, "y": 10**400}] * 2}], "frame 0 has a landmark that is not of numbers"),
         (
             {"made": "by", "version": 3},
             "it has no 'xyz', 'keypoints' or 'landmarks'; it has .'made', 'version'",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sources.writers import packed
 
 from kineme.errors import FileError, KinemeError
 from kineme.preparing import prepare
@@ -39,12 +40,30 @@ def write(path: Path, given: Any) -> Path:
     return path
 
 
+def test_a_folder_of_files_that_are_no_poses_is_refused_with_what_they_are(tmp_path: Path) -> None:
+    for name in ("trial/angles.mot", "trial/forces.sto", "readme.txt"):
+        (tmp_path / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw" / name).write_text("")
+    for raw in (tmp_path / "raw", packed(tmp_path / "raw", tmp_path / "raw.zip")):
+        with pytest.raises(
+            FileError, match=r"angles\.mot: holds joint angles or forces of OpenSim, .*; use the"
+        ):
+            open_poses(raw)
+    (tmp_path / "raw" / "trial" / "walk.npy").write_bytes(
+        b""
+    )  # where there are poses, the others are left alone
+    with pytest.raises(FileError, match=r"walk\.npy"):
+        open_poses(tmp_path / "raw")
+
+
 @pytest.mark.parametrize(
     ("name", "given", "options", "remedy"),
     [
         ("walk.npz", MOTION, {}, "and name its file with `body_model`"),
         ("walk.npz", {"joints": XY}, {}, r"it has joints float64 \(4, 17, 2\); call that of the joints so"),
         ("walk.npy", np.zeros((4, 99)), {}, r"reshape it, as by array.reshape\(len\(array\), -1, 3\)"),
+        ("walk.npy", np.zeros((4, 263)), {}, "features of HumanML3D: take the arrays in new_joints"),
+        ("walk.npy", np.zeros((4, 100)), {}, "save it so"),
         ("walk.npy", XY, {"layout": "ntu25"}, "name the layout of its joints with `layout`"),
         ("walk.npy", XY * 0, {"layout": "coco17"}, "has nobody in any frame; remove it"),
         ("walk.csv", f"{HEADER}\n1,2,3,4\n", {"label_column": "Action"},
@@ -63,7 +82,14 @@ def write(path: Path, given: Any) -> Path:
         ("walk.json", [{"image_id": 1, "bbox": [1, 2, 3]}], {}, "it is a box; estimate poses in the boxes"),
         ("flies.csv", f"track,frame_idx,instance.score,{HEADER}\n,1,1,2,3,4,5\n,1,1,6,7,8,9\n", {},
          "line 3 duplicates a joint of a frame; add a column 'person', or keep one"),
-        ("walk.mat", "MATLAB", {}, "give it the suffix of its format, or convert it"),
+        ("walk.xyz", "MATLAB", {}, "give it the suffix of its format, or convert it"),
+        ("walk.mat", "MATLAB", {}, "is not a MATLAB file of the versions 5 to 7; fix the file"),
+        ("walk.mot", "", {}, "of OpenSim, not positions; use the markers' .trc, or export one"),
+        ("walk.asf", "", {}, "is a skeleton without motion; give the .amc files that belong to it"),
+        ("walk.fbx", "", {}, "is an animated scene; export its skeleton as .bvh, as Blender does"),
+        ("walk.svo", "", {}, "export its bodies as JSON, or its video and use kineme prepare video"),
+        ("walk.pkl", "", {}, "save its arrays as .npz, or see kineme prepare pyskl"),
+        ("walk.mp4", "", {}, "is a video; use kineme prepare video"),
         ("walk.csv", f"{HEADER}\n1,2,x,4\n", {}, "line 2: 'x' is not a number; fix the file"),
     ],
 )  # fmt: skip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kineme.sources.poses import rows
 from kineme.sources.poses.rows import FileBytes, Row, rows_of
 
+NAN = np.nan
 TEXTS = {
     "plain": b"a,b\n1,2\n3,4\n",
     "no end": b"a;b\r\n1;2\r\n3;4\r",
@@ -56,6 +58,27 @@ def test_a_file_that_is_cut_off_meanwhile(tmp_path: Path) -> None:
     path.write_bytes(TEXTS["plain"][:5])
     with pytest.raises(ValueError, match="was cut off while it was read"):
         found[1:].floats([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("lines", "numbers"),
+    [
+        (["1,-2.5e-3,3", "0.1,.5,+6"], [[1, -2.5e-3, 3], [0.1, 0.5, 6]]),
+        ([",,1", "1,,", ",2,"], [[NAN, NAN, 1], [1, NAN, NAN], [NAN, 2, NAN]]),
+        ([" 1 ,2,\u00a03", "nan,-inf,1e999"], [[1, 2, 3], [NAN, -np.inf, np.inf]]),
+        (["null,N/A, ", "1,2,3"], [[NAN, NAN, NAN], [1, 2, 3]]),  # only Python's way takes these
+        (["1_0,\u0661,3", "4,5,6"], [[10, 1, 3], [4, 5, 6]]),
+    ],
+)
+def test_numbers_are_the_same_at_once_and_field_by_field(
+    lines: list[str], numbers: list[list[float]]
+) -> None:
+    """Quotation marks anywhere in a file have its fields told apart one by one."""
+    for end in ("", '\n"7","8","9"'):
+        found = rows_of(("\n".join(lines) + end).encode())[: len(lines)].floats([0, 1, 2])
+        np.testing.assert_array_equal(found, np.array(numbers, np.float32))
+    reverse = rows_of("\n".join(lines).encode()).floats([2, 0])
+    np.testing.assert_array_equal(reverse, np.array(numbers, np.float32)[:, [2, 0]])
 
 
 def test_where_a_column_changes() -> None:

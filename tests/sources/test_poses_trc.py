@@ -96,6 +96,22 @@ def test_markers_of_pose2sim_are_a_part_of_halpe26(tmp_path: Path) -> None:
     )
 
 
+def test_markers_that_opencap_adds_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Twice as many as the joints of the video, which the file has too."""
+    caplog.set_level("INFO")
+    added = [
+        f"{side}{name}_study" for side in ("r", "L") for name in (".ASIS", ".PSIS", "_knee", "_shoulder")
+    ]
+    names = [*POSE2SIM[1:], "C7_study", *added, *(f"r_sh{at}_study" for at in range(1, 30))]
+    cells = "\t".join(f"{0.1 * i:.2f}\t{1 + 0.01 * i:.2f}\t0" for i in range(len(names)))
+    (tmp_path / "walk.trc").write_bytes(trc(names, [f"{t}\t{t / 60}\t{cells}" for t in range(3)]))
+    source = open_poses(tmp_path / "walk.trc", axes="y-up")
+    assert source.layout.name == "halpe26-21"
+    assert "are left out: joints: C7_study, r.ASIS_study, r.PSIS_study, …; 38 of them" in caplog.text
+    knee = source.read(source.items[0]).xyz[0, 0, source.layout.joints.index("left_knee")]
+    np.testing.assert_allclose(knee[0], 0.1 * names.index("LKnee"), atol=1e-6)
+
+
 def test_without_its_root_the_rest_hangs_together(tmp_path: Path) -> None:
     names = POSE2SIM[1:]  # the older Pose2Sim has no Hip
     cells = "\t".join(f"{0.1 * i:.2f}\t{1 + 0.01 * i:.2f}\t0" for i in range(len(names)))

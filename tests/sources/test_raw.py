@@ -55,6 +55,30 @@ def test_hidden_files_and_those_of_macos_are_passed_over(tmp_path: Path) -> None
     assert list(listed(tmp_path / "all.zip", ".txt")) == ["a.txt"]
 
 
+def test_what_lies_beside_a_file(tmp_path: Path) -> None:
+    """In its own folder only, of the disk or of the archive."""
+    names = (
+        "a/one.txt",
+        "a/one.ASF",
+        "a/two.asf",
+        "a/._two.asf",
+        "a/deep/three.asf",
+        "b/four.asf",
+        "five.asf",
+    )
+    for name in names:
+        (tmp_path / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw" / name).write_text(name)
+    zipped(tmp_path / "raw.zip", **{name: name for name in names})
+    for raw in (tmp_path / "raw", tmp_path / "raw.zip"):
+        (file,) = find_files(raw, ".txt")
+        found = file.beside(".asf")
+        assert [str(each.place) for each in found] == ["a/one.ASF", "a/two.asf"]
+        assert [each.read(100) for each in found] == [b"a/one.ASF", b"a/two.asf"]
+        (top,) = (each for each in find_files(raw, ".asf") if each.name == "five.asf")
+        assert [each.name for each in top.beside(".asf")] == ["five.asf"]
+
+
 def test_an_entry_that_points_outside_is_only_a_name(tmp_path: Path) -> None:
     zipped(tmp_path / "all.zip", **{"../../outside.txt": "text", "/root.txt": "text"})
     assert list(listed(tmp_path / "all.zip", ".txt").values()) == ["text", "text"]

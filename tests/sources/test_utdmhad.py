@@ -111,10 +111,13 @@ def test_other_files_and_names_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "cannot be read as a MATLAB file (Mat file appears to be "),
+        (
+            b"",
+            "cannot be read as a MATLAB file (is not a MATLAB file of the versions 5 to 7); download",
+        ),
         (
             b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400),
-            "Please use HDF reader for matlab v7.3",
+            "is a MATLAB file of version 7.3; save it by save(name, '-v7')",
         ),
         (mat5(d_skel=SKELETON)[:200], "cannot be read as a MATLAB file"),
         (mat5(d_skel=SKELETON + 1j), "has no variable 'd_skel' of real numbers"),

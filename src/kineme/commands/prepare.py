@@ -45,11 +45,12 @@ def prepare(
     The store appears under its name only once it is complete. Checkpoints and results record its
     preprocessing.
 
-    `poses` takes your own recordings: motion capture (.trc, .c3d, .bvh, .mvnx, AMASS, tables of Motive, Nexus
-    and Qualisys), the output of OpenPose, AlphaPose, MMPose, Ultralytics, MediaPipe, Kinect, DeepLabCut,
-    Lightning Pose or SLEAP, and .npy, .npz, CSV or JSON files, one per clip. Labels come from one folder per
-    class, from the names of the clips, or from a file `labels.csv` with the header name,label,subject,camera.
-    People are tracked from frame to frame, and gaps of up to half a second are filled; see docs/data.md.
+    `poses` takes your own recordings: motion capture (.trc, .c3d, .bvh, .amc, .mvnx, AMASS, tables of Motive,
+    Nexus and Qualisys), the output of OpenPose, AlphaPose, MMPose, Ultralytics, MediaPipe, Kinect,
+    DeepLabCut, Lightning Pose or SLEAP, and .npy, .npz, .mat, CSV or JSON files, one per clip. Labels come
+    from one folder per class, from the names of the clips, or from a file `labels.csv` with the header
+    name,label,subject,camera. People are tracked from frame to frame, and gaps of up to half a second are
+    filled; see docs/data.md.
 
       kineme prepare poses mocap stores/mocap --dry-run
       kineme prepare poses --help               # the options of one source

@@ -282,8 +282,9 @@ def _facing_by_name(joints: tuple[str, ...], mirrored: Sequence[tuple[int, int]]
         "".join(word for word in joint_words(joints[left]) if word != "left"): (left, right)
         for left, right in mirrored
     }
-    if {"forearm", "lowerarm"} & set(named):  # a rig: an arm begins in the shoulder, a shoulder at the spine
-        for arm in ("arm", "upperarm", "uparm"):
+    # In a rig an arm begins in the shoulder, and a shoulder at the spine.
+    if {"forearm", "forearmbend", "lowerarm", "lowarm"} & set(named):
+        for arm in ("arm", "upperarm", "uparm", "shldr", "shldrbend"):
             if arm in named:
                 return named[arm]
     # In motion capture a joint is the end of the bone it is named after: a clavicle ends in the shoulder.

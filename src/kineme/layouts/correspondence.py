@@ -44,7 +44,7 @@ _PAIRED |= {
     "inner eye": "eyeinner innereye",
     "outer eye": "eyeouter outereye",
     "shoulder": "shoulder clavicle arm upperarm uparm shldr shldrbend",
-    "elbow": "elbow humerus forearm lowerarm forearmbend",
+    "elbow": "elbow humerus forearm lowerarm lowarm forearmbend",
     "forearm": "radius",
     "hand": "hand handmiddle1 handmiddlefinger1 handmiddlemcp fingerbase",
     "hand tip": "handtip handmiddle4 handmiddlefinger4 handmiddletip fingers handend wristend",
@@ -53,14 +53,16 @@ _PAIRED |= {
     "pinky": "pinky handpinky1 handpinkyfinger1",
     "hip bone": "hipbone",
     "hip": "hip hipjoint upleg upperleg thigh thighbend",
-    "knee": "knee femur leg lowerleg shin calf",
+    "knee": "knee femur leg lowerleg lowleg shin calf",
     "ankle": "ankle tibia",
     "toes": "toes toe toebase toe0 ball footindex footend ankleend",
     "big toe": "bigtoe",
     "small toe": "smalltoe",
 }
 # Bones of animation rigs only, and what names that others have too stand for there.
-_RIG_BONES = frozenset("upleg upperleg thigh lowerleg shin calf uparm upperarm forearm lowerarm".split())
+_RIG_BONES = frozenset(
+    "upleg upperleg thigh lowerleg lowleg shin calf uparm upperarm forearm lowerarm lowarm".split()
+)
 _IN_RIGS = {
     "shoulder": "collar",
     "clavicle": "collar",

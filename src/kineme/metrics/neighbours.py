@@ -112,12 +112,16 @@ def cosines(train: Array, test: Array, *, device: torch.device | str = "cpu") ->
 
 def _blocks(train: Array, test: Array, device: torch.device | str) -> Iterator[tuple[int, torch.Tensor]]:
     """The first row of each block of training clips, and (N', BLOCK) similarities."""
-    queries = F.normalize(torch.from_numpy(test.astype(train.dtype, copy=False)).to(device), dim=1)
+    queries = _unit(test.astype(train.dtype, copy=False), device)
     for first in range(0, len(train), BLOCK):
-        with warnings.catch_warnings():  # a map is read-only, and nothing writes to it
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            block = torch.from_numpy(train[first : first + BLOCK]).to(device)
-        yield first, queries @ F.normalize(block, dim=1).T
+        yield first, queries @ _unit(train[first : first + BLOCK], device).T
+
+
+def _unit(features: Array, device: torch.device | str) -> torch.Tensor:
+    """Rows of length 1, on the device."""
+    with warnings.catch_warnings():  # a map is read-only, and nothing writes to it
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return F.normalize(torch.from_numpy(features).to(device), dim=1)
 
 
 def _vote(labels: torch.Tensor, similarity: torch.Tensor, classes: int) -> torch.Tensor:

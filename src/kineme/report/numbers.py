@@ -189,9 +189,13 @@ def _named(rows: Sequence[TableRow]) -> Iterator[tuple[str, Mapping[str, Score]]
 
 
 def _worded(settings: Mapping[str, Any]) -> str:
-    """Settings as words: `lr 3, windows (kind tokens, frames 64)`."""
-    return ", ".join(
-        f"{key} ({_worded(value)})" if isinstance(value, Mapping) else f"{key} {value}"
-        for key, value in settings.items()
-        if value is not None
-    ).replace("_", " ")
+    """Settings as words, with the digits that matter: `lr 3, windows (kind tokens, frames 64)`."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, Mapping):
+            return f"({_worded(value)})"
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+    return ", ".join(f"{key} {text(value)}" for key, value in settings.items() if value is not None).replace(
+        "_", " "
+    )

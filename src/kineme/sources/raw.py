@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -73,6 +73,27 @@ class RawFile:
             if self.member is None:
                 return self.path.stat().st_size
             return _archive(self.path, self.path.stat().st_mtime_ns).getinfo(self.member).file_size
+
+    def beside(self, suffix: str) -> list[RawFile]:
+        """The files of this suffix, in lower case, in the same folder of the disk or the archive, by name.
+
+        Raises:
+            KinemeError: the folder cannot be read.
+        """
+        with self.checked():
+            if self.member is None:
+                paths = sorted(path for path in self.path.parent.iterdir() if path.is_file())
+                found = [replace(self, place=self.place.with_name(path.name), path=path) for path in paths]
+            else:
+                folder = self.member[: -len(self.name)]
+                members = sorted(_archive(self.path, self.path.stat().st_mtime_ns).namelist())
+                names = (member[len(folder) :] for member in members if member.startswith(folder))
+                found = [
+                    replace(self, place=self.place.with_name(name), member=folder + name)
+                    for name in names
+                    if name and "/" not in name
+                ]
+        return [each for each in found if each.place.suffix.lower() == suffix and each.name[0] != "."]
 
     def open(self) -> IO[bytes]:
         """A stream of its bytes, for large files. In an archive, seeking backwards starts from the beginning.

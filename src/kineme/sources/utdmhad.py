@@ -7,19 +7,18 @@
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
+from kineme.errors import FileError, KinemeError
 from kineme.layouts import get_layout
 from kineme.sources import Source
+from kineme.sources.matlab import matlab_variables
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import RawFile, one_line
+from kineme.sources.raw import RawFile, RemediedError, one_line
 from kineme.typing import Array
 
 # The data set's own list of actions, in order of their numbers.
@@ -86,21 +85,15 @@ def read_clip(item: tuple[RawFile, tuple[int, ...]]) -> Clip:
 
 
 def _skeleton(file: RawFile) -> Array:
-    """The real numbers of `d_skel`.
-
-    Compressed files, which MATLAB writes since version 7, have a checksum. In an uncompressed one, a damaged
-    type code can crash SciPy.
-    """
-    from scipy.io import loadmat  # takes a fifth of a second to import
-
-    data = file.read(_MAX_BYTES)
+    """The real numbers of `d_skel`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other variables
-            found = loadmat(io.BytesIO(data), variable_names=["d_skel"])
-    except Exception as error:  # damaged files make SciPy raise anything
+        values = matlab_variables(file.read(_MAX_BYTES), _MAX_BYTES).get("d_skel")
+    except KinemeError:
+        raise
+    except RemediedError as error:
+        raise FileError(f"{file}: {error}") from error
+    except ValueError as error:
         raise file.error(f"cannot be read as a MATLAB file ({one_line(error)})") from error
-    values = found.get("d_skel")
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
         raise file.error("has no variable 'd_skel' of real numbers")
     return values

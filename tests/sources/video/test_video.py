@@ -15,7 +15,7 @@ from kineme.errors import KinemeError
 from kineme.preparing import plan, prepare
 from kineme.sources import Source
 from kineme.sources.measure import Measured
-from kineme.sources.video import open_video
+from kineme.sources.video import are_videos, open_video
 
 UP = BODY * [1, -1, -1]  # y up, and left still left
 
@@ -28,6 +28,15 @@ def opened(path: Path, **options: object) -> tuple[Source, Stub]:
 def only(source: Source) -> Clip:
     (item,) = source.items
     return source.read(item)
+
+
+def test_videos_beside_poses_are_what_these_were_estimated_from(tmp_path: Path) -> None:
+    """A MATLAB file may be anything, and says nothing of that."""
+    (tmp_path / "walk.mp4").touch()
+    (tmp_path / "results.mat").touch()
+    assert are_videos(tmp_path)
+    (tmp_path / "walk.csv").touch()
+    assert not are_videos(tmp_path)
 
 
 def test_one_video_is_one_clip_of_metres_with_visibility(cinema: Cinema) -> None:

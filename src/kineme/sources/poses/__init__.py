@@ -3,7 +3,8 @@
 formats.py       the formats, one reader each: arrays.py; tables.py (rows.py, headers.py, table_notes.py);
                  documents.py, JSON (people.py, about.py, keypoints.py, assembling.py, holistic.py; coco.py,
                  flat.py, vitpose.py), jsonlines.py; openpose.py and yolo.py, a file a frame; hdf5.py,
-                 deeplabcut.py, sleap.py; signs.py; trc.py, c3d.py, labs.py, bvh.py, mvnx.py, amass.py
+                 deeplabcut.py, sleap.py; signs.py; trc.py, c3d.py, labs.py, bvh.py, mvnx.py, amass.py,
+                 amc.py (asf.py); mat.py
 recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
 times.py         instants of frames and their rate; rates.py, one rate → another
 long.py          files that are too long to be held, read in stretches
@@ -105,8 +106,11 @@ def open_poses(
     first, chosen = _first_poses(recordings, told, joint_map_of(options), title)
     coordinates = coordinates_of(first, chosen.layout, options.get("axes"), options.get("units"), size)
     if rate is None:
+        usual = "" if recordings[0].numbers else format_of(recordings[0].files[0]).usual_rate
         logger.warning(
-            "the files give no frame rate; %g frames per second are assumed, set `fps` if that is wrong", _FPS
+            "the files give no frame rate; %g frames per second are assumed, set `fps` if that is wrong%s",
+            _FPS,
+            f" ({usual})" if usual else "",
         )
     if len(first.points) == 1 < len(recordings) and not any(each.numbers for each in recordings):
         logger.warning(

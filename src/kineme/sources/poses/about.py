@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kineme.layouts import LAYOUTS, canonical_joint
+from kineme.layouts import LAYOUTS, canonical_joint, named_layout
 from kineme.sources.poses.keypoints import by_name
 
 _INSIDE = "meta metadata info video videoinfo imagesize videometadata metainfo".split()
 _RATES = ("fps", "framerate", "videofps")
 _IMAGES = ("", "image", "img", "frame", "video")  # before width and height
+_MMPOSE = {"neck_base": "nose", "left_foot": "left_ankle", "right_foot": "right_ankle"}  # for Human3.6M
 _NAMES = "jointnames keypointnames landmarknames keypointid2name joints".split()
 
 
@@ -42,8 +43,14 @@ def names_said(content: Any) -> tuple[str, ...]:
             if isinstance(listed, Mapping) and set(listed) == {str(at) for at in range(len(listed))}:
                 listed = [listed[str(at)] for at in range(len(listed))]  # MMPose numbers them
             if isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed):
-                return tuple(listed) if len(set(listed)) == len(listed) else ()
+                return _usual(listed) if len(set(listed)) == len(listed) else ()
     return ()
+
+
+def _usual(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of Human3.6M where MMPose calls three of them otherwise; others stay."""
+    renamed = tuple(_MMPOSE.get(name, name) for name in names)
+    return renamed if named_layout(renamed) is LAYOUTS["h36m17"] else tuple(names)
 
 
 def tell(names: Sequence[str]) -> bool:

@@ -1,6 +1,7 @@
 """AMASS and other motions of SMPL bodies: `.npz` with `poses`, `trans`, `betas` and `mocap_framerate`.
 
-Such a file has rotations and no places: these need the body model, see `smpl.py`. AMASS has z up.
+SMPL-X's have `root_orient` and `pose_body` beside the `poses`, or instead of them. Such a file has rotations
+and no places: these need the body model, see `smpl.py`. AMASS has z up.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from kineme.sources.raw import RemediedError
 from kineme.typing import Array
 
 _RATES = ("mocap_framerate", "mocap_frame_rate", "fps")
+_PARTS = ("root_orient", "pose_body")  # what poses begin with
 _NUMBERS = 3 * LAYOUT.num_joints  # of a frame's poses; what follows are hands and face
 
 
 def is_amass(names: set[str]) -> bool:
     """Whether an .npz file with these arrays is one."""
-    return {"poses", "trans"} <= names
+    return {"poses", "trans"} <= names or {*_PARTS, "trans"} <= names
 
 
 def amass_poses(data: bytes, body_model: Path | None) -> Poses:
@@ -36,8 +38,15 @@ def amass_poses(data: bytes, body_model: Path | None) -> Poses:
             "holds rotations of an SMPL body (AMASS), and no joints",
             "download the body model from https://smpl.is.tue.mpg.de and name its file with `body_model`",
         )
-    arrays = load_npz(data, ("poses", "trans", "betas"))
-    poses, trans = (_numbers(arrays.get(name), name, 2) for name in ("poses", "trans"))
+    arrays = load_npz(data, ("poses", *_PARTS, "trans", "betas"))
+    trans = _numbers(arrays.get("trans"), "trans", 2)
+    given = ("poses",) if "poses" in arrays else _PARTS
+    parts = [_numbers(arrays.get(name), name, 2) for name in given]
+    if len({len(part) for part in parts}) > 1:
+        raise ValueError(
+            f"has {' and '.join(given)} of {' and '.join(str(len(part)) for part in parts)} frames"
+        )
+    poses = np.concatenate(parts, axis=1)
     betas = _numbers(arrays["betas"], "betas", 1) if "betas" in arrays else np.zeros(0)
     if poses.shape[1] < _NUMBERS or trans.shape != (len(poses), 3):
         raise ValueError(

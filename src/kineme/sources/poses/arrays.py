@@ -35,6 +35,7 @@ MAX_COORDINATE = 1e6
 MAX_ARRAY_BYTES = 8 * MAX_NUMBERS + (1 << 16)
 KEYS = ("xyz", "keypoints")
 _LISTED = 12  # arrays named in a message
+_FEATURES = {263: "HumanML3D", 251: "KIT-ML"}  # numbers a frame in new_joint_vecs
 _SHORTER = "cut it into shorter clips"
 NOTES = ("label", "subject", "fps")
 
@@ -131,7 +132,10 @@ def array_poses(values: Array, confidence: Array | None, scores: bool) -> Poses:
         values = values[:, :body].reshape(len(values), -1, 4)
     if values.dtype.kind not in "fiu" or values.ndim not in (3, 4):
         expected = "expected numbers, (frames, joints, 2 or 3) or (frames, people, joints, 2 or 3)"
-        remedy = "reshape it, as by array.reshape(len(array), -1, 3)" if values.ndim == 2 else "save it so"
+        rows = values.ndim == 2 and values.shape[1] % 3 == 0
+        remedy = "reshape it, as by array.reshape(len(array), -1, 3)" if rows else "save it so"
+        if values.ndim == 2 and values.shape[1] in _FEATURES:
+            remedy = f"these are features of {_FEATURES[values.shape[1]]}: take the arrays in new_joints"
         raise RemediedError(f"is {values.dtype.name} of shape {values.shape}; {expected}", remedy)
     values = values if values.ndim == 4 else values[:, None]
     if confidence is None and (those := holistic.body_of(values.shape[2])):

@@ -205,7 +205,7 @@ def _places(joints: Sequence[_Joint], values: Array) -> Iterator[Array]:
             turn = np.broadcast_to(np.eye(3), (len(block), 3, 3))
             for channel in joint.channels:
                 if channel.endswith("rotation"):
-                    turn = turn @ _rotation(channel[0], np.radians(own[channel]))
+                    turn = turn @ rotation(channel[0], np.radians(own[channel]))
             if joint.parent == -1:
                 places[:, row] = place
                 turns.append(turn)
@@ -216,8 +216,8 @@ def _places(joints: Sequence[_Joint], values: Array) -> Iterator[Array]:
         yield places
 
 
-def _rotation(axis: str, angle: Array) -> Array:
-    """(T,) radians → (T, 3, 3)."""
+def rotation(axis: str, angle: Array) -> Array:
+    """(T,) radians about `X`, `Y` or `Z` → (T, 3, 3)."""
     first, second = {"X": (1, 2), "Y": (2, 0), "Z": (0, 1)}[axis]
     turn = np.zeros((len(angle), 3, 3))
     turn[:, [0, 1, 2], [0, 1, 2]] = 1

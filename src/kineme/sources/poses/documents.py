@@ -32,6 +32,7 @@ from kineme.sources.poses.people import people, rate_of_frames, told
 from kineme.sources.poses.rows import rows_of
 from kineme.sources.poses.tables import table_poses
 from kineme.sources.poses.vitpose import is_vitpose, vitpose_frames
+from kineme.sources.poses.zed import is_zed, zed_notes, zed_people
 from kineme.sources.raw import RemediedError, shown
 
 MAX_JSON_BYTES = 1 << 27  # two minutes of MediaPipe Holistic with the face, hours of other estimators
@@ -47,6 +48,8 @@ def clip_of(content: Any, scores: bool, components: Sequence[str] = ()) -> Poses
     """As `json_poses`, of what the file holds."""
     if isinstance(content, list | dict) and (frames := openpose_frames(content)):
         return openpose_clip(frames, components)
+    if is_zed(content):
+        return zed_people(content)
     if isinstance(content, dict):
         if is_vitpose(content):
             return people(vitpose_frames(content))
@@ -102,6 +105,8 @@ def json_notes(data: bytes) -> dict[str, Any]:
     if not noted and not re.search(rb'"[a-z_]*(?:time|seconds|fps|frame_?rate)[a-z_]*"', data, re.IGNORECASE):
         return {}
     content = parsed(data)
+    if is_zed(content):
+        return zed_notes(content)
     if not isinstance(content, dict):
         return told(content)
     notes = {name: content[name] for name in noted if content.get(name) is not None}

@@ -18,6 +18,7 @@ from kineme.sources.raw import RemediedError, few, shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
 _MOST = 2 / 3  # of a file's joints that a layout has, where others are left out
+_AUGMENTED = "_study"  # markers that OpenCap, and Pose2Sim with its network, add to the joints of a video
 SHOWN = 3  # joints named in a message
 _ANOTHER = 1 / 3  # of the first file's joints that a file lacks whose skeleton is another
 _WANTED = "as `layout` says"
@@ -237,7 +238,8 @@ def _amid(joints: Sequence[str], given: Sequence[frozenset[str]]) -> Fit | None:
     shared = {each.name: {canonical_joint(joint) for joint in each.joints} & {*given} for each in layouts}
     layout = max(layouts, key=lambda each: (len(shared[each.name]), -each.num_joints))
     there = shared[layout.name]
-    if len(there) < max(LEAST_JOINTS, _MOST * len(joints)):
+    own = [joint for joint in joints if not joint.endswith(_AUGMENTED)]
+    if len(there) < max(LEAST_JOINTS, _MOST * len(own)):
         return None
     others = [joint for joint, words in zip(joints, given, strict=True) if words not in there]
     if {*map(_limb, others)} - {*map(_limb, {*joints} - {*others})} - {None}:

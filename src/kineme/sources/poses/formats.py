@@ -22,6 +22,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.sources.poses import (
     amass,
+    amc,
     arrays,
     bvh,
     c3d,
@@ -30,6 +31,7 @@ from kineme.sources.poses import (
     hdf5,
     jsonlines,
     labs,
+    mat,
     mvnx,
     signs,
     table_notes,
@@ -37,6 +39,7 @@ from kineme.sources.poses import (
     trc,
 )
 from kineme.sources.poses.arrays import Detections, Poses
+from kineme.sources.poses.foreign import FOREIGN
 from kineme.sources.raw import RawFile, RemediedError
 from kineme.typing import Array
 
@@ -76,6 +79,7 @@ class Format:
             ValueError.
         head: how many bytes that are.
         is_one: whether a file with this suffix has this format, where several share it.
+        usual_rate: of files that never say theirs, in words.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Format:
     notes: Callable[[bytes, Told], Mapping[str, Any]] = _silent
     head: int = 1 << 20
     is_one: Callable[[RawFile], bool] = lambda file: True
+    usual_rate: str = ""
 
 
 def _amass(file: RawFile) -> bool:
@@ -186,6 +191,13 @@ FORMATS: tuple[Format, ...] = (
         for program, suffix in (("SLEAP or DeepLabCut", ".h5"), ("SLEAP", ".slp"))
     ),
     Format(
+        "MATLAB",
+        ".mat",
+        lambda file, told: mat.mat_poses(file.read(mat.MAX_MAT_BYTES), told.scores, told.layout),
+        _alone(mat.mat_notes),
+        mat.MAX_MAT_BYTES,
+    ),
+    Format(
         "pose-format",
         ".pose",
         lambda file, told: signs.signs_poses(file.read(signs.MAX_POSE_BYTES), told.components),
@@ -204,6 +216,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "BVH", ".bvh", lambda file, told: bvh.bvh_poses(file.read(bvh.MAX_BVH_BYTES)), _alone(bvh.bvh_notes)
     ),
+    Format("AMC", ".amc", lambda file, told: amc.amc_file(file), usual_rate="most of CMU and HDM05 have 120"),
 )
 SUFFIXES = (*dict.fromkeys(each.suffix for each in FORMATS), ".txt")
 """Of all files of poses; `.txt` are YOLO's, one a frame, which are read together."""
@@ -218,6 +231,8 @@ def format_of(file: RawFile) -> Format:
     """
     suffix = file.place.suffix.lower()
     sharing = [each for each in FORMATS if each.suffix == suffix]
+    if suffix in FOREIGN:
+        raise RemediedError(*FOREIGN[suffix])
     if not sharing:
         known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         raise RemediedError(f"is not a {known} file", "give it the suffix of its format, or convert it")

@@ -1,4 +1,5 @@
-"""HDF5 files of animal pose estimators: SLEAP's analyses (`.h5`) and projects (`.slp`), DeepLabCut's `.h5`.
+"""HDF5 files of animal pose estimators: SLEAP's analyses (`.h5`) and projects (`.slp`), DeepLabCut's `.h5`;
+and MATLAB's `.mat` of version 7.3.
 
 They are read by h5py, which is an extra. Sizes are checked before anything is read.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,11 @@ from kineme.sources.poses.datasets import attribute, dataset, text
 from kineme.sources.poses.deeplabcut import deeplabcut_poses
 from kineme.sources.raw import RemediedError, one_line, shown
 from kineme.sources.unpickle import unpickled
+from kineme.typing import Array
 
 MAX_HDF5_BYTES = 1 << 30
 _SHOWN = 8  # datasets named in a message
+_MOST = 1000  # variables of a MATLAB file
 
 
 def hdf5_poses(data: bytes) -> Poses | Detections:
@@ -46,12 +50,43 @@ def hdf5_poses(data: bytes) -> Poses | Detections:
         raise RemediedError(holds, "export an analysis, or a CSV file")
 
 
+def matlab_arrays(data: bytes) -> dict[str, Any]:
+    """The bytes of a MATLAB file of version 7.3 → its variables that are numbers, text, or structs of these.
+
+    Cells are references to elsewhere, and are not followed.
+
+    Raises:
+        KinemeError: h5py is not installed.
+        ValueError: the file is damaged.
+    """
+    with _opened(data) as file:
+        structs = {name: _variables(each) for name, each in _some(file) if hasattr(each, "keys")}
+        return _variables(file) | structs
+
+
+def _variables(group: Any) -> dict[str, Array | str]:
+    found: dict[str, Array | str] = {}
+    for name, each in _some(group):
+        if not hasattr(each, "keys") and each.dtype.kind in "fiu" and each.ndim <= 4:
+            values = dataset(group, name).T  # MATLAB's first axis is HDF5's last
+            letters = "MATLAB_class" in each.attrs and attribute(each, "MATLAB_class") == b"char"
+            found[name] = values.astype("<u2").tobytes().decode("utf-16-le", "replace") if letters else values
+    return found
+
+
+def _some(holder: Any) -> list[tuple[str, Any]]:
+    """Names and contents of a group; those that begin with # are MATLAB's own."""
+    return [(name, holder[name]) for name in islice(holder, _MOST) if not name.startswith("#")]
+
+
 @contextmanager
 def _opened(data: bytes) -> Iterator[Any]:
     try:
         import h5py  # type: ignore[import-untyped]
     except ImportError as error:
-        raise KinemeError("HDF5 files (.h5, .slp) need h5py; pip install 'kineme[hdf5]'") from error
+        raise KinemeError(
+            "HDF5 files (.h5, .slp, .mat of version 7.3) need h5py; pip install 'kineme[hdf5]'"
+        ) from error
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             yield file

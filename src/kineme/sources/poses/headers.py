@@ -1,7 +1,7 @@
 """Column names of tables: which joint and axis, frame, person, time a column holds.
 
-left_wrist_x  LEFT_WRIST_X  HipCenterX  SpineBase.X  Pos_Neck_X_m  0_x  landmark_0_x  x0  x_0  x_nose
-nose_world_x
+left_wrist_x  LEFT_WRIST_X  HipCenterX  SpineBase.X  Pos_Neck_X_m  Hips_px  0_x  landmark_0_x  x0  x_0
+x_nose  nose_world_x
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kineme.sources.poses.times import times_unit
-from kineme.sources.raw import RemediedError, shown
+from kineme.sources.raw import RemediedError, few, shown
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +33,14 @@ _FORMS = (
     re.compile(r"(?P<joint>.*?[a-z])(?:Pos|Position)?(?P<axis>[XYZ])"),  # HipCenterX
 )
 _AXIS_FIRST = re.compile(rf"(?P<axis>{_AXIS}){_GAP}(?P<joint>.+)", re.IGNORECASE)  # x_nose
+_OF_A_POSE = re.compile(rf"(?P<joint>.+?){_GAP}p(?P<axis>[xyz])", re.IGNORECASE)  # Hips_px, beside Hips_qx
 _WORLD = re.compile(rf"(?:^|{_GAP})world(?={_GAP}|$)", re.IGNORECASE)
 _NO_PLACE = re.compile(
     r".*(?:rotation|quaternion|quat|orientation|velocity|acceleration|angle|bbox|center_?of_?mass)"
     rf"|(?:.*{_GAP})?(?:rot|orient|vel|acc|box)|b?box{_GAP}.+|min|max",
     re.IGNORECASE,
 )
+_NAMED = 3  # joints in a message
 _CORNERS = ["x1", "y1", "x2", "y2"]  # of a box around a person
 _PROGRAMS = {"sleap": {"instance.score"}, "freemocap": {"reprojection_error", "timestamp_by_camera"}}
 _ROLES = {
@@ -151,7 +153,8 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
     Raises:
         ValueError: there is none, one is there twice, or one has other axes than the others.
     """
-    found = _found(header, taken, _FORMS) or _found(header, taken, (_AXIS_FIRST,))
+    forms = (_FORMS, (_AXIS_FIRST,), (_OF_A_POSE,))
+    found = next(filter(None, (_found(header, taken, each) for each in forms)), {})
     world = {joint: columns for (there, joint), columns in found.items() if there}
     image = {joint: columns for (there, joint), columns in found.items() if not there}
     joints = world if len(world) > 1 else image
@@ -159,6 +162,10 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
         some = shown(", ".join(header[:4]))
         expected = "call its columns left_wrist_x, left_wrist_y and so on"
         raise RemediedError(f"line 1 names no joints; found {some}", expected)
+    flat = [joint for joint, columns in joints.items() if 2 not in columns]
+    if 0 < len(flat) < len(joints) / 2:  # such as Kinect's Lean
+        logger.warning("without a column of z, and left out: %s", few(flat, _NAMED))
+        joints = {joint: columns for joint, columns in joints.items() if 2 in columns}
     axes = set.intersection(*map(set, joints.values()))
     for joint, columns in joints.items():
         if set(columns) - axes - {3}:

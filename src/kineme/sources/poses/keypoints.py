@@ -14,12 +14,14 @@ import numpy as np
 
 from kineme.sources.poses.headers import plain
 from kineme.sources.poses.holistic import BODY, landmark_name
+from kineme.sources.poses.vision import vision_names
 from kineme.typing import Array
 
 _SCORE = "visibility visible score confidence conf likelihood v c".split()
 _PICTURE = re.compile(r"\.(?:jpe?g|png|bmp)$", re.IGNORECASE)
 _NAME = ("name", "part", "landmark", "label")
 Number = int | float | None  # JSON's null is NaN
+_NUMBERS = {int, float, bool, type(None)}  # the types of these
 
 
 def parsed(data: bytes) -> Any:
@@ -104,17 +106,45 @@ def points(person: Any, scores: Any, depth: bool, place: int) -> tuple[tuple[str
         if len(person) % width:
             raise ValueError(f"frame {place}: a person has {len(person)} numbers; expected {width} per joint")
         person = [person[at : at + width] for at in range(0, len(person), width)]
-    values = np.full((len(person), 4), np.nan)
-    own: list[str] = []
-    for row, point in enumerate(person):
-        values[row] = _point(point, depth, place)
-        if isinstance(point, Mapping):
-            own += [name for key in _NAME if isinstance(name := point.get(key), str)][:1]
+    values = _alike(person)
+    if values is None:
+        values = np.array([_point(point, depth, place) for point in person]).reshape(-1, 4)
+    own = [name for point in person if isinstance(point, dict) for name in _named(point)]
     if scores is not None:
         values[:, 3] = _columns([scores], len(values), place)[:, 0]
     if len(own) == len(values) and len(set(own)) == len(own):
         names = tuple(own)
-    return tuple(map(landmark_name, names)), values
+    return tuple(map(landmark_name, vision_names(names))), values
+
+
+def _alike(person: Sequence[Any]) -> Array | None:
+    """(V, 4) of points that are objects of the same keys, as MediaPipe's thousands a second are; None of
+    others, and of what `_point` refuses."""
+    if {*map(type, person)} != {dict}:
+        return None
+    first = person[0]
+    if "position" in first or any(point.keys() != first.keys() for point in person):
+        return None
+    keys = {plain(key): key for key in first}
+    scores = [name for name in _SCORE if name in keys]
+    if not {"x", "y"} <= keys.keys() or len(scores) > 1:
+        return None
+    values = np.full((len(person), 4), np.nan)
+    for at, name in enumerate(("x", "y", "z", *scores)):
+        if name in keys:
+            column = [point[keys[name]] for point in person]
+            if not {*map(type, column)} <= _NUMBERS:
+                return None
+            try:
+                values[:, at] = column
+            except OverflowError:
+                return None
+    return values
+
+
+def _named(point: Mapping[str, Any]) -> list[str]:
+    """The name of a point, if it has one."""
+    return [name for key in _NAME if key in point and isinstance(name := point[key], str)][:1]
 
 
 def _point(point: Any, depth: bool, place: int) -> list[float]:

@@ -76,8 +76,9 @@ def lab_poses(data: bytes) -> Poses:
     if table.unit.lower() not in _UNITS:
         raise ValueError(f"is in {shown(table.unit)}; expected {', '.join(_UNITS)}")
     check_size(len(table.rows), 1, max(len(names), 2), 3)
-    values = numbers(table.rows, table.width, table.apart)
-    points = values[:, np.array([table.places[name] for name in names])]
+    columns = [column for name in names for column in table.places[name]]
+    values = numbers(table.rows, table.width, table.apart, columns)
+    points = values.reshape(-1, len(names), 3)
     points = np.where((points == 0).all(axis=-1, keepdims=True), np.nan, points)
     return people(names, points, scale=_UNITS[table.unit.lower()])
 
@@ -115,17 +116,26 @@ def _motive(lines: Sequence[str]) -> _Table:
         raise ValueError("ends within its header")
     told = _fields(lines[begun[0]])
     said = dict(zip(told[::2], told[1::2], strict=False))
+    if said.get("Coordinate Space") == "Local":
+        raise RemediedError("has bones in the coordinates of their parents", "export global coordinates")
     axes = _fields(lines[top])
     types, names, kinds = (_fields(lines[above[at]]) for at in (0, 1, -1))
     found: dict[str, dict[str, dict[str, int]]] = {kind: {} for kind in _TYPES}
     for column, axis in enumerate(axes[: min(map(len, (types, names, kinds)))]):
         if types[column] in found and kinds[column] == "Position":
-            found[types[column]].setdefault(names[column], {}).setdefault(axis, column)
+            name = _bone(names[column]) if types[column] == "Bone" else names[column]
+            found[types[column]].setdefault(name, {}).setdefault(axis, column)
     chosen = next((found[kind] for kind in _TYPES if found[kind]), {})
     rows = [(at + 1, lines[at]) for at in begun if at > top]
     rate = said.get("Export Frame Rate") or said.get("Capture Frame Rate", "")
     _check_whole(said.get("Total Exported Frames", ""), len(rows))
     return _Table(_whole(chosen), rows, len(axes), ",", rate, said.get("Length Units", ""))
+
+
+def _bone(name: str) -> str:
+    """'anna:anna' → 'anna:Hip': the hip, the first bone of a skeleton, is called like the skeleton."""
+    skeleton, _, bone = name.partition(":")
+    return f"{skeleton}:Hip" if bone == skeleton else name
 
 
 def _nexus(lines: Sequence[str]) -> _Table:

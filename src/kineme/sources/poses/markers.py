@@ -22,6 +22,7 @@ from kineme.layouts import Layout, get_layout, read_described
 from kineme.sources.poses.arrays import MAX_PEOPLE, STANDING, Poses, check_size, split_columns
 from kineme.typing import Array
 
+_WORDS = 3  # of a prefix
 FOLDER = Path(__file__).with_name("markersets")
 Shares = Mapping[str, float]  # marker → its share of a joint; they sum to 1
 
@@ -56,14 +57,22 @@ def _with_colons(names: Sequence[str]) -> Sequence[str]:
         return names
     prefixed: dict[str, list[str]] = {}
     for name in names:
-        prefix, _, label = name.partition("_")
-        prefixed.setdefault(prefix, []).append(label)
+        for at in _underscores(name):
+            prefixed.setdefault(name[:at], []).append(name[at + 1 :])
     people = {
         prefix
         for prefix, labels in prefixed.items()
         if any(markers.shares(labels) for markers in marker_sets())
     }
-    return [name.replace("_", ":", 1) if name.partition("_")[0] in people else name for name in names]
+    ends = [next((at for at in _underscores(name) if name[:at] in people), None) for name in names]
+    return [
+        name if at is None else f"{name[:at]}:{name[at + 1 :]}" for name, at in zip(names, ends, strict=True)
+    ]
+
+
+def _underscores(name: str) -> list[int]:
+    """Where a prefix may end, as in '251112_KUO_LASI'."""
+    return [at for at, letter in enumerate(name) if letter == "_"][:_WORDS]
 
 
 @dataclass(frozen=True)

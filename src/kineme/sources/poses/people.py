@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from kineme.sources.poses.about import names_said, rate_said, size_of, tell
-from kineme.sources.poses.arrays import MAX_FRAMES, Detections, renumber, step_of
+from kineme.sources.poses.arrays import MAX_FRAMES, STANDING, Detections, renumber, step_of
 from kineme.sources.poses.assembling import Person, assembled
 from kineme.sources.poses.fractions import in_pixels
 from kineme.sources.poses.headers import plain
@@ -33,7 +33,7 @@ from kineme.sources.poses.times import rate_of, seconds, times_unit
 from kineme.sources.raw import shown
 from kineme.typing import Array
 
-_OF_FRAMES = "frames data results predictions instanceinfo poses history sequence".split()
+_OF_FRAMES = "frames data results predictions instanceinfo poses skeletons history sequence".split()
 _OF_PEOPLE = "people persons instances predictions detections poses bodies objects annotations tracks".split()
 _GROUPS = {
     "pose_world": "poseworldlandmarks worldlandmarks poselandmarksworld worldposelandmarks keypoints3d ea",
@@ -78,6 +78,8 @@ def people(content: Any, wanted: Sequence[str] = ()) -> Detections:
     seen = assembled(found, place, count, _times(frames, place, count), wanted)
     if isinstance(content, Mapping) and "k4abt_sdk_version" in content:  # Azure Kinect, seen from its camera
         seen = replace(seen, scale=0.001, axes="y-down")
+    if isinstance(content, Mapping) and "meta_info" in content and seen.points.shape[2] == 3:
+        seen = replace(seen, axes=STANDING)  # MMPose turns the poses that it lifts upright, with z up
     names = names_said(content)
     if not seen.joints and len(names) == seen.points.shape[1] and tell(names):
         seen = replace(seen, joints=names)

@@ -18,7 +18,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from kineme.arguments import did_you_mean
 from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
+from kineme.sources.poses.foreign import FOREIGN
 from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
 from kineme.sources.poses.lists import columns_found, read_list
 from kineme.sources.poses.naming import named
@@ -79,15 +80,19 @@ class Kind:
         suffixes: of their files, in lower case.
         notes: file and what the user said of it → `fps`, `label` and `subject`, as far as it says them.
         zipped: they may be in a zip.
+        foreign: suffix of files that are taken for such recordings → what they are, and the remedy.
     """
 
     name: str
     suffixes: tuple[str, ...]
     notes: Callable[[RawFile, Told], Mapping[str, Any]]
     zipped: bool = True
+    foreign: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-POSES = Kind("poses", SUFFIXES, notes_of)
+POSES = Kind("poses", SUFFIXES, notes_of, foreign=FOREIGN)
+ANYTHING = ".mat"
+"""Of files that hold anything, and are read only where there are no other recordings."""
 
 
 class _Said(NamedTuple):
@@ -126,9 +131,12 @@ def find_recordings(
         raise KinemeError(f"{lists[1]}: duplicates {lists[0]}; keep one")
     others = set() if listing in kind.suffixes else {listing}
     recordings = _grouped(
-        [file for file in files if file not in lists and file.place.suffix.lower() not in others]
+        _chosen([file for file in files if file not in lists and file.place.suffix.lower() not in others])
     )
     if not recordings:
+        for file in find_files(raw, *kind.foreign):
+            if told_of := kind.foreign.get(file.place.suffix.lower()):
+                raise file.error(*told_of)
         expected = f"{', '.join(kind.suffixes)} files{', zipped or not' if kind.zipped else ''}"
         raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}")
     told = told or Told()
@@ -162,7 +170,8 @@ def find_recordings(
         rows = [_Said(_text(each.get("label"))) for each in notes]
     else:
         folders = [PurePosixPath(recording.name).parent.name for recording in recordings]
-        rows = [_Said(folder if len(set(folders)) > 1 else "") for folder in folders]
+        several = len(set(folders)) > 1
+        rows = [_Said(folder if several else "") for folder in folders]
     classes = sorted({each.label for each in rows} - {""}, key=_natural)
     at = {name: index for index, name in enumerate(classes)} | {"": UNLABELLED}
     labelled = []
@@ -174,13 +183,21 @@ def find_recordings(
     return labelled, tuple(classes), rate
 
 
+def _chosen(files: Sequence[RawFile]) -> Sequence[RawFile]:
+    """Without texts of another kind, such as YOLO's list of classes, and without what may be anything where
+    there are other recordings."""
+    kept = [file for file in files if file.place.suffix.lower() != ".txt" or _YOLO.fullmatch(file.stem)]
+    sure = [file for file in kept if file.place.suffix.lower() != ANYTHING]
+    if sure and len(sure) < len(kept):
+        logger.info("MATLAB files are not read, as there are recordings of other kinds")
+    return sure or kept
+
+
 def _grouped(files: Sequence[RawFile]) -> list[Recording]:
     frames: dict[str, list[tuple[int, RawFile]]] = {}
     recordings: list[Recording] = []
     for file in files:
         suffix = file.place.suffix.lower()
-        if suffix == ".txt" and not _YOLO.fullmatch(file.stem):
-            continue  # a text of another kind, such as YOLO's list of classes
         match = {".json": _OPENPOSE, ".txt": _YOLO}.get(suffix, _NEVER).fullmatch(file.stem)
         if match:
             name = _clip_name(file.place.parent, match[1] or "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -156,12 +157,16 @@ class Rows(Sequence[tuple[int, Row]]):
         edges = zip((self.start - before).tolist(), (self.end - before).tolist(), strict=True)
         return [data[start:end] for start, end in edges]
 
-    def fields(self, most: int = -1) -> list[Row]:
-        """The fields of the rows, all in memory; the first `most` may be all that are told apart."""
+    def texts(self) -> list[str]:
+        """The text of the rows, all in memory."""
         try:
-            lines = b"\n".join(self.lines()).decode().split("\n")
+            return b"\n".join(self.lines()).decode().split("\n")
         except UnicodeDecodeError as error:
             raise RemediedError("is not UTF-8 text", AS_UTF8) from error
+
+    def fields(self, most: int = -1) -> list[Row]:
+        """The fields of the rows, all in memory; the first `most` may be all that are told apart."""
+        lines = self.texts()
         if not self.quoted:
             return [line.split(self.delimiter, most) for line in lines]
         try:
@@ -183,7 +188,10 @@ def in_utf8(data: bytes) -> bytes:
 
 
 def rows_of(data: bytes | FileBytes) -> Rows:
-    """The rows of a CSV file that are neither blank nor comments, separated by commas, semicolons or tabs."""
+    """The rows of a CSV file that are neither blank nor comments, separated by commas, semicolons or tabs.
+
+    A line about the file that stands above its header, with a blank line between them, is no row.
+    """
     if isinstance(data, bytes):
         data = in_utf8(data)
         if b"\n" not in data:
@@ -199,8 +207,16 @@ def rows_of(data: bytes | FileBytes) -> Rows:
     numbers = np.flatnonzero(kept) + 1
     start, end = start[kept], end[kept]
     header = data[start[0] : end[0]]
+    if len(numbers) > 2 and numbers[1] > numbers[0] + 1:
+        second = data[start[1] : end[1]]
+        if _fields(second) > _fields(header):
+            numbers, start, end, header = numbers[1:], start[1:], end[1:], second
     delimiter = max(",;\t", key=lambda each: header.count(each.encode()))
     return Rows(data, start, end, numbers, delimiter, quoted)
+
+
+def _fields(line: bytes) -> int:
+    return 1 + max(line.count(mark) for mark in (b",", b";", b"\t"))
 
 
 def _lines(data: bytes | FileBytes) -> tuple[Array, Array, Array, bool]:
@@ -227,7 +243,29 @@ def _lines(data: bytes | FileBytes) -> tuple[Array, Array, Array, bool]:
     return start, end - ((end > start) & cut), np.concatenate(firsts)[: len(start)], quoted
 
 
-def _floats(rows: Rows, columns: Sequence[int]) -> list[list[float]]:
+def _at_once(lines: Sequence[str], delimiter: str, columns: Sequence[int]) -> Array | None:
+    """(lines, columns) numbers by NumPy's parser, float64; an empty field is NaN.
+
+    It takes a third of the time of Python's `float`, and gives the same numbers. None where a field is not
+    what both take for a number.
+    """
+    text, nothing = "\n".join(["", *lines, ""]), f"{delimiter}nan{delimiter}"
+    for _ in range(2):  # the second of three delimiters in a row ends one empty field and begins another
+        text = text.replace(2 * delimiter, nothing)
+    text = text.replace(f"{delimiter}\n", f"{delimiter}nan\n").replace(f"\n{delimiter}", f"\nnan{delimiter}")
+    try:
+        values: Array = np.loadtxt(
+            io.StringIO(text), np.float64, delimiter=delimiter, usecols=columns, comments=None, ndmin=2
+        )
+    except ValueError:
+        return None
+    return values if len(values) == len(lines) else None
+
+
+def _floats(rows: Rows, columns: Sequence[int]) -> Array | list[list[float]]:
+    found = None if rows.quoted else _at_once(rows.texts(), rows.delimiter, columns)
+    if found is not None:
+        return found
     fields = rows.fields()
     try:
         return [[float(row[column] or "nan") for column in columns] for row in fields]

@@ -14,7 +14,9 @@ from kineme.sources.poses.tables import column_of, headed
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 
 NOTES_BYTES = 1 << 16  # that are looked at
-_RATE = re.compile(r"(?:fps|frame[ _]?rate|sampling[ _]?rate)\D{0,5}(\d{1,5}(?:\.\d{1,6})?)", re.IGNORECASE)
+_RATE = re.compile(
+    r"(?:fps|(?:frame|sampling|nominal)[ _]?rate)\D{0,5}(\d{1,5}(?:\.\d{1,6})?)", re.IGNORECASE
+)
 
 
 def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
@@ -29,11 +31,9 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
     if not whole:
         data = data[: data.rfind(b"\n") + 1]
     notes: dict[str, Any] = {}
-    while data.startswith((b"#", b"\xef\xbb\xbf#")):
-        line, _, data = data.partition(b"\n")
-        if match := _RATE.search(line.decode(errors="replace")):
-            notes["fps"] = float(match[1])
     rows = rows_of(data)
+    if match := _RATE.search(data[: rows.start[0]].decode(errors="replace")):  # in what is above the header
+        notes["fps"] = float(match[1])
     header, below = headed(rows)
     first = below[0][1] if len(below) else []
     for role, name in wanted.items():

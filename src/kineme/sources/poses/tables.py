@@ -291,7 +291,9 @@ def _placed(
         there, cell = np.unique(cell, return_inverse=True)
         cells = len(there)
     place = (cell[:, None] * count + joints).ravel()
-    if len(np.unique(place)) < place.size:
+    taken = np.zeros(cells * count, dtype=bool)
+    taken[place] = True
+    if np.count_nonzero(taken) < place.size:
         order = np.argsort(place, kind="stable")
         again = order[np.flatnonzero(np.diff(place[order]) == 0)[0] + 1] // joints.shape[1]
         twice = f"line {rows.numbers[again]} duplicates a joint of a frame"

@@ -89,15 +89,22 @@ def _told(lines: list[str]) -> dict[str, Any]:
     return told
 
 
-def numbers(rows: Sequence[tuple[int, str]], columns: int, apart: str = "\t") -> Array:
-    """(rows, columns) of the cells of numbered lines; empty ones, also at the end of a row, are NaN."""
-    values = np.full((len(rows), columns), np.nan)
+def numbers(
+    rows: Sequence[tuple[int, str]], columns: int, apart: str = "\t", wanted: Sequence[int] | None = None
+) -> Array:
+    """(rows, columns) of the cells of numbered lines; empty ones, also at the end of a row, are NaN.
+
+    Where some columns are `wanted`, (rows, wanted); others, such as Motive's time codes, may be text.
+    """
+    wanted = range(columns) if wanted is None else wanted
+    values = np.full((len(rows), len(wanted)), np.nan)
     for place, (number, line) in enumerate(rows):
         cells = line.rstrip(f"{apart} \r\n").split(apart)
         if len(cells) > columns:
             raise ValueError(f"line {number} has {len(cells)} cells; its header announces {columns}")
+        cells = [cells[column] if column < len(cells) else "" for column in wanted]
         try:
-            values[place, : len(cells)] = [float(cell) if cell.strip() else np.nan for cell in cells]
+            values[place] = [float(cell) if cell.strip() else np.nan for cell in cells]
         except ValueError:
             wrong = next(cell for cell in cells if cell.strip() and not is_float(cell))
             raise ValueError(f"line {number}: {shown(wrong)} is not a number") from None
