@@ -95,8 +95,18 @@ def test_nothing_is_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["cluster", "run", "few"]) == 0
     told = capsys.readouterr().out
     assert "like no other" in told
-    assert "set a number of kinds with --k" in told
+    assert "too few similar segments to form a kind; set a number of kinds with --k" in told
     assert (folder / "segments-few.html").is_file()
+
+
+def test_long_recordings_among_short_ones_can_be_cut(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [30, 30, 30, 360]
+    write(folder / "mixed", [Clip(f"clip{i}", motion(length, i)) for i, length in enumerate(frames)])
+    assert main(["cluster", "run", "mixed"]) == 0
+    advice = "cut long recordings into motions with --cut motions, or set a number of kinds with --k"
+    assert f"too few similar segments to form a kind; {advice}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -60,14 +60,13 @@ def test_columns_of_others_are_kept_whatever_they_are_called(tmp_path: Path) -> 
     assert labels.parts() == {TURN: "turning", WALK: "going"}
 
 
-def test_a_table_with_semicolons_and_decimal_commas_is_continued_with_commas(tmp_path: Path) -> None:
+def test_a_table_with_semicolons_keeps_them_and_its_decimal_commas(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    path.write_text("name;label;start;end\nwalk;going;0,5;1,5\n")
+    path.write_text("name;label;start;end\nwalk.c3d;going;0,5;1,25\n", encoding="utf-8-sig")
     labels = Labels(path, SECONDS)
-    assert labels.parts() == {Part("walk", 500, 1500): "going"}
-    labels.set(1, {TURN: "turning"})
-    assert path.read_text() == 'name,label,start,end\nwalk,going,"0,5","1,5"\nturn,turning,,\n'
-    assert labels.parts() == {Part("walk", 500, 1500): "going", TURN: "turning"}
+    assert labels.parts() == {Part("walk", 500, 1250): "going"}
+    labels.set(1, {TURN: "turning, slowly"})
+    assert path.read_text() == "name;label;start;end\nwalk.c3d;going;0,5;1,25\nturn;turning, slowly;;\n"
 
 
 def test_a_whole_recording_is_the_same_however_it_is_written(tmp_path: Path) -> None:

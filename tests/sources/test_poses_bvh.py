@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
-from kineme.errors import FileError
+from kineme.errors import FileError, KinemeError
 from kineme.layouts import without_prefix
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.bvh import bvh_notes, bvh_poses
@@ -148,6 +148,17 @@ def test_lafan_s_names_are_rig22(tmp_path: Path) -> None:
     assert open_poses(tmp_path / "dance.bvh").layout == rig  # the ends of head, hands and toes are left out
 
 
+def test_a_file_with_another_skeleton_is_told_from_one_that_lacks_a_joint(tmp_path: Path) -> None:
+    for name, joints in (("a", ARM), ("b", ARM.replace("Elbow", "Knee").replace("Wrist", "Ankle"))):
+        (tmp_path / f"{name}.bvh").write_text(joints)
+    source = open_poses(tmp_path)
+    with pytest.raises(KinemeError, match=r"b\.bvh: has another skeleton than the first file"):
+        source.read(source.items[1])
+    (tmp_path / "b.bvh").write_text(ARM.replace("Elbow", "Olecranon"))
+    with pytest.raises(KinemeError, match=r"b\.bvh: lacks the joint 'Elbow' .*or say by `joint_map`"):
+        source.read(source.items[1])
+
+
 @pytest.mark.parametrize(
     ("written", "fps"),
     [("0.033333", 30), ("0.0083333", 120), ("0.04", 25), ("0.016683", 59.941), ("0.1", 10),
@@ -207,5 +218,5 @@ def test_another_skeleton_than_that_of_the_first_file_is_told(tmp_path: Path) ->
     (tmp_path / "a.bvh").write_text(text)
     (tmp_path / "b.bvh").write_text(text.replace("mixamorig:Hips", "mixamorig:Sacrum"))
     source = open_poses(tmp_path)
-    with pytest.raises(FileError, match=r"b\.bvh: has another skeleton than the first file, .*'Hips'"):
+    with pytest.raises(FileError, match=r"b\.bvh: has another skeleton than the first file: .*'Hips'"):
         source.read(source.items[1])

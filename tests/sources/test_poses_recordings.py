@@ -134,15 +134,13 @@ def test_the_same_fps_in_32_and_64_bits_are_one(tmp_path: Path) -> None:
 
 
 def test_different_fps_are_refused(tmp_path: Path) -> None:
-    for name, fps in (("a", 25), ("b", 30)):
+    for name, fps in (("a", 25), ("b", 30), ("c", 30)):
         np.savez(tmp_path / f"{name}.npz", xyz=np.ones((2, 2, 3)), fps=fps)
-    with pytest.raises(
-        KinemeError,
-        match=r"2 different frame rates \(25 a second in a, 30 a second in b\); set `fps` to .* such as",
-    ):
+    told = r"2 different frame rates \(25 a second in a, 30 a second in b\); set `fps` .*most common, 30$"
+    with pytest.raises(KinemeError, match=told):
         find_recordings(tmp_path, None)
     found, _, rate = find_recordings(tmp_path, 30.0)
-    assert (rate, [each.fps for each in found]) == (30, [25, None])  # the first is to be resampled
+    assert (rate, [each.fps for each in found]) == (30, [25, None, None])  # the first is to be resampled
 
 
 @pytest.mark.parametrize(
@@ -162,8 +160,9 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, found: list[str], 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "labels.csv:1: expected the header name,label or"),
-        ("name,class\n", "labels.csv:1: expected the header"),
+        ("", "labels.csv:1: has no column 'name'; its first line is empty; expected name and label"),
+        ("name;class\n", "labels.csv:1: has no column 'label'; its columns are name, class; expected"),
+        ("name,label,Label\n", "labels.csv:1: has two columns 'label'; keep one"),
         ("name,label\na,wave,3\n", "labels.csv:2: has 3 fields, but the header has 2"),
         ("name,label\na,wave\na,kick\n", "labels.csv:3: names 'a' again"),
         ("name,label,subject,camera\na,wave,1,left\n", "labels.csv:2: camera 'left' is not an integer"),
@@ -183,6 +182,12 @@ def test_a_list_as_excel_saves_it(tmp_path: Path, mark: str, apart: str) -> None
     files(tmp_path, "a.npy", "b.npy")
     (tmp_path / "labels.csv").write_bytes(f"name{apart}label\r\na{apart}grüßen\r\n".encode(mark))
     assert shown(tmp_path) == [("a", "grüßen", "", -1), ("b", "", "", -1)]
+
+
+def test_a_list_may_have_other_columns_in_any_order(tmp_path: Path) -> None:
+    files(tmp_path, "a.npy", "b.npy")
+    (tmp_path / "labels.csv").write_text("Trial;Subject;Label;Name\n1;anna;wave;a.npy\n2;ben;;b\n")
+    assert shown(tmp_path) == [("a", "wave", "anna", -1), ("b", "", "ben", -1)]
 
 
 def test_a_list_can_name_files_with_outer_spaces(tmp_path: Path) -> None:

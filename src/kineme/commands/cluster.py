@@ -84,7 +84,7 @@ def cluster(
     from kineme.commands.bar import progress_bar
     from kineme.evaluation.task import chosen_device
     from kineme.inference.clustering.changes import DEFAULTS, Changes
-    from kineme.inference.clustering.cluster import cluster_opened
+    from kineme.inference.clustering.cluster import LONG, cluster_opened
     from kineme.inference.clustering.segments import write_segments
     from kineme.inference.recordings import open_inputs
     from kineme.loading import load
@@ -115,7 +115,9 @@ def cluster(
     for metric, value in found.agreement.items():
         console.print(f"{metric} with labels: {value:.1f} %", highlight=False, soft_wrap=True)
     if not any(kind.number for kind in found.kinds):
-        line = "too few similar segments to form a kind; set a number of kinds with --k"
+        long = any(each.end - each.start > LONG for each in found.segments) and length is None
+        cuts = "cut long recordings into motions with --cut motions, or " if long and cut != "motions" else ""
+        line = f"too few similar segments to form a kind; {cuts}set a number of kinds with --k"
         console.print(line, highlight=False, soft_wrap=True)
     written(table, drawn)
 

@@ -177,6 +177,11 @@ def _lines(classifier: Classifier) -> list[str]:
         f"accuracy {found.accuracy:.1f} % (95 % interval {low:.0f} to {high:.0f}), cross-validated: "
         f"{found.folds} folds, no {what} in two of them, {found.judged} of {total} examples judged"
     ]
+    if what == "recording":
+        lines.append(
+            "a person may be in two folds, so accuracy on new people may be lower; to measure that, say in a "
+            "column subject who is seen, with several people per class"
+        )
     alone = [
         name for name, recall in zip(classifier.class_names, found.recall, strict=True) if recall is None
     ]
@@ -188,13 +193,18 @@ def _lines(classifier: Classifier) -> list[str]:
     if found.confusions:
         pairs = [f"{shown} taken for {taken} ({count})" for shown, taken, count in found.confusions[:SHOWN]]
         lines.append(f"confused: {'; '.join(pairs)}")
-    best = max(range(len(found.gains)), key=found.gains.__getitem__)
-    if found.gains[best] >= 0.5:  # points, as printed
-        lines.append(
-            f"five more of {classifier.class_names[best]} would help most: about {found.gains[best]:.0f} "
-            "points of its recall"
-        )
+    lines.append(_most_useful(classifier))
     return lines
+
+
+def _most_useful(classifier: Classifier) -> str:
+    gains = classifier.examination.gains
+    best = max(range(len(gains)), key=gains.__getitem__)
+    points = round(gains[best])
+    if points < 1:
+        return "five more examples of a class would add less than a point to its recall"
+    name = classifier.class_names[best]
+    return f"five more of {name} would help most: about {points} point{'s' * (points > 1)} of its recall"
 
 
 def _next(suggestions: list[Suggestion]) -> Table:

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from threading import RLock
 
 from kineme.errors import KinemeError
 from kineme.files import atomic_write, locked, synchronise
-from kineme.inference.classifying.examples import Example, csv_reader, read_examples, seconds_of
+from kineme.inference.classifying.examples import Example, read_examples
+from kineme.sources.poses.lists import read_list
 
 HEADER = ("name", "label", "start", "end")
 PATIENCE = 5.0  # seconds that another writer is waited for
@@ -56,6 +57,7 @@ class Table:
 
     titles: list[str] = field(default_factory=lambda: list(HEADER))
     rows: list[Row] = field(default_factory=list)
+    delimiter: str = ","
 
     @cached_property
     def columns(self) -> list[str]:
@@ -196,7 +198,7 @@ class Labels:
         rows += left.values()
         with atomic_write(self.path) as aside:
             with aside.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
+                writer = csv.writer(file, lineterminator="\n", delimiter=table.delimiter)
                 writer.writerow(table.titles)
                 writer.writerows([row.get(column, "") for column in table.columns] for row in rows if row)
             synchronise(aside)
@@ -207,12 +209,10 @@ class Labels:
         self.examples()
         if not self.path.exists():
             return Table()
-        with self.path.open(newline="", encoding="utf-8-sig") as file:
-            found = csv_reader(file)
-            titles = next(found, [])
-            missing = [name for name in HEADER if name not in Table(titles).columns]
-            table, empty = Table(titles + missing), [""] * len(missing)
-            table.rows = [dict(zip(table.columns, row + empty, strict=True)) for row in found if any(row)]
+        found = read_list(self.path.read_bytes())
+        missing = [name for name in HEADER if name not in found.columns]
+        table, empty = Table([*found.titles, *missing], delimiter=found.delimiter), [""] * len(missing)
+        table.rows = [dict(zip(table.columns, row + empty, strict=True)) for _, row in found.rows]
         return table
 
     def _known(self, table: Table) -> dict[Part, Row]:
@@ -222,6 +222,8 @@ class Labels:
 
     def _part(self, row: Row) -> Part | None:
         name = row["name"].strip()
+        if name not in self._seconds:  # as files are called that were prepared
+            name = PurePath(name).with_suffix("").as_posix() if name else ""
         if name not in self._seconds:
             return None
         whole = self.whole(name)
@@ -250,7 +252,8 @@ class Labels:
 
 
 def _milliseconds(text: str) -> int:
-    return round(1000 * seconds_of(text))
+    """Of seconds; a decimal comma is as good as a point."""
+    return round(1000 * float(text.replace(",", ".")))
 
 
 def _check(label: str | None) -> None:

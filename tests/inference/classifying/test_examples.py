@@ -95,10 +95,10 @@ def test_arrays_need_no_store(own: Model) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "labels.csv: its first line has no column 'name'; write name,label,start,end"),
-        ("Datei;Klasse\na;wave\n", "no column 'name'; its columns are 'datei', 'klasse'; write name,label"),
-        ("clip,label\n", "its first line has no column 'name'"),
-        ("name,labels\n", "its first line has no column 'label'; did you mean labels?"),
+        ("", "labels.csv: has no column 'name'; its first line is empty; expected name,label"),
+        ("Datei;label\na;wave\n", "no column 'name'; its columns are Datei, label; expected name,label"),
+        ("clip,label\n", "has no column 'name'"),
+        ("name,labels\n", "has no column 'label'; did you mean labels?"),
         ("name,label,strat\n", "column 'strat' is unknown; did you mean start?"),
         ("name,label,label\n", "has two columns 'label'"),
         ("name,label\nwalk,go,1\n", "labels.csv, line 2: has 3 columns, and the first line 2"),
@@ -107,7 +107,8 @@ def test_arrays_need_no_store(own: Model) -> None:
         ("name,label,end\nwalk,go,nan\n", "line 2: end is 'nan'"),
         ("name,label,start\nwalk,go,-1\n", "line 2: start is '-1'"),
         ("name,label,start\nwalk,,1s\n", "line 2: start is '1s'"),
-        ('name,label\n"walk,go\n', "is not a CSV table"),
+        ('name,label,start\nwalk,go,"1,5"\n', "line 2: start is '1,5'"),  # or fifteen hundred?
+        ('name,label\n"walk,go\n', "labels.csv: is not a table of text (unexpected end of data); save it"),
     ],
 )
 def test_a_malformed_table_is_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -117,11 +118,26 @@ def test_a_malformed_table_is_refused(tmp_path: Path, text: str, reason: str) ->
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("mark", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("apart", [";", "\t"])
+def test_a_table_as_a_spreadsheet_saves_it_where_decimals_have_commas(
+    own: Model, store: ClipStore, tmp_path: Path, mark: str, apart: str
+) -> None:
+    rows = [["Name", "Label", "Start", "End", "Note"], ["walk.c3d", "geht", "0,5", "2,25", ""]]
+    path = tmp_path / "Versuche.csv"
+    path.write_bytes("\r\n".join(apart.join(row) for row in rows).encode(mark))
+    ((example,), empty) = read_examples(path)
+    assert (example.label, example.start, example.end, empty) == ("geht", 0.5, 2.25, 0)
+    (walk,) = find_examples(own, [example], store, Reading())
+    np.testing.assert_array_equal(walk.xyz, store.clip(0)[5:23])  # 2.25 s is in the middle of a frame
+    assert walk.name == "walk"  # and not the file that was prepared
+
+
 def test_no_table_and_no_text(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"none\.csv: cannot be read"):
         read_examples(tmp_path / "none.csv")
     (tmp_path / "labels.csv").write_bytes(b"name,label\n\xff\xfe,go\n")
-    with pytest.raises(KinemeError, match="is not a CSV table"):
+    with pytest.raises(KinemeError, match=r"is not a table of text .*; save it in UTF-8"):
         read_examples(tmp_path / "labels.csv")
 
 
@@ -167,14 +183,3 @@ def test_parts_need_a_preprocessing_that_keeps_frames(tmp_path: Path) -> None:
     assert len(find_examples(own, [Example("walk", "go")], store, Reading())[0].xyz) == 40
     with pytest.raises(KinemeError, match="example 1: preprocessing agcn moves frames"):
         find_examples(own, [Example("walk", "go", end=2.0)], store, Reading())
-
-
-@pytest.mark.parametrize("apart", [";", "\t"], ids=["semicolons", "tabs"])
-def test_tables_as_excel_writes_them_where_the_comma_is_decimal(apart: str, tmp_path: Path) -> None:
-    lines = ["\ufeffName;Label;Start;End;Weight", "walk;go;0,5;2,25;71,3", "bow;nod, then rise;;3;"]
-    examples, empty = read_examples(table(tmp_path, "\r\n".join(lines).replace(";", apart)))
-    assert empty == 0
-    assert [(each.motion, each.label, each.start, each.end) for each in examples] == [
-        ("walk", "go", 0.5, 2.25),
-        ("bow", "nod, then rise", None, 3.0),
-    ]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -19,15 +17,12 @@ from kineme.inference.recordings import Recordings, open_input
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
 from kineme.sources.poses.given import given_poses
-from kineme.sources.raw import few, shown
+from kineme.sources.poses.lists import ListFile, columns_found, read_list
+from kineme.sources.poses.rows import AS_UTF8
 from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
 from kineme.untrusted import bad_name
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
-_NAMED = 5  # columns named in a message
 COLUMNS = ("name", "label", "start", "end", "subject")
 
 
@@ -81,9 +76,7 @@ class Found:
 def read_examples(path: str | Path) -> tuple[list[Example], int]:
     """The examples of a table with the columns `name`, `label` and optionally `start`, `end`, `subject`.
 
-    Fields are separated by commas, semicolons or tabs, and seconds may have a decimal comma, as Excel writes
-    them in many countries. Other columns are ignored, so a table written by `kineme search` can be labelled
-    and passed in.
+    Other columns are ignored, so a table written by `kineme search` can be labelled and passed in.
 
     Returns:
         the examples with a label, and how many rows have none yet.
@@ -98,26 +91,22 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv_reader(file)
-            header = [name.strip().lower() for name in next(reader, [])]
-            rows = [(reader.line_num, [text.strip() for text in row]) for row in reader]
+        table = read_list(path.read_bytes())
     except OSError as error:
         raise KinemeError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KinemeError(f"{path}: is not a CSV table in UTF-8 ({error})") from error
-    _check_header(path, header)
+    except ValueError as error:
+        raise KinemeError(f"{path}: is not a table of text ({error}); {AS_UTF8}") from error
+    _check_header(path, table)
+    point = "," if table.delimiter != "," else "."
     examples, empty = [], 0
-    for line, row in rows:
-        if not any(row):
-            continue
+    for line, row in table.rows:
         where = f"{path}, line {line}"
-        if len(row) != len(header):
-            raise KinemeError(f"{where}: has {len(row)} columns, and the first line {len(header)}")
-        told = dict(zip(header, row, strict=True))
+        if len(row) != len(table.columns):
+            raise KinemeError(f"{where}: has {len(row)} columns, and the first line {len(table.columns)}")
+        told = dict(zip(table.columns, row, strict=True))
         if not told["name"]:
             raise KinemeError(f"{where}: names no clip")
-        start, end = (_time(told.get(column, ""), column, where) for column in ("start", "end"))
+        start, end = (_time(told.get(column, ""), point, column, where) for column in ("start", "end"))
         if not told["label"]:
             empty += 1
             continue
@@ -126,20 +115,14 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
     return examples, empty
 
 
-def csv_reader(file: TextIO) -> Reader:
-    """The rows of a file, from its beginning, by the separator of which its first line has most."""
-    delimiter = max(",;\t", key=file.readline().count)
-    file.seek(0)
-    return csv.reader(file, delimiter=delimiter, strict=True)
-
-
-def _check_header(path: Path, header: Sequence[str]) -> None:
+def _check_header(path: Path, table: ListFile) -> None:
+    header = table.columns
     for name in ("name", "label"):
         if name not in header:
             near = did_you_mean(name, header)
-            columns = f"; its columns are {few([*map(shown, header)], _NAMED)}" if any(header) else ""
             raise KinemeError(
-                f"{path}: its first line has no column {name!r}{near or columns}; write name,label,start,end"
+                f"{path}: has no column {name!r}{near}; {columns_found(table.titles)}; "
+                "expected name,label and, if known, start,end,subject"
             )
     if twice := [name for name in header if name in COLUMNS and header.count(name) > 1]:
         raise KinemeError(f"{path}: has two columns {twice[0]!r}; keep one")
@@ -148,16 +131,12 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
             raise KinemeError(f"{path}: column {name!r} is unknown{near}")
 
 
-def seconds_of(text: str) -> float:
-    """A number with a decimal point or comma; raises ValueError."""
-    return float(text.replace(",", "."))
-
-
-def _time(text: str, column: str, where: str) -> float | None:
+def _time(text: str, point: str, column: str, where: str) -> float | None:
+    """Seconds; `point` is what may stand for the decimal point, other than itself."""
     if not text:
         return None
     try:
-        value = seconds_of(text)
+        value = float(text.replace(point, "."))
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
@@ -234,13 +213,16 @@ def _clip(
             source = given_poses([motion], model.shape.layout, Reading())
             (clip,) = model.prepared(source, joint_map_of(reading))
             return replace(clip, name=where), source.fps, model.preprocessing  # a name of its own
-        if store is not None and str(motion) in row_of:
-            row = row_of[str(motion)]
+        file = (example.folder or Path()) / motion
+        row = row_of.get(str(motion))
+        if row is None and not file.is_file():  # as files are called that were prepared
+            row = row_of.get(PurePath(motion).with_suffix("").as_posix())
+        if store is not None and row is not None:
             subject = str(store.index["subject"][row])
             manifest = store.manifest
-            clip = Clip(str(motion), store.clip(row), subject=subject, present=store.clip_present(row))
+            name = str(store.names[row])
+            clip = Clip(name, store.clip(row), subject=subject, present=store.clip_present(row))
             return clip, manifest.fps, manifest.preprocessing
-        file = (example.folder or Path()) / motion
         if not file.is_file():
             raise KinemeError(_no_such(str(motion), file, store, row_of))
         clip, opened = read(file)

@@ -18,9 +18,11 @@ from kineme.sources.raw import RemediedError, few, shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
 _MOST = 2 / 3  # of a file's joints that a layout has, where others are left out
-_OF_THE_FILE = "with the tree of the file"
 _AUGMENTED = "_study"  # markers that OpenCap, and Pose2Sim with its network, add to the joints of a video
 SHOWN = 3  # joints named in a message
+_OF_THE_FILE = "with the tree of the file"
+_ANOTHER = 1 / 3  # of the first file's joints that a file lacks whose skeleton is another
+_WANTED = "as `layout` says"
 # (program, joints, coordinates) → layout, if unambiguous
 _LAYOUTS = {
     ("openpose", 25, 2): "openpose25",
@@ -78,17 +80,18 @@ class Fit:
             return poses
         given = [canonical_joint(joint) for joint in poses.joints]
         if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:
-            if self.how == _OF_THE_FILE:
-                raise RemediedError(
-                    f"has another skeleton than the first file, without its joint {missing[0]!r}; "
-                    f"{listed(poses.joints)}",
-                    "move the files of each skeleton into a folder of their own and make a store of each "
-                    "(one model can learn from all of them)",
-                )
-            raise RemediedError(
-                f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}",
-                "name the layout of its joints with `layout`, or say by `joint_map` what stands for that one",
+            lacks = f"lacks the joint {missing[0]!r} of layout {layout.name}"
+            remedy = (
+                "name the layout of its joints with `layout`, or say by `joint_map` what stands for that one"
             )
+            many = self.how != _WANTED and len(missing) > _ANOTHER * layout.num_joints
+            if many or self.how == _OF_THE_FILE:
+                lacks = f"has another skeleton than the first file: it {lacks}"
+                remedy = (
+                    "prepare files of each skeleton into a store of their own (one encoder can be trained on "
+                    "several), or name a layout that all files have with `layout`"
+                )
+            raise RemediedError(f"{lacks}; {listed(poses.joints)}", remedy)
         order = [given.index(canonical_joint(joint)) for joint in layout.joints]
         confidence = None if poses.confidence is None else poses.confidence[:, :, order]
         points = np.ascontiguousarray(poses.points[:, :, order])
@@ -194,7 +197,7 @@ def _wanted(poses: Poses, layout: Layout) -> Fit:
         for markers in marker_sets():
             if markers.layout == layout and (shares := markers.shares(poses.joints)):
                 return Fit(layout, f"markers of {markers.title}", shares)
-    return Fit(layout, "as `layout` says")
+    return Fit(layout, _WANTED)
 
 
 def _mapped(poses: Poses, layout: Layout | None, joint_map: JointMap, name: str) -> Fit:

@@ -3,8 +3,8 @@
 A clip is a file, named by its path without the suffix (`wave/anna_01`); or OpenPose's frames,
 `NAME_000000000012_keypoints.json`, of one folder and NAME. Its class is the first that exists of
 
-1. the column `label` of a `labels.csv` (name,label[,subject[,camera]]; a name is the path, with or without
-   suffix, or its last part if that is unique; an empty label means unknown);
+1. the column `label` of a `labels.csv` (name,label, and subject and camera if known; a name is the path,
+   with or without suffix, or its last part if that is unique; an empty label means unknown);
 2. what the clip's name says, where the user says how clips are named;
 3. the `label` inside the files (.npz, JSON, a column of a table);
 4. the clip's folder, if clips are in several. Frames in a folder of the same NAME, or without NAME, are that
@@ -13,7 +13,6 @@ A clip is a file, named by its path without the suffix (`wave/anna_01`); or Open
 
 from __future__ import annotations
 
-import csv
 import logging
 import re
 import sys
@@ -29,8 +28,9 @@ from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
 from kineme.sources.poses.foreign import FOREIGN
 from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
+from kineme.sources.poses.lists import columns_found, read_list
 from kineme.sources.poses.naming import named
-from kineme.sources.poses.rows import AS_UTF8, in_utf8
+from kineme.sources.poses.rows import AS_UTF8
 from kineme.sources.poses.times import usual_rate
 from kineme.sources.raw import RawFile, few, find_files
 from kineme.typing import Array
@@ -42,6 +42,8 @@ _TABLES = (".csv", ".tsv")
 _NEVER = re.compile(r"(?!)")
 _YOLO = re.compile(r"(?:(.*?)_)?(\d{1,18})")
 _OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
+_COLUMNS = ("name", "label", "subject", "camera")  # of that list
+_COLUMNS = ("name", "label", "subject", "camera")  # of that list
 _MAX_LABELS_BYTES = 1 << 25
 
 
@@ -151,8 +153,8 @@ def find_recordings(
         of = {rate: recording.name for rate, recording in reversed(list(zip(own, recordings, strict=True)))}
         some = few([f"{rate:g} a second in {of[rate]}" for rate in sorted(rates)], 3)
         different = f"{raw}: the files have {len(rates)} different frame rates ({some})"
-        usual = max(sorted(rates), key=own.count)
-        remedy = f"set `fps` to the rate to which all are to be resampled, such as {usual:g}"
+        usual = Counter(rate for rate in own if rate).most_common(1)[0][0]
+        remedy = f"set `fps` to the rate to which all are to be resampled, such as the most common, {usual:g}"
         raise KinemeError(f"{different}; {remedy}")
     rate = fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
     if lists:
@@ -246,21 +248,23 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
     """The list's row for each clip; an empty one for clips it does not name."""
     try:
-        lines = in_utf8(file.read(_MAX_LABELS_BYTES)).decode("utf-8-sig").splitlines()
-        delimiter = max(",;\t", key=lines[0].count) if lines else ","
-        rows = [[field.strip() for field in row] for row in csv.reader(lines, delimiter=delimiter)]
-    except (UnicodeDecodeError, csv.Error) as error:
+        table = read_list(file.read(_MAX_LABELS_BYTES))
+    except ValueError as error:
         raise KinemeError(f"{file}: is not a CSV file in UTF-8; {AS_UTF8}") from error
-    header = [name.lower() for name in rows[0]] if rows else []
-    if header[:2] != ["name", "label"] or header[2:] not in ([], ["subject"], ["subject", "camera"]):
-        raise KinemeError(f"{file}:1: expected the header name,label or name,label,subject,camera")
+    columns = table.columns
+    if lacking := [name for name in ("name", "label") if name not in columns]:
+        expected = "expected name and label, and subject and camera if known; rename them"
+        raise KinemeError(
+            f"{file}:1: has no column {lacking[0]!r}; {columns_found(table.titles)}; {expected}"
+        )
+    if twice := [name for name in _COLUMNS if columns.count(name) > 1]:
+        raise KinemeError(f"{file}:1: has two columns {twice[0]!r}; keep one")
     listed: dict[str, _Said] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        if not any(row):
-            continue
-        if len(row) != len(header):
-            raise KinemeError(f"{file}:{number}: has {len(row)} fields, but the header has {len(header)}")
-        name, label, subject, camera = (*row, "", "")[:4]
+    for number, row in table.rows:
+        if len(row) != len(columns):
+            raise KinemeError(f"{file}:{number}: has {len(row)} fields, but the header has {len(columns)}")
+        fields = dict(zip(columns, row, strict=True))
+        name, label, subject, camera = (fields.get(column, "") for column in _COLUMNS)
         if not re.fullmatch(r"-?[0-9]{1,9}|", camera):
             raise KinemeError(f"{file}:{number}: camera {camera[:60]!r} is not an integer")
         if name in listed:

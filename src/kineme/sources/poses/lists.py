@@ -1,0 +1,60 @@
+"""Lists that people write by hand: tables of names and labels, as spreadsheets save them."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+
+from kineme.sources.poses.rows import in_utf8
+
+
+@dataclass(frozen=True)
+class ListFile:
+    """A table with a header.
+
+    Attributes:
+        titles: of the columns, as written, without spaces around them.
+        rows: the number of each row's last line in the file, and its fields; blank rows are left out.
+        delimiter: between fields: a comma, a semicolon or a tab, whichever the first line has most of.
+    """
+
+    titles: tuple[str, ...]
+    rows: tuple[tuple[int, list[str]], ...]
+    delimiter: str
+
+    @property
+    def columns(self) -> list[str]:
+        """The titles in lower case."""
+        return [title.lower() for title in self.titles]
+
+
+def read_list(data: bytes) -> ListFile:
+    """A table in UTF-8 or UTF-16, with or without a byte order mark, separated by commas, semicolons or tabs.
+
+    Raises:
+        ValueError: it is not text, or its quotation marks do not match.
+
+    >>> read_list("Name;Label\\r\\nwalk;go, slowly\\r\\n".encode("utf-8-sig")).rows
+    ((2, ['walk', 'go, slowly']),)
+    """
+    text = in_utf8(data).decode("utf-8-sig")
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        lines = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+        titles = tuple(title.strip() for title in next(lines, []))
+        rows = [(lines.line_num, [field.strip() for field in row]) for row in lines]
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    return ListFile(titles, tuple((number, row) for number, row in rows if any(row)), delimiter)
+
+
+def columns_found(titles: tuple[str, ...]) -> str:
+    """What a message says of the columns that a table has.
+
+    >>> columns_found(("Datei", "Klasse"))
+    'its columns are Datei, Klasse'
+    """
+    shown = [title[:30] for title in titles[:6] if title.isprintable()]
+    more = ", ..." if len(titles) > 6 else ""
+    return f"its columns are {', '.join(shown)}{more}" if any(shown) else "its first line is empty"
