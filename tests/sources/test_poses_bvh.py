@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
-from kineme.errors import FileError, KinemeError
+from kineme.errors import FileError
 from kineme.layouts import without_prefix
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.bvh import bvh_notes, bvh_poses
@@ -148,15 +148,15 @@ def test_lafan_s_names_are_rig22(tmp_path: Path) -> None:
     assert open_poses(tmp_path / "dance.bvh").layout == rig  # the ends of head, hands and toes are left out
 
 
-def test_a_file_with_another_skeleton_is_told_from_one_that_lacks_a_joint(tmp_path: Path) -> None:
-    for name, joints in (("a", ARM), ("b", ARM.replace("Elbow", "Knee").replace("Wrist", "Ankle"))):
-        (tmp_path / f"{name}.bvh").write_text(joints)
-    source = open_poses(tmp_path)
-    with pytest.raises(KinemeError, match=r"b\.bvh: has another skeleton than the first file"):
-        source.read(source.items[1])
-    (tmp_path / "b.bvh").write_text(ARM.replace("Elbow", "Olecranon"))
-    with pytest.raises(KinemeError, match=r"b\.bvh: lacks the joint 'Elbow' .*or say by `joint_map`"):
-        source.read(source.items[1])
+def test_a_file_with_another_skeleton_than_the_first_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.bvh").write_text(ARM)
+    for other in (ARM.replace("Elbow", "Knee").replace("Wrist", "Ankle"), ARM.replace("Elbow", "Olecranon")):
+        (tmp_path / "b.bvh").write_text(other)
+        source = open_poses(tmp_path)
+        with pytest.raises(
+            FileError, match=r"b\.bvh: has another skeleton than the first file: it lacks the joint 'Elbow'"
+        ):
+            source.read(source.items[1])
 
 
 @pytest.mark.parametrize(
@@ -211,12 +211,3 @@ def test_what_is_wrong_is_said(old: str, new: str, reason: str) -> None:
     assert old in ARM
     with pytest.raises(ValueError, match=reason):
         bvh_poses(ARM.replace(old, new, 1).encode())
-
-
-def test_another_skeleton_than_that_of_the_first_file_is_told(tmp_path: Path) -> None:
-    text = (MOCAP / "mixamo.bvh").read_text()
-    (tmp_path / "a.bvh").write_text(text)
-    (tmp_path / "b.bvh").write_text(text.replace("mixamorig:Hips", "mixamorig:Sacrum"))
-    source = open_poses(tmp_path)
-    with pytest.raises(FileError, match=r"b\.bvh: has another skeleton than the first file: .*'Hips'"):
-        source.read(source.items[1])
