@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from kineme.clips.folders import is_store
 from kineme.commands.early import check_models, check_stores
 from kineme.commands.said import say
 from kineme.errors import KinemeError
@@ -38,7 +39,7 @@ def explore(
     keystroke. The page is served to this computer only, until Ctrl-C.
 
     Args:
-        store: Clip store to explore.
+        store: Clip store to explore. It may also come after the run, as in other commands.
         run: Run directory, model.safetensors or published checkpoint.
         other: A second run to compare with the first.
         labels: CSV table of labels; an existing one is continued. Default: STORE.labels.csv.
@@ -54,6 +55,8 @@ def explore(
         raise KinemeError(
             f"the page needs {missing[0]}, which is not installed: pip install 'kineme[explore]'"
         )
+    if is_store(run) and not is_store(store):  # RUN STORE, the order of most commands
+        store, run = run, store
     check_stores(store)
     check_models(run, other)
     from kineme.commands.times import seconds
