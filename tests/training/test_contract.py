@@ -82,8 +82,9 @@ def test_views_are_of_the_clips_that_the_encoder_takes() -> None:
     check_views(method, [View(torch.zeros(3, 3, t, 25, 2)) for t in (4, 7)])
     with pytest.raises(KinemeError, match="`views` must return a sequence of View"):
         check_views(method, [torch.zeros(3, 3, 4, 25, 2)])  # type: ignore[list-item]
-    with pytest.raises(KinemeError, match=r"view 2 are \(3, 3, 4, 25, 1\), not \(N, 3, T, 25, 2\)"):
-        check_views(method, [View(torch.zeros(3, 3, 4, 25, bodies)) for bodies in (2, 1)])
+    check_views(method, [View(torch.zeros(6, 3, 4, 25, 1))])  # each body a clip of its own, as in SLiM
+    with pytest.raises(KinemeError, match=r"view 2 are \(3, 3, 4, 25, 3\), not \(N, 3, T, 25, 2\)"):
+        check_views(method, [View(torch.zeros(3, 3, 4, 25, bodies)) for bodies in (2, 3)])
     with pytest.raises(KinemeError, match=r"view 1 are \(3, 4\), not"):
         check_views(method, [View(torch.zeros(3, 4))])
 

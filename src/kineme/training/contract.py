@@ -53,9 +53,9 @@ def check_views(method: Method, views: Sequence[View]) -> None:
         raise KinemeError(f"{_method(method)}: `views` must return a sequence of View")
     shape = method.encoder.shape
     joints, bodies = shape.layout.num_joints, shape.bodies
-    wanted = f"(N, {COORDINATES}, T, {joints}, {bodies})"
+    wanted = f"(N, {COORDINATES}, T, {joints}, {bodies})"  # or fewer bodies, where each is a clip of its own
     for number, found in enumerate((tuple(view.clips.shape) for view in views), start=1):
-        if len(found) != 5 or (found[1], *found[3:]) != (COORDINATES, joints, bodies):
+        if len(found) != 5 or (found[1], found[3]) != (COORDINATES, joints) or found[4] > bodies:
             raise KinemeError(
                 f"{_method(method)}: the clips of view {number} are {found}, not {wanted}; pass joints "
                 "through `self.encoder.shape.take`"
