@@ -7,6 +7,7 @@ They show generated motion. Needs Playwright and Chromium. The pictures of `expl
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +20,9 @@ from kineme.__main__ import main
 PICTURES = Path(__file__).parent / "pictures"
 COMMANDS = """
 generate clips --subjects 8
-generate takes --untrimmed --subjects 4 --repetitions 1 --cameras 2
-pretrain --store clips --out run --data.split odd-even --train.max_minutes 3
+generate takes --untrimmed --subjects 5 --seconds 40 --repetitions 1 --cameras 2 \
+  --actions wave squat kick bow "jumping jack"
+pretrain --store clips --out run --data.split odd-even --train.max_minutes 4
 cluster run takes --out kinds.csv
 search run clips --like S001C001P002R001A008 --page search.html
 evaluate linear run
@@ -44,14 +46,13 @@ def write_pictures() -> None:
     """All of them, from a folder that is removed at the end."""
     PICTURES.mkdir(exist_ok=True)
     for command in COMMANDS.strip().splitlines():
-        if status := main(command.split()):
+        if status := main(shlex.split(command)):
             raise SystemExit(status)
     shutil.copy("strip.png", PICTURES / "strip.png")
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page()
         picture(page, Path("kinds.html"), "kinds.png", 900)
-        picture(page, Path("kinds.html"), "timeline.png", 560, "text=/^When/")
         picture(page, Path("search.html"), "search.png", 760)
         picture(page, Path("report.html"), "report.png", 1000, "text=/^Results$/ >> nth=-1")
         browser.close()

@@ -39,7 +39,7 @@ def test_the_header_tells_the_first_score_and_its_baselines(
 
 
 def test_settings_are_worded() -> None:
-    settings = {"lr": 3.0, "init_std": None, "windows": {"kind": "tokens", "frames": 64}}
+    settings = {"lr": 3.0, "init_std": None, "rates": [], "windows": {"kind": "tokens", "frames": 64}}
     assert _worded(settings) == "lr 3, windows (kind tokens, frames 64)"
     assert _worded({"body_height": 1.5664637088775635, "jitter": [0.01, 0.03]}) == (
         "body height 1.56646, jitter [0.01, 0.03]"

@@ -196,6 +196,6 @@ def _worded(settings: Mapping[str, Any]) -> str:
             return f"({_worded(value)})"
         return f"{value:.6g}" if isinstance(value, float) else str(value)
 
-    return ", ".join(f"{key} {text(value)}" for key, value in settings.items() if value is not None).replace(
-        "_", " "
-    )
+    return ", ".join(
+        f"{key} {text(value)}" for key, value in settings.items() if value not in (None, [])
+    ).replace("_", " ")
