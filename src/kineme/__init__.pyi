@@ -9,6 +9,7 @@ from .encoders import (
     ENCODERS,
     STGCN,
     STTR,
+    Canonical,
     ClipShape,
     DenseEncoder,
     Disentangled,
@@ -25,7 +26,7 @@ from .errors import KinemeError
 from .generate import generate_store
 from .layouts import Layout, get_layout
 from .loading import load
-from .methods import MAMP, METHODS, MPCT, USDRL, AimCLR, Method, SCDNet, SLiM
+from .methods import MAMP, METHODS, MPCT, USDRL, AimCLR, Method, SCDNet, SLiM, Tandem
 from .metrics import METRICS
 from .model import Model
 from .preparing import prepare
@@ -60,6 +61,7 @@ __all__ = [
     "STTR",
     "USDRL",
     "AimCLR",
+    "Canonical",
     "Clip",
     "ClipShape",
     "ClipStore",
@@ -86,6 +88,7 @@ __all__ = [
     "SLiM",
     "Source",
     "StoreWriter",
+    "Tandem",
     "View",
     "__version__",
     "augment",
