@@ -212,7 +212,18 @@ class Model:
         crop: float | None = None,
         progress: Progress = silent,
     ) -> Array:
-        """Features (N, D) of preprocessed clips in memory, from the central share `crop`, or the model's.
+        """Features of preprocessed clips in memory.
+
+        Args:
+            clips: in the model's layout, see `clips`.
+            batch_size: clips per pass of the encoder.
+            device: of the encoder; by default a GPU if there is one, even if `on` has put it elsewhere.
+            precision: of the encoder, `float32` or `bfloat16`.
+            crop: share of each clip's frames, around its centre, that is encoded; by default the model's.
+            progress: called with the clips done and in total.
+
+        Returns:
+            (N, D) float32.
 
         Raises:
             KinemeError: a feature is not finite, `batch_size` is below 1, or there is no such device or
@@ -251,7 +262,7 @@ class Model:
     def on(self, device: torch.device | str) -> Model:
         """The model with its encoder on a device and in evaluation mode; a copy unless it is there already.
 
-        This way, repeated calls of `encode` on a GPU need not move the encoder each time.
+        This way, repeated calls of `encode` with that `device` need not move the encoder each time.
 
         >>> import kineme
         >>> model = kineme.load(example_run)
