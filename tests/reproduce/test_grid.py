@@ -84,6 +84,13 @@ def test_a_grid_may_set_what_a_recipe_does(tmp_path: Path) -> None:
     assert grid.cells[0].linear == linear == Measurement("linear", settings=(("lr", 0.5),))
 
 
+def test_a_grid_may_set_the_draws_of_few_labels(tmp_path: Path) -> None:
+    few = "{semi: {lr: 0.01, seeds: 5}}, {semi-frozen: {seeds: 10}}"
+    grid = load_grid(write(tmp_path, GRID.replace("[linear,", f"[{few}, linear,")))
+    semi, frozen, *_ = grid.cells[0].measurements
+    assert (str(semi), str(frozen)) == ("semi (lr 0.01, seeds 5)", "semi-frozen (seeds 10)")
+
+
 def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
     found = load_grid(write(tmp_path)).fusions
     assert [[cell.stream for cell in cells] for cells in found] == [["joint", "bone", "motion"]] * 2
@@ -123,6 +130,7 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
         (("[linear,", "[{linear: {rate: 1}},"), "line 10: unknown key 'rate'; linear has lr"),
         (("[linear,", "[{semi: {lr: -1}},"), "line 10: lr must be a number above 0"),
         (("[linear,", "[{semi: {epochs: 2.5}},"), "line 10: epochs must be a whole number above 0"),
+        (("[linear,", "[{semi: {seeds: 0}},"), "line 10: seeds must be a whole number above 0"),
         (("[linear,", "[{knn: {k: 5}},"), "line 10: unknown key 'knn'"),
         (
             ("[linear,", "[linear, {linear: {lr: 1}},"),

@@ -98,7 +98,16 @@ def test_few_labels_are_all_shares_and_as_many_draws() -> None:
     shares = {percent(fraction): {"clips": 1000, **FINETUNE} for fraction in FRACTIONS}
     assert settled("semi", {"seeds": 3, "training": shares})
     assert not settled("semi", {"seeds": 5, "training": shares})
+    assert settled("semi", {"seeds": 5, "training": shares}, seeds=5)
     assert not settled("semi", {"seeds": 3, "training": {"10 %": shares["10 %"]}})
+
+
+def test_probes_on_few_labels_are_of_as_many_draws() -> None:
+    clips = {percent(fraction): 1000 for fraction in FRACTIONS}
+    five = {"probe": LINEAR, "seeds": 5, "clips": clips}
+    assert settled("semi-frozen", {**five, "seeds": 3})
+    assert not settled("semi-frozen", five)
+    assert settled("semi-frozen", five, seeds=5)
 
 
 def test_nothing_has_settings_that_lack_a_rate() -> None:

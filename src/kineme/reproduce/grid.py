@@ -14,9 +14,9 @@
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
 Protocols are linear, knn, early, robust, finetune, semi and semi-frozen, and on other clips transfer and
-detect. Their settings are those of the recipe; linear, finetune and semi can be given others. A recipe is a
-file beside the grid, one that comes with Kineme, or `default`: the settings that Kineme chooses for the
-clips. A list of one may be written without brackets. Where joint, bone and motion of a recipe are all
+detect. Their settings are those of the recipe; linear, finetune, semi and semi-frozen can be given others. A
+recipe is a file beside the grid, one that comes with Kineme, or `default`: the settings that Kineme chooses
+for the clips. A list of one may be written without brackets. Where joint, bone and motion of a recipe are all
 measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all three in one
 encoder.
 """
@@ -45,7 +45,12 @@ PROTOCOLS = ("linear", "knn", "early", "robust", "finetune", "semi", "semi-froze
 DEFAULT = Path("default")  # stands for the settings that fit the clips, where others name a recipe
 _ELSEWHERE = ("transfer", "detect")  # protocols that are measured on another store
 _TUNED = ("epochs", "lr", "batch_size")
-_SETTINGS = {"linear": ("lr",), "finetune": _TUNED, "semi": _TUNED}  # that a grid may set
+_SETTINGS = {  # that a grid may set
+    "linear": ("lr",),
+    "finetune": _TUNED,
+    "semi": (*_TUNED, "seeds"),
+    "semi-frozen": ("seeds",),
+}
 _GRID = ("epochs", "minutes", "baselines", "seeds", "stores", "runs")
 _ENTRY = ("recipes", "stores", "split", "window", "streams", "protocols")
 _LISTS = ("recipes", "stores", "streams", "protocols")

@@ -102,7 +102,7 @@ def _tuned_on_few(task: Task, *, baselines: bool, **options: Any) -> Found:
     return finetune.semi(task, from_scratch=baselines, **options), {}
 
 
-def _semi(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
+def _semi(evaluate: EvaluateConfig, result: Result, seeds: int = finetune.SEEDS, **overrides: Any) -> Any:
     clips = {share: kept["clips"] for share, kept in result.settings["training"].items()}
     if set(clips) != set(map(finetune.percent, finetune.FRACTIONS)):
         return None
@@ -110,13 +110,13 @@ def _semi(evaluate: EvaluateConfig, result: Result, **overrides: Any) -> Any:
         share: {"clips": count, **_finetune(evaluate, result, count, **overrides)}
         for share, count in clips.items()
     }
-    return {"seeds": finetune.SEEDS, "training": training}
+    return {"seeds": seeds, "training": training}
 
 
-def _semi_frozen(evaluate: EvaluateConfig, result: Result) -> Any:
+def _semi_frozen(evaluate: EvaluateConfig, result: Result, seeds: int = finetune.SEEDS) -> Any:
     if set(result.settings["clips"]) != set(map(finetune.percent, finetune.FRACTIONS)):
         return None
-    return {"probe": _linear(evaluate, result), "seeds": finetune.SEEDS, "clips": result.settings["clips"]}
+    return {"probe": _linear(evaluate, result), "seeds": seeds, "clips": result.settings["clips"]}
 
 
 def _detected(task: Task, **options: Any) -> Found:
