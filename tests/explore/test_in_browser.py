@@ -139,7 +139,7 @@ def show(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 def picture(page: Any, name: str, **options: bool) -> None:
-    """A picture for the documentation, with few colours so that it is small."""
+    """A picture for the documentation, in the colours of the page."""
     if not PICTURES:
         return
     from PIL import Image
@@ -148,7 +148,7 @@ def picture(page: Any, name: str, **options: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     page.evaluate(SETTLED)
     page.screenshot(path=path, **options)
-    Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=255).save(path, optimize=True)
+    Image.open(path).convert("RGB").save(path, optimize=True)
 
 
 def fits(page: Any, width: int) -> None:
