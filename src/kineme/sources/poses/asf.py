@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kineme.layouts import MAX_JOINTS
-from kineme.sources.poses.bvh import rotation
+from kineme.sources.poses.bvh import floats, rotation
 from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
@@ -212,10 +212,4 @@ def _scale(units: Mapping[str, _Line]) -> float | None:
 
 def _numbers(line: _Line, count: int) -> Array:
     number, words = line
-    try:
-        values = np.array([float(word) for word in words])
-    except ValueError:
-        values = np.zeros(0)
-    if len(values) != count or not (np.abs(values) < 1e9).all():
-        raise ValueError(f"line {number}: expected {count} {'number' if count == 1 else 'numbers'}")
-    return values
+    return floats(words, count, number, most=1e9)

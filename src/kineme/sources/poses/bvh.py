@@ -118,17 +118,17 @@ def _hierarchy(lines: Sequence[str]) -> tuple[list[_Joint], _Motion]:
                 raise ValueError(f"line {number}: closes a joint that was not opened")
             open_joints.pop()
         elif keyword == "OFFSET" and open_joints:
-            joints[open_joints[-1]].offset = _floats(words[1:4], 3, number)
+            joints[open_joints[-1]].offset = floats(words[1:4], 3, number)
         elif keyword == "CHANNELS" and open_joints:
             joints[open_joints[-1]].channels = _channels(words, number)
         elif keyword == "FRAMES:":
-            frames = int(_floats(words[1:2], 1, number)[0])
+            frames = int(floats(words[1:2], 1, number)[0])
             if not 1 <= frames <= MAX_FRAMES:
                 raise ValueError(f"line {number}: says {frames:,} frames; expected 1 to {MAX_FRAMES:,}")
         elif keyword == "FRAME" and len(words) > 1 and words[1].upper() == "TIME:":
             if not joints or not frames:
                 raise ValueError(f"line {number}: the joints or the number of frames are missing before it")
-            _floats(words[2:3], 1, number)
+            floats(words[2:3], 1, number)
             return joints, _Motion(frames, number)
     raise ValueError("ends before its first frame; it is cut off or damaged")
 
@@ -160,12 +160,13 @@ def _channels(words: Sequence[str], number: int) -> tuple[str, ...]:
     return found
 
 
-def _floats(words: Sequence[str], count: int, number: int) -> Array:
+def floats(words: Sequence[str], count: int, number: int, most: float = 1e12) -> Array:
+    """Words of a line → (count,) numbers below `most`; ValueError with the line's number if they are not."""
     try:
         values = np.array([float(word) for word in words])
     except ValueError:
         values = np.zeros(0)
-    if len(values) != count or not (np.abs(values) < 1e12).all():
+    if len(values) != count or not (np.abs(values) < most).all():
         raise ValueError(f"line {number}: expected {count} {'number' if count == 1 else 'numbers'}")
     return values
 
