@@ -43,7 +43,6 @@ _NEVER = re.compile(r"(?!)")
 _YOLO = re.compile(r"(?:(.*?)_)?(\d{1,18})")
 _OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
 _COLUMNS = ("name", "label", "subject", "camera")  # of that list
-_COLUMNS = ("name", "label", "subject", "camera")  # of that list
 _MAX_LABELS_BYTES = 1 << 25
 
 
