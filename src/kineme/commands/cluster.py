@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kineme.commands.early import check_models, check_recordings
-from kineme.commands.outputs import check_no_input, hold, name_of
+from kineme.commands.outputs import hold, table_for
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
-from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
@@ -69,10 +68,7 @@ def cluster(
     from kineme.commands.times import seconds
     from kineme.drawing.player import check_page
 
-    table = out or Path(f"segments-{name_of(inputs[0])}.csv")
-    if table.suffix.lower() != ".csv":
-        raise KinemeError(f"{table}: is not a table name; it must end in .csv")
-    check_no_input(table, inputs)
+    table = table_for(inputs, "segments", out)
     drawn = page or table.with_suffix(".html")
     check_page(drawn)
     hold(table, drawn)

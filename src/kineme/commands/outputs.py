@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -48,6 +48,24 @@ def name_of(path: Path) -> str:
     """What outputs are named after: a file without its ending, a folder whole, as in `runs/v0.2`."""
     path = path.resolve()
     return path.name if path.is_dir() else path.stem
+
+
+def table_for(inputs: Sequence[Path], kind: str, out: Path | None = None) -> Path:
+    """The CSV table that a command writes: `out`, or KIND-INPUT.csv in the current directory.
+
+    Args:
+        inputs: what it is made from; the first one gives its name.
+        kind: of the rows, such as `segments`.
+        out: the table that the user names.
+
+    Raises:
+        KinemeError: it has another suffix, or is one of the inputs.
+    """
+    path = out or Path(f"{kind}-{name_of(inputs[0])}.csv")
+    if path.suffix.lower() != ".csv":
+        raise KinemeError(f"{path}: is not a table name; it must end in .csv")
+    check_no_input(path, inputs)
+    return path
 
 
 def check_no_input(out: Path, inputs: Iterable[Path]) -> None:

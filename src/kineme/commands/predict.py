@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kineme.commands.early import check_models, check_recordings
-from kineme.commands.outputs import check_no_input, hold, name_of
+from kineme.commands.outputs import hold, table_for
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError
@@ -64,10 +64,7 @@ def predict(
     from kineme.commands.times import seconds
     from kineme.inference.classifying.paths import find_classifier
 
-    path = out or Path(f"predictions-{name_of(inputs[0])}.csv")
-    if path.suffix.lower() != ".csv":
-        raise KinemeError(f"{path}: is not a table name; it must end in .csv")
-    check_no_input(path, inputs)
+    path = table_for(inputs, "predictions", out)
     hold(path)
     check_models(run)
     check_recordings(inputs)
