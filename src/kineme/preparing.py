@@ -6,7 +6,7 @@ import inspect
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -187,21 +187,11 @@ def prepare(
         **options,
     )
     origin, chosen, items = planned.source, planned.preprocessing, planned.items
-    if workers is None:
-        pays = origin.costly and len(items) >= _POOL_FROM
-        workers = min(os.cpu_count() or 1, _MAX_WORKERS) if pays else 1
+    workers = _workers(origin, len(items)) if workers is None else workers
     confidence = origin.confidence and chosen.keeps_frames
     if origin.confidence and not confidence:
         logger.warning("preprocessing %s moves frames, so the store has no confidences", chosen.id)
-    manifest = Manifest(
-        layout=origin.layout,
-        preprocessing=chosen,
-        source=origin.name,
-        class_names=origin.class_names,
-        fps=origin.fps,
-        units=chosen.units(origin.units),
-        fps_status="known" if origin.fps_known else "assumed",
-    )
+    manifest = _manifest(origin, chosen)
     if shard is None:
         shard = SHARD if len(items) > 2 * SHARD else len(items)
     settings: dict[str, Any] = {
@@ -221,23 +211,53 @@ def prepare(
         counted = _Counted(origin, items, progress)
         read = counted.read if workers == 1 and origin.long else origin.reader(chosen)
         work = _Work(read, origin.layout, None if processed else chosen, confidence)
-        damaged = []
         with (
             StoreWriter(out, manifest, overwrite=overwrite, **settings) as writer,
             closing(in_order(work, items, workers)) as clips,
         ):
-            for done, clip in enumerate(clips, start=1):
-                if isinstance(clip, Clip):
-                    writer.add(clip)
-                elif skip_bad:
-                    damaged.append(str(clip))
-                else:
-                    raise skippable(clip)
-                counted.clips(done)
+            damaged = _written(clips, writer, counted, skip_bad=skip_bad)
             if len(damaged) == len(items):
                 raise KinemeError(damaged[0])
     seconds = time.perf_counter() - started
     return Prepared(ClipStore(out), len(origin.items) - len(items), tuple(damaged), seconds)
+
+
+def _workers(origin: Source, items: int) -> int:
+    """Processes that read so many items: one per core where that pays off."""
+    return min(os.cpu_count() or 1, _MAX_WORKERS) if origin.costly and items >= _POOL_FROM else 1
+
+
+def _manifest(origin: Source, preprocessing: Preprocessing) -> Manifest:
+    """Of the store that a source's recordings become."""
+    return Manifest(
+        layout=origin.layout,
+        preprocessing=preprocessing,
+        source=origin.name,
+        class_names=origin.class_names,
+        fps=origin.fps,
+        units=preprocessing.units(origin.units),
+        fps_status="known" if origin.fps_known else "assumed",
+    )
+
+
+def _written(
+    clips: Iterable[Clip | KinemeError], writer: StoreWriter, counted: _Counted, *, skip_bad: bool
+) -> list[str]:
+    """Adds clips to a store; returns what is wrong with the damaged ones.
+
+    Raises:
+        KinemeError: a clip is damaged and `skip_bad` is not set.
+    """
+    damaged = []
+    for done, clip in enumerate(clips, start=1):
+        if isinstance(clip, Clip):
+            writer.add(clip)
+        elif skip_bad:
+            damaged.append(str(clip))
+        else:
+            raise skippable(clip)
+        counted.clips(done)
+    return damaged
 
 
 class _Counted:
