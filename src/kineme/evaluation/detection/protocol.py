@@ -22,7 +22,7 @@ from kineme.evaluation.detection.extract import RawCoordinates, frames_shown, of
 from kineme.evaluation.detection.frames import Windows
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
-from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, details
+from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, Score, details
 from kineme.evaluation.task import Part, Task, on_device_of
 from kineme.files import is_writable
 from kineme.model import Model, random_like, with_encoder
@@ -31,6 +31,8 @@ from kineme.training.devices import resolve_device
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
+
+SETTINGS = ClassifierSettings()
 
 
 def recorded(store: ClipStore, split: str, part: Part) -> Array:
@@ -76,73 +78,25 @@ def detect(
         progress: called with the frames encoded and in total; during fine-tuning, with the windows.
     """
     began = perf_counter()
-    store, model = task.store, task.model
-    class_names = detection_classes(store)
-    offsets, test_offsets = offsets_of(store, task.train_rows), offsets_of(store, task.test_rows)
-    labels = frame_labels(true_intervals(store, task.train_rows), offsets)
-    truth = true_intervals(store, task.test_rows)
-    test_labels = frame_labels(truth, test_offsets)
-    settings = ClassifierSettings()
-    played_offsets = offsets_of(store, task.train_rows, settings.speeds)
-    played_labels = labels[frames_shown(store, task.train_rows, settings.speeds)]
-    frames = len(played_labels) + len(test_labels)
-    train = None if training is None else on_device_of(task, replace(training, seed=seed))
-
-    def measured(encoder: Model, cut: Windows, folder: Path, number: int) -> tuple[Detections, Detector]:
-        total = frames * (3 if baselines else 1)
-        train_progress = within(progress, number * frames, total)
-        features = store_features(
-            encoder,
-            store,
-            task.train_rows,
-            cut,
-            folder,
-            device=task.device,
-            speeds=settings.speeds,
-            progress=train_progress,
-        )
-        classifier = fit(
-            features,
-            played_offsets,
-            played_labels,
-            len(class_names),
-            context,
-            settings,
-            seed=seed,
-            device=task.device,
-        )
-        detector = Detector(encoder, cut, classifier, rule, class_names, tuned=training is not None)
-        test_progress = within(progress, number * frames + len(played_labels), total)
-        probabilities = detector.probabilities(
-            store, task.test_rows, folder, device=task.device, progress=test_progress
-        )
-        segments, scores = propose(probabilities, test_offsets, rule)
-        names = store.names[task.test_rows]
-        found = Detections(names, test_offsets, probabilities, test_labels, truth, segments, scores)
-        return found, detector
-
-    scores = {}
-    with (
-        TemporaryDirectory() as spare
-    ):  # for features of an encoder that is used once, or that cannot be kept
+    model, train = task.model, None if training is None else on_device_of(task, replace(training, seed=seed))
+    trial = _Trial(task, context, rule, seed, tuned=train is not None)
+    scores: dict[str, dict[str, Score]] = {}
+    total = trial.frames * (3 if baselines else 1)
+    with TemporaryDirectory() as spare:  # for features that are used once, or that cannot be kept
         kept = task.run / "features"
         if not is_writable(kept / "any.npy"):
             kept = Path(spare)
-        for number, (row, baseline, cut) in enumerate(_baselines(model, windows, seed) if baselines else ()):
+        for row, baseline, cut in _baselines(model, windows, seed) if baselines else ():
             logger.debug("detect: %s", row)
-            found, _ = measured(baseline, cut, kept, number)
-            scores[row] = score(found, len(class_names))
+            meanwhile = within(progress, len(scores) * trial.frames, total)
+            found, _ = trial.of(baseline, cut, kept, meanwhile)
+            scores[row] = score(found, len(trial.class_names))
         logger.debug("detect: %s", PRETRAINED)
-        if train is None:
-            found, detector = measured(model, windows, kept, len(scores))
-        else:
-            from kineme.evaluation.detection.finetune import (
-                finetuned,  # imports Lightning, which takes seconds
-            )
-
-            frames_of = task.train_rows, labels, len(class_names)
-            tuned = finetuned(model, windows, store, *frames_of, train, progress)
-            found, detector = measured(tuned, windows, Path(spare), len(scores))
+        if train is not None:
+            model, kept = trial.finetuned(windows, train, progress), Path(spare)
+        meanwhile = within(progress, len(scores) * trial.frames, total)
+        found, detector = trial.of(model, windows, kept, meanwhile)
+    classes = len(trial.class_names)
     result = Result(
         protocol="detect",
         **task.described(),
@@ -151,19 +105,97 @@ def detect(
             "windows": asdict(windows),
             "context": asdict(context),
             "segments": rule,
-            "classifier": asdict(settings),
+            "classifier": asdict(SETTINGS),
             "finetuned": _described(train),
         },
         seed=seed,
-        scores=score(found, len(class_names)),
+        scores=score(found, classes),
         baselines=scores,
         detailed=ACCURACY,
-        class_names=class_names,
-        **details(test_labels, found.probabilities.argmax(axis=1), len(class_names)),
+        class_names=trial.class_names,
+        **details(found.labels, found.probabilities.argmax(axis=1), classes),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
     )
     return result, found, detector
+
+
+class _Trial:
+    """What is the same for every encoder that is measured: the recordings, their actions and the classifier.
+
+    Attributes:
+        class_names: of the store, as detection names them.
+        frames: that each encoder reads, of training recordings at every speed and of test recordings.
+    """
+
+    def __init__(self, task: Task, context: Context, rule: str, seed: int, *, tuned: bool) -> None:
+        """Looks up the actions of the recordings.
+
+        Args:
+            task, context, rule, seed: as of `detect`.
+            tuned: the encoder is fine-tuned first.
+        """
+        self.task, self.context, self.rule, self.seed, self.tuned = task, context, rule, seed, tuned
+        store = task.store
+        self.class_names = detection_classes(store)
+        offsets = offsets_of(store, task.train_rows)
+        self._labels = frame_labels(true_intervals(store, task.train_rows), offsets)
+        self._played_offsets = offsets_of(store, task.train_rows, SETTINGS.speeds)
+        self._played_labels = self._labels[frames_shown(store, task.train_rows, SETTINGS.speeds)]
+        self._test_offsets = offsets_of(store, task.test_rows)
+        self._truth = true_intervals(store, task.test_rows)
+        self._test_labels = frame_labels(self._truth, self._test_offsets)
+        self.frames = len(self._played_labels) + len(self._test_labels)
+
+    def finetuned(self, windows: Windows, training: TrainConfig, progress: Progress) -> Model:
+        """The task's model, trained on windows of the training recordings."""
+        from kineme.evaluation.detection.finetune import finetuned  # imports Lightning, which takes seconds
+
+        task = self.task
+        frames_of = task.train_rows, self._labels, len(self.class_names)
+        return finetuned(task.model, windows, task.store, *frames_of, training, progress)
+
+    def of(
+        self, model: Model, windows: Windows, folder: Path, progress: Progress
+    ) -> tuple[Detections, Detector]:
+        """Trains a classifier of the encoder's frames, and detects with it in the test recordings.
+
+        Args:
+            model: the encoder.
+            windows: how it reads recordings.
+            folder: for features.
+            progress: called with the frames encoded, up to `frames`.
+        """
+        task, store = self.task, self.task.store
+        features = store_features(
+            model,
+            store,
+            task.train_rows,
+            windows,
+            folder,
+            device=task.device,
+            speeds=SETTINGS.speeds,
+            progress=progress,
+        )
+        classifier = fit(
+            features,
+            self._played_offsets,
+            self._played_labels,
+            len(self.class_names),
+            self.context,
+            SETTINGS,
+            seed=self.seed,
+            device=task.device,
+        )
+        detector = Detector(model, windows, classifier, self.rule, self.class_names, tuned=self.tuned)
+        meanwhile = within(progress, len(self._played_labels), self.frames)
+        probabilities = detector.probabilities(
+            store, task.test_rows, folder, device=task.device, progress=meanwhile
+        )
+        segments, scores = propose(probabilities, self._test_offsets, self.rule)
+        names, offsets, labels = store.names[task.test_rows], self._test_offsets, self._test_labels
+        found = Detections(names, offsets, probabilities, labels, self._truth, segments, scores)
+        return found, detector
 
 
 def _baselines(model: Model, windows: Windows, seed: int) -> Iterator[tuple[str, Model, Windows]]:
