@@ -72,8 +72,6 @@ def teach(
     check_models(run)
     check_stores(store)
     check_recordings(labels)
-    from rich.console import Console
-
     from kineme import inference
     from kineme.clips.store import ClipStore
     from kineme.commands.bar import progress_bar
@@ -111,7 +109,7 @@ def teach(
             **told,
         )
     classifier.save(path)
-    found = []
+    found = None
     if suggest is not None:
         assert known is not None
         with progress_bar("what to label next") as progress:
@@ -129,12 +127,8 @@ def teach(
             )
         inference.write_suggestions(found, following)
 
-    screen = Console()  # from here on, nothing is lost if the output is closed, as by `| head`
-    screen.print(_classes(classifier, named))
-    for line in _lines(classifier):
-        screen.print(line, highlight=False, markup=False, soft_wrap=True)
-    if suggest is not None:
-        screen.print(_next(found))
+    # From here on, nothing is lost if the output is closed, as by `| head`.
+    _show(classifier, named, found)
     if skipped := sum(empty for _, empty in tables):
         rows, were = ("row has", "was") if skipped == 1 else ("rows have", "were")
         say(f"{skipped} {rows} no label yet and {were} skipped")
@@ -145,6 +139,18 @@ def teach(
         given = [word for option, value in options.items() if value for word in (option, value)]
         again = command("kineme", "teach", run, *labels, following, *given)
         say(f"next: fill in its column label, then {again}")
+
+
+def _show(classifier: Classifier, name: str, suggestions: list[Suggestion] | None) -> None:
+    """Prints how good the classifier is, and what to label next if that was asked for."""
+    from rich.console import Console
+
+    screen = Console()
+    screen.print(_classes(classifier, name))
+    for line in _lines(classifier):
+        screen.print(line, highlight=False, markup=False, soft_wrap=True)
+    if suggestions is not None:
+        screen.print(_next(suggestions))
 
 
 def _classes(classifier: Classifier, name: str) -> Table:
