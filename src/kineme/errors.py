@@ -23,6 +23,15 @@ class FileError(KinemeError):
     """A problem of one file, or one recording, that others need not have: they can be read without it."""
 
 
+def one_line(error: BaseException) -> str:
+    """What an error of another library says, for a message of ours: on one line, and never empty.
+
+    >>> one_line(ValueError("not a\\n  number")), one_line(EOFError())
+    ('not a number', 'EOFError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def check_between(name: str, value: float, low: float, high: float = float("inf")) -> None:
     """Raises KinemeError if a setting is outside [low, high]."""
     if not low <= value <= high:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.untrusted import bad_name
 
 PREFIX = "hf:"
@@ -160,27 +160,22 @@ def _explained(what: str) -> Iterator[None]:
             "HF_TOKEN"
         ) from error
     except errors.HFValidationError as error:
-        raise KinemeError(f"{what}: is not a repository ({_one_line(error)})") from error
+        raise KinemeError(f"{what}: is not a repository ({one_line(error)[:200]})") from error
     except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
+        status, reason = getattr(error.response, "status_code", None), one_line(error)[:200]
         if status == 401:
             raise KinemeError(
                 f"{what}: the token is not valid; run `hf auth login`, or set HF_TOKEN"
             ) from error
         if status == 403:
-            raise KinemeError(f"{what}: the token has no right to do this ({_one_line(error)})") from error
-        raise KinemeError(f"{what}: the hub refuses this ({_one_line(error)})") from error
+            raise KinemeError(f"{what}: the token has no right to do this ({reason})") from error
+        raise KinemeError(f"{what}: the hub refuses this ({reason})") from error
     except Exception as error:  # of the HTTP client, which differs between versions
-        if not _is_unreachable(error):
-            raise KinemeError(f"{what}: the transfer failed ({_one_line(error)})") from error
-        raise KinemeError(f"{what}: the hub cannot be reached ({_one_line(error)})") from error
+        failed = "the hub cannot be reached" if _is_unreachable(error) else "the transfer failed"
+        raise KinemeError(f"{what}: {failed} ({one_line(error)[:200]})") from error
 
 
 def _is_unreachable(error: Exception) -> bool:
     """Whether no answer came at all. Clients: requests before huggingface_hub 1.0, httpx and httpx2 since."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return bool(kinds & {"OfflineModeIsEnabled", "ConnectionError", "TransportError", "Timeout"})
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

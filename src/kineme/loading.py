@@ -15,7 +15,7 @@ from kineme.authors import SYSTEMS, encoder_settings, method_settings
 from kineme.authors.state import read_state
 from kineme.checkpoints import encoder_with, fingerprint
 from kineme.encoders import ClipShape
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.hub import fetch, is_address
 from kineme.layouts import Layout, get_layout
 from kineme.methods import Method
@@ -91,7 +91,7 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
         encoder = encoder_with(config["encoder"], shape, state)
         preprocessing = stored_preprocessing(preprocessed_by)
     except (SafetensorError, *MALFORMED) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
     return Model(
         encoder=encoder.eval(),

@@ -26,7 +26,7 @@ from kineme.config import (
     check,
 )
 from kineme.encoders import ENCODERS
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.methods import METHODS
 from kineme.packaged import find_recipe, published_recipe
 from kineme.untrusted import yaml_text
@@ -160,7 +160,7 @@ def _read(path: Path) -> str:
         text = yaml_text(path)
         yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        reason = error.strerror if isinstance(error, OSError) else one_line(error)
         raise KinemeError(f"{path}: cannot be read as a recipe ({reason})") from error
     return text
 

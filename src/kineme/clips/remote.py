@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kineme.clips.fingerprints import file_hash, fingerprint_of
 from kineme.clips.folders import Folder
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write, locked
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class RemoteFolder(Folder):
         except FileNotFoundError as error:
             raise KinemeError(f"{address}: not a clip store (it has no manifest.json)") from error
         except Exception as error:  # each storage has errors of its own
-            raise KinemeError(f"{address}: cannot be reached ({_line(error)})") from error
+            raise KinemeError(f"{address}: cannot be reached ({one_line(error)[:200]})") from error
         with atomic_write(self.path / "manifest.json") as path:
             path.write_bytes(manifest)
 
@@ -77,7 +77,7 @@ class RemoteFolder(Folder):
             try:
                 found = fingerprint_of(aside)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                found = _line(error)
+                found = one_line(error)[:200]
             if found != fingerprint:
                 raise self._damaged(name, found)
             aside.rename(folder)
@@ -107,7 +107,9 @@ class RemoteFolder(Folder):
         except KinemeError:
             raise
         except Exception as error:  # each storage has errors of its own
-            raise KinemeError(f"{self.address}/{name}: cannot be downloaded ({_line(error)})") from error
+            raise KinemeError(
+                f"{self.address}/{name}: cannot be downloaded ({one_line(error)[:200]})"
+            ) from error
         if to.stat().st_size != size:
             raise self._damaged(name, f"{to.stat().st_size:,} of {size:,} bytes")
         logger.info("%s/%s: downloaded, %.1f MB", self.address, name, size / 1e6)
@@ -127,7 +129,3 @@ class RemoteFolder(Folder):
             shutil.rmtree(old, ignore_errors=True)  # a process that reads it keeps what it has mapped
         if shutil.disk_usage(self.path).free < size:
             raise KinemeError(f"{self.path}: the disk is full; free some space or set XDG_CACHE_HOME")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from kineme.clips.folders import is_there
 from kineme.clips.store import ClipStore
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write
 from kineme.typing import Array
 from kineme.untrusted import read_arrays
@@ -108,7 +108,7 @@ class Seen:
                 places=stored.get("places", _NONE),
             )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise KinemeError(
                 f"{path}: cannot be read as the clips of a run ({reason}); remove it to compare with the "
                 "store of the pre-training instead"

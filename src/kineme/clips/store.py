@@ -29,7 +29,7 @@ from kineme.clips.columns import Columns, mapped_columns, repeated, row_of
 from kineme.clips.disk import DiskArray
 from kineme.clips.folders import Folder, folder_of
 from kineme.clips.shards import Shard
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.layouts import Layout
 from kineme.preprocessing import Preprocessing, stored_preprocessing
 from kineme.typing import Array
@@ -140,6 +140,9 @@ class ClipStore:
     S001C002P001R001A001 0 (125, 2, 25, 3)
     """
 
+    frames: Array | DiskArray
+    confidence: Array | DiskArray | None
+
     def __init__(self, path: str | Path) -> None:
         """Opens a store.
 
@@ -197,10 +200,7 @@ class ClipStore:
         except KinemeError:
             raise
         except _DAMAGES as error:
-            raise KinemeError(f"{path}: damaged clip store ({_line(error)}); prepare it again") from error
-
-    frames: Array | DiskArray
-    confidence: Array | DiskArray | None
+            raise KinemeError(f"{path}: damaged clip store ({one_line(error)}); prepare it again") from error
 
     def _open_one(self, folder: Folder, data: Mapping[str, Any]) -> Columns:
         """Opens the files of a store of one shard; gives its columns."""
@@ -366,7 +366,3 @@ def present_rows(present: Iterable[Array | None], joints: int) -> Array | None:
     """
     rows = [np.ones(joints, dtype=bool) if each is None else np.asarray(each, dtype=bool) for each in present]
     return None if all(row.all() for row in rows) else np.stack(rows)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

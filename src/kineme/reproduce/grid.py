@@ -34,7 +34,7 @@ from typing import Any, Literal
 import yaml
 
 from kineme.arguments import did_you_mean
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.packaged import find_recipe
 from kineme.untrusted import yaml_text
 
@@ -137,7 +137,7 @@ def load_grid(path: Path) -> Grid:
     try:
         root = yaml.compose(yaml_text(path), Loader=yaml.SafeLoader)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        reason = error.strerror if isinstance(error, OSError) else one_line(error)
         raise KinemeError(f"{path}: cannot be read as a grid ({reason})") from error
     if root is None:
         raise KinemeError(f"{path}: is empty; a grid has the keys {', '.join(_GRID)}")

@@ -257,6 +257,7 @@ class EpochBatches(Sampler[Tensor]):
         train: settings.
         rank: of this process.
         world: number of processes.
+        blocks: of a store of many shards, how its clips are read together; None: in any order.
 
     Raises:
         KinemeError: those of a store do not fill a batch.

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from kineme.clips.store import ClipStore
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.evaluation.detection.classifier import Context, FrameClassifier
 from kineme.evaluation.detection.extract import offsets_of, store_features
 from kineme.evaluation.detection.frames import Windows
@@ -115,7 +115,7 @@ class Detector:
                 tuned=bool(state),
             )
         except (SafetensorError, *MALFORMED) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)[:200]
             raise KinemeError(f"{path}: not a detector that this Kineme wrote ({reason})") from error
         if found["weights"] not in (None, model.weights):
             raise KinemeError(

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from scipy.special import softmax
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write
 from kineme.inference.classifying.examination import Examination
 from kineme.inference.classifying.head import Head
@@ -206,7 +206,7 @@ def read_classifier(path: str | Path, model: Model) -> Classifier:
     except KinemeError:
         raise
     except (SafetensorError, *MALFORMED) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise KinemeError(f"{path}: not a classifier that this Kineme can read ({reason})") from error
     return classifier
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from kineme.encoders import Encoder
 from kineme.encoders.absent import joints_of
 from kineme.encoders.base import COORDINATES, DenseEncoder, Kept, MaskedEncoder, PatchEncoder
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.inference.classifying.classifier import Classifier
 from kineme.streams import single_streams
 from kineme.typing import Array
@@ -164,7 +164,7 @@ def write_onnx(module: nn.Module, example: Tensor, inputs: list[str], outputs: l
                 recorded, dynamo=True, input_names=inputs, output_names=outputs, verbose=False
             )
         except Exception as error:  # neither promises anything narrower
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)[:200]
             what = type(getattr(module, "encoder", module)).__name__
             raise KinemeError(
                 f"{what} cannot be exported ({reason}); write its forward pass so that torch.export takes it "
