@@ -193,3 +193,55 @@ def test_the_small_grid_trains_all_systems_on_equal_terms() -> None:
         assert len({(cell.split, cell.window, cell.measurements) for cell in cells}) == 1
     assert grid.minutes == 1
     assert grid.baselines
+
+
+ABLATION = """\
+stores: {mine: kineme generate stores/mine}
+runs:
+  - recipes: usdrl-small
+    stores: mine
+    split: [odd-even/1, odd-even/2]
+    settings:
+      full: {}
+      alike: {method.similarity: 1.0, train.betas: [0.9, 0.99], train.warmup: 5e-1}
+    protocols: knn
+"""
+
+
+def test_settings_and_splits_are_combined_like_all_lists(tmp_path: Path) -> None:
+    cells = load_grid(write(tmp_path, ABLATION)).cells
+    assert [cell.name for cell in cells] == [
+        "usdrl-small-full-mine-odd-even-1-joint",
+        "usdrl-small-full-mine-odd-even-2-joint",
+        "usdrl-small-alike-mine-odd-even-1-joint",
+        "usdrl-small-alike-mine-odd-even-2-joint",
+    ]
+    assert (cells[0].variant.words, cells[1].split) == ([], "odd-even/2")
+    assert cells[2].variant.words == [
+        "--method.similarity=1.0",
+        "--train.betas=[0.9, 0.99]",
+        "--train.warmup=5e-1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("recipes: usdrl-small", "recipes: [usdrl-small, aimclr-small]"),
+            "line 8: settings.alike: unknown setting --method.similarity",  # of USDRL only
+        ),
+        (("warmup: 5e-1", "warmup: soon"), "line 8: settings.alike: --train.warmup"),
+        (
+            ("method.similarity", "method.similarit"),
+            "line 8: .*unknown setting --method.similarit; did you mean",
+        ),
+        (("method.similarity: 1.0", "data.split: all"), "line 8: data.split is not set here, but by `split`"),
+        (("method.similarity: 1.0", "train: {lr: 1}"), "line 8: train must be a word or a list"),
+        (("full: {}", "full: none"), "line 7: settings.full must be a mapping"),
+        (("settings:\n      full: {}\n      alike: ", "settings: {} # "), "line 6: settings is empty"),
+    ],
+)
+def test_wrong_settings_are_told_by_their_line(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    with pytest.raises(KinemeError, match=message):
+        load_grid(write(tmp_path, ABLATION.replace(*change)))
