@@ -91,6 +91,12 @@ def test_a_grid_may_set_the_draws_of_few_labels(tmp_path: Path) -> None:
     assert (str(semi), str(frozen)) == ("semi (lr 0.01, seeds 5)", "semi-frozen (seeds 10)")
 
 
+def test_another_store_may_have_another_layout(tmp_path: Path) -> None:
+    mapped = GRID.replace("split: xsub}", "map_joints: true}")
+    measurement = load_grid(write(tmp_path, mapped)).cells[0].measurements[1]
+    assert measurement == Measurement("transfer", "other", map_joints=True)
+
+
 def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
     found = load_grid(write(tmp_path)).fusions
     assert [[cell.stream for cell in cells] for cells in found] == [["joint", "bone", "motion"]] * 2
@@ -126,6 +132,8 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
             "line 10: no store is called 'others'; did you mean other?",
         ),
         (("{transfer: other, split", "{split"), "line 10: name a protocol, such as knn"),
+        (("{transfer: other, split: xsub", "{semi: {lr: 1}, map_joints: true"), "line 10: name a protocol"),
+        (("split: xsub}", "map_joints: maybe}"), "line 10: map_joints must be true or false"),
         (("{transfer: other, split", "{semi: {lr: 1}, split"), "line 10: name a protocol, such as knn"),
         (("[linear,", "[{linear: {rate: 1}},"), "line 10: unknown key 'rate'; linear has lr"),
         (("[linear,", "[{semi: {lr: -1}},"), "line 10: lr must be a number above 0"),

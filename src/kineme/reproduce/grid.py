@@ -17,7 +17,7 @@
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
 Protocols are linear, knn, early, robust, finetune, semi and semi-frozen, and on other clips transfer and
-detect. Their settings are those of the recipe; linear, finetune, semi and semi-frozen can be given others. A
+detect, with `map_joints: true` where their layout is not the encoder's. Their settings are those of the recipe; linear, finetune, semi and semi-frozen can be given others. A
 recipe is a file beside the grid, one that comes with Kineme, or `default`: the settings that Kineme chooses
 for the clips. A list of one may be written without brackets. Where joint, bone and motion of a recipe are all
 measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all three in one
@@ -76,6 +76,7 @@ class Measurement:
     store: str | None = None  # its name in the grid; None: the clips of the pre-training
     split: str | None = None  # of that store; None: the pre-training's
     settings: tuple[tuple[str, float], ...] = ()  # name and value of those that are not the recipe's
+    map_joints: bool = False  # find the encoder's joints by name, where that store has another layout
 
     def __str__(self) -> str:
         where = {"transfer": " to ", "detect": " in "}.get(self.protocol, "") + (self.store or "")
@@ -275,13 +276,15 @@ class _Reader:
                 hint = f"write {{{protocol}: STORE, split: ...}}"
                 raise self.error(node, f"{protocol} is on another store; {hint}")
             return Measurement(protocol)
-        given = self.mapping(node, (*_ELSEWHERE, *_SETTINGS, "split"), "a protocol")
+        given = self.mapping(node, (*_ELSEWHERE, *_SETTINGS, "split", "map_joints"), "a protocol")
         split = self.text(given.pop("split"), "split") if "split" in given else None
+        mapped = self.value(given.pop("map_joints"), "map_joints", bool) if "map_joints" in given else False
         protocol, value = next(iter(given.items()), ("", node))
-        if len(given) != 1 or (split and protocol in _SETTINGS):
+        if len(given) != 1 or ((split or mapped) and protocol in _SETTINGS):
             raise self.error(node, "name a protocol, such as knn or {transfer: STORE, split: ...}")
         if protocol in _ELSEWHERE:
-            return Measurement(protocol, self.known(value, self.commands, "store"), split)
+            store = self.known(value, self.commands, "store")
+            return Measurement(protocol, store, split, map_joints=mapped)
         given = self.mapping(value, _SETTINGS[protocol], protocol)
         kinds = {name: float if name == "lr" else int for name in given}
         settings = ((name, self.value(each, name, kinds[name])) for name, each in given.items())

@@ -153,7 +153,8 @@ class Plan:
 
     def options(self, cell: Cell, measurement: Measurement) -> TaskOptions:
         """What a cell is measured on."""
-        return TaskOptions(Path(self.place(measurement.store or cell.store)), measurement.split)
+        store = Path(self.place(measurement.store or cell.store))
+        return TaskOptions(store, measurement.split, map_joints=measurement.map_joints)
 
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
         """Where this measurement goes, by hand or in a grid."""
