@@ -17,11 +17,11 @@
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
 Protocols are linear, knn, early, robust, finetune, semi and semi-frozen, and on other clips transfer and
-detect, with `map_joints: true` where their layout is not the encoder's. Their settings are those of the recipe; linear, finetune, semi and semi-frozen can be given others. A
-recipe is a file beside the grid, one that comes with Kineme, or `default`: the settings that Kineme chooses
-for the clips. A list of one may be written without brackets. Where joint, bone and motion of a recipe are all
-measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all three in one
-encoder.
+detect, with `map_joints: true` where their layout is not the encoder's. Their settings are those of the
+recipe; linear, finetune, semi and semi-frozen can be given others. A recipe is a file beside the grid, one
+that comes with Kineme, or `default`: the settings that Kineme chooses for the clips. A list of one may be
+written without brackets. Where joint, bone and motion of a recipe are all measured by `linear`, their fusion
+is a row of its own. `joint+bone+motion` is one run, of all three in one encoder.
 """
 
 from __future__ import annotations
