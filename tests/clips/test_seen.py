@@ -20,8 +20,8 @@ NTU_NAMES = ["S001C001P001R001A001", "S001C002P003R001A002", "S018C003P044R001A1
 
 
 def store_of(
-    path: Path, names: list[str], source: str, *, seed: int = 0, preprocessing: str = "plain", bodies: int = 1,
-    frames_as: FramesAs = "float32",
+    path: Path, names: list[str], source: str, *, seed: int = 0, preprocessing: str = "plain",
+    bodies: int = 1, frames_as: FramesAs = "float32",
 ) -> ClipStore:  # fmt: skip
     """One clip a name; its motion follows from the seed and its place among the names."""
     manifest = Manifest(STICK, stored_preprocessing({"name": preprocessing}), source)

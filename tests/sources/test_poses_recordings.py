@@ -160,7 +160,7 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, found: list[str], 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "labels.csv:1: has no column 'name'; its first line is empty; expected name and label"),
+        ("", "labels.csv:1: has no column 'name'; its first line is empty; expected name,label"),
         ("name;class\n", "labels.csv:1: has no column 'label'; its columns are name, class; expected"),
         ("name,label,Label\n", "labels.csv:1: has two columns 'label'; keep one"),
         ("name,label\na,wave,3\n", "labels.csv:2: has 3 fields, but the header has 2"),

@@ -2,8 +2,8 @@
 
 Clips of NTU RGB+D and PKU-MMD are recognised by name: NTU-120's training clips include test clips of NTU-60,
 and a PKU-MMD recording includes the actions cut from it. Names in other data sets are not unique, so their
-clips are recognised by their frames or, under different preprocessings, by source and name. Frames are compared
-as they would be in 16-bit steps, so that a copy in int16 is the same; one in float16 is rounded more coarsely, and
+clips are recognised by their frames or, under different preprocessings, by source and name. Frames are
+compared as int16 would store them, so that such a copy is the same; one in float16 is rounded otherwise, and
 is not.
 """
 
@@ -184,7 +184,7 @@ def _recording(name: str) -> str:
 
 
 def _digests(store: ClipStore, rows: Array) -> Array:
-    """(2, n) uint64, equal for equal clips, whatever the number of absent bodies; and with coordinates in steps."""
+    """(2, n) uint64, equal for equal clips, whatever the number of absent bodies: `digests` and `rounded`."""
     digests = np.empty((2, len(rows)), dtype=np.uint64)
     for first in range(0, len(rows), _BLOCK):
         block = rows[first : first + _BLOCK]

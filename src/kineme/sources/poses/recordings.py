@@ -28,7 +28,7 @@ from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
 from kineme.sources.poses.foreign import FOREIGN
 from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
-from kineme.sources.poses.lists import columns_found, read_list
+from kineme.sources.poses.lists import check_columns, read_list
 from kineme.sources.poses.naming import named
 from kineme.sources.poses.rows import AS_UTF8
 from kineme.sources.poses.times import usual_rate
@@ -251,13 +251,10 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
     except ValueError as error:
         raise KinemeError(f"{file}: is not a CSV file in UTF-8; {AS_UTF8}") from error
     columns = table.columns
-    if lacking := [name for name in ("name", "label") if name not in columns]:
-        expected = "expected name and label, and subject and camera if known; rename them"
-        raise KinemeError(
-            f"{file}:1: has no column {lacking[0]!r}; {columns_found(table.titles)}; {expected}"
-        )
-    if twice := [name for name in _COLUMNS if columns.count(name) > 1]:
-        raise KinemeError(f"{file}:1: has two columns {twice[0]!r}; keep one")
+    try:
+        check_columns(table, _COLUMNS[2:])
+    except ValueError as error:
+        raise KinemeError(f"{file}:1: {error}") from error
     listed: dict[str, _Said] = {}
     for number, row in table.rows:
         if len(row) != len(columns):
