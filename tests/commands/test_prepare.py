@@ -125,7 +125,7 @@ def test_a_dry_run_of_any_source(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_dry_run_finds_what_prepare_would_stop_at(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first clip, which is passed over to see what the others are like, and a later one that is cut off."""
+    """The first clip is passed over to see what the others are like, and a later one is cut off too."""
     raw, store = tmp_path / "raw", str(tmp_path / "store")
     raw.mkdir()
     for name in "abcd":

@@ -70,13 +70,17 @@ def check_columns(table: ListFile, others: Sequence[str]) -> None:
         if name not in columns:
             near = did_you_mean(name, columns)
             expected = f"expected name,label and, if known, {','.join(others)}"
-            raise ValueError(f"has no column {name!r}{near}; {_found(table.titles)}; {expected}")
+            raise ValueError(f"has no column {name!r}{near}; {columns_found(table.titles)}; {expected}")
     if twice := [name for name in ("name", "label", *others) if columns.count(name) > 1]:
         raise ValueError(f"has two columns {twice[0]!r}; keep one")
 
 
-def _found(titles: Sequence[str]) -> str:
-    """What a message says of the columns that a table has."""
+def columns_found(titles: Sequence[str]) -> str:
+    """What a message says of the columns that a table has.
+
+    >>> columns_found(("Datei", "Klasse"))
+    'its columns are Datei, Klasse'
+    """
     shown = [title[:30] for title in titles[:6] if title.isprintable()]
     more = ", ..." if len(titles) > 6 else ""
     return f"its columns are {', '.join(shown)}{more}" if any(shown) else "its first line is empty"
