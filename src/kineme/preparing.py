@@ -27,6 +27,7 @@ from kineme.sources import SOURCES, Source
 from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.raw import skippable
 from kineme.sources.reading import Reading
+from kineme.sources.splits import Lists, read_splits
 from kineme.sources.workers import in_order
 from kineme.spreading import workers_for, write_shards
 
@@ -69,6 +70,7 @@ class Plan:
         preprocessing: that they go through.
         items: of the source, without those on the `ignore` list.
         first: a clip, as it is read; the error, if none of the first ones can be read.
+        splits: clip → the splits that a list names it in, and whether it is for training.
         processed: they have been through the preprocessing already.
     """
 
@@ -76,6 +78,7 @@ class Plan:
     preprocessing: Preprocessing
     items: list[Any]
     first: Measured | KinemeError
+    splits: Lists
     processed: bool = False
 
     @property
@@ -105,12 +108,13 @@ def plan(
     processed: bool = False,
     untrimmed: bool = False,
     ignore: str | Path | None = None,
+    splits: str | Path | None = None,
     **options: Any,
 ) -> Plan:
     """Opens recordings and reads one of them, as `prepare` does first; nothing is written.
 
     Args:
-        source, raw, preprocessing, processed, untrimmed, ignore, options: as `prepare`.
+        source, raw, preprocessing, processed, untrimmed, ignore, splits, options: as `prepare`.
 
     Raises:
         KinemeError: the source, an option, the recordings, the list or the preprocessing is invalid.
@@ -138,10 +142,11 @@ def plan(
     if not origin.items:
         raise KinemeError(f"{raw}: {origin.name} finds no recordings here; is it the right folder?")
     items = _kept(origin, _names(Path(ignore)) if ignore else frozenset())
+    lists = read_splits(Path(splits), origin.names) if splits else {}
     first = measured(origin, items)
     if isinstance(first, Measured):
         remark_on_height(origin, first, units="units" in taken)
-    return Plan(origin, chosen, items, first, processed)
+    return Plan(origin, chosen, items, first, lists, processed)
 
 
 def check(planned: Plan, *, workers: int | None = None, progress: Progress = silent) -> Checked:
@@ -185,6 +190,7 @@ def prepare(
     processed: bool = False,
     untrimmed: bool = False,
     ignore: str | Path | None = None,
+    splits: str | Path | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -207,6 +213,8 @@ def prepare(
         processed: the recordings have already been through this preprocessing; they are stored as they are.
         untrimmed: whole recordings with labelled intervals, from sources that have both.
         ignore: file of clip names to leave out, one per line.
+        splits: table of your own splits: a column `name` of clip names, and for each split a column of its
+            name with train, test or nothing.
         skip_bad: leave damaged clips out instead of stopping at the first.
         overwrite: replace an existing store.
         workers: processes that read clips; by default one per core where that pays off.
@@ -239,6 +247,7 @@ def prepare(
         processed=processed,
         untrimmed=untrimmed,
         ignore=ignore,
+        splits=splits,
         **options,
     )
     origin, items = planned.source, planned.items
@@ -344,12 +353,15 @@ class _Work:
     layout: Layout
     preprocessing: Preprocessing | None  # None: already done
     confidence: bool
+    splits: Lists
 
     def __call__(self, item: Any) -> Clip | KinemeError:
         try:
             clip = self.read(item)
         except KinemeError as error:
             return error
+        if self.splits:
+            clip = replace(clip, splits={**clip.splits, **self.splits.get(clip.name, {})})
         if self.preprocessing is None:
             return clip
         clip = told(clip, self.layout)
@@ -367,7 +379,8 @@ def _work(planned: Plan, read: Callable[[Any], Clip] | None = None) -> _Work:
     """How items become clips of the store; `read` takes the place of the source's own."""
     origin, preprocessing = planned.source, planned.preprocessing
     own = read or origin.reader(preprocessing)
-    return _Work(own, origin.layout, None if planned.processed else preprocessing, planned.confidence)
+    done = planned.processed
+    return _Work(own, origin.layout, None if done else preprocessing, planned.confidence, planned.splits)
 
 
 @dataclass(frozen=True)
