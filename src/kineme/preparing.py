@@ -25,6 +25,7 @@ from kineme.sources import SOURCES, Source
 from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.raw import skippable
 from kineme.sources.reading import Reading
+from kineme.sources.splits import Lists, read_splits
 from kineme.sources.workers import in_order
 from kineme.spreading import workers_for, write_shards
 
@@ -66,12 +67,14 @@ class Plan:
         preprocessing: that they go through.
         items: of the source, without those on the `ignore` list.
         first: a clip, as it is read; the error, if none of the first ones can be read.
+        splits: clip → the splits that a list names it in, and whether it is for training.
     """
 
     source: Source
     preprocessing: Preprocessing
     items: list[Any]
     first: Measured | KinemeError
+    splits: Lists
 
 
 def plan(
@@ -82,12 +85,13 @@ def plan(
     processed: bool = False,
     untrimmed: bool = False,
     ignore: str | Path | None = None,
+    splits: str | Path | None = None,
     **options: Any,
 ) -> Plan:
     """Opens recordings and reads one of them, as `prepare` does first; nothing is written.
 
     Args:
-        source, raw, preprocessing, processed, untrimmed, ignore, options: as `prepare`.
+        source, raw, preprocessing, processed, untrimmed, ignore, splits, options: as `prepare`.
 
     Raises:
         KinemeError: the source, an option, the recordings, the list or the preprocessing is invalid.
@@ -115,10 +119,11 @@ def plan(
     if not origin.items:
         raise KinemeError(f"{raw}: {origin.name} finds no recordings here; is it the right folder?")
     items = _kept(origin, _names(Path(ignore)) if ignore else frozenset())
+    lists = read_splits(Path(splits), origin.names) if splits else {}
     first = measured(origin, items)
     if isinstance(first, Measured):
         remark_on_height(origin, first, units="units" in taken)
-    return Plan(origin, chosen, items, first)
+    return Plan(origin, chosen, items, first, lists)
 
 
 def prepare(
@@ -130,6 +135,7 @@ def prepare(
     processed: bool = False,
     untrimmed: bool = False,
     ignore: str | Path | None = None,
+    splits: str | Path | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -152,6 +158,8 @@ def prepare(
         processed: the recordings have already been through this preprocessing; they are stored as they are.
         untrimmed: whole recordings with labelled intervals, from sources that have both.
         ignore: file of clip names to leave out, one per line.
+        splits: table of your own splits: a column `name` of clip names, and for each split a column of its
+            name with train, test or nothing.
         skip_bad: leave damaged clips out instead of stopping at the first.
         overwrite: replace an existing store.
         workers: processes that read clips; by default one per core where that pays off.
@@ -184,6 +192,7 @@ def prepare(
         processed=processed,
         untrimmed=untrimmed,
         ignore=ignore,
+        splits=splits,
         **options,
     )
     origin, chosen, items = planned.source, planned.preprocessing, planned.items
@@ -201,7 +210,9 @@ def prepare(
     }
     started = time.perf_counter()
     if shard < len(items) or ray:
-        work = _Work(origin.reader(chosen), origin.layout, None if processed else chosen, confidence)
+        work = _Work(
+            origin.reader(chosen), origin.layout, None if processed else chosen, confidence, planned.splits
+        )
         common: dict[str, Any] = {"prepared": work, "manifest": manifest, "skip_bad": skip_bad, **settings}
         parts = [items[first : first + shard] for first in range(0, len(items), shard)]
         count = workers if origin.costly else 1  # what other sources read does not go to other processes
@@ -210,7 +221,7 @@ def prepare(
     else:
         counted = _Counted(origin, items, progress)
         read = counted.read if workers == 1 and origin.long else origin.reader(chosen)
-        work = _Work(read, origin.layout, None if processed else chosen, confidence)
+        work = _Work(read, origin.layout, None if processed else chosen, confidence, planned.splits)
         with (
             StoreWriter(out, manifest, overwrite=overwrite, **settings) as writer,
             closing(in_order(work, items, workers)) as clips,
@@ -291,12 +302,15 @@ class _Work:
     layout: Layout
     preprocessing: Preprocessing | None  # None: already done
     confidence: bool
+    splits: Lists
 
     def __call__(self, item: Any) -> Clip | KinemeError:
         try:
             clip = self.read(item)
         except KinemeError as error:
             return error
+        if self.splits:
+            clip = replace(clip, splits={**clip.splits, **self.splits.get(clip.name, {})})
         if self.preprocessing is None:
             return clip
         clip = told(clip, self.layout)

@@ -25,6 +25,7 @@ def prepare(
     processed: bool = False,
     untrimmed: bool = False,
     ignore: Path | None = None,
+    splits: Path | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -80,6 +81,8 @@ def prepare(
             one clip per action. A container is untrimmed if it has frame labels.
         ignore: File of clip names to leave out, one per line, such as the list of NTU RGB+D's incomplete
             clips.
+        splits: Table of your own splits, such as `splits.csv`: a column `name` of clip names, and for each
+            split a column of its name with `train`, `test` or nothing.
         skip_bad: Skip and list damaged clips instead of stopping at the first.
         overwrite: Replace an existing store.
         workers: Number of processes that read clips; by default one per core where that pays off.
@@ -120,6 +123,7 @@ def prepare(
             processed=processed,
             untrimmed=untrimmed,
             ignore=ignore,
+            splits=splits,
             **given,
         )
         print(*_planned(planned, out), sep="\n")
@@ -133,6 +137,7 @@ def prepare(
             processed=processed,
             untrimmed=untrimmed,
             ignore=ignore,
+            splits=splits,
             skip_bad=skip_bad,
             overwrite=overwrite,
             workers=workers,

@@ -18,7 +18,7 @@ from kineme.inference.recordings import Recordings, open_input
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
 from kineme.sources.poses.given import given_poses
-from kineme.sources.poses.lists import ListFile, columns_found, read_list
+from kineme.sources.poses.lists import ListFile, check_columns, read_list
 from kineme.sources.poses.rows import AS_UTF8
 from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
@@ -118,15 +118,10 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
 
 def _check_header(path: Path, table: ListFile) -> None:
     header = table.columns
-    for name in ("name", "label"):
-        if name not in header:
-            near = did_you_mean(name, header)
-            raise KinemeError(
-                f"{path}: has no column {name!r}{near}; {columns_found(table.titles)}; "
-                "expected name,label and, if known, start,end,subject"
-            )
-    if twice := [name for name in header if name in COLUMNS and header.count(name) > 1]:
-        raise KinemeError(f"{path}: has two columns {twice[0]!r}; keep one")
+    try:
+        check_columns(table, COLUMNS[2:])
+    except ValueError as error:
+        raise KinemeError(f"{path}: {error}") from error
     for name in header:
         if name not in COLUMNS and (near := did_you_mean(name, set(COLUMNS) - set(header), 0.75)):
             raise KinemeError(f"{path}: column {name!r} is unknown{near}")

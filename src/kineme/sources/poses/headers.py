@@ -160,7 +160,9 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
     joints = world if len(world) > 1 else image
     if not joints:
         some = shown(", ".join(header[:4]))
-        expected = "call its columns left_wrist_x, left_wrist_y and so on"
+        expected = (
+            "call its columns left_wrist_x, left_wrist_y and so on, or the file labels.csv if it lists labels"
+        )
         raise RemediedError(f"line 1 names no joints; found {some}", expected)
     flat = [joint for joint, columns in joints.items() if 2 not in columns]
     if 0 < len(flat) < len(joints) / 2:  # such as Kinect's Lean

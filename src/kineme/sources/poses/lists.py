@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kineme.arguments import did_you_mean
 from kineme.sources.poses.rows import in_utf8
 
 
@@ -49,12 +51,32 @@ def read_list(data: bytes) -> ListFile:
     return ListFile(titles, tuple((number, row) for number, row in rows if any(row)), delimiter)
 
 
-def columns_found(titles: tuple[str, ...]) -> str:
-    """What a message says of the columns that a table has.
+def check_columns(table: ListFile, others: Sequence[str]) -> None:
+    """Checks that a list of labels has the columns `name` and `label`, and no column that is known twice.
 
-    >>> columns_found(("Datei", "Klasse"))
-    'its columns are Datei, Klasse'
+    Args:
+        table: the list.
+        others: columns that it may have besides, and that are read.
+
+    Raises:
+        ValueError: what is wrong with its first line, and what it should be.
+
+    >>> check_columns(read_list(b"clip,label\\n"), ["subject"])
+    Traceback (most recent call last):
+    ValueError: has no column 'name'; its columns are clip, label; expected name,label and, if known, subject
     """
+    columns = table.columns
+    for name in ("name", "label"):
+        if name not in columns:
+            near = did_you_mean(name, columns)
+            expected = f"expected name,label and, if known, {','.join(others)}"
+            raise ValueError(f"has no column {name!r}{near}; {_found(table.titles)}; {expected}")
+    if twice := [name for name in ("name", "label", *others) if columns.count(name) > 1]:
+        raise ValueError(f"has two columns {twice[0]!r}; keep one")
+
+
+def _found(titles: Sequence[str]) -> str:
+    """What a message says of the columns that a table has."""
     shown = [title[:30] for title in titles[:6] if title.isprintable()]
     more = ", ..." if len(titles) > 6 else ""
     return f"its columns are {', '.join(shown)}{more}" if any(shown) else "its first line is empty"
