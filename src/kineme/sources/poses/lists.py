@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,13 +34,15 @@ class ListFile:
 def read_list(data: bytes) -> ListFile:
     """A table in UTF-8 or UTF-16, with or without a byte order mark, separated by commas, semicolons or tabs.
 
+    Letters with accents are put together (NFC), as in the names of clips: macOS takes those of files apart.
+
     Raises:
         ValueError: it is not text, or its quotation marks do not match.
 
     >>> read_list("Name;Label\\r\\nwalk;go, slowly\\r\\n".encode("utf-8-sig")).rows
     ((2, ['walk', 'go, slowly']),)
     """
-    text = in_utf8(data).decode("utf-8-sig")
+    text = unicodedata.normalize("NFC", in_utf8(data).decode("utf-8-sig"))
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -70,12 +73,12 @@ def check_columns(table: ListFile, others: Sequence[str]) -> None:
         if name not in columns:
             near = did_you_mean(name, columns)
             expected = f"expected name,label and, if known, {','.join(others)}"
-            raise ValueError(f"has no column {name!r}{near}; {_found(table.titles)}; {expected}")
+            raise ValueError(f"has no column {name!r}{near}; {columns_found(table.titles)}; {expected}")
     if twice := [name for name in ("name", "label", *others) if columns.count(name) > 1]:
         raise ValueError(f"has two columns {twice[0]!r}; keep one")
 
 
-def _found(titles: Sequence[str]) -> str:
+def columns_found(titles: Sequence[str]) -> str:
     """What a message says of the columns that a table has."""
     shown = [title[:30] for title in titles[:6] if title.isprintable()]
     more = ", ..." if len(titles) > 6 else ""

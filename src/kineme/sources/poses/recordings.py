@@ -317,9 +317,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
         if len(row) != len(columns):
             raise KinemeError(f"{file}:{number}: has {len(row)} fields, but the header has {len(columns)}")
         fields = dict(zip(columns, row, strict=True))
-        name, label, subject, camera = (
-            unicodedata.normalize("NFC", fields.get(column, "")) for column in _COLUMNS
-        )
+        name, label, subject, camera = (fields.get(column, "") for column in _COLUMNS)
         if not re.fullmatch(r"-?[0-9]{1,9}|", camera):
             raise KinemeError(f"{file}:{number}: camera {camera[:60]!r} is not an integer")
         if name in listed:
