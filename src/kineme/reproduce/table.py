@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from kineme import __version__
+from kineme.clips.published import counted
 from kineme.evaluation.results import COLUMNS, source_commit
 from kineme.files import atomic_write
 from kineme.reproduce.plan import Plan
@@ -72,7 +73,7 @@ def _time(seconds: float | None) -> str:
 def terms(plan: Plan) -> str:
     """How long the cells were trained, and by which seeds, in a phrase."""
     if plan.epochs is not None:
-        length = f"{plan.epochs} epochs each"
+        length = f"{counted(plan.epochs, 'epoch')} each"
     elif plan.minutes is not None:
         length = f"{plan.minutes:g} min of pre-training each"
     else:
