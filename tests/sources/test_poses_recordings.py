@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -227,6 +228,17 @@ def test_a_list_can_name_files_with_outer_spaces(tmp_path: Path) -> None:
     files(tmp_path, "day 1 / walk .npy")
     (tmp_path / "labels.csv").write_text("name,label\nday 1/walk,walking\n")
     assert shown(tmp_path) == [("day 1/walk", "walking", "", -1)]
+
+
+@pytest.mark.parametrize(("there", "listed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_names_are_spelt_as_on_this_system_wherever_files_and_list_come_from(
+    tmp_path: Path, there: str, listed: str
+) -> None:
+    """macOS takes the letters of file names apart, Windows writes backslashes between folders."""
+    files(tmp_path, unicodedata.normalize(there, "Größe/Jörg 1.npy"), "Größe/b.npy")
+    text = "name,label,subject\nGröße\\Jörg 1.npy,Grüßen,Jörg\n"
+    (tmp_path / "labels.csv").write_text(unicodedata.normalize(listed, text), encoding="utf-8")
+    assert shown(tmp_path) == [("Größe/Jörg 1", "Grüßen", "Jörg", -1), ("Größe/b", "", "", -1)]
 
 
 def test_a_damaged_list_is_refused_or_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from kineme.arguments import did_you_mean
+from kineme.clips.columns import spellings
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.recordings import Recordings, open_input
@@ -209,9 +210,9 @@ def _clip(
             (clip,) = model.prepared(source, joint_map_of(reading))
             return replace(clip, name=where), source.fps, model.preprocessing  # a name of its own
         file = (example.folder or Path()) / motion
-        row = row_of.get(str(motion))
+        row = _row(str(motion), row_of)
         if row is None and not file.is_file():  # as files are called that were prepared
-            row = row_of.get(PurePath(motion).with_suffix("").as_posix())
+            row = _row(PurePath(motion).with_suffix("").as_posix(), row_of)
         if store is not None and row is not None:
             subject = str(store.index["subject"][row])
             manifest = store.manifest
@@ -225,6 +226,10 @@ def _clip(
         return clip, opened.fps, opened.preprocessing
     except KinemeError as error:
         raise KinemeError(f"{where}: {error}") from error
+
+
+def _row(name: str, row_of: Mapping[str, int]) -> int | None:
+    return next((row_of[spelt] for spelt in spellings(name) if spelt in row_of), None)
 
 
 def _file(model: Model, reading: Reading, file: Path) -> tuple[Clip, Recordings]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,13 +34,15 @@ class ListFile:
 def read_list(data: bytes) -> ListFile:
     """A table in UTF-8 or UTF-16, with or without a byte order mark, separated by commas, semicolons or tabs.
 
+    Letters with accents are put together (NFC), as in the names of clips: macOS takes those of files apart.
+
     Raises:
         ValueError: it is not text, or its quotation marks do not match.
 
     >>> read_list("Name;Label\\r\\nwalk;go, slowly\\r\\n".encode("utf-8-sig")).rows
     ((2, ['walk', 'go, slowly']),)
     """
-    text = in_utf8(data).decode("utf-8-sig")
+    text = unicodedata.normalize("NFC", in_utf8(data).decode("utf-8-sig"))
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:

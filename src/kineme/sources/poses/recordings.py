@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -247,14 +248,14 @@ def _grouped(files: Sequence[RawFile]) -> list[Recording]:
     frames: dict[str, list[tuple[int, RawFile]]] = {}
     recordings: list[Recording] = []
     for file in files:
-        suffix = file.place.suffix.lower()
+        place, suffix = _place(file), file.place.suffix.lower()
         match = {".json": _OPENPOSE, ".txt": _YOLO}.get(suffix, _NEVER).fullmatch(file.stem)
         if match:
-            name = _clip_name(file.place.parent, match[1] or "")
+            name = _clip_name(place.parent, unicodedata.normalize("NFC", match[1] or ""))
             frames.setdefault(name, []).append((int(match[2]), file))
         else:
             # Without the spaces around a part, as tables that name clips have none.
-            parts = (part.strip() for part in file.place.with_suffix("").parts)
+            parts = (part.strip() for part in place.with_suffix("").parts)
             recordings.append(Recording("/".join(parts), (file,)))
     for name, numbered in frames.items():
         numbers, ordered = zip(*sorted(numbered, key=lambda each: each[0]), strict=True)
@@ -264,6 +265,11 @@ def _grouped(files: Sequence[RawFile]) -> list[Recording]:
         if one.name == other.name:
             raise other.files[0].error(f"is clip {one.name!r} too, like {one.files[0]}", "keep one")
     return recordings
+
+
+def _place(file: RawFile) -> PurePosixPath:
+    """Where a file is, spelt alike on every system: macOS takes letters such as ö apart."""
+    return PurePosixPath(unicodedata.normalize("NFC", str(file.place)))
 
 
 def _clip_name(folder: PurePosixPath, prefix: str) -> str:
@@ -317,7 +323,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
         if name in listed:
             raise KinemeError(f"{file}:{number}: names {name[:60]!r} again; keep one row")
         listed[name] = _Said(label, subject, int(camera or -1))
-    below = file.place.parent
+    below = _place(file).parent
     last = Counter(PurePosixPath(recording.name).name for recording in recordings)
     told: list[_Said | None] = []
     names: dict[str, None] = {}
@@ -326,6 +332,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
         known = [place.relative_to(below).as_posix() if place.is_relative_to(below) else recording.name]
         known += [place.name] if last[place.name] == 1 else []
         known += [name + recording.files[0].place.suffix for name in known]
+        known += [name.replace("/", "\\") for name in known if "/" in name]  # as Windows shows them
         told.append(next((listed[name] for name in known if name in listed), None))
         names |= dict.fromkeys(known)
     if not any(told):
