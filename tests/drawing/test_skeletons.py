@@ -88,8 +88,8 @@ def test_the_time_bar_shows_where_in_the_recording_a_band_lies(tmp_path):
     assert columns.max() - bar.min() > 800
 
 
-def test_strips_are_the_same_every_time_as_png_and_as_svg(tmp_path):
-    for suffix in ("png", "svg"):
+def test_strips_are_the_same_every_time_in_every_format(tmp_path):
+    for suffix in ("png", "svg", "pdf"):
         for name in ("first", "second"):
             skeleton_strip([Scene(_standing(), "a")], LAYOUT, tmp_path / f"{name}.{suffix}")
         assert (tmp_path / f"first.{suffix}").read_bytes() == (tmp_path / f"second.{suffix}").read_bytes()
