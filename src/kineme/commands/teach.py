@@ -72,7 +72,7 @@ def teach(
     from kineme.evaluation.task import chosen_device
     from kineme.inference.classifying.paths import classifier_path
     from kineme.inference.classifying.suggesting import check_unwritten
-    from kineme.inference.classifying.teaching import own_store
+    from kineme.inference.classifying.teaching import classes_of, own_store
     from kineme.loading import load
     from kineme.sources.reading import joint_map_of
 
@@ -81,8 +81,7 @@ def teach(
         check_unwritten(following)
     tables = [inference.read_examples(path) for path in labels]
     examples = [example for table, _ in tables for example in table]
-    if not examples:
-        raise KinemeError(f"{labels[0]}: no row has a label; fill in the column label")
+    classes_of(examples, ", ".join(map(str, labels)))  # before the model is loaded
     model, path = load(run), out or classifier_path(run, named)
     check_no_input(path, labels)
     hold(path)
