@@ -339,6 +339,7 @@ def test_what_is_wrong_with_a_skeleton_is_said(old: str, new: str, reason: str) 
         ("shin 90", "shin x", "frames 1 to 2: could not convert string"),
         ("shin 90", "shin nan", "infinite or missing numbers"),
         ("shin 0", "thigh 0 0 0", "its first frame is empty, or has a bone twice"),
+        (STEP, "1\nfoot\n2\nfoot\n", "its first frame has no numbers: none of its bones can turn"),
         ("shin 90", "shin " + 200_000 * "9", "has a frame of 200,0.. bytes"),
     ],
 )

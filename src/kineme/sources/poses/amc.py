@@ -153,6 +153,8 @@ def _lines(frame: bytes, skeleton: Skeleton, named: str) -> _Lines:
         bones.append(place)
     if len(set(bones)) < len(bones) or not bones:
         raise ValueError("its first frame is empty, or has a bone twice")
+    if len(rows) == sum(map(len, rows)):
+        raise ValueError("its first frame has no numbers: none of its bones can turn")
     return _Lines([row[0] for row in rows], bones, [len(row) - 1 for row in rows])
 
 
