@@ -206,8 +206,8 @@ def test_what_a_classifier_was_taught(folder: Path) -> None:
     classifier = teach(encoder, examples, store=ClipStore(folder / "mine"))
     (folder / "run" / "classifiers").mkdir()
     classifier.save(folder / "run" / "classifiers" / "mine.safetensors")
-    words = ("--none", "0", "--threshold", "0.5", "--step", "0.1s", "--fps", "10")
-    status, events, _ = piped(poses(0, 1), *words)
+    words = ("--none", "0", "--step", "0.1s", "--fps", "10", "--threshold")
+    status, events, _ = piped(poses(0, 1), *words, "0.5")
     assert status == 0
     assert {event["label"] for event in events} <= {"walk", "wave"}
     assert events[0]["label"] == "walk"
@@ -216,6 +216,11 @@ def test_what_a_classifier_was_taught(folder: Path) -> None:
     ends = [event["end"] for event in events if event["event"] == "end"]
     assert all(end <= start + 1e-9 for end, start in zip(ends, starts[1:], strict=False))
     assert len(starts) == len(ends)  # what runs at the end of the input ends with it
+    status, events, lines = piped(poses(0, 1), *words, "1")
+    assert (status, events) == (0, [])
+    told = re.search(r"0 events; the highest score was ([\d.]+): to report more, lower --th", lines[-1])
+    assert told is not None
+    assert 0.5 <= float(told[1]) <= 1
 
 
 @pytest.mark.parametrize(
