@@ -14,6 +14,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,13 @@ def _table(suffix: str) -> tuple[Format, Format]:
 
 
 def _head(file: RawFile) -> bytes:
-    with file.checked(), file.open() as stream:
+    with file.checked():
+        return _first_bytes(file, file.path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)  # several formats ask for it
+def _first_bytes(file: RawFile, changed: int) -> bytes:
+    with file.open() as stream:
         return stream.read(1 << 10)
 
 

@@ -79,7 +79,11 @@ def check_columns(table: ListFile, others: Sequence[str]) -> None:
 
 
 def columns_found(titles: Sequence[str]) -> str:
-    """What a message says of the columns that a table has."""
+    """What a message says of the columns that a table has.
+
+    >>> columns_found(("Datei", "Klasse"))
+    'its columns are Datei, Klasse'
+    """
     shown = [title[:30] for title in titles[:6] if title.isprintable()]
     more = ", ..." if len(titles) > 6 else ""
     return f"its columns are {', '.join(shown)}{more}" if any(shown) else "its first line is empty"

@@ -165,8 +165,8 @@ def _collected(raw: Path, kind: Kind) -> tuple[list[Recording], RawFile | None]:
             if told_of := kind.foreign.get(file.place.suffix.lower()):
                 raise file.error(*told_of)
         expected = f"{', '.join(kind.suffixes)} files{', zipped or not' if kind.zipped else ''}"
-        other = "; what another source reads is prepared by it (kineme prepare --help)" if kind.zipped else ""
-        raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}{other}")
+        other = "what another source reads is prepared with that (kineme prepare --help)"
+        raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}; {other}")
     return recordings, lists[0] if lists else None
 
 
