@@ -1,4 +1,4 @@
-"""Your own source, preprocessing, encoder and metric, each registered under a name.
+"""Your own source, file format, preprocessing, encoder and metric, each registered under a name.
 
 python examples/own_parts.py
 """
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import kineme
 from kineme import (
     ENCODERS,
+    FORMATS,
     METRICS,
     PREPROCESSINGS,
     SOURCES,
@@ -20,12 +21,16 @@ from kineme import (
     ClipShape,
     Encoder,
     Features,
+    Format,
     Layout,
+    Poses,
     Preprocessing,
     Source,
 )
 from kineme.generate import generate_clips
 from kineme.protocols import knn, open_task
+from kineme.sources.poses.formats import Told
+from kineme.sources.raw import RawFile
 
 RECIPE = Path(__file__).with_name("new_method.yaml")
 SHORT = {"train.epochs": 20, "train.batch_size": 32, "data.split": "odd-even"}
@@ -52,6 +57,20 @@ def open_text(raw: Path, *, fps: float = 30.0) -> Source:
         items=paths,
         read=read,
     )
+
+
+@FORMATS.register("lines")
+def lines() -> Format:
+    """NAME.lines, a frame a line: x y z of 25 joints in metres, y up, 30 frames a second."""
+    return Format("lines", ".lines", read_lines, notes=lambda head, told: {"fps": 30.0})
+
+
+def read_lines(file: RawFile, told: Told) -> Poses:
+    """The clip of a file; `told` is what the user said, such as the layout."""
+    rows = [line.split() for line in file.read(limit=1 << 28).splitlines()]
+    xyz = np.array(rows, dtype=np.float32).reshape(-1, 1, 25, 3)  # (T, M, V, C)
+    joints = kineme.get_layout("ntu25").joints
+    return Poses(xyz, confidence=None, joints=joints, scale=1.0, axes="y-up")
 
 
 @PREPROCESSINGS.register("floor")
@@ -102,7 +121,7 @@ def error(predicted: np.ndarray, labels: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Prepares, trains and measures with all four, and with the method of new_method.py."""
+    """Prepares, trains, measures and embeds with all five, and with the method of new_method.py."""
     with TemporaryDirectory() as folder:
         raw, store, run = Path(folder, "raw"), Path(folder, "store"), Path(folder, "run")
         raw.mkdir()
@@ -110,9 +129,13 @@ def main() -> None:
             if not clip.xyz[:, 1].any():  # one person
                 name = f"{clip.name[-4:]}-{clip.subject}.txt"
                 np.savetxt(raw / name, clip.xyz[:, 0].reshape(len(clip.xyz), -1), fmt="%.4f")
+        first = min(raw.glob("*.txt"))
         kineme.prepare("text", raw, store, preprocessing="floor(scale=True)")
         kineme.pretrain(RECIPE, run, store=store, overrides={"encoder.name": "gru", **SHORT})
         result, _ = knn(open_task(run))
+        model = kineme.load(run)
+        same = model.embed(first.rename(raw / "first.lines"))  # read without a store
+        assert np.allclose(same, model.embed(store)[:1], atol=1e-3)
     print(f"{result.encoder} on {result.preprocessing}: top-1 {result.scores['knn'].value:.1f} %")
     print(f"error {result.metrics['error']:.1f} %")
 

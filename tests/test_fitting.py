@@ -95,7 +95,7 @@ def test_many_clips_are_seen_as_often_as_time_allows(store: Path) -> None:
         "minutes on a GPU"
     )
     slow = fitted_config(store).config.train
-    assert (slow.epochs, slow.max_minutes) == (20, 15)
+    assert (slow.epochs, slow.max_minutes) == (20, 8)
 
 
 @pytest.mark.parametrize("clips", [2, 3, 63, 65, 73, 127, 131, 150, 431, 9973])
@@ -187,12 +187,12 @@ def test_what_is_given_is_not_chosen_and_the_rest_follows_from_it(store: Path) -
     words = ["--train.batch_size=10", "--data.split", "all", "--data.frames=16", f"--data.store={store}"]
     chosen = fitted_config(None, words)
     assert (chosen.config.train.batch_size, chosen.config.data.split) == (10, "all")
-    assert (chosen.config.train.epochs, chosen.config.train.max_minutes) == (112, 15)  # of nine batches
+    assert (chosen.config.train.epochs, chosen.config.train.max_minutes) == (112, 8)  # of nine batches
     assert chosen.reasons == (
         "clips: 90 of 90 (split all, given)",
         "views: 16 frames (given)",
         "training: tandem with canonical, 112 epochs of 9 batches of 10 clips (given): 1,008 steps, at most "
-        "15 minutes on a CPU",
+        "8 minutes on a CPU",
     )
     exact = fitted_config(store, ["--train.epochs=5"])
     assert (exact.config.train.epochs, exact.config.train.max_minutes) == (5, None)

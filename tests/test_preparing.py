@@ -66,6 +66,17 @@ def test_ntu_by_the_default_preprocessing(raw: Path, tmp_path: Path) -> None:
     assert split_rows(store, "xsub", "test").tolist() == [2, 4]
 
 
+@pytest.mark.parametrize("shard", [None, 2])
+def test_splits_of_ones_own_are_in_the_store(raw: Path, tmp_path: Path, shard: int | None) -> None:
+    rows = [
+        f"{name},{part}\n" for name, part in zip(NAMES, ["train", "test", "", "train", "test"], strict=True)
+    ]
+    (tmp_path / "splits.csv").write_text("name,mine\n" + "".join(rows))
+    store = prepare("ntu120", raw, tmp_path / "store", splits=tmp_path / "splits.csv", shard=shard).store
+    assert split_rows(store, "mine", "train").tolist() == [0, 3]
+    assert split_rows(store, "mine", "test").tolist() == [1, 4]
+
+
 def test_ntu_60_leaves_later_actions_out(raw: Path, tmp_path: Path) -> None:
     prepare("ntu60", raw, tmp_path / "store", preprocessing="crossclr")
     store = ClipStore(tmp_path / "store")

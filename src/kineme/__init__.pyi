@@ -43,6 +43,8 @@ from .pretraining import pretrain
 from .settings import load_config
 from .showing import show
 from .sources import SOURCES, Source
+from .sources.poses.arrays import Detections, Poses
+from .sources.poses.formats import FORMATS, Format
 
 __version__: str
 
@@ -51,6 +53,7 @@ __all__ = [
     "CTRGCN",
     "DSTE",
     "ENCODERS",
+    "FORMATS",
     "MAMP",
     "METHODS",
     "METRICS",
@@ -69,9 +72,11 @@ __all__ = [
     "Config",
     "CrossCLR",
     "DenseEncoder",
+    "Detections",
     "Disentangled",
     "Encoder",
     "Features",
+    "Format",
     "JointTransformer",
     "KinemeError",
     "Layout",
@@ -82,6 +87,7 @@ __all__ = [
     "Model",
     "PatchEncoder",
     "Plain",
+    "Poses",
     "Preprocessing",
     "RotaryTransformer",
     "SCDNet",

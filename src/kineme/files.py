@@ -41,7 +41,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         yield aside
         aside.replace(target)
     except OSError as error:
-        raise KinemeError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):  # no folder, no file
             aside.unlink()
@@ -311,4 +311,5 @@ def unwritable(path: Path, error: OSError) -> KinemeError:
     """The error for an output that the system refuses."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return KinemeError(f"{path}: the disk is full; free some space or choose another place")
-    return KinemeError(f"{path}: cannot be written ({' '.join(str(error).split()) or type(error).__name__})")
+    reason = " ".join((error.strerror or str(error)).split()) or type(error).__name__
+    return KinemeError(f"{path}: cannot be written ({reason})")

@@ -38,7 +38,7 @@ TOKENS = 1 << 15  # frames and joints of a batch's clips, which bound its memory
 # Some hundred clips gain nothing after a thousand steps, twenty lose after 300 (docs/pretrain.md).
 STEPS, MOST_EPOCHS = 1000, 300
 LEAST_EPOCHS = {False: 20, True: 100}  # on a CPU, on a GPU: large data sets are seen as often as time allows
-MINUTES = {False: 15.0, True: 60.0}
+MINUTES = {False: 8.0, True: 60.0}  # with preparing and what follows: ten minutes to an answer on a CPU
 SAVED, WATCHED = 50, 20  # times in a run that it is saved, and that its features are looked at
 
 

@@ -13,6 +13,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.disk import FramesAs
 from kineme.clips.store import Clip, ClipStore, Manifest
@@ -25,6 +27,7 @@ from kineme.sources import SOURCES, Source
 from kineme.sources.measure import Measured, measured, remark_on_height
 from kineme.sources.raw import skippable
 from kineme.sources.reading import Reading
+from kineme.sources.splits import Lists, read_splits
 from kineme.sources.workers import in_order
 from kineme.spreading import workers_for, write_shards
 
@@ -32,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 SHARD = 100_000  # recordings of a shard
 _POOL_FROM = 1000  # fewer clips are done before a pool of processes has started
+_CHECKED = 1000  # clips that a dry run reads, of as many or more
 _MAX_WORKERS = 16  # the one process that writes keeps no more of them busy
 
 
@@ -66,12 +70,34 @@ class Plan:
         preprocessing: that they go through.
         items: of the source, without those on the `ignore` list.
         first: a clip, as it is read; the error, if none of the first ones can be read.
+        splits: clip → the splits that a list names it in, and whether it is for training.
+        processed: they have been through the preprocessing already.
     """
 
     source: Source
     preprocessing: Preprocessing
     items: list[Any]
     first: Measured | KinemeError
+    splits: Lists
+    processed: bool = False
+
+    @property
+    def confidence(self) -> bool:
+        """Whether the store has confidences."""
+        return self.source.confidence and self.preprocessing.keeps_frames
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of `check`.
+
+    Attributes:
+        read: clips that were read, of those that are to be prepared.
+        damaged: why `prepare` would stop at some of them, or leave them out.
+    """
+
+    read: int
+    damaged: tuple[str, ...]
 
 
 def plan(
@@ -82,12 +108,13 @@ def plan(
     processed: bool = False,
     untrimmed: bool = False,
     ignore: str | Path | None = None,
+    splits: str | Path | None = None,
     **options: Any,
 ) -> Plan:
     """Opens recordings and reads one of them, as `prepare` does first; nothing is written.
 
     Args:
-        source, raw, preprocessing, processed, untrimmed, ignore, options: as `prepare`.
+        source, raw, preprocessing, processed, untrimmed, ignore, splits, options: as `prepare`.
 
     Raises:
         KinemeError: the source, an option, the recordings, the list or the preprocessing is invalid.
@@ -115,10 +142,43 @@ def plan(
     if not origin.items:
         raise KinemeError(f"{raw}: {origin.name} finds no recordings here; is it the right folder?")
     items = _kept(origin, _names(Path(ignore)) if ignore else frozenset())
+    lists = read_splits(Path(splits), origin.names) if splits else {}
     first = measured(origin, items)
     if isinstance(first, Measured):
         remark_on_height(origin, first, units="units" in taken)
-    return Plan(origin, chosen, items, first)
+    return Plan(origin, chosen, items, first, lists, processed)
+
+
+def check(planned: Plan, *, workers: int | None = None, progress: Progress = silent) -> Checked:
+    """Reads and preprocesses clips as `prepare` does; nothing is written.
+
+    Of more than a thousand clips, as many are read, evenly spread. Of recordings that take minutes each, such
+    as videos, none is.
+
+    Args:
+        planned: what `plan` gives.
+        workers: processes that read clips; by default one per core where that pays off.
+        progress: called after each clip with the clips done and in total.
+
+    >>> import numpy
+    >>> (example_folder / "checked").mkdir()
+    >>> numpy.save(example_folder / "checked" / "a.npy", numpy.random.rand(40, 25, 3))
+    >>> _ = (example_folder / "checked" / "b.npy").write_bytes(b"cut off")
+    >>> planned = plan("poses", example_folder / "checked", layout="ntu25", fps=30.0)
+    >>> check(planned).damaged[0].split("checked")[1]
+    '/b.npy: is not a .npy array, or is damaged; fix the file'
+    """
+    if planned.source.long:
+        return Checked(0, ())
+    chosen = np.unique(np.linspace(0, len(planned.items) - 1, _CHECKED).round().astype(np.int64))
+    items = [planned.items[i] for i in chosen.tolist()]
+    workers = _workers(planned.source, len(items)) if workers is None else workers
+    damaged = []
+    with closing(in_order(_Damage(_work(planned)), items, workers)) as found:
+        for done, reason in enumerate(found, start=1):
+            damaged += [reason] if reason else []
+            progress(done, len(items))
+    return Checked(len(items), tuple(damaged))
 
 
 def prepare(
@@ -130,6 +190,7 @@ def prepare(
     processed: bool = False,
     untrimmed: bool = False,
     ignore: str | Path | None = None,
+    splits: str | Path | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -152,6 +213,8 @@ def prepare(
         processed: the recordings have already been through this preprocessing; they are stored as they are.
         untrimmed: whole recordings with labelled intervals, from sources that have both.
         ignore: file of clip names to leave out, one per line.
+        splits: table of your own splits: a column `name` of clip names, and for each split a column of its
+            name with train, test or nothing.
         skip_bad: leave damaged clips out instead of stopping at the first.
         overwrite: replace an existing store.
         workers: processes that read clips; by default one per core where that pays off.
@@ -184,33 +247,32 @@ def prepare(
         processed=processed,
         untrimmed=untrimmed,
         ignore=ignore,
+        splits=splits,
         **options,
     )
-    origin, chosen, items = planned.source, planned.preprocessing, planned.items
+    origin, items = planned.source, planned.items
     workers = _workers(origin, len(items)) if workers is None else workers
-    confidence = origin.confidence and chosen.keeps_frames
-    if origin.confidence and not confidence:
-        logger.warning("preprocessing %s moves frames, so the store has no confidences", chosen.id)
-    manifest = _manifest(origin, chosen)
+    if origin.confidence and not planned.confidence:
+        moves = planned.preprocessing.id
+        logger.warning("preprocessing %s moves frames, so the store has no confidences", moves)
+    manifest = _manifest(origin, planned.preprocessing)
     if shard is None:
         shard = SHARD if len(items) > 2 * SHARD else len(items)
     settings: dict[str, Any] = {
         "bodies": min(origin.bodies, MAX_BODIES),
-        "confidence": confidence,
+        "confidence": planned.confidence,
         "frames_as": frames_as,
     }
     started = time.perf_counter()
     if shard < len(items) or ray:
-        work = _Work(origin.reader(chosen), origin.layout, None if processed else chosen, confidence)
-        common: dict[str, Any] = {"prepared": work, "manifest": manifest, "skip_bad": skip_bad, **settings}
+        common = {"prepared": _work(planned), "manifest": manifest, "skip_bad": skip_bad, **settings}
         parts = [items[first : first + shard] for first in range(0, len(items), shard)]
         count = workers if origin.costly else 1  # what other sources read does not go to other processes
         with workers_for(count, ray) as chosen_workers:
             damaged = write_shards(Path(out), parts, common, chosen_workers, overwrite, progress)
     else:
         counted = _Counted(origin, items, progress)
-        read = counted.read if workers == 1 and origin.long else origin.reader(chosen)
-        work = _Work(read, origin.layout, None if processed else chosen, confidence)
+        work = _work(planned, counted.read if workers == 1 and origin.long else None)
         with (
             StoreWriter(out, manifest, overwrite=overwrite, **settings) as writer,
             closing(in_order(work, items, workers)) as clips,
@@ -291,12 +353,15 @@ class _Work:
     layout: Layout
     preprocessing: Preprocessing | None  # None: already done
     confidence: bool
+    splits: Lists
 
     def __call__(self, item: Any) -> Clip | KinemeError:
         try:
             clip = self.read(item)
         except KinemeError as error:
             return error
+        if self.splits:
+            clip = replace(clip, splits={**clip.splits, **self.splits.get(clip.name, {})})
         if self.preprocessing is None:
             return clip
         clip = told(clip, self.layout)
@@ -308,6 +373,25 @@ class _Work:
         if self.confidence and clip.confidence is not None:
             kept = clip.confidence[:, first_bodies(clip.xyz)]
         return replace(prepared, confidence=kept)
+
+
+def _work(planned: Plan, read: Callable[[Any], Clip] | None = None) -> _Work:
+    """How items become clips of the store; `read` takes the place of the source's own."""
+    origin, preprocessing = planned.source, planned.preprocessing
+    own = read or origin.reader(preprocessing)
+    done = planned.processed
+    return _Work(own, origin.layout, None if done else preprocessing, planned.confidence, planned.splits)
+
+
+@dataclass(frozen=True)
+class _Damage:
+    """Item → what is wrong with it; None if it becomes a clip."""
+
+    work: _Work
+
+    def __call__(self, item: Any) -> str | None:
+        found = self.work(item)
+        return str(found) if isinstance(found, KinemeError) else None
 
 
 def options_of(open_source: Callable[..., Source]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Registries: methods, encoders, preprocessings, metrics and sources by name, open to other packages.
+"""Registries: methods, encoders, preprocessings, metrics, sources and file formats by name, open to others.
 
 A name is looked up in this order:
 

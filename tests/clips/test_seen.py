@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kineme.clips.disk import FramesAs
 from kineme.clips.seen import Seen
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
@@ -19,12 +20,12 @@ NTU_NAMES = ["S001C001P001R001A001", "S001C002P003R001A002", "S018C003P044R001A1
 
 
 def store_of(
-    path: Path, names: list[str], source: str, *, seed: int = 0, preprocessing: str = "plain", bodies: int = 1
-) -> ClipStore:
+    path: Path, names: list[str], source: str, *, seed: int = 0, preprocessing: str = "plain",
+    bodies: int = 1, frames_as: FramesAs = "float32",
+) -> ClipStore:  # fmt: skip
     """One clip a name; its motion follows from the seed and its place among the names."""
-    with StoreWriter(
-        path, Manifest(STICK, stored_preprocessing({"name": preprocessing}), source), bodies
-    ) as writer:
+    manifest = Manifest(STICK, stored_preprocessing({"name": preprocessing}), source)
+    with StoreWriter(path, manifest, bodies, frames_as=frames_as) as writer:
         for i, name in enumerate(names):
             xyz = np.random.default_rng((seed, i)).standard_normal((4 + i, 1, 3, 3)).astype(np.float32)
             writer.add(Clip(name, xyz))
@@ -60,6 +61,29 @@ def test_names_of_other_data_sets_may_recur_so_frames_decide(tmp_path: Path) -> 
     assert seen.among(renamed, every(renamed)).tolist() == [0, 1]
     with_room_for_two = store_of(tmp_path / "two", names, "mine", bodies=2)
     assert seen.among(with_room_for_two, every(with_room_for_two)).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("trained", ["float32", "int16"])
+def test_a_copy_in_16_bit_steps_is_the_same_clip(tmp_path: Path, trained: FramesAs) -> None:
+    names = [f"clip{i}" for i in range(300)]
+    store = store_of(tmp_path / "a", names, "mine", frames_as=trained)
+    seen = Seen.of([(store, np.arange(200))])
+    other: FramesAs = "int16" if trained == "float32" else "float32"
+    copy = store_of(tmp_path / "b", [f"copy of {name}" for name in names], "mine", frames_as=other)
+    assert not np.array_equal(store.clip(0), copy.clip(0))
+    assert seen.among(copy, every(copy)).tolist() == list(range(200))
+    different = store_of(tmp_path / "c", names, "mine", seed=1, frames_as=other)
+    assert seen.among(different, every(different)).tolist() == []
+
+
+def test_a_list_without_digests_in_steps_still_tells_equal_frames(tmp_path: Path) -> None:
+    store = store_of(tmp_path / "a", ["x", "y"], "mine")
+    seen = vars(Seen.of([(store, np.array([1]))]))
+    np.savez(tmp_path / "old.npz", **{name: seen[name] for name in seen if name != "rounded"})
+    loaded = Seen.load(tmp_path / "old.npz")
+    assert loaded.among(store, every(store)).tolist() == [1]
+    copy = store_of(tmp_path / "b", ["x", "y"], "mine", frames_as="int16")
+    assert loaded.among(copy, every(copy)).tolist() == []
 
 
 def test_generated_motion_of_another_seed_is_another_s_though_its_names_are_ntu_s(tmp_path: Path) -> None:

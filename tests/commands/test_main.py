@@ -349,6 +349,16 @@ def test_words_with_blanks_and_quotes_stay_whole() -> None:
 
 
 @pytest.mark.usefixtures("command")
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shells leave the `~` of `--out=~/x`, and those of Windows leave every one."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert main(["example", "~/a", "~b", "--out=~/x.html", "--actions", "wave=~/no"]) == 0
+    assert CALLS[0]["runs"] == [tmp_path / "a", Path("~b")]
+    assert (CALLS[0]["out"], CALLS[0]["actions"]) == (tmp_path / "x.html", ["wave=~/no"])
+
+
+@pytest.mark.usefixtures("command")
 def test_docstrings_are_the_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["example", "--help"]) == 0
@@ -375,6 +385,20 @@ A second paragraph, of which the help makes one line where there is room.
   --map-joints                Give clips the encoder's joints.
 """
     )
+
+
+@pytest.mark.usefixtures("command")
+def test_help_keeps_its_words_whole_in_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["example", "--help"]) == 0
+    described = """\
+  --device {auto,cpu}
+        Where to compute. (default:
+        auto)
+"""
+    assert described in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("columns", ["80", "120"])

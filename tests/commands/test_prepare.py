@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from golden_fill import GOLDEN
 
@@ -116,9 +117,56 @@ def test_a_dry_run_of_any_source(tmp_path: Path, capsys: pytest.CaptureFixture[s
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"recordings: {len(NAMES)} clips of 120 classes, read as ntu120"
     assert lines[3] == "rate and units: 30 frames a second, metres, without confidences"
-    assert lines[4].endswith(f"nothing is written (dry run); one of {len(NAMES)} clips was read")
+    assert lines[4].endswith("nothing is written (dry run)")  # all were read
     assert len(lines) == 5
     assert main(["prepare", "ntu60", str(tmp_path), str(tmp_path / "store"), "--dry-run"]) == 2
+
+
+def test_a_dry_run_finds_what_prepare_would_stop_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first clip is passed over to see what the others are like, and a later one is cut off too."""
+    raw, store = tmp_path / "raw", str(tmp_path / "store")
+    raw.mkdir()
+    for name in "abcd":
+        np.save(raw / f"{name}.npy", np.random.default_rng(0).random((12, 20, 3)) * 1.7)
+    for name in "ac":
+        (raw / f"{name}.npy").write_bytes((raw / "b.npy").read_bytes()[:-100])
+    words = ["prepare", "poses", str(raw), store, "--layout", "kinect20", "--fps", "30"]
+    assert main(words) == 2
+    assert f"{raw / 'a.npy'}: claims the shape (12, 20, 3) and has another size" in capsys.readouterr().err
+    assert main([*words, "--dry-run"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == (
+        f"kineme prepare: error: {raw}: 2 of 4 clips cannot be read; mend them, "
+        "or set --skip-bad to leave them out\n"
+    )
+    lines = printed.out.splitlines()
+    assert lines[1].startswith("first clip: b: 12 frames")
+    at = lines.index("damaged: 2")
+    assert [line.split(":")[0] for line in lines[at + 1 : at + 3]] == [
+        f"  {raw / f'{name}.npy'}" for name in "ac"
+    ]
+    assert main([*words, "--dry-run", "--skip-bad"]) == 0
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_dry_run_of_many_clips_says_how_many_it_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kineme.preparing._CHECKED", 3)
+    for number in range(7):
+        np.save(tmp_path / f"{number}.npy", np.random.default_rng(0).random((12, 20, 3)) * 1.7)
+    for number in (1, 3):
+        (tmp_path / f"{number}.npy").write_bytes(b"")
+    words = ["prepare", "poses", str(tmp_path), "store", "--layout", "kinect20", "--dry-run", "--skip-bad"]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].endswith("nothing is written (dry run); 3 of 7 clips were read, others may be damaged")
+    assert lines[-3:-1] == [
+        "damaged: 1",
+        f"  {tmp_path / '3.npy'}: is not a .npy array, or is damaged; fix the file",
+    ]
 
 
 def test_an_assumed_frame_rate_is_said_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

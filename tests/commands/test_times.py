@@ -26,6 +26,7 @@ def test_other_texts_are_no_times(text: str) -> None:
         ("walk", ("walk", None)),
         ("walk[2s:4.5s]", ("walk", (2, 4.5))),
         ("a/b [1][:3]", ("a/b [1]", (0, 3))),
+        ("walk [1s:2s]", ("walk", (1, 2))),
         ("walk[2s:]", ("walk", (2, None))),
     ],
 )

@@ -109,9 +109,19 @@ def test_clips_that_cannot_be_measured_on_are_refused(
     assert "have no labels to evaluate with; choose another `store`" in refused(
         run, TaskOptions(unlabelled_moves)
     )
-    assert "split 'all' tests on clips that it trains on; choose another `split`" in refused(
-        run, TaskOptions(split="all")
+    assert (
+        "split 'all' tests on clips that it trains on; choose another `split`, such as odd-even"
+        in refused(run, TaskOptions(split="all"))
     )
+
+
+def test_where_nobody_is_known_the_way_to_a_split_is_named(run: Path, tmp_path: Path) -> None:
+    manifest = Manifest(STICK, get_preprocessing("plain"), "test", ("a", "b"))
+    with StoreWriter(tmp_path / "nobody", manifest, 1) as writer:
+        for i in range(4):
+            writer.add(Clip(f"clip{i}", np.ones((4, 1, 3, 3), dtype=np.float32), label=i % 2))
+    message = refused(run, TaskOptions(tmp_path / "nobody", split="all"))
+    assert "no other can be made, as neither people nor cameras are known: prepare the clips again" in message
 
 
 def test_a_map_of_joints_that_are_there_is_refused(run: Path) -> None:

@@ -91,6 +91,12 @@ def test_a_grid_may_set_the_draws_of_few_labels(tmp_path: Path) -> None:
     assert (str(semi), str(frozen)) == ("semi (lr 0.01, seeds 5)", "semi-frozen (seeds 10)")
 
 
+def test_another_store_may_have_another_layout(tmp_path: Path) -> None:
+    mapped = GRID.replace("split: xsub}", "map_joints: true}")
+    measurement = load_grid(write(tmp_path, mapped)).cells[0].measurements[1]
+    assert measurement == Measurement("transfer", "other", map_joints=True)
+
+
 def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
     found = load_grid(write(tmp_path)).fusions
     assert [[cell.stream for cell in cells] for cells in found] == [["joint", "bone", "motion"]] * 2
@@ -126,6 +132,8 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
             "line 10: no store is called 'others'; did you mean other?",
         ),
         (("{transfer: other, split", "{split"), "line 10: name a protocol, such as knn"),
+        (("{transfer: other, split: xsub", "{semi: {lr: 1}, map_joints: true"), "line 10: name a protocol"),
+        (("split: xsub}", "map_joints: maybe}"), "line 10: map_joints must be true or false"),
         (("{transfer: other, split", "{semi: {lr: 1}, split"), "line 10: name a protocol, such as knn"),
         (("[linear,", "[{linear: {rate: 1}},"), "line 10: unknown key 'rate'; linear has lr"),
         (("[linear,", "[{semi: {lr: -1}},"), "line 10: lr must be a number above 0"),
@@ -193,3 +201,55 @@ def test_the_small_grid_trains_all_systems_on_equal_terms() -> None:
         assert len({(cell.split, cell.window, cell.measurements) for cell in cells}) == 1
     assert grid.minutes == 1
     assert grid.baselines
+
+
+ABLATION = """\
+stores: {mine: kineme generate stores/mine}
+runs:
+  - recipes: usdrl-small
+    stores: mine
+    split: [odd-even/1, odd-even/2]
+    settings:
+      full: {}
+      alike: {method.similarity: 1.0, train.betas: [0.9, 0.99], train.warmup: 5e-1}
+    protocols: knn
+"""
+
+
+def test_settings_and_splits_are_combined_like_all_lists(tmp_path: Path) -> None:
+    cells = load_grid(write(tmp_path, ABLATION)).cells
+    assert [cell.name for cell in cells] == [
+        "usdrl-small-full-mine-odd-even-1-joint",
+        "usdrl-small-full-mine-odd-even-2-joint",
+        "usdrl-small-alike-mine-odd-even-1-joint",
+        "usdrl-small-alike-mine-odd-even-2-joint",
+    ]
+    assert (cells[0].variant.words, cells[1].split) == ([], "odd-even/2")
+    assert cells[2].variant.words == [
+        "--method.similarity=1.0",
+        "--train.betas=[0.9, 0.99]",
+        "--train.warmup=5e-1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("recipes: usdrl-small", "recipes: [usdrl-small, aimclr-small]"),
+            "line 8: settings.alike: unknown setting --method.similarity",  # of USDRL only
+        ),
+        (("warmup: 5e-1", "warmup: soon"), "line 8: settings.alike: --train.warmup"),
+        (
+            ("method.similarity", "method.similarit"),
+            "line 8: .*unknown setting --method.similarit; did you mean",
+        ),
+        (("method.similarity: 1.0", "data.split: all"), "line 8: data.split is not set here, but by `split`"),
+        (("method.similarity: 1.0", "train: {lr: 1}"), "line 8: train must be a word or a list"),
+        (("full: {}", "full: none"), "line 7: settings.full must be a mapping"),
+        (("settings:\n      full: {}\n      alike: ", "settings: {} # "), "line 6: settings is empty"),
+    ],
+)
+def test_wrong_settings_are_told_by_their_line(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    with pytest.raises(KinemeError, match=message):
+        load_grid(write(tmp_path, ABLATION.replace(*change)))

@@ -60,6 +60,27 @@ def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: Ma
     assert plan_of(grid, epochs=4).config(cell).train.epochs == 4
 
 
+def test_settings_of_a_grid_are_in_the_place_of_the_recipes(plan_of: MakePlan) -> None:
+    changed = "settings: {full: {}, wide: {encoder.hidden: 16, train.epochs: 7}}, protocols"
+    grid = GRID.replace("protocols", changed)
+    full, wide = (plan_of(grid).config(cell) for cell in plan_of(grid).grid.cells)
+    assert (full.encoder["hidden"], full.train.epochs) == (8, 2)
+    assert (wide.encoder["hidden"], wide.train.epochs) == (16, 7)
+    by_default = plan_of(grid.replace("full: {}, ", "").replace("mine.yaml", "default"))
+    assert by_default.config(by_default.grid.cells[0]).encoder["hidden"] == 16
+    with pytest.raises(KinemeError, match=r"settings.wide sets train.epochs, but `epochs` or `minutes`"):
+        plan_of(grid, epochs=3)
+
+
+def test_other_settings_of_the_same_name_are_refused_and_new_ones_are_trained(plan_of: MakePlan) -> None:
+    grid = GRID.replace("protocols", "settings: {full: {}, wide: {encoder.hidden: 16}}, protocols")
+    trained(plan_of(grid))
+    added = plan_of(grid.replace("full: {}", "full: {}, slow: {train.lr: 1e-4}"))
+    assert [added.progress(cell) for cell in added.grid.cells] == ["trained", "to do", "to do"]
+    with pytest.raises(KinemeError, match=r"mine-full-moves-joint: was trained with train.lr=.*, and now"):
+        plan_of(grid.replace("full: {}", "full: {train.lr: 1e-4}"))
+
+
 def test_the_default_takes_the_bounds_of_the_device_that_it_is_trained_on(
     plan_of: MakePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +243,8 @@ def test_runs_of_other_settings_are_refused(plan_of: MakePlan, options: dict[str
     with pytest.raises(KinemeError) as refused:
         plan_of(**options)
     assert message in str(refused.value)
-    assert str(refused.value).endswith("choose another `out`, or the same settings")
+    remedy = "remove that run to train it anew, choose another `out`, or the same settings"
+    assert str(refused.value).endswith(remedy)
 
 
 @pytest.mark.parametrize("bound", ["minutes: 1.0", "max_minutes: 1.0"])

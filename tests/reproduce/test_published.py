@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kineme.packaged import grids, recipes
-from kineme.reproduce.grid import FUSED, Cell, load_grid
+from kineme.reproduce.grid import FUSED, Cell, Variant, load_grid
 from kineme.reproduce.published import published
 from kineme.settings import load_config
 from kineme.streams import TOGETHER
@@ -108,6 +108,7 @@ def test_it_is_of_the_whole_data_set() -> None:
 
 def test_it_is_of_the_published_split_and_the_packaged_recipe(tmp_path: Path) -> None:
     assert not told(WHOLE, split="xview")
+    assert not told(WHOLE, variant=Variant("slow", (("train.lr", "1e-4"),)))
     own = tmp_path / "usdrl-dste-ntu60-xsub.yaml"
     own.write_text(recipes()["usdrl-dste-ntu60-xsub"].read_text())
     assert not told(WHOLE, recipe=own)

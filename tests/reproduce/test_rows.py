@@ -112,6 +112,14 @@ def test_settings_of_the_grid_are_part_of_the_protocols_name(plan_of: MakePlan) 
     assert rows(plan, {})[1].protocol == "linear (lr 0.7)"
 
 
+def test_settings_of_an_entry_have_a_column(plan_of: MakePlan) -> None:
+    plan = plan_of(GRID.replace("protocols", "settings: {full: {}, wide: {encoder.hidden: 16}}, protocols"))
+    assert [(row.recipe, row.settings) for row in rows(plan, {}) if row.protocol == "knn"] == [
+        ("mine", "full"),
+        ("mine", "wide"),
+    ]
+
+
 def test_what_is_published_was_measured_by_the_settings_of_the_recipe(plan_of: MakePlan) -> None:
     grid = """
     stores: {moves: kineme prepare ntu60 RAW stores/moves}

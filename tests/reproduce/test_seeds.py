@@ -35,6 +35,10 @@ def test_what_is_not_done_does_not_count() -> None:
     assert over_seeds([row(), row()]) == [row()]
 
 
+def test_other_settings_are_not_other_seeds() -> None:
+    assert [each.seeds for each in over_seeds([row(80.0), replace(row(84.0), settings="wide")])] == [1, 1]
+
+
 def test_every_score_says_of_how_many_seeds_it_is() -> None:
     # A seed that is not done has a row for the first score of the protocol only.
     last, best = (replace(row(80.0), protocol="linear", score=score) for score in ("last", "best"))

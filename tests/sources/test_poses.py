@@ -14,7 +14,9 @@ from kineme.__main__ import USAGE_ERROR, main
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
+from kineme.preparing import prepare
 from kineme.sources.poses import open_poses
+from kineme.sources.raw import RawFile
 from kineme.typing import Array
 
 COCO = LAYOUTS["coco17"]
@@ -251,3 +253,28 @@ def test_from_files_to_a_store_and_a_trained_encoder(
     )
     assert main(["pretrain", "aimclr-small", *words.split()]) == 0
     assert (run / "model.safetensors").is_file()
+
+
+def test_each_recording_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one too, which tells the layout and is measured before it is stored."""
+    for name in ("a", "b", "c"):
+        np.save(tmp_path / f"{name}.npy", people()[:, 0, :17])
+    opened: list[str] = []
+    whole = RawFile.read
+    monkeypatch.setattr(
+        RawFile, "read", lambda file, limit: (opened.append(file.name), whole(file, limit))[1]
+    )
+    store = prepare("poses", tmp_path, tmp_path / "store", scores=True, workers=1).store
+    assert sorted(opened) == ["a.npy", "b.npy", "c.npy"]
+    np.testing.assert_array_equal(store.clip(0), store.clip(1))
+
+
+def test_what_is_kept_of_the_first_recording_is_not_sent_to_other_processes(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.tile(people()[:, 0, :17], (100, 1, 1)))
+    source = open_poses(tmp_path, scores=True)
+    sent = pickle.dumps(source.read)
+    assert len(sent) < 20_000
+    item = source.items[0]
+    first, again, later = (read(item).xyz for read in (source.read, pickle.loads(sent), source.read))
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, later)

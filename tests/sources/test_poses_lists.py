@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from kineme.sources.poses.lists import columns_found, read_list
+from kineme.sources.poses.lists import check_columns, read_list
 
 
 @pytest.mark.parametrize("apart", [",", ";", "\t"])
@@ -23,7 +25,32 @@ def test_what_is_no_table(data: bytes) -> None:
         read_list(data)
 
 
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        (b"", "has no column 'name'; its first line is empty; expected name,label and, if known, camera"),
+        (b",\n", "has no column 'name'; its first line is empty; expected name,label and, if known, camera"),
+        (
+            b"name,labels,\x1b[2J\n",
+            "has no column 'label'; did you mean labels?; its columns are name, labels; "
+            "expected name,label and, if known, camera",
+        ),
+        (b"Camera,name,label,camera\n", "has two columns 'camera'; keep one"),
+    ],
+)
+def test_a_list_without_its_columns(data: bytes, wrong: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(wrong)}$"):
+        check_columns(read_list(data), ["camera"])
+
+
 def test_columns_are_named_as_far_as_there_is_room() -> None:
-    assert columns_found(()) == columns_found(("", "")) == "its first line is empty"
-    assert columns_found(("x" * 50, "\x1b[2J", "b")) == f"its columns are {'x' * 30}, b"
-    assert columns_found(tuple("abcdefgh")) == "its columns are a, b, c, d, e, f, ..."
+    for data, named in (
+        (b"x" * 50 + b",b", f"its columns are {'x' * 30}, b;"),
+        (b"a,b,c,d,e,f,g,h", "its columns are a, b, c, d, e, f, ...;"),
+    ):
+        with pytest.raises(ValueError, match=named):
+            check_columns(read_list(data), ["camera"])
+
+
+def test_a_list_may_have_other_columns() -> None:
+    check_columns(read_list(b"Label,note,note,NAME\n"), ["camera"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -19,6 +20,12 @@ def files(folder: Path, *names: str) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("[]")
     return folder
+
+
+def tables(folder: Path, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        files(folder, name)
+        (folder / name).write_text(text)
 
 
 def names(folder: Path) -> list[str]:
@@ -160,7 +167,7 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, found: list[str], 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "labels.csv:1: has no column 'name'; its first line is empty; expected name and label"),
+        ("", "labels.csv:1: has no column 'name'; its first line is empty; expected name,label"),
         ("name;class\n", "labels.csv:1: has no column 'label'; its columns are name, class; expected"),
         ("name,label,Label\n", "labels.csv:1: has two columns 'label'; keep one"),
         ("name,label\na,wave,3\n", "labels.csv:2: has 3 fields, but the header has 2"),
@@ -175,6 +182,32 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, reason: str) 
     (tmp_path / "labels.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(KinemeError, match=reason):
         find_recordings(tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name,label\na,wave\nb,bow\n", "file;class\na.csv;wave\nc.csv;bow\nb.csv;bow\n",
+     "id,clip,left_x,left_y,right_x,right_y\n1,day/a,1,2,3,4\n2,day/b,5,6,7,8\n"],
+)  # fmt: skip
+def test_a_list_by_another_name_is_refused_with_what_to_call_it(tmp_path: Path, text: str) -> None:
+    """It would be read as a recording, or with `skip_bad` left out, and with it all labels."""
+    for clip in "abc":
+        tables(tmp_path, {f"day/{clip}.csv": "hip_x,hip_y,head_x,head_y\n1,2,3,4\n"})
+    tables(tmp_path, {"day/annotations.csv": text})
+    reason = (
+        r"annotations\.csv: is no recording, but a list that names others, such as 'day/a'; "
+        r"call it labels\.csv if it has their labels \(name,label\), or move it away"
+    )
+    with pytest.raises(KinemeError, match=reason):
+        find_recordings(tmp_path, None)
+
+
+def test_a_class_or_a_clip_of_origin_in_a_table_does_not_make_it_a_list(tmp_path: Path) -> None:
+    def motion(text: str) -> str:
+        return f"of,hip_x,hip_y,head_x,head_y\n{text},1,2,3,4\n{text},1,2,3,5\n"
+
+    tables(tmp_path, {"wave.csv": motion("wave"), "anna/1.csv": motion("wave"), "2.csv": motion("1")})
+    assert [name for name, *_ in shown(tmp_path)] == ["2", "anna/1", "wave"]
 
 
 @pytest.mark.parametrize(("mark", "apart"), [("utf-8-sig", ";"), ("utf-16", "\t"), ("utf-8", ",")])
@@ -195,6 +228,17 @@ def test_a_list_can_name_files_with_outer_spaces(tmp_path: Path) -> None:
     files(tmp_path, "day 1 / walk .npy")
     (tmp_path / "labels.csv").write_text("name,label\nday 1/walk,walking\n")
     assert shown(tmp_path) == [("day 1/walk", "walking", "", -1)]
+
+
+@pytest.mark.parametrize(("there", "listed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_names_are_spelt_as_on_this_system_wherever_files_and_list_come_from(
+    tmp_path: Path, there: str, listed: str
+) -> None:
+    """macOS takes the letters of file names apart, Windows writes backslashes between folders."""
+    files(tmp_path, unicodedata.normalize(there, "Größe/Jörg 1.npy"), "Größe/b.npy")
+    text = "name,label,subject\nGröße\\Jörg 1.npy,Grüßen,Jörg\n"
+    (tmp_path / "labels.csv").write_text(unicodedata.normalize(listed, text), encoding="utf-8")
+    assert shown(tmp_path) == [("Größe/Jörg 1", "Grüßen", "Jörg", -1), ("Größe/b", "", "", -1)]
 
 
 def test_a_damaged_list_is_refused_or_read(monkeypatch: pytest.MonkeyPatch) -> None:

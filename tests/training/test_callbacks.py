@@ -135,6 +135,7 @@ def trainer_at(epoch: int, step: int) -> Any:
         accumulate_grad_batches=1,
         loggers=[],
         strategy=SimpleNamespace(reduce=lambda mean: mean),
+        callback_metrics={},
     )
 
 

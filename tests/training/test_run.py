@@ -20,6 +20,8 @@ import lightning as L
 import pytest
 import torch
 import yaml
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers.logger import DummyLogger
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -584,6 +586,26 @@ def test_loggers_are_lightning_s_own(tmp_path: Path, settings: Settings) -> None
     assert [float(row["loss"]) for row in logged] == pytest.approx(
         [float(row["loss"]) for row in history(tmp_path / "run")]
     )
+
+
+def test_loggers_are_told_all_settings(tmp_path: Path, settings: Settings) -> None:
+    config = settings(train_epochs=1)
+    told: list[Any] = []
+
+    class Told(DummyLogger):
+        def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:
+            told.append(params)
+
+    train(config, tmp_path / "run", loggers=[Told()])
+    assert told == [config.to_dict()]
+
+
+def test_a_callback_may_stop_by_what_the_history_has(tmp_path: Path, settings: Settings) -> None:
+    stop = EarlyStopping("loss", stopping_threshold=1e6, check_on_train_epoch_end=True)
+    train(settings(train_epochs=3), tmp_path / "run", callbacks=[stop])
+    (row,) = history(tmp_path / "run")
+    assert float(row["loss"]) < 1e6
+    assert load_run(tmp_path / "run").epochs == 1
 
 
 @pytest.mark.skipif(find_spec("tensorboard") is not None, reason="TensorBoard is installed")

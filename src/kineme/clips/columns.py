@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,13 +138,28 @@ def _hashed(names: Array) -> Array:
 
 
 def row_of(names: Array, name: str) -> int | None:
-    """The row of a name; None if it is not among them.
+    """The row of a name; None if it is not among them, in none of its `spellings`.
 
-    >>> row_of(np.array(["walk", "wave"]), "wave")
+    >>> row_of(np.array(["walk", "day 1/wave"]), "day 1\\\\wave")
     1
     """
-    for first in range(0, len(names), CHUNK):
-        found = np.flatnonzero(names[first : first + CHUNK] == name)
-        if len(found):
-            return first + int(found[0])
+    for spelt in spellings(name):
+        for first in range(0, len(names), CHUNK):
+            found = np.flatnonzero(names[first : first + CHUNK] == spelt)
+            if len(found):
+                return first + int(found[0])
     return None
+
+
+def spellings(name: str) -> list[str]:
+    """A clip's name as written, then as another system writes it.
+
+    macOS takes letters such as ö apart into a letter and its accent, which look the same; Windows separates
+    folders by backslashes.
+
+    >>> spellings("day 1\\\\wave")
+    ['day 1\\\\wave', 'day 1/wave']
+    """
+    slashed = name.replace("\\", "/")
+    forms = (unicodedata.normalize("NFC", slashed), unicodedata.normalize("NFD", slashed))
+    return list(dict.fromkeys([name, slashed, *forms]))

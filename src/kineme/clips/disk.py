@@ -43,8 +43,17 @@ def encoded(xyz: Array, frames_as: FramesAs) -> Array:
             f"a coordinate of {far:.4g} is too far out for frames as {frames_as}, which are exact to "
             f"{EXACT:g} up to {LIMITS[frames_as]:.4g}; set `frames_as` to {' or '.join(others)}"
         )
-    values = np.rint(xyz / STEP) if frames_as == "int16" else xyz
-    return np.asarray(values, dtype=STORED[frames_as])
+    return np.asarray(in_steps(xyz) if frames_as == "int16" else xyz, dtype=STORED[frames_as])
+
+
+def in_steps(xyz: Array) -> Array:
+    """Coordinates as whole numbers of `STEP`; those that were decoded from int16 are these integers again.
+
+    >>> in_steps(decoded(encoded(np.array([0.50007]), "int16"), STEP)), in_steps(np.array([0.50007]))
+    (array([2500.], dtype=float32), array([2500.]))
+    """
+    steps: Array = np.rint(xyz / STEP)
+    return steps
 
 
 def decoded(values: Array, step: float) -> Array:

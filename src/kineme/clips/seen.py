@@ -2,7 +2,9 @@
 
 Clips of NTU RGB+D and PKU-MMD are recognised by name: NTU-120's training clips include test clips of NTU-60,
 and a PKU-MMD recording includes the actions cut from it. Names in other data sets are not unique, so their
-clips are recognised by their frames or, under different preprocessings, by source and name.
+clips are recognised by their frames or, under different preprocessings, by source and name. Frames are
+compared as int16 would store them, so that such a copy is the same; one in float16 is rounded otherwise, and
+is not.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from kineme.clips.disk import in_steps
 from kineme.clips.folders import is_there
 from kineme.clips.store import ClipStore
 from kineme.errors import KinemeError, one_line
@@ -29,6 +32,7 @@ from kineme.untrusted import read_arrays
 SEEN_CLIPS = "clips.npz"  # in a run directory
 
 _NONE = np.empty(0, dtype=np.str_)
+_BLOCK = 1 << 12  # clips whose frames are read at a time
 _NTU = re.compile(r"S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}")
 _PKU = re.compile(r"((?:\d{4}|A\d+N\d+)-[LMR])(-\d+)?")  # a recording, or an action cut from it
 
@@ -45,6 +49,8 @@ class Seen:
         joints: of the stores' layouts; empty in runs of version 0.2 and before.
         fingerprint: of the stores; empty in these runs too.
         places: of the stores, from the run directory; empty in these runs too.
+        rounded: (n,) uint64, `digests` of the coordinates in steps, which copies of a clip in float32 and in
+            int16 share; empty in runs that do not have them yet.
     """
 
     names: Array
@@ -54,19 +60,22 @@ class Seen:
     joints: Array
     fingerprint: str = ""
     places: Array = field(default_factory=lambda: _NONE)  # an array is no default of a dataclass
+    rounded: Array = field(default_factory=lambda: _NONE)
 
     @classmethod
     def of(cls, parts: Sequence[tuple[ClipStore, npt.NDArray[np.int64]]], run: Path | None = None) -> Seen:
         """The given rows of stores that were preprocessed alike, for a run directory if there is one."""
         manifests = [store.manifest for store, _ in parts]
+        digests, rounded = np.concatenate([_digests(store, rows) for store, rows in parts], axis=1)
         return cls(
             names=np.concatenate([store.names[rows] for store, rows in parts]),
-            digests=np.concatenate([_digests(store, rows) for store, rows in parts]),
+            digests=digests,
             source=np.concatenate([np.full(len(rows), store.manifest.source) for store, rows in parts]),
             preprocessing=manifests[0].preprocessing.id,
             joints=np.array([joint for each in manifests for joint in each.layout.joints]),
             fingerprint=" ".join(each.fingerprint for each in manifests),
             places=np.array([_place(store.path, run) for store, _ in parts]) if run else _NONE,
+            rounded=rounded,
         )
 
     def differs(self, now: Seen) -> str | None:
@@ -106,6 +115,7 @@ class Seen:
                 joints=stored.get("joints", _NONE),
                 fingerprint=str(stored.get("fingerprint", "")),
                 places=stored.get("places", _NONE),
+                rounded=stored.get("rounded", _NONE),
             )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             reason = one_line(error)
@@ -137,7 +147,10 @@ class Seen:
         )
         own = np.array([not key for key in keys])
         if own.any() and preprocessing == self.preprocessing:
-            found[own] = np.isin(_digests(store, rows[own]), self.digests)
+            digests, rounded = _digests(store, rows[own])
+            found[own] = (
+                np.isin(rounded, self.rounded) if len(self.rounded) else np.isin(digests, self.digests)
+            )
         elif own.any():
             found[own] = np.isin(store.names[rows[own]], self.names[self.source == source])
         chosen: Array = rows[found]
@@ -171,12 +184,22 @@ def _recording(name: str) -> str:
 
 
 def _digests(store: ClipStore, rows: Array) -> Array:
-    """(n,) uint64, equal for equal clips, whatever the number of absent bodies."""
-    digests = np.empty(len(rows), dtype=np.uint64)
-    for i, row in enumerate(rows.tolist()):
-        clip = store.clip(row)
-        frames = clip[[0, len(clip) // 2, -1]]
-        there = frames[:, frames.any(axis=(0, 2, 3))]
-        digest = hashlib.blake2b(len(clip).to_bytes(8, "little") + there.tobytes(), digest_size=8)
-        digests[i] = int.from_bytes(digest.digest(), "little")
+    """(2, n) uint64, equal for equal clips, whatever the number of absent bodies: `digests` and `rounded`."""
+    digests = np.empty((2, len(rows)), dtype=np.uint64)
+    for first in range(0, len(rows), _BLOCK):
+        block = rows[first : first + _BLOCK]
+        lengths = np.asarray(store.index["frames"][block])
+        places = store.index["offset"][block][:, None] + np.stack(
+            [0 * lengths, lengths // 2, lengths - 1], axis=1
+        )
+        frames = np.asarray(store.frames[places.ravel()]).reshape(len(block), 3, *store.frames.shape[1:])
+        for kind, values in enumerate((frames, in_steps(frames).astype(np.int64))):
+            digests[kind, first : first + len(block)] = list(map(_digest, lengths.tolist(), values))
     return digests
+
+
+def _digest(length: int, frames: Array) -> int:
+    """Of a clip of so many frames, of which some are given, (t, M, V, C)."""
+    there = frames[:, frames.any(axis=(0, 2, 3))]
+    digest = hashlib.blake2b(length.to_bytes(8, "little") + there.tobytes(), digest_size=8)
+    return int.from_bytes(digest.digest(), "little")

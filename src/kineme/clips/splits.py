@@ -13,8 +13,9 @@
 | `leave:3,7` | all subjects but these |
 | `cameras:2,3` | these cameras |
 
-All other clips are the test part. Splits that a data set publishes as lists, as PKU-MMD does, are columns of
-its store; clips on neither list are in neither part. `a+b` intersects both parts of a and b.
+All other clips are the test part. Splits that a data set publishes as lists, as PKU-MMD does, and lists of
+your own are columns of the store; clips on neither list are in neither part. `a+b` intersects both parts of a
+and b.
 
 `a/1` is a split inside the training part of a, for choosing settings. Its people are grouped in pairs, in
 order; the last group may have three, and with three people or fewer, each is a group. The first group is the
@@ -39,9 +40,8 @@ Mask = npt.NDArray[np.bool_]
 _MARKS = frozenset(",+/")  # of the names of splits: a person with one in their name is not trained on
 _GENERATED = "odd-even+cameras:2,3"  # tests on people and a camera unseen in training
 _PUBLISHED = ("xsub", "xview", "xset", "odd-even")
-_NAMES = (
-    "all, xsub, xsub60, xsub120, xview, xset, oneshot, odd-even, subjects:1,2,5, leave:3,7 and cameras:2,3"
-)
+BUILT_IN = ("all", "xsub", "xsub60", "xsub120", "xview", "xset", "oneshot", "odd-even")
+_NAMES = f"{', '.join(BUILT_IN)}, subjects:1,2,5, leave:3,7 and cameras:2,3"
 
 # Training performers: Shahroudy et al., CVPR 2016 (60) and Liu et al., TPAMI 2019 (120).
 _XSUB60 = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
@@ -186,7 +186,8 @@ def _training(store: ClipStore, name: str) -> Mask:
         return ~_among(store, _subjects(store), values, "subject")
     if kind == "cameras" and values:
         return _among(store, _column(store, "camera").astype(str), values, "camera")
-    raise KinemeError(f"unknown split {name!r}; choose from {_NAMES}, joined by +")
+    names = ", ".join((*store.splits, _NAMES))
+    raise KinemeError(f"unknown split {name!r}; choose from {names}, joined by +")
 
 
 def _column(store: ClipStore, column: str) -> npt.NDArray[np.int64]:

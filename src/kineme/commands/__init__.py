@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from importlib import import_module
@@ -18,6 +19,7 @@ from kineme.commands.outputs import releasing
 from kineme.errors import KinemeError
 
 WIDEST, INDENT = 100, 30  # columns of help, and before the descriptions of options
+NARROW, LITTLE = 60, 8  # columns below which descriptions begin on a line of their own, and before them then
 
 
 def run(command: str, words: Sequence[str]) -> None:
@@ -27,6 +29,7 @@ def run(command: str, words: Sequence[str]) -> None:
         KinemeError: an argument is unknown, missing or of another type, or the command fails by a user's
             mistake. Parameters that its message names are spelt as on the command line.
     """
+    words = [_from_home(word) for word in words]
     app = application(command, words)
     try:
         function, bound, _ = app.parse_args(words)
@@ -71,6 +74,14 @@ def application(command: str, words: Sequence[str] = ()) -> App:
     else:
         app.default(getattr(module, command))
     return app
+
+
+def _from_home(word: str) -> str:
+    """`--out=~/x.csv`, in which most shells leave the `~`, and `~/x.csv`, which Windows leaves too."""
+    option, equals, value = word.partition("=")
+    if equals and option.startswith("--") and value.startswith("~/"):
+        return f"{option}={os.path.expanduser(value)}"
+    return os.path.expanduser(word) if word.startswith(("~/", "~\\")) else word
 
 
 def _arguments(function: Callable[..., Any]) -> Iterable[Argument]:
@@ -136,8 +147,9 @@ class _Help:
         for entry in panel.entries:
             if self._hidden.intersection(entry.names):
                 continue
-            label, text = f"  {_label(entry)}", _filled(_described(entry), console, INDENT)
-            print(f"{label}\n{text}" if len(label) > INDENT - 2 else label + text[len(label) :])
+            indent = INDENT if console.width >= NARROW else LITTLE
+            label, text = f"  {_label(entry)}", _filled(_described(entry), console, indent)
+            print(f"{label}\n{text}" if len(label) > indent - 2 else label + text[len(label) :])
 
 
 def _filled(text: str, console: Console, indent: int = 0) -> str:

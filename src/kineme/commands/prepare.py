@@ -11,7 +11,9 @@ from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
-    from kineme.preparing import Plan, Prepared
+    from kineme.preparing import Checked, Plan, Prepared
+    from kineme.sources import Source
+    from kineme.sources.measure import Measured
 
 NAMED = 4  # joints, or columns, of many
 
@@ -25,6 +27,7 @@ def prepare(
     processed: bool = False,
     untrimmed: bool = False,
     ignore: Path | None = None,
+    splits: Path | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -80,6 +83,8 @@ def prepare(
             one clip per action. A container is untrimmed if it has frame labels.
         ignore: File of clip names to leave out, one per line, such as the list of NTU RGB+D's incomplete
             clips.
+        splits: Table of your own splits, such as `splits.csv`: a column `name` of clip names, and for each
+            split a column of its name with `train`, `test` or nothing.
         skip_bad: Skip and list damaged clips instead of stopping at the first.
         overwrite: Replace an existing store.
         workers: Number of processes that read clips; by default one per core where that pays off.
@@ -90,7 +95,8 @@ def prepare(
             all.
         frames_as: `int16` halves the size of the store: coordinates in metres are then accurate to a tenth of
             a millimetre, up to 6.55 m from the origin. `float16` is that accurate only up to 0.25 m.
-        dry_run: Only report how the recordings would be read, and write nothing.
+        dry_run: Only report how the recordings would be read, and write nothing. The clips are read, at most
+            1,000 of them; of videos only the beginning of the first.
         people: For `video`: the most people to find in a frame, by default 1. The two who are seen most and
             move most are kept.
         model: For `video`: the .task file of MediaPipe's pose landmarker; by default the published one
@@ -105,6 +111,7 @@ def prepare(
         KinemeError: see `kineme.preparing.prepare`.
     """
     from kineme import preparing
+    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
 
     options = {
@@ -120,9 +127,15 @@ def prepare(
             processed=processed,
             untrimmed=untrimmed,
             ignore=ignore,
+            splits=splits,
             **given,
         )
-        print(*_planned(planned, out), sep="\n")
+        with progress_bar("reading") as progress:
+            checked = preparing.check(planned, workers=workers, progress=progress)
+        print(*_planned(planned, out, checked), sep="\n")
+        if checked.damaged and not skip_bad:
+            many = f"{len(checked.damaged):,} of {counted(checked.read, 'clip')}"
+            raise KinemeError(f"{raw}: {many} cannot be read; mend them, or set `skip_bad` to leave them out")
         return
     with progress_bar(f"preparing {out.name}") as progress:
         prepared = preparing.prepare(
@@ -133,6 +146,7 @@ def prepare(
             processed=processed,
             untrimmed=untrimmed,
             ignore=ignore,
+            splits=splits,
             skip_bad=skip_bad,
             overwrite=overwrite,
             workers=workers,
@@ -160,44 +174,51 @@ def hidden(words: Sequence[str]) -> frozenset[str]:
     return frozenset(others.difference(options_of(SOURCES[asked])))
 
 
-def _planned(planned: Plan, out: Path) -> list[str]:
-    """What would be read as what: recordings, the first clip, joints, time and space, the store."""
+def _planned(planned: Plan, out: Path, checked: Checked) -> list[str]:
+    """What would be read as what: recordings, the first clip, joints, time and space, damage, the store."""
     from kineme.clips.published import counted
     from kineme.sources.raw import few, shown
 
     if isinstance(planned.first, KinemeError):
         raise planned.first
-    source, first = planned.source, planned.first
-    clip = first.clip
-    frames, joints = len(clip.xyz), source.layout.joints
-    first_clip = "beginning of the first clip" if source.long else "first clip"
-    bodies = counted(int(clip.xyz.any(axis=(0, 2, 3)).sum()), "body", "bodies")
+    source = planned.source
+    joints, items = source.layout.joints, len(planned.items)
     known = "" if source.fps_known else " (assumed)"
-    told = ", ".join(
-        filter(
-            None,
-            (
-                source.class_names[clip.label] if 0 <= clip.label < len(source.class_names) else "",
-                f"subject {clip.subject}" if clip.subject else "",
-                f"camera {clip.camera}" if clip.camera >= 0 else "",
-            ),
-        )
-    )
-    tall = f", measuring about {first.height:.2f} m" if first.height else ""
     classes = f" of {counted(len(source.class_names), 'class')}" if source.class_names else " without classes"
     unread = few([*map(shown, source.unread)], NAMED)
-    several = len(planned.items) > 1
-    unchecked = f"; one of {counted(len(planned.items), 'clip')} was read" if several else ""
+    unchecked = ""
+    if checked.read < items > 1:
+        unchecked = f"; {checked.read or 1:,} of {items:,} clips were read, others may be damaged"
     return [
-        f"recordings: {counted(len(planned.items), 'clip')}{classes}, read as {source.name}",
-        f"{first_clip}: {clip.name}{f' ({told})' if told else ''}: {counted(frames, 'frame')}, "
-        f"{frames / source.fps:.1f} s, {bodies}{tall}",
+        f"recordings: {counted(items, 'clip')}{classes}, read as {source.name}",
+        _first_clip(source, planned.first),
         f"joints: {len(joints)} of {source.layout.name}: {few(joints, NAMED)}",
         *([f"columns that are not read: {unread}"] if unread else []),
         f"rate and units: {source.fps:g} frames a second{known}, {source.units}, "
         f"{'with' if source.confidence else 'without'} confidences",
+        *_listed("damaged", checked.damaged),
         f"store: {out}, by {planned.preprocessing.id}; nothing is written (dry run){unchecked}",
     ]
+
+
+def _first_clip(source: Source, first: Measured) -> str:
+    """Who does what in the clip that was read first, and how long it and its bodies are."""
+    from kineme.clips.published import counted
+
+    clip = first.clip
+    frames, bodies = len(clip.xyz), counted(int(clip.xyz.any(axis=(0, 2, 3)).sum()), "body", "bodies")
+    facts = (
+        source.class_names[clip.label] if 0 <= clip.label < len(source.class_names) else "",
+        f"subject {clip.subject}" if clip.subject else "",
+        f"camera {clip.camera}" if clip.camera >= 0 else "",
+    )
+    told = ", ".join(filter(None, facts))
+    tall = f", measuring about {first.height:.2f} m" if first.height else ""
+    what = "beginning of the first clip" if source.long else "first clip"
+    seconds = f"{frames / source.fps:.1f} s"
+    return (
+        f"{what}: {clip.name}{told and f' ({told})'}: {counted(frames, 'frame')}, {seconds}, {bodies}{tall}"
+    )
 
 
 def _report(prepared: Prepared) -> None:
@@ -224,9 +245,13 @@ def _report(prepared: Prepared) -> None:
         print(f"split {name}: {train:,} train, {test:,} test, {len(store) - train - test:,} in neither")
     if prepared.ignored:
         print(f"left out by the ignore list: {prepared.ignored:,}")
-    if prepared.damaged:
-        reasons = map(as_options, prepared.damaged)
-        print(f"left out as damaged: {len(prepared.damaged):,}", *reasons, sep="\n  ")
+    for line in _listed("left out as damaged", prepared.damaged):
+        print(line)
+
+
+def _listed(what: str, reasons: Sequence[str]) -> list[str]:
+    """What is wrong with clips, and with how many; no lines if there are none."""
+    return [f"{what}: {len(reasons):,}", *(f"  {as_options(each)}" for each in reasons)] if reasons else []
 
 
 def _speed(prepared: Prepared) -> str:

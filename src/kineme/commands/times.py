@@ -37,4 +37,4 @@ def part_of(text: str, option: str) -> tuple[str, tuple[float, float | None] | N
     start, colon, end = found[2].partition(":")
     if not colon:
         raise KinemeError(f"`{option}`: {text} has no part; write start and end, such as {found[1]}[2s:4s]")
-    return found[1], (seconds(start or None, option) or 0.0, seconds(end or None, option))
+    return found[1].rstrip(), (seconds(start or None, option) or 0.0, seconds(end or None, option))

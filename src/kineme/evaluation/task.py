@@ -13,7 +13,7 @@ import torch
 from kineme import __version__
 from kineme.clips.folders import is_there
 from kineme.clips.retargeted import RetargetedStore
-from kineme.clips.splits import split_rows
+from kineme.clips.splits import split_rows, usual_split
 from kineme.clips.store import ClipStore
 from kineme.config import DataConfig, TrainConfig
 from kineme.errors import KinemeError
@@ -173,9 +173,7 @@ def open_task(
         raise KinemeError(f"{run}: was trained on several splits, {', '.join(own.splits)}; pass `split`")
     train, test = rows_of(store, split, "train"), rows_of(store, split, "test")
     if len(np.intersect1d(train, test)):
-        raise KinemeError(
-            f"{store.path}: split {split!r} tests on clips that it trains on; choose another `split`"
-        )
+        raise KinemeError(f"{store.path}: split {split!r} tests on clips that it trains on; {_other(store)}")
     folder = run if run.is_dir() else run.parent
     test, seen = unseen_test_clips(folder, model, store, test, leave_out=options.leave_out_overlap)
     labels = store.index["label"]
@@ -193,6 +191,16 @@ def open_task(
         seen_clips=seen,
         qualifiers=qualifiers(own, options),
         other_store=is_other_store(own, options),
+    )
+
+
+def _other(store: ClipStore) -> str:
+    """What to do where a split has no test clips of its own."""
+    if (usual := usual_split(store)) != "all":
+        return f"choose another `split`, such as {usual}"
+    return (
+        "no other can be made, as neither people nor cameras are known: prepare the clips again with "
+        "subjects (a column of labels.csv, or `kineme prepare --name`), or cross-validate by `kineme teach`"
     )
 
 

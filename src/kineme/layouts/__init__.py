@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +253,7 @@ def joint_words(joint: str) -> list[str]:
     return [spelt.get(word, word) for word in words]
 
 
+@lru_cache(maxsize=4096)  # recordings of one folder have the same joints
 def canonical_joint(joint: str) -> frozenset[str]:
     """A spelling-independent key: the same for 'ShoulderLeft', 'left_shoulder' and 'l_shoulder'."""
     words = frozenset(joint_words(joint))

@@ -8,17 +8,20 @@
     runs:                         # every combination of an entry's lists is a cell
       - recipes: [usdrl-small, aimclr-small]
         stores: [mine]
-        split: odd-even           # of the clips; without it, the recipe's
+        split: odd-even           # of the clips, or a list of them; without it, the recipe's
         window: 64                # frames of the windows that are trained on; without it, the recipe's
         streams: [joint, bone, motion]
+        settings:                 # name: what it changes in the recipe
+          full: {}
+          slow: {train.lr: 1e-4}
         protocols: [{linear: {lr: 0.03}}, knn, {transfer: other, split: odd-even}]
 
 Protocols are linear, knn, early, robust, finetune, semi and semi-frozen, and on other clips transfer and
-detect. Their settings are those of the recipe; linear, finetune, semi and semi-frozen can be given others. A
-recipe is a file beside the grid, one that comes with Kineme, or `default`: the settings that Kineme chooses
-for the clips. A list of one may be written without brackets. Where joint, bone and motion of a recipe are all
-measured by `linear`, their fusion is a row of its own. `joint+bone+motion` is one run, of all three in one
-encoder.
+detect, with `map_joints: true` where their layout is not the encoder's. Their settings are those of the
+recipe; linear, finetune, semi and semi-frozen can be given others. A recipe is a file beside the grid, one
+that comes with Kineme, or `default`: the settings that Kineme chooses for the clips. A list of one may be
+written without brackets. Where joint, bone and motion of a recipe are all measured by `linear`, their fusion
+is a row of its own. `joint+bone+motion` is one run, of all three in one encoder.
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ import yaml
 
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError, one_line
+from kineme.fitting import BASE
 from kineme.packaged import find_recipe
+from kineme.settings import load_config
 from kineme.untrusted import yaml_text
 
 Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
@@ -52,8 +57,15 @@ _SETTINGS = {  # that a grid may set
     "semi-frozen": ("seeds",),
 }
 _GRID = ("epochs", "minutes", "baselines", "seeds", "stores", "runs")
-_ENTRY = ("recipes", "stores", "split", "window", "streams", "protocols")
-_LISTS = ("recipes", "stores", "streams", "protocols")
+_ENTRY = ("recipes", "stores", "split", "window", "streams", "settings", "protocols")
+_LISTS = ("recipes", "stores", "split", "streams", "protocols")
+_ELSEHOW = {  # settings that a grid has its own words for
+    "data.store": "stores",
+    "data.split": "split",
+    "data.window": "window",
+    "data.stream": "streams",
+    "train.seed": "seeds",
+}
 
 
 @dataclass(frozen=True)
@@ -64,12 +76,26 @@ class Measurement:
     store: str | None = None  # its name in the grid; None: the clips of the pre-training
     split: str | None = None  # of that store; None: the pre-training's
     settings: tuple[tuple[str, float], ...] = ()  # name and value of those that are not the recipe's
+    map_joints: bool = False  # find the encoder's joints by name, where that store has another layout
 
     def __str__(self) -> str:
         where = {"transfer": " to ", "detect": " in "}.get(self.protocol, "") + (self.store or "")
         settings = (f"{name} {value:g}" for name, value in self.settings)
         notes = ", ".join(filter(None, (self.split, *settings)))
         return self.protocol + where + (f" ({notes})" if notes else "")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Settings that are not the recipe's; a cell without any has the name ''."""
+
+    name: str = ""
+    settings: tuple[tuple[str, str], ...] = ()  # key and value, as on the command line
+
+    @property
+    def words(self) -> list[str]:
+        """The settings as options of the command line."""
+        return [f"--{key}={value}" for key, value in self.settings]
 
 
 @dataclass(frozen=True)
@@ -84,12 +110,13 @@ class Cell:
     measurements: tuple[Measurement, ...]
     window: int | None = None  # frames of the windows that are trained on; None: the recipe's
     seed: int = 0  # added to that of the plan
+    variant: Variant = Variant()
 
     @property
     def kin(self) -> str:
         """The name without the stream: what cells have in common that can be fused."""
         seed = f"seed{self.seed}" if self.seed else None
-        parts = filter(None, (self.recipe.stem, self.store, self.split, seed))
+        parts = filter(None, (self.recipe.stem, self.variant.name, self.store, self.split, seed))
         return re.sub(r"[^\w.+-]+", "-", "-".join(parts))
 
     @property
@@ -189,13 +216,43 @@ class _Reader:
         measurements = tuple(self.measurement(node) for node in lists["protocols"])
         if len({(each.protocol, each.store, each.split) for each in measurements}) < len(measurements):
             raise self.error(given["protocols"], "a protocol is listed twice on the same clips")
-        split = self.text(given["split"], "split") if "split" in given else None
+        named = [self.text(node, "split") for node in lists.get("split", [])]
+        splits: list[str | None] = [*named] or [None]
+        variants = self.variants(given["settings"], recipes) if "settings" in given else [Variant()]
         window = self.value(given["window"], "window", int) if "window" in given else None
         streams = [stream for stream in every if stream in words]
         return [
-            Cell(recipe, store, self.commands[store], split, stream, measurements, window)
-            for recipe, store, stream in product(recipes, stores, streams)
+            Cell(recipe, store, self.commands[store], split, stream, measurements, window, variant=variant)
+            for recipe, variant, store, split, stream in product(recipes, variants, stores, splits, streams)
         ]
+
+    def variants(self, node: yaml.Node, recipes: Sequence[Path]) -> list[Variant]:
+        """`{name: {key: value}}`; every recipe must have these settings."""
+        named = self.mapping(node, what="settings")
+        if not named:
+            raise self.error(node, "settings is empty; write `name: {train.lr: 1e-4}`, or leave it out")
+        found = []
+        for name, settings in named.items():
+            given = self.mapping(settings, what=f"settings.{name}")
+            for key, value in given.items():
+                if key in _ELSEHOW:
+                    raise self.error(value, f"{key} is not set here, but by `{_ELSEHOW[key]}`")
+            variant = Variant(name, tuple((key, self.setting(each, key)) for key, each in given.items()))
+            for recipe in recipes:
+                try:
+                    load_config(BASE if recipe == DEFAULT else recipe, variant.words)
+                except KinemeError as error:
+                    raise self.error(settings, f"settings.{name}: {error}") from error
+            found.append(variant)
+        return found
+
+    def setting(self, node: yaml.Node, key: str) -> str:
+        """A value as it stands on the command line: a word, or a list of words."""
+        if isinstance(node, yaml.ScalarNode):
+            return str(node.value)
+        if isinstance(node, yaml.SequenceNode):
+            return f"[{', '.join(self.setting(each, key) for each in node.value)}]"
+        raise self.error(node, f"{key} must be a word or a list; write train.lr, not a section of its own")
 
     def recipe(self, node: yaml.Node) -> Path:
         """A recipe beside the grid's file, one that comes with Kineme, or `DEFAULT`."""
@@ -219,13 +276,15 @@ class _Reader:
                 hint = f"write {{{protocol}: STORE, split: ...}}"
                 raise self.error(node, f"{protocol} is on another store; {hint}")
             return Measurement(protocol)
-        given = self.mapping(node, (*_ELSEWHERE, *_SETTINGS, "split"), "a protocol")
+        given = self.mapping(node, (*_ELSEWHERE, *_SETTINGS, "split", "map_joints"), "a protocol")
         split = self.text(given.pop("split"), "split") if "split" in given else None
+        mapped = self.value(given.pop("map_joints"), "map_joints", bool) if "map_joints" in given else False
         protocol, value = next(iter(given.items()), ("", node))
-        if len(given) != 1 or (split and protocol in _SETTINGS):
+        if len(given) != 1 or ((split or mapped) and protocol in _SETTINGS):
             raise self.error(node, "name a protocol, such as knn or {transfer: STORE, split: ...}")
         if protocol in _ELSEWHERE:
-            return Measurement(protocol, self.known(value, self.commands, "store"), split)
+            store = self.known(value, self.commands, "store")
+            return Measurement(protocol, store, split, map_joints=mapped)
         given = self.mapping(value, _SETTINGS[protocol], protocol)
         kinds = {name: float if name == "lr" else int for name in given}
         settings = ((name, self.value(each, name, kinds[name])) for name, each in given.items())

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -33,7 +33,7 @@ from kineme.evaluation.task import is_other_store, qualifiers
 from kineme.files import atomic_write
 from kineme.fitting import BASE, fitted_config
 from kineme.loading import load_run
-from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement
+from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement, Variant
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.runs import CONFIG, WEIGHTS
 from kineme.settings import load_config
@@ -58,7 +58,7 @@ class Plan:
         grid: what is to be done.
         out: where.
         stores: name in the grid → the store, of those that are there.
-        recipes: file → its settings.
+        recipes: file, and what is changed → the settings.
         epochs, minutes: of every pre-training; None: as its recipe says.
         seed: of all that is drawn.
     """
@@ -66,7 +66,7 @@ class Plan:
     grid: Grid
     out: Path
     stores: Mapping[str, ClipStore]
-    recipes: Mapping[Path, Config]
+    recipes: Mapping[tuple[Path, Variant], Config]
     epochs: int | None = None
     minutes: float | None = None
     seed: int = 0
@@ -74,6 +74,10 @@ class Plan:
     def run(self, cell: Cell) -> Path:
         """The run directory of a cell."""
         return self.out / "runs" / cell.name
+
+    def recipe(self, cell: Cell) -> Config:
+        """The settings of a cell before the grid's terms."""
+        return self.recipes[cell.recipe, cell.variant]
 
     def place(self, store: str) -> str:
         """Where a store of the grid is: its address, or its path from everywhere."""
@@ -84,7 +88,7 @@ class Plan:
         """The settings of a cell whose clips are there, on this grid's terms."""
         if cell.recipe == DEFAULT:
             return self._fitted(cell)
-        config = on_one_device(deepcopy(self.recipes[cell.recipe]))
+        config = on_one_device(deepcopy(self.recipe(cell)))
         data, train = config.data, config.train
         data.store, data.stream = self.place(cell.store), cell.stream
         data.split = cell.split or data.split
@@ -108,6 +112,7 @@ class Plan:
             "train.seed": self.seed_of(cell),
         }
         given = [f"--{key}={value}" for key, value in terms.items() if value is not None]
+        given += cell.variant.words
         device, _ = resolve_device(load_config(BASE, given).train)
         return fitted_config(None, given, gpu=device == "cuda").config
 
@@ -148,7 +153,8 @@ class Plan:
 
     def options(self, cell: Cell, measurement: Measurement) -> TaskOptions:
         """What a cell is measured on."""
-        return TaskOptions(Path(self.place(measurement.store or cell.store)), measurement.split)
+        store = Path(self.place(measurement.store or cell.store))
+        return TaskOptions(store, measurement.split, map_joints=measurement.map_joints)
 
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
         """Where this measurement goes, by hand or in a grid."""
@@ -217,8 +223,13 @@ def make_plan(
         epochs, minutes = grid.epochs, grid.minutes
     places = {name: given.get(name, Path("stores") / name) for name in grid.stores}
     stores = {name: ClipStore(path) for name, path in places.items() if name in given or path.exists()}
-    named = dict.fromkeys(cell.recipe for cell in grid.cells)
-    recipes = {path: load_config(BASE if path == DEFAULT else path) for path in named}
+    named = dict.fromkeys((cell.recipe, cell.variant) for cell in grid.cells)
+    if epochs is not None or minutes is not None:
+        _check_terms(variant for _, variant in named)
+    recipes = {
+        (path, variant): load_config(BASE if path == DEFAULT else path, variant.words)
+        for path, variant in named
+    }
     plan = Plan(grid, out, stores, recipes, epochs, minutes, seed)
     _check_clips(plan)
     for cell in grid.cells:
@@ -262,6 +273,17 @@ def trained(run: Path) -> Trained:
     return _trained(file, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
+def _check_terms(variants: Iterable[Variant]) -> None:
+    """Refuses settings of training time, where all cells are trained for the same."""
+    for variant in variants:
+        for key, _ in variant.settings:
+            if key in ("train.epochs", "train.minutes", "train.max_minutes"):
+                raise KinemeError(
+                    f"settings.{variant.name} sets {key}, but `epochs` or `minutes` of the grid are for all "
+                    "of its cells; drop one of the two"
+                )
+
+
 def _check_clips(plan: Plan) -> None:
     known = _fingerprints(plan)
     for name, store in plan.stores.items():
@@ -292,8 +314,8 @@ def _check_settings(plan: Plan, cell: Cell) -> None:
             own = there[section].get(key)
             if own != value and f"{section}.{key}" not in free:
                 raise KinemeError(
-                    f"{run}: was trained with {section}.{key}={own}, and now it is {value}; choose another "
-                    "`out`, or the same settings"
+                    f"{run}: was trained with {section}.{key}={own}, and now it is {value}; remove "
+                    "that run to train it anew, choose another `out`, or the same settings"
                 )
 
 

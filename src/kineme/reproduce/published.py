@@ -106,7 +106,7 @@ def published(
     """
     name = cell.recipe.stem
     figure = _FIGURES.get((name, stream, protocol, probe))
-    if figure is None or recipes().get(name) != cell.recipe or cell.split:
+    if figure is None or recipes().get(name) != cell.recipe or cell.split or cell.variant.settings:
         return None
     return figure if _is_of(store, cell, name.split("-")[-2]) else None
 

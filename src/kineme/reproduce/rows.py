@@ -40,6 +40,7 @@ class TableRow:
         commit: of Kineme at the evaluation.
         state, note: whether it is done, and why not, or of how many of the seeds.
         failure: why one of the seeds failed, where others are done.
+        settings: the name of those that are not the recipe's, of a grid with `settings`.
     """
 
     recipe: str
@@ -68,6 +69,7 @@ class TableRow:
     seeds: int = 1
     commit: str | None = None
     failure: str = ""
+    settings: str = ""
 
 
 def rows(plan: Plan, failures: Mapping[str, str]) -> list[TableRow]:
@@ -128,7 +130,7 @@ class _About:
         row = TableRow(
             recipe=cell.recipe.stem,
             store=cell.store,
-            split=cell.split or plan.recipes[cell.recipe].data.splits[0],
+            split=cell.split or plan.recipe(cell).data.splits[0],
             stream=self.stream,
             protocol=self.title,
             score=score,
@@ -136,7 +138,8 @@ class _About:
             note=note,
             published=figure.value if figure else None,
             source=figure.source if figure else None,
-            recipe_epochs=plan.recipes[cell.recipe].train.epochs,
+            recipe_epochs=plan.recipe(cell).train.epochs,
+            settings=cell.variant.name,
         )
         if result is None:
             return row

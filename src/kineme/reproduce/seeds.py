@@ -30,7 +30,7 @@ def over_seeds(rows: Sequence[TableRow]) -> list[TableRow]:
     alike: dict[tuple[tuple[str, ...], str], list[TableRow]] = {}
     measured: tuple[str, ...]
     for row in rows:
-        measured = row.recipe, row.store, row.split, row.stream, row.protocol
+        measured = row.recipe, row.settings, row.store, row.split, row.stream, row.protocol
         alike.setdefault((measured, row.score), []).append(row)
     seeds: dict[tuple[str, ...], int] = {}
     for (measured, _), each in alike.items():  # a seed that is not done has a row of its first score only

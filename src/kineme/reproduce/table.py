@@ -19,6 +19,7 @@ OBTAINED = "obtained [95 % interval]"
 # Column → its text for a row.
 CELLS: dict[str, Callable[[TableRow], str]] = {
     "recipe": lambda row: row.recipe,
+    "settings": lambda row: row.settings,
     "data": lambda row: f"{row.store}, {row.split}" if row.split else row.store,
     "stream": lambda row: row.stream,
     "protocol": lambda row: measured_as(row),

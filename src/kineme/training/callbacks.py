@@ -38,7 +38,8 @@ PART = {"cpu": 64}  # clips encoded at a time: few where activations fit a cache
 class History(L.Callback):
     """One row per epoch: step, seconds, learning rate, the mean of every loss term, and `noted` values.
 
-    Means are over the epoch's batches and all processes. The rows are part of the training state, so that
+    The row goes to the loggers too, and to callbacks that monitor a value, as early stopping does. Means are
+    over the epoch's batches and all processes. The rows are part of the training state, so that
     after a resume history.csv has each epoch once.
     """
 
@@ -90,6 +91,7 @@ class History(L.Callback):
             **self.noted,
         }
         self.rows.append(row)
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in row.items()})
         if not trainer.is_global_zero:
             return
         write_history(self.run / HISTORY, self.rows)

@@ -105,6 +105,8 @@ def train(
             if not resume:
                 stack.enter_context(replacing(out))
             write_config(out, config)
+            for each in every_logger:
+                each.log_hyperparams(config.to_dict())
             seen.save(out / SEEN_CLIPS)
             del seen  # names and digests weigh more than all else that training holds of a clip
         own = _callbacks(config, out, store, rows)

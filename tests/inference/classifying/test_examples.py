@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,19 @@ def test_clips_parts_and_files(own: Model, store: ClipStore, tmp_path: Path) -> 
     np.testing.assert_array_equal(wave.xyz, store.clip(1)[15:30])
     assert (wave.label, wave.subject, wave.name, wave.start, wave.end) == ("greet", "anna", "wave", 1.5, 3.0)
     assert (new.xyz.shape, new.start, new.end) == ((15, 2, 3, 3), 0.0, 0.5)  # at 30 frames per second
+
+
+def test_a_clip_is_found_however_another_system_spells_it(own: Model, tmp_path: Path) -> None:
+    """macOS takes letters such as ö apart, Windows writes backslashes between folders."""
+    store = write(tmp_path / "mine", [Clip("Größe/Jörg 1", motion(40, 0)), Clip("Größe/b", motion(40, 1))])
+    name = unicodedata.normalize("NFD", "Größe\\Jörg 1.csv")
+    (found,) = find_examples(own, [Example(name, "wave")], store, Reading())
+    assert found.name == "Größe/Jörg 1"
+    assert [store.row(spelt) for spelt in (unicodedata.normalize("NFD", found.name), "Größe\\b", "b")] == [
+        0,
+        1,
+        None,
+    ]
 
 
 def test_a_file_is_read_once_for_parts_that_follow_one_another(

@@ -11,13 +11,14 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from kineme.arguments import did_you_mean
+from kineme.clips.columns import spellings
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError
 from kineme.inference.recordings import Recordings, open_input
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
 from kineme.sources.poses.given import given_poses
-from kineme.sources.poses.lists import ListFile, columns_found, read_list
+from kineme.sources.poses.lists import ListFile, check_columns, read_list
 from kineme.sources.poses.rows import AS_UTF8
 from kineme.sources.reading import Reading, joint_map_of
 from kineme.typing import Array
@@ -117,15 +118,10 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
 
 def _check_header(path: Path, table: ListFile) -> None:
     header = table.columns
-    for name in ("name", "label"):
-        if name not in header:
-            near = did_you_mean(name, header)
-            raise KinemeError(
-                f"{path}: has no column {name!r}{near}; {columns_found(table.titles)}; "
-                "expected name,label and, if known, start,end,subject"
-            )
-    if twice := [name for name in header if name in COLUMNS and header.count(name) > 1]:
-        raise KinemeError(f"{path}: has two columns {twice[0]!r}; keep one")
+    try:
+        check_columns(table, COLUMNS[2:])
+    except ValueError as error:
+        raise KinemeError(f"{path}: {error}") from error
     for name in header:
         if name not in COLUMNS and (near := did_you_mean(name, set(COLUMNS) - set(header), 0.75)):
             raise KinemeError(f"{path}: column {name!r} is unknown{near}")
@@ -214,9 +210,9 @@ def _clip(
             (clip,) = model.prepared(source, joint_map_of(reading))
             return replace(clip, name=where), source.fps, model.preprocessing  # a name of its own
         file = (example.folder or Path()) / motion
-        row = row_of.get(str(motion))
+        row = _row(str(motion), row_of)
         if row is None and not file.is_file():  # as files are called that were prepared
-            row = row_of.get(PurePath(motion).with_suffix("").as_posix())
+            row = _row(PurePath(motion).with_suffix("").as_posix(), row_of)
         if store is not None and row is not None:
             subject = str(store.index["subject"][row])
             manifest = store.manifest
@@ -230,6 +226,10 @@ def _clip(
         return clip, opened.fps, opened.preprocessing
     except KinemeError as error:
         raise KinemeError(f"{where}: {error}") from error
+
+
+def _row(name: str, row_of: Mapping[str, int]) -> int | None:
+    return next((row_of[spelt] for spelt in spellings(name) if spelt in row_of), None)
 
 
 def _file(model: Model, reading: Reading, file: Path) -> tuple[Clip, Recordings]:

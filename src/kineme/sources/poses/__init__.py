@@ -6,6 +6,7 @@ formats.py       the formats, one reader each: arrays.py; tables.py (rows.py, he
                  deeplabcut.py, sleap.py; signs.py; trc.py, c3d.py, labs.py, bvh.py, mvnx.py, amass.py,
                  amc.py (asf.py); mat.py
 recordings.py    the files of each clip, and its label; naming.py, images.py, what names say
+files.py         what these files hold, and the first recording, which tells what all are like
 times.py         instants of frames and their rate; rates.py, one rate → another
 long.py          files that are too long to be held, read in stretches
 fitting.py       joints of the files → joints of a layout; markers.py, joints among markers; trees.py
@@ -17,47 +18,46 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar, Unpack
+from typing import Unpack
 
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import FileError, KinemeError, check_between
+from kineme.errors import KinemeError, check_between
 from kineme.layouts import get_layout
-from kineme.layouts.correspondence import JointMap
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source, Stretched
 from kineme.sources.poses.arrays import MOST_FRAMES, Detections, Poses
 from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
-from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
-from kineme.sources.poses.formats import Told, format_of
+from kineme.sources.poses.files import (
+    Files,
+    UnknownLayoutError,
+    confident,
+    first_in_layout,
+    named,
+    opened_long,
+)
+from kineme.sources.poses.fitting import Fit
+from kineme.sources.poses.formats import Format, Told, format_of, others
 from kineme.sources.poses.gaps import NobodyError, ever_found, filled
 from kineme.sources.poses.headers import plain
-from kineme.sources.poses.long import LongFile, long_file, step_of
-from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_frame
+from kineme.sources.poses.long import LongFile, step_of
 from kineme.sources.poses.rates import clock_of, frames_of, moved, reach_of, resampled, timed
 from kineme.sources.poses.recordings import Recording, find_recordings
-from kineme.sources.poses.tracking import as_poses, strongest, tracked
-from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
-from kineme.sources.raw import MEND, RawFile, RemediedError
+from kineme.sources.poses.tracking import strongest, tracked
+from kineme.sources.raw import RemediedError
 from kineme.sources.reading import Reading, joint_map_of, stated
 from kineme.typing import Array
+
+__all__ = ["UnknownLayoutError", "open_poses"]
 
 logger = logging.getLogger(__name__)
 
 _FPS = 30.0  # if neither the user nor a file says
-AnyPoses = TypeVar("AnyPoses", Poses, Detections, Poses | Detections)
-_TRIED = 20  # recordings that come into no layout before the first one's error is raised
-
-
-class UnknownLayoutError(KinemeError):
-    """The joints of recordings are of no layout that is known; the message says what to do."""
 
 
 def open_poses(
@@ -91,10 +91,9 @@ def open_poses(
     check_between("`least_confidence`", least_confidence, 0, 1)
     image, layout, body_model = options.get("image"), options.get("layout"), options.get("body_model")
     size = image_size(image) if image is not None else None
-    named = get_layout(layout) if isinstance(layout, str) else layout
     columns = {"label": label_column, "subject": subject_column, "camera": camera_column}
     told = Told(
-        named,
+        get_layout(layout) if isinstance(layout, str) else layout,
         options.get("scores", False),
         None if body_model is None else Path(body_model),
         _components(options.get("components")),
@@ -103,7 +102,8 @@ def open_poses(
     )
     recordings, classes, rate = find_recordings(raw, options.get("fps"), told, name)
     title = raw.resolve().stem
-    first, chosen = _first_poses(recordings, told, joint_map_of(options), title)
+    files = Files(told)
+    first, chosen = first_in_layout(recordings, files, joint_map_of(options), title)
     coordinates = coordinates_of(first, chosen.layout, options.get("axes"), options.get("units"), size)
     if rate is None:
         usual = "" if recordings[0].numbers else format_of(recordings[0].files[0]).usual_rate
@@ -119,7 +119,9 @@ def open_poses(
         )
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)
-    reader = _Reader(chosen, rate or _FPS, coordinates, first.points.shape[-1], told)
+    ends = {file.place.suffix.lower() for recording in recordings for file in recording.files}
+    theirs = tuple(make for make, form in others() if form.suffix in ends)
+    reader = _Reader(chosen, rate or _FPS, coordinates, first.points.shape[-1], files, theirs)
     return Source(
         name=title,
         layout=chosen.layout,
@@ -153,11 +155,12 @@ class _Reader:
     fps: float
     coordinates: Coordinates
     columns: int  # coordinates per joint in every clip, 2 or 3
-    told: Told
+    files: Files
+    others: Sequence[Callable[[], Format]]  # formats whose modules another process has to import
 
     def __call__(self, recording: Recording) -> Clip:
-        found = _read(recording, self.told)
-        with _named(recording.files):
+        found = self.files.read(recording)
+        with named(recording.files):
             self._check_columns(found)
             times = found.times
             if isinstance(found, Detections):
@@ -172,8 +175,8 @@ class _Reader:
 
     def stretched(self, recording: Recording) -> Stretched | None:
         """A recording that is too long to be held; None for others."""
-        with _named(recording.files):
-            file = _long_file(recording, self.told)
+        with named(recording.files):
+            file = opened_long(recording, self.files.told)
             if file is None:
                 return None
             clock = None if file.times is None else clock_of(file.times, self.fps)
@@ -197,8 +200,8 @@ class _Reader:
         if clock is not None:
             begin = max(int(np.searchsorted(clock, low, side="right")) - 1, 0)
             end = min(int(np.searchsorted(clock, high - 1)) + 1, file.frames)
-        with _named(recording.files):
-            found = _confident(file.read(begin, end - begin), self.told)
+        with named(recording.files):
+            found = confident(file.read(begin, end - begin), self.files.told)
             self._check_columns(found)
             poses = self._placed(found)
             if clock is not None:
@@ -224,130 +227,3 @@ class _Reader:
 def _clip(recording: Recording, points: Array, confidence: Array | None) -> Clip:
     present = None if confidence is None else ever_found(confidence)
     return replace(recording.clip(points, confidence), present=present)
-
-
-def _read(recording: Recording, told: Told) -> Poses | Detections:
-    """The contents of a recording's files.
-
-    Raises:
-        KinemeError: a file cannot be read or is malformed; the message names it.
-    """
-    with _named(recording.files):
-        if recording.numbers:
-            return _confident(_of_frames(recording, told), told)
-        return _confident(format_of(recording.files[0]).read(recording.files[0], told), told)
-
-
-def _confident(found: AnyPoses, told: Told) -> AnyPoses:
-    """Without the joints of too little confidence."""
-    if found.confidence is None or not told.least_confidence:
-        return found
-    seen = found.confidence >= told.least_confidence
-    return replace(found, points=np.where(seen[..., None], found.points, np.float32(np.nan)))
-
-
-def _long_file(recording: Recording, told: Told) -> LongFile | None:
-    return None if recording.numbers else long_file(recording.files[0], told)
-
-
-def _of_frames(recording: Recording, told: Told) -> Detections:
-    """A clip whose frames are files of their own."""
-    if recording.files[0].place.suffix.lower() == ".txt":
-        joints = told.layout.num_joints if told.layout else None
-        people = [yolo_frame(file.read(MAX_YOLO_BYTES)) for file in recording.files]
-        return yolo(recording.numbers, people, joints)
-    frames = [_frame(each, told.components) for each in recording.files]
-    return openpose(recording.numbers, frames, told.components)
-
-
-def _frame(file: RawFile, components: Sequence[str]) -> list[list[object]]:
-    with _named([file]):
-        return openpose_frame(file.read(MAX_FRAME_BYTES), components)
-
-
-@contextmanager
-def _named(files: Sequence[RawFile]) -> Iterator[None]:
-    """Turns a ValueError into a FileError that names the file, or the first and last of many."""
-    first, last = files[0], files[-1]
-    place = f"{first}" if first == last else f"{first} to {last.name}"
-    try:
-        yield
-    except KinemeError:
-        raise
-    except UnknownJointsError as error:
-        raise UnknownLayoutError(f"{first}: {error}") from error
-    except RemediedError as error:
-        raise FileError(f"{place}: {error}") from error
-    except ValueError as error:
-        raise FileError(f"{place}: {error}; {MEND}") from error
-
-
-def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:
-    """The first readable recording with people in it, as its files have it. Of OpenPose's frames one is
-    enough.
-
-    Raises:
-        KinemeError: there is none; the message is about the first recording.
-    """
-    return next(_readable(recordings, told))[1]
-
-
-def _first_poses(
-    recordings: Sequence[Recording], told: Told, joint_map: JointMap | None, name: str
-) -> tuple[Poses, Fit]:
-    """The first recording that is readable and comes into a layout, in that layout.
-
-    Raises:
-        KinemeError: there is none; the message is about the first recording.
-    """
-    wrong: KinemeError | None = None
-    for recording, found in islice(_readable(recordings, told), _TRIED):
-        try:
-            with _named(recording.files):
-                chosen = fit(found, told.layout, joint_map, name)
-                return chosen(found), chosen
-        except KinemeError as error:
-            wrong = wrong or error
-    assert wrong is not None
-    raise wrong
-
-
-def _readable(recordings: Sequence[Recording], told: Told) -> Iterator[tuple[Recording, Poses]]:
-    """Recordings with people in them; raises the first one's error if there are none."""
-    wrong: KinemeError | None = None
-    some = False
-    for recording in recordings:
-        try:
-            with _named(recording.files):
-                found = _somebody(recording, told)
-            some = True
-            yield recording, found
-        except KinemeError as error:
-            wrong = wrong or error
-    if not some and wrong is not None:
-        raise wrong
-
-
-def _somebody(recording: Recording, told: Told) -> Poses:
-    for found in _parts(recording, told):
-        confidence = found.confidence
-        if isinstance(found, Detections):
-            confidence = None if confidence is None else confidence[:, None]
-            found = as_poses(found, found.points[:, None], confidence)
-        if np.isfinite(found.points).any():
-            return found
-    raise NobodyError
-
-
-def _parts(recording: Recording, told: Told) -> Iterator[Poses | Detections]:
-    """What a recording holds; of frames that are files of their own, and of a long one, little by little."""
-    if recording.numbers:
-        frames = zip(recording.files, recording.numbers, strict=True)
-        for file, number in frames:
-            yield _read(replace(recording, files=(file,), numbers=(number,)), told)
-    elif (long := _long_file(recording, told)) is not None:
-        step = step_of(long)
-        for first in range(0, long.frames, step):
-            yield _confident(long.read(first, min(step, long.frames - first)), told)
-    else:
-        yield _read(recording, told)

@@ -42,17 +42,33 @@ NOTES = ("label", "subject", "fps")
 
 @dataclass(frozen=True)
 class Poses:
-    """People with a fixed place each: from clip files, or after tracking."""
+    """People with a fixed place each: from clip files, or after tracking.
 
-    points: Array  # (T, M, V, C) float32, C 2 or 3, NaN where a joint was not found
-    confidence: Array | None  # (T, M, V) float32, 0 to 1; None if unknown
-    joints: tuple[str, ...] = ()  # names in the order of V; empty if unknown
-    program: str = ""  # that wrote the file, such as `openpose`; empty if unknown
-    parents: tuple[int, ...] = ()  # of `joints`, -1 for the root; empty if the file has no tree
-    scale: float | None = None  # metres per unit of the coordinates; None if the file does not say
-    axes: str | None = None  # which way is up, or `STANDING`; None where the format leaves it open
-    times: Array | None = None  # (T,) seconds, ascending, where the file has them
-    unread: tuple[str, ...] = ()  # names of a table's columns that are not read
+    Attributes:
+        points: (T, M, V, C) float32, C 2 or 3, NaN where a joint was not found.
+        confidence: (T, M, V) float32, 0 to 1; None if unknown.
+        joints: names in the order of V; empty if unknown.
+        program: that wrote the file, such as `openpose`; empty if unknown.
+        parents: of `joints`, -1 for the root; empty if the file has no tree.
+        scale: metres per unit of the coordinates; None if the file does not say.
+        axes: which way is up, such as `y-up`, or `STANDING`; None where the format leaves it open.
+        times: (T,) seconds, ascending, where the file has them.
+        unread: names of a table's columns that are not read.
+
+    >>> points = np.zeros((40, 1, 2, 3), dtype=np.float32)
+    >>> Poses(points, None, joints=("left_foot", "right_foot"), scale=0.001, axes="y-up").joints
+    ('left_foot', 'right_foot')
+    """
+
+    points: Array
+    confidence: Array | None
+    joints: tuple[str, ...] = ()
+    program: str = ""
+    parents: tuple[int, ...] = ()
+    scale: float | None = None
+    axes: str | None = None
+    times: Array | None = None
+    unread: tuple[str, ...] = ()
 
 
 STANDING = "standing"
@@ -61,20 +77,35 @@ STANDING = "standing"
 
 @dataclass(frozen=True)
 class Detections:
-    """People found in each frame, without identities across frames."""
+    """People found in each frame, without identities across frames.
 
-    frame: Array  # (D,) int64, the frame of each detection, from 0, ascending
-    points: Array  # (D, V, C) float32, NaN where a joint was not found
-    confidence: Array | None  # (D, V) float32, 0 to 1; None if unknown
-    frames: int  # T, frames with or without people
-    program: str  # as in `Poses`
-    joints: tuple[str, ...] = ()  # as in `Poses`
-    parents: tuple[int, ...] = ()  # as in `Poses`
-    identity: Array | None = None  # (D,) int64, who each detection is, where the file says it
-    scale: float | None = None  # as in `Poses`
-    axes: str | None = None  # as in `Poses`
-    times: Array | None = None  # (frames,) as in `Poses`
-    places: Array | None = None  # (D, V, C') where people are, if points are relative to each person
+    Attributes:
+        frame: (D,) int64, the frame of each detection, from 0, ascending.
+        points: (D, V, C) float32, NaN where a joint was not found.
+        confidence: (D, V) float32, 0 to 1; None if unknown.
+        frames: T, frames with or without people.
+        program, joints, parents, scale, axes: as in `Poses`.
+        identity: (D,) int64, who each detection is, where the file says it.
+        times: (T,) as in `Poses`.
+        places: (D, V, C') where people are, if points are relative to each person.
+
+    >>> two = np.random.rand(2, 17, 2).astype(np.float32)  # in the first frame of three
+    >>> Detections(np.zeros(2, np.int64), two, None, frames=3, program="").where.shape
+    (2, 17, 2)
+    """
+
+    frame: Array
+    points: Array
+    confidence: Array | None
+    frames: int
+    program: str
+    joints: tuple[str, ...] = ()
+    parents: tuple[int, ...] = ()
+    identity: Array | None = None
+    scale: float | None = None
+    axes: str | None = None
+    times: Array | None = None
+    places: Array | None = None
 
     @property
     def where(self) -> Array:

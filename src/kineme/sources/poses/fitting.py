@@ -88,8 +88,8 @@ class Fit:
             if many or self.how == _OF_THE_FILE:
                 lacks = f"has another skeleton than the first file: it {lacks}"
                 remedy = (
-                    "prepare files of each skeleton into a store of their own (one encoder can be trained on "
-                    "several), or name a layout that all files have with `layout`"
+                    "put files of each skeleton into a folder of their own (one encoder can be trained on "
+                    "the stores of several), or name a layout that all files have with `layout`"
                 )
             raise RemediedError(f"{lacks}; {listed(poses.joints)}", remedy)
         order = [given.index(canonical_joint(joint)) for joint in layout.joints]

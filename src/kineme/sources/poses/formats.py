@@ -1,18 +1,20 @@
 """The formats of poses: which files have them, and how a file becomes a clip.
 
-A format is a reader and a row of `FORMATS`. Its reader takes a file and what the user said, and returns
-`Poses` (bodies with a fixed place each) or `Detections` (people to be tracked): points, and as far as the
-file says them the names of the joints, their tree, the unit and the axis that is up. It raises ValueError
-with what is wrong; whoever calls names the file. `notes` gives `fps`, `label` and `subject` from the first
-bytes, where a file has them.
+A format is a reader and a row of `BUILT_IN`, or of `FORMATS` if it is another package's. Its reader takes a
+file and what the user said, and returns `Poses` (bodies with a fixed place each) or `Detections` (people to
+be tracked): points, and as far as the file says them the names of the joints, their tree, the unit and the
+axis that is up. It raises ValueError with what is wrong; whoever calls names the file. `notes` gives `fps`,
+`label` and `subject` from the first bytes, where a file has them.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
+from kineme.registry import Registry
 from kineme.sources.poses import (
     amass,
     amc,
@@ -46,13 +49,19 @@ from kineme.typing import Array
 
 @dataclass(frozen=True)
 class Told:
-    """What the user said about the files, as far as readers need it; see `open_poses`."""
+    """What the user said about the files, as far as readers need it.
+
+    Attributes:
+        layout, scores, body_model, least_confidence: as in `Reading`.
+        components: of MediaPipe's and OpenPose's results, such as pose and left_hand.
+        columns: label, subject and camera → column of a table.
+    """
 
     layout: Layout | None = None
     scores: bool = False
     body_model: Path | None = None
-    components: tuple[str, ...] = ()  # of MediaPipe's and OpenPose's results, such as pose and left_hand
-    columns: Mapping[str, str] = field(default_factory=dict)  # label, subject, camera → column of a table
+    components: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
     least_confidence: float = 0.0
 
 
@@ -65,21 +74,34 @@ def _alone(notes: Callable[[bytes], Mapping[str, Any]]) -> Callable[[bytes, Told
     return lambda data, told: notes(data)
 
 
+def _any(file: RawFile) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Format:
-    """One format.
+    """A file format of poses.
 
     Attributes:
         name: in words.
-        suffix: of its files, in lower case.
-        read: file and what the user said → clip; raises ValueError, or KinemeError if the file cannot be
-            read.
+        suffix: of its files, in lower case, with its dot.
+        read: file and what the user said → clip; raises ValueError with what is wrong with its contents, or
+            KinemeError if the file cannot be read.
         notes: the first `head` bytes of a file and what the user said → `fps`, `label`, `subject` and
             `camera`, as far as it says them, and `measured` where the rate is that of its times; may raise
             ValueError.
         head: how many bytes that are.
         is_one: whether a file with this suffix has this format, where several share it.
         usual_rate: of files that never say theirs, in words.
+
+    >>> def read_steps(file, told):
+    ...     points = np.array([line.split() for line in file.read(1 << 20).splitlines()], dtype=np.float32)
+    ...     return Poses(points.reshape(-1, 1, 2, 3), None, joints=("left_foot", "right_foot"))
+    >>> steps = Format("steps", ".steps", read_steps, notes=lambda head, told: {"fps": 100.0})
+    >>> path = example_folder / "walk.steps"
+    >>> _ = path.write_text("0 0 0 0.2 0 0.1\\n0 0 0 0.2 0 0.2\\n")
+    >>> steps.read(RawFile(path, path), Told()).points.shape  # (T, M, V, C)
+    (2, 1, 2, 3)
     """
 
     name: str
@@ -87,8 +109,12 @@ class Format:
     read: Callable[[RawFile, Told], Poses | Detections]
     notes: Callable[[bytes, Told], Mapping[str, Any]] = _silent
     head: int = 1 << 20
-    is_one: Callable[[RawFile], bool] = lambda file: True
+    is_one: Callable[[RawFile], bool] = _any
     usual_rate: str = ""
+
+
+FORMATS: Registry[Callable[[], Format]] = Registry("format", {})
+"""Of other packages: name → function that returns a `Format`."""
 
 
 def _amass(file: RawFile) -> bool:
@@ -125,7 +151,13 @@ def _table(suffix: str) -> tuple[Format, Format]:
 
 
 def _head(file: RawFile) -> bytes:
-    with file.checked(), file.open() as stream:
+    with file.checked():
+        return _first_bytes(file, file.path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)  # several formats ask for it
+def _first_bytes(file: RawFile, changed: int) -> bytes:
+    with file.open() as stream:
         return stream.read(1 << 10)
 
 
@@ -139,7 +171,7 @@ def _buffer(file: RawFile) -> Array:
         return np.memmap(file.path, np.uint8, "r")
 
 
-FORMATS: tuple[Format, ...] = (
+BUILT_IN: tuple[Format, ...] = (
     Format(
         "NumPy array",
         ".npy",
@@ -218,8 +250,35 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("AMC", ".amc", lambda file, told: amc.amc_file(file), usual_rate="most of CMU and HDM05 have 120"),
 )
-SUFFIXES = (*dict.fromkeys(each.suffix for each in FORMATS), ".txt")
-"""Of all files of poses; `.txt` are YOLO's, one a frame, which are read together."""
+_FRAMES = ".txt"
+"""Of YOLO's files, one a frame, which are read together."""
+
+
+def suffixes() -> tuple[str, ...]:
+    """Of all files of poses, in lower case."""
+    theirs = [form.suffix for _, form in others()]
+    return (*dict.fromkeys((*(each.suffix for each in BUILT_IN), _FRAMES, *theirs)),)
+
+
+def others() -> Iterator[tuple[Callable[[], Format], Format]]:
+    """The formats of other packages, and the functions that are registered for them.
+
+    Raises:
+        KinemeError: one cannot be imported, or is no format that can be told from Kineme's own.
+    """
+    for name, make in FORMATS.items():
+        form = make()
+        if not isinstance(form, Format):
+            raise KinemeError(f"format {name}: returns {type(form).__name__}; return a Format")
+        if not re.fullmatch(r"\.[^./\\A-Z]+", form.suffix):
+            raise KinemeError(
+                f"format {name}: its suffix is {form.suffix!r}; write it in lower case, as .csv"
+            )
+        if form.is_one is _any and any(each.suffix == form.suffix for each in BUILT_IN):
+            raise KinemeError(
+                f"format {name}: Kineme reads {form.suffix} files too; tell its own apart by `is_one`"
+            )
+        yield make, form
 
 
 def format_of(file: RawFile) -> Format:
@@ -230,12 +289,14 @@ def format_of(file: RawFile) -> Format:
         KinemeError: it cannot be read.
     """
     suffix = file.place.suffix.lower()
-    sharing = [each for each in FORMATS if each.suffix == suffix]
-    if suffix in FOREIGN:
+    known = (*(form for _, form in others()), *BUILT_IN)
+    sharing = [each for each in known if each.suffix == suffix]
+    if not sharing and suffix in FOREIGN:
         raise RemediedError(*FOREIGN[suffix])
     if not sharing:
-        known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-        raise RemediedError(f"is not a {known} file", "give it the suffix of its format, or convert it")
+        *first, last = suffixes()
+        remedy = "give it the suffix of its format, or convert it"
+        raise RemediedError(f"is not a {', '.join(first)} or {last} file", remedy)
     return next(each for each in sharing if each is sharing[-1] or each.is_one(file))
 
 

@@ -84,6 +84,11 @@ def columns_of(header: Sequence[str]) -> Columns:
     >>> columns_of(["id", "x", "y"]).joint, columns_of(["id", "nose_x", "nose_y"]).joint
     (0, None)
     """
+    return _columns(tuple(header))
+
+
+@lru_cache(maxsize=8)  # the tables of a folder have the same header
+def _columns(header: tuple[str, ...]) -> Columns:
     given = [plain(name) for name in header]
 
     def first(role: str) -> int | None:
@@ -160,7 +165,9 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
     joints = world if len(world) > 1 else image
     if not joints:
         some = shown(", ".join(header[:4]))
-        expected = "call its columns left_wrist_x, left_wrist_y and so on"
+        expected = (
+            "call its columns left_wrist_x, left_wrist_y and so on, or the file labels.csv if it lists labels"
+        )
         raise RemediedError(f"line 1 names no joints; found {some}", expected)
     flat = [joint for joint, columns in joints.items() if 2 not in columns]
     if 0 < len(flat) < len(joints) / 2:  # such as Kinect's Lean
@@ -194,17 +201,16 @@ def _found(
     header: Sequence[str], taken: Sequence[int | None], forms: Sequence[re.Pattern[str]]
 ) -> dict[tuple[bool, str], dict[int, int]]:
     found: dict[tuple[bool, str], dict[int, int]] = {}
-    taken = [*taken, *_box(header)]
+    others = {*taken, *_box(header)}
     for column, name in enumerate(header):
-        rest = _WORLD.sub("", name).strip(" _.:-")
-        match = next(filter(None, (form.fullmatch(rest) for form in forms)), None)
-        if match is None or column in taken or _NO_PLACE.fullmatch(match["joint"]):
+        place = None if column in others else _place(name, tuple(forms))
+        if place is None:
             continue
-        joint, axis = match["joint"].rstrip(" _.:-"), AXES[match["axis"].lower()]
-        columns = found.setdefault((rest != name.strip(" _.:-"), joint), {})
-        if axis in columns:
-            raise ValueError(f"line 1 has {match['axis']} of joint {shown(joint)} twice")
-        columns[axis] = column
+        in_world, joint, axis = place
+        columns = found.setdefault((in_world, joint), {})
+        if AXES[axis.lower()] in columns:
+            raise ValueError(f"line 1 has {axis} of joint {shown(joint)} twice")
+        columns[AXES[axis.lower()]] = column
     joints = {joint: columns for joint, columns in found.items() if {0, 1} <= set(columns)}
     for (_, joint), columns in found.items():
         if joints and len(lacks := {0, 1, 2} - set(columns)) == 1 and lacks != {2}:
@@ -213,3 +219,13 @@ def _found(
                 "%s has columns of %s but none of %s, and is left out", shown(joint), there, missing
             )
     return joints
+
+
+@lru_cache(maxsize=4096)
+def _place(name: str, forms: tuple[re.Pattern[str], ...]) -> tuple[bool, str, str] | None:
+    """Whether a column is in the world, its joint, and its axis as written; None if it is of no joint."""
+    rest = _WORLD.sub("", name).strip(" _.:-")
+    match = next(filter(None, (form.fullmatch(rest) for form in forms)), None)
+    if match is None or _NO_PLACE.fullmatch(match["joint"]):
+        return None
+    return rest != name.strip(" _.:-"), match["joint"].rstrip(" _.:-"), match["axis"]

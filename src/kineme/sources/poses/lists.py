@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kineme.arguments import did_you_mean
 from kineme.sources.poses.rows import in_utf8
 
 
@@ -31,13 +34,15 @@ class ListFile:
 def read_list(data: bytes) -> ListFile:
     """A table in UTF-8 or UTF-16, with or without a byte order mark, separated by commas, semicolons or tabs.
 
+    Letters with accents are put together (NFC), as in the names of clips: macOS takes those of files apart.
+
     Raises:
         ValueError: it is not text, or its quotation marks do not match.
 
     >>> read_list("Name;Label\\r\\nwalk;go, slowly\\r\\n".encode("utf-8-sig")).rows
     ((2, ['walk', 'go, slowly']),)
     """
-    text = in_utf8(data).decode("utf-8-sig")
+    text = unicodedata.normalize("NFC", in_utf8(data).decode("utf-8-sig"))
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -49,7 +54,31 @@ def read_list(data: bytes) -> ListFile:
     return ListFile(titles, tuple((number, row) for number, row in rows if any(row)), delimiter)
 
 
-def columns_found(titles: tuple[str, ...]) -> str:
+def check_columns(table: ListFile, others: Sequence[str]) -> None:
+    """Checks that a list of labels has the columns `name` and `label`, and no column that is known twice.
+
+    Args:
+        table: the list.
+        others: columns that it may have besides, and that are read.
+
+    Raises:
+        ValueError: what is wrong with its first line, and what it should be.
+
+    >>> check_columns(read_list(b"clip,label\\n"), ["subject"])
+    Traceback (most recent call last):
+    ValueError: has no column 'name'; its columns are clip, label; expected name,label and, if known, subject
+    """
+    columns = table.columns
+    for name in ("name", "label"):
+        if name not in columns:
+            near = did_you_mean(name, columns)
+            expected = f"expected name,label and, if known, {','.join(others)}"
+            raise ValueError(f"has no column {name!r}{near}; {columns_found(table.titles)}; {expected}")
+    if twice := [name for name in ("name", "label", *others) if columns.count(name) > 1]:
+        raise ValueError(f"has two columns {twice[0]!r}; keep one")
+
+
+def columns_found(titles: Sequence[str]) -> str:
     """What a message says of the columns that a table has.
 
     >>> columns_found(("Datei", "Klasse"))

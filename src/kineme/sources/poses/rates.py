@@ -50,8 +50,8 @@ def clock_of(times: Array, fps: float) -> Array | None:
     if (np.diff(clock) <= 0).any():
         late = int(np.flatnonzero(np.diff(clock) <= 0)[0]) + 1
         raise ValueError(f"its times do not ascend: frame {late + 1} is not later than frame {late}")
-    uneven = "times are not as even as %g frames a second, so frames are resampled to that"
-    logger.info(uneven, fps, extra={"once": True})  # whatever the number of files
+    moving = "frames at another rate or at uneven times are resampled to %g a second"
+    logger.info(moving, fps, extra={"once": True})  # whatever the number of files
     return clock
 
 

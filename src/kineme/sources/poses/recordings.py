@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,8 @@ from kineme.arguments import did_you_mean
 from kineme.clips.store import UNLABELLED, Clip
 from kineme.errors import KinemeError
 from kineme.sources.poses.foreign import FOREIGN
-from kineme.sources.poses.formats import SUFFIXES, Told, notes_of
-from kineme.sources.poses.lists import columns_found, read_list
+from kineme.sources.poses.formats import Told, notes_of, suffixes
+from kineme.sources.poses.lists import check_columns, read_list
 from kineme.sources.poses.naming import named
 from kineme.sources.poses.rows import AS_UTF8
 from kineme.sources.poses.times import usual_rate
@@ -77,7 +78,8 @@ class Kind:
     Attributes:
         name: in words.
         suffixes: of their files, in lower case.
-        notes: file and what the user said of it → `fps`, `label` and `subject`, as far as it says them.
+        notes: file and what the user said of it → `fps`, `label` and `subject`, as far as it says them, and
+            `texts`, see `csv_notes`.
         zipped: they may be in a zip.
         foreign: suffix of files that are taken for such recordings → what they are, and the remedy.
     """
@@ -89,9 +91,13 @@ class Kind:
     foreign: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-POSES = Kind("poses", SUFFIXES, notes_of, foreign=FOREIGN)
 ANYTHING = ".mat"
 """Of files that hold anything, and are read only where there are no other recordings."""
+
+
+def kind_of_poses() -> Kind:
+    """Files of poses, in all formats that are known now."""
+    return Kind("poses", suffixes(), notes_of, foreign=FOREIGN)
 
 
 class _Said(NamedTuple):
@@ -107,7 +113,7 @@ def find_recordings(
     fps: float | None,
     told: Told | None = None,
     pattern: str | None = None,
-    kind: Kind = POSES,
+    kind: Kind | None = None,
 ) -> tuple[list[Recording], tuple[str, ...], float | None]:
     """The clips of a folder, zip or file sorted by name, the names of their classes, and the fps.
 
@@ -117,12 +123,34 @@ def find_recordings(
             resampled to it. Rates that are measured from times differ a little; the usual one is that of all.
         told: what the user said of the files.
         pattern: how the clips are named, such as `{subject}_{label}-{take}`, see `naming.py`.
-        kind: of recordings.
+        kind: of recordings; None: poses.
 
     Raises:
         KinemeError: there are none, two have the same name, their frame rates differ and `fps` is not given,
-            or the list of labels is malformed.
+            or the list of labels is malformed or has another name.
     """
+    kind, told = kind or kind_of_poses(), told or Told()
+    recordings, labels = _collected(raw, kind)
+    if told.columns and not any(each.files[0].place.suffix.lower() in _TABLES for each in recordings):
+        role = next(iter(told.columns))
+        raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
+    notes = [{} if recording.numbers else kind.notes(recording.files[0], told) for recording in recordings]
+    _check_are_no_lists(recordings, notes)
+    own, rate = _rates(raw, recordings, notes, fps)
+    rows = _listed(labels, recordings) if labels else _said(recordings, notes, pattern)
+    classes = sorted({each.label for each in rows} - {""}, key=_natural)
+    at = {name: index for index, name in enumerate(classes)} | {"": UNLABELLED}
+    labelled = []
+    for recording, each, note, mine in zip(recordings, rows, notes, own, strict=True):
+        subject = each.subject or _text(note.get("subject"))
+        camera = each.camera if each.camera >= 0 else _camera(note.get("camera"))
+        other = mine if mine != rate else None
+        labelled.append(replace(recording, label=at[each.label], subject=subject, camera=camera, fps=other))
+    return labelled, tuple(classes), rate
+
+
+def _collected(raw: Path, kind: Kind) -> tuple[list[Recording], RawFile | None]:
+    """The recordings of a folder, zip or file, and the list of their labels if there is one."""
     listing = PurePosixPath(LABELS).suffix
     files = find_files(raw, *{*kind.suffixes, listing})
     lists = [file for file in files if file.name.lower() == LABELS]
@@ -137,16 +165,23 @@ def find_recordings(
             if told_of := kind.foreign.get(file.place.suffix.lower()):
                 raise file.error(*told_of)
         expected = f"{', '.join(kind.suffixes)} files{', zipped or not' if kind.zipped else ''}"
-        raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}")
-    told = told or Told()
-    if told.columns and not any(each.files[0].place.suffix.lower() in _TABLES for each in recordings):
-        role = next(iter(told.columns))
-        raise KinemeError(f"`{role}_column`: {raw} has no CSV files; leave it out")
-    notes = [{} if recording.numbers else kind.notes(recording.files[0], told) for recording in recordings]
+        other = "what another source reads is prepared with that (kineme prepare --help)"
+        raise KinemeError(f"{raw}: contains no {kind.name}; expected {expected}; {other}")
+    return recordings, lists[0] if lists else None
+
+
+def _rates(
+    raw: Path, recordings: Sequence[Recording], notes: Sequence[Mapping[str, Any]], fps: float | None
+) -> tuple[list[float | None], float | None]:
+    """The frame rate that each recording states, None if it states none, and that of all.
+
+    Raises:
+        KinemeError: they state several, and `fps` is not given.
+    """
     # Six digits: 29.97 may be written in 32 bits.
-    own = [float(f"{each['fps']:.6g}") if _is_rate(each.get("fps")) else None for each in notes]
-    measured = [rate for rate, each in zip(own, notes, strict=True) if rate and each.get("measured")]
-    own = [None if each.get("measured") else rate for rate, each in zip(own, notes, strict=True)]
+    given = [float(f"{each['fps']:.6g}") if _is_rate(each.get("fps")) else None for each in notes]
+    measured = [rate for rate, each in zip(given, notes, strict=True) if rate and each.get("measured")]
+    own = [None if each.get("measured") else rate for rate, each in zip(given, notes, strict=True)]
     rates = {rate for rate in own if rate}
     if len(rates) > 1 and fps is None:
         of = {rate: recording.name for rate, recording in reversed(list(zip(own, recordings, strict=True)))}
@@ -155,31 +190,48 @@ def find_recordings(
         usual = Counter(rate for rate in own if rate).most_common(1)[0][0]
         remedy = f"set `fps` to the rate to which all are to be resampled, such as the most common, {usual:g}"
         raise KinemeError(f"{different}; {remedy}")
-    rate = fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
-    if lists:
-        rows = _listed(lists[0], recordings)
-    elif pattern is not None:
-        rows = [
+    return own, fps or next(iter(rates), None) or (usual_rate(measured) if measured else None)
+
+
+def _said(
+    recordings: Sequence[Recording], notes: Sequence[Mapping[str, Any]], pattern: str | None
+) -> list[_Said]:
+    """What stands for each clip's row of a list: its name, if the user says how to read it, else its file or
+    folder."""
+    if pattern is not None:
+        found = named([recording.name for recording in recordings], pattern)
+        return [
             _Said(label or _text(note.get("label")), subject, camera)
-            for (label, subject, camera), note in zip(
-                named([recording.name for recording in recordings], pattern), notes, strict=True
-            )
+            for (label, subject, camera), note in zip(found, notes, strict=True)
         ]
-    elif any(each.get("label") is not None for each in notes):
-        rows = [_Said(_text(each.get("label"))) for each in notes]
-    else:
-        folders = [PurePosixPath(recording.name).parent.name for recording in recordings]
-        several = len(set(folders)) > 1
-        rows = [_Said(folder if several else "") for folder in folders]
-    classes = sorted({each.label for each in rows} - {""}, key=_natural)
-    at = {name: index for index, name in enumerate(classes)} | {"": UNLABELLED}
-    labelled = []
-    for recording, each, note, mine in zip(recordings, rows, notes, own, strict=True):
-        subject = each.subject or _text(note.get("subject"))
-        camera = each.camera if each.camera >= 0 else _camera(note.get("camera"))
-        other = mine if mine != rate else None
-        labelled.append(replace(recording, label=at[each.label], subject=subject, camera=camera, fps=other))
-    return labelled, tuple(classes), rate
+    if any(each.get("label") is not None for each in notes):
+        return [_Said(_text(each.get("label"))) for each in notes]
+    folders = [PurePosixPath(recording.name).parent.name for recording in recordings]
+    several = len(set(folders)) > 1
+    return [_Said(folder if several else "") for folder in folders]
+
+
+def _check_are_no_lists(recordings: Sequence[Recording], notes: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses a table whose rows name other recordings: it is about them, and none itself.
+
+    Raises:
+        KinemeError: there is one.
+    """
+    if not any(note.get("texts") for note in notes):
+        return
+    whole = {each.name: each for each in recordings}
+    last = {PurePosixPath(name).name: each for name, each in whole.items()}
+    of = {
+        name + end: each for name, each in (last | whole).items() for end in ("", each.files[0].place.suffix)
+    }
+    for recording, note in zip(recordings, notes, strict=True):
+        for texts in note.get("texts", ()):
+            about = {of[text].name for text in texts if text in of} - {recording.name}
+            if len(about) > 1 and 2 * len(about) >= len(texts):  # one may be a class that is called so too
+                raise KinemeError(
+                    f"{recording.files[0]}: is no recording, but a list that names others, such as "
+                    f"{min(about)!r}; call it {LABELS} if it has their labels (name,label), or move it away"
+                )
 
 
 def _chosen(files: Sequence[RawFile]) -> Sequence[RawFile]:
@@ -196,14 +248,14 @@ def _grouped(files: Sequence[RawFile]) -> list[Recording]:
     frames: dict[str, list[tuple[int, RawFile]]] = {}
     recordings: list[Recording] = []
     for file in files:
-        suffix = file.place.suffix.lower()
+        place, suffix = _place(file), file.place.suffix.lower()
         match = {".json": _OPENPOSE, ".txt": _YOLO}.get(suffix, _NEVER).fullmatch(file.stem)
         if match:
-            name = _clip_name(file.place.parent, match[1] or "")
+            name = _clip_name(place.parent, unicodedata.normalize("NFC", match[1] or ""))
             frames.setdefault(name, []).append((int(match[2]), file))
         else:
             # Without the spaces around a part, as tables that name clips have none.
-            parts = (part.strip() for part in file.place.with_suffix("").parts)
+            parts = (part.strip() for part in place.with_suffix("").parts)
             recordings.append(Recording("/".join(parts), (file,)))
     for name, numbered in frames.items():
         numbers, ordered = zip(*sorted(numbered, key=lambda each: each[0]), strict=True)
@@ -213,6 +265,11 @@ def _grouped(files: Sequence[RawFile]) -> list[Recording]:
         if one.name == other.name:
             raise other.files[0].error(f"is clip {one.name!r} too, like {one.files[0]}", "keep one")
     return recordings
+
+
+def _place(file: RawFile) -> PurePosixPath:
+    """Where a file is, spelt alike on every system: macOS takes letters such as ö apart."""
+    return PurePosixPath(unicodedata.normalize("NFC", str(file.place)))
 
 
 def _clip_name(folder: PurePosixPath, prefix: str) -> str:
@@ -251,13 +308,10 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
     except ValueError as error:
         raise KinemeError(f"{file}: is not a CSV file in UTF-8; {AS_UTF8}") from error
     columns = table.columns
-    if lacking := [name for name in ("name", "label") if name not in columns]:
-        expected = "expected name and label, and subject and camera if known; rename them"
-        raise KinemeError(
-            f"{file}:1: has no column {lacking[0]!r}; {columns_found(table.titles)}; {expected}"
-        )
-    if twice := [name for name in _COLUMNS if columns.count(name) > 1]:
-        raise KinemeError(f"{file}:1: has two columns {twice[0]!r}; keep one")
+    try:
+        check_columns(table, _COLUMNS[2:])
+    except ValueError as error:
+        raise KinemeError(f"{file}:1: {error}") from error
     listed: dict[str, _Said] = {}
     for number, row in table.rows:
         if len(row) != len(columns):
@@ -269,7 +323,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
         if name in listed:
             raise KinemeError(f"{file}:{number}: names {name[:60]!r} again; keep one row")
         listed[name] = _Said(label, subject, int(camera or -1))
-    below = file.place.parent
+    below = _place(file).parent
     last = Counter(PurePosixPath(recording.name).name for recording in recordings)
     told: list[_Said | None] = []
     names: dict[str, None] = {}
@@ -278,6 +332,7 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
         known = [place.relative_to(below).as_posix() if place.is_relative_to(below) else recording.name]
         known += [place.name] if last[place.name] == 1 else []
         known += [name + recording.files[0].place.suffix for name in known]
+        known += [name.replace("/", "\\") for name in known if "/" in name]  # as Windows shows them
         told.append(next((listed[name] for name in known if name in listed), None))
         names |= dict.fromkeys(known)
     if not any(told):

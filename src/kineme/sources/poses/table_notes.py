@@ -9,11 +9,12 @@ from typing import Any
 
 from kineme.sources.poses.arrays import step_of
 from kineme.sources.poses.headers import columns_of
-from kineme.sources.poses.rows import decimal, in_utf8, rows_of
+from kineme.sources.poses.rows import Rows, decimal, in_utf8, is_number, rows_of
 from kineme.sources.poses.tables import column_of, headed
 from kineme.sources.poses.times import rate_of, seconds, times_unit
 
 NOTES_BYTES = 1 << 16  # that are looked at
+_ROWS = 10  # whose texts are
 _RATE = re.compile(
     r"(?:fps|(?:frame|sampling|nominal)[ _]?rate)\D{0,5}(\d{1,5}(?:\.\d{1,6})?)", re.IGNORECASE
 )
@@ -25,6 +26,10 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
     Args:
         data: the first `NOTES_BYTES` of the file.
         wanted: `label`, `subject` or `camera` → name of its column.
+
+    Returns:
+        `fps`, `label` and so on, as far as the table says them; and `texts`, the different texts of each
+        column that has several in its first rows.
     """
     whole = len(data) < NOTES_BYTES
     data = in_utf8(data)
@@ -35,6 +40,8 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
     if match := _RATE.search(data[: rows.start[0]].decode(errors="replace")):  # in what is above the header
         notes["fps"] = float(match[1])
     header, below = headed(rows)
+    if texts := _texts(below[:_ROWS]):
+        notes["texts"] = texts
     first = below[0][1] if len(below) else []
     for role, name in wanted.items():
         column = column_of(header, name)
@@ -58,3 +65,10 @@ def csv_notes(data: bytes, wanted: Mapping[str, str]) -> dict[str, Any]:
         if times is not None and (rate := rate_of(times)):
             notes |= {"fps": rate, "measured": True}
     return notes
+
+
+def _texts(rows: Rows) -> list[set[str]]:
+    """The different texts, other than numbers, of each column that has several."""
+    columns = zip(*(row for _, row in rows), strict=False)
+    found = [{field.strip() for field in column if not is_number(field)} for column in columns]
+    return [texts for texts in found if len(texts) > 1]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kineme.layouts import Layout, named_layout
-from kineme.sources.poses import first_poses
+from kineme.sources.poses.files import first_poses
 from kineme.sources.poses.formats import Told
 from kineme.sources.poses.recordings import find_recordings
 from kineme.sources.poses.trees import guessed_tree

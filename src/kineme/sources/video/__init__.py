@@ -32,10 +32,10 @@ from kineme.progress import Progress, silent
 from kineme.sources import Long, Source
 from kineme.sources.poses.arrays import MAX_FRAMES, MAX_PEOPLE, Detections
 from kineme.sources.poses.coordinates import Coordinates
-from kineme.sources.poses.formats import Told
+from kineme.sources.poses.formats import Told, suffixes
 from kineme.sources.poses.gaps import filled
 from kineme.sources.poses.rates import resampled
-from kineme.sources.poses.recordings import ANYTHING, LABELS, POSES, Kind, Recording, find_recordings
+from kineme.sources.poses.recordings import ANYTHING, LABELS, Kind, Recording, find_recordings
 from kineme.sources.poses.tracking import tracked
 from kineme.sources.raw import RawFile, RemediedError, everything
 from kineme.sources.video.landmarks import JOINTS, LAYOUT, Landmarker, Seen, mediapipe_landmarker
@@ -113,7 +113,7 @@ def are_videos(path: Path) -> bool:
     if not path.is_dir():
         return path.suffix.lower() in SUFFIXES
     there = {each.suffix.lower() for each in everything(path) if each.name.lower() != LABELS}
-    return not there.isdisjoint(SUFFIXES) and there.isdisjoint({*POSES.suffixes} - {ANYTHING})
+    return not there.isdisjoint(SUFFIXES) and there.isdisjoint({*suffixes()} - {ANYTHING})
 
 
 @dataclass(frozen=True)
