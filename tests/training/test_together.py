@@ -25,7 +25,7 @@ from kineme.streams import TOGETHER
 from kineme.training.directory import STATE, load_run_config
 from kineme.training.module import Pretraining
 from kineme.training.run import train
-from kineme.training.together import check_started, on_processes
+from kineme.training.together import check_started, ending_together, on_processes
 
 CLIPS = 8  # of a step
 STGCN = {"name": "stgcn", "channels": [8, 16], "strided": [1], "dropout": 0.0}
@@ -222,3 +222,21 @@ def test_slurm_has_to_start_what_the_settings_say(
     else:
         with pytest.raises(KinemeError, match=complaint):
             check_started(train)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("[gloo] Broken pipe"), torch.distributed.DistBackendError("NCCL communicator was aborted")],
+    ids=["gloo", "nccl"],
+)
+def test_the_end_of_another_process_is_told_in_one_line(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(KinemeError, match=r"has ended, .*train from the start"), ending_together(tmp_path):
+        raise error
+    (tmp_path / STATE).touch()
+    with pytest.raises(KinemeError, match="set `resume`"), ending_together(tmp_path):
+        raise error
+
+
+def test_other_errors_are_those_of_the_method(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), ending_together(tmp_path):
+        raise RuntimeError("shapes cannot be multiplied")

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import log_softmax
 
-from kineme.metrics.accuracy import confusion_matrix
+from kineme.metrics.accuracy import confusion_matrix, wilson_interval
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 
@@ -185,7 +185,7 @@ def examine(
     return (
         Examination(
             accuracy=100 * right / len(truth) if len(truth) else None,
-            interval=wilson(right, len(truth)) if len(truth) else None,
+            interval=wilson_interval(right, len(truth)) if len(truth) else None,
             judged=len(truth),
             left_out=folds.left_out,
             folds=len(folds.tests),
@@ -214,18 +214,6 @@ def _typical_training(labels: Array, folds: Folds) -> float:
     """Examples a class that the training part of a fold has: the mean over folds and classes."""
     counts = [len(labels) - len(test) for test in folds.tests]
     return float(np.mean(counts)) / len(np.unique(labels))
-
-
-def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, in per cent; unlike a bootstrap it has a width where all are right.
-
-    >>> wilson(10, 10)
-    (72.2, 100.0)
-    """
-    share = right / count
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return 100 * max(middle - half, 0.0), 100 * min(middle + half, 1.0)
 
 
 def temperature(logits: Array, labels: Array) -> float:
