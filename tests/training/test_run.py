@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gc
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from spawning import prepared
 from torch import Tensor
 
 from conftest import Settings, write_store
@@ -272,8 +272,7 @@ def train_until_killed(step: int, config: Config, run: Path) -> None:
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path: Path, settings: Settings) -> None:
     config = settings(train_epochs=3)
     train(config, tmp_path / "whole")
-    spawning = multiprocessing.get_context("spawn")
-    child = spawning.Process(target=train_until_killed, args=(4, config, tmp_path / "killed"))
+    child = prepared().Process(target=train_until_killed, args=(4, config, tmp_path / "killed"))
     child.start()
     child.join(timeout=120)
     assert child.exitcode == -signal.SIGKILL
