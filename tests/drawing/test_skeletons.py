@@ -112,6 +112,19 @@ def test_an_animation_moves_at_the_clip_s_own_speed(tmp_path):
     assert done[-1] == (15, 15)
 
 
+def test_the_words_above_an_animation_are_whole_and_apart_from_the_frame_number(tmp_path):
+    scene = Scene(_standing(frames=20), "name", "of many words · 300 frames, 10.0 s · subject 07 · camera 1")
+    animation(scene, LAYOUT, tmp_path / "a.gif", fps=10)
+    with Image.open(tmp_path / "a.gif") as gif:
+        first = np.asarray(gif.convert("RGB"))
+        gif.seek(gif.n_frames - 1)
+        last = np.asarray(gif.convert("RGB"))
+    assert (first[:40] < 100).any()
+    assert (first[:40, -4:] > 200).all()  # the line ends before the edge
+    assert (first[:40] == last[:40]).all()  # the number is elsewhere
+    assert (first[-40:] != last[-40:]).any()
+
+
 @pytest.mark.parametrize("late", [[1], [0, 1]], ids=["the second", "both"])
 def test_who_comes_late_is_drawn_in_the_same_colours(tmp_path, late):
     clip = np.concatenate([_standing(), _standing() + 1], axis=1)
