@@ -286,8 +286,9 @@ def test_a_mistake_is_one_line_that_names_the_file(copy: Path, tmp_path: Path) -
             [sys.executable, copy / "run.py", name], capture_output=True, text=True, cwd=tmp_path
         )
         assert (done.returncode, done.stderr, done.stdout) == (1, f"{name}: {told}\n", "")
-    done = subprocess.run([sys.executable, copy / "run.py"], capture_output=True, text=True)
-    assert done.stderr.startswith("aimclr encoder (stgcn), exported by Kineme")  # how it is used
+    for words in ([], ["--help"]):
+        done = subprocess.run([sys.executable, copy / "run.py", *words], capture_output=True, text=True)
+        assert done.stderr.startswith("aimclr encoder (stgcn), exported by Kineme")  # how it is used
 
 
 @pytest.mark.usefixtures("at_once")
