@@ -39,7 +39,7 @@ def run(tmp_path: Path, moves: Path) -> Path:
 def test_by_default_the_clips_are_those_of_the_pre_training(run: Path, moves: Path) -> None:
     task = open_task(run)
     subjects = ClipStore(moves).index["subject"]
-    assert (task.store.path, task.split, task.classes, task.seen) == (moves, "odd-even", 3, 0)
+    assert (task.store.path, task.split, task.classes, task.seen_clips) == (moves, "odd-even", 3, 0)
     assert set(subjects[task.train_rows]) == {"1", "3"}
     assert set(subjects[task.test_rows]) == {"2", "4"}
     np.testing.assert_array_equal(task.train_labels, task.train_rows % 3)
@@ -139,7 +139,7 @@ def test_a_gpu_that_is_missing_is_refused(run: Path) -> None:
 def test_test_clips_seen_in_pre_training_can_be_left_out(run: Path) -> None:
     task: Task = open_task(run, TaskOptions(split="subjects:1,2", leave_out_overlap=True))
     assert set(task.store.index["subject"][task.test_rows]) == {"4"}
-    assert (task.seen, task.qualifiers) == (0, ("subjects:1,2", "unseen"))
+    assert (task.seen_clips, task.qualifiers) == (0, ("subjects:1,2", "unseen"))
     assert len(task.test_labels) == 6
 
 

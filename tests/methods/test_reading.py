@@ -46,6 +46,13 @@ def test_a_reading_is_due_at_first_and_every_ten_observations() -> None:
     assert [number for number, each in enumerate(due) if each] == [0, EVERY, 2 * EVERY]
 
 
+def test_what_diverged_is_read_as_nan_until_the_loss_tells() -> None:
+    """A GPU's losses are looked at every few steps only, and the steps in between must not fail otherwise."""
+    reading = Reading(2, 1)
+    reading.observe(torch.full((4, 3), torch.nan))
+    assert reading.matrix().isnan().all()
+
+
 def test_moments_go_on_from_what_was_saved() -> None:
     evidence = [torch.randn(4, 5, generator=DRAW) for _ in range(4)]
     whole, first, second = (Reading(3, 2) for _ in range(3))

@@ -15,6 +15,7 @@ from kineme.metrics.accuracy import (
     top_1,
     top_5,
     top_k,
+    wilson_interval,
 )
 
 SCORES = np.array(
@@ -122,3 +123,8 @@ def test_the_interval_of_three_different_values_is_about_their_mean():
     low, high = bootstrap_interval(np.repeat([0.0, 50.0, 100.0], [10, 80, 10]))
     assert 44 < low < 48
     assert 52 < high < 56
+
+
+def test_wilsons_interval_as_in_any_table():
+    assert wilson_interval(8, 10) == pytest.approx((49.02, 94.33), abs=0.01)
+    assert wilson_interval(0, 5)[0] == 0

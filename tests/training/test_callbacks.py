@@ -114,6 +114,17 @@ def test_many_clips_are_encoded_part_by_part() -> None:
     assert torch.equal(embedded(module, torch.arange(150))[:, 0], places)
 
 
+def test_looking_leaves_each_layer_in_its_mode() -> None:
+    """A method may keep a teacher, or some of its layers, out of training."""
+    encoder = FirstJoint()
+    encoder.frozen, encoder.learning = torch.nn.BatchNorm1d(3).eval(), torch.nn.BatchNorm1d(3)
+    clips = Clips(torch.ones(2, 1, 3, 3), torch.arange(2), torch.ones(2, dtype=torch.int64))
+    embedded(module_of(encoder, clips), torch.arange(2))
+    assert (encoder.training, encoder.frozen.training, encoder.learning.training) == (True, False, True)
+    embedded(module_of(encoder.eval(), clips), torch.arange(2))
+    assert not encoder.training
+
+
 def trainer_at(epoch: int, step: int) -> Any:
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.25}])
     return SimpleNamespace(

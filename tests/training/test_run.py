@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gc
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -23,6 +22,7 @@ import yaml
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers.logger import DummyLogger
 from safetensors.torch import load_file
+from spawning import prepared
 from torch import Tensor
 
 from conftest import Settings, write_store
@@ -207,6 +207,13 @@ def test_the_accuracy_is_looked_at_every_few_epochs_and_at_the_end(
     assert "knn" not in history(tmp_path / "never")[0]
 
 
+def test_looking_at_the_features_changes_no_weight(tmp_path: Path, settings: Settings) -> None:
+    for every in (0, 1):
+        train(settings(train_knn_every=every), tmp_path / str(every))
+    never, always = (load_run(tmp_path / each).weights for each in ("0", "1"))
+    assert never == always
+
+
 @pytest.mark.parametrize("step", [3, 5, 7])
 def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path: Path, settings: Settings, step: int) -> None:
     config = settings(train_epochs=4, train_schedule="cosine", train_warmup=1.0)
@@ -274,8 +281,7 @@ def train_until_killed(step: int, config: Config, run: Path) -> None:
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path: Path, settings: Settings) -> None:
     config = settings(train_epochs=3)
     train(config, tmp_path / "whole")
-    spawning = multiprocessing.get_context("spawn")
-    child = spawning.Process(target=train_until_killed, args=(4, config, tmp_path / "killed"))
+    child = prepared().Process(target=train_until_killed, args=(4, config, tmp_path / "killed"))
     child.start()
     child.join(timeout=120)
     assert child.exitcode == -signal.SIGKILL
@@ -824,7 +830,7 @@ def test_a_run_finds_its_store_behind_an_address(
     assert load_run_config(run).data.store == address
     train(load_run_config(run), run, resume=True)
     task = open_task(run)
-    assert (task.split, task.seen, task.qualifiers) == ("odd-even", 0, ())
+    assert (task.split, task.seen_clips, task.qualifiers) == ("odd-even", 0, ())
 
 
 def test_a_run_is_written_where_a_link_leads(tmp_path: Path, settings: Settings) -> None:

@@ -13,6 +13,7 @@ from sensors import seen_by
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.store import ClipStore
 from kineme.config import Config
+from kineme.encoders import absent
 from kineme.errors import KinemeError
 from kineme.evaluation.task import TaskOptions, open_task
 from kineme.fitting import fitted_config
@@ -54,6 +55,20 @@ def test_a_run_of_several_stores_knows_all_of_them(folder: Path) -> None:
     seen = Seen.load(folder / "run" / SEEN_CLIPS)
     for name, clips in (("kinect", 12), ("coco", 8)):
         assert len(seen.among(ClipStore(folder / name), np.arange(clips))) == clips
+
+
+def test_an_encoder_that_cannot_leave_out_joints_is_named(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The layout `body` has joints that each of the stores lacks."""
+    absent._warn.cache_clear()  # it is said once in a process
+    config = settings(folder)
+    train(config, tmp_path / "sttr")
+    assert "cannot leave out joints" not in caplog.text
+    config.encoder = {"name": "stgcn", "channels": [8], "strided": []}
+    config.method = {"name": "aimclr", "queue": 16}
+    train(config, tmp_path / "stgcn")
+    assert "STGCN cannot leave out joints" in caplog.text
 
 
 def test_it_resumes_as_if_it_had_not_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +120,7 @@ def test_it_is_measured_on_a_store_that_is_named(folder: Path) -> None:
         open_task(folder / "run", TaskOptions(folder / "coco"))
     seen_by(folder / "new", "h36m17", clips=3, frames=12)
     task = open_task(folder / "run", TaskOptions(folder / "new", "odd-even", device="cpu"))
-    assert (task.store.layout, task.train_rows.tolist(), task.seen) == (BODY, [0, 1], 0)
+    assert (task.store.layout, task.train_rows.tolist(), task.seen_clips) == (BODY, [0, 1], 0)
 
 
 def test_windows_need_one_frame_rate(folder: Path) -> None:

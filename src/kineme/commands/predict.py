@@ -144,12 +144,12 @@ class _Tally:
     def lines(self, none: bool) -> Iterator[str]:
         """What to say of them."""
         from kineme.clips.published import counted
-        from kineme.inference.classifying.examination import wilson
+        from kineme.metrics.accuracy import wilson_interval
 
         if not self.classes:  # a detector's recordings have no label of their own
             return
         if self.labelled:
-            low, high = wilson(self.right, self.labelled)
+            low, high = wilson_interval(self.right, self.labelled)
             share = 100 * self.right / self.labelled
             yield (
                 f"{share:.1f} % (95 % interval {low:.0f} to {high:.0f}) of the {self.labelled:,} labelled "

@@ -44,7 +44,7 @@ class Task:
         train_labels, test_labels: their classes; -1 for untrimmed recordings.
         device: `cpu` or `cuda`.
         allow_preprocessing: the store's preprocessing may differ from the model's.
-        seen: test clips that pre-training saw; None if unknown.
+        seen_clips: test clips that pre-training saw; None if unknown.
         qualifiers: what differs from pre-training, for the names of result files.
         other_store: the clips are from a store other than that of pre-training.
     """
@@ -59,7 +59,7 @@ class Task:
     test_labels: Array
     device: str
     allow_preprocessing: bool
-    seen: int | None
+    seen_clips: int | None
     qualifiers: tuple[str, ...]
     other_store: bool = False
 
@@ -115,7 +115,7 @@ class Task:
             "train_clips": len(self.train_rows),
             "test_clips": len(self.test_rows),
             "joint_map": store.joint_map if isinstance(store, RetargetedStore) else None,
-            "seen_clips": self.seen,
+            "seen_clips": self.seen_clips,
         }
 
 
@@ -188,7 +188,7 @@ def open_task(
         test_labels=labels[test],
         device=device,
         allow_preprocessing=options.allow_preprocessing,
-        seen=seen,
+        seen_clips=seen,
         qualifiers=qualifiers(own, options),
         other_store=is_other_store(own, options),
     )

@@ -73,7 +73,9 @@ class Reading(nn.Module):
     def matrix(self) -> Tensor:
         """(D + K, D); features of the observed clips have a mean variance of 1 and `COURSE` squared."""
         deviation = self.covariance.diagonal().sqrt().clamp_min(SMALLEST)
-        variance, axes = torch.linalg.eigh(self.covariance / deviation[:, None] / deviation)
+        correlation = self.covariance / deviation[:, None] / deviation
+        # `eigh` refuses NaN in its own words; the loss says it in ours, on a GPU only some steps later.
+        variance, axes = torch.linalg.eigh(correlation.nan_to_num(0.0, 0.0, 0.0))
         variance = variance.clamp_min(0)
         shrunk = variance + SHRINKAGE
         unit = (self.learned / (variance / shrunk).sum().clamp_min(SMALLEST)).sqrt()

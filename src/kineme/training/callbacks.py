@@ -203,8 +203,9 @@ class OnlineKNN(L.Callback):
 
 @torch.no_grad()
 def embedded(module: Pretraining, rows: Tensor) -> Tensor:
-    """(n, D) features of whole training clips, on the CPU; the encoder stays in training."""
+    """(n, D) features of whole training clips, on the CPU; each layer's mode stays as it is."""
     encoder = module.method.learned
+    training = [each for each in encoder.modules() if each.training]  # a method may keep some out of it
     encoder.eval()
     features = []
     place = module.clips.start.device
@@ -213,7 +214,8 @@ def embedded(module: Pretraining, rows: Tensor) -> Tensor:
         joints, present = clips.resize(encoder.shape.frames).to(module.device), clips.present
         present = None if present is None else present.to(module.device)
         features.append(encoded(encoder, joints, present).clip.float().cpu())
-    encoder.train()
+    for each in training:
+        each.training = True
     return torch.cat(features)
 
 

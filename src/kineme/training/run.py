@@ -77,20 +77,7 @@ def train(
     """
     out = followed(out)
     check_started(config.train)
-    if not config.data.stores:
-        raise KinemeError("no clips to train on; set data.store to a clip store")
-    store = open_stores(config.data.stores)
-    prepared = store.manifest.preprocessing.id
-    if config.data.preprocessing not in (None, prepared):
-        raise KinemeError(
-            f"{store.path}: was prepared by {prepared}, but data.preprocessing is "
-            f"{config.data.preprocessing}; prepare it again, or set data.preprocessing={prepared}"
-        )
-    if config.data.window and len({each.manifest.fps for each in stores_of(store)}) > 1:
-        raise KinemeError(
-            f"{store.path}: differ in frames per second, so data.window would be of several durations; "
-            "prepare them at one rate, or set data.window=0"
-        )
+    store = _opened(config)
     rows = training_rows(store, config.data.splits)
     resolve_device(config.train)  # fails before anything is written, and so do the loggers
     every_logger = [*_loggers(config.train, out), *loggers]
@@ -127,6 +114,29 @@ def train(
             fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
         if first and resume:  # killed between the state of the last epoch and the weights
             own[-1].complete(module)
+
+
+def _opened(config: Config) -> ClipStore:
+    """The clips that the settings name.
+
+    Raises:
+        KinemeError: none are named, or they are not as the settings say or need them.
+    """
+    if not config.data.stores:
+        raise KinemeError("no clips to train on; set data.store to a clip store")
+    store = open_stores(config.data.stores)
+    prepared = store.manifest.preprocessing.id
+    if config.data.preprocessing not in (None, prepared):
+        raise KinemeError(
+            f"{store.path}: was prepared by {prepared}, but data.preprocessing is "
+            f"{config.data.preprocessing}; prepare it again, or set data.preprocessing={prepared}"
+        )
+    if config.data.window and len({each.manifest.fps for each in stores_of(store)}) > 1:
+        raise KinemeError(
+            f"{store.path}: differ in frames per second, so data.window would be of several durations; "
+            "prepare them at one rate, or set data.window=0"
+        )
+    return store
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from kineme.config import FinetuneConfig, TrainConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
 from kineme.progress import Progress
+from kineme.streams import numbers
 from kineme.training.heads import of_patches
 from kineme.training.module import Training
 from kineme.training.order import epoch_order
@@ -59,7 +60,7 @@ def _varied(
     """Joints (N, C, T, V, M); where that is set, half are mirrored, half scaled, half turned, half noisy."""
     n = len(x)
     if settings.mirror:
-        mirror = torch.from_numpy(shape.layout.mirror).to(x.device)
+        mirror = numbers(shape.layout.mirror.tolist(), x.device)
         apply = augment.draw_coin(n, 0.5, generator)
         x = augment.reflect(x, apply, mirror)
         given = None if given is None else augment.where(apply, given[:, mirror], given)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from kineme.inference.classifying.examination import (
+    USUAL_TEMPERATURE,
     Examination,
     examine,
     expected_gains,
     folds_of,
     subsample,
-    wilson,
 )
+from kineme.metrics.accuracy import wilson_interval
 from kineme.typing import Array
 
 NAMES = ("bow", "throw", "wave")
@@ -46,7 +47,7 @@ def test_accuracy_recall_and_confusions() -> None:
     labels, answers = [0, 0, 1, 1, 2, 2], [0, 0, 1, 2, 2, 1]
     found, novelty = examined(labels, answers, ["anna", "ben"] * 3)
     assert found.accuracy == pytest.approx(100 * 4 / 6)
-    assert found.interval == wilson(4, 6)
+    assert found.interval == wilson_interval(4, 6)
     assert (found.left_out, found.folds, found.judged) == ("people", 2, 6)
     assert found.recall == (100, 50, 50)
     assert found.confusions == (("throw", "wave", 1), ("wave", "throw", 1))
@@ -77,7 +78,7 @@ def test_without_people_to_leave_out_recordings_are(people: list[str]) -> None:
 def test_nothing_to_judge() -> None:
     found, novelty = examined([0, 1, 2], [0, 1, 2], [""] * 3)
     assert (found.accuracy, found.interval, found.judged, found.curve) == (None, None, 0, ())
-    assert (found.recall, found.temperature, len(novelty)) == ((None, None, None), 1.0, 0)
+    assert (found.recall, found.temperature, len(novelty)) == ((None, None, None), USUAL_TEMPERATURE, 0)
     assert len(set(found.gains)) == 1
 
 
@@ -129,9 +130,3 @@ def test_the_class_that_is_missed_most_gains_most() -> None:
 def test_of_two_classes_missed_alike_that_with_fewer_examples_gains_more() -> None:
     few, many = expected_gains(np.array([[2, 2], [2, 2]]), np.array([4, 40]), [])
     assert few > many
-
-
-def test_wilsons_interval() -> None:
-    """Of 8 in 10: Wilson (1927), as in any table."""
-    assert wilson(8, 10) == pytest.approx((49.02, 94.33), abs=0.01)
-    assert wilson(0, 5)[0] == 0

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import log_softmax
 
-from kineme.metrics.accuracy import confusion_matrix
+from kineme.metrics.accuracy import confusion_matrix, wilson_interval
 from kineme.progress import Progress, silent
 from kineme.typing import Array
 
@@ -20,6 +20,7 @@ REPEATS = 5  # draws of each size
 MORE = 5  # examples that the advice is about
 PRIOR = 2.0  # examples that a class's error is drawn to the mean of all by
 USUAL_EXPONENT = 0.5  # of error against examples, where the curve does not tell
+USUAL_TEMPERATURE = 0.1  # of `head.fit`, where no example can be judged; see docs/teach.md
 
 
 class Fitted(Protocol):
@@ -184,7 +185,7 @@ def examine(
     return (
         Examination(
             accuracy=100 * right / len(truth) if len(truth) else None,
-            interval=wilson(right, len(truth)) if len(truth) else None,
+            interval=wilson_interval(right, len(truth)) if len(truth) else None,
             judged=len(truth),
             left_out=folds.left_out,
             folds=len(folds.tests),
@@ -215,30 +216,18 @@ def _typical_training(labels: Array, folds: Folds) -> float:
     return float(np.mean(counts)) / len(np.unique(labels))
 
 
-def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, in per cent; unlike a bootstrap it has a width where all are right.
-
-    >>> wilson(10, 10)
-    (72.2, 100.0)
-    """
-    share = right / count
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return 100 * max(middle - half, 0.0), 100 * min(middle + half, 1.0)
-
-
 def temperature(logits: Array, labels: Array) -> float:
     """What logits are divided by so that probabilities are calibrated (Guo et al., ICML 2017).
 
     The right class is given (n + 1) / (n + 2) and not all of the probability, as in Platt's scaling: where
-    all examples are right it stays finite.
+    all examples are right it stays finite. Without examples to judge by it is the usual one.
 
     Args:
         logits: (n, K) of examples that the classifier was not fitted to; -inf of classes it was not taught.
         labels: (n,) classes.
     """
     if len(labels) == 0:
-        return 1.0
+        return USUAL_TEMPERATURE
     from scipy.optimize import minimize_scalar  # takes half a second to import
 
     known = np.isfinite(logits)
