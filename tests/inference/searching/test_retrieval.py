@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_the_nearest_clips_in_order(own: Model, library: ClipStore) -> None:
     assert [hit.name for hit in hits] == library.names[order].tolist()
     np.testing.assert_allclose([hit.similarity for hit in hits], similarity[order], rtol=0, atol=1e-6)
     assert {(hit.start, hit.end) for hit in hits} == {(0.0, 4.0)}
+
+
+def test_an_example_is_no_hit_however_another_system_spells_it(own: Model, tmp_path: Path) -> None:
+    clips = [Clip(name, motion(40, seed)) for seed, name in enumerate(("Größe/Jörg", "b", "c"))]
+    store = write(tmp_path / "spelt", clips)
+    for name in ("Größe\\Jörg", unicodedata.normalize("NFD", "Größe/Jörg")):
+        assert search(own, store, name) == search(own, store, "Größe/Jörg")
+    assert {hit.name for hit in search(own, store, "Größe/Jörg")} == {"b", "c"}
 
 
 def test_a_moment_that_comes_again_is_found(own: Model, library: ClipStore) -> None:

@@ -92,9 +92,10 @@ def read_query(
     store = model.fitted(library, joint_map_of(told))
     if not isinstance(query, str | Path):
         return _array(model, store, np.asarray(query), part, told)
-    row = store.row(str(query))
+    name, row = str(query), store.row(str(query))
     known = row is not None
     if row is not None:
+        name = str(store.names[row])  # another system may spell it otherwise
         check_no_effect(told, f"{query}, a clip of {store.path}")
         rate = store.manifest.fps
         xyz, present = store.clip(row), store.clip_present(row)
@@ -110,15 +111,15 @@ def read_query(
         raise KinemeError(f"{store.path}: has no clip {str(query)!r}, and there is no such file{hint}")
     if part is not None:
         preprocessing.check_keeps_frames()
-    start, end, frames = cut_out(str(query), len(xyz), rate, part)
+    start, end, frames = cut_out(name, len(xyz), rate, part)
     return Query(
         store,
-        name=str(query),
+        name=name,
         xyz=xyz[frames],
         present=present,
         fps=rate,
         start=start,
-        taken={str(query): [(start, end)]} if known else {},
+        taken={name: [(start, end)]} if known else {},
         length=None if part is None else end - start,
     )
 
