@@ -96,16 +96,19 @@ def test_commands_and_recipes_of_the_pages_exist(page: Path) -> None:
 def test_recipe_layout_and_grid_of_the_pages_are_valid(tmp_path: Path) -> None:
     """The first block of YAML in the pages that explain them; of data, a joint map and then a layout."""
     files = {}
-    for name, place in (("pretrain", 0), ("map", 0), ("data", 1), ("reproduce", 0)):
+    places = {"pretrain": 0, "map": 0, "data": 1, "reproduce": 0, "paper": 0}
+    for name, place in places.items():
         page = DOCS / f"{name.replace('map', 'data')}.md"
         blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
         files[name] = tmp_path / f"{name}.yaml"
         files[name].write_text(blocks[place], encoding="utf-8")
-    shutil.copy(recipes()["usdrl-small"], tmp_path / "mine.yaml")
+    for name in ("mine", "new_method"):
+        shutil.copy(recipes()["usdrl-small"], tmp_path / f"{name}.yaml")
     assert load_config(files["pretrain"]).evaluate.linear.milestones == (120, 140)
     assert get_layout(str(files["data"])).joints[-1] == "right_hand"
     assert set(read_joint_map(files["map"])) < set(get_layout("kinect20").joints)
     assert load_grid(files["reproduce"]).epochs == 60
+    assert load_grid(files["paper"]).seeds == 3
 
 
 def test_every_method_has_a_page_that_documents_it_and_its_encoders() -> None:

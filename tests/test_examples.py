@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
+import runpy
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from spawning import prepared
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # What a script prints last, and the least it has to reach.
@@ -21,22 +22,27 @@ LEAST = {
 }
 
 
+def run(path: Path, folder: Path, output: Path) -> None:
+    """The script, in a process of its own and in this folder."""
+    os.chdir(folder)
+    with output.open("w") as file, redirect_stdout(file), redirect_stderr(file):
+        runpy.run_path(str(path), run_name="__main__")
+
+
 @pytest.mark.parametrize("name", LEAST)
 def test_an_example_prints_what_it_promises(name: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent / "src")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    output, folder = tmp_path / "output.txt", tmp_path / "folder"
+    folder.mkdir()
+    process = prepared().Process(target=run, args=(EXAMPLES / name, folder, output))
+    process.start()
+    process.join(timeout=300)
+    printed = output.read_text()
+    assert process.exitcode == 0, printed
     pattern, least = LEAST[name]
-    found = re.search(pattern, done.stdout)
-    assert found, done.stdout
+    found = re.search(pattern, printed)
+    assert found, printed
     assert float(found[1]) >= least
-    assert not any(tmp_path.iterdir()), "an example leaves nothing behind"
+    assert not any(folder.iterdir()), "an example leaves nothing behind"
 
 
 def test_every_script_is_tested() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -268,3 +270,13 @@ def test_tensors_are_arrays(tmp_path: Path) -> None:
     tensors = [torch.tensor(clip, requires_grad=True) for clip in clips]
     np.testing.assert_array_equal(own.embed(tensors), own.embed(clips))
     np.testing.assert_array_equal(own.embed(tensors[0]), own.embed(clips[0]))
+
+
+def test_threads_may_share_a_model_and_it_can_be_pickled(tmp_path: Path) -> None:
+    own = model(tmp_path, "plain", "coco17", 1)
+    arrays = [each[:, 0] for each in recordings("coco17", 1)]
+    alone = [own.embed(each) for each in arrays]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(own.embed, arrays * 8))
+    np.testing.assert_allclose(together, alone * 8, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(own)).embed(arrays[0]), alone[0], rtol=1e-5)

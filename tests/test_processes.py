@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
+from spawning import on_two
 from torch import Tensor, nn
 
 from kineme import augment, processes
@@ -32,9 +30,7 @@ def trained(norm: nn.BatchNorm1d, rows: Tensor) -> dict[str, Tensor]:
     return {"out": out.detach(), "rows": rows.grad, **parameters, **dict(norm.named_buffers())}
 
 
-def exchange(rank: int, port: int, out: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+def exchange(rank: int, out: str) -> None:
     own = ROWS.chunk(2)[rank]
     norm = nn.Sequential(nn.BatchNorm1d(4))
     processes.synchronise_norms(norm)
@@ -50,14 +46,10 @@ def exchange(rank: int, port: int, out: str) -> None:
         "norm": trained(norm[0], own),  # type: ignore[arg-type]
     }
     torch.save(found, f"{out}/{rank}.pt")
-    dist.destroy_process_group()
 
 
 def test_two_processes_do_what_one_does(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(exchange, args=(port, str(tmp_path)), nprocs=2)
+    on_two(exchange, str(tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     for each, own in zip((first, second), ROWS.chunk(2), strict=True):
         assert torch.equal(each["gathered"], torch.cat(ROWS.chunk(2), 1))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import windows
 from sources.writers import motion, write_nwucla
 
 from kineme import spreading
@@ -72,6 +73,13 @@ def test_shards_hold_what_one_store_holds(raw: Path, tmp_path: Path) -> None:
     assert left(tmp_path) == ["many", "one"]
     index = f"index-{store.manifest.fingerprint[:16]}"
     assert left(tmp_path / "many") == ["00000", "00001", "00002", index, "manifest.json"]
+
+
+@windows.needs_proc
+def test_shards_are_written_on_windows(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows.pretend(monkeypatch)
+    store = prepare(TOY, raw, tmp_path / "many", shard=4, workers=1).store
+    assert [each.clips for each in store.shards] == [4, 4, 2]
 
 
 def test_processes_write_the_same_bytes(raw: Path, tmp_path: Path) -> None:

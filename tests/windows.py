@@ -1,7 +1,7 @@
 """Windows as far as Kineme's files meet it, for tests on other systems.
 
-Its locks are `msvcrt`'s, a directory cannot be opened, a file that is open cannot be removed, and only files
-that are open for writing can be flushed.
+Its locks are `msvcrt`'s, a directory cannot be opened, a file that is open cannot be removed, only files that
+are open for writing can be flushed, and nothing is written to a place in a file without going there.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kineme.files, "POSIX", False)
     monkeypatch.setattr(os, "open", open_file)
     monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.delattr(os, "pwrite")
     monkeypatch.setattr(Path, "unlink", unlink)
 
 

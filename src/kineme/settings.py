@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from kineme.config import (
     TrainConfig,
     check,
 )
-from kineme.encoders import ENCODERS
+from kineme.encoders import ENCODERS, Encoder
 from kineme.errors import KinemeError, one_line
-from kineme.methods import METHODS
+from kineme.methods import METHODS, Method
 from kineme.packaged import find_recipe, published_recipe
 from kineme.untrusted import yaml_text
 
@@ -54,7 +55,7 @@ def load_config(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
     text = _read(recipe)
     given = _mapping(yaml.safe_load(text), recipe)
     names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in NAMED}
-    parser = make_parser(names["method"], names["encoder"])
+    parser = _parser(names["method"], names["encoder"])
     known = list(_known(parser))
     lines = dict(_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
     for key, line in lines.items():
@@ -81,7 +82,7 @@ def load_config(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
 def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
     """The inverse of `Config.to_dict`; `where` names the file in errors."""
     given = _upgraded(_mapping(data, where))
-    parser = make_parser(*(_name(given, room, where) for room in NAMED))
+    parser = _parser(*(_name(given, room, where) for room in NAMED))
     try:
         return _config(parser.parse_object(dict(given), defaults=True))
     except Exception as error:
@@ -110,7 +111,17 @@ def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
 
 def make_parser(method: str, encoder: str) -> ArgumentParser:
     """The parser of a recipe's keys, for one method and one encoder."""
-    method_class, encoder_class = METHODS[method], ENCODERS[encoder]
+    return _made(method, METHODS[method], encoder, ENCODERS[encoder])
+
+
+def _parser(method: str, encoder: str) -> ArgumentParser:
+    """`make_parser`, once for each pair: it takes as long as parsing does."""
+    return _kept(method, METHODS[method], encoder, ENCODERS[encoder])
+
+
+def _made(
+    method: str, method_class: type[Method], encoder: str, encoder_class: type[Encoder]
+) -> ArgumentParser:
     parser = ArgumentParser(
         prog="kineme pretrain RECIPE",
         exit_on_error=False,
@@ -126,6 +137,9 @@ def make_parser(method: str, encoder: str) -> ArgumentParser:
     parser.add_class_arguments(encoder_class, "encoder", skip={"shape"}, as_group=True)
     parser.add_class_arguments(EvaluateConfig, "evaluate", as_group=True)
     return parser
+
+
+_kept = lru_cache(maxsize=16)(_made)  # by class as well as name: a notebook may define a class anew
 
 
 def _config(settings: Namespace) -> Config:

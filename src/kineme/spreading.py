@@ -11,7 +11,6 @@ import io
 import json
 import logging
 import multiprocessing
-import os
 import pickle
 import shutil
 from collections import Counter
@@ -157,10 +156,11 @@ def write_shard(job: Job) -> None:
         return
     damaged: list[str] = []
     clips = 0
-    with ExitStack() as stack, job.reached.open("wb") as reached:
+    with ExitStack() as stack, job.reached.open("wb", buffering=0) as reached:
         writer: StoreWriter | None = None
         for number, item in enumerate(job.items):
-            os.pwrite(reached.fileno(), number.to_bytes(8, "little"), 0)
+            reached.seek(0)
+            reached.write(number.to_bytes(8, "little"))
             clip = _deadly(item) if number in job.deadly else job.prepared(item)
             if isinstance(clip, KinemeError):
                 if not job.skip_bad:

@@ -57,6 +57,14 @@ def test_fine_tuning_has_its_own_file(run: Path) -> None:
     assert np.isfinite(probabilities).all()
 
 
+def test_a_linear_layer_has_its_own_file(run: Path) -> None:
+    assert main(["evaluate", "detect", str(run), *QUICK, "--linear"]) == 0
+    result = json.loads((run / "results" / "detect-linear.json").read_text())
+    assert result["settings"]["classifier"]["hidden"] == 0
+    assert main(["evaluate", "detect", str(run), *QUICK, "--segments", "A", "--linear"]) == 0
+    assert (run / "results" / "detect-A.json").is_file()  # rule A has none other
+
+
 def test_tokens_of_an_encoder_without_any_are_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     error = refused(capsys, "evaluate", "detect", str(run), *QUICK, "--kind", "tokens")
     assert "STGCN has no features of frames; set --kind to centred" in error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +170,19 @@ def test_the_next_command_works_on_these_clips(
     assert main([*cluster, "--k=2", "--out", str(tmp_path / "kinds.csv"), "--page", kinds]) == 0
     assert main([*words[5:], "--out", str(page)]) == 0
     assert page.is_file()
+
+
+def test_after_several_unlabelled_stores_their_kinds_are_looked_for_together(
+    recipe: str, unlabelled_moves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, again = tmp_path / "run", tmp_path / "again"
+    shutil.copytree(unlabelled_moves, again)
+    words = ["--store", str(unlabelled_moves), "--store", str(again), "--data.split=all"]
+    assert main(["pretrain", recipe, *words, "--out", str(run), "--train.epochs=1"]) == 0
+    words = finished(capsys)
+    cluster = ["cluster", str(run), str(unlabelled_moves), str(again)]
+    assert words == [*cluster, "or", "kineme", "report", str(run)]
+    assert main([*cluster, "--k=2", "--out", str(tmp_path / "kinds.csv")]) == 0
 
 
 @pytest.mark.parametrize(("seconds", "following"), [(11, "cluster"), (9, "report")])

@@ -115,7 +115,7 @@ def test_one_example_of_a_class_is_told(folder: Path, capsys: pytest.CaptureFixt
         ),
         (["run", "ways.csv", "--store", "nowhere"], "nowhere: no such clip store"),
         (["run", "ways.csv", "ways.csv", "--store", "mine"], "ways.csv, line 2: rise0 is labelled already"),
-        (["run", "one.csv", "--store", "mine"], "every label is 'up'; a classifier takes two classes"),
+        (["run", "one.csv", "--store", "mine"], "one.csv: every label is 'up'; a classifier takes two"),
         (["run", "empty.csv", "--store", "mine"], "empty.csv: no row has a label"),
         (
             ["run", "ways.csv", "--store", "mine", "--name", "../x"],

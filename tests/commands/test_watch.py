@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,26 @@ def watching(*words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def piped(lines: Sequence[str], *words: str) -> tuple[int, list[dict[str, Any]], list[str]]:
-    """Status, events and what is said of a watch of these lines."""
-    with watching(*words) as process:
-        out, error = process.communicate("\n".join(lines), timeout=PATIENCE)
-    return process.returncode, [json.loads(line) for line in out.splitlines()], error.splitlines()
+Said = tuple[int, list[dict[str, Any]], list[str]]  # status, events and what is said
+Piped = Callable[..., Said]
+
+
+@pytest.fixture
+def piped(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Piped]:
+    """`piped(lines, *words)`: a watch of these lines, in this process; stdin is the file that holds them."""
+    stdin = os.dup(0)
+
+    def watch(lines: Sequence[str], *words: str) -> Said:
+        (folder / "lines").write_text("\n".join(lines))
+        with (folder / "lines").open() as file:
+            os.dup2(file.fileno(), 0)
+        status = main(["watch", "run", *words])
+        shown = capsys.readouterr()
+        return status, [json.loads(line) for line in shown.out.splitlines()], shown.err.splitlines()
+
+    yield watch
+    os.dup2(stdin, 0)
+    os.close(stdin)
 
 
 def said(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
@@ -101,12 +116,11 @@ def said(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
 
 
 def test_a_recording_that_is_piped_in(folder: Path) -> None:
-    status, events, lines = piped(['{"layout": "stick", "fps": 10}', *poses(5, 0, 6)], *LIKE)
-    assert status == 2  # the model's own layout is no built-in one
-    assert lines[-1].startswith("kineme watch: error: line 1: the header's layout 'stick' is not built in")
-    status, events, lines = piped(['{"fps": 10}', *poses(5, 0, 6)], *LIKE)
-    assert status == 0
-    start, end = events
+    with watching(*LIKE) as process:
+        out, error = process.communicate("\n".join(['{"fps": 10}', *poses(5, 0, 6)]), timeout=PATIENCE)
+    assert process.returncode == 0
+    start, end = (json.loads(line) for line in out.splitlines())
+    lines = error.splitlines()
     assert (start["event"], start["label"], start["person"], start["end"]) == (
         "start",
         "walk[1s:3s]",
@@ -123,7 +137,14 @@ def test_a_recording_that_is_piped_in(folder: Path) -> None:
     )
 
 
-def test_bad_lines_are_named_and_left_out(folder: Path) -> None:
+def test_a_layout_of_the_header_that_is_not_built_in(piped: Piped) -> None:
+    """The model's own is none either."""
+    status, events, lines = piped(['{"layout": "stick", "fps": 10}', *poses(5, 0, 6)], *LIKE)
+    assert (status, events) == (2, [])
+    assert lines[-1].startswith("kineme watch: error: line 1: the header's layout 'stick' is not built in")
+
+
+def test_bad_lines_are_named_and_left_out(piped: Piped) -> None:
     good = poses(5, 0, 6)
     bad = ["{", '{"t": 99, "joints": [[0, 0, 0]]}', good[3], json.dumps({"t": 7, "joint": []})]
     lines = [*good[:10], *bad, *good[10:], *["oops"] * 100]
@@ -198,7 +219,7 @@ def test_stdout_that_is_closed_ends_it_quietly(folder: Path) -> None:
         process.stdin = process.stdout = None
 
 
-def test_what_a_classifier_was_taught(folder: Path) -> None:
+def test_what_a_classifier_was_taught(folder: Path, piped: Piped) -> None:
     encoder = model(folder / "run")
     examples = [
         Example(name, name[:4], start, start + 1.0) for name in ("walk", "wave") for start in range(4)
@@ -206,8 +227,8 @@ def test_what_a_classifier_was_taught(folder: Path) -> None:
     classifier = teach(encoder, examples, store=ClipStore(folder / "mine"))
     (folder / "run" / "classifiers").mkdir()
     classifier.save(folder / "run" / "classifiers" / "mine.safetensors")
-    words = ("--none", "0", "--threshold", "0.5", "--step", "0.1s", "--fps", "10")
-    status, events, _ = piped(poses(0, 1), *words)
+    words = ("--none", "0", "--step", "0.1s", "--fps", "10", "--threshold")
+    status, events, _ = piped(poses(0, 1), *words, "0.5")
     assert status == 0
     assert {event["label"] for event in events} <= {"walk", "wave"}
     assert events[0]["label"] == "walk"
@@ -216,6 +237,11 @@ def test_what_a_classifier_was_taught(folder: Path) -> None:
     ends = [event["end"] for event in events if event["event"] == "end"]
     assert all(end <= start + 1e-9 for end, start in zip(ends, starts[1:], strict=False))
     assert len(starts) == len(ends)  # what runs at the end of the input ends with it
+    status, events, lines = piped(poses(0, 1), *words, "1")
+    assert (status, events) == (0, [])
+    told = re.search(r"0 events; the highest score was ([\d.]+): to report more, lower --th", lines[-1])
+    assert told is not None
+    assert 0.5 <= float(told[1]) <= 1
 
 
 @pytest.mark.parametrize(
@@ -247,7 +273,7 @@ def test_mistakes_earn_one_line(
     assert error.count("\n") == 1
 
 
-def test_an_input_without_frames_is_a_mistake(folder: Path) -> None:
+def test_an_input_without_frames_is_a_mistake(piped: Piped) -> None:
     status, events, lines = piped(["oops"], *LIKE)
     assert (status, events) == (2, [])
     assert lines == [

@@ -88,8 +88,8 @@ def test_the_time_bar_shows_where_in_the_recording_a_band_lies(tmp_path):
     assert columns.max() - bar.min() > 800
 
 
-def test_strips_are_the_same_every_time_as_png_and_as_svg(tmp_path):
-    for suffix in ("png", "svg"):
+def test_strips_are_the_same_every_time_in_every_format(tmp_path):
+    for suffix in ("png", "svg", "pdf"):
         for name in ("first", "second"):
             skeleton_strip([Scene(_standing(), "a")], LAYOUT, tmp_path / f"{name}.{suffix}")
         assert (tmp_path / f"first.{suffix}").read_bytes() == (tmp_path / f"second.{suffix}").read_bytes()
@@ -110,6 +110,19 @@ def test_an_animation_moves_at_the_clip_s_own_speed(tmp_path):
         gif.seek(14)
         assert (np.asarray(gif.convert("RGB")) != first).any()
     assert done[-1] == (15, 15)
+
+
+def test_the_words_above_an_animation_are_whole_and_apart_from_the_frame_number(tmp_path):
+    scene = Scene(_standing(frames=20), "name", "of many words · 300 frames, 10.0 s · subject 07 · camera 1")
+    animation(scene, LAYOUT, tmp_path / "a.gif", fps=10)
+    with Image.open(tmp_path / "a.gif") as gif:
+        first = np.asarray(gif.convert("RGB"))
+        gif.seek(gif.n_frames - 1)
+        last = np.asarray(gif.convert("RGB"))
+    assert (first[:40] < 100).any()
+    assert (first[:40, -4:] > 200).all()  # the line ends before the edge
+    assert (first[:40] == last[:40]).all()  # the number is elsewhere
+    assert (first[-40:] != last[-40:]).any()
 
 
 @pytest.mark.parametrize("late", [[1], [0, 1]], ids=["the second", "both"])

@@ -66,7 +66,18 @@ def test_a_table_with_semicolons_keeps_them_and_its_decimal_commas(tmp_path: Pat
     labels = Labels(path, SECONDS)
     assert labels.parts() == {Part("walk", 500, 1250): "going"}
     labels.set(1, {TURN: "turning, slowly"})
-    assert path.read_text() == "name;label;start;end\nwalk.c3d;going;0,5;1,25\nturn;turning, slowly;;\n"
+    after = path.read_text(encoding="utf-8-sig")
+    assert after == "name;label;start;end\nwalk.c3d;going;0,5;1,25\nturn;turning, slowly;;\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("utf-16", "utf-8-sig")]
+)
+def test_a_table_stays_one_that_its_spreadsheet_reads(before: str, after: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("name,label\nwalk,grüßen\n", encoding=before)
+    Labels(path, SECONDS).set(1, {TURN: "wenden"})
+    assert path.read_bytes() == "name,label,start,end\nwalk,grüßen,,\nturn,wenden,,\n".encode(after)
 
 
 def test_a_whole_recording_is_the_same_however_it_is_written(tmp_path: Path) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import socket
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 import torch.nn.functional as F
+from spawning import on_two
 from torch import Tensor, nn
 
 from kineme.errors import KinemeError
@@ -131,9 +129,7 @@ def test_info_nce_is_cross_entropy_of_the_first() -> None:
     assert info_nce(far).item() == pytest.approx(400)  # log(softmax) would be infinite
 
 
-def enqueue_on(rank: int, port: int, out: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+def enqueue_on(rank: int, out: str) -> None:
     queue = KeyQueue(8, 2)
     queue.enqueue(keys(10 * rank, 10 * rank + 1))
     queue.enqueue(keys(10 * rank + 2, 10 * rank + 3))
@@ -143,14 +139,10 @@ def enqueue_on(rank: int, port: int, out: str) -> None:
     except KinemeError as error:
         refused = str(error)
     torch.save({"keys": queue.keys, "next_row": queue.next_row, "refused": refused}, f"{out}/{rank}.pt")
-    dist.destroy_process_group()
 
 
 def test_the_queue_takes_the_keys_of_all_processes_in_order_of_rank(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(enqueue_on, args=(port, str(tmp_path)), nprocs=2)
+    on_two(enqueue_on, str(tmp_path))
     for rank in range(2):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert found["keys"][:, 0].tolist() == [0, 1, 10, 11, 2, 3, 12, 13]

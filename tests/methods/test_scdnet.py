@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from golden_fill import GOLDEN, golden_inputs, load_filled, load_golden
+from spawning import on_two
 from stepping import drawn, step
 from torch import Tensor
 
@@ -268,18 +266,12 @@ def two_steps(method: SCDNet, views: Tensor) -> dict[str, Tensor]:
     return losses | {name: queue.keys for name, queue in method.queues.items()}
 
 
-def half_a_batch(rank: int, port: int, views: Tensor, out: str, settings: dict[str, int]) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+def half_a_batch(rank: int, views: Tensor, out: str, settings: dict[str, int]) -> None:
     torch.save(two_steps(small(**settings), views.chunk(2, dim=2)[rank]), f"{out}/{rank}.pt")
-    dist.destroy_process_group()
 
 
 def on_two_processes(views: Tensor, folder: Path, **settings: int) -> list[dict[str, Tensor]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(half_a_batch, args=(port, views, str(folder), settings), nprocs=2)
+    on_two(half_a_batch, views, str(folder), settings)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import socket
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from golden_fill import GOLDEN, golden_inputs, load_filled, load_golden
+from spawning import on_two
 from stepping import drawn, step
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -179,23 +177,17 @@ def trained(method: USDRL, wrapped: torch.nn.Module, views: Tensor) -> dict[str,
     return {"loss": loss.detach(), **gradients, **dict(method.named_buffers())}
 
 
-def half_a_batch(rank: int, port: int, views: Tensor, out: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+def half_a_batch(rank: int, views: Tensor, out: str) -> None:
     method = small()
     half = views.chunk(2, dim=1)[rank]
     torch.save(trained(method, DistributedDataParallel(Trained(method)), half), f"{out}/{rank}.pt")
-    dist.destroy_process_group()
 
 
 def test_two_processes_train_as_one_with_both_batches(tmp_path: Path) -> None:
     views = torch.randn(4, 6, 3, 8, 3, 1, generator=torch.Generator().manual_seed(0))
     method = small()
     expected = trained(method, Trained(method), views)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(half_a_batch, args=(port, views, str(tmp_path)), nprocs=2)
+    on_two(half_a_batch, views, str(tmp_path))
     largest = max(value.float().norm().item() for name, value in expected.items() if name != "loss")
     for rank in range(2):
         ours = torch.load(tmp_path / f"{rank}.pt", weights_only=True)

@@ -96,6 +96,7 @@ def write_detections(run: Path, store: Path) -> Result:
         offsets=np.array([0, 100, 200]),
         probabilities=probabilities,
         labels=labels,
+        predicted=probabilities.argmax(axis=1),
         truth=truth,
         segments=truth + np.array([0, 0, 5, 0]),
         segment_scores=np.array([0.9, 0.8, 0.7, 0.1]),
@@ -114,7 +115,7 @@ def write_detections(run: Path, store: Path) -> Result:
         baselines={},
         detailed=ACCURACY,
         class_names=names,
-        **details(labels, probabilities.argmax(axis=1), 3),
+        **details(labels, detections.predicted, 3),
     )
     save(result, result_path(run, "detect"))
     return result

@@ -83,3 +83,4 @@ def test_a_recording_of_minutes_has_a_line_for_each(own: Model, tmp_path: Path) 
     text, _ = page_of(own, store, 2)
     assert text.count('class="kineme-track"') == 3
     assert "long from 2 min" in text
+    assert "A full line is 60 s." in text

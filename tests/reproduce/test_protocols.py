@@ -28,7 +28,8 @@ DETECT = {
     "windows": {"kind": "centred", "frames": 64, "step": 4},
     "context": {"neighbours": 4, "spacing": 16, "smoothing": 4.0},
     "segments": "C",
-    "classifier": {**asdict(ClassifierSettings()), "speeds": [0.7, 1.0, 1.4]},
+    "change": 4.0,
+    "classifier": {**asdict(ClassifierSettings(hidden=128)), "speeds": [0.7, 1.0, 1.4]},
     "finetuned": None,
 }
 
@@ -58,6 +59,7 @@ def test_the_settings_are_those_of_the_run() -> None:
         ("early", {"probe": LINEAR, "fitted_to": "whole clips"}),
         ("early", {"probe": {**LINEAR, "lr": 0.2}, "fitted_to": "clips cut alike"}),
         ("detect", {**DETECT, "windows": {**DETECT["windows"], "step": 8}}),
+        ("detect", {**DETECT, "classifier": {**DETECT["classifier"], "hidden": 0}}),
         ("detect", {**DETECT, "finetuned": {"epochs": 10}}),
         ("linear", {**LINEAR, "warmup": 3}),  # of a version that is not this one
     ],

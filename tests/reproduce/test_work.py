@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kineme.clips.store import Clip, ClipStore
+from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.evaluation.results import Result
+from kineme.layouts import Layout
 from kineme.progress import Progress
 from kineme.reproduce import work
 from kineme.reproduce.work import Failures, Hooks, chosen, duration, work_through
@@ -153,3 +157,28 @@ def test_cells_are_chosen_by_patterns(plan_of: MakePlan, training: list[Any]) ->
 )
 def test_durations_as_people_say_them(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def reordered(store: Path, out: Path) -> ClipStore:
+    """The same clips, with their joints in another order."""
+    old = ClipStore(store)
+    layout = Layout.from_names("other", ["hip", "hand", "neck"], [None, "neck", "hip"])
+    with StoreWriter(out, replace(old.manifest, layout=layout), old.bodies) as writer:
+        for row, name in enumerate(old.names.tolist()):
+            subject, label = str(old.index["subject"][row]), int(old.labels[row])
+            writer.add(Clip(name, old.clip(row)[:, :, [0, 2, 1]], label=label, subject=subject))
+    return ClipStore(out)
+
+
+def test_a_store_of_another_layout_is_measured_once(
+    plan_of: MakePlan, training: list[Any], moves: Path, tmp_path: Path
+) -> None:
+    grid = GRID.replace("[knn, linear]", "[{transfer: other, map_joints: true}]")
+    plan = plan_of(grid)
+    plan = replace(plan, stores={**plan.stores, "other": reordered(moves, tmp_path / "reordered")})
+    (cell,) = plan.grid.cells
+    assert work_through(plan) == {}
+    result = plan.result(cell, cell.measurements[0])
+    assert result is not None
+    assert (plan.run(cell) / "results" / "transfer-reordered.json").is_file()
+    assert result.fingerprint != plan.stores["other"].manifest.fingerprint  # but that of the mapped clips

@@ -40,13 +40,11 @@ def work(config: Config, run: Path, found: Queue[Found]) -> None:
         found.put((rank, losses, str(error)))
 
 
-def test_means_are_of_all_processes_which_stop_together(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_means_are_of_all_processes_which_stop_together(tmp_path: Path, settings: Settings) -> None:
     """24 clips make 3 steps of 2 · 4 clips, so the fifth loss is in the second epoch."""
     run = tmp_path / "run"
     config = settings(train_devices=2, train_batch_size=4, train_knn_every=0, train_epochs=3)
-    results = in_processes(2, work, config, run, monkeypatch)
+    results = in_processes(2, work, config, run)
     for _, losses, error in results:
         assert len(losses) == 5
         assert error.startswith("step 4 (epoch 2): loss is not finite; training stopped")
@@ -69,9 +67,7 @@ def work_of_slim(config: Config, run: Path, found: Queue[Found]) -> None:
     found.put((int(os.environ["LOCAL_RANK"]), sums, ""))
 
 
-def test_student_and_teacher_are_the_same_in_all_processes(
-    tmp_path: Path, moves: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_student_and_teacher_are_the_same_in_all_processes(tmp_path: Path, moves: Path) -> None:
     """In the first steps the prototypes stay: their gradient is awaited all the same."""
     config = config_from_dict(
         {
@@ -99,7 +95,7 @@ def test_student_and_teacher_are_the_same_in_all_processes(
         },
         "test",
     )
-    (_, first, _), (_, second, _) = in_processes(2, work_of_slim, config, tmp_path / "run", monkeypatch)
+    (_, first, _), (_, second, _) = in_processes(2, work_of_slim, config, tmp_path / "run")
     assert first == pytest.approx(second, rel=1e-12)
     assert first[0] != first[2]
     (_, row) = csv.DictReader((tmp_path / "run" / "history.csv").open())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gc
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -23,6 +22,7 @@ import yaml
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers.logger import DummyLogger
 from safetensors.torch import load_file
+from spawning import prepared
 from torch import Tensor
 
 from conftest import Settings, write_store
@@ -281,8 +281,7 @@ def train_until_killed(step: int, config: Config, run: Path) -> None:
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path: Path, settings: Settings) -> None:
     config = settings(train_epochs=3)
     train(config, tmp_path / "whole")
-    spawning = multiprocessing.get_context("spawn")
-    child = spawning.Process(target=train_until_killed, args=(4, config, tmp_path / "killed"))
+    child = prepared().Process(target=train_until_killed, args=(4, config, tmp_path / "killed"))
     child.start()
     child.join(timeout=120)
     assert child.exitcode == -signal.SIGKILL

@@ -133,30 +133,28 @@ def half_the_work(config: Config, run: Path, found: Queue[Found]) -> None:
     found.put((int(os.environ["LOCAL_RANK"]), losses_of(config, run, epochs=1), ""))
 
 
-def curve(work: Work, config: Config, run: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def curve(work: Work, config: Config, run: Path) -> list[float]:
     """The mean over the processes of each step's loss."""
-    each = [losses for _, losses, _ in in_processes(config.train.devices, work, config, run, monkeypatch)]
+    each = [losses for _, losses, _ in in_processes(config.train.devices, work, config, run)]
     return [float(np.mean(step)) for step in zip(*each, strict=True)]
 
 
-def check(case: str, processes: int, moves: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def check(case: str, processes: int, moves: Path, folder: Path) -> None:
     """Losses agree to 1e-10, where doubles hold 2e-16: sums are added up in another order.
 
     In single precision they agree to 1e-6, but for SCD-Net and SLiM: maxima and masked joints have kinks, at
     which six steps make 1e-7 a hundredth.
     """
     alone = losses_of(settings(case, moves, 1), folder / "alone")
-    shared = curve(work, settings(case, moves, processes), folder / "shared", monkeypatch)
+    shared = curve(work, settings(case, moves, processes), folder / "shared")
     assert len(alone) == 6
     assert len(set(alone)) == 6
     assert shared == pytest.approx(alone, rel=1e-10)
 
 
-def test_two_processes_train_aimclr_as_one_does(
-    moves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_processes_train_aimclr_as_one_does(moves: Path, tmp_path: Path) -> None:
     """It has batch norms, a momentum encoder, a queue, and a share of activations dropped over the batch."""
-    check("aimclr", 2, moves, tmp_path, monkeypatch)
+    check("aimclr", 2, moves, tmp_path)
 
 
 def test_every_method_is_among_the_cases() -> None:
@@ -166,24 +164,22 @@ def test_every_method_is_among_the_cases() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
 @pytest.mark.parametrize("case", CASES)
-def test_several_processes_train_as_one_does(
-    case: str, processes: int, moves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check(case, processes, moves, tmp_path, monkeypatch)
+def test_several_processes_train_as_one_does(case: str, processes: int, moves: Path, tmp_path: Path) -> None:
+    check(case, processes, moves, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 4)])
 def test_a_run_goes_on_with_another_number_of_processes(
-    before: int, after: int, moves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    before: int, after: int, moves: Path, tmp_path: Path
 ) -> None:
     whole = losses_of(settings("aimclr", moves, 1), tmp_path / "whole")
     run = tmp_path / "run"
     config = settings("aimclr", moves, before)
-    first = curve(half_the_work, config, run, monkeypatch)
+    first = curve(half_the_work, config, run)
     then = on_processes(load_run_config(run), devices=after, nodes=None)
     assert (then.train.devices, then.train.batch_size) == (after, CLIPS // after)
-    second = curve(work, then, run, monkeypatch)
+    second = curve(work, then, run)
     assert first + second == pytest.approx(whole, rel=1e-10)
 
 

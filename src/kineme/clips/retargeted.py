@@ -124,6 +124,15 @@ class RetargetedStore(ClipStore):
         )
 
 
+def retargeted_fingerprint(store: ClipStore, layout: Layout) -> str:
+    """That of `RetargetedStore(store, layout)`, without mapping the clips.
+
+    Raises:
+        KinemeError: a joint of the layout cannot be placed.
+    """
+    return _fingerprint(store.manifest.fingerprint, layout, Retargeting(store.layout, layout).weights)
+
+
 def _fingerprint(store: str, layout: Layout, weights: npt.NDArray[Any]) -> str:
     digest = hashlib.sha256(f"{store} {json.dumps(layout.to_dict())}".encode())
     digest.update(weights.tobytes())

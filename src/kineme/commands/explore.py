@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kineme.clips.folders import is_store
 from kineme.commands.early import check_models, check_stores
 from kineme.commands.said import say
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
+
+if TYPE_CHECKING:
+    from kineme.clips.store import ClipStore
+    from kineme.explore.library import Library
 
 USAGE = "kineme explore [OPTIONS] STORE RUN [OTHER]"
 
@@ -64,41 +69,20 @@ def explore(
     length = seconds(window, "window")
     import webbrowser
 
-    from rich.console import Console
-
     from kineme.clips.published import counted
     from kineme.clips.store import ClipStore
-    from kineme.commands.bar import progress_bar
     from kineme.evaluation.task import chosen_device
     from kineme.explore.compare import Comparison
     from kineme.explore.labels import Labels
     from kineme.explore.learning import Learner
-    from kineme.explore.library import Library, open_library
     from kineme.explore.serving import listening, serve
     from kineme.explore.told import Explored
-    from kineme.loading import load
 
     opened, place = ClipStore(store), chosen_device(device)
     listener = listening(port)
-    models = [load(each) for each in (run, other) if each is not None]
-    console = Console(stderr=True, highlight=False)
-    libraries: list[Library] = []
-    for path, model in zip((run, other), models, strict=False):
-        assert path is not None
-        with progress_bar(f"features of {store.name} by {path.name}") as progress:
-            libraries.append(
-                open_library(
-                    model,
-                    opened,
-                    window=length,
-                    beside=libraries[0] if libraries else None,
-                    device=place,
-                    allow_preprocessing=allow_preprocessing,
-                    batch_size=batch_size,
-                    progress=progress,
-                    say=lambda text: console.print(f"{text} …"),
-                )
-            )
+    runs = [each for each in (run, other) if each is not None]
+    options = {"device": place, "allow_preprocessing": allow_preprocessing, "batch_size": batch_size}
+    libraries = _libraries(runs, opened, window=length, **options)
     library = libraries[0]
     table = labels or opened.path.resolve().with_name(f"{opened.path.resolve().name}.labels.csv")
     kept = Labels(table, library.seconds)
@@ -119,3 +103,21 @@ def explore(
 
     serve(explored, listener, started)
     say(f"\nstopped; {counted(len(kept.parts()), 'label')} kept in {table}")
+
+
+def _libraries(runs: list[Path], store: ClipStore, **options: Any) -> list[Library]:
+    """The motions of a store as each run reads them, beside those of the first."""
+    from rich.console import Console
+
+    from kineme.commands.bar import progress_bar
+    from kineme.explore.library import open_library
+    from kineme.loading import load
+
+    console, models = Console(stderr=True, highlight=False), [load(run) for run in runs]
+    libraries: list[Library] = []
+    for run, model in zip(runs, models, strict=True):
+        with progress_bar(f"features of {store.path.name} by {run.name}") as progress:
+            options |= {"beside": libraries[0] if libraries else None, "progress": progress}
+            found = open_library(model, store, say=lambda text: console.print(f"{text} …"), **options)
+            libraries.append(found)
+    return libraries

@@ -167,14 +167,11 @@ def _next_commands(config: Config, run: Path) -> list[str]:
     from kineme.training.history import HISTORY, read_history
 
     stores = [ClipStore(path) for path in config.data.stores]
-    if len(stores) > 1:
-        return [line for store in stores if (line := measuring_command(config, run, store))] or [
-            command("kineme", "report", run)
-        ]
-    (store,) = stores
-    if measuring := measuring_command(config, run, store):
-        return [measuring]
-    short = store.index["frames"].max() <= LONG * store.manifest.fps  # a longer one is cut
-    if (short and len(store) < FEWEST) or told(read_history(run / HISTORY), config.train.epochs):
-        return [command("kineme", "report", run)]
-    return [command("kineme", "cluster", run, store.path), command("kineme", "report", run)]
+    if measuring := [line for store in stores if (line := measuring_command(config, run, store))]:
+        return measuring
+    report = command("kineme", "report", run)
+    cut = any(store.index["frames"].max() > LONG * store.manifest.fps for store in stores)
+    few = not cut and sum(map(len, stores)) < FEWEST
+    if few or told(read_history(run / HISTORY), config.train.epochs):
+        return [report]
+    return [command("kineme", "cluster", run, *(store.path for store in stores)), report]

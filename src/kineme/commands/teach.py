@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kineme.commands.early import check_models, check_recordings, check_stores
 from kineme.commands.outputs import check_no_input, hold
@@ -42,7 +42,6 @@ def teach(
     Rows without a label are skipped.
 
       kineme teach runs/mine labels.csv --suggest 20
-
       kineme predict runs/mine recordings/
 
     It prints the cross-validated accuracy, how it grows with the number of examples, and which class would
@@ -63,12 +62,7 @@ def teach(
         allow_preprocessing: Accept a store whose preprocessing differs from the encoder's.
     """
     named = labels[0].stem if name is None else name
-    if not re.fullmatch(r"[^/\\.][^/\\]*", named):
-        raise KinemeError(f"`name`: {named!r} cannot be the name of a file")
-    if suggest is not None and suggest < 1:
-        raise KinemeError(f"`suggest`: is {suggest}; it must be 1 or more")
-    if suggest is None and suggestions is not None:
-        raise KinemeError("`suggestions` has no effect without `suggest`; pass both")
+    _check(named, suggest, suggestions)
     check_models(run)
     check_stores(store)
     check_recordings(labels)
@@ -78,7 +72,7 @@ def teach(
     from kineme.evaluation.task import chosen_device
     from kineme.inference.classifying.paths import classifier_path
     from kineme.inference.classifying.suggesting import check_unwritten
-    from kineme.inference.classifying.teaching import own_store
+    from kineme.inference.classifying.teaching import classes_of, own_store
     from kineme.loading import load
     from kineme.sources.reading import joint_map_of
 
@@ -87,44 +81,28 @@ def teach(
         check_unwritten(following)
     tables = [inference.read_examples(path) for path in labels]
     examples = [example for table, _ in tables for example in table]
-    if not examples:
-        raise KinemeError(f"{labels[0]}: no row has a label; fill in the column label")
+    classes_of(examples, ", ".join(map(str, labels)))  # before the model is loaded
     model, path = load(run), out or classifier_path(run, named)
     check_no_input(path, labels)
     hold(path)
     known = own_store(model) if store is None else ClipStore(store)
     if suggest is not None and known is None:
         raise KinemeError("`suggest` needs a store to choose from; pass `store`")
-    place = chosen_device(device)
     told = reading.stated()
+    options: dict[str, Any] = {
+        "allow_preprocessing": allow_preprocessing,
+        "batch_size": batch_size,
+        "device": chosen_device(device),
+    }
     with progress_bar("teach") as progress:
-        classifier = inference.teach(
-            model,
-            examples,
-            store=known,
-            allow_preprocessing=allow_preprocessing,
-            batch_size=batch_size,
-            device=place,
-            progress=progress,
-            **told,
-        )
+        classifier = inference.teach(model, examples, store=known, progress=progress, **options, **told)
     classifier.save(path)
     found = None
     if suggest is not None:
         assert known is not None
         with progress_bar("what to label next") as progress:
-            found = inference.suggest(
-                model,
-                classifier,
-                known,
-                suggest,
-                labelled=examples,
-                joint_map=joint_map_of(told),
-                allow_preprocessing=allow_preprocessing,
-                batch_size=batch_size,
-                device=place,
-                progress=progress,
-            )
+            options |= {"labelled": examples, "joint_map": joint_map_of(told), "progress": progress}
+            found = inference.suggest(model, classifier, known, suggest, **options)
         inference.write_suggestions(found, following)
 
     # From here on, nothing is lost if the output is closed, as by `| head`.
@@ -135,10 +113,20 @@ def teach(
     written(path)
     if suggest is not None:
         written(following)
-        options = {"--name": name, "--store": store, "--out": out}
-        given = [word for option, value in options.items() if value for word in (option, value)]
+        named_so = {"--name": name, "--store": store, "--out": out}
+        given = [word for option, value in named_so.items() if value for word in (option, value)]
         again = command("kineme", "teach", run, *labels, following, *given)
         say(f"next: fill in its column label, then {again}")
+
+
+def _check(name: str, suggest: int | None, suggestions: Path | None) -> None:
+    """Refuses options that are out of range or have no effect."""
+    if not re.fullmatch(r"[^/\\.][^/\\]*", name):
+        raise KinemeError(f"`name`: {name!r} cannot be the name of a file")
+    if suggest is not None and suggest < 1:
+        raise KinemeError(f"`suggest`: is {suggest}; it must be 1 or more")
+    if suggest is None and suggestions is not None:
+        raise KinemeError("`suggestions` has no effect without `suggest`; pass both")
 
 
 def _show(classifier: Classifier, name: str, suggestions: list[Suggestion] | None) -> None:

@@ -266,8 +266,10 @@ def _summary(counts: Counts, left_out: int) -> str:
     if counts.events:
         mean = counts.delay / counts.events
         parts.append(f"delay {mean:.3f} s on average and {counts.longest:.3f} s at most")
-    hint = "; to report more, lower --threshold or, with a classifier, set --none 0"
-    return ", ".join(parts) + (hint if counts.windows and not counts.events else "")
+    if counts.windows and not counts.events:
+        parts[-1] += f"; the highest score was {counts.highest:.2f}: to report more, lower --threshold"
+        parts[-1] += " or, with a classifier, set --none 0"
+    return ", ".join(parts)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -81,7 +82,7 @@ def embedding(
         features: (N, D); of more than 1500 clips a random 1500 are drawn.
         labels: (N,) classes.
         class_names: names of the classes.
-        path: of the PNG.
+        path: of the figure, .png, .svg or .pdf.
         seed: of the choice of clips and of t-SNE.
     """
     if len(features) > MAX_POINTS:
@@ -108,9 +109,9 @@ def embedding(
     save(figure, path)
 
 
-def confusion(matrix: Array, class_names: Sequence[str], path: Path) -> None:
+def confusion(counts: npt.ArrayLike, class_names: Sequence[str], path: Path) -> None:
     """A confusion matrix (classes, classes) of counts, each row as shares of its class."""
-    matrix = np.asarray(matrix, dtype=float)
+    matrix = np.asarray(counts, dtype=float)
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(100 * matrix, totals, out=np.full_like(matrix, np.nan), where=totals > 0)
     classes = len(class_names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +25,7 @@ from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 GIF_STEP = 7  # hundredths of a second, the unit of GIFs: the least time that a picture stays
+LINE = 64  # characters beside each other in a GIF
 STEPS = 6  # of each colour of a GIF from white
 BAR, SHADE = "#eef0f3", 0.35  # of the time bar, and how much of a band's hue lies over it
 
@@ -117,6 +119,8 @@ def animation(
     stay = step * fps / 100  # frames
     figure = new_figure(4.8, min(6.0, max(2.4, 4.4 * height / width)))
     axes = figure.subplots()
+    title = "\n".join(fill(line, LINE) for line in (scene.title, scene.subtitle))
+    figure.suptitle(title.strip(), x=0.02, ha="left", fontsize=9, color=INK)
     palette = Image.new("P", (1, 1))
     palette.putpalette(_colours().tobytes())
     pictures: list[Image.Image] = []
@@ -134,8 +138,8 @@ def animation(
         axes.set_xlim(low[0] - 0.04 * width, high[0] + 0.04 * width)
         axes.set_ylim(low[1] - 2.8 * bar, high[1] + 0.04 * height)
         axes.set_aspect("equal")
-        axes.set_title(f"{scene.title}\n{scene.subtitle}".strip(), loc="left", fontsize=9, color=INK)
-        axes.set_title(str(scene.first + frame), loc="right", fontsize=9, color=FAINT)
+        number, place = str(scene.first + frame), axes.transAxes
+        axes.text(1, 0, number, transform=place, ha="right", va="top", fontsize=9, color=FAINT)
         picture = Image.fromarray(rendered(figure))
         figure.set_layout_engine("none")  # what fitted the first picture fits the others
         pictures.append(picture.quantize(palette=palette, dither=Image.Dither.NONE))

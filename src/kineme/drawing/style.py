@@ -27,6 +27,7 @@ BODIES = ((LEFT, RIGHT, MIDDLE), (LEFT_2, RIGHT_2, MIDDLE_2))
 # Hues that stay apart for colour-blind readers (after Okabe and Ito 2008); markers change where they repeat.
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#4d4d4d")
 MARKERS = "os^DvPX*<>"
+_DATED = {".svg": "Date", ".pdf": "CreationDate"}  # what a file says that differs each time
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -68,12 +69,12 @@ def short(name: str, length: int) -> str:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG or SVG file, by the suffix; equal figures make equal files.
+    """Writes a PNG, SVG or PDF file, by the suffix; equal figures make equal files.
 
     Raises:
         KinemeError: it cannot be written.
     """
-    undated = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
+    undated = {_DATED.get(path.suffix.lower(), "Software"): None}
     _take_names_as_text(figure)
     with atomic_write(path) as aside, rc_context({"svg.hashsalt": "kineme"}):
         figure.savefig(aside, dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=undated)

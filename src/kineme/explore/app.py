@@ -7,7 +7,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from kineme.errors import KinemeError
@@ -24,8 +24,6 @@ from kineme.typing import Array
 def application(explored: Explored) -> FastAPI:
     """The application; `Guard` decides who may talk to it."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    library, labels, learner = explored.library, explored.labels, explored.learner
-    one_at_a_time = Lock()  # what takes seconds
 
     @app.exception_handler(KinemeError)
     def refused(request: Request, error: KinemeError) -> JSONResponse:
@@ -33,31 +31,50 @@ def application(explored: Explored) -> FastAPI:
 
     for path, file in page_files().items():
         app.add_api_route(path, _sent(file.body, file.type), methods=["GET"])
+    for routes in (_telling, _finding, _labelling, _computing):
+        app.include_router(routes(explored), prefix="/api")
+    return app
+
+
+def _telling(explored: Explored) -> APIRouter:
+    """What there is, and what has changed."""
+    routes, library, labels = APIRouter(), explored.library, explored.labels
 
     @lru_cache(maxsize=1)
     def described() -> bytes:
         return bytes(JSONResponse(description(explored)).body)
 
-    @app.get("/api/library")
+    @routes.get("/library")
     def whole() -> Response:
         return Response(described(), media_type="application/json")
 
-    @app.get("/api/state")
+    @routes.get("/state")
     def state(window: int, seen: str = "") -> dict[str, Any]:
         return state_of(explored, window, seen)
 
-    @app.get("/api/named")
+    @routes.get("/named")
     def named() -> dict[str, Any]:
-        return named_of(learner.state)
+        return named_of(explored.learner.state)
 
-    @app.post("/api/scenes")
+    @routes.get("/recording/{row}")
+    def recording(row: int) -> dict[str, Any]:
+        return segments_of(library, labels, _row(library, row))
+
+    return routes
+
+
+def _finding(explored: Explored) -> APIRouter:
+    """Motions to look at, and those like them."""
+    routes, library = APIRouter(), explored.library
+
+    @routes.post("/scenes")
     def scenes(asked: Scenes) -> list[dict[str, Any]]:
         if asked.stretch is not None:
             row = _row(library, asked.stretch.recording)
             return [library.scene(row, asked.stretch.start, asked.stretch.end)]
         return [_scene(library, _point(library, point)) for point in asked.points]
 
-    @app.post("/api/search")
+    @routes.post("/search")
     def search(asked: Search) -> list[dict[str, Any]]:
         searched = library if not asked.run else _comparison(explored).libraries[1]
         if asked.stretch is not None:
@@ -69,7 +86,18 @@ def application(explored: Explored) -> FastAPI:
             found = searched.like_point(point, asked.count, among)
         return [{"point": point, "similarity": round(score, 4)} for point, score in found]
 
-    @app.post("/api/label")
+    return routes
+
+
+def _labelling(explored: Explored) -> APIRouter:
+    """What changes labels; the classifier then learns anew."""
+    routes, library, labels = APIRouter(), explored.library, explored.labels
+
+    def changed(window: int) -> dict[str, Any]:
+        explored.learner.wake()
+        return state_of(explored, window)
+
+    @routes.post("/label")
     def label(asked: Label) -> dict[str, Any]:
         if asked.stretch is not None:
             parts = [_part(explored, asked.stretch)]
@@ -80,40 +108,41 @@ def application(explored: Explored) -> FastAPI:
                 shown = library.labelled(labels.parts())
                 parts = [shown[point] for point in points if point in shown]
         labels.set(asked.window, dict.fromkeys(parts, asked.name))
-        learner.wake()
-        return state_of(explored, asked.window)
+        return changed(asked.window)
 
-    @app.post("/api/undo")
+    @routes.post("/undo")
     def undo(asked: Window) -> dict[str, Any]:
         labels.undo(asked.window)
-        learner.wake()
-        return state_of(explored, asked.window)
+        return changed(asked.window)
 
-    @app.post("/api/edge")
+    @routes.post("/edge")
     def edge(asked: Edge) -> dict[str, Any]:
         old, new = _part(explored, asked.old), _part(explored, asked.new)
         name = labels.parts().get(old)
         if name is None:
             raise KinemeError("this label has been changed in another window")
         labels.set(asked.window, {old: None, new: name})
-        learner.wake()
-        return state_of(explored, asked.window)
+        return changed(asked.window)
 
-    @app.get("/api/recording/{row}")
-    def recording(row: int) -> dict[str, Any]:
-        return segments_of(library, labels, _row(library, row))
+    return routes
 
-    @app.get("/api/strip/{row}")
+
+def _computing(explored: Explored) -> APIRouter:
+    """What takes seconds: one at a time."""
+    routes, library, one_at_a_time = APIRouter(), explored.library, Lock()
+
+    @routes.get("/strip/{row}")
     def colours(row: int) -> list[str]:
         with one_at_a_time:
             return strip(library, _row(library, row))
 
-    @app.get("/api/predicted/{row}")
+    @routes.get("/predicted/{row}")
     def predicted(row: int) -> list[tuple[float, float, str]]:
         with one_at_a_time:
-            return [(each.start, each.end, each.label) for each in learner.segments(_row(library, row))]
+            found = explored.learner.segments(_row(library, row))
+            return [(each.start, each.end, each.label) for each in found]
 
-    @app.get("/api/differences")
+    @routes.get("/differences")
     def differences() -> dict[str, Any]:
         comparison = _comparison(explored)
         with one_at_a_time:
@@ -123,7 +152,7 @@ def application(explored: Explored) -> FastAPI:
                 "shared": comparison.shared.tolist(),
             }
 
-    return app
+    return routes
 
 
 def _sent(body: bytes, media_type: str) -> Callable[[], Response]:

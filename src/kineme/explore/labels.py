@@ -58,6 +58,7 @@ class Table:
     titles: list[str] = field(default_factory=lambda: list(HEADER))
     rows: list[Row] = field(default_factory=list)
     delimiter: str = ","
+    encoding: str = "utf-8"
 
     @cached_property
     def columns(self) -> list[str]:
@@ -197,7 +198,7 @@ class Labels:
                 rows.append(row)
         rows += left.values()
         with atomic_write(self.path) as aside:
-            with aside.open("w", newline="", encoding="utf-8") as file:
+            with aside.open("w", newline="", encoding=table.encoding) as file:
                 writer = csv.writer(file, lineterminator="\n", delimiter=table.delimiter)
                 writer.writerow(table.titles)
                 writer.writerows([row.get(column, "") for column in table.columns] for row in rows if row)
@@ -211,7 +212,8 @@ class Labels:
             return Table()
         found = read_list(self.path.read_bytes())
         missing = [name for name in HEADER if name not in found.columns]
-        table, empty = Table([*found.titles, *missing], delimiter=found.delimiter), [""] * len(missing)
+        table = Table([*found.titles, *missing], delimiter=found.delimiter, encoding=found.encoding)
+        empty = [""] * len(missing)
         table.rows = [dict(zip(table.columns, row + empty, strict=True)) for _, row in found.rows]
         return table
 

@@ -65,7 +65,7 @@ def _panels(
 
 
 def _rows(found: Detections, recording: int, classes: Sequence[str], step: int) -> Iterator[TimelineRow]:
-    """Truth, proposed segments and the likeliest class of each frame, in frames of the thinned recording."""
+    """Truth, proposed segments and the label of each frame, in frames of the thinned recording."""
 
     def band(label: int, start: int, end: int) -> tuple[int, int, str]:
         return int(start) // step, -(-int(end) // step), classes[int(label)]
@@ -76,14 +76,14 @@ def _rows(found: Detections, recording: int, classes: Sequence[str], step: int) 
     kept = mine[scores >= SURE * scores.max()] if len(mine) else mine
     yield TimelineRow("proposed", [band(*each[1:]) for each in found.segments[kept]])
     begin, end = found.offsets[recording : recording + 2]
-    likeliest = found.probabilities[begin:end].argmax(axis=1)
-    edges = np.flatnonzero(np.diff(likeliest, prepend=-1, append=-1))
+    labels = found.predicted[begin:end]
+    edges = np.flatnonzero(np.diff(labels, prepend=-1, append=-1))
     pieces = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     yield TimelineRow(
         "frame by frame",
         [
-            band(likeliest[start], start, stop)
+            band(labels[start], start, stop)
             for start, stop in pieces
-            if likeliest[start] and stop - start >= step
+            if labels[start] and stop - start >= step
         ],
     )

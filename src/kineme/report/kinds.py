@@ -68,6 +68,7 @@ def write_kinds(found: Kinds, path: Path, inputs: Sequence[Recordings]) -> None:
         people=len({each.subject for each in found.segments} - {""}),
         minutes=sum(each.length for each in found.segments) / 60,
         timeline=_timeline(found) if found.untrimmed else [],
+        line_length=_line_length(found),
         following=_following(found) if found.untrimmed else [],
         legend=legend(max(clip.shape[1] for clip, _ in clips.values())),
         head=head(),
@@ -127,6 +128,11 @@ def _histogram(segments: Sequence[Segment], kind: Kind, bins: Array) -> Markup:
     )
 
 
+def _line_length(found: Kinds) -> float:
+    """Seconds: those of the longest recording, at most a minute."""
+    return min(max(each.end for each in found.segments), LINE)
+
+
 def _timeline(found: Kinds) -> list[dict[str, Any]]:
     """Lines of at most a minute, of recordings chosen evenly where there are many."""
     recordings: dict[tuple[str, str], list[Segment]] = {}
@@ -134,7 +140,7 @@ def _timeline(found: Kinds) -> list[dict[str, Any]]:
         recordings.setdefault((segment.source, segment.name), []).append(segment)
     names = list(recordings)
     shown = [names[i] for i in evenly(np.arange(len(names)), LINES).tolist()]
-    width = min(max(segments[-1].end for segments in recordings.values()), LINE)
+    width = _line_length(found)
     lines = []
     for name in shown:
         own = recordings[name]

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from kineme.arguments import did_you_mean
 from kineme.clips.folders import is_address
+from kineme.clips.retargeted import retargeted_fingerprint
 from kineme.clips.store import ClipStore
 from kineme.config import Config, EvaluateConfig
 from kineme.errors import KinemeError, check_between, check_positive
@@ -143,13 +144,23 @@ class Plan:
         protocol = PROTOCOLS[measurement.protocol]
         if result is None or (self.grid.baselines and not result.baselines):
             return None
-        store = self.stores[measurement.store or cell.store]
+        try:
+            clips = self.fingerprint(cell, measurement)
+        except KinemeError:  # a joint cannot be placed, as measuring it will say
+            return None
         split = measurement.split or self.config(cell).data.split
         model = trained(self.run(cell))
         found = result.weights, result.fingerprint, result.split, result.seed
-        wanted = model.weights, store.manifest.fingerprint, split, self.seed_of(cell)
+        wanted = model.weights, clips, split, self.seed_of(cell)
         settled = protocol.settled(result, model.evaluate, dict(measurement.settings))
         return result if found == wanted and settled else None
+
+    def fingerprint(self, cell: Cell, measurement: Measurement) -> str:
+        """Of the clips that a cell is measured on, with the encoder's joints."""
+        store, own = self.stores[measurement.store or cell.store], self.stores[cell.store]
+        if measurement.map_joints and store.layout != own.layout:
+            return retargeted_fingerprint(store, own.layout)
+        return store.manifest.fingerprint
 
     def options(self, cell: Cell, measurement: Measurement) -> TaskOptions:
         """What a cell is measured on."""
@@ -159,8 +170,7 @@ class Plan:
     def result_path(self, cell: Cell, measurement: Measurement) -> Path:
         """Where this measurement goes, by hand or in a grid."""
         own, options = self.config(cell).data, self.options(cell, measurement)
-        store = self.stores[measurement.store or cell.store]
-        clips = store.manifest.fingerprint if is_other_store(own, options) else ""
+        clips = self.fingerprint(cell, measurement) if is_other_store(own, options) else ""
         named = qualifiers(own, options)
         return result_path(self.run(cell), measurement.protocol, *named, seed=self.seed_of(cell), clips=clips)
 

@@ -14,8 +14,9 @@ from kineme.config import EvaluateConfig
 from kineme.errors import KinemeError
 from kineme.evaluation import early, fewlabels, finetune, recognition, robust
 from kineme.evaluation.detection import protocol as detection
-from kineme.evaluation.detection.classifier import ClassifierSettings, context_for
+from kineme.evaluation.detection.classifier import classifier_for, context_for
 from kineme.evaluation.detection.frames import STEPS, windows_for
+from kineme.evaluation.detection.labels import CHANGE
 from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
 from kineme.evaluation.linear import with_rate
 from kineme.evaluation.options import KIND, NEIGHBOURS, RULE, WINDOW
@@ -129,7 +130,8 @@ DETECTION = {
     "windows": {"kind": KIND, "frames": WINDOW, "step": WINDOW // STEPS[KIND]},
     "context": asdict(CONTEXT),
     "segments": RULE,
-    "classifier": asdict(ClassifierSettings()),
+    "change": CHANGE[RULE],
+    "classifier": asdict(classifier_for(RULE)),
     "finetuned": None,
 }
 PROTOCOLS = {

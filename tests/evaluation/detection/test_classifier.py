@@ -9,6 +9,7 @@ from kineme.evaluation.detection.classifier import (
     ClassifierSettings,
     Context,
     FrameClassifier,
+    classifier_for,
     context_for,
     fit,
     gather,
@@ -31,14 +32,13 @@ def test_without_neighbours_a_frame_is_read_alone() -> None:
 
 def test_probabilities_are_of_the_linear_layer_in_blocks_of_any_length() -> None:
     generator = torch.Generator().manual_seed(0)
-    classifier = FrameClassifier(
-        torch.randn(3, 6, generator=generator), torch.randn(3, generator=generator), Context(1, 5)
-    )
+    weight, bias = torch.randn(3, 6, generator=generator), torch.randn(3, generator=generator)
+    classifier = FrameClassifier((weight, bias), Context(1, 5))
     features = torch.randn(9000, 2, generator=generator).numpy()
     found = classifier.probabilities(features)
     assert found.dtype == np.float16
     rows = np.clip(np.arange(9000)[:, None] + [-5, 0, 5], 0, 8999)
-    logits = features[rows].reshape(9000, 6) @ classifier.weight.numpy().T + classifier.bias.numpy()
+    logits = features[rows].reshape(9000, 6) @ weight.numpy().T + bias.numpy()
     expected = torch.from_numpy(logits).softmax(dim=1).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
@@ -47,8 +47,8 @@ def test_probabilities_are_smoothed_over_frames_that_go_on_beyond_the_ends() -> 
     generator = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(3, 2, generator=generator), torch.randn(3, generator=generator)
     features = torch.randn(40, 2, generator=generator).numpy()
-    plain = FrameClassifier(weight, bias, Context()).probabilities(features).astype(float)
-    found = FrameClassifier(weight, bias, Context(smoothing=2.0)).probabilities(features)
+    plain = FrameClassifier((weight, bias), Context()).probabilities(features).astype(float)
+    found = FrameClassifier((weight, bias), Context(smoothing=2.0)).probabilities(features)
     reach = np.arange(-8, 9)
     bell = np.exp(-(reach**2) / 8)
     around = plain[np.clip(np.arange(40)[:, None] + reach, 0, 39)]  # ends stay well within eight frames
@@ -97,7 +97,7 @@ def test_steps_that_see_a_part_are_sure_of_less() -> None:
     def surely(classifier: FrameClassifier) -> float:
         return float((classifier.probabilities(features).max(axis=1) > 0.99).mean())
 
-    assert torch.equal(learnt(10).weight, learnt(1000).weight)
+    assert torch.equal(learnt(10).layers[0], learnt(1000).layers[0])
     assert surely(learnt(10)) > 0.7
     assert surely(learnt(2)) < 0.1
     assert np.mean(learnt(2).probabilities(features).argmax(axis=1) == labels) > 0.95
@@ -117,12 +117,57 @@ def test_the_same_seed_learns_the_same() -> None:
         )
         for seed in (0, 0, 1)
     )
-    assert torch.equal(first.weight, again.weight)
-    assert not torch.equal(first.weight, other.weight)
+    assert torch.equal(first.layers[0], again.layers[0])
+    assert not torch.equal(first.layers[0], other.layers[0])
 
 
 def test_a_feature_that_never_changes_does_no_harm() -> None:
     features = np.stack([FEATURES[:, 0], np.full(10, 7.0)], axis=1)
     labels = (FEATURES[:, 0] > 4).astype(np.int64)
     classifier = fit(features, OFFSETS, labels, 2, Context(), ClassifierSettings())
-    assert torch.isfinite(classifier.weight).all()
+    assert torch.isfinite(classifier.layers[0]).all()
+
+
+def test_published_rules_have_a_linear_layer_and_the_third_a_hidden_one() -> None:
+    assert classifier_for("A") == classifier_for("B") == classifier_for("C", linear=True)
+    assert classifier_for("A").hidden == 0
+    assert classifier_for("C").hidden == 128
+
+
+def test_probabilities_of_two_layers() -> None:
+    """The hidden layer has x + 1 and -x; GELU of 2 and -1 is 1.9545 and -0.1587."""
+    layers = tuple(map(torch.tensor, ([[1.0], [-1.0]], [1.0, 0.0], [[1.0, 0.0], [0.0, 1.0]], [0.0, 0.5])))
+    (found,) = FrameClassifier(layers, Context()).probabilities(np.array([[1.0]], dtype=np.float16))
+    likelier = 1 / (1 + np.exp(0.5 - 0.1587 - 1.9545))
+    np.testing.assert_allclose(found, [likelier, 1 - likelier], atol=1e-3)
+
+
+def test_a_hidden_layer_learns_what_no_linear_one_can() -> None:
+    """The class is whether two numbers have one sign."""
+    generator = np.random.default_rng(0)
+    features = (50 + generator.standard_normal((4000, 2))).astype(np.float16)
+    labels = ((features[:, 0] > 50) == (features[:, 1] > 50)).astype(np.int64)
+
+    def right(hidden: int) -> float:
+        settings = ClassifierSettings(lr=0.01, hidden=hidden)
+        classifier = fit(features, np.array([0, 4000]), labels, 2, Context(), settings)
+        return float(np.mean(classifier.probabilities(features).argmax(axis=1) == labels))
+
+    assert right(0) < 0.65
+    assert right(16) > 0.9
+
+
+def test_training_tells_each_step() -> None:
+    calls: list[tuple[int, int]] = []
+    labels = (FEATURES[:, 0] > 4).astype(np.int64)
+    settings = ClassifierSettings(batch_size=5, least_steps=8, epochs=1)
+    fit(
+        FEATURES,
+        OFFSETS,
+        labels,
+        2,
+        Context(),
+        settings,
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert calls == [(step, 8) for step in range(1, 9)]

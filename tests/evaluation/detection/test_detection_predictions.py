@@ -11,6 +11,7 @@ DETECTIONS = Detections(
     offsets=np.array([0, 3, 5]),
     probabilities=np.array([[1, 0], [0.25, 0.75], [0.5, 0.5], [0, 1], [1 / 3, 2 / 3]]),
     labels=np.array([0, 1, 1, 1, 0]),
+    predicted=np.array([0, 1, 1, 1, 1]),
     truth=np.array([[0, 1, 1, 3], [1, 1, 0, 1]]),
     segments=np.array([[0, 1, 1, 2]]),
     segment_scores=np.array([0.75]),
@@ -25,6 +26,7 @@ def test_what_is_saved_can_be_read_again(tmp_path):
     assert read.truth.tolist() == [[0, 1, 1, 3], [1, 1, 0, 1]]
     assert read.segments.tolist() == [[0, 1, 1, 2]]
     assert read.segment_scores.tolist() == [0.75]
+    assert read.predicted.tolist() == [0, 1, 1, 1, 1]
     assert read.labels[read.offsets[1] : read.offsets[2]].tolist() == [1, 0]
 
 
@@ -33,6 +35,15 @@ def test_probabilities_are_kept_in_half_precision(tmp_path):
     probabilities = Detections.load(tmp_path / "detect.npz").probabilities
     assert probabilities.dtype == np.float16
     np.testing.assert_allclose(probabilities, DETECTIONS.probabilities, atol=3e-4)
+
+
+def test_in_files_without_labels_of_frames_each_has_its_likeliest_class(tmp_path):
+    path = tmp_path / "detect.npz"
+    DETECTIONS.save(path)
+    arrays = dict(np.load(path))
+    del arrays["predicted"]
+    np.savez(path, **arrays)
+    assert Detections.load(path).predicted.tolist() == [0, 1, 0, 1, 1]
 
 
 def test_a_file_that_holds_none_is_refused_by_name(tmp_path):

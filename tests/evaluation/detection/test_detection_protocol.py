@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from kineme.checkpoints import save_encoder
 from kineme.clips.store import ClipStore
+from kineme.config import TrainConfig
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.detection import extract, protocol
@@ -27,6 +29,7 @@ from kineme.evaluation.detection.extract import frames_shown, offsets_of, store_
 from kineme.evaluation.detection.finetune import settings
 from kineme.evaluation.detection.found import find
 from kineme.evaluation.detection.frames import Windows
+from kineme.evaluation.detection.labels import label_frames
 from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import RANDOM, RAW, Result
 from kineme.evaluation.task import Task, open_task
@@ -86,7 +89,7 @@ def test_actions_are_found_and_measured_beside_what_needs_no_training(task: Task
     assert found.offsets.tolist() == [0, 270, 540, 810, 1080]
     assert len(found.truth) == 16
     np.testing.assert_allclose(found.probabilities.astype(float).sum(axis=1), 1, atol=2e-3)
-    hits = found.probabilities.argmax(axis=1) == found.labels
+    hits = found.predicted == found.labels
     assert 100 * hits.mean() == pytest.approx(result.scores["frame accuracy"].value)
 
 
@@ -100,6 +103,48 @@ def test_the_encoder_can_learn_the_frames_too(task: Task) -> None:
     assert tuned.settings["finetuned"]["precision"] in ("32-true", "bf16-mixed")
     assert frozen.settings["finetuned"] is None
     assert tuned.scores["frame accuracy"].value > 90
+
+
+@pytest.mark.parametrize("training", [None, settings(epochs=2)])
+def test_progress_covers_all_of_the_work_even_with_features_that_are_kept(
+    task: Task, tmp_path: Path, training: TrainConfig | None
+) -> None:
+    """Two encoders at rest and the one that is measured: 3 · (2 · 3,394 + 1,080) frames, and fine-tuning."""
+    fresh, tuning = replace(task, run=tmp_path), 0 if training is None else 3 * 2 * 1080
+    for _ in range(2):
+        calls: list[tuple[int, int]] = []
+        protocol.detect(
+            fresh,
+            WINDOWS,
+            context=ALONE,
+            rule="C",
+            training=training,
+            progress=lambda done, total, calls=calls: calls.append((done, total)),
+        )
+        done, totals = zip(*calls, strict=True)
+        assert set(totals) == {3 * (2 * (1544 + 1080 + 772) + 1080) + tuning}
+        assert list(done) == sorted(done)
+        assert done[-1] == totals[-1]
+
+
+def test_by_the_third_rule_frames_have_the_likeliest_sequence_of_a_network(task: Task) -> None:
+    result, found, detector = protocol.detect(task, WINDOWS, context=ALONE, rule="C", baselines=False)
+    assert result.settings["classifier"]["hidden"] == 128
+    assert result.settings["change"] == 4.0
+    assert [len(each) for each in detector.classifier.layers] == [128, 128, 3, 3]
+    np.testing.assert_array_equal(found.predicted, label_frames(found.probabilities, found.offsets, "C"))
+    assert result.scores["frame accuracy"].value == pytest.approx(
+        100 * np.mean(found.predicted == found.labels)
+    )
+    assert np.trace(result.confusion_matrix) == np.sum(found.predicted == found.labels)
+    assert result.scores["frame accuracy"].value > 85
+
+
+def test_by_the_published_rules_each_frame_has_its_likeliest_class_of_a_linear_layer(task: Task) -> None:
+    result, found, detector = protocol.detect(task, WINDOWS, context=ALONE, rule="A", baselines=False)
+    assert result.settings["classifier"]["hidden"] == 0
+    assert len(detector.classifier.layers) == 2
+    np.testing.assert_array_equal(found.predicted, found.probabilities.argmax(axis=1))
 
 
 def test_the_same_seed_finds_the_same(task: Task) -> None:
@@ -176,13 +221,13 @@ def test_features_that_are_not_finite_are_refused_by_recording(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("tuned", [False, True])
+@pytest.mark.parametrize(("tuned", "rule"), [(False, "A"), (True, "A"), (False, "C")])
 def test_a_detector_that_was_kept_finds_the_same(
-    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path, tuned: bool
+    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path, tuned: bool, rule: str
 ) -> None:
     training = settings(epochs=1) if tuned else None
     _, found, detector = protocol.detect(
-        task, WINDOWS, context=Context(1, 4), rule="A", training=training, baselines=False
+        task, WINDOWS, context=Context(1, 4), rule=rule, training=training, baselines=False
     )
     detector.save(tmp_path / "detect.safetensors")
     loaded = Detector.load(tmp_path / "detect.safetensors", pretrained)

@@ -22,6 +22,7 @@ def perfect() -> Detections:
         offsets=OFFSETS,
         probabilities=np.eye(3)[LABELS],
         labels=LABELS,
+        predicted=LABELS,
         truth=truth,
         segments=truth,
         segment_scores=np.linspace(1, 0.5, len(truth)),
@@ -63,7 +64,7 @@ def test_a_recording_in_which_nothing_is_found_costs_a_third() -> None:
     scores = score(
         replace(
             whole,
-            probabilities=np.eye(3)[predicted],
+            predicted=predicted,
             segments=whole.segments[kept],
             segment_scores=whole.segment_scores[kept],
         ),

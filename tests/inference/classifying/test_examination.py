@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kineme.inference.classifying.examination import (
+    USUAL_TEMPERATURE,
     Examination,
     examine,
     expected_gains,
@@ -77,7 +78,7 @@ def test_without_people_to_leave_out_recordings_are(people: list[str]) -> None:
 def test_nothing_to_judge() -> None:
     found, novelty = examined([0, 1, 2], [0, 1, 2], [""] * 3)
     assert (found.accuracy, found.interval, found.judged, found.curve) == (None, None, 0, ())
-    assert (found.recall, found.temperature, len(novelty)) == ((None, None, None), 1.0, 0)
+    assert (found.recall, found.temperature, len(novelty)) == ((None, None, None), USUAL_TEMPERATURE, 0)
     assert len(set(found.gains)) == 1
 
 

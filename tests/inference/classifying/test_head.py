@@ -86,6 +86,16 @@ def test_probabilities_of_clouds_that_overlap_are_calibrated(spread: float) -> N
     assert error(softmax(logits, axis=1)) > 0.1  # without the temperature
 
 
+def test_with_one_example_each_a_class_that_is_plainly_shown_is_likely() -> None:
+    """No example can be judged then, and logits before the temperature are at most about one."""
+    copies, labels = clouds(1, 5 * np.eye(8), 0.0, seed=0)
+    head = fit(np.stack([copies, copies + 0.1], axis=1), labels, 8)
+    logits = head.logits(copies + 0.05)
+    assert softmax(logits, axis=1).max() < 0.5
+    found = temperature(logits[:0], labels[:0])
+    assert softmax(logits / found, axis=1)[np.arange(8), labels].min() > 0.9
+
+
 def test_a_temperature_stays_finite_where_all_are_right() -> None:
     logits = np.array([[1.0, 0.0], [0.0, 1.0]] * 10)
     found = temperature(logits, np.array([0, 1] * 10))

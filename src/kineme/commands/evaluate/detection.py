@@ -24,6 +24,7 @@ def detect(
     step: int | None = None,
     context: int = NEIGHBOURS,
     segments: Rule = RULE,
+    linear: bool = False,
     finetune: bool = False,
     epochs: int | None = None,
     lr: float | None = None,
@@ -33,7 +34,7 @@ def detect(
 ) -> None:
     """Temporal action detection in untrimmed recordings.
 
-    A linear layer learns the class of every frame, or the background, from the frozen encoder's features;
+    A small network learns the class of every frame, or the background, from the frozen encoder's features;
     runs of frames become segments. Writes RUN/results/detect.json with all metrics by name, detect.npz with
     what was found where, and detect.safetensors, the detector, for `kineme predict`. A different store, split
     or seed, tokens, rule A or B, and fine-tuning are added to the file names.
@@ -45,11 +46,13 @@ def detect(
         window: Frames per window.
         step: Frames from one window to the next; by default a sixteenth of a window, or a quarter with
             tokens.
-        context: Number of frames on each side, a quarter of a window apart, whose features the layer also
+        context: Number of frames on each side, a quarter of a window apart, whose features the network also
             reads; 0, as published, for the frame's own only.
         segments: Rule that turns frames into segments: `C`, runs of frames that show a class with a
             probability above 25 % after smoothing; or, as published, `A`, above 2 %, or `B`, runs of smoothed
             activity.
+        linear: Classify frames by a linear layer, as rules A and B always do; with rule C there is a hidden
+            layer of 128 units.
         finetune: Train the encoder on the frames first.
         epochs: Epochs of fine-tuning; by default 10.
         lr: Learning rate of fine-tuning; by default 0.0005.
@@ -59,12 +62,17 @@ def detect(
     if not finetune and (epochs is not None or lr is not None):
         raise KinemeError("`epochs` and `lr` are of fine-tuning; set `finetune`, or leave them out")
     check_between("`context`", context, 0)
-    differing = {"tokens": kind == "tokens", segments: segments != RULE, "finetune": finetune}
+    differing = {
+        "tokens": kind == "tokens",
+        segments: segments != RULE,
+        "linear": linear and segments == RULE,
+        "finetune": finetune,
+    }
     named = [name for name, differs in differing.items() if differs]
     check_models(run)
     check_stores(options.store)
     from kineme.evaluation.detection import protocol
-    from kineme.evaluation.detection.classifier import context_for
+    from kineme.evaluation.detection.classifier import classifier_for, context_for
     from kineme.evaluation.detection.frames import windows_for
 
     training = None
@@ -79,6 +87,7 @@ def detect(
             windows_for(task.model.encoder, kind, window, step),
             context=context_for(window, context, segments),
             rule=segments,
+            classifier=classifier_for(segments, linear=linear),
             training=training,
             seed=seed,
             baselines=baselines,

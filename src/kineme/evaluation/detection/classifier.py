@@ -1,12 +1,13 @@
-"""The classifier of frames: one linear layer on the features of a frame and of its neighbours, if it has any.
+"""The classifier of frames: one layer, or two, on the features of a frame and, if wanted, of its neighbours.
 
-With neighbours it is a dilated convolution in time. Beyond its ends a recording is held still. The
+With neighbours the first is a dilated convolution in time. Beyond its ends a recording is held still. The
 probabilities of neighbouring frames may be smoothed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kineme.evaluation.options import Rule
+from kineme.progress import Progress, silent
 from kineme.typing import Array
 
 BLOCK = 4096  # frames that are in memory together
+HIDDEN = 128  # units for rule C
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def context_for(window: int, neighbours: int, rule: Rule) -> Context:
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """How the linear layer is trained: AdamW on standardised features, with a cosine schedule.
+    """How the classifier is trained: AdamW on standardised features, with a cosine schedule.
 
     There are few subjects to learn from, and a frame has thousands of numbers. So recordings are also shown
     slower and faster, most numbers are dropped in each step, and there are few epochs; for few recordings
@@ -64,6 +67,8 @@ class ClassifierSettings:
         lr: learning rate.
         weight_decay: of AdamW.
         seen: numbers of each frame that a step sees; of more, others are dropped.
+        hidden: units of a hidden layer; 0: the classifier is linear.
+        kept: share of the hidden units that a step sees.
         speeds: at which the training recordings are played.
     """
 
@@ -73,31 +78,43 @@ class ClassifierSettings:
     lr: float = 1e-3
     weight_decay: float = 0.1
     seen: int = 512
+    hidden: int = 0
+    kept: float = 0.7
     speeds: tuple[float, ...] = (0.7, 1.0, 1.4)
+
+
+def classifier_for(rule: Rule, *, linear: bool = False) -> ClassifierSettings:
+    """A linear layer; for rule C a network with one hidden layer, unless it is to be linear too."""
+    return ClassifierSettings(hidden=0 if linear or rule != "C" else HIDDEN)
 
 
 @dataclass(frozen=True)
 class FrameClassifier:
-    """A trained linear layer.
+    """A trained linear layer, perhaps on a hidden one.
 
     Attributes:
-        weight: (K, S·D); the features' standardisation is folded in.
-        bias: (K,).
+        layers: weight (K, S·D) and bias (K,); with a hidden layer its (H, S·D) and (H,), then (K, H) and
+            (K,). The features' standardisation is folded into the first.
         context: which frames it reads.
     """
 
-    weight: Tensor
-    bias: Tensor
+    layers: tuple[Tensor, ...]
     context: Context
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(n, S·D) what is read of some frames → (n, K)."""
+        if len(self.layers) > 2:
+            x = F.gelu(F.linear(x, *self.layers[:2]))
+        return F.linear(x, *self.layers[-2:])
 
     def probabilities(self, features: Array) -> Array:
         """(T, D) features of one recording → (T, K) float16."""
-        found = np.empty((len(features), len(self.bias)), dtype=np.float16)
+        found = np.empty((len(features), len(self.layers[-1])), dtype=np.float16)
         ends = np.array([0, len(features)])
         for start in range(0, len(features), BLOCK):
             frames = np.arange(start, min(start + BLOCK, len(features)))
-            x = gather(features, ends, frames, self.context).to(self.weight.device)
-            found[frames] = F.linear(x, self.weight, self.bias).softmax(dim=1).cpu().numpy()
+            x = gather(features, ends, frames, self.context).to(self.layers[0].device)
+            found[frames] = self.logits(x).softmax(dim=1).cpu().numpy()
         return smoothed(found, self.context.smoothing)
 
 
@@ -119,7 +136,7 @@ def smoothed(probabilities: Array, deviation: float) -> Array:
 
 
 def gather(features: Array, offsets: Array, frames: Array, context: Context) -> Tensor:
-    """What the layer reads of some frames.
+    """What the classifier reads of some frames.
 
     Args:
         features: (F, D) of recordings one after another; recording r has offsets[r] .. offsets[r + 1].
@@ -133,7 +150,7 @@ def gather(features: Array, offsets: Array, frames: Array, context: Context) -> 
     recording = np.searchsorted(offsets, frames, "right") - 1
     first, last = offsets[recording][:, None], offsets[recording + 1][:, None] - 1
     rows = np.clip(frames[:, None] + context.offsets, first, last)
-    return torch.from_numpy(features[rows.ravel()].astype(np.float32).reshape(len(frames), -1))
+    return torch.from_numpy(features[rows.ravel()]).float().view(len(frames), -1)
 
 
 def fit(
@@ -146,8 +163,9 @@ def fit(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    progress: Progress = silent,
 ) -> FrameClassifier:
-    """Trains the layer with cross-entropy, in memory for one batch of frames.
+    """Trains the classifier with cross-entropy, in memory for one batch of frames.
 
     Args:
         features: (F, D) of the training recordings' frames, perhaps a memory map.
@@ -156,15 +174,15 @@ def fit(
         classes: K.
         context: which frames it reads.
         settings: how it is trained.
-        seed: of the order of frames and of what is dropped.
+        seed: of the order of frames, of what is dropped, and of the hidden layer.
         device: where it is trained.
+        progress: called after each step with the steps done and in total.
     """
     mean, std = (each.repeat(2 * context.neighbours + 1).to(device) for each in _moments(features))
-    weight = torch.zeros(classes, len(mean), device=device, requires_grad=True)
-    bias = torch.zeros(classes, device=device, requires_grad=True)
-    optimiser = torch.optim.AdamW([weight, bias], settings.lr, weight_decay=settings.weight_decay)
     generator = np.random.default_rng(seed)
     drops = torch.Generator(device).manual_seed(seed)
+    layers = _untrained(len(mean), settings.hidden, classes, drops)
+    optimiser = torch.optim.AdamW(layers, settings.lr, weight_decay=settings.weight_decay)
     share = min(settings.seen / len(mean), 1.0)
     batches = -(-len(labels) // settings.batch_size)
     steps = batches * max(settings.epochs, -(-settings.least_steps // batches))
@@ -172,25 +190,51 @@ def fit(
         if step % batches == 0:
             order = np.array_split(generator.permutation(len(labels)), batches)
         frames = order[step % batches]
-        x = (gather(features, offsets, frames, context).to(device) - mean) / std
-        if share < 1:
-            x = x * (torch.rand(x.shape, generator=drops, device=device) < share) / share
-        loss = F.cross_entropy(F.linear(x, weight, bias), torch.from_numpy(labels[frames]).to(device))
+        x = gather(features, offsets, frames, context).to(device).sub_(mean).div_(std)
+        x = _dropped(x, share, drops)
+        if settings.hidden:
+            x = _dropped(F.gelu(F.linear(x, *layers[:2])), settings.kept, drops)
+        loss = F.cross_entropy(F.linear(x, *layers[-2:]), torch.from_numpy(labels[frames]).to(device))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         rate = settings.lr * (1 + math.cos(math.pi * step / steps)) / 2
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()
-    folded = (weight / std).detach()
-    return FrameClassifier(folded, (bias - folded @ mean).detach(), context)
+        progress(step + 1, steps)
+    first, bias, *rest = (each.detach() for each in layers)
+    folded = first / std
+    return FrameClassifier((folded, bias - folded @ mean, *rest), context)
+
+
+def _untrained(numbers: int, hidden: int, classes: int, generator: torch.Generator) -> list[Tensor]:
+    """Weight and bias of each layer: zeros for the last, uniform for a hidden one before it."""
+    device = generator.device
+    sizes = [(classes, hidden or numbers), (classes,)]
+    layers = [torch.zeros(size, device=device, requires_grad=True) for size in sizes]
+    if not hidden:
+        return layers
+    bound = numbers**-0.5
+    drawn = [torch.empty(size, device=device) for size in ((hidden, numbers), (hidden,))]
+    return [each.uniform_(-bound, bound, generator=generator).requires_grad_() for each in drawn] + layers
+
+
+def _dropped(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """`x`, in place, with this share of its numbers kept and scaled up, and the others zero."""
+    if share < 1:
+        x.mul_(torch.rand(x.shape, generator=generator, device=x.device) < share).div_(share)
+    return x
 
 
 def _moments(features: Array) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (1 where it is zero) of each of the (F, D) features, block by block."""
-    from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler()
-    for start in range(0, len(features), BLOCK):
-        scaler.partial_fit(features[start : start + BLOCK].astype(np.float64))
-    return torch.from_numpy(scaler.mean_).float(), torch.from_numpy(scaler.scale_).float()
+    def average(of: Callable[[Tensor], Tensor]) -> Tensor:
+        total = torch.zeros(features.shape[1], dtype=torch.float64)
+        for start in range(0, len(features), BLOCK):
+            total += of(torch.from_numpy(np.array(features[start : start + BLOCK])).double()).sum(dim=0)
+        return total / len(features)
+
+    mean = average(lambda block: block)
+    std = average(lambda block: (block - mean).square()).sqrt()
+    return mean.float(), torch.where(std == 0, 1.0, std).float()

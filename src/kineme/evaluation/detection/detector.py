@@ -28,6 +28,7 @@ from kineme.typing import Array
 from kineme.untrusted import MALFORMED, bad_name
 
 ENCODER = "encoder."  # of tensors of an encoder that was fine-tuned
+LAYERS = ("hidden.weight", "hidden.bias", "weight", "bias")  # of the classifier, the first two if it has them
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Detector:
 
     def save(self, path: Path) -> None:
         """Writes classifier and settings, and the encoder where it is not the run's own."""
-        tensors = {"weight": self.classifier.weight, "bias": self.classifier.bias}
+        layers = self.classifier.layers
+        tensors = dict(zip(LAYERS[-len(layers) :], layers, strict=True))
         if self.tuned:
             state = self.model.encoder.state_dict()
             tensors |= {ENCODER + name: tensor for name, tensor in state.items()}
@@ -103,7 +105,8 @@ class Detector:
                 encoder = deepcopy(model.encoder)
                 encoder.load_state_dict(state)
                 model = with_encoder(model, encoder)
-            classifier = FrameClassifier(tensors["weight"], tensors["bias"], Context(**found["context"]))
+            layers = tuple(tensors[name] for name in LAYERS if name in tensors)
+            classifier = FrameClassifier(layers, Context(**found["context"]))
             if wrong := bad_name(found["class_names"]):
                 raise ValueError(wrong)
             detector = cls(

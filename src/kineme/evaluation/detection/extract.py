@@ -96,7 +96,9 @@ def store_features(
     kept = folder / f"{cache_key(model, store, rows, 'float16', **settings)}.npy"
     if kept.is_file():
         with suppress(OSError, ValueError, EOFError):  # damaged: it is computed and written again
-            return _mapped(kept)
+            found = _mapped(kept)
+            progress(len(found), len(found))
+            return found
     encoder = copy.deepcopy(model.encoder).eval().to(device)
     clips = resident(store, rows, device)
     done, total = 0, int(offsets_of(store, rows, speeds)[-1])

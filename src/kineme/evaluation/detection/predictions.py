@@ -4,6 +4,7 @@
     offsets         (R + 1,) int64: the frames of recording r are offsets[r] .. offsets[r + 1] below
     probabilities   (F, K) float16, of each frame to show each class
     labels          (F,) int64, true class of each frame
+    predicted       (F,) int64, class of each frame as the detector labels it
     truth           (n, 4) int64, true intervals: recording, class, start, end
     segments        (m, 4) int64, proposed ones, alike; of a recording in order of start, then class
     segment_scores  (m,) float64, confidence of each proposed segment
@@ -34,6 +35,7 @@ class Detections:
     offsets: Array
     probabilities: Array
     labels: Array
+    predicted: Array
     truth: Array
     segments: Array
     segment_scores: Array
@@ -54,4 +56,6 @@ class Detections:
         """
         with reading(path, "detections"):
             stored = read_arrays(path)
+            if "predicted" not in stored:  # written by a version that did not label frames
+                stored = {**stored, "predicted": stored["probabilities"].argmax(axis=1)}
             return cls(**{field.name: stored[field.name] for field in fields(cls)})

@@ -16,23 +16,25 @@ from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.classes import detection_classes, frame_labels, true_intervals
-from kineme.evaluation.detection.classifier import ClassifierSettings, Context, fit
+from kineme.evaluation.detection.classifier import ClassifierSettings, Context, classifier_for, fit
 from kineme.evaluation.detection.detector import Detector, propose
 from kineme.evaluation.detection.extract import RawCoordinates, frames_shown, offsets_of, store_features
 from kineme.evaluation.detection.frames import Windows
+from kineme.evaluation.detection.labels import CHANGE, label_frames
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
+from kineme.evaluation.options import Rule
 from kineme.evaluation.results import PRETRAINED, RANDOM, RAW, Result, Score, details
 from kineme.evaluation.task import Part, Task, on_device_of
 from kineme.files import is_writable
 from kineme.model import Model, random_like, with_encoder
-from kineme.progress import Progress, silent, within
+from kineme.progress import Progress, share, silent, within
 from kineme.training.devices import resolve_device
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
 
-SETTINGS = ClassifierSettings()
+PASSES = 3  # of an encoder: a frame that it is trained on costs as much as so many that it reads
 
 
 def recorded(store: ClipStore, split: str, part: Part) -> Array:
@@ -59,7 +61,8 @@ def detect(
     windows: Windows,
     *,
     context: Context,
-    rule: str,
+    rule: Rule,
+    classifier: ClassifierSettings | None = None,
     training: TrainConfig | None = None,
     seed: int = 0,
     baselines: bool = True,
@@ -72,48 +75,45 @@ def detect(
         windows: how the encoder reads them.
         context: the frames from which a class is read.
         rule: of segments, `A`, `B` or `C`.
+        classifier: how it is trained; None: as `classifier_for` the rule.
         training: how the encoder is fine-tuned first; None: it is frozen.
         seed: of the classifier, the random encoder and the fine-tuning.
         baselines: also measure a random encoder and raw coordinates, both frozen.
-        progress: called with the frames encoded and in total; during fine-tuning, with the windows.
+        progress: called with the work done and in total, in frames that an encoder reads; training the
+            classifier counts as much as reading the frames it is trained on.
     """
     began = perf_counter()
     model, train = task.model, None if training is None else on_device_of(task, replace(training, seed=seed))
-    trial = _Trial(task, context, rule, seed, tuned=train is not None)
+    trial = _Trial(task, context, rule, classifier or classifier_for(rule), seed, tuned=train is not None)
     scores: dict[str, dict[str, Score]] = {}
-    total = trial.frames * (3 if baselines else 1)
+    tuning = 0 if train is None else trial.tuning(train)
+    done, total = 0, trial.work * (3 if baselines else 1) + tuning
     with TemporaryDirectory() as spare:  # for features that are used once, or that cannot be kept
         kept = task.run / "features"
         if not is_writable(kept / "any.npy"):
             kept = Path(spare)
         for row, baseline, cut in _baselines(model, windows, seed) if baselines else ():
             logger.debug("detect: %s", row)
-            meanwhile = within(progress, len(scores) * trial.frames, total)
-            found, _ = trial.of(baseline, cut, kept, meanwhile)
+            found, _ = trial.of(baseline, cut, kept, within(progress, done, total))
             scores[row] = score(found, len(trial.class_names))
+            done += trial.work
         logger.debug("detect: %s", PRETRAINED)
         if train is not None:
-            model, kept = trial.finetuned(windows, train, progress), Path(spare)
-        meanwhile = within(progress, len(scores) * trial.frames, total)
-        found, detector = trial.of(model, windows, kept, meanwhile)
+            model = trial.finetuned(windows, train, share(progress, done, tuning, total))
+            kept, done = Path(spare), done + tuning
+        found, detector = trial.of(model, windows, kept, within(progress, done, total))
     classes = len(trial.class_names)
     result = Result(
         protocol="detect",
         **task.described(),
         crop=1.0,
-        settings={
-            "windows": asdict(windows),
-            "context": asdict(context),
-            "segments": rule,
-            "classifier": asdict(SETTINGS),
-            "finetuned": _described(train),
-        },
+        settings=trial.described(windows, train),
         seed=seed,
         scores=score(found, classes),
         baselines=scores,
         detailed=ACCURACY,
         class_names=trial.class_names,
-        **details(found.labels, found.probabilities.argmax(axis=1), classes),
+        **details(found.labels, found.predicted, classes),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(perf_counter() - began, 1),
     )
@@ -125,27 +125,53 @@ class _Trial:
 
     Attributes:
         class_names: of the store, as detection names them.
-        frames: that each encoder reads, of training recordings at every speed and of test recordings.
+        work: for each encoder, in frames: the training recordings at every speed, read by the encoder and
+            once more by the classifier, and the test recordings.
     """
 
-    def __init__(self, task: Task, context: Context, rule: str, seed: int, *, tuned: bool) -> None:
+    def __init__(
+        self,
+        task: Task,
+        context: Context,
+        rule: Rule,
+        classifier: ClassifierSettings,
+        seed: int,
+        *,
+        tuned: bool,
+    ) -> None:
         """Looks up the actions of the recordings.
 
         Args:
-            task, context, rule, seed: as of `detect`.
+            task, context, rule, classifier, seed: as of `detect`.
             tuned: the encoder is fine-tuned first.
         """
-        self.task, self.context, self.rule, self.seed, self.tuned = task, context, rule, seed, tuned
-        store = task.store
+        self.task, self.context, self.rule, self.classifier = task, context, rule, classifier
+        self.seed, self.tuned = seed, tuned
+        store, speeds = task.store, classifier.speeds
         self.class_names = detection_classes(store)
         offsets = offsets_of(store, task.train_rows)
         self._labels = frame_labels(true_intervals(store, task.train_rows), offsets)
-        self._played_offsets = offsets_of(store, task.train_rows, SETTINGS.speeds)
-        self._played_labels = self._labels[frames_shown(store, task.train_rows, SETTINGS.speeds)]
+        self._played_offsets = offsets_of(store, task.train_rows, speeds)
+        self._played_labels = self._labels[frames_shown(store, task.train_rows, speeds)]
         self._test_offsets = offsets_of(store, task.test_rows)
         self._truth = true_intervals(store, task.test_rows)
         self._test_labels = frame_labels(self._truth, self._test_offsets)
-        self.frames = len(self._played_labels) + len(self._test_labels)
+        self.work = 2 * len(self._played_labels) + len(self._test_labels)
+
+    def tuning(self, training: TrainConfig) -> int:
+        """The work of fine-tuning, in frames."""
+        return PASSES * training.epochs * len(self._labels)
+
+    def described(self, windows: Windows, training: TrainConfig | None) -> dict[str, Any]:
+        """The settings of a result."""
+        return {
+            "windows": asdict(windows),
+            "context": asdict(self.context),
+            "segments": self.rule,
+            "change": CHANGE[self.rule],
+            "classifier": asdict(self.classifier),
+            "finetuned": _described(training),
+        }
 
     def finetuned(self, windows: Windows, training: TrainConfig, progress: Progress) -> Model:
         """The task's model, trained on windows of the training recordings."""
@@ -164,9 +190,10 @@ class _Trial:
             model: the encoder.
             windows: how it reads recordings.
             folder: for features.
-            progress: called with the frames encoded, up to `frames`.
+            progress: called with the work done, up to `work`.
         """
         task, store = self.task, self.task.store
+        read, tested = len(self._played_labels), len(self._test_labels)
         features = store_features(
             model,
             store,
@@ -174,8 +201,8 @@ class _Trial:
             windows,
             folder,
             device=task.device,
-            speeds=SETTINGS.speeds,
-            progress=progress,
+            speeds=self.classifier.speeds,
+            progress=share(progress, 0, read, self.work),
         )
         classifier = fit(
             features,
@@ -183,18 +210,27 @@ class _Trial:
             self._played_labels,
             len(self.class_names),
             self.context,
-            SETTINGS,
+            self.classifier,
             seed=self.seed,
             device=task.device,
+            progress=share(progress, read, read, self.work),
         )
         detector = Detector(model, windows, classifier, self.rule, self.class_names, tuned=self.tuned)
-        meanwhile = within(progress, len(self._played_labels), self.frames)
+        meanwhile = share(progress, 2 * read, tested, self.work)
         probabilities = detector.probabilities(
             store, task.test_rows, folder, device=task.device, progress=meanwhile
         )
         segments, scores = propose(probabilities, self._test_offsets, self.rule)
-        names, offsets, labels = store.names[task.test_rows], self._test_offsets, self._test_labels
-        found = Detections(names, offsets, probabilities, labels, self._truth, segments, scores)
+        found = Detections(
+            names=store.names[task.test_rows],
+            offsets=self._test_offsets,
+            probabilities=probabilities,
+            labels=self._test_labels,
+            predicted=label_frames(probabilities, self._test_offsets, self.rule),
+            truth=self._truth,
+            segments=segments,
+            segment_scores=scores,
+        )
         return found, detector
 
 

@@ -41,8 +41,7 @@ SHOWN = (
 
 def score(found: Detections, classes: int) -> dict[str, Score]:
     """Every figure by its full name, in per cent; intervals are over resampled test recordings."""
-    predicted = found.probabilities.argmax(axis=1)
-    recordings, offsets, labels = len(found.names), found.offsets, found.labels
+    recordings, offsets, labels, predicted = len(found.names), found.offsets, found.labels, found.predicted
     hits = np.add.reduceat((labels == predicted).astype(np.int64), offsets[:-1])
     edits = 100 * edit_scores(labels, predicted, offsets)
     scores = {

@@ -20,6 +20,7 @@ REPEATS = 5  # draws of each size
 MORE = 5  # examples that the advice is about
 PRIOR = 2.0  # examples that a class's error is drawn to the mean of all by
 USUAL_EXPONENT = 0.5  # of error against examples, where the curve does not tell
+USUAL_TEMPERATURE = 0.1  # of `head.fit`, where no example can be judged; see docs/teach.md
 
 
 class Fitted(Protocol):
@@ -219,14 +220,14 @@ def temperature(logits: Array, labels: Array) -> float:
     """What logits are divided by so that probabilities are calibrated (Guo et al., ICML 2017).
 
     The right class is given (n + 1) / (n + 2) and not all of the probability, as in Platt's scaling: where
-    all examples are right it stays finite.
+    all examples are right it stays finite. Without examples to judge by it is the usual one.
 
     Args:
         logits: (n, K) of examples that the classifier was not fitted to; -inf of classes it was not taught.
         labels: (n,) classes.
     """
     if len(labels) == 0:
-        return 1.0
+        return USUAL_TEMPERATURE
     from scipy.optimize import minimize_scalar  # takes half a second to import
 
     known = np.isfinite(logits)

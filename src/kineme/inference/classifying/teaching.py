@@ -69,7 +69,7 @@ def teach(
     given = read_examples(examples)[0] if isinstance(examples, str | Path) else examples
     if wrong := [each for each in given if not isinstance(each, Example)]:
         raise KinemeError(f"`examples`: has a {type(wrong[0]).__name__}; each must be Example(motion, label)")
-    class_names = _classes(given, examples if isinstance(examples, str | Path) else "examples")
+    class_names = classes_of(given, examples if isinstance(examples, str | Path) else "examples")
     known = (
         own_store(model) if store is None else ClipStore(store) if isinstance(store, str | Path) else store
     )
@@ -115,7 +115,7 @@ def own_store(model: Model) -> ClipStore | None:
     return ClipStore(paths[0]) if len(paths) == 1 and is_store(paths[0]) else None
 
 
-def _classes(examples: Sequence[Example], where: str | Path) -> tuple[str, ...]:
+def classes_of(examples: Sequence[Example], where: str | Path) -> tuple[str, ...]:
     """The names of the classes, sorted.
 
     Raises:
@@ -123,7 +123,7 @@ def _classes(examples: Sequence[Example], where: str | Path) -> tuple[str, ...]:
     """
     names = sorted({each.label for each in examples})
     if not names:
-        raise KinemeError(f"{where}: no row has a label; fill in the column `label`")
+        raise KinemeError(f"{where}: no row has a label; fill in the column label")
     if len(names) == 1:
         raise KinemeError(
             f"{where}: every label is {names[0]!r}; a classifier takes two classes or more, such as "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
@@ -118,6 +119,7 @@ class Counts:
         events: handed out.
         delay: of all events together, in seconds.
         longest: delay of an event.
+        highest: score of a window for any class; -inf before the first.
     """
 
     frames: int = 0
@@ -125,6 +127,7 @@ class Counts:
     events: int = 0
     delay: float = 0.0
     longest: float = 0.0
+    highest: float = -math.inf
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -133,6 +136,7 @@ class Counts:
             self.events + other.events,
             self.delay + other.delay,
             max(self.longest, other.longest),
+            max(self.highest, other.highest),
         )
 
 

@@ -255,6 +255,7 @@ class Watcher:
             return []
         scores = self.judge.scores(joined([each.xyz for each in clips], [each.present for each in clips]))
         self.counts.windows += len(clips)
+        self.counts.highest = max(self.counts.highest, float(scores.max()))
         changes = []
         for (person, someone), row in zip(people, scores, strict=True):
             someone.judged = end = someone.recent.latest

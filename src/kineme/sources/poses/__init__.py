@@ -42,7 +42,7 @@ from kineme.sources.poses.files import (
     opened_long,
 )
 from kineme.sources.poses.fitting import Fit
-from kineme.sources.poses.formats import Format, Told, format_of, others
+from kineme.sources.poses.formats import Format, Told, format_of, registered
 from kineme.sources.poses.gaps import NobodyError, ever_found, filled
 from kineme.sources.poses.headers import plain
 from kineme.sources.poses.long import LongFile, step_of
@@ -120,7 +120,7 @@ def open_poses(
     if chosen.shares is not None:
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)
     ends = {file.place.suffix.lower() for recording in recordings for file in recording.files}
-    theirs = tuple(make for make, form in others() if form.suffix in ends)
+    theirs = tuple(make for make, form in registered() if form.suffix in ends)
     reader = _Reader(chosen, rate or _FPS, coordinates, first.points.shape[-1], files, theirs)
     return Source(
         name=title,
@@ -156,7 +156,7 @@ class _Reader:
     coordinates: Coordinates
     columns: int  # coordinates per joint in every clip, 2 or 3
     files: Files
-    others: Sequence[Callable[[], Format]]  # formats whose modules another process has to import
+    theirs: Sequence[Callable[[], Format]]  # formats whose modules another process has to import
 
     def __call__(self, recording: Recording) -> Clip:
         found = self.files.read(recording)

@@ -14,7 +14,6 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -151,13 +150,7 @@ def _table(suffix: str) -> tuple[Format, Format]:
 
 
 def _head(file: RawFile) -> bytes:
-    with file.checked():
-        return _first_bytes(file, file.path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=1)  # several formats ask for it
-def _first_bytes(file: RawFile, changed: int) -> bytes:
-    with file.open() as stream:
+    with file.checked(), file.open() as stream:
         return stream.read(1 << 10)
 
 
@@ -256,11 +249,11 @@ _FRAMES = ".txt"
 
 def suffixes() -> tuple[str, ...]:
     """Of all files of poses, in lower case."""
-    theirs = [form.suffix for _, form in others()]
+    theirs = [form.suffix for _, form in registered()]
     return (*dict.fromkeys((*(each.suffix for each in BUILT_IN), _FRAMES, *theirs)),)
 
 
-def others() -> Iterator[tuple[Callable[[], Format], Format]]:
+def registered() -> Iterator[tuple[Callable[[], Format], Format]]:
     """The formats of other packages, and the functions that are registered for them.
 
     Raises:
@@ -289,7 +282,7 @@ def format_of(file: RawFile) -> Format:
         KinemeError: it cannot be read.
     """
     suffix = file.place.suffix.lower()
-    known = (*(form for _, form in others()), *BUILT_IN)
+    known = (*(form for _, form in registered()), *BUILT_IN)
     sharing = [each for each in known if each.suffix == suffix]
     if not sharing and suffix in FOREIGN:
         raise RemediedError(*FOREIGN[suffix])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import unicodedata
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 
 from kineme.arguments import did_you_mean
 from kineme.sources.poses.rows import in_utf8
+
+MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,14 @@ class ListFile:
         titles: of the columns, as written, without spaces around them.
         rows: the number of each row's last line in the file, and its fields; blank rows are left out.
         delimiter: between fields: a comma, a semicolon or a tab, whichever the first line has most of.
+        encoding: to write it in again: UTF-8, with a byte order mark if it began with one. Without it, Excel
+            reads letters outside ASCII wrongly.
     """
 
     titles: tuple[str, ...]
     rows: tuple[tuple[int, list[str]], ...]
     delimiter: str
+    encoding: str
 
     @property
     def columns(self) -> list[str]:
@@ -43,6 +49,7 @@ def read_list(data: bytes) -> ListFile:
     ((2, ['walk', 'go, slowly']),)
     """
     text = unicodedata.normalize("NFC", in_utf8(data).decode("utf-8-sig"))
+    encoding = "utf-8-sig" if data.startswith(MARKS) else "utf-8"
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -51,7 +58,8 @@ def read_list(data: bytes) -> ListFile:
         rows = [(lines.line_num, [field.strip() for field in row]) for row in lines]
     except csv.Error as error:
         raise ValueError(str(error)) from error
-    return ListFile(titles, tuple((number, row) for number, row in rows if any(row)), delimiter)
+    kept = tuple((number, row) for number, row in rows if any(row))
+    return ListFile(titles, kept, delimiter, encoding)
 
 
 def check_columns(table: ListFile, others: Sequence[str]) -> None:
