@@ -100,6 +100,7 @@ def test_a_clip_of_twice_the_frames_moves_half_as_fast() -> None:
     assert slow.length.tolist() == [82, 22]
     assert fast.length.tolist() == [20, 6]
     torch.testing.assert_close(first(slow, 0).diff()[2:-2], torch.full((77,), 0.5))
+    assert first(slow, 0)[:3].tolist() == [0, 0.25, 0.75]  # frames are centred in their time
     torch.testing.assert_close(first(fast, 0).diff()[1:-1], torch.full((17,), 41 / 20))
     assert first(slow, 1).min() == 45  # of its own frames
 

@@ -62,12 +62,14 @@ def test_an_encoder_that_cannot_leave_out_joints_is_named(
 ) -> None:
     """The layout `body` has joints that each of the stores lacks."""
     absent._warn.cache_clear()  # it is said once in a process
-    config = settings(folder)
-    train(config, tmp_path / "sttr")
-    assert "cannot leave out joints" not in caplog.text
+    config = settings(folder, store=str(folder / "kinect"), split="all")
     config.encoder = {"name": "stgcn", "channels": [8], "strided": []}
     config.method = {"name": "aimclr", "queue": 16}
-    train(config, tmp_path / "stgcn")
+    train(config, tmp_path / "kinect")  # which has all of its joints
+    assert "cannot leave out joints" not in caplog.text
+    both = settings(folder)
+    both.encoder, both.method = config.encoder, config.method
+    train(both, tmp_path / "both")
     assert "STGCN cannot leave out joints" in caplog.text
 
 
