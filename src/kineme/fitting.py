@@ -21,10 +21,9 @@ from kineme.clips.splits import usual_split
 from kineme.clips.store import ClipStore
 from kineme.config import Config, DataConfig, TrainConfig
 from kineme.errors import KinemeError
+from kineme.packaged import BASE
 from kineme.settings import load_config
 from kineme.typing import Array
-
-BASE = "tandem"  # a better method replaces this one by its name
 
 FRAMES = 8, 32  # T: the least that shows a course of motion, and what small sets are published with
 WINDOW = 4.0  # seconds: a typical action of NTU RGB+D and PKU-MMD

@@ -14,9 +14,10 @@ import numpy as np
 from kineme.clips.store import ClipStore
 from kineme.config import Config
 from kineme.errors import KinemeError
-from kineme.fitting import BASE, fitted_config
+from kineme.fitting import fitted_config
 from kineme.loading import load_run
 from kineme.model import Model
+from kineme.packaged import BASE
 from kineme.settings import config_from_dict, load_config
 from kineme.training.devices import resolve_device
 from kineme.training.directory import load_run_config

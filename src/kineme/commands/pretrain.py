@@ -83,7 +83,7 @@ def pretrain(
         near = did_you_mean(strange[0], ("--store", "--out", "--overwrite", "--resume"))
         raise KinemeError(f"unknown option {strange[0]}{near or '; see kineme pretrain --help'}")
     recipe = find_recipe(words[0]) if named else None
-    from kineme.fitting import BASE
+    from kineme.packaged import BASE
     from kineme.settings import load_config, make_parser
     from kineme.streams import TOGETHER
 
@@ -126,8 +126,9 @@ def _stores(paths: list[Path]) -> list[str]:
 
 def _fitted(settings: list[str]) -> Config:
     """Settings chosen from the clips; prints which, and why."""
-    from kineme.fitting import BASE, fitted_config
+    from kineme.fitting import fitted_config
     from kineme.launch import helps
+    from kineme.packaged import BASE
     from kineme.settings import load_config
     from kineme.training.devices import resolve_device
 

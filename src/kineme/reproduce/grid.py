@@ -38,9 +38,7 @@ import yaml
 
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError, one_line
-from kineme.fitting import BASE
-from kineme.packaged import find_recipe
-from kineme.settings import load_config
+from kineme.packaged import BASE, find_recipe
 from kineme.untrusted import yaml_text
 
 Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
@@ -228,6 +226,8 @@ class _Reader:
 
     def variants(self, node: yaml.Node, recipes: Sequence[Path]) -> list[Variant]:
         """`{name: {key: value}}`; every recipe must have these settings."""
+        from kineme.settings import load_config  # which takes the seconds of PyTorch; few grids have variants
+
         named = self.mapping(node, what="settings")
         if not named:
             raise self.error(node, "settings is empty; write `name: {train.lr: 1e-4}`, or leave it out")

@@ -32,8 +32,9 @@ from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import Result, result_path
 from kineme.evaluation.task import is_other_store, qualifiers
 from kineme.files import atomic_write
-from kineme.fitting import BASE, fitted_config
+from kineme.fitting import fitted_config
 from kineme.loading import load_run
+from kineme.packaged import BASE
 from kineme.reproduce.grid import DEFAULT, Cell, Grid, Measurement, Variant
 from kineme.reproduce.protocols import PROTOCOLS
 from kineme.runs import CONFIG, WEIGHTS
