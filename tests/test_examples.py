@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -25,6 +26,7 @@ LEAST = {
 def run(path: Path, folder: Path, output: Path) -> None:
     """The script, in a process of its own and in this folder."""
     os.chdir(folder)
+    sys.path.insert(0, str(path.parent))  # as Python does for a script
     with output.open("w") as file, redirect_stdout(file), redirect_stderr(file):
         runpy.run_path(str(path), run_name="__main__")
 

@@ -54,7 +54,7 @@ WRITERS = {
 def test_the_second_of_two_commands_is_told_who_writes(
     words: str, output: str, moves: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "labels.csv").write_text("name,label\nclip00,a\n")
+    (tmp_path / "labels.csv").write_text("name,label\nclip00,a\nclip01,b\n")
     places = {"RUN": trained, "STORE": moves, "OUT": tmp_path / "out", "labels": tmp_path / "labels"}
 
     def placed(text: str) -> str:

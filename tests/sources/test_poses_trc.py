@@ -143,7 +143,7 @@ def test_uneven_times_are_resampled(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         points = trc_poses(trc(["hip", "head"], rows, rate=20)).points[:, 0, 0, 0]
     np.testing.assert_allclose(points, np.arange(7) / 20, atol=1e-6)
-    assert "so frames are resampled to that" in caplog.text
+    assert "frames at another rate or at uneven times are resampled to" in caplog.text
 
 
 @pytest.mark.parametrize(
