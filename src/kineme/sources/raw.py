@@ -19,7 +19,7 @@ from typing import IO
 
 import numpy as np
 
-from kineme.errors import FileError, KinemeError
+from kineme.errors import FileError, KinemeError, one_line
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ class RawFile:
         except KinemeError:
             raise
         except (*BROKEN, KeyError) as error:
-            raise self.error(f"cannot be read ({one_line(error)})", FETCH) from error
+            raise self.error(f"cannot be read ({shortened(error)})", FETCH) from error
 
 
 def find_files(raw: Path, *suffixes: str) -> list[RawFile]:
@@ -211,7 +211,7 @@ def _in_zip(path: Path, below: PurePosixPath, suffixes: tuple[str, ...]) -> Iter
     try:
         members = _archive(path, path.stat().st_mtime_ns).namelist()
     except BROKEN as error:
-        raise KinemeError(f"{path}: is a damaged zip ({one_line(error)}); download it again") from error
+        raise KinemeError(f"{path}: is a damaged zip ({shortened(error)}); download it again") from error
     for member in members:
         place = PurePosixPath(member)
         if place.suffix.lower() in suffixes and not member.endswith("/") and not _is_hidden(place):
@@ -228,9 +228,9 @@ def _is_hidden(place: PurePosixPath) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in place.parts)
 
 
-def one_line(error: BaseException) -> str:
+def shortened(error: BaseException) -> str:
     """An error's message, shortened: zipfile quotes whatever it finds in place of a name."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = one_line(error)
     return text if len(text) <= 120 else f"{text[:120]}..."
 
 

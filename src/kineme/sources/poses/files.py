@@ -104,7 +104,7 @@ def _frame(file: RawFile, components: Sequence[str]) -> list[list[object]]:
 
 
 @contextmanager
-def named(files: Sequence[RawFile]) -> Iterator[None]:
+def named(files: Sequence[RawFile], remedy: str = MEND) -> Iterator[None]:
     """Turns a ValueError into a FileError that names the file, or the first and last of many."""
     first, last = files[0], files[-1]
     place = f"{first}" if first == last else f"{first} to {last.name}"
@@ -117,7 +117,7 @@ def named(files: Sequence[RawFile]) -> Iterator[None]:
     except RemediedError as error:
         raise FileError(f"{place}: {error}") from error
     except ValueError as error:
-        raise FileError(f"{place}: {error}; {MEND}") from error
+        raise FileError(f"{place}: {error}; {remedy}") from error
 
 
 def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:

@@ -15,7 +15,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
@@ -32,6 +32,7 @@ from kineme.progress import Progress, silent
 from kineme.sources import Long, Source
 from kineme.sources.poses.arrays import MAX_FRAMES, MAX_PEOPLE, Detections
 from kineme.sources.poses.coordinates import Coordinates
+from kineme.sources.poses.files import named
 from kineme.sources.poses.formats import Told, suffixes
 from kineme.sources.poses.gaps import filled
 from kineme.sources.poses.rates import resampled
@@ -137,7 +138,7 @@ class Reader:
     ) -> Clip:
         told = film(_path(recording))
         fps = min(told.fps or self.fps, self.fps)  # of a faster video some pictures are not looked at
-        with _named(recording), self.landmarkers() as landmarker:
+        with named(recording.files[:1], "remove it"), self.landmarkers() as landmarker:
             found = detections(_counted(shown, told.frames, progress), landmarker, fps)
             if not len(found.frame):
                 raise FileError(f"{recording.files[0]}: {nobody}")
@@ -219,15 +220,3 @@ def _path(recording: Recording) -> Path:
     if file.member is not None:
         raise KinemeError(f"{file}: is in a zip, where videos cannot be read; unpack it")
     return file.path
-
-
-@contextmanager
-def _named(recording: Recording) -> Iterator[None]:
-    try:
-        yield
-    except KinemeError:
-        raise
-    except RemediedError as error:
-        raise FileError(f"{recording.files[0]}: {error}") from error
-    except ValueError as error:
-        raise FileError(f"{recording.files[0]}: {error}; remove it") from error
