@@ -31,6 +31,15 @@ def test_untrimmed_recordings_of_a_chosen_length(tmp_path: Path) -> None:
     assert store.labels.tolist() == [-1] * 3
 
 
+def test_each_seed_is_motion_of_its_own(tmp_path: Path) -> None:
+    words = ["--subjects", "1", "--repetitions", "1", "--cameras", "1", "--actions", "bow"]
+    prints = []
+    for name, seed in (("a", "0"), ("b", "1"), ("c", "1")):
+        assert main(["generate", str(tmp_path / name), *words, "--seed", seed]) == 0
+        prints.append(ClipStore(tmp_path / name).manifest.fingerprint)
+    assert prints[0] != prints[1] == prints[2]
+
+
 def test_an_unknown_action_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", str(tmp_path / "toy"), "--actions", "bows"]) == 2
     assert "unknown action 'bows'; choose from wave, clap," in capsys.readouterr().err

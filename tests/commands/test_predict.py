@@ -95,6 +95,7 @@ def test_labels_that_were_not_taught_are_counted_apart(
             ["run", "poses.csv", "--out", "poses.csv"],
             "poses.csv: is an input too; write elsewhere with --out",
         ),
+        (["run", "mine", "--none", "0"], "--none: is 0; it must be above 0 and below 1, such as 0.05"),
         (
             ["run", "mine", "--classifier", "mine/index.npz"],
             "mine/index.npz: not a classifier that this Kineme can read",

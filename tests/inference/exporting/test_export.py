@@ -399,7 +399,9 @@ def test_the_command(
     """A layout of one's own, a model of three joints; the folder is named after the run."""
     stick_model(tmp_path / "sticks")
     monkeypatch.chdir(tmp_path)
-    assert main(["export", "sticks"]) == 0
+    assert main(["export", "sticks", "--fps", "20"]) == 0
+    told = json.loads((tmp_path / "exported-sticks" / "model.json").read_text())
+    assert told["frames_per_second"] == 20
     said = capsys.readouterr().err
     assert said.startswith("written to exported-sticks (0.")
     assert said.endswith("next: python exported-sticks/run.py RECORDING\n")
