@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kineme.evaluation.results import Result
-from kineme.report.embedding import embedding
+from kineme.report import embedding as embedding_of
+from kineme.report.embedding import colourings_of, embedding
 from kineme.report.examined import Examined, examine
 from kineme.report.runs import read_runs
 
@@ -32,9 +33,28 @@ def test_every_test_clip_is_on_the_map_with_its_wrong_neighbour(seen: Examined, 
     assert [point["name"] for point in found] == seen.store.names[seen.test].tolist()
     assert [point["groups"][0] for point in found] == seen.labels.tolist()
     assert all(0 <= point[axis] <= 1 for point in found for axis in "xy")  # type: ignore[operator]
+    near = [seen.class_name(int(neighbour)) for neighbour in seen.neighbours[:, 0]]
+    judged = zip(seen.right.tolist(), near, strict=True)
+    assert [point["near"] for point in found] == [None if right else name for right, name in judged]
     right = sum(point["near"] is None for point in found)
     knn = Result.from_json(finished / "results" / "knn.json")
     assert 100 * right / len(found) == pytest.approx(knn.scores["knn"].value)
+
+
+def test_of_many_clips_some_are_drawn(seen: Examined, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding_of, "POINTS", 6)
+    rows = [0, 5, 9, 14, 18, 23]
+    kinds = np.arange(24)
+    found = points(embedding(0, seen, 500, kinds))
+    assert [point["name"] for point in found] == seen.store.names[seen.test[rows]].tolist()
+    colourings = {each.title: each for each in colourings_of(seen, np.array(rows), kinds)}
+    assert [*zip(*(each.groups for each in colourings.values()), strict=True)] == [
+        tuple(point["groups"]) for point in found
+    ]
+    told = colourings["kind"]
+    assert [told.names[group] for group in told.groups] == ["in no kind", *(f"kind {i}" for i in rows[1:])]
+    told = colourings["class"]
+    assert [told.names[group] for group in told.groups] == [seen.class_name(i) for i in seen.test[rows]]
 
 
 def test_only_some_clips_can_be_played(seen: Examined) -> None:

@@ -33,6 +33,14 @@ def test_a_second_body_is_explained_where_there_is_one(finished: Path) -> None:
     assert "second body" in retrieval(0, seen, 2)
 
 
+def test_only_clips_whose_class_is_known_are_judged(finished: Path) -> None:
+    seen = examine(read_runs([finished])[0], (), "cpu")
+    seen.store.index["label"][seen.test[:4]] = -1
+    text = retrieval(0, seen, 24)
+    assert text.count(": missed</h4>") + text.count(": found</h4>") == text.count("</h4>")
+    assert f"For {seen.right.sum()} of 20 test clips" in text
+
+
 def test_marks_and_cosines_are_those_of_the_clips(finished: Path) -> None:
     seen = examine(read_runs([finished])[0], (), "cpu")
     query = int(np.flatnonzero(~seen.right)[0]) if not seen.right.all() else 0
