@@ -19,7 +19,7 @@ from kineme.clips.absent import preprocessed, told
 from kineme.clips.disk import FramesAs
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.errors import KinemeError, check_between
+from kineme.errors import KinemeError, check_between, one_line
 from kineme.layouts import Layout
 from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_preprocessing
 from kineme.progress import Progress, silent
@@ -435,5 +435,5 @@ def _names(path: Path) -> frozenset[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise KinemeError(f"{path}: cannot be read as a list of clip names ({error})") from error
+        raise KinemeError(f"{path}: cannot be read as a list of clip names ({one_line(error)})") from error
     return frozenset(line.strip().removesuffix(".skeleton") for line in lines)

@@ -30,7 +30,7 @@ from kineme.encoders import ENCODERS, Encoder
 from kineme.errors import KinemeError, one_line
 from kineme.methods import METHODS, Method
 from kineme.packaged import find_recipe, published_recipe
-from kineme.untrusted import yaml_text
+from kineme.untrusted import plain, read_yaml, yaml_node
 
 SECTIONS = ("data", "train", "method", "encoder", "evaluate")
 NAMED = ("method", "encoder")  # sections that name a class
@@ -52,12 +52,11 @@ def load_config(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
     (10, 0.1, 'aimclr', 3.0)
     """
     recipe = find_recipe(str(recipe))
-    text = _read(recipe)
-    given = _mapping(yaml.safe_load(text), recipe)
+    contents, lines = _read(recipe)
+    given = _mapping(contents, recipe)
     names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in NAMED}
     parser = _parser(names["method"], names["encoder"])
     known = list(_known(parser))
-    lines = dict(_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
     for key, line in lines.items():
         if key not in known and not any(each.startswith(f"{key}.") for each in known):
             raise KinemeError(f"{recipe}, line {line}: unknown key {key!r}{_nearest(key, known)}")
@@ -102,7 +101,7 @@ def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
     recipe = published_recipe(method, encoder)
     if recipe is None or "evaluate" in given:
         return {**given, "data": data}
-    evaluate = yaml.safe_load(_read(recipe))["evaluate"]
+    evaluate = read_yaml(recipe)["evaluate"]
     min_crop = given["method"].get("min_crop")  # fine-tuning took its views from the method
     if min_crop is not None:
         evaluate["finetune"]["min_crop"] = min_crop
@@ -169,14 +168,13 @@ def _as_dict(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else asdict(value)
 
 
-def _read(path: Path) -> str:
+def _read(recipe: Path) -> tuple[Any, dict[str, int]]:
+    """The contents of a recipe, and the line of each of its keys."""
     try:
-        text = yaml_text(path)
-        yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else one_line(error)
-        raise KinemeError(f"{path}: cannot be read as a recipe ({reason})") from error
-    return text
+        node = yaml_node(recipe)
+        return (None, {}) if node is None else (plain(node), dict(_keys(node)))
+    except (OSError, ValueError) as error:
+        raise KinemeError(f"{recipe}: cannot be read as a recipe ({one_line(error)})") from error
 
 
 def _mapping(data: Any, where: Path | str) -> dict[str, Any]:
@@ -200,7 +198,7 @@ def _override(overrides: Sequence[str], option: str) -> str | None:
     return None
 
 
-def _keys(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, int]]:
+def _keys(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
     """Dotted keys of a document with their lines, but not those inside a class's mapping."""
     if not isinstance(node, yaml.MappingNode):
         return

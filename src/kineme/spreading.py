@@ -27,7 +27,7 @@ from kineme.clips.joining import join_stores
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.tally import Tally
 from kineme.clips.writer import OWN, StoreWriter, check_free
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write, followed, locked, replace_directory, unwritable
 from kineme.progress import Progress
 from kineme.sources.raw import skippable
@@ -386,7 +386,7 @@ class Cluster:
             if not ray.is_initialized():
                 ray.init(log_to_driver=False, include_dashboard=False)
         except Exception as error:  # Ray has no class of its own for it
-            raise KinemeError(f"`ray`: Ray does not start here ({' '.join(str(error).split())})") from error
+            raise KinemeError(f"`ray`: Ray does not start here ({one_line(error)})") from error
         self.room = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._task = ray.remote(max_retries=0)(write_shard)
 

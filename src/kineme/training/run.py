@@ -25,7 +25,7 @@ from kineme.config import Config, TrainConfig
 from kineme.encoders import ClipShape
 from kineme.encoders.absent import warn_if_shown
 from kineme.encoders.layer import recompute
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import followed
 from kineme.processes import synchronise_norms
 from kineme.training.alarms import Collapse, RisingLoss
@@ -185,7 +185,7 @@ def _loggers(train: TrainConfig, out: Path) -> list[Logger]:
     try:
         return [makers[name]() for name in train.loggers]
     except ModuleNotFoundError as error:
-        raise KinemeError(f"train.loggers: {' '.join(str(error).split())[:200]}") from error
+        raise KinemeError(f"train.loggers: {one_line(error)}") from error
 
 
 def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:

@@ -206,7 +206,7 @@ def read_classifier(path: str | Path, model: Model) -> Classifier:
     except KinemeError:
         raise
     except (SafetensorError, *MALFORMED) as error:
-        reason = one_line(error)[:200]
+        reason = one_line(error)
         raise KinemeError(f"{path}: not a classifier that this Kineme can read ({reason})") from error
     return classifier
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import ClipStore
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.evaluation.features import cache_key
 from kineme.files import atomic_write, remove_own
 from kineme.inference.embed import embed_table
@@ -215,7 +215,7 @@ def _writable(library: ClipStore) -> Path:
         with tempfile.TemporaryFile(dir=beside):
             return beside
     except OSError as error:
-        logger.info("%s: cannot be written (%s); the index is kept in %s", beside, error.strerror, cached)
+        logger.info("%s: cannot be written (%s); the index is kept in %s", beside, one_line(error), cached)
         return cached
 
 

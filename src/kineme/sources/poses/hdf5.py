@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.sources.poses import sleap
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.datasets import attribute, dataset, text
 from kineme.sources.poses.deeplabcut import deeplabcut_poses
-from kineme.sources.raw import RemediedError, shortened, shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.sources.unpickle import unpickled
 from kineme.typing import Array
 
@@ -93,7 +93,7 @@ def _opened(data: bytes) -> Iterator[Any]:
     except ValueError:
         raise
     except Exception as error:  # damaged files may raise anything
-        raise ValueError(f"is not an HDF5 file, or is damaged ({shortened(error)})") from error
+        raise ValueError(f"is not an HDF5 file, or is damaged ({one_line(error)})") from error
 
 
 def _deeplabcut(group: Any) -> Poses:
