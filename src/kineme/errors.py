@@ -4,6 +4,8 @@ What a user can cause (a missing file, a malformed line, a mistyped setting) rai
 print its one line and exit with status 2. Bugs of our own are assertions and show a traceback.
 """
 
+import re
+
 _LONGEST = 140  # characters of a reason: some libraries quote what they were given
 
 
@@ -39,6 +41,15 @@ def one_line(error: BaseException) -> str:
     told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     text = " ".join(told.split()) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def about(file: object, reason: object) -> str:
+    """What is wrong with a file, after its name; a line that the reason begins with belongs to the place.
+
+    >>> about("walk.csv", "is empty"), about("walk.csv", "line 3: 'x' is not a number")
+    ('walk.csv: is empty', "walk.csv, line 3: 'x' is not a number")
+    """
+    return f"{file}{', ' if re.match(r'line [0-9]+: ', str(reason)) else ': '}{reason}"
 
 
 def check_between(name: str, value: float, low: float, high: float = float("inf")) -> None:

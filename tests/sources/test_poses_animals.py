@@ -117,7 +117,7 @@ class TestDeepLabCut:
         [
             ("scorer,a,a\nbodyparts,x,x\n0,1,2\n", "without the rows 'bodyparts' and 'coords'"),
             ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n", "has a header but no frames"),
-            ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n0,1\n", "line 4 has 2 fields, the row 'coords' 3"),
+            ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n0,1\n", "line 4: has 2 fields, the row 'coords' 3"),
             ("scorer,a,a\nbodyparts,n,n\ncoords,x,x\n0,1,2\n", "has x of 'n' twice"),
             ("scorer,a,a\nscorer,n,n\ncoords,x,x\n0,1,2\n", "line 2: the header has a second row 'scorer'"),
             ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n0,1,b\n", "line 4: 'b' is not a number"),

@@ -19,7 +19,7 @@ from typing import IO
 
 import numpy as np
 
-from kineme.errors import FileError, KinemeError, one_line
+from kineme.errors import FileError, KinemeError, about, one_line
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class RawFile:
 
     def error(self, reason: str, remedy: str = FETCH, line: int = 0) -> FileError:
         """What is wrong with the file (or a line of it, counted from 1), and what to do."""
-        return FileError(f"{self}{f':{line}' if line else ''}: {reason}; {remedy}")
+        return FileError(f"{about(self, f'line {line}: {reason}' if line else reason)}; {remedy}")
 
     def check_metres(self, name: str, values: Array) -> None:
         """Refuses (T, V, C) values that are not finite or farther away than any camera sees.
