@@ -219,12 +219,23 @@ class TestHdf5:
 
         with h5py.File(tmp_path / "brain.h5", "w") as file:
             file["session/spikes"] = np.zeros(3)
-        with pytest.raises(
-            KinemeError, match=r"none of SLEAP's or DeepLabCut's .* 'session, session/spikes'"
-        ):
+            file["trials"] = np.arange(3)
+        with pytest.raises(KinemeError, match=r"none of SLEAP's or DeepLabCut's .* 'session, trials'"):
             open_poses(tmp_path / "brain.h5")
         with pytest.raises(KinemeError, match="is not an HDF5 file, or is damaged"):
             open_poses(written(tmp_path / "fly.slp", b"no"))
+
+    def test_a_group_whose_index_leads_back_to_itself_ends(self) -> None:
+        """HDF5 would visit its members for ever."""
+        import h5py
+
+        with h5py.File(stream := io.BytesIO(), "w") as file:
+            file["spikes"] = np.zeros(3)
+        data = bytearray(stream.getvalue())
+        node = data.index(b"TREE")
+        data[node + 16 : node + 24] = node.to_bytes(8, "little")  # the next node of the same level
+        with pytest.raises(ValueError, match="it holds 'spikes'"):
+            hdf5_poses(bytes(data))
 
 
 @pytest.mark.parametrize(

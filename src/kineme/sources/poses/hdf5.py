@@ -24,7 +24,7 @@ from kineme.sources.unpickle import unpickled
 from kineme.typing import Array
 
 MAX_HDF5_BYTES = 1 << 30
-_SHOWN = 8  # datasets named in a message
+_SHOWN = 8  # names in a message
 _MOST = 1000  # variables of a MATLAB file
 
 
@@ -43,9 +43,7 @@ def hdf5_poses(data: bytes) -> Poses | Detections:
         for group in file.values():
             if hasattr(group, "keys") and ("table" in group or "block0_values" in group):
                 return _deeplabcut(group)
-        names: list[str] = []
-        file.visit(lambda name: names.append(name) if len(names) < _SHOWN else True)
-        some = ", ".join(names) or "nothing"
+        some = ", ".join(islice(file, _SHOWN)) or "nothing"  # `visit` may never end in a damaged file
         holds = f"is none of SLEAP's or DeepLabCut's HDF5 files; it holds {shown(some)}"
         raise RemediedError(holds, "export an analysis, or a CSV file")
 
