@@ -88,7 +88,7 @@ def fitted_config(
     if not isinstance(store, ClipStore):
         named = config.data.stores if store is None else [store] if isinstance(store, str | Path) else store
         if not named:
-            raise KinemeError("no clips to train on; name a recipe and a `store`, or a `store` alone")
+            raise KinemeError("no clips to train on; name a `store`, with or without a recipe")
         store = open_stores(named)
     paths = [each.address for each in stores_of(store)]
     data, clips_line = _split(store, replace(config.data, store=paths if len(paths) > 1 else paths[0]), given)
