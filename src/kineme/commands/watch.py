@@ -129,8 +129,14 @@ def watch(
     with _one_thread():
         judge: Judge
         if taught is not None:
-            known, starts = read_classifier(taught, encoder), STARTS if threshold is None else threshold
-            judge = Taught(encoder, known, length, starts, none, place)
+            judge = Taught(
+                encoder,
+                read_classifier(taught, encoder),
+                window=length,
+                threshold=STARTS if threshold is None else threshold,
+                none=none,
+                device=place,
+            )
         else:
             options = {"joint_map": joints, "allow_preprocessing": allow_preprocessing, "device": place}
             judge = _likeness(encoder, like or [], library, window=length, threshold=threshold, **options)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kineme.clips.store import ClipStore
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.files import atomic_write
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.examples import Example
@@ -101,7 +101,7 @@ def suggest(
         progress: called with the windows done and in total, as far as that is known.
 
     Raises:
-        KinemeError: the count is below 1, or the store does not fit the model.
+        KinemeError: `count` is below 1, or the store does not fit the model.
 
     >>> import kineme
     >>> model = kineme.load(example_run)
@@ -110,8 +110,7 @@ def suggest(
     >>> len(chosen), chosen[0].guess in classifier.class_names
     (3, True)
     """
-    if count < 1:
-        raise KinemeError(f"`suggest`: is {count}; it must be 1 or more")
+    check_between("`count`", count, 1)
     classifier.check(model)
     store = store if isinstance(store, ClipStore) else ClipStore(store)
     opened = open_input(model, store, Reading(joint_map=joint_map), allow_preprocessing=allow_preprocessing)
