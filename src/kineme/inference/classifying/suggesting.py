@@ -132,19 +132,18 @@ def suggest(
         return []
     chosen = pool[_spread(pool, classifier.head.centres, count)]
     lasts = dict(zip(store.names.tolist(), (store.index["frames"] / opened.fps).tolist(), strict=True))
-    suggestions = []
-    for name, start, end, label, probability in zip(
-        chosen.name.tolist(),
-        chosen.start.tolist(),
-        chosen.end.tolist(),
-        chosen.label.tolist(),
-        chosen.probability.tolist(),
-        strict=True,
-    ):
-        whole = start == 0 and end >= lasts[name] - 1e-9
-        first, after = (None, None) if whole else (start, end)
-        suggestions.append(Suggestion(name, first, after, classifier.class_names[label], probability))
-    return suggestions
+    return [_suggestion(chosen, row, classifier.class_names, lasts) for row in range(len(chosen.name))]
+
+
+def _suggestion(
+    chosen: _Candidates, row: int, class_names: Sequence[str], lasts: Mapping[str, float]
+) -> Suggestion:
+    """A candidate in words; `lasts` are the seconds that each clip of the store lasts."""
+    name, start, end = str(chosen.name[row]), float(chosen.start[row]), float(chosen.end[row])
+    guess, probability = class_names[int(chosen.label[row])], float(chosen.probability[row])
+    if start == 0 and end >= lasts[name] - 1e-9:
+        return Suggestion(name, None, None, guess, probability)
+    return Suggestion(name, start, end, guess, probability)
 
 
 def most_useful(
