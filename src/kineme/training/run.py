@@ -22,11 +22,12 @@ from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
-from kineme.encoders import ClipShape
+from kineme.encoders import ENCODERS, ClipShape
 from kineme.encoders.absent import warn_if_shown
 from kineme.encoders.layer import recompute
 from kineme.errors import KinemeError, one_line
 from kineme.files import followed
+from kineme.methods import METHODS
 from kineme.processes import synchronise_norms
 from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, Circumstances, ClipFeatures, History, OnlineKNN
@@ -114,6 +115,20 @@ def train(
             fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
         if first and resume:  # killed between the state of the last epoch and the weights
             own[-1].complete(module)
+
+
+def check_fit(config: Config) -> None:
+    """Checks what `train` would refuse of settings and clips, without training or writing anything.
+
+    Raises:
+        KinemeError: a setting does not fit the clips, the encoder or the method.
+    """
+    store = _opened(config)
+    rows = training_rows(store, config.data.splits)
+    parts_of = ENCODERS[config.encoder["name"]], METHODS[config.method["name"]]
+    own = all(each.__module__.startswith("kineme.") for each in parts_of)
+    with torch.random.fork_rng(devices=[]), torch.device("meta" if own else "cpu"):  # meta: in no time
+        _untrained(config, store, rows)
 
 
 def _opened(config: Config) -> ClipStore:
