@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kineme.commands.early import check_models, check_stores
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from kineme.inference.watching.events import Counts, Event, Judge
@@ -260,8 +261,6 @@ def _watch(
 
 
 def _summary(counts: Counts, left_out: int) -> str:
-    from kineme.clips.published import counted
-
     parts = [
         counted(counts.frames, "frame"),
         counted(counts.windows, "window"),
