@@ -23,7 +23,6 @@ from kineme.checkpoints import build_encoder, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
-from kineme.clips.published import counted
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig
@@ -45,6 +44,7 @@ from kineme.sources.recordings import open_recordings
 from kineme.streams import single_streams
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
+from kineme.words import counted
 
 logger = logging.getLogger(__name__)
 

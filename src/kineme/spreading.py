@@ -285,7 +285,7 @@ def spread(jobs: Sequence[Job], workers: Workers, progress: Progress) -> list[di
             else:
                 done += len(job.items)
         progress(done + sum(min(job.at(), len(job.items)) for job in running.values()), total)
-    return [job.finished() or _lost(job) for job in jobs]
+    return [_record_of(job) for job in jobs]
 
 
 def _again(job: Job, deaths: Counter[tuple[int, int]]) -> Job:
@@ -300,8 +300,12 @@ def _again(job: Job, deaths: Counter[tuple[int, int]]) -> Job:
     return replace(job, deadly=job.deadly | {at})
 
 
-def _lost(job: Job) -> Any:
-    raise KinemeError(f"{job.folder / job.name}: its files or recordings changed meanwhile; prepare again")
+def _record_of(job: Job) -> dict[str, Any]:
+    record = job.finished()
+    if record is None:
+        place = job.folder / job.name
+        raise KinemeError(f"{place}: its files or recordings changed meanwhile; prepare again")
+    return record
 
 
 class Here:

@@ -34,7 +34,7 @@ _ACTING = re.compile("[" + "".join(f"{chr(low)}-{chr(high)}" for low, high in _R
 def read_yaml(path: Path) -> Any:
     """The contents of a YAML or JSON file as plain containers. Raises as `yaml_node`."""
     node = yaml_node(path)
-    return None if node is None else plain(node)
+    return None if node is None else constructed(node)
 
 
 def yaml_node(path: Path) -> yaml.Node | None:
@@ -56,7 +56,7 @@ def yaml_node(path: Path) -> yaml.Node | None:
     return node
 
 
-def plain(node: yaml.Node) -> Any:
+def constructed(node: yaml.Node) -> Any:
     """A node of `yaml_node` as plain containers.
 
     Raises:

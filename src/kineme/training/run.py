@@ -18,7 +18,6 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, Wand
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import even_batch, resident
 from kineme.clips.collection import open_stores, parts, store_numbers, stores_of, training_rows
-from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
@@ -49,6 +48,7 @@ from kineme.training.module import Pretraining, Training, clips_by_store
 from kineme.training.timing import TRIAL_STEPS, Stopwatch, with_epochs
 from kineme.training.together import check_started, ending_together, is_first_process, process_count
 from kineme.typing import Array
+from kineme.words import counted
 
 logger = logging.getLogger(__name__)
 

@@ -189,7 +189,10 @@ def open_index(
     else:
         tidy(path)
     _tidy(path.parent, original)
-    features, columns = _opened(path) or _lost(path)
+    opened = _opened(path)
+    if opened is None:
+        raise KinemeError(f"{path}: was removed or changed by another process; search again")
+    features, columns = opened
     graph = None
     if neighbours == "approximate" or (neighbours == "auto" and _is_large(features)):
         graph = _graph(original, path, features, progress)
@@ -227,10 +230,6 @@ def _opened(path: Path) -> tuple[Array, dict[str, Array]] | None:
         if all(len(column) == len(features) for column in columns.values()):
             return features, columns
     return None
-
-
-def _lost(path: Path) -> Any:
-    raise KinemeError(f"{path}: was removed or changed by another process; search again")
 
 
 def _write(path: Path, store: ClipStore, dim: int, blocks: Iterable[Block]) -> None:
