@@ -425,7 +425,7 @@ class Model:
 def random_like(model: Model, seed: int) -> Model:
     """The same encoder before training, initialised from a seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # a GPU's are not drawn from
         encoder = build_encoder(model.config["encoder"], model.shape).eval()
     return replace(with_encoder(model, encoder), epochs=0)
 
