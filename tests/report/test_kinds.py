@@ -56,6 +56,17 @@ def test_recordings_that_were_cut(own: Model, tmp_path: Path) -> None:
     assert "boundary F1 100.0 %" in " ".join(text.split())
 
 
+def test_kinds_that_share_a_hue_are_striped(own: Model, tmp_path: Path) -> None:
+    store = tmp_path / "mine"
+    write(store, [Clip(f"clip{i}", motion(20 + i, i)) for i in range(18)])
+    text, _ = page_of(own, store, 9)
+    marks = re.findall(r'class="mark" data-round="(\d)" style="(\S*)">(\d+)<', text)
+    looks = {number: (around, hue) for around, hue, number in marks}
+    assert looks["8"][1] == looks["1"][1] == "background-color:var(--kineme-hue-0)"
+    assert (looks["1"][0], looks["8"][0]) == ("0", "1")
+    assert len(set(looks.values())) == len(looks) == 9
+
+
 def test_clips_have_no_timeline_and_nothing_follows(own: Model, tmp_path: Path) -> None:
     store = tmp_path / "mine"
     write(store, [Clip(f"clip{i}", motion(20 + i, i)) for i in range(9)])

@@ -317,5 +317,5 @@ def test_no_suggestions_of_a_store_that_is_all_labelled(
     assert (
         suggest_next(own, taught, store, labelled=[Example(name, "x") for name in store.names.tolist()]) == []
     )
-    with pytest.raises(KinemeError, match="`suggest`: is 0"):
+    with pytest.raises(KinemeError, match="`count`: is 0; it must be at least 1"):
         suggest_next(own, taught, store, 0)
