@@ -14,7 +14,7 @@ from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.errors import KinemeError
 from kineme.preprocessing import get_preprocessing
-from kineme.showing import find_clip
+from kineme.showing import _scene, find_clip
 
 
 def test_a_clip_is_found_by_name_before_its_row(tmp_path: Path) -> None:
@@ -31,6 +31,19 @@ def test_a_clip_is_named_or_counted_and_its_store_open_or_not(tmp_path: Path, mo
     html = (tmp_path / "named.html").read_text(encoding="utf-8")
     assert "<p>swing · frames 2 to 5 of 11, 0.1 s · subject 2</p>" in html
     assert (tmp_path / "counted.html").read_text(encoding="utf-8") == html
+
+
+def test_what_is_drawn_is_the_clip_s_own(tmp_path: Path) -> None:
+    """Its confidences, class and rate, not those of the clip before it or of a usual camera."""
+    manifest = Manifest(STICK, get_preprocessing("plain"), "mine", ("wave",), fps=10.0)
+    confidence = np.ones((6, 1, 3), np.float32)
+    confidence[3:5, 0, 2] = 0
+    with StoreWriter(tmp_path / "s", manifest, 1, confidence=True) as writer:
+        for name, sure in (("before", np.ones_like(confidence)), ("own", confidence)):
+            writer.add(Clip(name, np.ones((6, 1, 3, 3), np.float32), label=0, confidence=sure))
+    scene = _scene(ClipStore(tmp_path / "s"), 1, 2, 6)
+    assert np.argwhere(np.isnan(scene.clip[..., 0])).tolist() == [[1, 0, 2], [2, 0, 2]]
+    assert scene.subtitle == "wave · frames 2 to 5 of 6, 0.4 s"
 
 
 def test_without_a_file_it_is_a_page_that_a_notebook_displays(tmp_path: Path, moves: Path) -> None:

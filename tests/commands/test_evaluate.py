@@ -129,6 +129,7 @@ def test_semi_leaves_the_encoder_frozen_if_told(run, capsys):
 def test_fewshot_prints_and_keeps_the_mean_over_draws(run, capsys):
     assert main(["evaluate", "fewshot", str(run), "--shots", "2", "--draws", "4"]) == 0
     result = Result.from_json(run / "results" / "fewshot-2shots.json")
+    assert (result.settings["shots"], result.settings["draws"]) == (2, 4)
     score = result.scores["2 shots"]
     assert score.value == pytest.approx(np.mean(score.values))
     assert f"{score.value:.1f} ± {score.deviation:.1f}" in capsys.readouterr().out

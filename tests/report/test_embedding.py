@@ -53,6 +53,7 @@ def test_of_many_clips_some_are_drawn(seen: Examined, monkeypatch: pytest.Monkey
     ]
     told = colourings["kind"]
     assert [told.names[group] for group in told.groups] == ["in no kind", *(f"kind {i}" for i in rows[1:])]
+    assert told.names == ["kind 5", "kind 9", "kind 14", "kind 18", "kind 23", "in no kind"]
     told = colourings["class"]
     assert [told.names[group] for group in told.groups] == [seen.class_name(i) for i in seen.test[rows]]
 

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from itertools import islice, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -230,6 +231,15 @@ def test_how_far_a_graph_is_searched_is_kept_and_too_little_is_said(
     approximate.build(features, tmp_path / "graph.faiss")
     assert "finds 93 % of the ten nearest" in caplog.text
     assert "for exact results set `neighbours` to exact" in caplog.text
+
+
+def test_a_feature_that_finds_itself_alone_has_found_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = np.full((40, 11), -1)
+    alone[:, 0] = np.arange(40)
+    monkeypatch.setattr(approximate, "candidates", lambda *given: (alone, None))
+    monkeypatch.setattr(approximate, "_hnsw", lambda graph: SimpleNamespace())
+    features = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    assert approximate._tune(None, features) == 0
 
 
 def test_a_graph_of_something_else_is_not_used(tmp_path: Path) -> None:
