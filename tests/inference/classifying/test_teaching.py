@@ -246,6 +246,11 @@ def test_the_classifier_that_is_meant(tmp_path: Path) -> None:
     assert find_classifier(run, "detect").name == "detect.safetensors"
 
 
+def test_the_typical_length_is_that_of_most_examples(own: Model) -> None:
+    examples = [*examples_of(["rise", "swing"], 2), Example(moving("rise", 9, frames=60), "rise")]
+    assert teach(own, examples).seconds == pytest.approx(20 / 30)
+
+
 def test_a_threshold_is_that_of_split_conformal_prediction(taught: Classifier) -> None:
     """Of 12 distances, 13·(1 - 0.25) rounded up is the tenth."""
     assert taught.threshold(0.25) == taught.distances[9]
