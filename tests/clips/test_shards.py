@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,11 @@ def test_stores_that_differ_are_not_joined(tmp_path: Path) -> None:
     write(tmp_path / "many" / "a", CLIPS[:3])
     with StoreWriter(tmp_path / "many" / "b", Manifest(STICK, MANIFEST.preprocessing, "other"), 1) as writer:
         writer.add(Clip("x", np.ones((2, 1, 3, 3))))
+    write(tmp_path / "rates" / "a", CLIPS[:1])
+    with StoreWriter(tmp_path / "rates" / "b", replace(MANIFEST, fps=15.0), 2) as writer:
+        writer.add(CLIPS[1])
+    with pytest.raises(KinemeError, match="b: differs from a in frame rate; prepare it again"):
+        join_stores(tmp_path / "rates")
     with pytest.raises(KinemeError, match="b: differs from a in classes and bodies"):
         join_stores(tmp_path / "many")
     with pytest.raises(KinemeError, match="has no stores in it"):

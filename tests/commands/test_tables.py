@@ -13,6 +13,7 @@ from rich.table import Table
 from kineme.commands import grids, tables
 from kineme.evaluation.detection.scores import ACCURACY, SHOWN
 from kineme.evaluation.results import RANDOM, RAW, Result, Score, details
+from kineme.evaluation.robust import KNN
 from kineme.reproduce.rows import TableRow
 
 LABELS, PREDICTED = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
@@ -83,17 +84,17 @@ def test_seen_test_clips_are_counted() -> None:
 
 def test_a_fusion_shows_each_stream_with_its_weight() -> None:
     scores = {"logistic": Score(60.0), "last": Score(50.0, (40.0, 60.0))}
-    weights = {"joint": 0.6, "bone": 0.4}
+    logistic, last = {"joint": 0.6, "bone": 0.4}, {"joint": 0.5, "bone": 0.25}
     fused = result(
         protocol="fused",
-        settings={"weights": {"logistic": weights, "last": weights}},
+        settings={"weights": {"logistic": logistic, "last": last}},
         scores=scores,
         baselines={"joint": scores, "bone": scores},
     )
     assert cells(tables.fusion(fused)) == [
-        ["joint", "60.0", "0.6", "50.0", "0.6"],
+        ["joint", "60.0", "0.6", "50.0", "0.5"],
         ["", "", "", "40.0–60.0", ""],
-        ["bone", "60.0", "0.4", "50.0", "0.4"],
+        ["bone", "60.0", "0.4", "50.0", "0.25"],
         ["", "", "", "40.0–60.0", ""],
         ["fused", "60.0", "", "50.0", ""],
         ["", "", "", "40.0–60.0", ""],
@@ -110,6 +111,14 @@ def test_detection_shows_the_main_metrics_by_name() -> None:
     shown = cells(tables.detection(found))
     assert shown[0] == [ACCURACY, "12.3", "50.0 (40.0–60.0)"]
     assert [row[0] for row in shown] == [*SHOWN]
+
+
+def test_robustness_shows_one_probe_below_the_other() -> None:
+    conditions = ("clean", "noise 2 cm", "half of the body")
+    names = [name + probe for name in conditions for probe in ("", KNN)]
+    found = result(protocol="robust", scores={name: Score(50.0) for name in names}, baselines={})
+    shown = [row[0] for row in cells(tables.robust(found))]
+    assert shown == [*conditions, *(name + KNN for name in conditions)]
 
 
 def test_a_grid_shows_figures_of_some_seeds_and_the_state_of_the_others() -> None:

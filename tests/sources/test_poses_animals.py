@@ -51,6 +51,12 @@ class TestDeepLabCut:
         assert poses.points.shape == (6, 2, 2, 2)
         assert poses.points[1, 1].tolist() == [[201, 50], [201, 91]]
 
+    def test_rows_are_of_the_frames_that_they_number(self) -> None:
+        header, rows = deeplabcut().splitlines()[:3], deeplabcut().splitlines()[3:]
+        text = "\n".join([*header, *(row for row in rows if row[0] in "245")])
+        points = deeplabcut_csv(text.encode()).points
+        assert points[:, 0, 0, 0].tolist() == pytest.approx([102, np.nan, 104, 105], nan_ok=True)
+
     def test_parts_that_are_no_animals_are_left_out(self) -> None:
         text = deeplabcut(["mouse1", "single"])
         assert deeplabcut_csv(text.encode()).points.shape == (6, 1, 2, 2)

@@ -274,6 +274,11 @@ def test_epochs_after_the_last_checkpoint_are_done_again(tmp_path: Path, setting
     assert_same_end(tmp_path / "whole", tmp_path / "stopped")
 
 
+def test_the_last_epoch_is_saved_however_often_others_are(tmp_path: Path, settings: Settings) -> None:
+    train(settings(train_epochs=3, train_save_every=2), tmp_path / "run")
+    assert load_run(tmp_path / "run").epochs == 3
+
+
 def train_until_killed(step: int, config: Config, run: Path) -> None:
     train_until(step, config, run, lambda: os.kill(os.getpid(), signal.SIGKILL))
 

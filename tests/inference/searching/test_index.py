@@ -31,11 +31,16 @@ def own(tmp_path: Path) -> Model:
     return model(tmp_path / "run")
 
 
+def recorded() -> list[Clip]:
+    """Twelve recordings of 100 frames, the last one untrimmed."""
+    clips = [Clip(f"clip{i}", motion(100, i), label=i % 2, subject=str(i)) for i in range(11)]
+    return [*clips, Clip("day", motion(100, 99), intervals=[(20, 60, 1)])]
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> ClipStore:
-    """Twelve recordings of 10 s at 10 frames per second, the last one untrimmed."""
-    clips = [Clip(f"clip{i}", motion(100, i), label=i % 2, subject=str(i)) for i in range(11)]
-    return write(tmp_path / "library", [*clips, Clip("day", motion(100, 99), intervals=[(20, 60, 1)])])
+    """At 10 frames per second."""
+    return write(tmp_path / "library", recorded())
 
 
 @pytest.fixture(autouse=True)
@@ -83,11 +88,8 @@ def test_every_window_step_and_rate_has_an_index_of_its_own(own: Model, library:
         assert opened.start[:3].tolist() == pytest.approx(starts)
         assert opened.end[0] == window
     assert open_index(own, library).end.tolist() == [10.0] * 12
-    clips = [library.clip(row) for row in range(len(library))]
     shutil.rmtree(library.path)
-    names = zip(library.names.tolist(), library.labels.tolist(), clips, strict=True)
-    same = [Clip(name, xyz, label=label) for name, label, xyz in names]
-    assert open_index(own, write(library.path, same, fps=20.0)).end.tolist() == [5.0] * 12
+    assert open_index(own, write(library.path, recorded(), fps=20.0)).end.tolist() == [5.0] * 12
 
 
 def test_of_a_library_that_has_changed_only_indexes_are_removed(own: Model, library: ClipStore) -> None:
