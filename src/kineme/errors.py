@@ -27,6 +27,10 @@ class FileError(KinemeError):
     """A problem of one file, or one recording, that others need not have: they can be read without it."""
 
 
+class OtherSkeletonError(FileError):
+    """A recording has other joints than the first one of its folder, and can be read alone."""
+
+
 def one_line(error: BaseException) -> str:
     """What an error of Python or of another library says, for a message of ours.
 

@@ -94,10 +94,12 @@ def locked(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
         KinemeError: another process holds the lock, or the directory cannot be written.
     """
     target = followed(path)
-    file = target.with_name(f".{target.name}.lock")
     if target.absolute() in _CLAIMED:
         yield
         return
+    if not target.name:
+        raise KinemeError(f"{path}: is the root of the file system; choose a folder in it")
+    file = target.with_name(f".{target.name}.lock")
     new = not file.parent.exists()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -177,8 +179,8 @@ def is_writable(path: Path) -> bool:
 
 
 def followed(path: Path) -> Path:
-    """What a symbolic link names, there or not; other paths as they are."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    """What a symbolic link names, there or not, and what `.` and `..` stand for; other paths as they are."""
+    return Path(os.path.realpath(path)) if path.name in ("", "..") or path.is_symlink() else path
 
 
 def foreign(folder: Path, own: Collection[str]) -> Path | None:

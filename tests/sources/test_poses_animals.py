@@ -55,6 +55,19 @@ class TestDeepLabCut:
         text = deeplabcut(["mouse1", "single"])
         assert deeplabcut_csv(text.encode()).points.shape == (6, 1, 2, 2)
 
+    def test_what_is_saved_several_times_is_read_once(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for name in ("m1DLC_net_1.csv", "m1DLC_net_1.h5", "m2DLC_net_1.csv", "m2DLC_net_1_filtered.csv"):
+            written(tmp_path / name, deeplabcut())
+        with caplog.at_level("INFO"):
+            assert open_poses(tmp_path).names == ["m1DLC_net_1", "m2DLC_net_1_filtered"]
+        assert ".h5 files beside a .csv file of the same name are not read again" in caplog.messages
+        assert "of DeepLabCut's files with a filtered one beside them, only that is read" in caplog.messages
+        written(tmp_path / "walk.csv", deeplabcut())
+        written(tmp_path / "walk_filtered.csv", deeplabcut())  # another program's, which says nothing
+        assert open_poses(tmp_path).names[-2:] == ["walk", "walk_filtered"]
+
     def test_a_true_file_of_a_trained_network(self) -> None:
         poses = deeplabcut_csv((DATA / "deeplabcut.csv").read_bytes())
         assert (poses.joints, poses.points.shape) == (("head", "stinger"), (4, 1, 2, 2))

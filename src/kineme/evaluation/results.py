@@ -107,12 +107,13 @@ class Predictions:
             np.savez(aside, names=self.names, labels=self.labels, **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> Predictions:
+    def load(cls, path: str | Path) -> Predictions:
         """Reads what `save` wrote.
 
         Raises:
             KinemeError: the file is missing or holds no predictions.
         """
+        path = Path(path)
         with reading(path, "predictions"):
             stored = read_arrays(path)
             probes = [key.removeprefix("scores_") for key in stored if key.startswith("scores_")]
@@ -190,12 +191,13 @@ class Result:
         return numbers.sub(lambda found: "[" + re.sub(r",\n\s*", ", ", found[1]) + "]", text) + "\n"
 
     @classmethod
-    def from_json(cls, path: Path) -> Result:
+    def from_json(cls, path: str | Path) -> Result:
         """Reads what `save` wrote.
 
         Raises:
             KinemeError: the file is missing or is no result.
         """
+        path = Path(path)
         with reading(path, "a result"):
             data = json.loads(path.read_text(encoding="utf-8"))
             data.pop("unit")

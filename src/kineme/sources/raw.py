@@ -45,6 +45,17 @@ class RemediedError(ValueError):
         super().__init__(f"{reason}; {remedy}")
 
 
+class SkeletonError(RemediedError):
+    """The joints of a file are not those of the first one."""
+
+    def __init__(self, lacks: str) -> None:
+        remedy = (
+            "put files of each skeleton into a folder of their own (one encoder can be trained on the stores "
+            "of several), or name a layout that all files have with `layout`"
+        )
+        super().__init__(f"has another skeleton than the first file: it {lacks}", remedy)
+
+
 @dataclass(frozen=True)
 class RawFile:
     """One file, which can be pickled and read in another process."""

@@ -37,9 +37,29 @@ logger = logging.getLogger(__name__)
 
 STATE, LOGS = "state.ckpt", "logs"
 MARK = "# Settings of a run of Kineme, complete.\n"  # how config.yaml begins
+FILES = (CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS)  # what a run is made of
+_PROTOCOLS = (
+    "linear",
+    "knn",
+    "transfer",
+    "finetune",
+    "semi",
+    "detect",
+    "robust",
+    "early",
+    "fewshot",
+    "fused",
+)
 _OWN = (
-    *(CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, f"{LOGS}/", "features/*.npy"),
-    *(f"results/*{suffix}" for suffix in (".json", ".npz", ".safetensors")),
+    *FILES,
+    *(f"{LOGS}/{logger}/" for logger in ("csv", "tensorboard", "wandb")),
+    f"features/{'[0-9a-f]' * 32}.npy",
+    *(
+        f"results/{protocol}{rest}{suffix}"
+        for protocol in _PROTOCOLS
+        for rest in ("", "-*")
+        for suffix in (".json", ".npz", ".safetensors")
+    ),
     "classifiers/*.safetensors",
 )  # what is removed with a run, see kineme.files
 

@@ -177,8 +177,7 @@ def open_index(
         "device": place,
     }
     embed_table(model, [store], **options)  # checks; computes nothing yet
-    manifest = store.manifest
-    more = {"window": window, "step": step, "fps": manifest.fps, "classes": manifest.class_names}
+    more = {"window": window, "step": step, "fps": store.manifest.fps}
     key = cache_key(model, store, np.arange(len(store)), "float32", format=FORMAT, **more)
     name = f"{original.manifest.fingerprint[:16]}-{key}.npy"
     path = next((path for folder in _folders(original) if _opened(path := folder / name)), None)
