@@ -29,7 +29,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
-from kineme.errors import KinemeError, OtherSkeletonError
+from kineme.errors import KinemeError, OtherSkeletonError, check_between
 from kineme.files import followed
 from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap
@@ -235,8 +235,7 @@ class Model:
         >>> kineme.load(example_run).encode(clips).shape
         (24, 64)
         """
-        if batch_size < 1:
-            raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
+        check_between("`batch_size`", batch_size, 1)
         if precision not in PRECISIONS:
             raise KinemeError(f"`precision`: is {precision}; it must be {' or '.join(PRECISIONS)}")
         place = torch.device(device_of(device))

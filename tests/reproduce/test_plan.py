@@ -306,8 +306,8 @@ def test_a_folder_with_a_table_of_another_program_is_refused(plan_of: MakePlan, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "`epochs` is 0; it must be above 0"),
-        ({"minutes": -1.0}, "`minutes` is -1.0; it must be above 0"),
+        ({"epochs": 0}, "`epochs`: is 0; it must be above 0"),
+        ({"minutes": -1.0}, "`minutes`: is -1.0; it must be above 0"),
         ({"seed": -1}, "`seed`: is -1; it must be at least 0"),
         ({"epochs": 1, "minutes": 1.0}, "`epochs` and `minutes` exclude each other; drop one of the two"),
     ],
