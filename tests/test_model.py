@@ -204,7 +204,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         ),
         "nowhere": lambda: own.embed(tmp_path / "nowhere"),
         "metres tall": lambda: own.embed([1000 * array[:, :1] for array in arrays]),
-        "`batch_size`: is -1; it must be 1 or more": lambda: own.embed(arrays[0][:, :1], batch_size=-1),
+        "`batch_size`: is -1; it must be at least 1": lambda: own.embed(arrays[0][:, :1], batch_size=-1),
         "`precision`: is fp16; it must be float32 or bfloat16": lambda: own.embed(
             arrays[0][:, :1], precision="fp16"
         ),

@@ -67,4 +67,4 @@ def check_positive(**settings: float | None) -> None:
     """Refuses settings that are given and not above 0."""
     for name, value in settings.items():
         if value is not None and not value > 0:
-            raise KinemeError(f"`{name}` is {value}; it must be above 0")
+            raise KinemeError(f"`{name}`: is {value}; it must be above 0")

@@ -29,7 +29,7 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
-from kineme.errors import KinemeError, OtherSkeletonError
+from kineme.errors import KinemeError, OtherSkeletonError, check_between
 from kineme.files import followed
 from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap
@@ -235,8 +235,7 @@ class Model:
         >>> kineme.load(example_run).encode(clips).shape
         (24, 64)
         """
-        if batch_size < 1:
-            raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
+        check_between("`batch_size`", batch_size, 1)
         if precision not in PRECISIONS:
             raise KinemeError(f"`precision`: is {precision}; it must be {' or '.join(PRECISIONS)}")
         place = torch.device(device_of(device))
@@ -278,6 +277,10 @@ class Model:
     def save(self, out: str | Path, *, overwrite: bool = False) -> None:
         """Writes the model as a run directory, without training state.
 
+        Args:
+            out: the run directory.
+            overwrite: replace an existing run.
+
         Raises:
             KinemeError: `out` is occupied or cannot be written.
 
@@ -300,6 +303,10 @@ class Model:
     def fitted(self, store: ClipStore, joint_map: JointMap | None = None) -> ClipStore:
         """The store in the model's layout: itself, or retargeted.
 
+        Args:
+            store: clips of any layout.
+            joint_map: joint of the model → joints of the store whose mean it is, where names do not tell.
+
         Raises:
             KinemeError: a joint of the model cannot be placed among those of the store. A model of layout
                 `body` takes any store.
@@ -317,6 +324,10 @@ class Model:
 
     def check(self, store: ClipStore, *, allow_preprocessing: bool = False) -> None:
         """Checks that a store holds clips like those the encoder was trained on.
+
+        Args:
+            store: in the model's layout, see `fitted`.
+            allow_preprocessing: accept another preprocessing or units.
 
         Raises:
             KinemeError: the layout differs, clips have more bodies, or, unless allowed, units or
@@ -356,6 +367,10 @@ class Model:
 
     def prepared(self, source: Source, joint_map: JointMap | None = None) -> Iterator[Clip]:
         """Raw clips, one by one: preprocessed, with the model's joints and bodies.
+
+        Args:
+            source: the recordings, opened; see `kineme.SOURCES`.
+            joint_map: as of `fitted`.
 
         Raises:
             KinemeError: the source's units or layout do not fit the model (raised immediately), or a clip

@@ -6,7 +6,7 @@ import inspect
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -256,33 +256,67 @@ def prepare(
     if origin.confidence and not planned.confidence:
         moves = planned.preprocessing.id
         logger.warning("preprocessing %s moves frames, so the store has no confidences", moves)
-    manifest = _manifest(origin, planned.preprocessing)
     if shard is None:
         shard = SHARD if len(items) > 2 * SHARD else len(items)
-    settings: dict[str, Any] = {
+    store: dict[str, Any] = {
+        "manifest": _manifest(origin, planned.preprocessing),
         "bodies": min(origin.bodies, MAX_BODIES),
         "confidence": planned.confidence,
         "frames_as": frames_as,
     }
+    how: dict[str, Any] = {"overwrite": overwrite, "skip_bad": skip_bad, "progress": progress}
     started = time.perf_counter()
     if shard < len(items) or ray:
-        common = {"prepared": _work(planned), "manifest": manifest, "skip_bad": skip_bad, **settings}
-        parts = [items[first : first + shard] for first in range(0, len(items), shard)]
-        count = workers if origin.costly else 1  # what other sources read does not go to other processes
-        with workers_for(count, ray) as chosen_workers:
-            damaged = write_shards(Path(out), parts, common, chosen_workers, overwrite, progress)
+        damaged = _write_in_shards(planned, Path(out), store, shard, workers, ray=ray, **how)
     else:
-        counted = _Counted(origin, items, progress)
-        work = _work(planned, counted.read if workers == 1 and origin.long else None)
-        with (
-            StoreWriter(out, manifest, overwrite=overwrite, **settings) as writer,
-            closing(in_order(work, items, workers)) as clips,
-        ):
-            damaged = _written(clips, writer, counted, skip_bad=skip_bad)
-            if len(damaged) == len(items):
-                raise KinemeError(damaged[0])
+        damaged = _write_whole(planned, Path(out), store, workers, **how)
     seconds = time.perf_counter() - started
     return Prepared(ClipStore(out), len(origin.items) - len(items), tuple(damaged), seconds)
+
+
+def _write_in_shards(
+    planned: Plan,
+    out: Path,
+    store: Mapping[str, Any],
+    shard: int,
+    workers: int,
+    *,
+    ray: bool,
+    overwrite: bool,
+    skip_bad: bool,
+    progress: Progress,
+) -> list[str]:
+    """Writes a store of shards side by side; returns what is wrong with the damaged clips."""
+    items = planned.items
+    parts = [items[first : first + shard] for first in range(0, len(items), shard)]
+    settings = {"prepared": _work(planned), "skip_bad": skip_bad, **store}
+    count = workers if planned.source.costly else 1  # what other sources read does not go to other processes
+    with workers_for(count, ray) as chosen:
+        return write_shards(out, parts, settings, chosen, overwrite, progress)
+
+
+def _write_whole(
+    planned: Plan,
+    out: Path,
+    store: Mapping[str, Any],
+    workers: int,
+    *,
+    overwrite: bool,
+    skip_bad: bool,
+    progress: Progress,
+) -> list[str]:
+    """Writes a store of one shard; returns what is wrong with the damaged clips."""
+    origin, items = planned.source, planned.items
+    counted = _Counted(origin, items, progress)
+    work = _work(planned, counted.read if workers == 1 and origin.long else None)
+    with (
+        StoreWriter(out, **store, overwrite=overwrite) as writer,
+        closing(in_order(work, items, workers)) as clips,
+    ):
+        damaged = _written(clips, writer, counted, skip_bad=skip_bad)
+        if len(damaged) == len(items):
+            raise KinemeError(damaged[0])
+    return damaged
 
 
 def _workers(origin: Source, items: int) -> int:

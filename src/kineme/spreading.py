@@ -48,7 +48,7 @@ class Job:
         number: of this one.
         items: of the source.
         prepared: item → clip, or why it is damaged.
-        way: changes with `prepared`, see `_way`.
+        digest: of `prepared` and all that it needs, see `_digest_of`.
         manifest: of the store.
         bodies: see `StoreWriter`.
         confidence: see there too.
@@ -61,7 +61,7 @@ class Job:
     number: int
     items: Sequence[Any]
     prepared: Callable[[Any], Clip | KinemeError]
-    way: str
+    digest: str
     manifest: Manifest
     bodies: int
     confidence: bool
@@ -88,10 +88,10 @@ class Job:
     def key(self) -> str:
         """Changes with all that the shard depends on; of files with their names, sizes and times."""
         settings = self.manifest.to_dict(), self.bodies, self.confidence, self.frames_as, self.skip_bad
-        digest = hashlib.sha256(repr((self.way, *settings)).encode())
+        key = hashlib.sha256(repr((self.digest, *settings)).encode())
         for item in self.items:
-            digest.update(repr((item, *map(_seen, _files(item)))).encode())
-        return digest.hexdigest()
+            key.update(repr((item, *map(_stamp_of, _files(item)))).encode())
+        return key.hexdigest()
 
     def finished(self) -> dict[str, Any] | None:
         """What the record says; None if the shard is still to be made."""
@@ -118,7 +118,7 @@ def _files(item: Any) -> Iterator[Path]:
         yield from _files(each)
 
 
-def _seen(file: Path) -> str | None:
+def _stamp_of(file: Path) -> str | None:
     """A file with its size and time; None if it is not there."""
     with suppress(OSError):
         told = file.stat()
@@ -126,21 +126,21 @@ def _seen(file: Path) -> str | None:
     return None
 
 
-class _Way(pickle.Pickler):
+class _WithStamps(pickle.Pickler):
     """Pickles files with their sizes and times."""
 
     def persistent_id(self, thing: Any) -> str | None:
-        return _seen(thing) if isinstance(thing, Path) else None
+        return _stamp_of(thing) if isinstance(thing, Path) else None
 
 
-def _way(prepared: Callable[[Any], Any]) -> str:
+def _digest_of(prepared: Callable[[Any], Any]) -> str:
     """Changes with how items become clips: options, what was guessed of the first clip, files they need.
 
     What cannot be pickled has another one each time.
     """
     pickled = io.BytesIO()
     try:
-        _Way(pickled).dump(prepared)
+        _WithStamps(pickled).dump(prepared)
     except Exception:  # a source may consist of anything
         return repr(prepared)
     return hashlib.sha256(pickled.getbuffer()).hexdigest()
@@ -188,7 +188,7 @@ def _deadly(item: Any) -> KinemeError:
 class Workers(Protocol):
     """Where jobs are done."""
 
-    room: int  # for so many jobs at a time
+    slots: int  # jobs that are done at a time
 
     def start(self, job: Job) -> Any:
         """Begins a job; gives a handle."""
@@ -231,7 +231,11 @@ def write_shards(
         check_free(out, overwrite)
         try:
             folder.mkdir(exist_ok=True)
-            common: dict[str, Any] = {"folder": folder, "way": _way(settings["prepared"]), **settings}
+            common: dict[str, Any] = {
+                "folder": folder,
+                "digest": _digest_of(settings["prepared"]),
+                **settings,
+            }
             jobs = [Job(number=i, items=part, **common) for i, part in enumerate(parts)]
             finished = [job for job in jobs if job.finished() is not None]
             ours = {name for job in finished for name in (job.name, job.record.name)}
@@ -273,7 +277,7 @@ def spread(jobs: Sequence[Job], workers: Workers, progress: Progress) -> list[di
     done = total - sum(len(job.items) for job in waiting)
     waiting.reverse()
     while waiting or running:
-        while waiting and len(running) < workers.room:
+        while waiting and len(running) < workers.slots:
             job = waiting.pop()
             running[workers.start(job)] = job
         for handle, error in workers.ended(running).items():
@@ -311,7 +315,7 @@ def _record_of(job: Job) -> dict[str, Any]:
 class Here:
     """This process, one job at a time, for sources that others cannot read."""
 
-    room = 1
+    slots = 1
 
     def start(self, job: Job) -> int:
         """Does the job."""
@@ -327,7 +331,7 @@ class Processes:
     """Processes of this machine, one for each job; they end with this one."""
 
     def __init__(self, count: int) -> None:
-        self.room = count
+        self.slots = count
         self._running: dict[int, multiprocessing.process.BaseProcess] = {}
         self._errors: dict[int, Any] = {}
 
@@ -391,7 +395,7 @@ class Cluster:
                 ray.init(log_to_driver=False, include_dashboard=False)
         except Exception as error:  # Ray has no class of its own for it
             raise KinemeError(f"`ray`: Ray does not start here ({one_line(error)})") from error
-        self.room = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.slots = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._task = ray.remote(max_retries=0)(write_shard)
 
     def start(self, job: Job) -> Any:

@@ -77,7 +77,7 @@ def test_tokens_of_an_encoder_without_any_are_refused(run: Path, capsys: pytest.
         (["--window", "1"], "--window: is 1; it must be at least 2"),
         (["--window", "16", "--step", "17"], "--step: is 17; it must be at least 1 and at most 16"),
         (["--context", "-1"], "--context: is -1; it must be at least 0"),
-        (["--finetune", "--epochs", "0"], "--epochs is 0; it must be above 0"),
+        (["--finetune", "--epochs", "0"], "--epochs: is 0; it must be above 0"),
     ],
 )
 def test_settings_without_meaning_are_refused(

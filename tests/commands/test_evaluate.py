@@ -340,10 +340,10 @@ def test_transfer_is_to_another_store(run):
     ("words", "reason"),
     [
         (["transfer"], "another data set than that of pre-training; pass --store"),
-        (["linear", "--lr", "0"], "--lr is 0.0; it must be above 0"),
+        (["linear", "--lr", "0"], "--lr: is 0.0; it must be above 0"),
         (["knn", "--split", "all"], "choose another --split"),
         (["knn", "--device", "gpu"], "--device is gpu; it must be one of auto, cpu, cuda"),
-        (["finetune", "--batch-size", "0"], "--batch-size is 0; it must be above 0"),
+        (["finetune", "--batch-size", "0"], "--batch-size: is 0; it must be above 0"),
         (["finetune", "--seed", "-1"], "--seed: is -1; it must be at least 0"),
         (["semi", "--seeds", "0"], "set --seeds to at least 1"),
         (["detect", "--epochs", "3"], "--epochs and --lr are of fine-tuning; set --finetune"),

@@ -308,7 +308,7 @@ def test_encoders_are_fine_tuned(here: Path) -> None:
         (["grid.yaml", "--store", "moves"], "--store moves: write NAME=PATH"),
         (["grid.yaml", "--store", "moves=nowhere"], "nowhere: no such clip store"),
         (["grid.yaml", "--epochs", "2", "--minutes", "1"], "--epochs and --minutes exclude each other"),
-        (["grid.yaml", "--minutes", "0"], "--minutes is 0.0; it must be above 0"),
+        (["grid.yaml", "--minutes", "0"], "--minutes: is 0.0; it must be above 0"),
         (["grid.yaml", "--seed", "-1"], "--seed: is -1; it must be at least 0"),
         (
             ["grid.yaml", "--only", "scdnet"],

@@ -106,7 +106,7 @@ def test_approximate_search_is_asked_for(folder: Path, capsys: pytest.CaptureFix
         (["run", "mine", "--like", "walk[1x:2s]"], "--like: 1x is not a time"),
         (["run", "mine", "--like", "walk[1s:9s]"], "walk: has no part from 1 s to 9 s; it lasts 4 s"),
         (["run", "mine", "--like", "walk", "--window", "2x"], "--window: 2x is not a time"),
-        (["run", "mine", "--like", "walk", "--k", "0"], "--k: is 0; it must be 1 or more"),
+        (["run", "mine", "--like", "walk", "--k", "0"], "--k: is 0; it must be at least 1"),
         (["run", "mine", "--like", "walk", "--page", "page.png"], "--page: page.png is not a page name"),
         (
             ["run", "mine", "--like", "walk", "--neighbours", "some"],

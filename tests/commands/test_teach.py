@@ -125,7 +125,7 @@ def test_one_example_of_a_class_is_told(folder: Path, capsys: pytest.CaptureFixt
             ["run", "ways.csv", "--store", "mine", "--out", "ways.csv"],
             "ways.csv: is an input too; write elsewhere with --out",
         ),
-        (["run", "ways.csv", "--store", "mine", "--suggest", "0"], "--suggest: is 0; it must be 1 or more"),
+        (["run", "ways.csv", "--store", "mine", "--suggest", "0"], "--suggest: is 0; it must be at least 1"),
         (["run", "ways.csv", "--suggest", "3"], "--suggest needs a store to choose from; pass --store"),
         (["run", "ways.csv", "--suggestions", "x.csv"], "--suggestions has no effect without --suggest"),
     ],

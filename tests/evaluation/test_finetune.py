@@ -139,7 +139,7 @@ def test_what_is_asked_for_is_taken_and_milestones_move_along() -> None:
     found = settings_for(config, 40_000, RUN, epochs=40, lr=0.5, batch_size=7)
     assert (found.epochs, found.milestones, found.lr, found.batch_size) == (40, (25, 35), 0.5, 7)
     assert settings_for(config, 12, RUN, lr=0.5).lr == 0.5  # few clips or not
-    with pytest.raises(KinemeError, match=r"`batch_size` is 0; it must be above 0"):
+    with pytest.raises(KinemeError, match=r"`batch_size`: is 0; it must be above 0"):
         settings_for(config, 400, RUN, batch_size=0)
 
 

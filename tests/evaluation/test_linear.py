@@ -161,7 +161,7 @@ def test_the_recipe_sets_the_rate_unless_one_is_given():
     with pytest.raises(KinemeError) as refused:
         with_rate(LinearConfig(), "linear", None, run)
     assert str(refused.value) == "runs/x: the recipe sets no evaluate.linear.lr; set it there, or pass `lr`"
-    with pytest.raises(KinemeError, match=r"`lr` is 0; it must be above 0"):
+    with pytest.raises(KinemeError, match=r"`lr`: is 0; it must be above 0"):
         with_rate(LinearConfig(lr=3.0), "linear", 0, run)
 
 

@@ -60,6 +60,23 @@ def test_the_default_is_what_fits_the_clips_on_the_terms_of_the_grid(plan_of: Ma
     assert plan_of(grid, epochs=4).config(cell).train.epochs == 4
 
 
+def test_the_default_is_fitted_to_a_cell_once(plan_of: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table asks for the settings of every cell, and is written after every measurement."""
+    fitted: list[Any] = []
+
+    def counted(*given: Any, **more: Any) -> Any:
+        fitted.append(given)
+        return fitted_config(*given, **more)
+
+    monkeypatch.setattr("kineme.reproduce.plan.fitted_config", counted)
+    plan = plan_of(GRID.replace("mine.yaml", "default"))
+    (cell,) = plan.grid.cells
+    first = plan.config(cell)
+    first.train.epochs += 1  # a caller's own
+    assert plan.config(cell).train.epochs == first.train.epochs - 1
+    assert len(fitted) == 1
+
+
 def test_settings_of_a_grid_are_in_the_place_of_the_recipes(plan_of: MakePlan) -> None:
     changed = "settings: {full: {}, wide: {encoder.hidden: 16, train.epochs: 7}}, protocols"
     grid = GRID.replace("protocols", changed)
@@ -90,8 +107,9 @@ def test_the_default_takes_the_bounds_of_the_device_that_it_is_trained_on(
     assert plan.config(cell).train.max_minutes == MINUTES[False]
     trained(plan)
     monkeypatch.setattr("kineme.reproduce.plan.resolve_device", lambda train: ("cuda", "32-true"))
-    assert plan.config(cell).train.max_minutes == MINUTES[True]
-    assert plan_of(grid).progress(cell) == "trained"  # it goes on, wherever the run was trained
+    elsewhere = plan_of(grid)
+    assert elsewhere.config(cell).train.max_minutes == MINUTES[True]
+    assert elsewhere.progress(cell) == "trained"  # it goes on, wherever the run was trained
 
 
 def test_clips_behind_an_address_are_read_from_there(
@@ -288,8 +306,8 @@ def test_a_folder_with_a_table_of_another_program_is_refused(plan_of: MakePlan, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "`epochs` is 0; it must be above 0"),
-        ({"minutes": -1.0}, "`minutes` is -1.0; it must be above 0"),
+        ({"epochs": 0}, "`epochs`: is 0; it must be above 0"),
+        ({"minutes": -1.0}, "`minutes`: is -1.0; it must be above 0"),
         ({"seed": -1}, "`seed`: is -1; it must be at least 0"),
         ({"epochs": 1, "minutes": 1.0}, "`epochs` and `minutes` exclude each other; drop one of the two"),
     ],

@@ -6,13 +6,15 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.serialization import safe_globals
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.layouts import LAYOUTS, Layout
 from kineme.untrusted import check_packing
 
@@ -32,20 +34,7 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
     """
     where = "state dict" if isinstance(source, Mapping) else str(source)
     if not isinstance(source, Mapping):
-        if not Path(source).is_file():
-            raise KinemeError(f"{source}: no such checkpoint file")
-        try:
-            if Path(source).suffix == ".safetensors":
-                source = load_file(source)
-            else:
-                check_packing(Path(source))
-                with safe_globals([Namespace]):  # MAMP keeps its command line: a plain container
-                    source = torch.load(source, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch.load promises nothing narrower, and advises to load unsafely
-            raise KinemeError(
-                f"{where}: cannot be read as a checkpoint of tensors; it is damaged, or holds more than "
-                "tensors (code in a checkpoint is not run): save its state dict by itself"
-            ) from error
+        source = _read_file(Path(source))
     for wrapper in WRAPPERS:
         if isinstance(source, Mapping) and isinstance(source.get(wrapper), Mapping):
             source = source[wrapper]
@@ -55,6 +44,26 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
     if repeated := [key for key, value in source.items() if not _is_whole(value)]:
         raise KinemeError(f"{where}: {str(repeated[0])[:80]!r} repeats few numbers in place of a tensor")
     return {str(key).removeprefix("module."): value for key, value in source.items()}
+
+
+def _read_file(path: Path) -> Any:
+    """What a checkpoint holds; no code in it is run."""
+    if not path.is_file():
+        raise KinemeError(f"{path}: no such checkpoint file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        check_packing(path)
+    except (OSError, ValueError, BadZipFile, SafetensorError) as error:
+        raise KinemeError(f"{path}: cannot be read as a checkpoint ({one_line(error)})") from error
+    try:
+        with safe_globals([Namespace]):  # MAMP keeps its command line: a plain container
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # it promises nothing narrower, and advises to load unsafely
+        raise KinemeError(
+            f"{path}: cannot be read as a checkpoint of tensors; it is damaged, or holds more than tensors "
+            "(code in a checkpoint is not run): save its state dict by itself"
+        ) from error
 
 
 def _is_whole(tensor: Tensor) -> bool:

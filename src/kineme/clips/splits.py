@@ -57,6 +57,11 @@ ONE_SHOT_EXEMPLARS = tuple(f"S{1 if action <= 60 else 18:03}C003P008R001A{action
 def split_rows(store: ClipStore, name: str, part: Literal["train", "test"]) -> npt.NDArray[np.int64]:
     """Rows of the clips in one part of a split, in order.
 
+    Args:
+        store: the clips.
+        name: such as `xsub`, `odd-even`, `leave:3,7` or `xsub+cameras:2`, see `kineme.clips.splits`.
+        part: the training or the test part.
+
     Raises:
         KinemeError: no such split, the store lacks the column it needs, or the part is empty.
 

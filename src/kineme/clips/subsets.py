@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 
 Rows = npt.NDArray[np.int64]
 
@@ -36,8 +36,7 @@ def label_subset(
     """
     if not 0 < fraction <= 1:
         raise KinemeError(f"the share of labels is {fraction}; it must be above 0 and at most 1")
-    if seed < 0:
-        raise KinemeError(f"`seed` is {seed}; it must be at least 0")
+    check_between("`seed`", seed, 0)
     assert rows.shape == labels.shape, (rows.shape, labels.shape)
     if not by_class:
         every = np.sort(rows[labels >= 0])

@@ -81,7 +81,7 @@ def cluster(
     from kineme.commands.bar import progress_bar
     from kineme.evaluation.task import chosen_device
     from kineme.inference.clustering.changes import DEFAULTS, Changes
-    from kineme.inference.clustering.cluster import LONG, cluster_opened
+    from kineme.inference.clustering.cluster import cluster_opened
     from kineme.inference.clustering.segments import write_segments
     from kineme.inference.recordings import open_inputs
     from kineme.loading import load
@@ -112,11 +112,18 @@ def cluster(
     for metric, value in found.agreement.items():
         console.print(f"{metric} with labels: {value:.1f} %", highlight=False, soft_wrap=True)
     if not any(kind.number for kind in found.kinds):
-        long = any(each.end - each.start > LONG for each in found.segments) and length is None
-        cuts = "cut long recordings into motions with --cut motions, or " if long and cut != "motions" else ""
-        line = f"too few similar segments to form a kind; {cuts}set a number of kinds with --k"
+        line = _remedy(found, uncut=cut != "motions" and length is None)
         console.print(line, highlight=False, soft_wrap=True)
     written(table, drawn)
+
+
+def _remedy(found: Kinds, *, uncut: bool) -> str:
+    """What to do where no segments form a kind; `uncut`: long recordings may be whole."""
+    from kineme.inference.clustering.cluster import LONG
+
+    long = uncut and any(each.length > LONG for each in found.segments)
+    cuts = "cut long recordings into motions with --cut motions, or " if long else ""
+    return f"too few similar segments to form a kind; {cuts}set a number of kinds with --k"
 
 
 def _table(found: Kinds) -> Table:

@@ -10,6 +10,8 @@ from kineme.errors import KinemeError
 
 if TYPE_CHECKING:
     from kineme.clips.store import ClipStore
+    from kineme.evaluation.results import Result
+    from kineme.evaluation.task import Task
 
 SHOWN = 6  # clips drawn as strips
 MARK = ".kineme-demo"  # in the folder of a demo, whose clips, run and figures the next one replaces
@@ -40,15 +42,12 @@ def demo(
         epochs: Passes over the training clips, instead of the recipe's number.
         seed: Seed of generation and training.
     """
-    import numpy as np
     from rich.console import Console
 
     from kineme.clips.splits import split_rows, usual_split
     from kineme.commands import tables
     from kineme.commands.bars import ProgressLine
     from kineme.drawing import figures
-    from kineme.evaluation import recognition
-    from kineme.evaluation.results import save
     from kineme.evaluation.task import open_task
     from kineme.settings import load_config
     from kineme.training.history import HISTORY, read_history
@@ -72,26 +71,45 @@ def demo(
         raise KinemeError(f"{recipe}: sets no evaluate.linear.lr, which the demo needs; set it there")
     run = out / "run"
     train(config, run, overwrite=True, callbacks=[ProgressLine()])
+    folder, numbers = out / "figures", ""
     if measured:
         say("[bold]3/4[/] evaluation")
-        task, results = open_task(run), []
-        for protocol in (recognition.knn, recognition.linear):
-            result, predictions = protocol(task, seed=seed)
-            save(result, task.result_path(result.protocol), beside={".npz": predictions})
-            results.append(result)
+        task = open_task(run)
+        results = _measure(task, seed)
     else:
         say("[bold]3/4[/] no evaluation: it needs labelled clips of several people")
     say("[bold]4/4[/] figures")
-    folder, numbers = out / "figures", ""
     figures.training_curves(read_history(run / HISTORY), folder / "training.png")
     _draw_skeletons(store, folder / "skeletons.png")
     if measured:
-        names, features = store.manifest.class_names, task.features(task.model, task.test_rows)
-        figures.embedding(features, task.test_labels, names, folder / "embedding.png")
-        figures.confusion(np.array(results[-1].confusion_matrix), names, folder / "confusion.png")
+        _draw_results(task, results[-1], folder)
         Console().print(tables.recognition(*results))
         numbers = f"numbers in {run / 'results'}, "
     say(f"figures in {folder}, {numbers}history in {run / HISTORY}", soft_wrap=True)
+
+
+def _measure(task: Task, seed: int) -> list[Result]:
+    """Nearest neighbours and the linear probe, saved in the run."""
+    from kineme.evaluation import recognition
+    from kineme.evaluation.results import save
+
+    results = []
+    for protocol in (recognition.knn, recognition.linear):
+        result, predictions = protocol(task, seed=seed)
+        save(result, task.result_path(result.protocol), beside={".npz": predictions})
+        results.append(result)
+    return results
+
+
+def _draw_results(task: Task, linear: Result, folder: Path) -> None:
+    """The embedding of the test clips, and which classes the linear probe confuses."""
+    import numpy as np
+
+    from kineme.drawing import figures
+
+    names, features = task.store.manifest.class_names, task.features(task.model, task.test_rows)
+    figures.embedding(features, task.test_labels, names, folder / "embedding.png")
+    figures.confusion(np.array(linear.confusion_matrix), names, folder / "confusion.png")
 
 
 def _begin(out: Path) -> None:

@@ -10,7 +10,7 @@ from kineme.commands.early import check_models, check_recordings, check_stores
 from kineme.commands.outputs import check_no_input, hold
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import command, say, written
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ def _check(name: str, suggest: int | None, suggestions: Path | None) -> None:
     """Refuses options that are out of range or have no effect."""
     if not re.fullmatch(r"[^/\\.][^/\\]*", name):
         raise KinemeError(f"`name`: {name!r} cannot be the name of a file")
-    if suggest is not None and suggest < 1:
-        raise KinemeError(f"`suggest`: is {suggest}; it must be 1 or more")
+    if suggest is not None:
+        check_between("`suggest`", suggest, 1)
     if suggest is None and suggestions is not None:
         raise KinemeError("`suggestions` has no effect without `suggest`; pass both")
 

@@ -91,7 +91,14 @@ class Task:
         )
 
     def result_path(self, protocol: str, *qualifiers: str, seed: int = 0, run: Path | None = None) -> Path:
-        """Where a result goes: a file of the run (or another), named after what differs from the usual."""
+        """Where a result goes: a file of the run, named after what differs from the usual.
+
+        Args:
+            protocol: such as `linear`.
+            qualifiers: what else the name says, such as `k5`.
+            seed: of the protocol.
+            run: another directory for it.
+        """
         clips = self.store.manifest.fingerprint if self.other_store else ""
         named = (*self.qualifiers, *qualifiers)
         return result_path(run or self.run, protocol, *named, seed=seed, clips=clips)

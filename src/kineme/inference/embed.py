@@ -15,7 +15,7 @@ import torch
 
 from kineme.clips.batches import Clips, joined
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.evaluation.features import identity
 from kineme.inference.parts import NOTHING, Parts
 from kineme.inference.recordings import Inputs, Recordings, open_inputs
@@ -80,8 +80,7 @@ def embed_table(
     """
     if step is not None and window is None:
         raise KinemeError("`step` has no effect without `window`; pass both")
-    if batch_size < 1:
-        raise KinemeError(f"`batch_size`: is {batch_size}; it must be 1 or more")
+    check_between("`batch_size`", batch_size, 1)
     windows = None if window is None else Windows(window, window / 2 if step is None else step)
     opened = open_inputs(model, inputs, reading, allow_preprocessing=allow_preprocessing, skip_bad=skip_bad)
     if windows is not None:

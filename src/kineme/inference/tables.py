@@ -75,6 +75,10 @@ def write_table(blocks: Iterable[Block], path: str | Path) -> int:
 
     An existing file is replaced once the new one is complete.
 
+    Args:
+        blocks: from `embed_table`.
+        path: of the table.
+
     Returns:
         the number of rows.
 

@@ -116,26 +116,6 @@ class SLiM(Method):
         super().__init__()
         for name, value in (("prototypes", prototypes), ("head_hidden", head_hidden), ("head_out", head_out)):
             check_between(name, value, 1)
-        for name, share in (
-            *(("momentum", momentum), ("masked", masked), ("freeze", freeze)),
-            *(("bone_scale", bone_scale), ("temperature_rise", temperature_rise)),
-        ):
-            check_between(name, share, 0, 1)
-        for name, amount in (
-            *(("koleo", koleo), ("embedding_rate", embedding_rate)),
-            *(("tilt", tilt), ("turn", turn), ("noise", noise)),
-        ):
-            check_between(name, amount, 0)
-        for name, range_ in (("global_crop", global_crop), ("mask_ratio", mask_ratio)):
-            _check_shares(name, *range_)
-        for frames, *shares in local_crops:
-            _check_shares("local_crops", *shares)
-            if frames < 1 or frames % encoder.patch:
-                raise KinemeError(
-                    f"local_crops: {frames} frames are no whole number of patches of {encoder.patch}"
-                )
-        if min(student_temperature, *teacher_temperatures) <= 0:
-            raise KinemeError("student_temperature, teacher_temperatures: must be more than 0")
         self.encoder = encoder
         layout = encoder.shape.layout
         sizes = encoder.hidden, head_hidden, head_out, prototypes
@@ -160,6 +140,22 @@ class SLiM(Method):
         self.mask_ratio = mask_ratio
         self.bone_scale = bone_scale
         self.tilt, self.turn, self.noise = tilt, turn, noise
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        for name in ("momentum", "masked", "freeze", "bone_scale", "temperature_rise"):
+            check_between(name, getattr(self, name), 0, 1)
+        for name in ("koleo", "embedding_rate", "tilt", "turn", "noise"):
+            check_between(name, getattr(self, name), 0)
+        _check_shares("global_crop", *self.global_crop)
+        _check_shares("mask_ratio", *self.mask_ratio)
+        patch = self.encoder.patch
+        for frames, *shares in self.local_crops:
+            _check_shares("local_crops", *shares)
+            if frames < 1 or frames % patch:
+                raise KinemeError(f"local_crops: {frames} frames are no whole number of patches of {patch}")
+        if min(self.student_temperature, *self.teacher_temperatures) <= 0:
+            raise KinemeError("student_temperature, teacher_temperatures: must be more than 0")
 
     @property
     def learned(self) -> MaskedEncoder:

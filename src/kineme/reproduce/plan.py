@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -73,6 +73,7 @@ class Plan:
     epochs: int | None = None
     minutes: float | None = None
     seed: int = 0
+    _fits: dict[Cell, Config] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def run(self, cell: Cell) -> Path:
         """The run directory of a cell."""
@@ -90,7 +91,9 @@ class Plan:
     def config(self, cell: Cell) -> Config:
         """The settings of a cell whose clips are there, on this grid's terms."""
         if cell.recipe == DEFAULT:
-            return self._fitted(cell)
+            if cell not in self._fits:  # the table asks for all of them after every measurement
+                self._fits[cell] = self._fitted(cell)
+            return deepcopy(self._fits[cell])
         config = on_one_device(deepcopy(self.recipe(cell)))
         data, train = config.data, config.train
         data.store, data.stream = self.place(cell.store), cell.stream

@@ -122,7 +122,7 @@ class Classifier:
         return float(self.distances[rank - 1])
 
     def check(self, model: Model, where: str | Path = "the classifier") -> None:
-        """Checks that the classifier was taught on a model's encoder.
+        """Checks that the classifier was taught on a model's encoder; `where` is its name in the message.
 
         Raises:
             KinemeError: it was taught on another.
@@ -165,6 +165,10 @@ class Classifier:
 
 def read_classifier(path: str | Path, model: Model) -> Classifier:
     """Reads a classifier that was taught on a model.
+
+    Args:
+        path: its file, such as `RUN/classifiers/NAME.safetensors`.
+        model: the one it was taught on.
 
     Raises:
         KinemeError: the file is missing, damaged, or of another encoder.

@@ -111,7 +111,11 @@ class Index:
         return approximate.candidates(self.graph, self.features, unit.astype(np.float32), k)
 
     def hit(self, row: int, similarity: float) -> Hit:
-        """A row in words.
+        """What a row is of: its clip, times and label.
+
+        Args:
+            row: of the index, as `nearest` gives it.
+            similarity: to the query, as `nearest` gives it.
 
         >>> import kineme
         >>> hit = open_index(kineme.load(example_run), example_store).hit(1, 0.98)

@@ -55,7 +55,12 @@ class Query:
     length: float | None = None
 
     def feature(self, model: Model, device: str) -> Array:
-        """(D,) what the library's features are compared with."""
+        """(D,) what the library's features are compared with; frames are encoded by the model on a device.
+
+        Args:
+            model: the one that the query was read for.
+            device: of the encoder, such as `cpu`.
+        """
         if self.given is not None:
             return self.given
         assert self.xyz is not None

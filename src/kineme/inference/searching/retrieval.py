@@ -9,7 +9,7 @@ from typing import Unpack
 import numpy as np
 
 from kineme.clips.store import ClipStore
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.inference.searching.hits import Hit
 from kineme.inference.searching.index import Index, Neighbours, open_index
 from kineme.inference.searching.queries import Part, Query, read_query
@@ -74,8 +74,7 @@ def search(
     >>> len(hits), hits[0].similarity >= hits[1].similarity, round(hits[0].end - hits[0].start, 1)
     (3, True, 2.0)
     """
-    if k < 1:
-        raise KinemeError(f"`k`: is {k}; it must be 1 or more")
+    check_between("`k`", k, 1)
     if isinstance(query, Query):
         asked = _opened(library, query, [*stated(reading), *([] if part is None else ["part"])])
     else:

@@ -42,6 +42,7 @@ class Likeness:
         examples: (K, D) their features, of length 1.
         starts: (K,) the similarity at which an event starts.
         device: of the encoder.
+        measure: what its scores are.
 
     >>> import kineme
     >>> model, store = kineme.load(example_run), kineme.open_store(example_store)
