@@ -56,6 +56,8 @@ def test_curves_are_drawn_in_a_panel_each(tmp_path):
     training_curves([{**row, "knn": np.nan} for row in rows], tmp_path / "without.png")
     ink = {name: len(_inked(tmp_path / f"{name}.png", HUES[0])[0]) for name in ("with", "without")}
     assert ink["with"] > ink["without"] + 50  # the accuracy, in a panel of its own
+    training_curves(rows, tmp_path / "with.svg")
+    assert "<!-- 55.0 -->" in (tmp_path / "with.svg").read_text()  # per cent
 
 
 @pytest.mark.parametrize("name", ["effective_rank", "feature_rank"])

@@ -363,6 +363,22 @@ def test_an_existing_run_is_kept_unless_it_may_be_overwritten(tmp_path: Path, se
     assert {path.name for path in run.iterdir()} == FILES  # results of the former run are gone
 
 
+@pytest.mark.parametrize(
+    "name", ["results/mine.json", "results/figure.npz", "features/mine.npy", "logs/notes.txt"]
+)
+def test_what_one_keeps_in_a_run_is_not_removed_with_it(
+    tmp_path: Path, settings: Settings, name: str
+) -> None:
+    run = tmp_path / "run"
+    train(settings(train_epochs=1), run)
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).write_text("years of work")
+    before = contents(run)
+    with pytest.raises(KinemeError, match=f"run: holds {name}, which is not part of a run"):
+        train(settings(), run, overwrite=True)
+    assert contents(run) == before
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_no_run_is_never_overwritten(tmp_path: Path, settings: Settings, overwrite: bool) -> None:
     (tmp_path / "thesis").mkdir()
@@ -392,7 +408,7 @@ def test_a_folder_with_another_program_s_settings_is_never_overwritten(
     site = tmp_path / "site"
     (site / "results").mkdir(parents=True)
     (site / "config.yaml").write_text(text)
-    (site / "results" / "table.json").write_text("years of work")
+    (site / "results" / "linear.json").write_text("years of work")
     before = contents(site)
     with pytest.raises(KinemeError, match="site: is not a run directory; choose another place"):
         train(settings(), site, overwrite=overwrite)

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 import kineme
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write
 from kineme.metrics import Figures, measure
 from kineme.metrics.accuracy import bootstrap_interval, confusion_matrix, is_in_top, top_k
@@ -81,7 +81,9 @@ def reading(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise KinemeError(f"{path}: cannot be read as {what} ({error}); evaluate the run again") from error
+        raise KinemeError(
+            f"{path}: cannot be read as {what} ({one_line(error)}); evaluate the run again"
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write
 
 HISTORY = "history.csv"
@@ -31,7 +31,7 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
         with Path(path).open(encoding="utf-8", newline="") as file:
             rows = [{key: float(cell) for key, cell in row.items() if cell} for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise KinemeError(f"{path}: cannot be read as a training history ({error})") from error
+        raise KinemeError(f"{path}: cannot be read as a training history ({one_line(error)})") from error
     if any("epoch" not in row for row in rows):
         raise KinemeError(f"{path}: cannot be read as a training history (a row without an epoch)")
     return rows

@@ -18,15 +18,15 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, Wand
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import even_batch, resident
 from kineme.clips.collection import open_stores, parts, store_numbers, stores_of, training_rows
-from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
-from kineme.encoders import ClipShape, Encoder
+from kineme.encoders import ENCODERS, ClipShape, Encoder
 from kineme.encoders.absent import warn_if_shown
 from kineme.encoders.layer import recompute
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import followed
+from kineme.methods import METHODS
 from kineme.processes import synchronise_norms
 from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, Circumstances, ClipFeatures, History, OnlineKNN
@@ -48,6 +48,7 @@ from kineme.training.module import Pretraining, Training, clips_by_store
 from kineme.training.timing import TRIAL_STEPS, Stopwatch, with_epochs
 from kineme.training.together import check_started, ending_together, is_first_process, process_count
 from kineme.typing import Array
+from kineme.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +117,20 @@ def train(
             fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
         if first and resume:  # killed between the state of the last epoch and the weights
             own[-1].complete(module)
+
+
+def check_fit(config: Config) -> None:
+    """Checks what `train` would refuse of settings and clips, without training or writing anything.
+
+    Raises:
+        KinemeError: a setting does not fit the clips, the encoder or the method.
+    """
+    store = _opened(config)
+    rows = training_rows(store, config.data.splits)
+    parts_of = ENCODERS[config.encoder["name"]], METHODS[config.method["name"]]
+    own = all(each.__module__.startswith("kineme.") for each in parts_of)
+    with torch.random.fork_rng(devices=[]), torch.device("meta" if own else "cpu"):  # meta: in no time
+        _untrained(config, store, rows)
 
 
 def _opened(config: Config) -> ClipStore:
@@ -189,7 +204,7 @@ def _loggers(train: TrainConfig, out: Path) -> list[Logger]:
     try:
         return [makers[name]() for name in train.loggers]
     except ModuleNotFoundError as error:
-        raise KinemeError(f"train.loggers: {' '.join(str(error).split())[:200]}") from error
+        raise KinemeError(f"train.loggers: {one_line(error)}") from error
 
 
 def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
