@@ -24,10 +24,10 @@ from benchmarks.scale import Part, add
 from benchmarks.uses.rank import features
 from kineme.config import LinearConfig
 from kineme.drawing.style import GRID, HUES, INK, MARKERS, new_figure, plain, save
-from kineme.evaluation.detection.classifier import ClassifierSettings, Context, fit
+from kineme.evaluation.detection.classifier import Context, classifier_for, fit
 from kineme.evaluation.detection.detector import classify, propose
-from kineme.evaluation.detection.segments import RULES
 from kineme.evaluation.linear import logistic, sgd
+from kineme.evaluation.options import Rule
 from kineme.metrics.neighbours import nearest_label
 from kineme.metrics.ranking import rank
 from kineme.typing import Array
@@ -36,7 +36,7 @@ DIM, CLASSES = 256, 60
 FRAME_DIM = 64
 LABELLED, DRAWS = 0.05, 3
 RECORDING = 10_000  # frames
-RULE = next(iter(RULES))
+RULE: Rule = "C"  # the default: a network with a hidden layer
 
 
 def made(count: int, seed: int, dim: int = DIM) -> tuple[Array, Array]:
@@ -87,7 +87,7 @@ def detection(count: int) -> Callable[[], object]:
     offsets = np.append(np.arange(0, count, RECORDING), count)
 
     def run() -> object:
-        classifier = fit(train, offsets, labels, CLASSES, Context(4, 8), ClassifierSettings())
+        classifier = fit(train, offsets, labels, CLASSES, Context(4, 8), classifier_for(RULE))
         return propose(classify(test, offsets, classifier), offsets, RULE)
 
     return run

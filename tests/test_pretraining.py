@@ -76,6 +76,12 @@ def test_settings_made_in_python_train_as_the_same_ones_of_a_recipe(
     assert kineme.pretrain(config, tmp_path / "run").config == config.to_dict()
 
 
+def test_a_run_is_resumed_with_its_own_settings(tmp_path: Path, moves: Path) -> None:
+    kineme.pretrain("usdrl-small", tmp_path / "run", store=moves, overrides=SHORT)
+    with pytest.raises(kineme.KinemeError, match="`overrides`: a run is resumed with its own settings"):
+        kineme.pretrain(out=tmp_path / "run", resume=True, overrides=SHORT)
+
+
 def test_a_progress_bar_is_a_callback(
     tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

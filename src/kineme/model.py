@@ -7,11 +7,12 @@ features = model.embed([walk, wave])      # arrays (T, V, 3), a store, or a file
 from __future__ import annotations
 
 import copy
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -112,7 +113,7 @@ class Model:
     @cached_property
     def protocols(self) -> EvaluateConfig:
         """Settings of the protocols that evaluate it."""
-        return config_from_dict(self.config, where="the model's configuration").evaluate
+        return copy.deepcopy(_protocols(json.dumps(self.config, sort_keys=True)))
 
     @property
     def crop(self) -> float:
@@ -435,6 +436,12 @@ class Model:
         xyz = xyz[:, : shape.bodies]
         xyz = np.pad(xyz, ((0, 0), (0, shape.bodies - xyz.shape[1]), (0, 0), (0, 0)))
         return replace(clip, xyz=xyz)
+
+
+@lru_cache(maxsize=16)
+def _protocols(config: str) -> EvaluateConfig:
+    """Of a configuration as JSON, parsed once for all copies of a model."""
+    return config_from_dict(json.loads(config), where="the model's configuration").evaluate
 
 
 def random_like(model: Model, seed: int) -> Model:

@@ -78,7 +78,11 @@ def pretrain(
     named = None if store is None else _named(store)
     if isinstance(config, Config):
         if words:
-            raise KinemeError("`overrides` are for recipes; change the Config itself")
+            raise KinemeError(
+                "`overrides`: a run is resumed with its own settings; leave them out"
+                if resume
+                else "`overrides` are for recipes; change the Config itself"
+            )
         config = config_from_dict(config.to_dict(), where="the Config")  # checked as a recipe is
     else:
         config = fitted(named, words) if config is None else load_config(config, words)

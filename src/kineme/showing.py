@@ -19,7 +19,7 @@ from kineme.files import atomic_write
 from kineme.progress import Progress, silent
 
 NEAR = 3  # names offered for one that does not exist
-HEIGHT = 640  # pixels of a page in a notebook: a player with its heading, and two rows of a timeline
+HEIGHT = 680  # pixels of a page in a notebook: a player with its heading
 
 
 @dataclass(frozen=True)

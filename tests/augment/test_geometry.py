@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from golden_fill import load_golden
 
 from kineme import augment
+from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS
 
 GOLDEN = {name: torch.from_numpy(array) for name, array in load_golden("augment_aimclr.npz").items()}
@@ -23,6 +25,14 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def test_shear_agrees_with_the_published_program() -> None:
     close(augment.shear(CLIP, GOLDEN["shear_offdiagonal"].float()[None])[0], GOLDEN["sheared"])
+
+
+def test_parameters_of_other_clips_and_single_clips_are_refused() -> None:
+    """(C, T, V, M) would be taken for clips along another axis."""
+    with pytest.raises(KinemeError, match=r"parameters of 3 clips; give \(N, 3, T, V, M\), and N"):
+        augment.shear(CLIP.expand(2, -1, -1, -1, -1), torch.zeros(3, 6))
+    with pytest.raises(KinemeError, match=r"clips \(3, \d+, 25, 2\)"):
+        augment.shear(CLIP[0], torch.zeros(3, 6))
 
 
 def test_rotate_agrees_with_the_published_program_whichever_axis_is_main() -> None:

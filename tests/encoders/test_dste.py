@@ -99,6 +99,7 @@ def test_any_layout_frames_bodies_width_and_depth() -> None:
     assert features.clip.shape == (2, encoder.dim) == (2, 24)
     assert features.temporal.shape == (2, 10, 12)
     assert features.spatial.shape == (2, 51, 12)
+    assert torch.equal(features.clip, torch.cat((features.temporal.amax(1), features.spatial.amax(1)), 1))
 
 
 @pytest.mark.parametrize("settings", [{"drop_path": 1.0}, {"gap": 0}, {"alpha": 1.5}, {"heads": 3}])

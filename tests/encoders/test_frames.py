@@ -39,10 +39,8 @@ def test_the_spectral_form_is_the_convolution_with_its_gradients(frames: int, ke
 
 def test_the_spectral_form_needs_a_quarter_of_the_products() -> None:
     of_frames, of_taps, back = spectrum(13, 9)
-    assert of_frames.shape == (25, 13)
-    assert of_taps.shape == (25, 9)
-    assert back.shape == (13, 25)
-    assert 25 < 9 * 13 / 4
+    assert of_frames.shape[1] == back.shape[0] == 13
+    assert len(of_frames) == len(of_taps) < 9 * 13 / 4
 
 
 @pytest.mark.parametrize(("channels", "frames", "stride"), [(8, 13, 1), (WIDE, 13, 2), (WIDE, LONG + 1, 1)])

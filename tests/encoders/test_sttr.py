@@ -110,6 +110,8 @@ def test_settings_that_make_no_network_are_refused(settings: dict[str, int], mes
 
 def test_clips_of_another_shape_are_refused() -> None:
     encoder = STTR(ClipShape(STICK, 4, 1), hidden=4)
+    with pytest.raises(KinemeError, match=r"clips are torch.int64; give coordinates as clips.float\(\)"):
+        encoder(torch.zeros((2, 3, 4, 3, 1), dtype=torch.int64))
     with pytest.raises(KinemeError, match=r"\(3, 5, 3, 1\) given to an encoder for \(3, 4, 3, 1\)"):
         encoder(torch.randn(2, 3, 5, 3, 1))
 

@@ -13,6 +13,7 @@ from kineme.evaluation.recognition import knn
 from kineme.evaluation.results import RANDOM, RAW, Result, save
 from kineme.evaluation.robust import CLEAN, robust
 from kineme.evaluation.task import Task
+from kineme.metrics.accuracy import top_k
 
 from .test_early import write_task
 
@@ -34,7 +35,9 @@ def test_every_condition_stands_beside_the_clean_figure(task: Task, tmp_path: Pa
     assert result.settings["turned_degrees"] == [30.0, 90.0]
     # From the hip to the neck 1 m, and a head that rises from 1 to 3 m, or up to 2 m and back.
     assert result.settings["body_height"] == pytest.approx(1.5, abs=0.5)
-    assert predictions.scores[CLEAN].shape == (len(task.test_rows), 2)
+    for name in (CLEAN, "jitter 3 %"):
+        found = top_k(predictions.scores[name], predictions.labels)
+        assert found == pytest.approx(result.scores[name].value), name
     save(result, tmp_path / "robust.json")
     assert Result.from_json(tmp_path / "robust.json").scores == result.scores
 

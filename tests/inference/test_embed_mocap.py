@@ -22,9 +22,11 @@ MOCAP = Path(__file__).parents[1] / "mocap"
 @pytest.mark.parametrize("layout", ["ntu25", "kinect20", "coco17", "smpl22"])
 @pytest.mark.parametrize("name", ["mixamo.bvh", "mocapbank.bvh", "tennis_serve.c3d"])
 def test_files_of_any_format_go_into_models_of_any_body(layout: str, name: str, tmp_path: Path) -> None:
-    features = model(tmp_path / "run", LAYOUTS[layout]).embed(MOCAP / name)
-    assert features.shape == (1, features.shape[1])
-    assert np.isfinite(features).all()
+    trained = model(tmp_path / "run", LAYOUTS[layout])
+    (feature,) = trained.embed(MOCAP / name)
+    assert np.isfinite(feature).all()
+    others = [trained.embed(other)[0] for other in sorted(MOCAP.glob("m*.bvh")) if other.name != name]
+    assert all(np.abs(feature - other).max() > 1e-3 for other in others)
 
 
 @pytest.mark.parametrize("name", ["mixamo.bvh", "tennis_serve.c3d"])
@@ -50,12 +52,13 @@ def test_a_folder_may_hold_several_skeletons(tmp_path: Path) -> None:
 
 
 def test_the_command_takes_them_too(tmp_path: Path) -> None:
-    model(tmp_path / "run", LAYOUTS["kinect20"])
+    trained = model(tmp_path / "run", LAYOUTS["kinect20"])
     for name in ("mixamo.bvh", "tennis_serve.c3d"):
         words = ["embed", str(tmp_path / "run"), str(MOCAP / name), "--out", str(tmp_path / f"{name}.npz")]
         assert main(words) == 0
         with np.load(tmp_path / f"{name}.npz") as table:
             assert table["name"].tolist() == [Path(name).stem]
+            np.testing.assert_allclose(table["features"], trained.embed(MOCAP / name), atol=1e-6)
 
 
 def test_a_joint_map_places_a_model_s_joints_among_unknown_markers(tmp_path: Path) -> None:

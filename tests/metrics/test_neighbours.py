@@ -104,6 +104,16 @@ def test_more_neighbours_than_clips_are_refused(k):
         nearest_label(clips, np.array([0, 1]), clips, k=k)
 
 
+def test_features_may_be_tensors_and_have_to_be_of_one_width():
+    features = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    rows, similarity = nearest(features, features[1:])
+    assert (rows.tolist(), similarity.tolist()) == ([[1]], [[1.0]])
+    with pytest.raises(KinemeError, match=r"`train` \(2, 2\) and `test` \(2,\): give features \(N, D\)"):
+        nearest(features, features[1])
+    with pytest.raises(KinemeError, match=r"`test` \(2, 1\)"):
+        nearest(features, features[:, :1])
+
+
 def test_leaving_a_group_out_asks_the_nearest_clip_of_another_group():
     angles = np.radians([0, 1, 10, 80, 90])
     features = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)

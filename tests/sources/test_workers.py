@@ -61,5 +61,5 @@ def test_processes_do_not_run_far_ahead(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_killed_is_told_of() -> None:
-    with pytest.raises(KinemeError, match="a reading process was killed"):
+    with pytest.raises(KinemeError, match="a reading process has ended"):
         list(in_order(end, range(100), 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -218,6 +219,15 @@ def test_slurm_has_to_start_what_the_settings_say(
     else:
         with pytest.raises(KinemeError, match=complaint):
             check_started(train)
+
+
+def test_a_notebook_is_told_that_it_cannot_start_several_processes(
+    moves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "ps1", "In [1]:", raising=False)  # as IPython and Python's own prompt set it
+    check_started(settings("usdrl", moves, 1).train)
+    with pytest.raises(KinemeError, match=r"a notebook cannot start several processes; set train\.devices=1"):
+        check_started(settings("usdrl", moves, 2).train)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kineme.augment.draws import draw_coin, draw_uniform, randint, randn, where
+from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.layouts.parts import joint_kinds, start, walk
 from kineme.streams import take_joints
@@ -19,10 +20,17 @@ def transform(clips: Tensor, matrix: Tensor) -> Tensor:
     Written as sums of products: mixed precision would round a matrix product to 8 bits, and motion, the
     difference of neighbouring frames, would be lost in that.
 
+    Raises:
+        KinemeError: there is not one matrix per clip, or clips have other axes.
+
     >>> point = torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1, 1)
     >>> transform(point, 2 * torch.eye(3)[None]).flatten()
     tensor([2., 4., 6.])
     """
+    if clips.dim() != 5 or len(matrix) not in (1, len(clips)):
+        raise KinemeError(
+            f"clips {tuple(clips.shape)} and parameters of {len(matrix)} clips; give (N, 3, T, V, M), and N"
+        )
     clips = clips.contiguous()  # `Clips.resize` interleaves the coordinates
     column = matrix[..., None, None, None].unbind(2)
     moved = column[0] * clips[:, 0:1]

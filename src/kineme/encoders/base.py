@@ -157,13 +157,15 @@ class Encoder(nn.Module, ABC):
         """(N, C, T, V, M) → features."""
 
     def check_input(self, clips: Tensor) -> None:
-        """Refuses clips whose shape differs from the one the encoder was built for."""
+        """Refuses clips whose shape differs from the one the encoder was built for, and whole numbers."""
         wanted = (COORDINATES, self.shape.frames, self.shape.layout.num_joints, self.shape.bodies)
         if clips.shape[1:] != wanted:
             raise KinemeError(
                 f"clips of (C, T, V, M) = {tuple(clips.shape[1:])} given to an encoder for {wanted}; "
                 "resize the clips or build the encoder for their shape"
             )
+        if not clips.is_floating_point():
+            raise KinemeError(f"clips are {clips.dtype}; give coordinates as clips.float()")
 
 
 class MapEncoder(Encoder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,10 +53,10 @@ class Task:
     run: Path
     store: ClipStore
     split: str
-    train_rows: Array
-    test_rows: Array
-    train_labels: Array
-    test_labels: Array
+    train_rows: Array = field(repr=False)
+    test_rows: Array = field(repr=False)
+    train_labels: Array = field(repr=False)
+    test_labels: Array = field(repr=False)
     device: str
     allow_preprocessing: bool
     seen_clips: int | None

@@ -18,9 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from kineme.errors import KinemeError
 from kineme.registry import Registry
 
 logger = logging.getLogger(__name__)
+
+PER_CLIP = ("labels", "predicted", "scores", "clusters")
 
 Figures = dict[str, float | list[float | None]]  # by name; of a figure per class, None: it has no clips
 
@@ -43,7 +46,21 @@ def measure(**given: Any) -> Figures:
 
     A figure that is not finite has no meaning here and is left out. So is a metric that fails, with a
     warning: it must not cost a result that took hours.
+
+    Args:
+        **given: see above; lists and tensors are taken as arrays.
+
+    Raises:
+        KinemeError: labels, classes and scores are not of equally many clips.
+
+    >>> measure(labels=[0, 1, 1, 0], predicted=[0, 1, 1, 1], classes=2)["top-1"]
+    75.0
     """
+    given |= {key: np.asarray(given[key]) for key in PER_CLIP if key in given}
+    lengths = {key: len(given[key]) for key in PER_CLIP if key in given}
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"`{key}` has {length}" for key, length in lengths.items())
+        raise KinemeError(f"{counts} clips; give the same clips, in the same order")
     found: Figures = {}
     for name in METRICS:
         try:

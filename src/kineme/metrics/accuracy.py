@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
+from kineme.errors import KinemeError
 from kineme.typing import Array
 
 
@@ -23,7 +25,13 @@ def is_in_top(scores: Array, labels: Array, k: int = 1) -> Array:
         scores: (N, classes), higher is more likely.
         labels: (N,) true classes.
         k: how many guesses count.
+
+    Raises:
+        KinemeError: there are not as many scores as labels.
     """
+    scores, labels = np.asarray(scores), np.asarray(labels)
+    if scores.ndim != 2 or labels.shape != scores.shape[:1]:
+        raise KinemeError(f"`scores` {scores.shape} and `labels` {labels.shape}: give (N, classes) and (N,)")
     own = np.take_along_axis(scores, labels[:, None], axis=1)
     later = np.arange(scores.shape[1]) > labels[:, None]
     below = (scores < own) | ((scores == own) & later)
@@ -33,7 +41,7 @@ def is_in_top(scores: Array, labels: Array, k: int = 1) -> Array:
 
 def top_1(predicted: Array, labels: Array) -> float:
     """Share of clips whose class is predicted."""
-    return float(100 * np.mean(predicted == labels))
+    return float(100 * np.mean(np.equal(*_pairs(predicted, labels))))
 
 
 def top_5(scores: Array, labels: Array) -> float:
@@ -43,7 +51,18 @@ def top_5(scores: Array, labels: Array) -> float:
 
 def confusion_matrix(labels: Array, predicted: Array, classes: int) -> Array:
     """(classes, classes) counts; entry [i, j] is how many clips of class i were taken for class j."""
+    predicted, labels = _pairs(predicted, labels)
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def _pairs(predicted: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
+    """Both as arrays (N,); lists would compare as a whole."""
+    found, true = np.asarray(predicted), np.asarray(labels)
+    if found.ndim != 1 or found.shape != true.shape:
+        raise KinemeError(
+            f"`predicted` {found.shape} and `labels` {true.shape}: give a class of each clip, (N,)"
+        )
+    return found, true
 
 
 def per_class_accuracy(confusion: Array) -> Array:

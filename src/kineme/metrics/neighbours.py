@@ -56,8 +56,11 @@ def nearest(
         (N', k) int64 rows of `train`, and (N', k) float32 their cosine similarity.
 
     Raises:
-        KinemeError: k is below 1 or above the number of training clips.
+        KinemeError: k is below 1 or above the number of training clips, or features are not of these shapes.
     """
+    train, test = np.asanyarray(train), np.asanyarray(test)
+    if train.ndim != 2 or test.ndim != 2 or train.shape[1] != test.shape[1]:
+        raise KinemeError(f"`train` {train.shape} and `test` {test.shape}: give features (N, D) and (N', D)")
     if not 1 <= k <= len(train):
         raise KinemeError(f"k = {k} neighbours of {len(train)} training clips; choose 1 to {len(train)}")
     found = [

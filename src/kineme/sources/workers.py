@@ -30,7 +30,7 @@ def in_order(
     The processes end with this one, even if it is killed. What they log is logged here, before the results.
 
     Raises:
-        KinemeError: a process was killed.
+        KinemeError: a process has ended.
     """
     if workers == 1:
         yield from map(function, items)
@@ -46,7 +46,10 @@ def in_order(
             while pending:
                 yield from _told(*pending.popleft().result())
         except BrokenProcessPool as error:
-            raise KinemeError("a reading process was killed (out of memory?); use fewer `workers`") from error
+            raise KinemeError(
+                "a reading process has ended: it had too little memory, or could not import a part that a "
+                "notebook or script defines; use fewer `workers`, or 1"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

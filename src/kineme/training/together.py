@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,9 +36,14 @@ def check_started(train: TrainConfig) -> None:
     """Checks that torchrun or SLURM, if they started this process, started as many as the settings say.
 
     Raises:
-        KinemeError: they did not.
+        KinemeError: they did not, or several are wanted in a notebook, where Lightning cannot start them.
     """
     launcher, wanted = started(), process_count(train)
+    if wanted > 1 and hasattr(sys, "ps1"):
+        raise KinemeError(
+            "train.devices: a notebook cannot start several processes; set train.devices=1, or train with "
+            "`kineme pretrain` or a script"
+        )
     if launcher is None or (launcher.by == "SLURM" and wanted == 1):  # tasks may be runs of their own
         return
     by, processes, each = launcher

@@ -122,4 +122,6 @@ def test_every_dense_encoder_gives_a_feature_of_its_width_a_frame(build) -> None
     options = {"hidden": 16} if build is STTR else {"hidden": 16, "heads": 2, "stem": (8,)}
     encoder = build(SHAPE, **options).eval()
     for kind in ("tokens", "centred"):
-        assert features(encoder, 20, Windows(kind, 16, 4)).shape == (20, encoder.dim)
+        found = features(encoder, 20, Windows(kind, 16, 4))
+        assert found.shape == (20, encoder.dim)
+        assert len(found.unique(dim=0)) == 20  # no two frames have the same

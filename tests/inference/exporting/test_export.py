@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,12 +102,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Array]:
 
 
 @pytest.fixture(scope="module")
-def body(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that takes recordings of any layout."""
-    return a_run(tmp_path_factory.mktemp("runs") / "body", "canonical", "plain", TOGETHER, layout="body")
-
-
-@pytest.fixture(scope="module")
 def taught(run: Path, recordings: list[Array]) -> Classifier:
     """A classifier of the generated actions, on that run."""
     model = load_run(run)
@@ -190,40 +185,47 @@ def test_a_classifier_of_another_model_is_refused(taught: Classifier, tmp_path: 
         export(other, tmp_path / "exported", none=0.05)
 
 
-@pytest.mark.parametrize("layout", ["ntu25", "coco17", UPPER], ids=["ntu25", "coco17", "upper"])
+@pytest.mark.parametrize("layout", [get_layout("ntu25"), UPPER], ids=["ntu25", "upper"])
 def test_an_encoder_of_any_layout_takes_recordings_of_the_one_that_is_said(
-    layout: str | Layout, body: Path, tmp_path: Path
+    layout: Layout, tmp_path: Path
 ) -> None:
-    joints = (get_layout(layout) if isinstance(layout, str) else layout).num_joints
-    arrays = [motion(frames, frames, joints) for frames in (7, 16, 40)]
-    model = load_run(body)
+    arrays = [motion(frames, frames, layout.num_joints) for frames in (7, 16, 40)]
+    model = load_run(a_run(tmp_path / "run", "sttr", layout="body"))
     written = load_program(export(model, tmp_path / "exported", layout=layout).path)
-    found = np.stack([written.embed(each) for each in arrays])
-    expected = model.embed(arrays, layout=layout, device="cpu")
-    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
-    assert len(np.unique(found.round(5), axis=0)) == len(arrays)
+    assert_same_features(written, model, arrays, layout)
 
 
-def test_a_classifier_on_an_encoder_of_any_layout(body: Path, tmp_path: Path) -> None:
-    model = load_run(body)
+def test_a_classifier_on_an_encoder_of_any_layout(tmp_path: Path) -> None:
+    """That takes three streams and turns bodies itself."""
+    model = load_run(a_run(tmp_path / "run", "canonical", "plain", TOGETHER, layout="body"))
     arrays = [motion(20, seed, 17) for seed in range(9)]
     clips = model.clips(arrays, layout="coco17")
     taught = a_classifier(model, clips)
     written = load_program(export(model, tmp_path / "exported", layout="coco17", classifier=taught).path)
+    assert_same_features(written, model, arrays, get_layout("coco17"))
     found = [written.classify(each) for each in arrays]
     probabilities = taught.probabilities_of(read(model, clips, device="cpu"))
     assert [label for label, _ in found] == [taught.class_names[at] for at in probabilities.argmax(axis=1)]
     np.testing.assert_allclose([share for _, share in found], probabilities.max(axis=1), atol=1e-4)
 
 
+def assert_same_features(written: Any, model: Model, arrays: list[Array], layout: Layout) -> None:
+    """The program's are the model's, and tell recordings apart."""
+    found = np.stack([written.embed(each) for each in arrays])
+    expected = model.embed(arrays, layout=layout, device="cpu")
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+    assert len(np.unique(found.round(5), axis=0)) == len(arrays)
+
+
 def test_of_which_layout_the_recordings_are_has_to_be_said_for_an_encoder_of_any(
-    body: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["export", str(body), "--out", str(tmp_path / "exported")]
+    run = a_run(tmp_path / "run", "sttr", layout="body")
+    words = ["export", str(run), "--out", str(tmp_path / "exported")]
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "--layout: the model takes recordings of any layout, and an export takes those of one" in line
-    assert names_below(tmp_path) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_the_network_takes_any_number_of_clips(exported: Exported, recordings: list[Array]) -> None:
@@ -445,8 +447,8 @@ def test_an_encoder_of_several_streams_takes_joints(encoder: str, tmp_path: Path
         *(("dste", "bone"), ("mamp", "bone"), ("stgcn", "bone"), ("slim", "bone")),
     ],
 )
-@pytest.mark.parametrize("layout", ["kinect20", "coco17"])
-def test_every_encoder_of_any_layout(encoder: str, stream: str, layout: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["kinect20", "coco17", UPPER], ids=["kinect20", "coco17", "upper"])
+def test_every_encoder_of_any_layout(encoder: str, stream: str, layout: str | Layout, tmp_path: Path) -> None:
     """Also of those that cannot leave joints out."""
     model = load_run(a_run(tmp_path / "run", encoder, "plain(facing=True)", stream, "body"))
     assert export(model, tmp_path / "exported", layout=layout).difference < 1e-4

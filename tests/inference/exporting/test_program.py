@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -17,7 +18,7 @@ import torch
 from inference.exporting.layouts import UPPER
 
 from kineme.augment.missing import filled_frames
-from kineme.checkpoints import build_encoder, save_encoder
+from kineme.checkpoints import build_encoder, fingerprint
 from kineme.clips.batches import joined
 from kineme.encoders import ClipShape
 from kineme.errors import KinemeError
@@ -25,9 +26,8 @@ from kineme.inference.exporting.export import as_json, load_program, made_up
 from kineme.inference.exporting.program import Recordings, check_exportable, describe, program
 from kineme.layouts import Layout, get_layout
 from kineme.layouts.body import BODY
-from kineme.loading import load_run
 from kineme.model import Model, clip_input
-from kineme.preprocessing import Unavailable, parse_preprocessing
+from kineme.preprocessing import Unavailable, get_preprocessing, parse_preprocessing
 from kineme.settings import config_from_dict
 from kineme.sources.poses.given import given_poses
 from kineme.sources.reading import Reading
@@ -42,7 +42,6 @@ PREPROCESSINGS = [
 
 
 def a_model(
-    folder: Path,
     preprocessing: str = "plain",
     *,
     layout: str = "ntu25",
@@ -51,23 +50,26 @@ def a_model(
 ) -> Model:
     """An untrained STTR of 8 channels, with 13 frames and a crop of 0.9 unless told otherwise."""
     shape = {"frames": 13, "bodies": 2, "stream": "joint", "crop": 0.9} | shape
+    return replace(untrained(layout, **shape), preprocessing=parse_preprocessing(preprocessing), units=units)
+
+
+@cache
+def untrained(layout: str, frames: int, bodies: int, stream: str, crop: float) -> Model:
+    """The model of `a_model` that a test then has a variant of."""
     config = config_from_dict(
         {
-            "data": {"frames": shape["frames"], "stream": shape["stream"]},
+            "data": {"frames": frames, "stream": stream},
             "method": {"name": "usdrl"},
             "encoder": {"name": "sttr", "hidden": 8, "depth": 1},
-            "evaluate": {"crop": shape["crop"]},
+            "evaluate": {"crop": crop},
         },
         "test",
     ).to_dict()
     torch.manual_seed(0)
-    joints = get_layout(layout)
-    encoder = build_encoder(
-        config["encoder"], ClipShape(joints, shape["frames"], shape["bodies"], shape["stream"])
+    encoder = build_encoder(config["encoder"], ClipShape(get_layout(layout), frames, bodies, stream))
+    return Model(
+        encoder.eval(), "usdrl", get_preprocessing("plain"), config, fingerprint(encoder), 1, "metres"
     )
-    folder.mkdir(exist_ok=True)
-    save_encoder(folder / "model.safetensors", encoder, parse_preprocessing(preprocessing), config, 1, units)
-    return load_run(folder)
 
 
 def written(model: Model, recordings: Recordings, folder: Path) -> Any:
@@ -105,20 +107,20 @@ def assert_same_clips(model: Model, recordings: Recordings, folder: Path, **opti
 @pytest.mark.parametrize("stream", ["joint", "bone", "motion"])
 @pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
 def test_clips_are_those_that_kineme_makes(preprocessing: str, stream: str, tmp_path: Path) -> None:
-    model = a_model(tmp_path, preprocessing, stream=stream, units=None)
+    model = a_model(preprocessing, stream=stream, units=None)
     assert_same_clips(model, Recordings(NTU), tmp_path, axes="y-up", units="m")
 
 
 @pytest.mark.usefixtures("without_networks")
 def test_an_encoder_of_one_body_whole_clips_and_more_frames_than_they_have(tmp_path: Path) -> None:
-    model = a_model(tmp_path, bodies=1, crop=1.0, frames=150)
+    model = a_model(bodies=1, crop=1.0, frames=150)
     assert_same_clips(model, Recordings(NTU), tmp_path)
 
 
 @pytest.mark.usefixtures("without_networks")
 @pytest.mark.parametrize("preprocessing", ["plain(facing=True)", "agcn", "ctrgcn"])
 def test_joints_of_another_layout_are_found_by_name(preprocessing: str, tmp_path: Path) -> None:
-    model = a_model(tmp_path, preprocessing, stream="bone")
+    model = a_model(preprocessing, stream="bone")
     recordings = Recordings(
         get_layout("mediapipe33"), fps=10.0, joint_map={"spine_mid": ("left_hip", "nose")}
     )
@@ -129,7 +131,7 @@ def test_joints_of_another_layout_are_found_by_name(preprocessing: str, tmp_path
 @pytest.mark.parametrize("joint", [0, 20, 24])
 def test_a_joint_at_the_origin_of_another_layout_is_missing_before_agcn(joint: int, tmp_path: Path) -> None:
     """As the root is of recordings that are relative to it."""
-    model, recordings = a_model(tmp_path, "agcn", layout="body"), Recordings(NTU, fps=10.0)
+    model, recordings = a_model("agcn", layout="body"), Recordings(NTU, fps=10.0)
     module = written(model, recordings, tmp_path)
     array = np.random.default_rng(0).normal(size=(30, 1, 25, 3)).astype(np.float32)
     array[:10] -= array[:10, :, joint : joint + 1]  # from then on it is elsewhere
@@ -143,7 +145,7 @@ def test_a_joint_at_the_origin_of_another_layout_is_missing_before_agcn(joint: i
 def test_joints_go_to_their_places_in_the_body_and_absent_ones_to_their_neighbours(
     layout: Layout, preprocessing: str, stream: str, tmp_path: Path
 ) -> None:
-    model = a_model(tmp_path, preprocessing, layout="body", stream=stream, units=None)
+    model = a_model(preprocessing, layout="body", stream=stream, units=None)
     assert_same_clips(model, Recordings(layout), tmp_path, axes="y-up", units="m")
 
 
@@ -151,7 +153,7 @@ def test_joints_go_to_their_places_in_the_body_and_absent_ones_to_their_neighbou
 @pytest.mark.parametrize("preprocessing", ["ctrgcn", "ctrgcn(bodies=copied)"])
 def test_people_who_come_and_go_before_ctrgcn(preprocessing: str, tmp_path: Path) -> None:
     """One after another, in one shared frame, together, briefly, with gaps, and wider than high."""
-    model, recordings = a_model(tmp_path, preprocessing), Recordings(NTU, fps=10.0)
+    model, recordings = a_model(preprocessing), Recordings(NTU, fps=10.0)
     module = written(model, recordings, tmp_path)
     rng = np.random.default_rng(0)
     upright = rng.normal(size=(2, 25, 3)) * [0.2, 0.6, 0.1] + np.array([[[0, 0, 3]], [[1, 0, 3]]])
@@ -203,7 +205,7 @@ def test_people_who_come_and_go_before_ctrgcn(preprocessing: str, tmp_path: Path
 @pytest.mark.parametrize(("units", "image"), [("body sizes", None), ("image heights", (1280, 720))])
 def test_poses_in_images(layout: str, units: str, image: tuple[int, int] | None, tmp_path: Path) -> None:
     """In pixels and y down; MediaPipe has a depth besides."""
-    model = a_model(tmp_path, "plain(centre=clip)", layout=layout, units=units)
+    model = a_model("plain(centre=clip)", layout=layout, units=units)
     given = {} if image is None else {"image": "1280x720"}
     assert_same_clips(model, Recordings(get_layout(layout), image=image), tmp_path, axes="y-down", **given)
 
@@ -214,7 +216,7 @@ def test_poses_in_images(layout: str, units: str, image: tuple[int, int] | None,
 def test_pictures_without_anybody_are_refused(
     units: str, image: tuple[int, int] | None, tmp_path: Path
 ) -> None:
-    model = a_model(tmp_path, layout="coco17", units=units)
+    model = a_model(layout="coco17", units=units)
     module = written(model, Recordings(get_layout("coco17"), image=image), tmp_path)
     for nothing in (np.nan, 0):
         with pytest.raises(ValueError, match="nobody is there"):
@@ -224,7 +226,7 @@ def test_pictures_without_anybody_are_refused(
 @pytest.mark.usefixtures("without_networks")
 def test_gaps(tmp_path: Path) -> None:
     """Up to half a second is interpolated; a body that is away for longer is absent; a joint must not be."""
-    model, recordings = a_model(tmp_path), Recordings(NTU, fps=10.0)
+    model, recordings = a_model(), Recordings(NTU, fps=10.0)
     module = written(model, recordings, tmp_path)
     whole = made_up(model, recordings)[-1][:, :1]
 
@@ -255,7 +257,7 @@ def test_gaps(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("without_networks")
 @pytest.mark.parametrize("shape", [(9, 25), (9, 24, 3), (9, 3, 25, 3), (9, 25, 2), (0, 25, 3)])
 def test_arrays_of_another_shape_are_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
-    module = written(a_model(tmp_path), Recordings(NTU), tmp_path)
+    module = written(a_model(), Recordings(NTU), tmp_path)
     with pytest.raises(ValueError, match=r"expected \(T, up to 2 bodies, 25, 3\), not|nobody is there"):
         module.clip(np.ones(shape))
 
@@ -263,8 +265,8 @@ def test_arrays_of_another_shape_are_refused(shape: tuple[int, ...], tmp_path: P
 @pytest.mark.usefixtures("without_networks")
 def test_csv_files_have_a_column_for_each_coordinate_of_a_joint(tmp_path: Path) -> None:
     """In any order, with others between; an empty field is a joint that was not found."""
-    module = written(a_model(tmp_path), Recordings(NTU), tmp_path)
-    array = made_up(a_model(tmp_path), Recordings(NTU))[0][:, 0]
+    module = written(a_model(), Recordings(NTU), tmp_path)
+    array = made_up(a_model(), Recordings(NTU))[0][:, 0]
     array[2, 5] = np.nan
     names = [f"{joint}_{axis}" for joint in NTU.joints for axis in "xyz"]
     columns = np.random.default_rng(0).permutation(len(names)).tolist()
@@ -299,7 +301,7 @@ def test_csv_files_have_a_column_for_each_coordinate_of_a_joint(tmp_path: Path) 
 def test_files_that_cannot_be_read_are_refused_with_the_remedy(
     name: str, content: str | None, reason: str, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
-    module = written(a_model(tmp_path), Recordings(NTU), tmp_path)
+    module = written(a_model(), Recordings(NTU), tmp_path)
     names = [f"{joint}_{axis}" for joint in NTU.joints for axis in "xyz"]
     if content is not None:
         held = {"commas": ",".join(names), "semicolons": ";".join(names), "numbers": ",".join("1" * 75)}
@@ -314,18 +316,16 @@ def test_files_that_cannot_be_read_are_refused_with_the_remedy(
 
 @pytest.mark.usefixtures("without_networks")
 def test_csv_files_of_spreadsheets_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
-    module = written(a_model(tmp_path), Recordings(NTU), tmp_path)
+    module = written(a_model(), Recordings(NTU), tmp_path)
     names = [f"{joint}_{axis}" for joint in NTU.joints for axis in "xyz"]
     (tmp_path / "walk.csv").write_text(f"{','.join(names)}\n{','.join(map(str, range(75)))}\n", "utf-8-sig")
     np.testing.assert_array_equal(module.read(str(tmp_path / "walk.csv")).ravel(), np.arange(75))
 
 
-def every_program(folder: Path) -> Iterator[tuple[str, str]]:
+def every_program() -> Iterator[tuple[str, str]]:
     """(name, source) of the program for each preprocessing, stream, layout and kind of poses."""
     for stream, bodies, classifies in (("joint", 1, False), ("bone", 2, True), ("motion", 2, False)):
-        ntu, body = (
-            a_model(folder, layout=layout, stream=stream, bodies=bodies) for layout in ("ntu25", "body")
-        )
+        ntu, body = (a_model(layout=layout, stream=stream, bodies=bodies) for layout in ("ntu25", "body"))
         for preprocessing in PREPROCESSINGS:
             for units, image in (("metres", None), ("body sizes", None), ("image heights", (1280, 720))):
                 for model, layout in ((ntu, "ntu25"), (body, "mediapipe33")):
@@ -339,7 +339,7 @@ def test_every_program_is_short_and_as_tidy_as_kineme(tmp_path: Path) -> None:
     folder = tmp_path / "programs"
     folder.mkdir()
     lines = {}
-    for number, (name, source) in enumerate(every_program(tmp_path)):
+    for number, (name, source) in enumerate(every_program()):
         (folder / f"program{number}.py").write_text(source, encoding="utf-8")
         lines[name] = source.count("\n")
     long = ("agcn", "ctrgcn")
@@ -360,29 +360,29 @@ def test_every_program_is_short_and_as_tidy_as_kineme(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_a_preprocessing_that_is_not_kinemes_own_is_refused(tmp_path: Path) -> None:
-    model = a_model(tmp_path)
+def test_a_preprocessing_that_is_not_kinemes_own_is_refused() -> None:
+    model = a_model()
     theirs = replace(model, preprocessing=Unavailable("theirs", {"by": 2}))
     with pytest.raises(KinemeError, match=r"preprocessing theirs\(by=2\) is not one of Kineme's"):
         check_exportable(theirs)
 
 
-def test_a_model_of_images_from_above_is_refused(tmp_path: Path) -> None:
-    from_above = replace(a_model(tmp_path), units="body sizes from above")
+def test_a_model_of_images_from_above_is_refused() -> None:
+    from_above = replace(a_model(), units="body sizes from above")
     with pytest.raises(KinemeError, match="trained on body sizes from above, which exported programs do not"):
         check_exportable(from_above)
 
 
-def test_the_size_of_images_is_asked_for_where_it_matters(tmp_path: Path) -> None:
-    model = a_model(tmp_path, layout="coco17", units="image heights")
+def test_the_size_of_images_is_asked_for_where_it_matters() -> None:
+    model = a_model(layout="coco17", units="image heights")
     with pytest.raises(KinemeError, match="`image`: the model was trained on poses in images of known size"):
         program(model, Recordings(get_layout("coco17")), classifies=False)
     with pytest.raises(KinemeError, match="`image`: has no effect on a model that was trained on metres"):
-        program(a_model(tmp_path), Recordings(NTU, image=(640, 480)), classifies=False)
+        program(a_model(), Recordings(NTU, image=(640, 480)), classifies=False)
 
 
-def test_what_the_description_says(tmp_path: Path) -> None:
-    about = describe(a_model(tmp_path, "plain(scale=True)"), Recordings(NTU, fps=25.0), None, "CC-BY-4.0")
+def test_what_the_description_says() -> None:
+    about = describe(a_model("plain(scale=True)"), Recordings(NTU, fps=25.0), None, "CC-BY-4.0")
     assert about["preprocessing"] == {
         "name": "plain",
         "parameters": {"centre": "frame", "facing": False, "scale": True},
@@ -394,10 +394,10 @@ def test_what_the_description_says(tmp_path: Path) -> None:
     assert "arXiv 2412.09220" in about["cite"][0]
 
 
-def test_what_the_description_says_of_joints_in_the_body(tmp_path: Path) -> None:
+def test_what_the_description_says_of_joints_in_the_body() -> None:
     """COCO has elbow and wrist, and the radius stands between them; its hips tell where the pelvis is."""
     coco = get_layout("coco17")
-    about = describe(a_model(tmp_path, layout="body"), Recordings(coco), None, None)
+    about = describe(a_model(layout="body"), Recordings(coco), None, None)
     assert sorted(about["present"]) == sorted(coco.joints)
     places, neighbours = (np.array(about[name]) for name in ("joint_weights", "fill_weights"))
     pelvis, radius = BODY.joints.index("pelvis"), BODY.joints.index("left_radius")
@@ -412,22 +412,22 @@ def test_what_the_description_says_of_joints_in_the_body(tmp_path: Path) -> None
     assert len(about["layout"]["bones"]) == 58
 
 
-def test_bodies_are_scaled_by_bones_that_have_both_ends(tmp_path: Path) -> None:
-    about = describe(a_model(tmp_path, layout="body"), Recordings(UPPER), None, None)
+def test_bodies_are_scaled_by_bones_that_have_both_ends() -> None:
+    about = describe(a_model(layout="body"), Recordings(UPPER), None, None)
     ends = {BODY.joints[joint] for bone in about["layout"]["bones"] for joint in bone}
     assert {"left_shoulder", "left_hand", "head", "lumbar"} <= ends
     assert not ends & {"left_hip", "left_knee", "left_ankle", "left_toes"}
 
 
-def test_recordings_of_the_body_have_all_joints(tmp_path: Path) -> None:
-    about = describe(a_model(tmp_path, layout="body"), Recordings(BODY), None, None)
+def test_recordings_of_the_body_have_all_joints() -> None:
+    about = describe(a_model(layout="body"), Recordings(BODY), None, None)
     assert not {"present", "joint_weights", "fill_weights"} & set(about)
 
 
-def test_a_joint_by_which_bodies_are_turned_has_to_be_among_the_recorded_ones(tmp_path: Path) -> None:
+def test_a_joint_by_which_bodies_are_turned_has_to_be_among_the_recorded_ones() -> None:
     names = ["pelvis", "left_knee", "right_knee", "left_paddle", "right_paddle"]
     rower = Layout.from_names("rower", names, [None, *["pelvis"] * 4], facing=names[3:])
-    model = a_model(tmp_path, "plain(facing=True)", layout="body")
+    model = a_model("plain(facing=True)", layout="body")
     with pytest.raises(KinemeError, match=r"'rower' has no joints to place 'left_shoulder', .* `joint_map`"):
         describe(model, Recordings(rower), None, None)
     joint_map = {"left_shoulder": ("left_paddle",), "right_shoulder": ("right_paddle",)}

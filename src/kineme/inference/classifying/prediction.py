@@ -49,7 +49,7 @@ class PredictedSegment:
     end: float
     label: str
     probability: float
-    probabilities: Sequence[float] = ()
+    probabilities: Sequence[float] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
