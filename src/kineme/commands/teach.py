@@ -154,7 +154,8 @@ def _classes(classifier: Classifier, name: str) -> Table:
     columns = (classifier.class_names, classifier.counts, examination.recall, examination.gains)
     for label, count, recall, gain in zip(*columns, strict=True):
         known = "–" if recall is None else f"{recall:.0f} %"
-        table.add_row(escape(label), str(count), known, f"about +{gain:.0f}")
+        more = "–" if examination.accuracy is None else f"about +{gain:.0f}"
+        table.add_row(escape(label), str(count), known, more)
     return table
 
 
