@@ -228,8 +228,8 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
         named = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
         remedy = f"set `joint_map` to a file with a line for each, such as `{lost[0]}: {source.joints[0]}`"
         raise KinemeError(
-            f"layout {source.name!r} has no joints to place these of {target.name!r}: {named}; {remedy}, or use "
-            "a model whose joints these recordings have"
+            f"layout {source.name!r} has no joints to place these of {target.name!r}: {named}; {remedy}, or "
+            "use a model whose joints these recordings have"
         )
     return weights
 
