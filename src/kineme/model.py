@@ -24,7 +24,6 @@ from kineme.checkpoints import build_encoder, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
-from kineme.clips.published import counted
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig
@@ -46,6 +45,7 @@ from kineme.sources.recordings import open_recordings
 from kineme.streams import single_streams
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
+from kineme.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -425,7 +425,7 @@ class Model:
 def random_like(model: Model, seed: int) -> Model:
     """The same encoder before training, initialised from a seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # a GPU's are not drawn from
         encoder = build_encoder(model.config["encoder"], model.shape).eval()
     return replace(with_encoder(model, encoder), epochs=0)
 

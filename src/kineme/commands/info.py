@@ -7,10 +7,11 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kineme.commands.outputs import hold
+from kineme.commands.outputs import check_figure, hold
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.runs import WEIGHTS
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,14 +43,13 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
     from kineme.clips.summary import summarise
     from kineme.commands.bar import progress_bar
 
-    if figure is not None and figure.suffix.lower() not in (".png", ".svg"):
-        raise KinemeError(f"--figure {figure}: must end in .png or .svg")
     if (store / WEIGHTS).is_file():
         if figure is not None:
             raise KinemeError("`figure` has no effect on a run; drop it")
         _describe_run(store, json=json)
         return
     if figure is not None:
+        check_figure(figure, "figure")
         hold(figure)
     opened = ClipStore(store)
     with progress_bar("reading frames") as progress:
@@ -68,7 +68,6 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
 
 def overview(store: ClipStore, summary: Summary) -> Table:
     """Everything but the classes, one row each."""
-    from kineme.clips.published import counted
 
     manifest, layout, lengths = summary.manifest, summary.manifest.layout, summary.lengths
     fps, intervals = manifest.fps, summary.intervals
@@ -157,8 +156,6 @@ def classes(summary: Summary) -> Table:
 
 
 def _labels(summary: Summary) -> str:
-    from kineme.clips.published import counted
-
     if summary.unlabelled == summary.clips:
         return "none"
     counts = summary.class_clips[summary.class_clips > 0]
@@ -182,7 +179,6 @@ def _lacking(lacking: Lacking, joints: tuple[str, ...]) -> str:
     """How many clips lack joints altogether, and which; empty if none does."""
     if not lacking.clips:
         return ""
-    from kineme.clips.published import counted
 
     by_joint = sorted(zip(lacking.by_joint.tolist(), joints, strict=True), key=lambda each: -each[0])
     names = [f"{name} in {clips:,}" for clips, name in by_joint if clips]

@@ -113,29 +113,36 @@ def open_input(
         KinemeError: it cannot be read, does not fit the model, or an option has no effect on it.
     """
     told = stated(reading)
-    joint_map = joint_map_of(told)
     if isinstance(taken, str | Path) and is_store(taken):
         taken = ClipStore(taken)
     if isinstance(taken, ClipStore):
         check_no_effect(told, f"the store {taken.path}, which describes itself")
-        store = model.fitted(taken, joint_map)
+        store = model.fitted(taken, joint_map_of(told))
         model.check(store, allow_preprocessing=allow_preprocessing)
-        manifest = store.manifest
-        return Recordings(
-            name=taken.address,
-            preprocessing=manifest.preprocessing,
-            layout=store.layout,
-            fps=manifest.fps,
-            class_names=manifest.class_names,
-            count=len(store),
-            median=float(np.median(store.index["frames"])) if len(store) else None,
-            opened=lambda first: _stored(store, first),
-            identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
-        )
-    path = Path(taken)
-    if (path / WEIGHTS).is_file():
-        raise KinemeError(f"{path}: is a run directory; name a clip store or recordings")
-    source = open_recordings(path, told, model.shape.layout)
+        return _of_store(store, taken.address)
+    if (Path(taken) / WEIGHTS).is_file():
+        raise KinemeError(f"{taken}: is a run directory; name a clip store or recordings")
+    return _of_files(model, taken, told, skip_bad)
+
+
+def _of_store(store: ClipStore, name: str) -> Recordings:
+    manifest = store.manifest
+    return Recordings(
+        name=name,
+        preprocessing=manifest.preprocessing,
+        layout=store.layout,
+        fps=manifest.fps,
+        class_names=manifest.class_names,
+        count=len(store),
+        median=float(np.median(store.index["frames"])) if len(store) else None,
+        opened=lambda first: _stored(store, first),
+        identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
+    )
+
+
+def _of_files(model: Model, taken: str | Path, told: Reading, skip_bad: bool | None) -> Recordings:
+    source = open_recordings(Path(taken), told, model.shape.layout)
+    joint_map = joint_map_of(told)
     opener = _Opener(model, source, model.reader(source, joint_map), model.preparer(source, joint_map))
     return Recordings(
         name=str(taken),
@@ -148,7 +155,7 @@ def open_input(
         opened=lambda first: _read(source, opener, first, skip_bad),
         identity={
             **told,
-            "files": _files(path, source),
+            "files": _files(Path(taken), source),
             "layout": source.layout.to_dict(),
             "classes": source.class_names,
             "fps": source.fps,

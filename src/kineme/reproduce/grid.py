@@ -39,7 +39,7 @@ import yaml
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError, one_line
 from kineme.packaged import BASE, find_recipe
-from kineme.untrusted import yaml_text
+from kineme.untrusted import yaml_node
 
 Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
 STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")  # whose runs are fused
@@ -160,10 +160,9 @@ def load_grid(path: Path) -> Grid:
             of another type; the line is named.
     """
     try:
-        root = yaml.compose(yaml_text(path), Loader=yaml.SafeLoader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else one_line(error)
-        raise KinemeError(f"{path}: cannot be read as a grid ({reason})") from error
+        root = yaml_node(path)
+    except (OSError, ValueError) as error:
+        raise KinemeError(f"{path}: cannot be read as a grid ({one_line(error)})") from error
     if root is None:
         raise KinemeError(f"{path}: is empty; a grid has the keys {', '.join(_GRID)}")
     return _Reader(path).grid(root)

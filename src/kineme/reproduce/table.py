@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from kineme import __version__
-from kineme.clips.published import counted
 from kineme.evaluation.results import COLUMNS, source_commit
 from kineme.files import atomic_write
 from kineme.reproduce.plan import Plan
 from kineme.reproduce.rows import TableRow
 from kineme.reproduce.seeds import over_seeds
 from kineme.reproduce.work import duration
+from kineme.words import counted
 
 SEEDS = "seeds.csv"
 OBTAINED = "obtained [95 % interval]"

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from kineme.errors import FileError, KinemeError, OtherSkeletonError
+from kineme.errors import FileError, KinemeError, OtherSkeletonError, about
 from kineme.layouts.correspondence import JointMap
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
@@ -113,12 +113,12 @@ def named(files: Sequence[RawFile], remedy: str = MEND) -> Iterator[None]:
     except KinemeError:
         raise
     except UnknownJointsError as error:
-        raise UnknownLayoutError(f"{first}: {error}") from error
+        raise UnknownLayoutError(about(first, error)) from error
     except RemediedError as error:
         kind = OtherSkeletonError if isinstance(error, SkeletonError) else FileError
-        raise kind(f"{place}: {error}") from error
+        raise kind(about(place, error)) from error
     except ValueError as error:
-        raise FileError(f"{place}: {error}; {remedy}") from error
+        raise FileError(f"{about(place, error)}; {remedy}") from error
 
 
 def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:

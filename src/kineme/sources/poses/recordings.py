@@ -338,17 +338,17 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
     try:
         check_columns(table, _COLUMNS[2:])
     except ValueError as error:
-        raise KinemeError(f"{file}:1: {error}") from error
+        raise KinemeError(f"{file}, line 1: {error}") from error
     listed: dict[str, _Said] = {}
     for number, row in table.rows:
         if len(row) != len(columns):
-            raise KinemeError(f"{file}:{number}: has {len(row)} fields, but the header has {len(columns)}")
+            raise KinemeError(f"{file}, line {number}: has {len(row)} fields, the header {len(columns)}")
         fields = dict(zip(columns, row, strict=True))
         name, label, subject, camera = (fields.get(column, "") for column in _COLUMNS)
         if not re.fullmatch(r"-?[0-9]{1,9}|", camera):
-            raise KinemeError(f"{file}:{number}: camera {camera[:60]!r} is not an integer")
+            raise KinemeError(f"{file}, line {number}: camera {camera[:60]!r} is not an integer")
         if name in listed:
-            raise KinemeError(f"{file}:{number}: names {name[:60]!r} again; keep one row")
+            raise KinemeError(f"{file}, line {number}: names {name[:60]!r} again; keep one row")
         listed[name] = _Said(label, subject, int(camera or -1))
     below = _place(file).parent
     last = Counter(PurePosixPath(recording.name).name for recording in recordings)
