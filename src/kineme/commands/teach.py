@@ -165,7 +165,7 @@ def _lines(classifier: Classifier) -> list[str]:
     total = sum(classifier.counts)
     if found.accuracy is None or found.interval is None:
         line = "no class has examples of two recordings, so the classifier could not be cross-validated"
-        return [f"{line}; label more"]
+        return [f"{line}; label other recordings too"]
     low, high = found.interval
     what = "person" if found.left_out == "people" else "recording"
     lines = [
