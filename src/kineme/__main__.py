@@ -19,7 +19,7 @@ COMMANDS = {
     "generate": "make a clip store of generated motion",
     "prepare": "make a clip store from raw recordings",
     "join": "merge several clip stores into one",
-    "info": "describe a clip store",
+    "info": "describe a clip store or a run",
     "layouts": "list and draw joint layouts, and write one for your recordings",
     "show": "draw a clip: a page that plays it, an animation or a strip of poses",
     "pretrain": "train an encoder without labels, from a recipe or with settings chosen from the clips",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inference.models import model
 from rich.console import Console
 
 from kineme.__main__ import USAGE_ERROR, main
@@ -22,6 +23,7 @@ from kineme.clips.writer import StoreWriter
 from kineme.commands.info import classes, overview
 from kineme.layouts import Layout
 from kineme.preprocessing import get_preprocessing
+from kineme.reproduce.cost import cost_of
 
 STICK = Layout.from_names("stick", ["hip", "neck", "hand"], [None, "hip", "neck"])
 
@@ -45,6 +47,29 @@ def test_a_store_is_described(moves: Path, capsys: pytest.CaptureFixture[str]) -
         assert words in shown
     assert "xview" not in shown
     assert "cameras" not in shown
+
+
+def test_a_run_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained = model(tmp_path / "run")
+    (tmp_path / "run" / "classifiers").mkdir()
+    (tmp_path / "run" / "classifiers" / "throws.safetensors").touch()
+    assert main(["info", str(tmp_path / "run"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    cost = cost_of(trained.encoder)
+    assert (told["method"], told["encoder"], told["features"]) == ("usdrl", "sttr", trained.encoder.dim)
+    assert (told["parameters"], told["MFLOP a clip"]) == (cost.parameters, round(cost.flops / 1e6, 1))
+    assert (told["joints"], told["classifiers"], told["weights"]) == (
+        "3 (stick)",
+        ["throws"],
+        trained.weights,
+    )
+    assert told["clips/s here"] > 0
+    assert main(["info", str(tmp_path / "run")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"parameters {cost.parameters:,} " in shown
+    assert "results" not in shown  # there are none
+    assert main(["info", str(tmp_path / "run"), "--figure", "x.png"]) == USAGE_ERROR
+    assert "--figure has no effect on a run; drop it" in capsys.readouterr().err
 
 
 def test_clips_without_labels_have_no_table_of_classes(

@@ -16,7 +16,7 @@ from kineme.inference.clustering.cluster import cluster_opened
 from kineme.inference.clustering.segments import Kinds, Segment, described
 from kineme.inference.recordings import open_input
 from kineme.model import Model
-from kineme.report.kinds import _following, write_kinds
+from kineme.report.kinds import _following, timeline_of, write_kinds
 
 from .conftest import HOSTILE
 from .pages import Reader
@@ -131,3 +131,26 @@ def test_a_recording_of_minutes_has_a_line_for_each(own: Model, tmp_path: Path) 
         assert [left for left, _ in bands] == pytest.approx(ends[:-1], abs=0.011)  # one after another
         assert ends[-1] == pytest.approx(full, abs=0.011)
     assert "A full line is 60 s." in text
+
+
+@pytest.mark.parametrize(
+    ("minutes", "length", "lines", "beyond"),
+    [
+        ([0.5], 30, 1, 0),  # no longer than the longest
+        ([40], 60, 40, 0),
+        ([60], 120, 30, 0),
+        ([60, *[1] * 9], 120, 39, 0),
+        ([400], 600, 40, 0),
+        ([460, 20], 600, 22, 260),  # of each as many lines
+        ([2] * 100, 120, 40, 0),  # 40 of them, evenly chosen
+    ],
+)
+def test_lines_are_as_long_as_they_must_be(
+    minutes: list[float], length: float, lines: int, beyond: float
+) -> None:
+    segments = [Segment("in", f"{i}", 0.0, 60 * m, 1, 1.0, "", "") for i, m in enumerate(minutes)]
+    found = timeline_of(Kinds(tuple(segments), (), {}, untrimmed=True))
+    assert (found.length, len(found.lines), found.beyond) == (length, lines, 60 * beyond)
+    assert found.recordings == min(len(minutes), 40)
+    shown = sum(band["width"] * length / 100 for line in found.lines for band in line["bands"])
+    assert shown == pytest.approx(60 * (sum(minutes[: found.recordings]) - beyond))

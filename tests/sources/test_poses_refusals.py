@@ -124,3 +124,12 @@ def test_what_is_wrong_with_all_of_them_is_not_mended_by_leaving_one_out() -> No
     whole = KinemeError("`image`: not given")
     assert skippable(whole) is whole
     assert not issubclass(UnknownLayoutError, FileError)
+
+
+@pytest.mark.parametrize(
+    "suffix", ["csv", "json", "jsonl", "bvh", "trc", "c3d", "pose", "npy", "mat", "mvnx"]
+)
+def test_an_empty_file_of_any_format_is_called_empty(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a.{suffix}").touch()
+    with pytest.raises(KinemeError, match=rf"a\.{suffix}: is empty; fix the file$"):
+        open_poses(tmp_path)

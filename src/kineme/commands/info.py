@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kineme.commands.outputs import check_figure, hold
 from kineme.commands.said import written
+from kineme.errors import KinemeError
+from kineme.runs import WEIGHTS
 from kineme.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from kineme.clips.store import ClipStore
-    from kineme.clips.summary import Lacking, Missing, Summary
+    from kineme.clips.summary import Lacking, Lengths, Missing, Summary
 
 WORST = 5  # joints listed as missing most often
 _NOT_KNOWN = {
@@ -27,8 +30,10 @@ NAMES = 12  # subjects, cameras or setups listed in full; of more, the first and
 def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None:
     """Describe a clip store: clips, people, classes, joints, splits and missing joints.
 
+    A run is described too: its encoder, what it was trained on, its size, and how fast it is here.
+
     Args:
-        store: Clip store.
+        store: Clip store, or run directory.
         json: Print JSON instead of tables.
         figure: Also plot class sizes and clip lengths to this file, .png or .svg.
     """
@@ -38,6 +43,11 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
     from kineme.clips.summary import summarise
     from kineme.commands.bar import progress_bar
 
+    if (store / WEIGHTS).is_file():
+        if figure is not None:
+            raise KinemeError("`figure` has no effect on a run; drop it")
+        _describe_run(store, json=json)
+        return
     if figure is not None:
         check_figure(figure, "figure")
         hold(figure)
@@ -58,8 +68,6 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
 
 def overview(store: ClipStore, summary: Summary) -> Table:
     """Everything but the classes, one row each."""
-    from rich.table import Table
-    from rich.text import Text
 
     manifest, layout, lengths = summary.manifest, summary.manifest.layout, summary.lengths
     fps, intervals = manifest.fps, summary.intervals
@@ -69,8 +77,7 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         "clips": f"{summary.clips:,}",
         "frames": f"{summary.frames:,} at {fps:g} fps{_NOT_KNOWN.get(manifest.fps_status, '')}: "
         f"{_duration(summary.frames / fps)}",
-        "clip lengths": f"{_frames(lengths.shortest, fps)} to {_frames(lengths.longest, fps)}, "
-        f"median {_frames(lengths.median, fps)}",
+        "clip lengths": _lengths(lengths, fps),
         "labels": _labels(summary) if intervals is None else "",
         "intervals": f"{intervals.count:,}, covering {intervals.labelled:.1%} of the frames"
         if intervals
@@ -89,13 +96,41 @@ def overview(store: ClipStore, summary: Summary) -> Table:
         ),
         "fingerprint": manifest.fingerprint,
     }
-    table = Table(title=str(store.path), title_justify="left", show_header=False, box=None, pad_edge=False)
+    return _facts(str(store.path), rows)
+
+
+def _facts(title: str, rows: Mapping[str, str]) -> Table:
+    """A row each; what is empty is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, words in rows.items():
         if words:
             table.add_row(name, Text(words))
     return table
+
+
+def _describe_run(run: Path, *, json: bool) -> None:
+    from rich.console import Console
+
+    from kineme.commands.models import described
+
+    found = described(run)
+    if json:
+        print(dumps(found, indent=1, ensure_ascii=False))
+        return
+    rows = {
+        name: ", ".join(value)
+        if isinstance(value, list)
+        else f"{value:,}"
+        if isinstance(value, int | float)
+        else value
+        for name, value in found.items()
+    }
+    Console().print(_facts(str(run), rows))
 
 
 def classes(summary: Summary) -> Table:
@@ -151,8 +186,15 @@ def _lacking(lacking: Lacking, joints: tuple[str, ...]) -> str:
     return f"{counted(lacking.clips, 'clip')} without some: {', '.join(names[:NAMES])}{more}"
 
 
+def _lengths(lengths: Lengths, fps: float) -> str:
+    shortest, median, longest = (
+        _frames(each, fps) for each in (lengths.shortest, lengths.median, lengths.longest)
+    )
+    return shortest if shortest == longest else f"{shortest} to {longest}, median {median}"
+
+
 def _frames(count: float, fps: float) -> str:
-    return f"{count:g} {'frame' if count == 1 else 'frames'} ({count / fps:.1f} s)"
+    return f"{f'{count:,.1f}'.removesuffix('.0')} {'frame' if count == 1 else 'frames'} ({count / fps:.1f} s)"
 
 
 def _duration(seconds: float) -> str:

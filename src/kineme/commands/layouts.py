@@ -73,13 +73,9 @@ def listed() -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("layout", no_wrap=True)
     table.add_column("joints", justify="right")
-    table.add_column("pairs", justify="right")
-    table.add_column("root", no_wrap=True)
     table.add_column("of", overflow="fold")
     for name, layout in LAYOUTS.items():
-        table.add_row(
-            name, str(layout.num_joints), str(len(layout.mirrored)), layout.joints[layout.root], SOURCES[name]
-        )
+        table.add_row(name, str(layout.num_joints), SOURCES[name])
     return table
 
 

@@ -154,7 +154,8 @@ def _classes(classifier: Classifier, name: str) -> Table:
     columns = (classifier.class_names, classifier.counts, examination.recall, examination.gains)
     for label, count, recall, gain in zip(*columns, strict=True):
         known = "–" if recall is None else f"{recall:.0f} %"
-        table.add_row(escape(label), str(count), known, f"about +{gain:.0f}")
+        more = "–" if examination.accuracy is None else f"about +{gain:.0f}"
+        table.add_row(escape(label), str(count), known, more)
     return table
 
 
@@ -164,7 +165,7 @@ def _lines(classifier: Classifier) -> list[str]:
     total = sum(classifier.counts)
     if found.accuracy is None or found.interval is None:
         line = "no class has examples of two recordings, so the classifier could not be cross-validated"
-        return [f"{line}; label more"]
+        return [f"{line}; label other recordings too"]
     low, high = found.interval
     what = "person" if found.left_out == "people" else "recording"
     lines = [

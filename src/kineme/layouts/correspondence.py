@@ -39,6 +39,7 @@ _MIDDLE = {
     "head top": "headtop headtopend headend",
     "nose": "nose",
 }
+_NAMED = 5  # joints in a message
 _PAIRED = {name: name for name in "eye ear mouth collar wrist heel foot".split()}
 _PAIRED |= {
     "inner eye": "eyeinner innereye",
@@ -224,9 +225,11 @@ def correspondence(source: Layout, target: Layout, joint_map: JointMap | None = 
     """
     weights, lost = placed(source, target, joint_map)
     if lost:
+        named = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
+        remedy = f"set `joint_map` to a file with a line for each, such as `{lost[0]}: {source.joints[0]}`"
         raise KinemeError(
-            f"layout {source.name!r} has no joints to place these of {target.name!r}: {', '.join(lost)}; "
-            f"set `joint_map` to a file with a line for each, such as `{lost[0]}: {source.joints[0]}`"
+            f"layout {source.name!r} has no joints to place these of {target.name!r}: {named}; {remedy}, or "
+            "use a model whose joints these recordings have"
         )
     return weights
 

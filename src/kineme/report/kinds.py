@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from kineme.typing import Array
 
 SHOWN = 24  # kinds that have a part of their own
 EXEMPLARS = 6  # of each that play
-LINES, LINE = 40, 60.0  # of the timeline, at most, and seconds of one
+LINES = 40  # of the timeline, at most
+LINE = (60.0, 120.0, 300.0, 600.0)  # seconds of one: the first at which all recordings are shown, or the last
 BINS = 20  # of a histogram of lengths
 
 
@@ -67,8 +69,7 @@ def write_kinds(found: Kinds, path: Path, inputs: Sequence[Recordings]) -> None:
         recordings=len({(each.source, each.name) for each in found.segments}),
         people=len({each.subject for each in found.segments} - {""}),
         minutes=sum(each.length for each in found.segments) / 60,
-        timeline=_timeline(found) if found.untrimmed else [],
-        line_length=_line_length(found),
+        timeline=timeline_of(found) if found.untrimmed else None,
         following=_following(found) if found.untrimmed else [],
         legend=legend(max(clip.shape[1] for clip, _ in clips.values())),
         head=head(),
@@ -128,37 +129,50 @@ def _histogram(segments: Sequence[Segment], kind: Kind, bins: Array) -> Markup:
     )
 
 
-def _line_length(found: Kinds) -> float:
-    """Seconds: those of the longest recording, at most a minute."""
-    return min(max(each.end for each in found.segments), LINE)
+@dataclass(frozen=True)
+class Timeline:
+    """What happens when: lines of recordings, chosen evenly where there are many.
+
+    Attributes:
+        length: of a line, in seconds.
+        lines: name and bands of each.
+        recordings: how many are shown.
+        beyond: seconds of these that are not.
+    """
+
+    length: float
+    lines: Sequence[Mapping[str, Any]]
+    recordings: int
+    beyond: float
 
 
-def _timeline(found: Kinds) -> list[dict[str, Any]]:
-    """Lines of at most a minute, of recordings chosen evenly where there are many."""
+def timeline_of(found: Kinds) -> Timeline:
+    """Lines as short as may be, down to a minute, for all recordings to be shown whole."""
     recordings: dict[tuple[str, str], list[Segment]] = {}
     for segment in found.segments:
         recordings.setdefault((segment.source, segment.name), []).append(segment)
     names = list(recordings)
     shown = [names[i] for i in evenly(np.arange(len(names)), LINES).tolist()]
-    width = _line_length(found)
+    ends = [recordings[name][-1].end for name in shown]
+    fitting = next((each for each in LINE if sum(math.ceil(end / each) for end in ends) <= LINES), None)
+    line, most = (fitting, LINES) if fitting else (LINE[-1], max(LINES // len(shown), 1))
+    length = min(max(ends), line)
     lines = []
-    for name in shown:
-        own = recordings[name]
-        count = min(math.ceil(own[-1].end / LINE), max(LINES // len(shown), 1))
-        for begin in (LINE * number for number in range(count)):
+    for name, end in zip(shown, ends, strict=True):
+        for begin in (line * number for number in range(min(math.ceil(end / line), most))):
             bands = [
                 {
                     "kind": each.kind,
-                    "left": 100 * max(each.start - begin, 0) / width,
-                    "width": 100 * (min(each.end - begin, LINE) - max(each.start - begin, 0)) / width,
+                    "left": 100 * max(each.start - begin, 0) / length,
+                    "width": 100 * (min(each.end - begin, line) - max(each.start - begin, 0)) / length,
                     "text": f"{each.start:.1f} s to {each.end:.1f} s",
                 }
-                for each in own
-                if each.start < begin + LINE and each.end > begin
+                for each in recordings[name]
+                if each.start < begin + line and each.end > begin
             ]
             start = f" from {begin / 60:.0f} min" if begin else ""
             lines.append({"name": name[1] + start, "bands": bands})
-    return lines
+    return Timeline(length, lines, len(shown), sum(max(end - most * line, 0) for end in ends))
 
 
 def _following(found: Kinds) -> list[dict[str, Any]]:

@@ -114,6 +114,12 @@ def test_arrays_need_no_store(own: Model) -> None:
         ("clip,label\n", "has no column 'name'"),
         ("name,labels\n", "has no column 'label'; did you mean labels?"),
         ("name,label,strat\n", "column 'strat' is unknown; did you mean start?"),
+        ("name,label,from,to\n", "column 'from' is unknown; if it tells when, call it start, in seconds"),
+        ("name,label,start,Stop\n", "column 'stop' is unknown; if it tells when, call it end, in seconds"),
+        (
+            "name,label,end_frame\n",
+            "column 'end_frame' is unknown; if it tells when, call it end, in seconds",
+        ),
         ("name,label,label\n", "has two columns 'label'"),
         ("name,label\nwalk,go,1\n", "labels.csv, line 2: has 3 columns, and the first line 2"),
         ("name,label\n,go\n", "labels.csv, line 2: names no clip"),

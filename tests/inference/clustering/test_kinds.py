@@ -53,7 +53,7 @@ def test_as_many_kinds_as_segments() -> None:
     ("count", "k", "line"),
     [
         (0, None, "nothing to cluster; give more recordings"),
-        (1, None, "one segment to cluster; give more recordings"),
+        (1, None, "one segment to cluster; give more recordings, or cut it into motions"),
         (4, 5, "`k`: is 5; it must be 2 to 4, the number of segments"),
         (4, 1, "`k`: is 1; it must be 2 to 4, the number of segments"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -25,6 +26,11 @@ from kineme.typing import Array
 from kineme.untrusted import bad_name
 
 COLUMNS = ("name", "label", "start", "end", "subject")
+# What others call these columns, which would be ignored, and with them which part an example is.
+_TIMES = {
+    "start": re.compile(r"from|(start|begin|onset)([^a-z].*)?"),
+    "end": re.compile(r"to|(end|stop|offset)([^a-z].*)?"),
+}
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,11 @@ def _check_header(path: Path, table: ListFile) -> None:
     for name in header:
         if name not in COLUMNS and (near := did_you_mean(name, set(COLUMNS) - set(header), 0.75)):
             raise KinemeError(f"{path}: column {name!r} is unknown{near}")
+        meant = next((column for column, others in _TIMES.items() if others.fullmatch(name)), None)
+        if name not in COLUMNS and meant and meant not in header:
+            raise KinemeError(
+                f"{path}: column {name!r} is unknown; if it tells when, call it {meant}, in seconds"
+            )
 
 
 def _time(text: str, point: str, column: str, where: str) -> float | None:

@@ -36,7 +36,8 @@ def kinds_of(features: Array, k: int | None = None, *, seed: int = 0) -> tuple[A
     """
     count = len(features)
     if count < 2:
-        raise KinemeError(f"{'one segment' if count else 'nothing'} to cluster; give more recordings")
+        what, how = ("one segment", ", or cut it into motions") if count else ("nothing", "")
+        raise KinemeError(f"{what} to cluster; give more recordings{how}")
     if k is not None and not 2 <= k <= count:
         raise KinemeError(f"`k`: is {k}; it must be 2 to {count}, the number of segments")
     if has_collapsed(features):

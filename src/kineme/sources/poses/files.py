@@ -14,6 +14,7 @@ from kineme.errors import FileError, KinemeError, OtherSkeletonError, about
 from kineme.layouts.correspondence import JointMap
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
+from kineme.sources.poses.foreign import FOREIGN
 from kineme.sources.poses.formats import Told, format_of
 from kineme.sources.poses.gaps import NobodyError
 from kineme.sources.poses.long import LongFile, long_file, step_of
@@ -69,6 +70,9 @@ class Files:
 
 
 def _read(recording: Recording, told: Told) -> Poses | Detections:
+    for file in recording.files:
+        if file.size == 0 and file.place.suffix.lower() not in FOREIGN:
+            raise file.error("is empty", MEND)  # whatever its format would say of it
     with named(recording.files):
         if recording.numbers:
             return confident(_of_frames(recording, told), told)
