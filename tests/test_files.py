@@ -165,6 +165,19 @@ def test_a_link_to_itself_is_named(tmp_path: Path) -> None:
     assert (tmp_path / "loop.csv").read_text() == "new"
 
 
+def test_the_current_folder_and_the_one_above_are_locked_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "project" / "run").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project" / "run")
+    with locked(Path("."), "this run"), locked(Path(".."), "this project"):
+        assert (tmp_path / "project" / ".run.lock").exists()
+        assert (tmp_path / ".project.lock").exists()
+    refused = pytest.raises(KinemeError, match="/: is the root of the file system; choose a folder in it")
+    with refused, locked(Path("/"), "this run"):
+        pass
+
+
 def test_only_own_files_are_removed(tmp_path: Path) -> None:
     own = ("config.yaml", "results/*.json", "logs/")
     names = ["config.yaml", "results/knn.json", "logs/a/b.csv", "results/.a.partial-1.json", ".x.lock"]

@@ -13,7 +13,7 @@ from functools import cache
 from glob import escape
 from pathlib import Path
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.system import POSIX, lock_file
 
 logger = logging.getLogger(__name__)
@@ -94,10 +94,12 @@ def locked(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
         KinemeError: another process holds the lock, or the directory cannot be written.
     """
     target = followed(path)
-    file = target.with_name(f".{target.name}.lock")
     if target.absolute() in _CLAIMED:
         yield
         return
+    if not target.name:
+        raise KinemeError(f"{path}: is the root of the file system; choose a folder in it")
+    file = target.with_name(f".{target.name}.lock")
     new = not file.parent.exists()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +157,7 @@ def _lock(file: Path, wait: bool) -> int:
             os.close(descriptor)
             raise
         except OSError as error:
-            logger.warning("%s: the file system has no locks (%s)", file, error.strerror)
+            logger.warning("%s: the file system has no locks (%s)", file, one_line(error))
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), file.stat()):
                 os.ftruncate(descriptor, 0)
@@ -177,8 +179,8 @@ def is_writable(path: Path) -> bool:
 
 
 def followed(path: Path) -> Path:
-    """What a symbolic link names, there or not; other paths as they are."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    """What a symbolic link names, there or not, and what `.` and `..` stand for; other paths as they are."""
+    return Path(os.path.realpath(path)) if path.name in ("", "..") or path.is_symlink() else path
 
 
 def foreign(folder: Path, own: Collection[str]) -> Path | None:
@@ -311,5 +313,4 @@ def unwritable(path: Path, error: OSError) -> KinemeError:
     """The error for an output that the system refuses."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return KinemeError(f"{path}: the disk is full; free some space or choose another place")
-    reason = " ".join((error.strerror or str(error)).split()) or type(error).__name__
-    return KinemeError(f"{path}: cannot be written ({reason})")
+    return KinemeError(f"{path}: cannot be written ({one_line(error)})")

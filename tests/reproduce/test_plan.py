@@ -275,6 +275,17 @@ def test_other_clips_under_the_same_name_are_refused(plan_of: MakePlan, moves: P
 
 
 @pytest.mark.parametrize(
+    ("name", "text"), [("table.md", "| mine |"), ("table.csv", "mine"), ("stores.json", '{"shop": "Paris"}')]
+)
+def test_a_folder_with_a_table_of_another_program_is_refused(plan_of: MakePlan, name: str, text: str) -> None:
+    out = plan_of().out
+    out.mkdir(exist_ok=True)
+    (out / name).write_text(text)
+    with pytest.raises(KinemeError, match=f"{name}: was not written by `kineme reproduce`; choose another"):
+        plan_of()
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"epochs": 0}, "`epochs` is 0; it must be above 0"),

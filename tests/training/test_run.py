@@ -19,7 +19,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers.logger import DummyLogger
 from safetensors.torch import load_file
 from spawning import prepared
@@ -363,6 +363,22 @@ def test_an_existing_run_is_kept_unless_it_may_be_overwritten(tmp_path: Path, se
     assert {path.name for path in run.iterdir()} == FILES  # results of the former run are gone
 
 
+@pytest.mark.parametrize(
+    "name", ["results/mine.json", "results/figure.npz", "features/mine.npy", "logs/notes.txt"]
+)
+def test_what_one_keeps_in_a_run_is_not_removed_with_it(
+    tmp_path: Path, settings: Settings, name: str
+) -> None:
+    run = tmp_path / "run"
+    train(settings(train_epochs=1), run)
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).write_text("years of work")
+    before = contents(run)
+    with pytest.raises(KinemeError, match=f"run: holds {name}, which is not part of a run"):
+        train(settings(), run, overwrite=True)
+    assert contents(run) == before
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_no_run_is_never_overwritten(tmp_path: Path, settings: Settings, overwrite: bool) -> None:
     (tmp_path / "thesis").mkdir()
@@ -392,7 +408,7 @@ def test_a_folder_with_another_program_s_settings_is_never_overwritten(
     site = tmp_path / "site"
     (site / "results").mkdir(parents=True)
     (site / "config.yaml").write_text(text)
-    (site / "results" / "table.json").write_text("years of work")
+    (site / "results" / "linear.json").write_text("years of work")
     before = contents(site)
     with pytest.raises(KinemeError, match="site: is not a run directory; choose another place"):
         train(settings(), site, overwrite=overwrite)
@@ -614,6 +630,15 @@ def test_a_logger_that_is_not_installed_is_named(tmp_path: Path, settings: Setti
     assert not (tmp_path / "run").exists()
 
 
+def test_a_callback_may_save_checkpoints_of_its_own(tmp_path: Path, settings: Settings) -> None:
+    best = ModelCheckpoint(tmp_path / "best", monitor="loss", save_weights_only=True)
+    train(settings(train_epochs=2), tmp_path / "run", callbacks=[best])
+    losses = [float(row["loss"]) for row in history(tmp_path / "run")]
+    assert best.best_model_score == pytest.approx(min(losses))
+    assert len([*(tmp_path / "best").iterdir()]) == 1
+    assert load_run(tmp_path / "run").epochs == 2
+
+
 def test_callbacks_are_lightning_s(tmp_path: Path, settings: Settings) -> None:
     class Counting(L.Callback):
         epochs = 0
@@ -694,6 +719,13 @@ def test_an_encoder_that_cannot_be_compiled_is_told_in_one_line(
     ):
         train(transformer(settings, train_compile="default"), tmp_path / "run")
     assert not (tmp_path / "run" / "model.safetensors").exists()
+    slim = replace(
+        transformer(settings, train_compile="default"),
+        method={"name": "slim"},
+        encoder={"name": "slim", "hidden": 8, "heads": 2, "depth": 1},
+    )
+    with pytest.raises(KinemeError, match=r"train\.compile"):  # it calls `tokens` alone
+        train(slim, tmp_path / "slim")
 
 
 def test_bfloat16_needs_a_gpu_that_does_not_emulate_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kineme.clips.store import ClipStore
 
 SHOWN = 6  # clips drawn as strips
+MARK = ".kineme-demo"  # in the folder of a demo, whose clips, run and figures the next one replaces
 
 
 def demo(
@@ -54,15 +55,16 @@ def demo(
     from kineme.training.run import train
 
     say = Console(stderr=True, highlight=False).print
-    say("[bold]1/4[/] clips")
+    config = load_config(recipe, [f"--train.seed={seed}", *([f"--train.epochs={epochs}"] if epochs else [])])
     hold_folder(out, "this demo")
+    _begin(out)
+    say("[bold]1/4[/] clips")
     store = _clips(out, data, seed)
     split = split or usual_split(store)
     measured = split != "all" and bool((store.labels >= 0).any())
     part = "all clips" if split == "all" else f"the training part of {split}"
     say(f"[bold]2/4[/] pre-training on {part}, without labels")
-    overrides = [f"--data.store={store.path}", f"--data.split={split}", f"--train.seed={seed}"]
-    config = load_config(recipe, [*overrides, *([f"--train.epochs={epochs}"] if epochs else [])])
+    config.data.store, config.data.split = str(store.path), split
     clips = len(split_rows(store, split, "train"))
     # The user's recordings may be fewer than a batch of the recipe, and losses compare at least two clips.
     config.train.batch_size = max(2, min(config.train.batch_size, clips))
@@ -92,16 +94,24 @@ def demo(
     say(f"figures in {folder}, {numbers}history in {run / HISTORY}", soft_wrap=True)
 
 
+def _begin(out: Path) -> None:
+    """Marks the folder of a demo, which must be new, empty or an earlier demo's."""
+    from kineme.files import atomic_write, foreign
+
+    if (out / MARK).is_file():
+        return
+    if out.exists() and (not out.is_dir() or foreign(out, []) is not None):
+        raise KinemeError(f"{out}: exists and does not hold a demo; choose another folder")
+    with atomic_write(out / MARK) as aside:
+        aside.write_text("`kineme demo` replaces clips, run and figures in this folder.\n", encoding="utf-8")
+
+
 def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
     """The user's store, or one made from a container or of generated motion."""
     from kineme.clips.store import ClipStore
-    from kineme.files import foreign
     from kineme.generate import generate_store
     from kineme.preparing import prepare
 
-    begun = (out / "clips").is_dir() or (out / "run").is_dir()
-    if not begun and out.exists() and foreign(out, [".clips.partial/"]) is not None:
-        raise KinemeError(f"{out}: exists and does not hold a demo; choose another folder")
     if data is None:
         return generate_store(out / "clips", seed=seed, overwrite=True)
     if data.is_dir():

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from kineme.clips.folders import is_store
 from kineme.errors import KinemeError
 from kineme.files import claimed
+from kineme.runs import CONFIG
 
 _HELD = ExitStack()
 
@@ -23,12 +25,29 @@ def hold(*paths: Path) -> None:
     """Keeps other processes from writing these files until the command ends.
 
     Raises:
-        KinemeError: another process is writing one, it is a folder, or it cannot be written.
+        KinemeError: another process is writing one, it is a folder or a part of a store or run, or it cannot
+            be written.
     """
     for path in paths:
         if path.is_dir():
             raise KinemeError(f"{path}: is a folder; name a file to write")
+        if whole := _whole(path.resolve()):
+            raise KinemeError(f"{path}: is a part of {whole}; write elsewhere")
         hold_folder(path, "this file")
+
+
+def _whole(path: Path) -> str:
+    """What a file belongs to that would be damaged if it were replaced; nothing is the usual case."""
+    name, folder = path.name, path.parent
+    if is_store(folder):
+        from kineme.clips.writer import OWN
+
+        return f"the clip store {folder.name}" if name in OWN else ""
+    if (folder / CONFIG).is_file():
+        from kineme.training.directory import FILES, is_run
+
+        return f"the run {folder.name}" if name in FILES and is_run(folder) else ""
+    return ""
 
 
 def hold_folder(path: Path, what: str) -> None:
@@ -66,6 +85,16 @@ def table_for(inputs: Sequence[Path], kind: str, out: Path | None = None) -> Pat
         raise KinemeError(f"{path}: is not a table name; it must end in .csv")
     check_no_input(path, inputs)
     return path
+
+
+def check_figure(path: Path, option: str) -> None:
+    """Checks that a figure can be written under this name; `option` names the parameter in the message.
+
+    Raises:
+        KinemeError: it has another suffix.
+    """
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise KinemeError(f"`{option}` {path}: must end in .png or .svg")
 
 
 def check_no_input(out: Path, inputs: Iterable[Path]) -> None:

@@ -37,8 +37,10 @@ def report(
         check_run(run)
     from rich.console import Console
 
+    from kineme.drawing.player import check_page
     from kineme.report.page import write_report
 
+    check_page(out, "out")
     hold(out)
     console = Console(stderr=True, highlight=False)
     with console.status("report") as status:

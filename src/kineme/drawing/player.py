@@ -145,19 +145,21 @@ def head() -> Markup:
     return Markup("<style>\n{}</style>\n<script>\n{}</script>").format(style, script)
 
 
-def check_page(path: Path) -> None:
-    """Checks that a page of this name can be written.
+def check_page(path: Path, option: str = "page") -> None:
+    """Checks that a page of this name, which this option gives, can be written.
 
     Raises:
         KinemeError: it does not end in .html.
     """
     if path.suffix.lower() not in (".html", ".htm"):
-        raise KinemeError(f"`page`: {path} is not a page name; it must end in .html")
+        raise KinemeError(f"`{option}`: {path} is not a page name; it must end in .html")
 
 
 def page(title: str, *fragments: Markup, subtitle: str = "") -> str:
     """A complete page with a heading and fragments of this module."""
-    return TEMPLATES.render("page.html", title=title, subtitle=subtitle, fragments=fragments, head=head())
+    return str(
+        TEMPLATES.render("page.html", title=title, subtitle=subtitle, fragments=fragments, head=head())
+    )
 
 
 def _quantised(clip: Array, layout: Layout, up: Sequence[float]) -> tuple[Array, dict[str, float]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
@@ -26,7 +27,7 @@ from kineme.clips.folders import is_address
 from kineme.clips.retargeted import retargeted_fingerprint
 from kineme.clips.store import ClipStore
 from kineme.config import Config, EvaluateConfig
-from kineme.errors import KinemeError, check_between, check_positive
+from kineme.errors import KinemeError, check_between, check_positive, one_line
 from kineme.evaluation.fusion import PROBES
 from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import Result, result_path
@@ -220,7 +221,7 @@ def make_plan(
 
     Raises:
         KinemeError: a name is not the grid's, a path is no store, a recipe is wrong, or `out` holds runs of
-            other clips or settings.
+            other clips or settings, or a table that no grid wrote.
     """
     for name in given:
         if name not in grid.stores:
@@ -242,6 +243,7 @@ def make_plan(
         for path, variant in named
     }
     plan = Plan(grid, out, stores, recipes, epochs, minutes, seed)
+    _check_place(out)
     _check_clips(plan)
     for cell in grid.cells:
         _check_settings(plan, cell)
@@ -295,6 +297,13 @@ def _check_terms(variants: Iterable[Variant]) -> None:
                 )
 
 
+def _check_place(out: Path) -> None:
+    """Refuses a folder with a table that no grid wrote: a grid keeps its stores' fingerprints before all."""
+    for path in sorted(out.glob("table.*")):
+        if path.suffix in (".csv", ".json", ".md") and not (out / STORES).is_file():
+            raise KinemeError(f"{path}: was not written by `kineme reproduce`; choose another `out`")
+
+
 def _check_clips(plan: Plan) -> None:
     known = _fingerprints(plan)
     for name, store in plan.stores.items():
@@ -337,11 +346,18 @@ def _fingerprints(plan: Plan) -> dict[str, str]:
     if not path.is_file():
         return now
     try:
-        return {**now, **json.loads(path.read_text(encoding="utf-8"))}
-    except (OSError, ValueError, TypeError) as error:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise KinemeError(
-            f"{path}: cannot be read ({error}); remove it if the stores are the same"
+            f"{path}: cannot be read ({one_line(error)}); remove it if the stores are the same"
         ) from error
+    if not isinstance(kept, dict) or not all(_is_fingerprint(value) for value in kept.values()):
+        raise KinemeError(f"{path}: was not written by `kineme reproduce`; choose another `out`")
+    return {**now, **kept}
+
+
+def _is_fingerprint(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
 def _read(path: Path) -> Result | None:

@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from kineme.clips.folders import is_there
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write, clear, foreign, locked, remove_own
 from kineme.runs import CONFIG, WEIGHTS
 from kineme.settings import config_from_dict
@@ -37,9 +37,29 @@ logger = logging.getLogger(__name__)
 
 STATE, LOGS = "state.ckpt", "logs"
 MARK = "# Settings of a run of Kineme, complete.\n"  # how config.yaml begins
+FILES = (CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS)  # what a run is made of
+_PROTOCOLS = (
+    "linear",
+    "knn",
+    "transfer",
+    "finetune",
+    "semi",
+    "detect",
+    "robust",
+    "early",
+    "fewshot",
+    "fused",
+)
 _OWN = (
-    *(CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS, f"{LOGS}/", "features/*.npy"),
-    *(f"results/*{suffix}" for suffix in (".json", ".npz", ".safetensors")),
+    *FILES,
+    *(f"{LOGS}/{logger}/" for logger in ("csv", "tensorboard", "wandb")),
+    f"features/{'[0-9a-f]' * 32}.npy",
+    *(
+        f"results/{protocol}{rest}{suffix}"
+        for protocol in _PROTOCOLS
+        for rest in ("", "-*")
+        for suffix in (".json", ".npz", ".safetensors")
+    ),
     "classifiers/*.safetensors",
 )  # what is removed with a run, see kineme.files
 
@@ -139,8 +159,8 @@ def load_run_config(run: Path) -> Config:
     path = run / CONFIG
     try:
         data = read_yaml(path)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise KinemeError(f"{path}: cannot be read; is {run} a run directory?") from error
+    except (OSError, ValueError) as error:
+        raise KinemeError(f"{path}: cannot be read ({one_line(error)}); is {run} a run directory?") from error
     config = config_from_dict(data, where=str(path))
     config.data.store = located(run, config.data.store)
     return config

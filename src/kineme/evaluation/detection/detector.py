@@ -158,7 +158,7 @@ class Detector:
                 boundaries=_boundaries(tensors, found.get("boundaries")),
             )
         except (SafetensorError, *MALFORMED) as error:
-            reason = one_line(error)[:200]
+            reason = one_line(error)
             raise KinemeError(f"{path}: not a detector that this Kineme wrote ({reason})") from error
         if found["weights"] not in (None, model.weights):
             raise KinemeError(
