@@ -14,8 +14,9 @@ from kineme.config import EvaluateConfig
 from kineme.errors import KinemeError
 from kineme.evaluation import early, fewlabels, finetune, recognition, robust
 from kineme.evaluation.detection import protocol as detection
+from kineme.evaluation.detection.boundaries import boundaries_settings
 from kineme.evaluation.detection.classifier import classifier_for, context_for
-from kineme.evaluation.detection.frames import STEPS, windows_for
+from kineme.evaluation.detection.frames import STEPS, Windows, windows_for
 from kineme.evaluation.detection.labels import CHANGE
 from kineme.evaluation.detection.scores import ACCURACY, HEADLINE
 from kineme.evaluation.linear import with_rate
@@ -128,12 +129,14 @@ def _detected(task: Task, **options: Any) -> Found:
     return result, {".npz": found, ".safetensors": detector}
 
 
+WINDOWS = Windows(KIND, WINDOW, WINDOW // STEPS[KIND])
 DETECTION = {
-    "windows": {"kind": KIND, "frames": WINDOW, "step": WINDOW // STEPS[KIND]},
+    "windows": asdict(WINDOWS),
     "context": asdict(CONTEXT),
     "segments": RULE,
     "change": CHANGE[RULE],
     "classifier": asdict(classifier_for(RULE)),
+    "boundaries": boundaries_settings(WINDOWS, NEIGHBOURS),
     "finetuned": None,
 }
 PROTOCOLS = {

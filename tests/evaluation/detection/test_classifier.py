@@ -8,7 +8,7 @@ import torch
 from kineme.evaluation.detection.classifier import (
     ClassifierSettings,
     Context,
-    FrameClassifier,
+    FrameNetwork,
     classifier_for,
     context_for,
     fit,
@@ -33,7 +33,7 @@ def test_without_neighbours_a_frame_is_read_alone() -> None:
 def test_probabilities_are_of_the_linear_layer_in_blocks_of_any_length() -> None:
     generator = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(3, 6, generator=generator), torch.randn(3, generator=generator)
-    classifier = FrameClassifier((weight, bias), Context(1, 5))
+    classifier = FrameNetwork((weight, bias), Context(1, 5))
     features = torch.randn(9000, 2, generator=generator).numpy()
     found = classifier.probabilities(features)
     assert found.dtype == np.float16
@@ -47,8 +47,8 @@ def test_probabilities_are_smoothed_over_frames_that_go_on_beyond_the_ends() -> 
     generator = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(3, 2, generator=generator), torch.randn(3, generator=generator)
     features = torch.randn(40, 2, generator=generator).numpy()
-    plain = FrameClassifier((weight, bias), Context()).probabilities(features).astype(float)
-    found = FrameClassifier((weight, bias), Context(smoothing=2.0)).probabilities(features)
+    plain = FrameNetwork((weight, bias), Context()).probabilities(features).astype(float)
+    found = FrameNetwork((weight, bias), Context(smoothing=2.0)).probabilities(features)
     reach = np.arange(-8, 9)
     bell = np.exp(-(reach**2) / 8)
     around = plain[np.clip(np.arange(40)[:, None] + reach, 0, 39)]  # ends stay well within eight frames
@@ -90,11 +90,11 @@ def test_steps_that_see_a_part_are_sure_of_less() -> None:
     noise = np.array([0.05] + [1.0] * 9)
     features = labels[:, None] + noise * generator.standard_normal((2000, 10))
 
-    def learnt(seen: int) -> FrameClassifier:
+    def learnt(seen: int) -> FrameNetwork:
         settings = ClassifierSettings(lr=0.03, weight_decay=0, seen=seen)
         return fit(features, np.array([0, 2000]), labels, 2, Context(), settings)
 
-    def surely(classifier: FrameClassifier) -> float:
+    def surely(classifier: FrameNetwork) -> float:
         return float((classifier.probabilities(features).max(axis=1) > 0.99).mean())
 
     assert torch.equal(learnt(10).layers[0], learnt(1000).layers[0])
@@ -137,7 +137,7 @@ def test_published_rules_have_a_linear_layer_and_the_third_a_hidden_one() -> Non
 def test_probabilities_of_two_layers() -> None:
     """The hidden layer has x + 1 and -x; GELU of 2 and -1 is 1.9545 and -0.1587."""
     layers = tuple(map(torch.tensor, ([[1.0], [-1.0]], [1.0, 0.0], [[1.0, 0.0], [0.0, 1.0]], [0.0, 0.5])))
-    (found,) = FrameClassifier(layers, Context()).probabilities(np.array([[1.0]], dtype=np.float16))
+    (found,) = FrameNetwork(layers, Context()).probabilities(np.array([[1.0]], dtype=np.float16))
     likelier = 1 / (1 + np.exp(0.5 - 0.1587 - 1.9545))
     np.testing.assert_allclose(found, [likelier, 1 - likelier], atol=1e-3)
 

@@ -23,7 +23,7 @@ from kineme.config import TrainConfig
 from kineme.encoders import STTR, ClipShape
 from kineme.errors import KinemeError
 from kineme.evaluation.detection import extract, protocol
-from kineme.evaluation.detection.classifier import Context
+from kineme.evaluation.detection.classifier import Context, classifier_for
 from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.detection.extract import frames_shown, offsets_of, store_features
 from kineme.evaluation.detection.finetune import settings
@@ -109,7 +109,11 @@ def test_the_encoder_can_learn_the_frames_too(task: Task) -> None:
 def test_progress_covers_all_of_the_work_even_with_features_that_are_kept(
     task: Task, tmp_path: Path, training: TrainConfig | None
 ) -> None:
-    """Two encoders at rest and the one that is measured: 3 · (2 · 3,394 + 1,080) frames, and fine-tuning."""
+    """Two encoders at rest and the one that is measured, and fine-tuning.
+
+    Each has 2 · 3,396 frames to learn from and 1,080 to find actions in, all of it twice, as boundaries
+    are moved.
+    """
     fresh, tuning = replace(task, run=tmp_path), 0 if training is None else 3 * 2 * 1080
     for _ in range(2):
         calls: list[tuple[int, int]] = []
@@ -122,22 +126,37 @@ def test_progress_covers_all_of_the_work_even_with_features_that_are_kept(
             progress=lambda done, total, calls=calls: calls.append((done, total)),
         )
         done, totals = zip(*calls, strict=True)
-        assert set(totals) == {3 * (2 * (1544 + 1080 + 772) + 1080) + tuning}
+        assert set(totals) == {3 * 2 * (2 * (1544 + 1080 + 772) + 1080) + tuning}
         assert list(done) == sorted(done)
         assert done[-1] == totals[-1]
 
 
-def test_by_the_third_rule_frames_have_the_likeliest_sequence_of_a_network(task: Task) -> None:
+def test_by_the_third_rule_frames_have_the_likeliest_sequence_with_moved_boundaries(task: Task) -> None:
     result, found, detector = protocol.detect(task, WINDOWS, context=ALONE, rule="C", baselines=False)
     assert result.settings["classifier"]["hidden"] == 128
     assert result.settings["change"] == 4.0
+    assert result.settings["boundaries"]["windows"] == {"kind": "centred", "frames": 2, "step": 1}
     assert [len(each) for each in detector.classifier.layers] == [128, 128, 3, 3]
-    np.testing.assert_array_equal(found.predicted, label_frames(found.probabilities, found.offsets, "C"))
+    assert detector.boundaries is not None
+    assert [len(each) for each in detector.boundaries.network.layers] == [128, 128, 2, 2]
+    likeliest = label_frames(found.probabilities, found.offsets, "C")
+    actions = [np.count_nonzero(np.diff(labels)) for labels in (likeliest, found.predicted)]
+    assert actions[0] == actions[1]
+    assert 0 < np.mean(found.predicted != likeliest) < 0.05
     assert result.scores["frame accuracy"].value == pytest.approx(
         100 * np.mean(found.predicted == found.labels)
     )
     assert np.trace(result.confusion_matrix) == np.sum(found.predicted == found.labels)
     assert result.scores["frame accuracy"].value > 85
+
+
+def test_the_linear_probe_leaves_boundaries_where_the_classifier_puts_them(task: Task) -> None:
+    linear = classifier_for("C", linear=True)
+    options = {"context": ALONE, "rule": "C", "classifier": linear, "baselines": False}
+    result, found, detector = protocol.detect(task, WINDOWS, **options)
+    assert detector.boundaries is None
+    assert result.settings["boundaries"] is None
+    np.testing.assert_array_equal(found.predicted, label_frames(found.probabilities, found.offsets, "C"))
 
 
 def test_by_the_published_rules_each_frame_has_its_likeliest_class_of_a_linear_layer(task: Task) -> None:
@@ -253,8 +272,8 @@ def test_a_detector_takes_the_stream_that_it_was_trained_on(
     )
     detector.save(tmp_path / "detect.safetensors")
     loaded = Detector.load(tmp_path / "detect.safetensors", load_run(run))
-    again = loaded.probabilities(store, task.test_rows, tmp_path, device="cpu")
-    np.testing.assert_array_equal(again, found.probabilities)
+    again = loaded.find(store, task.test_rows, tmp_path, device="cpu")
+    np.testing.assert_array_equal(again.probabilities, found.probabilities)
 
 
 def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Model, tmp_path: Path) -> None:
@@ -269,6 +288,21 @@ def test_a_detector_of_another_encoder_is_refused(task: Task, pretrained: Model,
     other = Model(**{**vars(pretrained), "weights": "another"})
     with pytest.raises(KinemeError, match="an encoder that the run no longer holds"):
         Detector.load(path, other)
+
+
+def test_a_detector_of_before_boundaries_were_moved_does_not_move_them(
+    task: Task, pretrained: Model, store: ClipStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "detect.safetensors"
+    _, found, detector = protocol.detect(task, WINDOWS, context=ALONE, rule="C", baselines=False)
+    detector.save(path)
+    with safe_open(path, framework="pt") as opened:
+        described = json.loads(opened.metadata()["kineme"])
+    del described["boundaries"]
+    old = {name: each for name, each in load_file(path).items() if not name.startswith("boundaries.")}
+    save_file(old, path, metadata={"kineme": json.dumps(described)})
+    again = Detector.load(path, pretrained).find(store, task.test_rows, tmp_path, device="cpu")
+    np.testing.assert_array_equal(again.labels, label_frames(found.probabilities, found.offsets, "C"))
 
 
 def test_a_detector_of_before_there_was_smoothing_does_not_smooth(

@@ -35,7 +35,8 @@ def detect(
     """Temporal action detection in untrimmed recordings.
 
     A small network learns the class of every frame, or the background, from the frozen encoder's features;
-    runs of frames become segments. Writes RUN/results/detect.json with all metrics by name, detect.npz with
+    runs of frames become segments; with rule C a second network, on shorter windows, moves their starts and
+    ends. Writes RUN/results/detect.json with all metrics by name, detect.npz with
     what was found where, and detect.safetensors, the detector, for `kineme predict`. A different store, split
     or seed, tokens, rule A or B, and fine-tuning are added to the file names.
 
@@ -51,8 +52,8 @@ def detect(
         segments: Rule that turns frames into segments: `C`, runs of frames that show a class with a
             probability above 25 % after smoothing; or, as published, `A`, above 2 %, or `B`, runs of smoothed
             activity.
-        linear: Classify frames by a linear layer, as rules A and B always do; with rule C there is a hidden
-            layer of 128 units.
+        linear: Classify frames by a linear layer, and leave boundaries where they are, as rules A and B
+            always do; with rule C there is a hidden layer of 128 units, and boundaries are moved.
         finetune: Train the encoder on the frames first.
         epochs: Epochs of fine-tuning; by default 10.
         lr: Learning rate of fine-tuning; by default 0.0005.

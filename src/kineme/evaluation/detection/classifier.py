@@ -89,8 +89,8 @@ def classifier_for(rule: Rule, *, linear: bool = False) -> ClassifierSettings:
 
 
 @dataclass(frozen=True)
-class FrameClassifier:
-    """A trained linear layer, perhaps on a hidden one.
+class FrameNetwork:
+    """A trained linear layer, perhaps on a hidden one, with K outputs for each frame.
 
     Attributes:
         layers: weight (K, S·D) and bias (K,); with a hidden layer its (H, S·D) and (H,), then (K, H) and
@@ -107,14 +107,19 @@ class FrameClassifier:
             x = F.gelu(F.linear(x, *self.layers[:2]))
         return F.linear(x, *self.layers[-2:])
 
-    def probabilities(self, features: Array) -> Array:
-        """(T, D) features of one recording → (T, K) float16."""
-        found = np.empty((len(features), len(self.layers[-1])), dtype=np.float16)
+    def outputs(self, features: Array) -> Array:
+        """(T, D) features of one recording → (T, K) float32."""
+        found = np.empty((len(features), len(self.layers[-1])), dtype=np.float32)
         ends = np.array([0, len(features)])
         for start in range(0, len(features), BLOCK):
             frames = np.arange(start, min(start + BLOCK, len(features)))
             x = gather(features, ends, frames, self.context).to(self.layers[0].device)
-            found[frames] = self.logits(x).softmax(dim=1).cpu().numpy()
+            found[frames] = self.logits(x).cpu().numpy()
+        return found
+
+    def probabilities(self, features: Array) -> Array:
+        """(T, D) features of one recording → (T, K) float16, the outputs being logits."""
+        found = torch.from_numpy(self.outputs(features)).softmax(dim=1).numpy().astype(np.float16)
         return smoothed(found, self.context.smoothing)
 
 
@@ -156,24 +161,28 @@ def gather(features: Array, offsets: Array, frames: Array, context: Context) -> 
 def fit(
     features: Array,
     offsets: Array,
-    labels: Array,
-    classes: int,
+    targets: Array,
+    outputs: int,
     context: Context,
     settings: ClassifierSettings,
     *,
+    frames: Array | None = None,
+    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
     seed: int = 0,
     device: torch.device | str = "cpu",
     progress: Progress = silent,
-) -> FrameClassifier:
-    """Trains the classifier with cross-entropy, in memory for one batch of frames.
+) -> FrameNetwork:
+    """Trains the classifier, or another network of frames, in memory for one batch of frames.
 
     Args:
         features: (F, D) of the training recordings' frames, perhaps a memory map.
         offsets: (R + 1,) where each recording begins, and the end.
-        labels: (F,) classes, 0 the background.
-        classes: K.
+        targets: (F, ...) what it is to say of each frame; of a classifier the class, 0 the background.
+        outputs: K, how many; of a classifier the classes.
         context: which frames it reads.
         settings: how it is trained.
+        frames: (n,) those it is trained on; None: all.
+        loss: of outputs (n, K) and targets (n, ...); of a classifier the cross-entropy.
         seed: of the order of frames, of what is dropped, and of the hidden layer.
         device: where it is trained.
         progress: called after each step with the steps done and in total.
@@ -181,22 +190,23 @@ def fit(
     mean, std = (each.repeat(2 * context.neighbours + 1).to(device) for each in _moments(features))
     generator = np.random.default_rng(seed)
     drops = torch.Generator(device).manual_seed(seed)
-    layers = _untrained(len(mean), settings.hidden, classes, drops)
+    layers = _untrained(len(mean), settings.hidden, outputs, drops)
     optimiser = torch.optim.AdamW(layers, settings.lr, weight_decay=settings.weight_decay)
     share = min(settings.seen / len(mean), 1.0)
-    batches = -(-len(labels) // settings.batch_size)
+    rows = np.arange(len(targets)) if frames is None else frames
+    batches = -(-len(rows) // settings.batch_size)
     steps = batches * max(settings.epochs, -(-settings.least_steps // batches))
     for step in range(steps):
         if step % batches == 0:
-            order = np.array_split(generator.permutation(len(labels)), batches)
-        frames = order[step % batches]
-        x = gather(features, offsets, frames, context).to(device).sub_(mean).div_(std)
+            order = np.array_split(generator.permutation(rows), batches)
+        batch = order[step % batches]
+        x = gather(features, offsets, batch, context).to(device).sub_(mean).div_(std)
         x = _dropped(x, share, drops)
         if settings.hidden:
             x = _dropped(F.gelu(F.linear(x, *layers[:2])), settings.kept, drops)
-        loss = F.cross_entropy(F.linear(x, *layers[-2:]), torch.from_numpy(labels[frames]).to(device))
+        error = loss(F.linear(x, *layers[-2:]), torch.from_numpy(targets[batch]).to(device))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        error.backward()  # type: ignore[no-untyped-call]
         rate = settings.lr * (1 + math.cos(math.pi * step / steps)) / 2
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -204,7 +214,7 @@ def fit(
         progress(step + 1, steps)
     first, bias, *rest = (each.detach() for each in layers)
     folded = first / std
-    return FrameClassifier((folded, bias - folded @ mean, *rest), context)
+    return FrameNetwork((folded, bias - folded @ mean, *rest), context)
 
 
 def _untrained(numbers: int, hidden: int, classes: int, generator: torch.Generator) -> list[Tensor]:

@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from kineme.clips.store import ClipStore
-from kineme.evaluation.detection.detector import Detector, propose
-from kineme.evaluation.detection.extract import offsets_of
+from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.task import chosen_device
 from kineme.progress import Progress, silent
 
@@ -42,10 +41,10 @@ def find(
     """
     place, rows = chosen_device(device), np.arange(len(store))
     with TemporaryDirectory() as folder:
-        probabilities = detector.probabilities(store, rows, Path(folder), device=place, progress=progress)
-    segments, scores = propose(probabilities, offsets_of(store, rows), detector.rule)
+        found = detector.find(store, rows, Path(folder), device=place, progress=progress)
+    scored = zip(found.segments.tolist(), found.scores.tolist(), strict=True)
     fps = store.manifest.fps
     return [
         Segment(str(store.names[row]), start / fps, end / fps, detector.class_names[label], score)
-        for (row, label, start, end), score in zip(segments.tolist(), scores.tolist(), strict=True)
+        for (row, label, start, end), score in scored
     ]

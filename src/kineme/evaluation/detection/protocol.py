@@ -15,12 +15,13 @@ from kineme.clips.splits import split_rows
 from kineme.clips.store import ClipStore
 from kineme.config import TrainConfig
 from kineme.errors import KinemeError
+from kineme.evaluation.detection.boundaries import boundaries_settings, fit_boundaries, short_windows
 from kineme.evaluation.detection.classes import detection_classes, frame_labels, true_intervals
 from kineme.evaluation.detection.classifier import ClassifierSettings, Context, classifier_for, fit
-from kineme.evaluation.detection.detector import Detector, propose
+from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.detection.extract import RawCoordinates, frames_shown, offsets_of, store_features
 from kineme.evaluation.detection.frames import Windows
-from kineme.evaluation.detection.labels import CHANGE, label_frames
+from kineme.evaluation.detection.labels import CHANGE
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.detection.scores import ACCURACY, score
 from kineme.evaluation.options import Rule
@@ -126,7 +127,7 @@ class _Trial:
     Attributes:
         class_names: of the store, as detection names them.
         work: for each encoder, in frames: the training recordings at every speed, read by the encoder and
-            once more by the classifier, and the test recordings.
+            once more by the classifier, and the test recordings; all of it twice if boundaries are moved.
     """
 
     def __init__(
@@ -156,7 +157,8 @@ class _Trial:
         self._test_offsets = offsets_of(store, task.test_rows)
         self._truth = true_intervals(store, task.test_rows)
         self._test_labels = frame_labels(self._truth, self._test_offsets)
-        self.work = 2 * len(self._played_labels) + len(self._test_labels)
+        self._moves = classifier.hidden > 0  # boundaries; a linear probe measures the features as they are
+        self.work = (2 * len(self._played_labels) + len(self._test_labels)) * (2 if self._moves else 1)
 
     def tuning(self, training: TrainConfig) -> int:
         """The work of fine-tuning, in frames."""
@@ -170,6 +172,7 @@ class _Trial:
             "segments": self.rule,
             "change": CHANGE[self.rule],
             "classifier": asdict(self.classifier),
+            "boundaries": boundaries_settings(windows, self.context.neighbours) if self._moves else None,
             "finetuned": _described(training),
         }
 
@@ -192,44 +195,45 @@ class _Trial:
             folder: for features.
             progress: called with the work done, up to `work`.
         """
-        task, store = self.task, self.task.store
-        read, tested = len(self._played_labels), len(self._test_labels)
-        features = store_features(
-            model,
-            store,
-            task.train_rows,
-            windows,
-            folder,
-            device=task.device,
-            speeds=self.classifier.speeds,
-            progress=share(progress, 0, read, self.work),
-        )
+        task, store, settings = self.task, self.task.store, self.classifier
+        read, parts = len(self._played_labels), 2 if self._moves else 1
+
+        def hook(part: int) -> Progress:
+            return share(progress, part * read, read, self.work)
+
+        def features(windows: Windows, part: int) -> Array:
+            rows, speeds = task.train_rows, settings.speeds
+            return store_features(
+                model, store, rows, windows, folder, device=task.device, speeds=speeds, progress=hook(part)
+            )
+
+        played = self._played_offsets, self._played_labels
+        trained: dict[str, Any] = {"seed": self.seed, "device": task.device}
+        classes, context = len(self.class_names), self.context
         classifier = fit(
-            features,
-            self._played_offsets,
-            self._played_labels,
-            len(self.class_names),
-            self.context,
-            self.classifier,
-            seed=self.seed,
-            device=task.device,
-            progress=share(progress, read, read, self.work),
+            features(windows, 0), *played, classes, context, settings, progress=hook(1), **trained
         )
-        detector = Detector(model, windows, classifier, self.rule, self.class_names, tuned=self.tuned)
-        meanwhile = share(progress, 2 * read, tested, self.work)
-        probabilities = detector.probabilities(
-            store, task.test_rows, folder, device=task.device, progress=meanwhile
+        boundaries = None
+        if self._moves:
+            short, near = short_windows(windows), context.neighbours
+            boundaries = fit_boundaries(
+                features(short, 2), *played, short, near, settings, progress=hook(3), **trained
+            )
+        detector = Detector(
+            model, windows, classifier, self.rule, self.class_names, tuned=self.tuned, boundaries=boundaries
         )
-        segments, scores = propose(probabilities, self._test_offsets, self.rule)
+        tested = parts * len(self._test_labels)
+        meanwhile = share(progress, self.work - tested, tested, self.work)
+        said = detector.find(store, task.test_rows, folder, device=task.device, progress=meanwhile)
         found = Detections(
             names=store.names[task.test_rows],
             offsets=self._test_offsets,
-            probabilities=probabilities,
+            probabilities=said.probabilities,
             labels=self._test_labels,
-            predicted=label_frames(probabilities, self._test_offsets, self.rule),
+            predicted=said.labels,
             truth=self._truth,
-            segments=segments,
-            segment_scores=scores,
+            segments=said.segments,
+            segment_scores=said.scores,
         )
         return found, detector
 
