@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     if own:
         _ignore(signal.SIGINT, signal.SIGTERM)
-    print(f"kineme {command}: error: {reason}", file=sys.stderr)
+    print(f"kineme {command}: error: {_harmless(reason)}", file=sys.stderr)
     return USAGE_ERROR
 
 
@@ -118,7 +118,11 @@ def _ignore(*signals: signal.Signals) -> None:
 
 def _shown(what: object) -> str:
     """On one line, without what could act on a terminal."""
-    text = "" if what is None else " ".join(str(what).split())
+    return "" if what is None else _harmless(" ".join(str(what).split()))
+
+
+def _harmless(text: str) -> str:
+    """Without what could act on a terminal: files of strangers are quoted in messages."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

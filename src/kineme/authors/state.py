@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import torch
 from safetensors.torch import load_file
@@ -39,7 +40,8 @@ def read_state(source: str | Path | Mapping[str, Any]) -> State:
                 source = load_file(source)
             else:
                 check_packing(Path(source))
-                with safe_globals([Namespace]):  # MAMP keeps its command line: a plain container
+                with safe_globals([Namespace]), catch_warnings():  # MAMP keeps its command line, a container
+                    simplefilter("ignore")  # advice to whoever wrote the file
                     source = torch.load(source, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load promises nothing narrower, and advises to load unsafely
             raise KinemeError(
