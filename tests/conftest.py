@@ -53,12 +53,12 @@ def file_size_limit() -> Callable[[int], AbstractContextManager[None]]:
     return limited
 
 
-def write_store(path: Path, *, labelled: bool = True) -> Path:
+def write_store(path: Path, *, labelled: bool = True, layout: Layout = STICK) -> Path:
     """24 clips of two bodies with three joints, of four subjects; each of three classes moves its own way."""
     rng = np.random.default_rng(0)
     ways = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]])
     with StoreWriter(
-        path, Manifest(STICK, get_preprocessing("plain"), "test", ("rise", "swing", "push")), 2
+        path, Manifest(layout, get_preprocessing("plain"), "test", ("rise", "swing", "push")), 2
     ) as writer:
         for i in range(24):
             frames = 9 + i % 5

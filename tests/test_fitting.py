@@ -203,7 +203,7 @@ def test_what_is_given_is_not_chosen_and_the_rest_follows_from_it(store: Path) -
 
 
 def test_mistakes_earn_one_line(store: Path) -> None:
-    with pytest.raises(KinemeError, match="no clips to train on; name a recipe and a `store`"):
+    with pytest.raises(KinemeError, match="no clips to train on; name a `store`, with"):
         fitted_config()
     with pytest.raises(KinemeError, match="the default trains tandem with canonical; for another method"):
         fitted_config(indexed(store, [60] * 9), ["--encoder.name=dste"])

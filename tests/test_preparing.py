@@ -106,7 +106,7 @@ def test_a_bad_file_stops_everything(raw: Path, tmp_path: Path) -> None:
     damage(raw, NAMES[2])
     with pytest.raises(
         KinemeError,
-        match=rf"{NAMES[2]}.skeleton:\d+: expected 12 numbers .* or set `skip_bad` to leave it out$",
+        match=rf"{NAMES[2]}.skeleton, line \d+: expected 12 numbers .* or set `skip_bad` to leave it out$",
     ):
         prepare("ntu120", raw, tmp_path / "store")
     assert entries(tmp_path) == ["raw"]
@@ -119,7 +119,7 @@ def test_bad_files_are_skipped_and_listed(raw: Path, tmp_path: Path, workers: in
     prepared = prepare("ntu120", raw, tmp_path / "store", skip_bad=True, workers=workers)
     assert prepared.store.names.tolist() == [NAMES[0], NAMES[2], NAMES[4]]
     file, empty = prepared.damaged
-    assert file.startswith(f"{raw / NAMES[1]}.skeleton:")
+    assert file.startswith(f"{raw / NAMES[1]}.skeleton, line ")
     assert empty == f"{NAMES[3]}: no body is present in any frame; leave the clip out"
 
 
@@ -139,7 +139,7 @@ def test_progress_is_told_after_every_clip(raw: Path, tmp_path: Path) -> None:
 def test_only_bad_files_are_no_store(raw: Path, tmp_path: Path) -> None:
     for name in NAMES:
         damage(raw, name)
-    with pytest.raises(KinemeError, match=f"{NAMES[0]}.skeleton:"):
+    with pytest.raises(KinemeError, match=f"{NAMES[0]}.skeleton, line "):
         prepare("ntu120", raw, tmp_path / "store", skip_bad=True)
     assert not (tmp_path / "store").exists()
 

@@ -132,7 +132,7 @@ def test_every_setting_has_a_line_of_help(method: str, encoder: str) -> None:
             ("epochs: 2", "schedule: cosine\n  milestones: [1]"),
             "train.milestones have no effect with a cosine",
         ),
-        (("frames: 8", "frames: [8"), "mine.yaml: cannot be read as a recipe (while parsing"),
+        (("frames: 8", "frames: [8"), "mine.yaml: cannot be read as a recipe (line 3: did not find expected"),
         (("frames: 8", "frames: !!python/object:os.system {}"), "mine.yaml: cannot be read as a recipe"),
     ],
 )

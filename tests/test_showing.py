@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,21 @@ def test_a_clip_is_named_or_counted_and_its_store_open_or_not(tmp_path: Path, mo
     html = (tmp_path / "named.html").read_text(encoding="utf-8")
     assert "<p>swing · frames 2 to 5 of 11, 0.1 s · subject 2</p>" in html
     assert (tmp_path / "counted.html").read_text(encoding="utf-8") == html
+
+
+def test_without_a_file_it_is_a_page_that_a_notebook_displays(tmp_path: Path, moves: Path) -> None:
+    """In a frame of its own; its text is that of the file."""
+
+    class Frame(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.tag, self.held = tag, dict(attrs)
+
+    kineme.show(moves, "clip07", tmp_path / "clip.html", frames=(2, 6))
+    shown, frame = kineme.show(moves, "clip07", frames=(2, 6)), Frame()
+    frame.feed(shown._repr_html_())
+    assert frame.tag == "iframe"
+    assert frame.held["srcdoc"] == shown.html == (tmp_path / "clip.html").read_text(encoding="utf-8")
+    assert repr(shown) == "Page(title='clip07')"
 
 
 def test_the_suffix_says_what_is_drawn(tmp_path: Path, moves: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
@@ -52,7 +51,7 @@ def test_every_reader_of_yaml_is_bounded(tmp_path: Path) -> None:
     for read in (load_config, load_grid, Layout.from_file, read_joint_map):
         with pytest.raises(KinemeError, match="line 2: has an alias or a merge key"):
             read(path)
-    with pytest.raises(KinemeError, match=r"config\.yaml: cannot be read; is"):
+    with pytest.raises(KinemeError, match=r"config\.yaml: cannot be read \(line 2: has an alias.*\); is"):
         load_run_config(tmp_path)
 
 
@@ -60,7 +59,7 @@ def test_yaml_that_is_quoted_is_text(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: ['*b', '&c', 1.5, null]\n")
     assert read_yaml(tmp_path / "a.yaml") == {"a": ["*b", "&c", 1.5, None]}
     (tmp_path / "a.yaml").write_text("a: !!python/object/apply:os.system [ls]")
-    with pytest.raises(yaml.YAMLError):
+    with pytest.raises(ValueError, match=r"^line 1: could not determine a constructor for the tag"):
         read_yaml(tmp_path / "a.yaml")
 
 

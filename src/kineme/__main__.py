@@ -77,23 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if own:
             _ignore(signal.SIGINT, signal.SIGTERM)
         return 0
-    except KinemeError as error:
-        if own and isinstance(error, SharedError) and helps():
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            time.sleep(PATIENCE)
-            return USAGE_ERROR
-        reason = str(error)
     except BrokenPipeError:
         # Python flushes once more at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
-    except OSError as error:
-        failure = MENDABLE.get(error.errno or 0) or str(error.strerror or error).lower()
-        reason = f"{_shown(error.filename) or 'the system'}: {failure}"
-    except MemoryError as error:
-        reason = f"there is not enough memory ({_shown(error) or 'it is used up'}); give less at once"
-    except RecursionError:
-        reason = "an input is nested too deeply; flatten it"
+    except (KinemeError, OSError, MemoryError, RecursionError) as error:
+        if own and isinstance(error, SharedError) and helps():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            time.sleep(PATIENCE)
+            return USAGE_ERROR
+        reason = _reason(error)
     except KeyboardInterrupt as stopped:  # a command may say in it what it has done
         if own:  # impatience must not interrupt the last words
             _ignore(signal.SIGINT)
@@ -105,6 +98,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         _ignore(signal.SIGINT, signal.SIGTERM)
     print(f"kineme {command}: error: {_harmless(reason)}", file=sys.stderr)
     return USAGE_ERROR
+
+
+def _reason(error: KinemeError | OSError | MemoryError | RecursionError) -> str:
+    """What went wrong, and what to do, in one line."""
+    match error:
+        case KinemeError():
+            return str(error)
+        case OSError():
+            failure = MENDABLE.get(error.errno or 0) or str(error.strerror or error).lower()
+            return f"{_shown(error.filename) or 'the system'}: {failure}"
+        case MemoryError():
+            return f"there is not enough memory ({_shown(error) or 'it is used up'}); give less at once"
+    return "an input is nested too deeply; flatten it"
 
 
 def _ignore(*signals: signal.Signals) -> None:

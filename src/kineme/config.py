@@ -312,10 +312,10 @@ class Config:
             KinemeError: a setting is neither text nor a number, such as a class in place of its name.
         """
         try:
-            plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_plain(asdict(self))))
+            written: dict[str, Any] = yaml.safe_load(yaml.safe_dump(plain(asdict(self))))
         except yaml.representer.RepresenterError as error:
             raise KinemeError(f"a setting is {error.args[1]!r}; give its name") from error
-        return plain
+        return written
 
 
 def check(config: Config) -> None:
@@ -399,12 +399,12 @@ def _numbers(plain: Any, key: str = "") -> Iterator[tuple[str, float]]:
         yield from _numbers(value, key)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Tuples, paths and NumPy's numbers as lists, strings and numbers, which YAML writes without tags."""
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     return str(value) if isinstance(value, Path) else value

@@ -13,7 +13,7 @@ from functools import cache
 from glob import escape
 from pathlib import Path
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.system import POSIX, lock_file
 
 logger = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def _lock(file: Path, wait: bool) -> int:
             os.close(descriptor)
             raise
         except OSError as error:
-            logger.warning("%s: the file system has no locks (%s)", file, error.strerror)
+            logger.warning("%s: the file system has no locks (%s)", file, one_line(error))
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), file.stat()):
                 os.ftruncate(descriptor, 0)
@@ -332,5 +332,4 @@ def unwritable(path: Path, error: OSError) -> KinemeError:
     """The error for an output that the system refuses."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return KinemeError(f"{path}: the disk is full; free some space or choose another place")
-    reason = " ".join((error.strerror or str(error)).split()) or type(error).__name__
-    return KinemeError(f"{path}: cannot be written ({reason})")
+    return KinemeError(f"{path}: cannot be written ({one_line(error)})")

@@ -16,7 +16,6 @@ import torch
 
 from kineme.clips.batches import Clips, even_batch
 from kineme.clips.collection import open_stores, store_numbers, stores_of, training_rows
-from kineme.clips.published import counted
 from kineme.clips.splits import usual_split
 from kineme.clips.store import ClipStore
 from kineme.config import Config, DataConfig, TrainConfig
@@ -24,6 +23,7 @@ from kineme.errors import KinemeError
 from kineme.packaged import BASE
 from kineme.settings import load_config
 from kineme.typing import Array
+from kineme.words import counted
 
 FRAMES = 8, 32  # T: the least that shows a course of motion, and what small sets are published with
 WINDOW = 4.0  # seconds: a typical action of NTU RGB+D and PKU-MMD
@@ -88,7 +88,7 @@ def fitted_config(
     if not isinstance(store, ClipStore):
         named = config.data.stores if store is None else [store] if isinstance(store, str | Path) else store
         if not named:
-            raise KinemeError("no clips to train on; name a recipe and a `store`, or a `store` alone")
+            raise KinemeError("no clips to train on; name a `store`, with or without a recipe")
         store = open_stores(named)
     paths = [each.address for each in stores_of(store)]
     data, clips_line = _split(store, replace(config.data, store=paths if len(paths) > 1 else paths[0]), given)

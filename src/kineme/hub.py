@@ -160,9 +160,9 @@ def _explained(what: str) -> Iterator[None]:
             "HF_TOKEN"
         ) from error
     except errors.HFValidationError as error:
-        raise KinemeError(f"{what}: is not a repository ({one_line(error)[:200]})") from error
+        raise KinemeError(f"{what}: is not a repository ({one_line(error)})") from error
     except errors.HfHubHTTPError as error:
-        status, reason = getattr(error.response, "status_code", None), one_line(error)[:200]
+        status, reason = getattr(error.response, "status_code", None), one_line(error)
         if status == 401:
             raise KinemeError(
                 f"{what}: the token is not valid; run `hf auth login`, or set HF_TOKEN"
@@ -172,7 +172,7 @@ def _explained(what: str) -> Iterator[None]:
         raise KinemeError(f"{what}: the hub refuses this ({reason})") from error
     except Exception as error:  # of the HTTP client, which differs between versions
         failed = "the hub cannot be reached" if _is_unreachable(error) else "the transfer failed"
-        raise KinemeError(f"{what}: {failed} ({one_line(error)[:200]})") from error
+        raise KinemeError(f"{what}: {failed} ({one_line(error)})") from error
 
 
 def _is_unreachable(error: Exception) -> bool:

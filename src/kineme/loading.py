@@ -91,7 +91,7 @@ def load_run(path: str | Path, *, stranger: bool = False) -> Model:
         encoder = encoder_with(config["encoder"], shape, state)
         preprocessing = stored_preprocessing(preprocessed_by)
     except (SafetensorError, *MALFORMED) as error:
-        reason = one_line(error)[:200]
+        reason = one_line(error)
         raise KinemeError(f"{file}: not a model that this Kineme can load ({reason})") from error
     return Model(
         encoder=encoder.eval(),

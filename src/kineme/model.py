@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,13 +24,12 @@ from kineme.checkpoints import build_encoder, fingerprint, save_encoder
 from kineme.clips.absent import preprocessed, told
 from kineme.clips.batches import Clips, joined, resident
 from kineme.clips.folders import is_store
-from kineme.clips.published import counted
 from kineme.clips.retargeted import RetargetedStore, Retargeting
 from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, OtherSkeletonError
 from kineme.files import followed
 from kineme.layouts import Layout
 from kineme.layouts.correspondence import JointMap
@@ -45,6 +45,7 @@ from kineme.sources.recordings import open_recordings
 from kineme.streams import single_streams
 from kineme.training.directory import check_room, occupied, replacing, restore, write_config
 from kineme.typing import Array
+from kineme.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -365,11 +366,24 @@ class Model:
     def reader(self, source: Source, joint_map: JointMap | None = None) -> Callable[[Any], Clip]:
         """A function that reads and prepares an item of a source, as `prepared` does.
 
+        Recordings may be of several skeletons; those of each are read as if they had a folder of their own.
+
         Raises:
             KinemeError: the source's units or layout do not fit the model.
         """
-        read, prepare = source.reader(self.preprocessing), self.preparer(source, joint_map)
-        return lambda item: prepare(read(item))
+        kinds = [(source.reader(self.preprocessing), self.preparer(source, joint_map))]
+
+        def prepared(item: Any) -> Clip:
+            for read, prepare in kinds:
+                with suppress(OtherSkeletonError):
+                    return prepare(read(item))
+            assert source.alone is not None
+            own = source.alone(item)  # the first of its skeleton, which tells what the others are like
+            read, prepare = own.reader(self.preprocessing), self.preparer(own, joint_map)
+            kinds.append((read, prepare))
+            return prepare(read(item))
+
+        return prepared
 
     def preparer(self, source: Source, joint_map: JointMap | None = None) -> Callable[[Clip], Clip]:
         """A function that prepares a raw clip of a source, as `prepared` does.
@@ -411,7 +425,7 @@ class Model:
 def random_like(model: Model, seed: int) -> Model:
     """The same encoder before training, initialised from a seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # a GPU's are not drawn from
         encoder = build_encoder(model.config["encoder"], model.shape).eval()
     return replace(with_encoder(model, encoder), epochs=0)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from kineme.clips.absent import preprocessed, told
 from kineme.clips.disk import FramesAs
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.errors import KinemeError, check_between
+from kineme.errors import KinemeError, check_between, one_line
 from kineme.layouts import Layout
 from kineme.preprocessing import MAX_BODIES, Preprocessing, first_bodies, parse_preprocessing
 from kineme.progress import Progress, silent
@@ -174,7 +175,7 @@ def check(planned: Plan, *, workers: int | None = None, progress: Progress = sil
     items = [planned.items[i] for i in chosen.tolist()]
     workers = _workers(planned.source, len(items)) if workers is None else workers
     damaged = []
-    with closing(in_order(_Damage(_work(planned)), items, workers)) as found:
+    with closing(in_order(partial(_damage, _work(planned)), items, workers)) as found:
         for done, reason in enumerate(found, start=1):
             damaged += [reason] if reason else []
             progress(done, len(items))
@@ -383,15 +384,10 @@ def _work(planned: Plan, read: Callable[[Any], Clip] | None = None) -> _Work:
     return _Work(own, origin.layout, None if done else preprocessing, planned.confidence, planned.splits)
 
 
-@dataclass(frozen=True)
-class _Damage:
-    """Item → what is wrong with it; None if it becomes a clip."""
-
-    work: _Work
-
-    def __call__(self, item: Any) -> str | None:
-        found = self.work(item)
-        return str(found) if isinstance(found, KinemeError) else None
+def _damage(work: _Work, item: Any) -> str | None:
+    """What is wrong with an item; None if it becomes a clip."""
+    found = work(item)
+    return str(found) if isinstance(found, KinemeError) else None
 
 
 def options_of(open_source: Callable[..., Source]) -> list[str]:
@@ -435,5 +431,5 @@ def _names(path: Path) -> frozenset[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise KinemeError(f"{path}: cannot be read as a list of clip names ({error})") from error
+        raise KinemeError(f"{path}: cannot be read as a list of clip names ({one_line(error)})") from error
     return frozenset(line.strip().removesuffix(".skeleton") for line in lines)

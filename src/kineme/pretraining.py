@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from kineme.clips.store import ClipStore
 from kineme.config import Config
@@ -18,7 +15,7 @@ from kineme.fitting import fitted_config
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.packaged import BASE
-from kineme.settings import config_from_dict, load_config
+from kineme.settings import as_words, config_from_dict, load_config
 from kineme.training.devices import resolve_device
 from kineme.training.directory import load_run_config
 from kineme.training.run import train
@@ -77,14 +74,14 @@ def pretrain(
     run = Path(out)
     if resume and config is None:
         config = load_run_config(run)
-    words = [f"--{key}={_word(value)}" for key, value in (overrides or {}).items()]
+    words = as_words(overrides or {})
     named = None if store is None else _named(store)
     if isinstance(config, Config):
         if words:
             raise KinemeError("`overrides` are for recipes; change the Config itself")
         config = config_from_dict(config.to_dict(), where="the Config")  # checked as a recipe is
     else:
-        config = _fitted(named, words) if config is None else load_config(config, words)
+        config = fitted(named, words) if config is None else load_config(config, words)
     if named is not None:
         config = replace(config, data=replace(config.data, store=named))
     train(config, run, resume=resume, overwrite=overwrite, callbacks=callbacks, loggers=loggers)
@@ -100,20 +97,18 @@ def _named(store: str | Path | ClipStore | Sequence[str | Path | ClipStore]) -> 
     return [str(_named(each)) for each in store]
 
 
-def _fitted(store: str | list[str] | None, words: list[str]) -> Config:
-    """Settings chosen from the clips; the log says which, and why."""
+def fitted(store: str | list[str] | None, words: list[str]) -> Config:
+    """Settings chosen for the clips and this machine; the log says which, and why.
+
+    Args:
+        store: as of `pretrain`; None takes the stores that the words name.
+        words: settings that are given, as on the command line.
+
+    Raises:
+        KinemeError: as `fitted_config`.
+    """
     device, _ = resolve_device(load_config(BASE, words).train)
     chosen = fitted_config(store, words, gpu=device == "cuda")
     for line in chosen.reasons:
         logger.info("%s", line)
     return chosen.config
-
-
-def _word(value: Any) -> str:
-    """A setting as it stands on the command line."""
-    return str(value) if isinstance(value, str | Path) else json.dumps(value, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has no word for: NumPy's numbers and arrays, and paths in lists."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)

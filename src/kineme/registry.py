@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
 from kineme.arguments import did_you_mean
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 
 T = TypeVar("T")
 Entry = TypeVar("Entry")
@@ -81,7 +81,9 @@ class Registry(Mapping[str, T], Generic[T]):
             try:
                 return self._checked(self._entry_points[name].load(), name)
             except (ImportError, AttributeError) as error:
-                raise KinemeError(f"{self.kind} {name}: its package cannot be imported ({error})") from error
+                raise KinemeError(
+                    f"{self.kind} {name}: its package cannot be imported ({one_line(error)})"
+                ) from error
         if "." in name:
             return self._checked(self._by_path(name), name)
         known = did_you_mean(name, self) or (
@@ -121,8 +123,8 @@ class Registry(Mapping[str, T], Generic[T]):
         except (ImportError, AttributeError, ValueError) as error:
             hint = did_you_mean(path, self)
             raise KinemeError(
-                f"{self.kind} {path}: cannot be imported ({error}); put the folder of its module on "
-                f"PYTHONPATH, or correct the dotted path{hint}"
+                f"{self.kind} {path}: cannot be imported ({one_line(error)}); put the folder of its "
+                f"module on PYTHONPATH, or correct the dotted path{hint}"
             ) from error
 
     def _checked(self, entry: Any, name: str) -> T:

@@ -6,6 +6,7 @@ as it is registered or named by its dotted path.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -25,44 +26,47 @@ from kineme.config import (
     LinearConfig,
     TrainConfig,
     check,
+    plain,
 )
 from kineme.encoders import ENCODERS, Encoder
 from kineme.errors import KinemeError, one_line
 from kineme.methods import METHODS, Method
 from kineme.packaged import find_recipe, published_recipe
-from kineme.untrusted import yaml_text
+from kineme.untrusted import constructed, read_yaml, yaml_node
 
 SECTIONS = ("data", "train", "method", "encoder", "evaluate")
 NAMED = ("method", "encoder")  # sections that name a class
 
+Overrides = Mapping[str, Any] | Sequence[str]
 
-def load_config(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Reads a recipe, applies overrides such as `--train.epochs=10`, checks every key and type.
+
+def load_config(recipe: str | Path, overrides: Overrides = ()) -> Config:
+    """Reads a recipe, replaces some of its settings, checks every key and type.
 
     Args:
         recipe: its file, or the name of one that comes with Kineme.
-        overrides: as on the command line.
+        overrides: settings in place of the recipe's, such as `{"train.epochs": 10}`; or as on the command
+            line, `["--train.epochs=10"]`.
 
     Raises:
         KinemeError: the file is missing or not YAML, a key is unknown (the nearest one is suggested), or a
             value is of the wrong type.
 
-    >>> config = load_config("aimclr-ntu60-xsub", ["--train.epochs=10"])
+    >>> config = load_config("aimclr-ntu60-xsub", {"train.epochs": 10})
     >>> config.train.epochs, config.train.lr, config.method["name"], config.evaluate.linear.lr
     (10, 0.1, 'aimclr', 3.0)
     """
     recipe = find_recipe(str(recipe))
-    text = _read(recipe)
-    given = _mapping(yaml.safe_load(text), recipe)
-    names = {room: _override(overrides, f"--{room}.name") or _name(given, room, recipe) for room in NAMED}
-    parser = _parser(names["method"], names["encoder"])
-    known = list(_known(parser))
-    lines = dict(_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
+    contents, lines = _read(recipe)
+    given, words = _mapping(contents, recipe), as_words(overrides)
+    method, encoder = (_override(words, f"--{part}.name") or _name(given, part, recipe) for part in NAMED)
+    parser = _shared_parser(method, encoder)
+    known = list(parser.get_defaults().keys())
     for key, line in lines.items():
         if key not in known and not any(each.startswith(f"{key}.") for each in known):
             raise KinemeError(f"{recipe}, line {line}: unknown key {key!r}{_nearest(key, known)}")
-    for override in overrides:
-        key = override.partition("=")[0]
+    for word in words:
+        key = word.partition("=")[0]
         if key.startswith("--") and key[2:] not in known:
             raise KinemeError(f"unknown setting {key}{_nearest(key[2:], known, '--')}")
     try:
@@ -73,16 +77,32 @@ def load_config(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
         place = f"{recipe}, line {lines[key]}" if key in lines else recipe
         raise KinemeError(f"{place}: {reason}") from error
     try:
-        settings = parser.parse_args(list(overrides), namespace=settings)
+        settings = parser.parse_args(words, namespace=settings)
     except Exception as error:
         raise KinemeError(explain(error, "--{}".format)) from error
     return _config(settings)
 
 
+def as_words(overrides: Overrides) -> list[str]:
+    """Overrides as they stand on the command line.
+
+    >>> as_words({"train.epochs": 10, "train.betas": (0.9, 0.95)})
+    ['--train.epochs=10', '--train.betas=[0.9, 0.95]']
+    """
+    if isinstance(overrides, Mapping):
+        return [f"--{key}={_word(value)}" for key, value in overrides.items()]
+    return list(overrides)
+
+
+def _word(value: Any) -> str:
+    return str(value) if isinstance(value, str | Path) else json.dumps(plain(value))
+
+
 def config_from_dict(data: Mapping[str, Any], where: str) -> Config:
     """The inverse of `Config.to_dict`; `where` names the file in errors."""
     given = _upgraded(_mapping(data, where))
-    parser = _parser(*(_name(given, room, where) for room in NAMED))
+    method, encoder = (_name(given, part, where) for part in NAMED)
+    parser = _shared_parser(method, encoder)
     try:
         return _config(parser.parse_object(dict(given), defaults=True))
     except Exception as error:
@@ -102,7 +122,7 @@ def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
     recipe = published_recipe(method, encoder)
     if recipe is None or "evaluate" in given:
         return {**given, "data": data}
-    evaluate = yaml.safe_load(_read(recipe))["evaluate"]
+    evaluate = read_yaml(recipe)["evaluate"]
     min_crop = given["method"].get("min_crop")  # fine-tuning took its views from the method
     if min_crop is not None:
         evaluate["finetune"]["min_crop"] = min_crop
@@ -110,16 +130,16 @@ def _upgraded(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_parser(method: str, encoder: str) -> ArgumentParser:
-    """The parser of a recipe's keys, for one method and one encoder."""
-    return _made(method, METHODS[method], encoder, ENCODERS[encoder])
+    """A parser of a recipe's keys, for one method and one encoder."""
+    return _parser_of(method, METHODS[method], encoder, ENCODERS[encoder])
 
 
-def _parser(method: str, encoder: str) -> ArgumentParser:
-    """`make_parser`, once for each pair: it takes as long as parsing does."""
-    return _kept(method, METHODS[method], encoder, ENCODERS[encoder])
+def _shared_parser(method: str, encoder: str) -> ArgumentParser:
+    """The same, made once for each pair, because that takes as long as parsing does; not to be changed."""
+    return _kept_parser_of(method, METHODS[method], encoder, ENCODERS[encoder])
 
 
-def _made(
+def _parser_of(
     method: str, method_class: type[Method], encoder: str, encoder_class: type[Encoder]
 ) -> ArgumentParser:
     parser = ArgumentParser(
@@ -139,29 +159,30 @@ def _made(
     return parser
 
 
-_kept = lru_cache(maxsize=16)(_made)  # by class as well as name: a notebook may define a class anew
+# By class as well as by name: a notebook may define a class anew.
+_kept_parser_of = lru_cache(maxsize=16)(_parser_of)
 
 
 def _config(settings: Namespace) -> Config:
-    plain = settings.as_dict()
+    sections = settings.as_dict()
     config = Config(
-        data=DataConfig(**plain["data"]),
-        train=TrainConfig(**plain["train"]),
-        method=plain["method"],
-        encoder=plain["encoder"],
-        evaluate=_evaluate(plain["evaluate"]),
+        data=DataConfig(**sections["data"]),
+        train=TrainConfig(**sections["train"]),
+        method=sections["method"],
+        encoder=sections["encoder"],
+        evaluate=_evaluate(sections["evaluate"]),
     )
     check(config)
     return config
 
 
-def _evaluate(plain: Mapping[str, Any]) -> EvaluateConfig:
+def _evaluate(section: Mapping[str, Any]) -> EvaluateConfig:
     """From jsonargparse's form of nested dataclasses."""
     return EvaluateConfig(
-        crop=plain["crop"],
-        linear=LinearConfig(**_as_dict(plain["linear"])),
-        finetune=FinetuneConfig(**_as_dict(plain["finetune"])),
-        fusion=FusionConfig(**_as_dict(plain["fusion"])),
+        crop=section["crop"],
+        linear=LinearConfig(**_as_dict(section["linear"])),
+        finetune=FinetuneConfig(**_as_dict(section["finetune"])),
+        fusion=FusionConfig(**_as_dict(section["fusion"])),
     )
 
 
@@ -169,14 +190,13 @@ def _as_dict(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else asdict(value)
 
 
-def _read(path: Path) -> str:
+def _read(recipe: Path) -> tuple[Any, dict[str, int]]:
+    """The contents of a recipe, and the line of each of its keys."""
     try:
-        text = yaml_text(path)
-        yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else one_line(error)
-        raise KinemeError(f"{path}: cannot be read as a recipe ({reason})") from error
-    return text
+        node = yaml_node(recipe)
+        return (None, {}) if node is None else (constructed(node), dict(_keys(node)))
+    except (OSError, ValueError) as error:
+        raise KinemeError(f"{recipe}: cannot be read as a recipe ({one_line(error)})") from error
 
 
 def _mapping(data: Any, where: Path | str) -> dict[str, Any]:
@@ -185,22 +205,23 @@ def _mapping(data: Any, where: Path | str) -> dict[str, Any]:
     return {str(key): value for key, value in data.items()}
 
 
-def _name(given: Mapping[str, Any], room: str, where: Path | str) -> str:
-    name = given.get(room, {}).get("name")
+def _name(given: Mapping[str, Any], part: str, where: Path | str) -> str:
+    name = given.get(part, {}).get("name")
     if not isinstance(name, str):
-        raise KinemeError(f"{where}: names no {room}; write `{room}:` and below it `name: ...`")
+        raise KinemeError(f"{where}: names no {part}; write `{part}:` and below it `name: ...`")
     return name
 
 
-def _override(overrides: Sequence[str], option: str) -> str | None:
-    for at, override in enumerate(overrides):
-        key, equals, value = override.partition("=")
+def _override(words: Sequence[str], option: str) -> str | None:
+    """What an option is set to, as `--method.name=usdrl` or `--method.name usdrl`."""
+    for number, word in enumerate(words):
+        key, equals, value = word.partition("=")
         if key == option:
-            return value if equals else next(iter(overrides[at + 1 :]), None)
+            return value if equals else next(iter(words[number + 1 :]), None)
     return None
 
 
-def _keys(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, int]]:
+def _keys(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
     """Dotted keys of a document with their lines, but not those inside a class's mapping."""
     if not isinstance(node, yaml.MappingNode):
         return
@@ -208,10 +229,6 @@ def _keys(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, int]]
         yield f"{prefix}{key.value}", key.start_mark.line + 1
         if not prefix or prefix == "evaluate.":
             yield from _keys(value, f"{prefix}{key.value}.")
-
-
-def _known(parser: ArgumentParser) -> Iterator[str]:
-    yield from (key for key, _ in parser.get_defaults().items())
 
 
 def _nearest(key: str, known: Sequence[str], dashes: str = "") -> str:

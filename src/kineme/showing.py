@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -16,8 +19,39 @@ from kineme.files import atomic_write
 from kineme.progress import Progress, silent
 
 NEAR = 3  # names offered for one that does not exist
+HEIGHT = 640  # pixels of a page in a notebook: a player with its heading, and two rows of a timeline
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page that plays a clip; a notebook displays it.
+
+    Attributes:
+        title: its heading.
+        html: all of it; it needs no network.
+    """
+
+    title: str
+    html: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        """In a frame of its own, so that its style and script do not meet those of the notebook."""
+        style = "width: 100%; max-width: 44rem; border: 0"
+        return f'<iframe srcdoc="{escape(self.html)}" height="{HEIGHT}" style="{style}"></iframe>'
+
+
+@overload
+def show(
+    store: str | Path | ClipStore,
+    clip: str | int,
+    out: None = None,
+    *,
+    frames: tuple[int, int] | None = None,
+    progress: Progress = silent,
+) -> Page: ...
+
+
+@overload
 def show(
     store: str | Path | ClipStore,
     clip: str | int,
@@ -25,16 +59,29 @@ def show(
     *,
     frames: tuple[int, int] | None = None,
     progress: Progress = silent,
-) -> None:
-    """Draws a clip; joints that were not seen are left out.
+) -> None: ...
+
+
+def show(
+    store: str | Path | ClipStore,
+    clip: str | int,
+    out: str | Path | None = None,
+    *,
+    frames: tuple[int, int] | None = None,
+    progress: Progress = silent,
+) -> Page | None:
+    """Draws a clip, in a notebook or as a file; joints that were not seen are left out.
 
     Args:
         store: the clip's store.
         clip: its name or row.
         out: the file: .html for a page that plays it in 3D without a network, .gif for an animation, .png or
-            .svg for a strip of poses.
+            .svg for a strip of poses. Default: none; the page is returned.
         frames: first frame and end, exclusive, of the part to draw; default: all.
         progress: called with the pictures of an animation done and in total.
+
+    Returns:
+        the page, which a notebook displays; None if it was written to `out`.
 
     Raises:
         KinemeError: there is no such clip or part, the file has another suffix, or it cannot be written.
@@ -43,23 +90,30 @@ def show(
     >>> kineme.show(example_store, 0, example_folder / "wave.html", frames=(0, 30))
     >>> "wave" in (example_folder / "wave.html").read_text()
     True
+    >>> kineme.show(example_store, 0)
+    Page(title='S001C002P001R001A001')
     """
     store = store if isinstance(store, ClipStore) else ClipStore(store)
     row = find_clip(store, str(clip)) if isinstance(clip, str) else _checked_row(store, int(clip))
-    path, length = Path(out), int(store.index["frames"][row])
-    check_drawing(path)
+    path, length = None if out is None else Path(out), int(store.index["frames"][row])
+    if path is not None:
+        check_drawing(path)
     first, end = frames or (0, length)
     if not 0 <= first < end <= length:
         raise KinemeError(f"`frames`: {first} to {end} are not in the clip; it has frames 0 to {length - 1}")
     scene, manifest = _scene(store, row, first, end), store.manifest
     up = manifest.preprocessing.up
+    if path is None:
+        return _page(scene, manifest)
     match path.suffix.lower():
         case ".html":
-            _write_page(scene, manifest, path)
+            with atomic_write(path) as aside:
+                aside.write_text(_page(scene, manifest).html, encoding="utf-8")
         case ".gif":
             animation(scene, manifest.layout, path, fps=manifest.fps, up=up, progress=progress)
         case _:
             skeleton_strip([scene], manifest.layout, path, up=up)
+    return None
 
 
 def check_drawing(path: Path) -> None:
@@ -119,11 +173,10 @@ def _scene(store: ClipStore, row: int, first: int, end: int) -> Scene:
     return Scene(xyz, str(index["name"][row]), " · ".join(filter(None, words)), first, bands)
 
 
-def _write_page(scene: Scene, manifest: Manifest, path: Path) -> None:
+def _page(scene: Scene, manifest: Manifest) -> Page:
     clip, first = scene.clip, scene.first
     fps, up = manifest.fps, manifest.preprocessing.up
     moving = player("clip", clip, manifest.layout, fps=fps, up=up, first=first)
     actions = [timeline("clip", len(clip), [TimelineRow("actions", scene.bands)], first=first)]
     fragments = [moving, *(actions if scene.bands else []), legend(int(present(clip).any(axis=0).sum()))]
-    with atomic_write(path) as aside:
-        aside.write_text(page(scene.title, *fragments, subtitle=scene.subtitle), encoding="utf-8")
+    return Page(scene.title, page(scene.title, *fragments, subtitle=scene.subtitle))

@@ -27,7 +27,7 @@ from kineme.clips.joining import join_stores
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.tally import Tally
 from kineme.clips.writer import OWN, StoreWriter, check_free
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write, followed, locked, replace_directory, unwritable
 from kineme.progress import Progress
 from kineme.sources.raw import skippable
@@ -285,7 +285,7 @@ def spread(jobs: Sequence[Job], workers: Workers, progress: Progress) -> list[di
             else:
                 done += len(job.items)
         progress(done + sum(min(job.at(), len(job.items)) for job in running.values()), total)
-    return [job.finished() or _lost(job) for job in jobs]
+    return [_record_of(job) for job in jobs]
 
 
 def _again(job: Job, deaths: Counter[tuple[int, int]]) -> Job:
@@ -300,8 +300,12 @@ def _again(job: Job, deaths: Counter[tuple[int, int]]) -> Job:
     return replace(job, deadly=job.deadly | {at})
 
 
-def _lost(job: Job) -> Any:
-    raise KinemeError(f"{job.folder / job.name}: its files or recordings changed meanwhile; prepare again")
+def _record_of(job: Job) -> dict[str, Any]:
+    record = job.finished()
+    if record is None:
+        place = job.folder / job.name
+        raise KinemeError(f"{place}: its files or recordings changed meanwhile; prepare again")
+    return record
 
 
 class Here:
@@ -386,7 +390,7 @@ class Cluster:
             if not ray.is_initialized():
                 ray.init(log_to_driver=False, include_dashboard=False)
         except Exception as error:  # Ray has no class of its own for it
-            raise KinemeError(f"`ray`: Ray does not start here ({' '.join(str(error).split())})") from error
+            raise KinemeError(f"`ray`: Ray does not start here ({one_line(error)})") from error
         self.room = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._task = ray.remote(max_retries=0)(write_shard)
 

@@ -6,13 +6,15 @@ import math
 import re
 import warnings
 import zipfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import yaml
 
+from kineme.errors import one_line
 from kineme.typing import Array
 
 LARGEST_YAML = 1 << 22  # bytes; the settings of a run have some 3,000
@@ -29,18 +31,42 @@ _RANGES = (  # of characters that move the cursor, end a line, change the direct
 _ACTING = re.compile("[" + "".join(f"{chr(low)}-{chr(high)}" for low, high in _RANGES) + "\0]")
 
 
-def yaml_text(path: Path) -> str:
-    """The text of a YAML file that is safe to compose: bounded in size and depth, without aliases.
+def read_yaml(path: Path) -> Any:
+    """The contents of a YAML or JSON file as plain containers. Raises as `yaml_node`."""
+    node = yaml_node(path)
+    return None if node is None else constructed(node)
 
-    Aliases can make gigabytes of a few lines, and merge keys take settings from where nobody looks.
+
+def yaml_node(path: Path) -> yaml.Node | None:
+    """The document of a YAML or JSON file; its nodes know their lines. None of an empty file.
+
+    It is bounded in size and depth, and has no aliases, which can make gigabytes of a few lines, and no merge
+    keys, which take settings from where nobody looks.
 
     Raises:
-        OSError, ValueError, yaml.YAMLError: it cannot be read, or is no such file.
+        OSError, ValueError: the file cannot be read, or is not such YAML; the message names the line.
     """
     with path.open(encoding="utf-8") as file:
         text = file.read(LARGEST_YAML + 1)
     if len(text) > LARGEST_YAML:
         raise ValueError(f"has more than {LARGEST_YAML:,} characters")
+    with _yaml_errors():
+        _check_events(text)
+        node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
+    return node
+
+
+def constructed(node: yaml.Node) -> Any:
+    """A node of `yaml_node` as plain containers.
+
+    Raises:
+        ValueError: it has a tag, or a key that is a list; the message names the line.
+    """
+    with _yaml_errors():
+        return yaml.SafeLoader("").construct_document(node)
+
+
+def _check_events(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
         line = event.start_mark.line + 1 if event.start_mark else 0
@@ -50,12 +76,18 @@ def yaml_text(path: Path) -> str:
         merges = isinstance(event, yaml.ScalarEvent) and event.value == "<<"
         if merges or isinstance(event, yaml.AliasEvent):
             raise ValueError(f"line {line}: has an alias or a merge key; write the values out")
-    return text
 
 
-def read_yaml(path: Path) -> Any:
-    """The contents of a YAML or JSON file as plain containers. Raises as `yaml_text`."""
-    return yaml.safe_load(yaml_text(path))
+@contextmanager
+def _yaml_errors() -> Iterator[None]:
+    """YAML's errors, which have several lines, as ValueError with one."""
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ValueError(line + " ".join(filter(None, (error.problem, error.context)))) from error
+    except yaml.YAMLError as error:
+        raise ValueError(one_line(error)) from error
 
 
 def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

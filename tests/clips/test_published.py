@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kineme.clips.published import compare, counted
+from kineme.clips.published import compare
 from kineme.clips.store import Clip, ClipStore, Manifest
 from kineme.clips.writer import StoreWriter
 from kineme.layouts import Layout
 from kineme.preprocessing import get_preprocessing
+from kineme.words import counted
 
 DOT = Layout.from_names("dot", ["hip", "neck"], [None, "hip"])
 

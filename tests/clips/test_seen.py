@@ -168,3 +168,13 @@ def test_a_store_on_another_windows_drive_is_kept_with_its_own_path(
     monkeypatch.setattr("os.path.relpath", no_way)
     seen = Seen.of([(store, np.array([0]))], tmp_path / "runs" / "joint")
     assert seen.places.tolist() == [(tmp_path / "store").as_posix()]
+
+
+def test_a_store_is_where_the_settings_say_else_where_it_was_from_the_run(tmp_path: Path) -> None:
+    run, named = tmp_path / "run", str(tmp_path / "elsewhere")
+    run.mkdir()
+    store = store_of(tmp_path / "mine", ["walk"], "mine")
+    seen = Seen.of([(store, every(store))], run)
+    assert seen.located(run, [named]) == [str(run / "../mine")]
+    store_of(tmp_path / "elsewhere", ["walk"], "mine")
+    assert seen.located(run, [named]) == [named]

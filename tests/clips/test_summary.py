@@ -74,6 +74,13 @@ def test_joints_at_zero_are_missing_of_bodies_that_are_there(tmp_path: Path) -> 
     assert (missing.by_confidence, missing.at_least) == (False, True)
 
 
+def test_joints_of_the_second_body_are_missing_too(tmp_path: Path) -> None:
+    xyz = bodies(100, 2)
+    xyz[40:60, 1, 2] = 0
+    missing = summarise(store_of(tmp_path / "s", [Clip("a", xyz)])).missing
+    assert missing.by_joint.tolist() == [0, 0, 0.1]
+
+
 def test_the_joint_that_the_preprocessing_brings_to_the_origin_is_not_missing(tmp_path: Path) -> None:
     xyz = bodies(10)
     xyz[:, :, 0] = 0

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 from inference.clustering.test_changes import recording
 from inference.models import model, motion, write
+from rich.console import Console
 
 from conftest import STICK
+from kineme import inference
 from kineme.__main__ import main
 from kineme.clips.store import Clip, Manifest
 from kineme.clips.writer import StoreWriter
+from kineme.commands.cluster import _table
+from kineme.inference.clustering.segments import Kinds, Segment, described
+from kineme.loading import load_run
 from kineme.preprocessing import get_preprocessing
 
 
@@ -131,3 +136,22 @@ def test_long_recordings_among_short_ones_can_be_cut(
 def test_mistakes(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], line: str) -> None:
     assert line in refused(capsys, *words)
     assert not list(folder.glob("segments*"))
+
+
+def test_the_seed_is_that_of_the_grouping(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without clear kinds, where k-means ends depends on where it begins."""
+    store = write(folder / "random", [Clip(f"clip{i}", motion(20, i)) for i in range(40)])
+    kinds = {}
+    for seed in (0, 1):
+        assert main(["cluster", "run", "random", "--k", "12", "--seed", str(seed)]) == 0
+        with (folder / "segments-random.csv").open(newline="") as file:
+            kinds[seed] = [int(row["kind"]) for row in csv.DictReader(file)]
+        found = inference.cluster(load_run("run"), store, k=12, seed=seed)
+        assert kinds[seed] == [each.kind for each in found.segments]
+    assert kinds[0] != kinds[1]
+
+
+def test_labels_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    segments = [Segment("mine", "a", 0, 1, 1, 1.0, "", "[red]wave[/red]")]
+    Console().print(_table(Kinds(tuple(segments), described(segments), {}, untrimmed=False)))
+    assert "[red]wave[/red] 100 %" in capsys.readouterr().out

@@ -204,8 +204,13 @@ def test_only_training_imports_lightning() -> None:
         ),
         (["prepare", "ntu", "raw", "out"], "unknown source 'ntu'"),
         (["generate", "o", "--seed", "1", "--seed=2"], "--seed is given twice; see kineme generate --help"),
-        (["prepare", "ntu60"], "missing: RAW; see kineme prepare --help"),
-        (["predict", "run"], "missing: INPUTS; see kineme predict --help"),
+        (
+            ["prepare", "ntu60"],
+            "missing: RAW, as in `kineme prepare SOURCE RAW OUT`; see kineme prepare --help",
+        ),
+        (["predict", "run"], "missing: INPUTS, as in `kineme predict RUN INPUTS`; see kineme predict --help"),
+        (["explore", "run"], "missing: RUN, as in `kineme explore STORE RUN`; see"),
+        (["search", "run", "store"], "missing: --like, as in `kineme search RUN LIBRARY --like ...`; see"),
         (["prepare", "ntu60", "/nowhere", "out"], "/nowhere"),
         (["evaluate", "liner", "run"], "unknown protocol 'liner'; did you mean linear?"),
         (

@@ -14,9 +14,10 @@ from inference.models import model, write
 from conftest import Settings
 from kineme.__main__ import main
 from kineme.clips.store import Clip, ClipStore
+from kineme.commands.predict import _Tally
 from kineme.evaluation.detection.detector import Detector
 from kineme.evaluation.detection.found import find
-from kineme.inference import predict, read_classifier, teach
+from kineme.inference import Prediction, predict, read_classifier, teach
 from kineme.loading import load_run
 from kineme.training.run import train
 
@@ -161,3 +162,9 @@ def test_the_detectors_that_there_are(
     assert "--none has no effect on a detector; drop it" in error
     error = refused(capsys, str(run), str(tmp_path), "--classifier", "detect")
     assert "a detector reads clip stores; prepare it with `kineme prepare`" in error
+
+
+def test_capitals_of_labels_do_not_matter() -> None:
+    tally = _Tally(classes=("Rise",))
+    list(tally.watched([Prediction("mine", "a", [], shown="rise", label="Rise")]))
+    assert (tally.labelled, tally.right, tally.others) == (1, 1, 0)

@@ -36,7 +36,7 @@ def test_a_store_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert second == "layout ntu25, preprocessing crossclr, source ntu120, 30 fps"
     assert published == "3 clips: 113,942 fewer than the published 113,945"
     assert "left out by the ignore list: 1\n" in printed
-    assert f"left out as damaged: 1\n  {damaged}:" in printed
+    assert f"left out as damaged: 1\n  {damaged}, line " in printed
 
 
 def test_what_was_left_out_is_said_in_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

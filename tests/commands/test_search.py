@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from inference.models import model, motion, write
+from rich.console import Console
 
 from kineme.__main__ import main
 from kineme.clips.store import Clip
+from kineme.commands.search import _table
 from kineme.inference import search
+from kineme.inference.searching.hits import Hit
 from kineme.loading import load_run
 
 
@@ -40,7 +43,7 @@ def test_hits_on_the_terminal_and_in_a_file(folder: Path, capsys: pytest.Capture
         "--like",
         "walk[1s:3s]",
         "--step",
-        "0.5s",
+        "0.3s",
         "--k",
         "4",
         "--out",
@@ -53,7 +56,7 @@ def test_hits_on_the_terminal_and_in_a_file(folder: Path, capsys: pytest.Capture
     assert "subject" not in shown  # nobody says who moves
     with (folder / "hits.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    hits = search(load_run("run"), "mine", "walk", part=(1, 3), step=0.5, k=4)
+    hits = search(load_run("run"), "mine", "walk", part=(1, 3), step=0.3, k=4)
     assert [(row["name"], float(row["start"]), row["label"]) for row in rows] == [
         (hit.name, hit.start, "swing") for hit in hits
     ]
@@ -166,3 +169,9 @@ def test_a_closed_pipe_loses_no_table(folder: Path, monkeypatch: pytest.MonkeyPa
     assert main(["cluster", "run", "mine", "--k", "2", "--out", "kinds.csv"]) == 1
     assert (folder / "kinds.csv").is_file()
     assert (folder / "kinds.html").is_file()
+
+
+def test_names_and_labels_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().print(_table([Hit(0.9, "[b]walk", 0.0, 1.0, "[i]anna", "[red]go")], "[u]walk"))
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("similar to [u]walk", "[b]walk", "[i]anna", "[red]go"))

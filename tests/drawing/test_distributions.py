@@ -27,3 +27,8 @@ def test_without_classes_only_lengths_are_drawn(tmp_path: Path) -> None:
     distributions([], np.empty(0, int), np.array([30, 60, 60]), 30, tmp_path / "d.png", what="clips")
     assert len(inked(tmp_path / "d.png", "#0072b2")[0]) == 0
     assert len(inked(tmp_path / "d.png", "#009e73")[0]) > 1000
+
+
+def test_lengths_are_in_seconds(tmp_path: Path) -> None:
+    distributions([], np.empty(0, int), np.array([30, 90, 90]), 60, tmp_path / "d.svg", what="clips")
+    assert "median 1.5 s" in (tmp_path / "d.svg").read_text()

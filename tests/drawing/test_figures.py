@@ -56,6 +56,22 @@ def test_curves_are_drawn_in_a_panel_each(tmp_path):
     training_curves([{**row, "knn": np.nan} for row in rows], tmp_path / "without.png")
     ink = {name: len(_inked(tmp_path / f"{name}.png", HUES[0])[0]) for name in ("with", "without")}
     assert ink["with"] > ink["without"] + 50  # the accuracy, in a panel of its own
+    training_curves(rows, tmp_path / "with.svg")
+    assert "<!-- 55.0 -->" in (tmp_path / "with.svg").read_text()  # per cent
+
+
+@pytest.mark.parametrize("name", ["effective_rank", "feature_rank"])
+def test_ranks_have_a_panel_of_their_own_and_no_line_among_the_terms(tmp_path, name):
+    """With a term it would share a logarithmic axis; a path may be text."""
+    rows = [
+        {"epoch": epoch, "loss": 3.0, "term": 2.0, name: 4.0 + epoch, "feature_std": 0.1} for epoch in (1, 2)
+    ]
+    training_curves(rows, str(tmp_path / "curves.svg"))
+    drawn = (tmp_path / "curves.svg").read_text()
+    labels = [
+        label for label in ("loss", "terms", "effective rank", "feature std") if f"<!-- {label} -->" in drawn
+    ]
+    assert labels == ["loss", "terms", "effective rank"]
 
 
 def test_a_history_without_epochs_is_refused(tmp_path):

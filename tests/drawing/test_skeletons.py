@@ -112,6 +112,14 @@ def test_an_animation_moves_at_the_clip_s_own_speed(tmp_path):
     assert done[-1] == (15, 15)
 
 
+def test_a_faster_recording_plays_at_its_own_speed(tmp_path):
+    clip = _standing(frames=63)
+    clip[:, :, AT["head"], 1] += np.linspace(0, 0.5, 63)[:, None]
+    animation(Scene(clip, "nods"), LAYOUT, tmp_path / "a.gif", fps=60)
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert (gif.n_frames, gif.info["duration"]) == (15, 70)  # one in 4.2 frames
+
+
 def test_the_words_above_an_animation_are_whole_and_apart_from_the_frame_number(tmp_path):
     scene = Scene(_standing(frames=20), "name", "of many words · 300 frames, 10.0 s · subject 07 · camera 1")
     animation(scene, LAYOUT, tmp_path / "a.gif", fps=10)

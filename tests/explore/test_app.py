@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="needs fastapi: pip install 'kineme[explore]'")
@@ -113,7 +115,9 @@ def test_the_points_are_told(client: TestClient, library: Library) -> None:
     told = client.get("/api/library").json()
     assert (told["store"], told["window"], told["compared"]) == ("long", 2.0, True)
     assert len(told["x"]) == len(told["kind"]) == len(library) == 33
-    assert (min(told["x"]), max(told["y"])) == (0, told["side"])
+    places = np.stack([told["x"], told["y"]], axis=1) / told["side"]
+    np.testing.assert_allclose(places, library.places, atol=1e-5)
+    assert told["cameras"] == [""]  # not known
     assert [told["names"][row] for row in told["recording"][10:12]] == ["take0", "take1"]
     assert [told["people"][number] for number in told["person"]] == ["p0", "p1", "p2"]
 
@@ -188,6 +192,16 @@ def test_people_are_chosen(client: TestClient, library: Library, people: str, ex
         found = post(client, "search", **what, people=people, count=3)
         assert len(found) == 3
         assert {int(library.index.clip[each["point"]]) for each in found} <= expected
+
+
+def test_either_run_is_searched(library: Library, labels: Labels) -> None:
+    backwards = np.asarray(library.index.features)[::-1].copy()
+    other = replace(library, index=replace(library.index, features=backwards))
+    shown = Explored(library, labels, Learner(library, labels), Comparison(library, other), {})
+    with TestClient(application(shown)) as client:
+        for run, searched in enumerate((library, other)):
+            found = post(client, "search", point=3, count=4, run=run)
+            assert [each["point"] for each in found] == [point for point, _ in searched.like_point(3, 4)]
 
 
 def test_motion_is_sent_as_players_take_it(client: TestClient) -> None:

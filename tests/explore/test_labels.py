@@ -88,6 +88,25 @@ def test_a_whole_recording_is_the_same_however_it_is_written(tmp_path: Path) -> 
     assert labels.parts() == {WALK: "standing"}
 
 
+def test_times_are_to_the_millisecond(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("name,label,start,end\nwalk,going,1.001,2.9996\n")
+    assert Labels(path, SECONDS).parts() == {Part("walk", 1001, 3000): "going"}
+
+
+def test_of_a_part_that_is_listed_twice_the_last_row_counts(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("name,label,start,end\nwalk,going,0,4\nwalk,standing,,\n")
+    assert Labels(path, SECONDS).parts() == {WALK: "standing"}
+
+
+def test_a_recording_in_a_folder_may_be_named_with_its_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("name,label\nmonday/walk.c3d,going\n")
+    labels = Labels(path, {"monday/walk": 4.0, "walk": 2.0})
+    assert labels.parts() == {Part("monday/walk", 0, 4000): "going"}
+
+
 def test_a_class_is_spelt_as_it_was_first(labels: Labels) -> None:
     labels.set(1, {WALK: "Going"})
     labels.set(1, {TURN: " going ", FALL: "GOING"})

@@ -14,9 +14,11 @@ from inference import models
 from kineme.clips.batches import joined
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
+from kineme.explore import library, timeline
 from kineme.explore.compare import Comparison
 from kineme.explore.labels import Part
-from kineme.explore.library import Library
+from kineme.explore.library import Library, open_library
+from kineme.explore.timeline import strip
 from kineme.inference.classifying.reading import read
 
 KEPT = ("npy", "npz", "map.npz", "read.npy")
@@ -92,6 +94,9 @@ def test_a_point_has_the_label_that_covers_most_of_it(windows: Library) -> None:
     found = windows.labelled([short, long])
     assert found == {1: short, 2: long, 3: long, 4: long}
     assert windows.labelled([Part("take0", 0, 400)]) == {}
+    most, all_of_it = Part("take0", 0, 1200), Part("take0", 0, 2000)
+    for parts in ([most, all_of_it], [all_of_it, most]):
+        assert windows.labelled(parts) == {0: all_of_it}
 
 
 def test_neighbours_do_not_overlap_their_point(windows: Library) -> None:
@@ -111,6 +116,27 @@ def test_a_run_agrees_with_itself_and_less_with_another(windows: Library) -> Non
 def test_a_scene_is_the_stretch_that_was_asked_for(windows: Library) -> None:
     scene = windows.scene(0, 1.0, 3.0)
     assert (scene["frames"], scene["first"], scene["fps"], scene["bodies"]) == (20, 10, "10", 1)
+
+
+def test_a_thinned_scene_counts_the_frames_that_are_left(
+    windows: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "FRAMES", 10)
+    scene = windows.scene(0, 1.0, 3.0)
+    assert (scene["frames"], scene["first"], scene["fps"]) == (10, 5, "5")
+
+
+def test_a_second_run_has_the_windows_of_the_first(tmp_path: Path, windows: Library) -> None:
+    short = explored.library(tmp_path, windows.store, window=1.0)
+    beside = open_library(short.model, short.store, beside=short, device="cpu")
+    assert (beside.window, len(beside)) == (1.0, len(short))
+    np.testing.assert_array_equal(beside.places, short.places)
+
+
+def test_a_strip_has_at_most_so_many_colours(windows: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = strip(windows, 0)
+    monkeypatch.setattr(timeline, "COLUMNS", 3)
+    assert strip.__wrapped__(windows, 0) == [colours[0], colours[60], colours[-1]]
 
 
 def test_what_a_classifier_reads_is_kept(clips: Library) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import yaml
 from golden_fill import GOLDEN
 from safetensors import SafetensorError
 from sources.fuzz import held
@@ -37,7 +36,6 @@ UNREADABLE = (
     OSError,
     ValueError,
     EOFError,
-    yaml.YAMLError,
     zipfile.BadZipFile,
     zlib.error,
 )  # what the bounded readers say they raise

@@ -5,6 +5,7 @@ import pytest
 
 from kineme.errors import KinemeError
 from kineme.generate import ACTIONS, generate_clips, generate_recordings, generate_store
+from kineme.generate.performances import _people
 from kineme.layouts import LAYOUTS
 
 NTU = LAYOUTS["ntu25"]
@@ -47,6 +48,11 @@ def test_clips_carry_what_their_names_say():
     assert (clip.label, clip.subject, clip.camera, clip.setup, clip.replication) == (1, "2", 3, 1, 1)
     assert clip.xyz.dtype == np.float32
     assert clip.xyz.shape[1:] == (2, 25, 3)
+
+
+def test_nobody_is_the_partner_of_two_subjects_or_a_subject_too():
+    cast = [person for people in _people(4, seed=0).values() for person in people]
+    assert len({person.body.height for person in cast}) == 8
 
 
 def test_second_body_is_there_exactly_in_two_person_actions():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kineme.generate.anatomy import LAYOUT
-from kineme.generate.sensor import CAMERAS, Camera, sense, view
+from kineme.generate.sensor import CAMERAS, Camera, _hidden, sense, view
 
 JOINT = {name: index for index, name in enumerate(LAYOUT.joints)}
 
@@ -50,6 +50,17 @@ def test_jitter_is_correlated_larger_at_the_hands_and_larger_still_behind_the_tr
     lagged = [np.corrcoef(trunk[lag:], trunk[:-lag])[0, 1] for lag in (1, 8)]
     assert 0.3 < lagged[0] < 0.8
     assert abs(lagged[1]) < 0.1
+
+
+def test_another_body_hides_what_is_behind_it():
+    """A hand at 3.2 m, beside its own trunk and behind that of somebody else, whichever of them is first."""
+    hand = still_body(1)
+    hand[..., 0] += 1.0
+    hand[..., JOINT["left_wrist"], 0] = 0.0
+    other = still_body(1) - [0, 0, 0.5]
+    for bodies, own in (([hand, other], 0), ([other, hand], 1)):
+        hidden = _hidden(np.concatenate(bodies, axis=1))[0, own]
+        assert np.flatnonzero(hidden).tolist() == [JOINT["left_wrist"]]
 
 
 def test_joints_get_stuck_or_jump_for_a_while_with_all_that_hangs_on_them():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,21 @@ def test_a_file_and_its_store_have_the_same_features(name: str, tmp_path: Path) 
     trained = model(tmp_path / "run", LAYOUTS["ntu25"])
     prepared = prepare("poses", MOCAP / name, tmp_path / "store").store
     np.testing.assert_allclose(trained.embed(prepared), trained.embed(MOCAP / name), atol=1e-5)
+
+
+def test_a_folder_may_hold_several_skeletons(tmp_path: Path) -> None:
+    """Each is read as if it had a folder of its own, whichever the first one is."""
+    trained = model(tmp_path / "run", LAYOUTS["kinect20"])
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    files = {"a": "mocapbank.bvh", "b": "mixamo.bvh", "c": "mocapbank.bvh"}
+    for name, file in files.items():
+        shutil.copy(MOCAP / file, folder / f"{name}.bvh")
+    alone = np.concatenate([trained.embed(MOCAP / file) for file in files.values()])
+    np.testing.assert_allclose(trained.embed(folder), alone, atol=1e-6)
+    assert main(["embed", str(tmp_path / "run"), str(folder), "--out", str(tmp_path / "mixed.npz")]) == 0
+    with np.load(tmp_path / "mixed.npz") as table:
+        np.testing.assert_allclose(table["features"], alone, atol=1e-6)
 
 
 def test_the_command_takes_them_too(tmp_path: Path) -> None:

@@ -225,11 +225,11 @@ def test_a_table_that_cannot_be_read_in_stretches_is_held(
     [
         (["frame,person,x0,y0,z0,x1,y1,z1,x2,y2,z2",
           *(f"{row % 200},{row // 200}" + 9 * ",1" for row in range(400))],
-         r"day\.csv: line 202 has an earlier frame than the line before; sort it"),
+         r"day\.csv, line 202: has an earlier frame than the line before; sort it"),
         (["frame,joint,x,y,z", *(f"{row // 3},{row % 3},1,2,3" for row in range(600))],
          r"day\.csv: has 600 rows, one a joint; write a row per frame, or cut it into shorter clips"),
         (["frame,x0,y0,z0,x1,y1,z1,x2,y2,z2", *(f"{row}" + 9 * ",1" for row in range(200)), "200,1"],
-         r"day\.csv: line 202 has 2 fields, the header 10; fix the file"),
+         r"day\.csv, line 202: has 2 fields, the header 10; fix the file"),
     ],
 )  # fmt: skip
 def test_what_is_too_large_to_be_held_and_cannot_be_read_in_stretches(

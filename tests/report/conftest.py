@@ -99,7 +99,7 @@ def write_detections(run: Path, store: Path) -> Result:
         predicted=probabilities.argmax(axis=1),
         truth=truth,
         segments=truth + np.array([0, 0, 5, 0]),
-        segment_scores=np.array([0.9, 0.8, 0.7, 0.1]),
+        segment_scores=np.array([0.9, 0.8, 0.4, 0.1]),
     )
     detections.save(run / "results" / "detect.npz")
     names = ("background", "wave", HOSTILE)

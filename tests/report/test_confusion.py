@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kineme.evaluation.results import Result
-from kineme.report.confusion import _result, confusion
+from kineme.report.confusion import _matrix, _result, confusion
 from kineme.report.runs import Measured, read_runs
 
 from .pages import Reader
@@ -41,6 +41,11 @@ def test_pairs_begin_with_the_most_confused_and_classes_with_the_worst(finished:
     told = _result("linear.json", result)
     assert told["pairs"] == [("c", "a", "4 of 4"), ("a", "b", "3 of 8")]
     assert told["classes"] == [("c", 0.0, "0 of 4"), ("a", 62.5, "5 of 8"), ("b", 100.0, "8 of 8")]
+    matrix = _matrix(np.array(result.confusion_matrix), result.class_names)
+    side, margin = matrix["cell"], matrix["margin"]
+    places = [((each["x"] - margin) / side, (each["y"] - margin) / side) for each in matrix["cells"]]
+    assert places == [(0, 0), (1, 0), (1, 1), (0, 2)]  # predicted to the right, true downwards
+    assert [each["wrong"] for each in matrix["cells"]] == [False, True, False, True]
     run.measured = [Measured("linear.json", result)]
     assert Reader(confusion(run)).rows("c")[0] == ["c ", "a ", "4 of 4 "]
 

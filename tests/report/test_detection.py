@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from kineme.report import detection
+
 from .conftest import write_detections, write_recordings
 from .pages import made
 
@@ -28,6 +32,20 @@ def test_detections_are_drawn_over_their_recordings(run: Path, tmp_path: Path) -
     # Of the second recording the last proposal is too unsure to be drawn.
     assert bands == [*first, *late, *late, *first, *late[:1], *late]
     assert "<script>alert" not in text
+
+
+def test_bands_count_the_frames_that_a_thinned_recording_still_has(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detection, "FRAMES", 34)  # of 100: one in three
+    store = write_recordings(tmp_path / "recordings")
+    write_detections(run, store)
+    text, reader = made(run, store=store)
+    shown = [each for each in reader.players if str(each["id"]).startswith("player")]
+    assert [each["data-frames"] for each in shown] == ["34", "34"]
+    assert "Shows 1 in 3 frames of the recording." in text
+    bands = re.findall(r'data-start="(\d+)" data-end="(\d+)"', text)
+    assert bands[:4] == [("3", "14"), ("20", "30"), ("5", "14"), ("21", "30")]
 
 
 def test_recordings_that_are_not_here_are_asked_for(run: Path, tmp_path: Path) -> None:

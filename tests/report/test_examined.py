@@ -15,7 +15,7 @@ from kineme.evaluation.features import extract
 from kineme.evaluation.task import Task
 from kineme.loading import load_run
 from kineme.metrics.neighbours import nearest, nearest_label
-from kineme.report.examined import evenly, examine, over_classes, thinned
+from kineme.report.examined import _without_itself, evenly, examine, over_classes, thinned
 from kineme.report.runs import read_runs
 from kineme.training.run import train
 
@@ -42,6 +42,14 @@ def test_of_equally_near_clips_the_nearest_is_that_of_the_protocol(
     np.testing.assert_array_equal(seen.neighbours[:, 0], seen.train[first[:, 0]])
     assert (seen.similarity[:, 0] == seen.similarity[:, 1]).any()  # so that it matters
     assert all(len({*row}) == len(row) for row in seen.neighbours.tolist())
+
+
+def test_no_clip_is_its_own_neighbour() -> None:
+    """Of equal clips others may come first, and one with many equals may not be found at all."""
+    found = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2], [2, 0, 1]])
+    others, similarity = _without_itself(found, found / 10)
+    assert others.tolist() == [[1, 2], [0, 2], [0, 1], [2, 0]]
+    assert (similarity == others / 10).all()
 
 
 def test_a_store_is_examined_behind_its_address(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from kineme.commands.evaluate import knn
@@ -72,6 +73,16 @@ def test_runs_measured_alike_share_a_table(run: Path, finished: Path, tmp_path: 
         ["pre-trained", "encoder", "first"],
         ["pre-trained", "encoder", "second"],
     ]
+
+
+def test_runs_measured_on_other_stores_of_one_size_stand_apart(
+    run: Path, finished: Path, tmp_path: Path
+) -> None:
+    second = Path(shutil.copytree(finished, tmp_path / "second"))
+    path = second / "results" / "knn.json"
+    path.write_text(replace(Result.from_json(path), fingerprint="0" * 64).to_json())
+    _, reader = made(run, second)
+    assert len([table for table in reader.tables if "kNN" in "".join(table[0])]) == 2
 
 
 def test_runs_measured_on_other_clips_stand_apart(run: Path, finished: Path, tmp_path: Path) -> None:

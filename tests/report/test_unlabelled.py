@@ -55,6 +55,7 @@ def test_clips_without_labels_are_shown_beside_each_other(tmp_path: Path) -> Non
     assert (seen.neighbours != seen.test[:, None]).all()
     alike = np.equal(seen.neighbours[:, 0] % 2, seen.test % 2)
     assert alike.mean() > 0.9
+    assert not seen.right.any()  # neither has a class
     text, reader = made(run)
     assert "No labels to evaluate with on these 30 clips; map and neighbours show similar motions." in text
     assert "Map of the clips" in text

@@ -152,7 +152,7 @@ def test_three_streams_of_a_recipe_are_fused(tmp_path: Path) -> None:
         ((GRID, "- a\n"), "line 1: a grid must be a mapping, with `key: value`"),
         ((GRID, ""), "is empty; a grid has the keys epochs, minutes, baselines, seeds, stores, runs"),
         ((GRID, "epochs: 3\n"), "line 1: has no stores"),
-        ((GRID, "stores: ["), "cannot be read as a grid (while parsing"),
+        ((GRID, "stores: ["), "cannot be read as a grid (line 2: did not find expected node"),
     ],
 )
 def test_a_mistake_is_told_by_its_line(tmp_path: Path, change: tuple[str, str], message: str) -> None:

@@ -70,6 +70,7 @@ def test_a_figure_stands_with_all_that_belongs_to_it(plan_of: MakePlan) -> None:
         flops=last.flops,
         probe_epoch=5,
         commit="c",
+        seed=0,
     )
     assert last.flops == cost_of_run(plan.run(cell)).flops
     assert (best.obtained, best.deviation, best.baseline) == (65.0, 1.5, None)

@@ -12,7 +12,7 @@ import pytest
 from kineme.reproduce.rows import TableRow
 from kineme.reproduce.table import epochs, markdown, measured_as, notes, obtained, terms, write
 
-from .runs import MakePlan
+from .runs import GRID, MakePlan
 
 DONE = TableRow(
     "usdrl-small", "moves", "odd-even", "joint", "linear", "last", "done", obtained=71.26, low=60.0,
@@ -111,3 +111,13 @@ def test_three_files_hold_the_same_rows(plan_of: MakePlan) -> None:
     first, second = csv.DictReader((plan.out / "table.csv").open())
     assert (first["obtained"], first["note"], second["obtained"]) == ("71.26", "", "")
     assert (plan.out / "table.md").read_text() == markdown(plan, [DONE, TO_DO])
+    assert not (plan.out / "seeds.csv").exists()
+
+
+def test_single_seeds_have_a_file_of_their_own(plan_of: MakePlan) -> None:
+    plan = plan_of("seeds: 2\n" + GRID)
+    write(plan, [replace(DONE, seed=0), replace(DONE, seed=1, obtained=73.26)])
+    (mean,) = csv.DictReader((plan.out / "table.csv").open())
+    assert (mean["obtained"], mean["seeds"], mean["seed"]) == ("72.26", "2", "")
+    singles = list(csv.DictReader((plan.out / "seeds.csv").open()))
+    assert [(each["seed"], each["obtained"]) for each in singles] == [("0", "71.26"), ("1", "73.26")]

@@ -146,7 +146,7 @@ def test_errors_name_the_zip_and_the_line(tmp_path: Path) -> None:
     (item,) = open_ntu(packed(tmp_path / "clips.zip", path), 60).items
     with pytest.raises(KinemeError) as refusal:
         read_clip(item)
-    place = f"{tmp_path}/clips.zip/nturgb+d_skeletons/{path.name}:2: expected the number of bodies"
+    place = f"{tmp_path}/clips.zip/nturgb+d_skeletons/{path.name}, line 2: expected the number of bodies"
     assert str(refusal.value).startswith(place)
 
 
@@ -176,25 +176,28 @@ def replaced(line: int, by: str) -> Callable[[Lines], Lines]:
             "cut off: it ends before 12 numbers of joint 17 of body 1 in frame 1 of 3",
         ),
         (lambda lines: lines[:3], "cut off: it ends before 25, the joints of body 1 in frame 1 of 3"),
-        (lambda lines: [*lines[:19], "1 1"], ":20: expected 12 numbers of joint 16 of body 1"),
+        (lambda lines: [*lines[:19], "1 1"], ", line 20: expected 12 numbers of joint 16 of body 1"),
         (lambda lines: [*lines, "1"], "continues after the 3 frames of line 1"),
-        (replaced(1, "2"), ":31: continues after the 2 frames"),
+        (replaced(1, "2"), ", line 31: continues after the 2 frames"),
         (replaced(1, "4"), "cut off: it ends before the number of bodies in frame 4 of 4"),
-        (replaced(1, "0"), ":1: expected the number of frames (1 to 100000), found '0'"),
-        (replaced(1, "-3"), ":1: expected the number of frames (1 to 100000), found '-3'"),
-        (replaced(1, "3.5"), ":1: expected the number of frames (1 to 100000), found '3.5'"),
-        (replaced(1, "10000000"), ":1: expected the number of frames (1 to 100000), found '10000000'"),
-        (replaced(1, "9" * 5000), ":1: expected the number of frames (1 to 100000), found '9999"),
-        (replaced(2, "7"), ":2: expected the number of bodies in frame 1 of 3 (0 to 6), found '7'"),
-        (replaced(2, "-1"), ":2: expected the number of bodies in frame 1 of 3 (0 to 6), found '-1'"),
-        (replaced(3, "1 2 3"), ":3: expected the 10 numbers of body 1 in frame 1 of 3, found '1 2 3'"),
-        (replaced(4, "24"), ":4: expected 25, the joints of body 1 in frame 1 of 3, found '24'"),
-        (replaced(4, "10000000"), ":4: expected 25, the joints of body 1 in frame 1 of 3, found '10000000'"),
-        (replaced(9, "0.1 oops 0.5 1 1 1 1 0 0 0 0 2"), ":9: expected 12 numbers of joint 5 of body 1"),
+        (replaced(1, "0"), ", line 1: expected the number of frames (1 to 100000), found '0'"),
+        (replaced(1, "-3"), ", line 1: expected the number of frames (1 to 100000), found '-3'"),
+        (replaced(1, "3.5"), ", line 1: expected the number of frames (1 to 100000), found '3.5'"),
+        (replaced(1, "10000000"), ", line 1: expected the number of frames (1 to 100000), found '10000000'"),
+        (replaced(1, "9" * 5000), ", line 1: expected the number of frames (1 to 100000), found '9999"),
+        (replaced(2, "7"), ", line 2: expected the number of bodies in frame 1 of 3 (0 to 6), found '7'"),
+        (replaced(2, "-1"), ", line 2: expected the number of bodies in frame 1 of 3 (0 to 6), found '-1'"),
+        (replaced(3, "1 2 3"), ", line 3: expected the 10 numbers of body 1 in frame 1 of 3, found '1 2 3'"),
+        (replaced(4, "24"), ", line 4: expected 25, the joints of body 1 in frame 1 of 3, found '24'"),
+        (
+            replaced(4, "10000000"),
+            ", line 4: expected 25, the joints of body 1 in frame 1 of 3, found '10000000'",
+        ),
+        (replaced(9, "0.1 oops 0.5 1 1 1 1 0 0 0 0 2"), ", line 9: expected 12 numbers of joint 5 of body 1"),
         (replaced(9, "0.1 nan 0.5 1 1 1 1 0 0 0 0 2"), "found '0.1 nan 0.5 1 1 1 1 0 0 0 0 2'"),
-        (replaced(9, "0.1 inf 0.5 1 1 1 1 0 0 0 0 2"), ":9: expected 12 numbers of joint 5"),
-        (replaced(9, "0.1 1e300 0.5 1 1 1 1 0 0 0 0 2"), ":9: expected 12 numbers of joint 5"),
-        (replaced(9, "naïve"), ":9: expected 12 numbers of joint 5"),
+        (replaced(9, "0.1 inf 0.5 1 1 1 1 0 0 0 0 2"), ", line 9: expected 12 numbers of joint 5"),
+        (replaced(9, "0.1 1e300 0.5 1 1 1 1 0 0 0 0 2"), ", line 9: expected 12 numbers of joint 5"),
+        (replaced(9, "naïve"), ", line 9: expected 12 numbers of joint 5"),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_line(

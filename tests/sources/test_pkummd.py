@@ -163,7 +163,7 @@ def test_errors_name_the_zip_and_the_line(raw: Path, tmp_path: Path) -> None:
     source = open_pkummd(tmp_path / "PKUMMD.zip", 1)
     with pytest.raises(KinemeError) as refusal:
         read_clip(source.items[source.names.index("0002-M-003")])
-    place = f"{tmp_path}/PKUMMD.zip/Label/Train_final/0002-M.txt:3: class 52"
+    place = f"{tmp_path}/PKUMMD.zip/Label/Train_final/0002-M.txt, line 3: class 52"
     assert str(refusal.value).startswith(place)
 
 
@@ -190,9 +190,13 @@ def test_split_names_may_have_underscores_in_phase_1(raw: Path) -> None:
         (
             "Split/cross-view.txt",
             b"T\n0002-L; 3\nV\n0002-M",
-            "cross-view.txt:2: expected names such as 0002-L",
+            "cross-view.txt, line 2: expected names such as 0002-L",
         ),
-        ("Split/cross-view.txt", b"T\n0002-L\nV\n0002-L", "cross-view.txt:4: 0002-L is also a training"),
+        (
+            "Split/cross-view.txt",
+            b"T\n0002-L\nV\n0002-L",
+            "cross-view.txt, line 4: 0002-L is also a training",
+        ),
     ],
 )
 def test_what_is_missing_or_wrong_is_named(raw: Path, path: str, content: bytes | None, reason: str) -> None:
@@ -221,14 +225,16 @@ def test_an_action_beyond_the_video_is_refused_with_its_line(raw: Path, untrimme
     write(raw / "Label/Train_final/0002-M.txt", "1,2,12,1\n\n2,12,13,1\n")
     source = open_pkummd(raw, 1, untrimmed=untrimmed)
     item = source.items[source.names.index("0002-M" if untrimmed else "0002-M-003")]
-    with pytest.raises(KinemeError, match=r"0002-M.txt:3: '2,12,13,1' exceeds the 12 frames of .*0002-M.txt"):
+    with pytest.raises(
+        KinemeError, match=r"0002-M.txt, line 3: '2,12,13,1' exceeds the 12 frames of .*0002-M.txt"
+    ):
         read_clip(item)
 
 
 def test_an_action_that_begins_beyond_the_video_is_refused(raw: Path) -> None:
     write(raw / "Label/Train_final/0002-M.txt", "1,40,50,1\n")
     source = open_pkummd(raw, 1)
-    with pytest.raises(KinemeError, match=r"0002-M.txt:1: '1,40,50,1' exceeds the 12 frames of"):
+    with pytest.raises(KinemeError, match=r"0002-M.txt, line 1: '1,40,50,1' exceeds the 12 frames of"):
         read_clip(source.items[source.names.index("0002-M-001")])
 
 
@@ -288,9 +294,9 @@ def test_damaged_actions_are_left_out_and_listed(
     path = raw / "Label/Train_final/0002-L.txt"
     write(path, "1,2,5,1\n52,6,6,2\n34,8,12\n")
     assert run("pkummd1", raw, tmp_path / "store") == 2
-    assert f"{path}:2: class 52 is not one of 1 to 51" in capsys.readouterr().err
+    assert f"{path}, line 2: class 52 is not one of 1 to 51" in capsys.readouterr().err
     assert run("pkummd1", raw, tmp_path / "store", "--skip-bad", "--workers", "2") == 0
     assert ClipStore(tmp_path / "store").names.tolist()[:2] == ["0002-L-001", "0002-M-001"]
     printed = capsys.readouterr().out
     assert "left out as damaged: 2\n" in printed
-    assert f"{path}:3: expected class,first,last,confidence, found '34,8,12'" in printed
+    assert f"{path}, line 3: expected class,first,last,confidence, found '34,8,12'" in printed

@@ -74,24 +74,27 @@ def with_number(number: int, column: int, value: str) -> Callable[[Lines], Lines
     [
         (lambda lines: [], ": is empty"),
         (lambda lines: ["", "  "], ": is empty"),
-        (replaced(3, ""), ":3: expected 150 numbers, found 0"),
-        (replaced(3, " ".join(GOOD[2].split()[:149])), ":3: expected 150 numbers, found 149"),
-        (replaced(3, GOOD[2] + " 1"), ":3: expected 150 numbers, found more"),
-        (lambda lines: [line.rsplit(" ", 1)[0] for line in lines], ":1: expected 150 numbers, found 149"),
-        (lambda lines: [" ".join(lines)], ":1: expected 150 numbers, found more"),
-        (replaced(2, GOOD[1].replace(" ", ",")), ":2: expected 150 numbers, found 1"),
-        (with_number(4, 7, "oops"), ":4: expected 150 numbers in metres, found 'oops' as number 7"),
-        (with_number(4, 7, "nan"), ":4: expected 150 numbers in metres, found 'nan' as number 7"),
-        (with_number(5, 150, "-inf"), ":5: expected 150 numbers in metres, found '-inf' as number 150"),
-        (with_number(1, 1, "1e300"), ":1: expected 150 numbers in metres, found '1e300' as number 1"),
-        (with_number(1, 2, "1_0"), ":1: expected 150 numbers in metres, found '1_0' as number 2"),
+        (replaced(3, ""), ", line 3: expected 150 numbers, found 0"),
+        (replaced(3, " ".join(GOOD[2].split()[:149])), ", line 3: expected 150 numbers, found 149"),
+        (replaced(3, GOOD[2] + " 1"), ", line 3: expected 150 numbers, found more"),
+        (
+            lambda lines: [line.rsplit(" ", 1)[0] for line in lines],
+            ", line 1: expected 150 numbers, found 149",
+        ),
+        (lambda lines: [" ".join(lines)], ", line 1: expected 150 numbers, found more"),
+        (replaced(2, GOOD[1].replace(" ", ",")), ", line 2: expected 150 numbers, found 1"),
+        (with_number(4, 7, "oops"), ", line 4: expected 150 numbers in metres, found 'oops' as number 7"),
+        (with_number(4, 7, "nan"), ", line 4: expected 150 numbers in metres, found 'nan' as number 7"),
+        (with_number(5, 150, "-inf"), ", line 5: expected 150 numbers in metres, found '-inf' as number 150"),
+        (with_number(1, 1, "1e300"), ", line 1: expected 150 numbers in metres, found '1e300' as number 1"),
+        (with_number(1, 2, "1_0"), ", line 1: expected 150 numbers in metres, found '1_0' as number 2"),
         (
             with_number(1, 2, "naïve"),
-            r":1: expected 150 numbers in metres, found 'na\\xc3\\xafve' as number 2",
+            r", line 1: expected 150 numbers in metres, found 'na\\xc3\\xafve' as number 2",
         ),
-        (with_number(2, 3, "x" * 5000), ":2: expected 150 numbers in metres, found 'xxxx"),
-        (with_number(2, 3, "0." + "0" * 9000), ":2: expected 150 numbers, found a line of 9,"),
-        (replaced(2, GOOD[1].replace(" ", "\r", 1)), ":2: expected 150 numbers, found 1"),
+        (with_number(2, 3, "x" * 5000), ", line 2: expected 150 numbers in metres, found 'xxxx"),
+        (with_number(2, 3, "0." + "0" * 9000), ", line 2: expected 150 numbers, found a line of 9,"),
+        (replaced(2, GOOD[1].replace(" ", "\r", 1)), ", line 2: expected 150 numbers, found 1"),
         (with_number(2, 3, "1\0"), ": is binary, not a text file"),
     ],
 )
@@ -110,7 +113,7 @@ def test_damaged_skeletons_are_refused_with_their_line(
 
 def test_the_line_is_that_of_the_file_not_of_the_action(tmp_path: Path) -> None:
     path = write(tmp_path, replaced(4, "1 2 3")(GOOD))
-    with pytest.raises(KinemeError, match=r"0002-L\.txt:4: expected 150 numbers, found 3"):
+    with pytest.raises(KinemeError, match=r"0002-L\.txt, line 4: expected 150 numbers, found 3"):
         read_skeletons(path, 3, 5)
 
 
@@ -167,7 +170,7 @@ def test_damaged_label_lines_are_refused(line: str, reason: str) -> None:
     with pytest.raises(KinemeError) as refusal:
         read_action(raw_file(Path("0002-L.txt")), 7, line)
     message = str(refusal.value)
-    assert message.startswith("0002-L.txt:7: ")
+    assert message.startswith("0002-L.txt, line 7: ")
     assert reason in message
     assert message.endswith(REMEDY)
     assert len(message) < 250

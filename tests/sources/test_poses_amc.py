@@ -351,5 +351,5 @@ def test_what_is_wrong_with_a_motion_is_said(old: str, new: str, reason: str) ->
 
 def test_a_damaged_skeleton_is_named(tmp_path: Path) -> None:
     write(tmp_path, LEG.replace("length 5", "length"))
-    with pytest.raises(KinemeError, match=r"07\.asf: line 31: expected 1 number; fix the file"):
+    with pytest.raises(KinemeError, match=r"07\.asf, line 31: expected 1 number; fix the file"):
         open_poses(tmp_path)

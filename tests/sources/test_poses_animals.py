@@ -55,6 +55,19 @@ class TestDeepLabCut:
         text = deeplabcut(["mouse1", "single"])
         assert deeplabcut_csv(text.encode()).points.shape == (6, 1, 2, 2)
 
+    def test_what_is_saved_several_times_is_read_once(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for name in ("m1DLC_net_1.csv", "m1DLC_net_1.h5", "m2DLC_net_1.csv", "m2DLC_net_1_filtered.csv"):
+            written(tmp_path / name, deeplabcut())
+        with caplog.at_level("INFO"):
+            assert open_poses(tmp_path).names == ["m1DLC_net_1", "m2DLC_net_1_filtered"]
+        assert ".h5 files beside a .csv file of the same name are not read again" in caplog.messages
+        assert "of DeepLabCut's files with a filtered one beside them, only that is read" in caplog.messages
+        written(tmp_path / "walk.csv", deeplabcut())
+        written(tmp_path / "walk_filtered.csv", deeplabcut())  # another program's, which says nothing
+        assert open_poses(tmp_path).names[-2:] == ["walk", "walk_filtered"]
+
     def test_a_true_file_of_a_trained_network(self) -> None:
         poses = deeplabcut_csv((DATA / "deeplabcut.csv").read_bytes())
         assert (poses.joints, poses.points.shape) == (("head", "stinger"), (4, 1, 2, 2))
@@ -117,7 +130,7 @@ class TestDeepLabCut:
         [
             ("scorer,a,a\nbodyparts,x,x\n0,1,2\n", "without the rows 'bodyparts' and 'coords'"),
             ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n", "has a header but no frames"),
-            ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n0,1\n", "line 4 has 2 fields, the row 'coords' 3"),
+            ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n0,1\n", "line 4: has 2 fields, the row 'coords' 3"),
             ("scorer,a,a\nbodyparts,n,n\ncoords,x,x\n0,1,2\n", "has x of 'n' twice"),
             ("scorer,a,a\nscorer,n,n\ncoords,x,x\n0,1,2\n", "line 2: the header has a second row 'scorer'"),
             ("scorer,a,a\nbodyparts,n,n\ncoords,x,y\n0,1,b\n", "line 4: 'b' is not a number"),
@@ -219,12 +232,23 @@ class TestHdf5:
 
         with h5py.File(tmp_path / "brain.h5", "w") as file:
             file["session/spikes"] = np.zeros(3)
-        with pytest.raises(
-            KinemeError, match=r"none of SLEAP's or DeepLabCut's .* 'session, session/spikes'"
-        ):
+            file["trials"] = np.arange(3)
+        with pytest.raises(KinemeError, match=r"none of SLEAP's or DeepLabCut's .* 'session, trials'"):
             open_poses(tmp_path / "brain.h5")
         with pytest.raises(KinemeError, match="is not an HDF5 file, or is damaged"):
             open_poses(written(tmp_path / "fly.slp", b"no"))
+
+    def test_a_group_whose_index_leads_back_to_itself_ends(self) -> None:
+        """HDF5 would visit its members for ever."""
+        import h5py
+
+        with h5py.File(stream := io.BytesIO(), "w") as file:
+            file["spikes"] = np.zeros(3)
+        data = bytearray(stream.getvalue())
+        node = data.index(b"TREE")
+        data[node + 16 : node + 24] = node.to_bytes(8, "little")  # the next node of the same level
+        with pytest.raises(ValueError, match="it holds 'spikes'"):
+            hdf5_poses(bytes(data))
 
 
 @pytest.mark.parametrize(

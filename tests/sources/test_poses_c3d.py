@@ -18,6 +18,7 @@ from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.c3d import c3d_notes, c3d_poses
 from kineme.sources.poses.c3d_file import open_c3d
 from kineme.sources.poses.fitting import fit
+from kineme.sources.raw import RemediedError, SkeletonError
 from kineme.typing import Array
 
 SERVE = Path(__file__).parents[1] / "mocap" / "tennis_serve.c3d"
@@ -239,6 +240,19 @@ def test_markers_that_are_not_used_are_named(caplog: pytest.LogCaptureFixture) -
     back = [poses.joints.index(name) for name in ("LBHD", "RBHD")]
     head = mapped.points[:, :, mapped.joints.index("head")]
     np.testing.assert_allclose(head, poses.points[:, :, back].mean(axis=2), rtol=1e-5)
+
+
+def test_markers_that_another_file_lacks_are_told_with_what_helps() -> None:
+    chosen = fit(without(), None, None, "serve")
+    with pytest.raises(RemediedError) as one:
+        chosen(without("LASI"))
+    assert str(one.value) == (
+        "lacks 'LASI', from which the joint 'hip_center' is placed; label it there, or say by `joint_map` "
+        "what stands for that joint"
+    )
+    others = [name for name in without().joints if name[0] in "LR"]
+    with pytest.raises(SkeletonError, match=r"has another skeleton than the first file: it lacks '.ASI'"):
+        chosen(without(*others))
 
 
 WAIST = ["WaistLFront", "WaistRFront"]

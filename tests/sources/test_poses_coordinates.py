@@ -10,7 +10,7 @@ import pytest
 from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
 from kineme.sources.poses.arrays import Poses
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
+from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size, metres_per_unit
 
 ANY = Layout.from_names("any", ["a", "b"], [None, "a"])
 MEDIAPIPE = LAYOUTS["mediapipe33"]
@@ -39,6 +39,13 @@ def test_y_comes_to_point_up_by_a_turn(axes: str, expected: list[float]) -> None
 def test_metres_of_millimetres() -> None:
     shown = brought(Coordinates("y-up", metric=True, scale=0.001), [1000, 1700, 0], [0, 0, 500])
     np.testing.assert_allclose(shown, [[1, 1.7, 0], [0, 0, 0.5]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("units", "metres"), [("m", 1), ("cm", 0.01), ("mm", 0.001), ("in", 0.0254), ("0.0564", 0.0564)]
+)
+def test_units_in_metres(units: str, metres: float) -> None:
+    assert metres_per_unit(units) == metres
 
 
 def test_giants_are_not_in_metres() -> None:

@@ -338,13 +338,13 @@ class TestTables:
             ("1,2,3,4", "has 4 numbers per row and no header; name their `layout`"),
             ("a,b\n1,2", "call its columns left_wrist_x, left_wrist_y and so on"),
             ("hip_x,hip_y\n", "has a header but no frames"),
-            ("hip_x,hip_y,head_x,head_y\n1,2,3\n", "line 2 has 3 fields, the header 4"),
+            ("hip_x,hip_y,head_x,head_y\n1,2,3\n", "line 2: has 3 fields, the header 4"),
             ("hip_x,hip_y,head_x,head_y\n1,2,3,4\n1,2,oops,4\n", "line 3: 'oops' is not a number"),
             ("hip_x,hip_y,head_x,head_y,head_z\n1,2,3,4,5\n", "joint 'head' has other columns than 'hip'"),
-            ("hip_x,hip_y,hip_x\n1,2,3\n", "line 1 has x of joint 'hip' twice"),
+            ("hip_x,hip_y,hip_x\n1,2,3\n", "line 1: has x of joint 'hip' twice"),
             ("x0,y0,x2,y2\n1,2,3,4\n", "lacks joints"),
             ("frame,hip_x,hip_y,a_x,a_y\nzero,1,2,3,4\n", "line 2: 'zero' is not a frame number"),
-            ("frame,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n3,1,2,3,4\n", "line 3 duplicates a joint of a frame"),
+            ("frame,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n3,1,2,3,4\n", "line 3: duplicates a joint of a frame"),
             ("person,hip_x,hip_y,a_x,a_y\n3,1,2,3,4\n", "a column of people but no column 'frame'"),
             ("joint,x,y\nhip,1,2\n", "a row per joint but no column 'frame'"),
             ("frame,joint,x,y\n0,a,1,2\n1,b,1,2\n9999999999,a,1,2\n", "numbers too far apart"),
@@ -381,7 +381,7 @@ class TestTables:
             ValueError, match="has 5 numbers per row; expected 2, 3 or 4 for each of 2 joints"
         ):
             self.read("1,2,3,4,5", PAIR)
-        with pytest.raises(ValueError, match="line 3 has 3 fields, the first 4"):
+        with pytest.raises(ValueError, match="line 3: has 3 fields, the first 4"):
             self.read("1,2,3,4\n1,2,3,4\n1,2,3", PAIR)
 
 

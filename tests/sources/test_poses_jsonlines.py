@@ -64,7 +64,7 @@ def test_landmarks_and_rows_of_a_table() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (lines({"joints": [[1, 2]]}) + b'\n{"joints": [[1,', "line 2 is not JSON, or is cut off"),
+        (lines({"joints": [[1, 2]]}) + b'\n{"joints": [[1,', "line 2: is not JSON, or is cut off"),
         (lines({"fps": "fast"}), "the header's fps is 'fast'; it must be frames per second"),
         (lines({"fps": 25}), "is not a list, or is empty"),
     ],

@@ -218,7 +218,7 @@ def test_what_is_of_no_such_program_is_another_table() -> None:
         (motive(PAIR, POINTS).replace(b"Frames,2", b"Frames,9"), "says 9 frames and has 2; it is cut off"),
         (motive(PAIR, POINTS).replace(b"700.000", b"7OO"), "line 9: '7OO' is not a number"),
         (motive(PAIR, POINTS).replace(b"Units,", b"Units,Meters,Coordinate Space,Local,"), "global co"),
-        (nexus(PAIR, POINTS).replace(b"100.000", b"1,2,3"), "line 7 has 10 cells; its header announces 8"),
+        (nexus(PAIR, POINTS).replace(b"100.000", b"1,2,3"), "line 7: has 10 cells; its header announces 8"),
         (nexus(PAIR, POINTS[:0]), "has headers but no frames; remove it"),
         (qualisys(PAIR, POINTS).replace(b"MARKER_NAMES", b"BODY_NAMES"), "has no MARKER_NAMES; export"),
         (qualisys(PAIR, POINTS).replace(b"FRAMES\t2", b"FRAMES\t3"), "says 3 frames and has 2"),

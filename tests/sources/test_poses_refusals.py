@@ -81,7 +81,7 @@ def test_a_folder_of_files_that_are_no_poses_is_refused_with_what_they_are(tmp_p
         ("walk.json", {"people": []}, {}, r"name it NAME_0+12_keypoints\.json, by its number"),
         ("walk.json", [{"image_id": 1, "bbox": [1, 2, 3]}], {}, "it is a box; estimate poses in the boxes"),
         ("flies.csv", f"track,frame_idx,instance.score,{HEADER}\n,1,1,2,3,4,5\n,1,1,6,7,8,9\n", {},
-         "line 3 duplicates a joint of a frame; add a column 'person', or keep one"),
+         "line 3: duplicates a joint of a frame; add a column 'person', or keep one"),
         ("walk.xyz", "MATLAB", {}, "give it the suffix of its format, or convert it"),
         ("walk.mat", "MATLAB", {}, "is not a MATLAB file of the versions 5 to 7; fix the file"),
         ("walk.mot", "", {}, "of OpenSim, not positions; use the markers' .trc, or export one"),

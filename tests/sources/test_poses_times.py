@@ -13,7 +13,7 @@ from kineme.errors import KinemeError
 from kineme.sources.poses import open_poses
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.documents import json_notes
-from kineme.sources.poses.rates import moved
+from kineme.sources.poses.rates import moved, resampled
 from kineme.sources.poses.table_notes import csv_notes
 from kineme.sources.poses.times import in_order, rate_of, seconds, stamp, times_unit, usual_rate
 
@@ -47,6 +47,11 @@ def test_units_are_those_in_which_frames_are_near(given: list[Any]) -> None:
     assert times is not None
     np.testing.assert_allclose(times, [0, 0.04, 0.08, 0.12], atol=1e-6)
     assert rate_of(times) == 25
+
+
+def test_a_date_is_in_seconds_whatever_its_column_is_called() -> None:
+    found = seconds(["10:00:00.0", "10:00:00.1", "10:00:00.2"], times_unit("time_ms") or 0)
+    assert found == pytest.approx([0, 0.1, 0.2])
 
 
 @pytest.mark.parametrize("given", [[0, 1, 2, 3], ["a", "b", "c"], [7, 7, 7], [0, 0.04, 0.02, 0.08], [1]])
@@ -101,6 +106,17 @@ def test_uneven_times_are_resampled(tmp_path: Path) -> None:
     assert (source.fps, source.fps_known) == (25, True)
     clip = source.read(source.items[0])
     np.testing.assert_allclose(clip.xyz[:, 0, 1, 1], 1 + np.arange(10) * 0.04, atol=1e-6)
+
+
+def test_poses_of_one_rate_become_those_of_another_with_their_confidence() -> None:
+    points = np.arange(4.0).reshape(4, 1, 1, 1) * np.ones((1, 1, 2, 3))
+    poses = Poses(points, np.array([0.0, 1.0, 0.0, 1.0]).reshape(4, 1, 1) * np.ones((1, 1, 2)))
+    faster = resampled(poses, 10, 20)
+    assert faster.points[:, 0, 1, 2].tolist() == [0, 0.5, 1, 1.5, 2, 2.5, 3]
+    assert faster.confidence is not None
+    assert faster.confidence[:, 0, 1].tolist() == [0, 0.5, 1, 0.5, 0, 0.5, 1]
+    slower = resampled(poses, 30, 10)
+    assert slower.points[:, 0, 0, 0].tolist() == [0, 3]
 
 
 @pytest.mark.filterwarnings("error")

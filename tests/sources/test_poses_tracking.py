@@ -142,3 +142,10 @@ def test_the_size_is_the_longest_side_of_the_box_about_what_is_found() -> None:
     body = np.array([STICK, STICK])
     body[1, 2] = np.nan
     np.testing.assert_array_equal(sizes(body), [100, 60])
+
+
+def test_who_moves_most_for_their_size_comes_first() -> None:
+    """Somebody near the camera is ten times as tall, and moves three times as far."""
+    far, near = walking(0, 0, swing=5), 10 * walking(50, 0, swing=1.5)
+    poses = tracked(detected(np.stack([near, far], axis=1)), FPS, 1)
+    np.testing.assert_array_equal(poses.points[:, 0], far.astype(np.float32))

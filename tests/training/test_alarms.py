@@ -20,6 +20,8 @@ from kineme.clips.writer import StoreWriter
 from kineme.encoders.base import View
 from kineme.methods import Method
 from kineme.preprocessing import get_preprocessing
+from kineme.training.alarms import Collapse
+from kineme.training.callbacks import ClipFeatures, History
 from kineme.training.faults import risen
 from kineme.training.run import train
 
@@ -108,6 +110,12 @@ def test_clips_that_are_all_the_same_are_no_fault_of_the_encoder(
     assert line == (
         "epoch 5: all sampled clips are the same, so there is nothing to learn; check the recordings"
     )
+
+
+def test_a_resumed_run_remembers_how_the_untrained_encoder_saw_the_clips(tmp_path: Path) -> None:
+    alarm = Collapse(History(tmp_path), ClipFeatures(), every=1, seed=0)
+    alarm.load_state_dict({"deviation": 0.3, "rank": 4.0})
+    assert alarm.state_dict() == {"deviation": 0.3, "rank": 4.0}
 
 
 def test_only_a_whole_window_above_the_one_before_has_risen() -> None:

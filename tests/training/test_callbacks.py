@@ -69,6 +69,8 @@ def test_clips_are_compared_with_those_of_their_own_store() -> None:
 
 def test_clips_without_labels_are_no_neighbours() -> None:
     assert watched([0, 5, 20], [0, -1, 0], ["1", "1", "1"]) == 1
+    directions, labels = [50, 0, 10, 90, 30], [-1, 0, 0, 1, 1]
+    assert watched(directions, labels, ["3", "1", "1", "2", "2"]) == 0  # 0→30, 10→30, 90→10, 30→10
 
 
 def test_only_labelled_clips_count_towards_the_largest_number_watched() -> None:

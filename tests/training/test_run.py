@@ -20,7 +20,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers.logger import DummyLogger
 from safetensors.torch import load_file
 from spawning import prepared
@@ -631,6 +631,15 @@ def test_a_logger_that_is_not_installed_is_named(tmp_path: Path, settings: Setti
     assert not (tmp_path / "run").exists()
 
 
+def test_a_callback_may_save_checkpoints_of_its_own(tmp_path: Path, settings: Settings) -> None:
+    best = ModelCheckpoint(tmp_path / "best", monitor="loss", save_weights_only=True)
+    train(settings(train_epochs=2), tmp_path / "run", callbacks=[best])
+    losses = [float(row["loss"]) for row in history(tmp_path / "run")]
+    assert best.best_model_score == pytest.approx(min(losses))
+    assert len([*(tmp_path / "best").iterdir()]) == 1
+    assert load_run(tmp_path / "run").epochs == 2
+
+
 def test_callbacks_are_lightning_s(tmp_path: Path, settings: Settings) -> None:
     class Counting(L.Callback):
         epochs = 0
@@ -711,6 +720,13 @@ def test_an_encoder_that_cannot_be_compiled_is_told_in_one_line(
     ):
         train(transformer(settings, train_compile="default"), tmp_path / "run")
     assert not (tmp_path / "run" / "model.safetensors").exists()
+    slim = replace(
+        transformer(settings, train_compile="default"),
+        method={"name": "slim"},
+        encoder={"name": "slim", "hidden": 8, "heads": 2, "depth": 1},
+    )
+    with pytest.raises(KinemeError, match=r"train\.compile"):  # it calls `tokens` alone
+        train(slim, tmp_path / "slim")
 
 
 def test_bfloat16_needs_a_gpu_that_does_not_emulate_it(monkeypatch: pytest.MonkeyPatch) -> None:

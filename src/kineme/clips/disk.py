@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.system import drop_pages
 from kineme.typing import Array
 from kineme.untrusted import read_header
@@ -174,6 +174,6 @@ class DiskArray:
                     raise ValueError(f"it holds {found}, the manifest says {shape}")
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError, EOFError) as error:
-            raise KinemeError(f"{path}: damaged clip store ({error}); prepare it again") from error
+            raise KinemeError(f"{path}: damaged clip store ({one_line(error)}); prepare it again") from error
         self._maps = [*self._maps[-OPEN + 1 :], mapped]
         return np.frombuffer(mapped, dtype, int(np.prod(shape)), offset).reshape(shape)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kineme.clips.splits import published_splits
 from kineme.clips.store import ClipStore
+from kineme.words import counted
 
 
 class _Counts(NamedTuple):
@@ -45,11 +46,6 @@ def compare(store: ClipStore) -> list[str]:
         told = [f"{found:,} {part} ({_difference(found, there)})" for part, found, there in parts]
         lines.append(f"split {name}: {', '.join(told)}")
     return lines
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1 clip`, `2,000 clips`, `3 classes`; irregular plurals are given: `2 bodies`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + ('es' if noun.endswith('s') else 's')}"
 
 
 def is_complete(store: ClipStore) -> bool:

@@ -49,11 +49,11 @@ class RemoteFolder(Folder):
             manifest = self._files.cat_file(f"{self._root}/manifest.json")
         except ImportError as error:
             remedy = 'pip install "kineme[remote]"'
-            raise KinemeError(f"{address}: cannot be opened ({error}); {remedy}") from error
+            raise KinemeError(f"{address}: cannot be opened ({one_line(error)}); {remedy}") from error
         except FileNotFoundError as error:
             raise KinemeError(f"{address}: not a clip store (it has no manifest.json)") from error
         except Exception as error:  # each storage has errors of its own
-            raise KinemeError(f"{address}: cannot be reached ({one_line(error)[:200]})") from error
+            raise KinemeError(f"{address}: cannot be reached ({one_line(error)})") from error
         with atomic_write(self.path / "manifest.json") as path:
             path.write_bytes(manifest)
 
@@ -77,7 +77,7 @@ class RemoteFolder(Folder):
             try:
                 found = fingerprint_of(aside)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                found = one_line(error)[:200]
+                found = one_line(error)
             if found != fingerprint:
                 raise self._damaged(name, found)
             aside.rename(folder)
@@ -107,9 +107,7 @@ class RemoteFolder(Folder):
         except KinemeError:
             raise
         except Exception as error:  # each storage has errors of its own
-            raise KinemeError(
-                f"{self.address}/{name}: cannot be downloaded ({one_line(error)[:200]})"
-            ) from error
+            raise KinemeError(f"{self.address}/{name}: cannot be downloaded ({one_line(error)})") from error
         if to.stat().st_size != size:
             raise self._damaged(name, f"{to.stat().st_size:,} of {size:,} bytes")
         logger.info("%s/%s: downloaded, %.1f MB", self.address, name, size / 1e6)

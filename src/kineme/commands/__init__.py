@@ -34,8 +34,8 @@ def run(command: str, words: Sequence[str]) -> None:
     try:
         function, bound, _ = app.parse_args(words)
     except cyclopts.CycloptsError as error:
-        complaint = _complaint(error)
         program = " ".join((*app.name, *(error.command_chain or ())))
+        complaint = _complaint(error, program)
         hint = "" if complaint.endswith("?") else f"; see {program} --help"
         raise KinemeError(complaint + hint) from error
 
@@ -93,7 +93,7 @@ def _spelling(argument: Argument) -> str:
     return argument.name.lstrip("-").upper() if argument.index is not None else argument.name
 
 
-def _complaint(error: cyclopts.CycloptsError) -> str:
+def _complaint(error: cyclopts.CycloptsError, program: str) -> str:
     """A mistake on the command line in one line: what was given, and what it must be."""
     name = _spelling(error.argument) if error.argument else ""
     match error:
@@ -109,13 +109,20 @@ def _complaint(error: cyclopts.CycloptsError) -> str:
         case cyclopts.RepeatArgumentError(token=token):
             return f"{token.keyword} is given twice"
         case cyclopts.MissingArgumentError(keyword=option):
-            return f"{option} needs a value" if option else f"missing: {name}"
+            return f"{option} needs a value" if option else f"missing: {name}{_as_in(error.target, program)}"
         case cyclopts.CoercionError(token=token, target_type=kind) if token and kind:
             choices = get_args(kind)
             wanted = f"one of {', '.join(choices)}" if choices else KINDS.get(kind.__name__, kind.__name__)
             near = did_you_mean(token.value, choices)
             return f"{token.keyword or name} is {token.value}; it must be {wanted}{near}"
     return str(error).rstrip(".")
+
+
+def _as_in(function: Callable[..., Any] | None, program: str) -> str:
+    """All that a command cannot do without, in their order, where that is more than one."""
+    arguments = [each for each in _arguments(function) if each.required] if function else []
+    needed = [_spelling(each) + ("" if each.index is not None else " ...") for each in arguments]
+    return f", as in `{program} {' '.join(needed)}`" if len(needed) > 1 else ""
 
 
 def _near(word: str, arguments: Iterable[Argument]) -> str:

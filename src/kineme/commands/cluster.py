@@ -10,6 +10,7 @@ from kineme.commands.outputs import hold, table_for
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -122,8 +123,6 @@ def _table(found: Kinds) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
-
-    from kineme.clips.published import counted
 
     recordings = len({(each.source, each.name) for each in found.segments})
     title = f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}"

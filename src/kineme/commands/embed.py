@@ -11,6 +11,7 @@ from kineme.commands.outputs import check_no_input, hold, name_of
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device
+from kineme.words import counted
 
 
 def embed(
@@ -61,7 +62,6 @@ def embed(
     check_models(run)
     check_recordings(inputs)
     length, every = seconds(window, "window"), seconds(step, "step")
-    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
     from kineme.evaluation.task import chosen_device
     from kineme.inference.embed import embed_table

@@ -11,6 +11,7 @@ from kineme.commands.early import check_models, check_stores
 from kineme.commands.said import say
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from kineme.clips.store import ClipStore
@@ -69,7 +70,6 @@ def explore(
     length = seconds(window, "window")
     import webbrowser
 
-    from kineme.clips.published import counted
     from kineme.clips.store import ClipStore
     from kineme.evaluation.task import chosen_device
     from kineme.explore.compare import Comparison

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kineme.words import counted
+
 
 def generate(
     out: Path,
@@ -33,7 +35,6 @@ def generate(
         seed: The same seed makes the same store.
         overwrite: Replace an existing store.
     """
-    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
     from kineme.generate import generate_store
 

@@ -6,9 +6,9 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kineme.commands.outputs import hold
+from kineme.commands.outputs import check_figure, hold
 from kineme.commands.said import written
-from kineme.errors import KinemeError
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,9 +38,8 @@ def info(store: Path, *, json: bool = False, figure: Path | None = None) -> None
     from kineme.clips.summary import summarise
     from kineme.commands.bar import progress_bar
 
-    if figure is not None and figure.suffix.lower() not in (".png", ".svg"):
-        raise KinemeError(f"--figure {figure}: must end in .png or .svg")
     if figure is not None:
+        check_figure(figure, "figure")
         hold(figure)
     opened = ClipStore(store)
     with progress_bar("reading frames") as progress:
@@ -61,8 +60,6 @@ def overview(store: ClipStore, summary: Summary) -> Table:
     """Everything but the classes, one row each."""
     from rich.table import Table
     from rich.text import Text
-
-    from kineme.clips.published import counted
 
     manifest, layout, lengths = summary.manifest, summary.manifest.layout, summary.lengths
     fps, intervals = manifest.fps, summary.intervals
@@ -124,8 +121,6 @@ def classes(summary: Summary) -> Table:
 
 
 def _labels(summary: Summary) -> str:
-    from kineme.clips.published import counted
-
     if summary.unlabelled == summary.clips:
         return "none"
     counts = summary.class_clips[summary.class_clips > 0]
@@ -149,7 +144,6 @@ def _lacking(lacking: Lacking, joints: tuple[str, ...]) -> str:
     """How many clips lack joints altogether, and which; empty if none does."""
     if not lacking.clips:
         return ""
-    from kineme.clips.published import counted
 
     by_joint = sorted(zip(lacking.by_joint.tolist(), joints, strict=True), key=lambda each: -each[0])
     names = [f"{name} in {clips:,}" for clips, name in by_joint if clips]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kineme.words import counted
+
 
 def join(folder: Path) -> None:
     """Merge all stores in a folder into one, in place: the stores become its shards.
@@ -19,7 +21,6 @@ def join(folder: Path) -> None:
         folder: Folder of the stores, which must agree in layout, preprocessing, frame rate and classes.
     """
     from kineme.clips.joining import join_stores
-    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
 
     with progress_bar(f"joining {folder.name}") as progress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kineme.commands.outputs import check_figure
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 
@@ -43,8 +44,8 @@ def layouts(
 
     from kineme.layouts import LAYOUTS, get_layout
 
-    if draw is not None and draw.suffix.lower() not in (".png", ".svg"):
-        raise KinemeError(f"--draw {draw}: must end in .png or .svg")
+    if draw is not None:
+        check_figure(draw, "draw")
     if template is not None:
         if names or draw is not None:
             raise KinemeError("--template prints the layout of a recording; leave names and --draw out")

@@ -8,9 +8,9 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from kineme.clips.published import counted
 from kineme.inference.watching.events import Event
 from kineme.inference.watching.streams import Streams
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from rich.text import Text

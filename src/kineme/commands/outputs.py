@@ -87,6 +87,16 @@ def table_for(inputs: Sequence[Path], kind: str, out: Path | None = None) -> Pat
     return path
 
 
+def check_figure(path: Path, option: str) -> None:
+    """Checks that a figure can be written under this name; `option` names the parameter in the message.
+
+    Raises:
+        KinemeError: it has another suffix.
+    """
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise KinemeError(f"`{option}` {path}: must end in .png or .svg")
+
+
 def check_no_input(out: Path, inputs: Iterable[Path]) -> None:
     """Refuses to write a file over what it is made from.
 

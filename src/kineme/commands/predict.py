@@ -13,6 +13,7 @@ from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from kineme.inference import Prediction
@@ -73,7 +74,6 @@ def predict(
     from rich.console import Console
 
     from kineme import inference
-    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
     from kineme.evaluation.detection.detector import Detector
     from kineme.evaluation.task import chosen_device
@@ -84,14 +84,14 @@ def predict(
     tally = _Tally()
     with progress_bar("predict") as progress:
         if is_detector(file):
-            options = {"window": window, "step": step, "none": none, "skip_bad": skip_bad or None}
-            if given := [name for name, value in options.items() if value is not None] + [*reading.stated()]:
-                raise KinemeError(f"`{given[0]}` has no effect on a detector; drop it")
-            detector = Detector.load(file, model)
+            _check_detector_takes(window=window, step=step, none=none, skip_bad=skip_bad, **reading.stated())
             found = detect(
-                detector, inputs, allow_preprocessing=allow_preprocessing, device=device, progress=progress
+                Detector.load(file, model),
+                inputs,
+                allow_preprocessing=allow_preprocessing,
+                device=device,
+                progress=progress,
             )
-            rows = inference.write_predictions(tally.watched(found), path)
         else:
             taught = inference.read_classifier(file, model)
             tally.classes = taught.class_names
@@ -109,10 +109,17 @@ def predict(
                 progress=progress,
                 **reading.stated(),
             )
-            rows = inference.write_predictions(tally.watched(found), path, taught.class_names)
+        rows = inference.write_predictions(tally.watched(found), path, tally.classes)
     for line in tally.lines(none is not None):
         Console().print(line, highlight=False, markup=False, soft_wrap=True)
     written(path, what=f"{counted(rows, 'segment')} of {counted(tally.recordings, 'recording')}")
+
+
+def _check_detector_takes(**options: object) -> None:
+    """Refuses options of classifiers that are given."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise KinemeError(f"`{name}` has no effect on a detector; drop it")
 
 
 @dataclass
@@ -143,7 +150,6 @@ class _Tally:
 
     def lines(self, none: bool) -> Iterator[str]:
         """What to say of them."""
-        from kineme.clips.published import counted
         from kineme.metrics.accuracy import wilson_interval
 
         if not self.classes:  # a detector's recordings have no label of their own

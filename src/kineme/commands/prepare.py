@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from kineme.commands.messages import as_options
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.errors import KinemeError
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from kineme.preparing import Checked, Plan, Prepared
@@ -111,7 +112,6 @@ def prepare(
         KinemeError: see `kineme.preparing.prepare`.
     """
     from kineme import preparing
-    from kineme.clips.published import counted
     from kineme.commands.bar import progress_bar
 
     options = {
@@ -176,7 +176,6 @@ def hidden(words: Sequence[str]) -> frozenset[str]:
 
 def _planned(planned: Plan, out: Path, checked: Checked) -> list[str]:
     """What would be read as what: recordings, the first clip, joints, time and space, damage, the store."""
-    from kineme.clips.published import counted
     from kineme.sources.raw import few, shown
 
     if isinstance(planned.first, KinemeError):
@@ -203,8 +202,6 @@ def _planned(planned: Plan, out: Path, checked: Checked) -> list[str]:
 
 def _first_clip(source: Source, first: Measured) -> str:
     """Who does what in the clip that was read first, and how long it and its bodies are."""
-    from kineme.clips.published import counted
-
     clip = first.clip
     frames, bodies = len(clip.xyz), counted(int(clip.xyz.any(axis=(0, 2, 3)).sum()), "body", "bodies")
     facts = (
@@ -224,7 +221,7 @@ def _first_clip(source: Source, first: Measured) -> str:
 def _report(prepared: Prepared) -> None:
     import numpy as np
 
-    from kineme.clips.published import compare, counted
+    from kineme.clips.published import compare
     from kineme.clips.store import TESTS, TRAINS, UNLABELLED
 
     store = prepared.store

@@ -97,7 +97,9 @@ def pretrain(
     if recipe is not None:
         config, name = load_config(recipe, settings), recipe.stem
     else:
-        config = _fitted(settings)
+        from kineme.pretraining import fitted
+
+        config = fitted(None, settings)
         name = "+".join(Path(each).resolve().name for each in config.data.stores)
     stream = "" if config.data.stream == TOGETHER else f"-{config.data.stream}"
     _train(config, out or Path("runs") / f"{name}{stream}", overwrite=overwrite)
@@ -122,23 +124,6 @@ def _stores(paths: list[Path]) -> list[str]:
     if len(paths) < 2:
         return [f"--data.store={path}" for path in paths]
     return [f"--data.store={json.dumps([*map(str, paths)])}"]
-
-
-def _fitted(settings: list[str]) -> Config:
-    """Settings chosen from the clips; prints which, and why."""
-    from kineme.fitting import fitted_config
-    from kineme.launch import helps
-    from kineme.packaged import BASE
-    from kineme.settings import load_config
-    from kineme.training.devices import resolve_device
-
-    asked = load_config(BASE, settings)
-    if not asked.data.stores:
-        raise KinemeError("no store to train on; use kineme pretrain --store STORE [RECIPE]")
-    chosen = fitted_config(None, settings, gpu=resolve_device(asked.train)[0] == "cuda")
-    if not helps():
-        print(*chosen.reasons, sep="\n", file=sys.stderr)
-    return chosen.config
 
 
 def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool = False) -> None:

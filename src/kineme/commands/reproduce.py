@@ -24,7 +24,8 @@ def reproduce(
 
     Run the same command again to resume where it stopped, whatever stopped it: finished training is not
     repeated, and interrupted training ends with the weights it would have had. Cells whose clips are missing
-    are listed with the command that makes them. Writes OUT/table.md, .csv and .json after every measurement.
+    are listed with the command that makes them. Writes OUT/table.md, .csv and .json after every measurement;
+    with several seeds also seeds.csv, which has a row for each.
 
     Grids that come with Kineme: `small`, Kineme's default and the published systems on small data sets with
     equal training time, and `published`, the published table on NTU RGB+D and PKU-MMD.
@@ -50,6 +51,7 @@ def reproduce(
     from kineme.commands.bar import progress_bar
     from kineme.commands.bars import ProgressLine
     from kineme.reproduce import table
+    from kineme.reproduce.checks import check_cells
     from kineme.reproduce.plan import make_plan
     from kineme.reproduce.rows import rows
     from kineme.reproduce.seeds import over_seeds
@@ -61,8 +63,9 @@ def reproduce(
     plan = make_plan(found, out, stores, epochs=epochs, minutes=minutes, seed=seed)
     console = Console(width=None if sys.stdout.isatty() else 120)  # a file has no width of its own
     notes = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    cells = chosen(plan, only or [])
+    check_cells(plan, cells)
     if list:
-        cells = chosen(plan, only or [])
         console.print(grids.progress(plan, cells))
         lacking = dict.fromkeys(plan.missing(cell, each) for cell in cells for each in cell.measurements)
         for name in filter(None, lacking):
@@ -70,16 +73,20 @@ def reproduce(
         return
 
     def tell(failures: Failures) -> None:
-        table.write(plan, over_seeds(rows(plan, failures)))
+        table.write(plan, rows(plan, failures))
 
     hooks = Hooks(say=notes.print, tell=tell, bar=progress_bar, callbacks=[ProgressLine()])
     failures = work_through(plan, only=only or [], hooks=hooks)
-    done = over_seeds(rows(plan, failures))
-    table.write(plan, done)
+    each_seed = rows(plan, failures)
+    table.write(plan, each_seed)
+    done = over_seeds(each_seed)
     console.print(grids.grid(plan, done))
     for note in table.notes(done):
         console.print(note, markup=False, highlight=False)
-    notes.print(f"written to {out / 'table.md'}, .csv and .json")
+    notes.print(
+        f"written to {out / 'table.md'}, .csv and .json"
+        + (f"; single seeds to {table.SEEDS}" if found.seeds > 1 else "")
+    )
     if failures:
         raise KinemeError(
             f"{len(failures)} of {len(found.cells)} cells failed: {', '.join(failures)}; the table says why"

@@ -11,6 +11,7 @@ from kineme.evaluation.fusion import PROBES
 from kineme.evaluation.results import COLUMNS, PRETRAINED, RANDOM, RANKING, RAW, SCRATCH, Result, Score
 from kineme.evaluation.robust import KNN
 
+IN_BRACKETS = "in brackets: 95 % bootstrap interval"
 HEADLINE = ("top-1", "top-5")  # metrics that stand in the table or the file already
 
 
@@ -26,14 +27,14 @@ def recognition(*results: Result) -> Table:
         names = [name for name in names if name not in RANKING]
     several = any(score.deviation is not None for result in results for score in result.scores.values())
     figures = "top-1, recall and mAP" if RANKING.keys() & set(names) else "top-1"
+    below = "±: standard deviation over seeds" if several else "below: 95 % bootstrap interval"
     caption = [
-        f"{first.train_clips} training and {first.test_clips} test clips, seed {first.seed}; "
-        + ("±: standard deviation over seeds" if several else "below: 95 % bootstrap interval"),
+        f"{_measured_on(first)}; {below}",
         *filter(None, map(_metrics, results)),
     ]
     if first.seen_clips:
         caption.append(f"{first.seen_clips} of the test clips were seen in pre-training")
-    shown = _table(f"{first.method} ({first.stream}) on {first.store}, {first.split}: {figures} %", caption)
+    shown = _table(_title(first, f"{figures} %"), caption)
     shown.add_column("")
     for name in names:
         shown.add_column(COLUMNS.get(name, name), justify="right")
@@ -68,36 +69,32 @@ def fusion(result: Result) -> Table:
 
 def detection(result: Result) -> Table:
     """The main figures of a result and its baselines; the file has all of them."""
-    caption = (
-        f"{result.train_clips} training and {result.test_clips} test recordings, seed {result.seed}; "
-        "in brackets: 95 % bootstrap interval"
-    )
-    title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: detection, per cent"
-    return _upright(title, caption, result, SHOWN)
+    caption = f"{_measured_on(result, 'recordings')}; {IN_BRACKETS}"
+    return _by_score(_title(result, "detection, per cent"), caption, result, SHOWN)
 
 
 def early(result: Result) -> Table:
     """The accuracy by the share of frames that is seen, and its mean."""
-    title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: early prediction, top-1 %"
-    caption = (
-        f"{result.train_clips} training and {result.test_clips} test clips, seed {result.seed}; probes "
-        f"fitted to {result.settings['fitted_to']}; in brackets: 95 % bootstrap interval"
-    )
-    return _upright(title, caption, result, result.scores)
+    caption = f"{_measured_on(result)}; probes fitted to {result.settings['fitted_to']}; {IN_BRACKETS}"
+    return _by_score(_title(result, "early prediction, top-1 %"), caption, result, result.scores)
 
 
 def robust(result: Result) -> Table:
     """The accuracy under each condition, of a logistic regression and of nearest neighbours."""
-    title = f"{result.method} ({result.stream}) on {result.store}, {result.split}: robustness, top-1 %"
-    caption = (
-        f"{result.train_clips} training and {result.test_clips} test clips, seed {result.seed}; probes "
-        "fitted to clean training clips; in brackets: 95 % bootstrap interval"
-    )
+    caption = f"{_measured_on(result)}; probes fitted to clean training clips; {IN_BRACKETS}"
     names = sorted(result.scores, key=lambda name: name.endswith(KNN))  # one probe below the other
-    return _upright(title, caption, result, names)
+    return _by_score(_title(result, "robustness, top-1 %"), caption, result, names)
 
 
-def _upright(title: str, caption: str, result: Result, names: Iterable[str]) -> Table:
+def _title(result: Result, figures: str) -> str:
+    return f"{result.method} ({result.stream}) on {result.store}, {result.split}: {figures}"
+
+
+def _measured_on(result: Result, what: str = "clips") -> str:
+    return f"{result.train_clips} training and {result.test_clips} test {what}, seed {result.seed}"
+
+
+def _by_score(title: str, caption: str, result: Result, names: Iterable[str]) -> Table:
     """A row of each score, a column of each baseline and of the encoder."""
     shown = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
     columns = {**result.baselines, PRETRAINED: result.scores}

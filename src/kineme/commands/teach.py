@@ -113,9 +113,9 @@ def teach(
     written(path)
     if suggest is not None:
         written(following)
-        named_so = {"--name": name, "--store": store, "--out": out}
-        given = [word for option, value in named_so.items() if value for word in (option, value)]
-        again = command("kineme", "teach", run, *labels, following, *given)
+        given = {"--name": name, "--store": store, "--out": out}
+        same = [word for option, value in given.items() if value for word in (option, value)]
+        again = command("kineme", "teach", run, *labels, following, *same)
         say(f"next: fill in its column label, then {again}")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kineme.commands.early import check_models, check_stores
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
+from kineme.words import counted
 
 if TYPE_CHECKING:
     from kineme.inference.watching.events import Counts, Event, Judge
@@ -129,8 +130,14 @@ def watch(
     with _one_thread():
         judge: Judge
         if taught is not None:
-            known, starts = read_classifier(taught, encoder), STARTS if threshold is None else threshold
-            judge = Taught(encoder, known, length, starts, none, place)
+            judge = Taught(
+                encoder,
+                read_classifier(taught, encoder),
+                window=length,
+                threshold=STARTS if threshold is None else threshold,
+                none=none,
+                device=place,
+            )
         else:
             options = {"joint_map": joints, "allow_preprocessing": allow_preprocessing, "device": place}
             judge = _likeness(encoder, like or [], library, window=length, threshold=threshold, **options)
@@ -254,8 +261,6 @@ def _watch(
 
 
 def _summary(counts: Counts, left_out: int) -> str:
-    from kineme.clips.published import counted
-
     parts = [
         counted(counts.frames, "frame"),
         counted(counts.windows, "window"),

@@ -1,4 +1,4 @@
-"""Figures of training and evaluation as PNG files: curves, embeddings, confusion matrices."""
+"""Figures of training and evaluation: curves, embeddings, confusion matrices."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from kineme.errors import KinemeError
 from kineme.metrics.accuracy import per_class_accuracy
 from kineme.typing import Array
 
-SPREAD = ("effective_rank", "embedding_std")  # columns that show a collapse
+RANKS = ("effective_rank", "feature_rank")  # of a batch's views, of whole clips: they fall in a collapse
+ASIDE = ("epoch", "step", "seconds", "lr", "knn", "loss", "embedding_std", "feature_std", *RANKS)
 MAX_POINTS = 1500  # of a scatter: more only cover each other, and t-SNE takes minutes
 
 
-def training_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Loss, its terms, the embedding's effective rank and the online kNN over epochs, each in a panel.
+def training_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> None:
+    """Loss, its terms, effective ranks and the online kNN over epochs, each in a panel.
 
     Args:
         history: a run's rows (`kineme.training.history.read_history`); `knn` is a share of 1. Learning rate,
             timings and terms of one grain (`similarity/spatial`) are not drawn.
-        path: of the PNG.
+        path: of the figure, .png, .svg or .pdf.
 
     Raises:
         KinemeError: the history has no rows.
@@ -34,11 +35,10 @@ def training_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     if not history:
         raise KinemeError(f"{path}: the history has no epochs to draw; train the run first")
     names = list(dict.fromkeys(name for row in history for name in row))
-    aside = ("epoch", "step", "seconds", "lr", "knn", "loss", *SPREAD)
     panels = {
         "loss": [name for name in names if name == "loss"],
-        "terms": [name for name in names if name not in aside and "/" not in name],
-        "effective rank": [name for name in names if name == SPREAD[0]],
+        "terms": [name for name in names if name not in ASIDE and "/" not in name],
+        "effective rank": [name for name in names if name in RANKS],
         "online kNN, %": [name for name in names if name == "knn"],
     }
     panels = {label: drawn for label, drawn in panels.items() if drawn}
@@ -74,7 +74,7 @@ def _lines(axes: Axes, rows: Sequence[Mapping[str, float]], names: Sequence[str]
 
 
 def embedding(
-    features: Array, labels: Array, class_names: Sequence[str], path: Path, *, seed: int = 0
+    features: Array, labels: Array, class_names: Sequence[str], path: str | Path, *, seed: int = 0
 ) -> None:
     """A scatter of clip features in the plane (t-SNE), coloured by class.
 
@@ -109,7 +109,7 @@ def embedding(
     save(figure, path)
 
 
-def confusion(counts: npt.ArrayLike, class_names: Sequence[str], path: Path) -> None:
+def confusion(counts: npt.ArrayLike, class_names: Sequence[str], path: str | Path) -> None:
     """A confusion matrix (classes, classes) of counts, each row as shares of its class."""
     matrix = np.asarray(counts, dtype=float)
     totals = matrix.sum(axis=1, keepdims=True)

@@ -157,7 +157,9 @@ def check_page(path: Path, option: str = "page") -> None:
 
 def page(title: str, *fragments: Markup, subtitle: str = "") -> str:
     """A complete page with a heading and fragments of this module."""
-    return TEMPLATES.render("page.html", title=title, subtitle=subtitle, fragments=fragments, head=head())
+    return str(
+        TEMPLATES.render("page.html", title=title, subtitle=subtitle, fragments=fragments, head=head())
+    )
 
 
 def _quantised(clip: Array, layout: Layout, up: Sequence[float]) -> tuple[Array, dict[str, float]]:

@@ -68,12 +68,13 @@ def short(name: str, length: int) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: str | Path) -> None:
     """Writes a PNG, SVG or PDF file, by the suffix; equal figures make equal files.
 
     Raises:
         KinemeError: it cannot be written.
     """
+    path = Path(path)
     undated = {_DATED.get(path.suffix.lower(), "Software"): None}
     _take_names_as_text(figure)
     with atomic_write(path) as aside, rc_context({"svg.hashsalt": "kineme"}):

@@ -16,6 +16,7 @@ from kineme.evaluation.task import Task, on_device_of
 from kineme.metrics.accuracy import top_k
 from kineme.model import Model, clip_input
 from kineme.progress import Progress, silent
+from kineme.training.devices import devices_in_use
 from kineme.training.heads import make_head, of_patches
 from kineme.training.run import fit
 from kineme.training.supervised import StepProgress, Supervised, weak_view
@@ -77,11 +78,6 @@ def classify(
         scorer = _Scorer(task, model.crop, every or settings.epochs)
         fit(module, [scorer, StepProgress(progress, settings.epochs * len(rows))])
     return scorer.epochs
-
-
-def devices_in_use(device: str) -> list[int]:
-    """The GPU of a training on `cpu` or `cuda`; others, which `fork_rng` would initialise, are left alone."""
-    return [torch.cuda.current_device()] if device == "cuda" else []
 
 
 class _Scorer(L.Callback):

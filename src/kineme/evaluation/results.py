@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 import kineme
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write
 from kineme.metrics import Figures, measure
 from kineme.metrics.accuracy import bootstrap_interval, confusion_matrix, is_in_top, top_k
@@ -81,7 +81,9 @@ def reading(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise KinemeError(f"{path}: cannot be read as {what} ({error}); evaluate the run again") from error
+        raise KinemeError(
+            f"{path}: cannot be read as {what} ({one_line(error)}); evaluate the run again"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,13 @@ class Predictions:
             np.savez(aside, names=self.names, labels=self.labels, **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> Predictions:
+    def load(cls, path: str | Path) -> Predictions:
         """Reads what `save` wrote.
 
         Raises:
             KinemeError: the file is missing or holds no predictions.
         """
+        path = Path(path)
         with reading(path, "predictions"):
             stored = read_arrays(path)
             probes = [key.removeprefix("scores_") for key in stored if key.startswith("scores_")]
@@ -188,12 +191,13 @@ class Result:
         return numbers.sub(lambda found: "[" + re.sub(r",\n\s*", ", ", found[1]) + "]", text) + "\n"
 
     @classmethod
-    def from_json(cls, path: Path) -> Result:
+    def from_json(cls, path: str | Path) -> Result:
         """Reads what `save` wrote.
 
         Raises:
             KinemeError: the file is missing or is no result.
         """
+        path = Path(path)
         with reading(path, "a result"):
             data = json.loads(path.read_text(encoding="utf-8"))
             data.pop("unit")

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import uvicorn
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.explore.app import application
 from kineme.explore.guard import Guard
 from kineme.explore.pages import page_files
@@ -37,7 +37,7 @@ def listening(port: int) -> socket.socket:
     except OSError as error:
         opened.close()
         taken = error.errno == errno.EADDRINUSE
-        reason = "is taken by another program" if taken else f"cannot be used ({error.strerror})"
+        reason = "is taken by another program" if taken else f"cannot be used ({one_line(error)})"
         raise KinemeError(f"`port`: {port} {reason}; choose another, or leave it out") from error
     return opened
 

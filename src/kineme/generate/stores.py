@@ -17,7 +17,7 @@ from kineme.progress import Progress, silent
 
 
 def generate_store(
-    path: str | Path,
+    out: str | Path,
     *,
     subjects: int = 12,
     repetitions: int = 2,
@@ -33,7 +33,7 @@ def generate_store(
     """Generates clips, or untrimmed recordings, preprocesses them and stores them.
 
     Args:
-        path: directory of the new store.
+        out: directory of the new store.
         subjects, cameras, actions, seed: see `generate_clips`.
         repetitions: performances of each action by each subject; if untrimmed, recordings of each subject.
         untrimmed: recordings of `seconds` seconds with labelled intervals, instead of one clip per action.
@@ -69,8 +69,8 @@ def generate_store(
         fps=FPS,
         units=preprocess.units("metres"),
     )
-    with StoreWriter(path, manifest, BODIES, overwrite=overwrite) as writer:
+    with StoreWriter(out, manifest, BODIES, overwrite=overwrite) as writer:
         for done, clip in enumerate(clips, start=1):
             writer.add(replace(clip, xyz=preprocess(clip.xyz, LAYOUT)))
             progress(done, total)
-    return ClipStore(path)
+    return ClipStore(out)

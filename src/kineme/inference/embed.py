@@ -41,7 +41,7 @@ def embed_table(
     batch_size: int = 256,
     device: str | None = None,
     precision: str = "float32",
-    parts: Path | None = None,
+    parts: str | Path | None = None,
     progress: Progress = silent,
     **reading: Unpack[Reading],
 ) -> Iterator[Block]:
@@ -94,7 +94,7 @@ def embed_table(
         "joint_map": joint_map_of(reading),
         **encoding,
     }
-    kept = Parts(parts, _key(model, opened, settings))
+    kept = Parts(None if parts is None else Path(parts), _key(model, opened, settings))
     encode = partial(model.on(place).encode, **encoding)
     return blocks_of(opened, windows, encode, device=place, parts=kept, progress=progress)
 

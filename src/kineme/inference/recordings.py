@@ -113,30 +113,37 @@ def open_input(
         KinemeError: it cannot be read, does not fit the model, or an option has no effect on it.
     """
     told = stated(reading)
-    joint_map = joint_map_of(told)
     if isinstance(taken, str | Path) and is_store(taken):
         taken = ClipStore(taken)
     if isinstance(taken, ClipStore):
         check_no_effect(told, f"the store {taken.path}, which describes itself")
-        store = model.fitted(taken, joint_map)
+        store = model.fitted(taken, joint_map_of(told))
         model.check(store, allow_preprocessing=allow_preprocessing)
-        manifest = store.manifest
-        return Recordings(
-            name=taken.address,
-            preprocessing=manifest.preprocessing,
-            layout=store.layout,
-            fps=manifest.fps,
-            class_names=manifest.class_names,
-            count=len(store),
-            median=float(np.median(store.index["frames"])) if len(store) else None,
-            opened=lambda first: _stored(store, first),
-            identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
-        )
-    path = Path(taken)
-    if (path / WEIGHTS).is_file():
-        raise KinemeError(f"{path}: is a run directory; name a clip store or recordings")
-    source = open_recordings(path, told, model.shape.layout)
-    prepare = model.preparer(source, joint_map)
+        return _of_store(store, taken.address)
+    if (Path(taken) / WEIGHTS).is_file():
+        raise KinemeError(f"{taken}: is a run directory; name a clip store or recordings")
+    return _of_files(model, taken, told, skip_bad)
+
+
+def _of_store(store: ClipStore, name: str) -> Recordings:
+    manifest = store.manifest
+    return Recordings(
+        name=name,
+        preprocessing=manifest.preprocessing,
+        layout=store.layout,
+        fps=manifest.fps,
+        class_names=manifest.class_names,
+        count=len(store),
+        median=float(np.median(store.index["frames"])) if len(store) else None,
+        opened=lambda first: _stored(store, first),
+        identity={"store": manifest.fingerprint, "classes": manifest.class_names, "fps": manifest.fps},
+    )
+
+
+def _of_files(model: Model, taken: str | Path, told: Reading, skip_bad: bool | None) -> Recordings:
+    source = open_recordings(Path(taken), told, model.shape.layout)
+    joint_map = joint_map_of(told)
+    opener = _Opener(model, source, model.reader(source, joint_map), model.preparer(source, joint_map))
     return Recordings(
         name=str(taken),
         preprocessing=model.preprocessing,
@@ -145,10 +152,10 @@ def open_input(
         class_names=source.class_names,
         count=len(source.items),
         median=None,
-        opened=lambda first: _read(model, source, prepare, first, skip_bad),
+        opened=lambda first: _read(source, opener, first, skip_bad),
         identity={
             **told,
-            "files": _files(path, source),
+            "files": _files(Path(taken), source),
             "layout": source.layout.to_dict(),
             "classes": source.class_names,
             "fps": source.fps,
@@ -175,13 +182,13 @@ def open_inputs(
 
 
 def _read(
-    model: Model, source: Source, prepare: Callable[[Clip], Clip], first: int, skip_bad: bool | None
+    source: Source, opener: Callable[[Any, str], Clip | LongClip], first: int, skip_bad: bool | None
 ) -> Iterator[tuple[int, Clip | LongClip]]:
     wrong: KinemeError | None = None
     some = first > 0
     for number, item in enumerate(source.items[first:], first + 1):
         try:
-            clip = _opened(model, source, prepare, item, source.names[number - 1])
+            clip = opener(item, source.names[number - 1])
         except KinemeError as error:
             if skip_bad is None:
                 raise
@@ -196,24 +203,29 @@ def _read(
         raise wrong
 
 
-def _opened(
-    model: Model, source: Source, prepare: Callable[[Clip], Clip], item: Any, name: str
-) -> Clip | LongClip:
-    def whole() -> Clip:
-        return prepare(source.reader(model.preprocessing)(item))
+@dataclass(frozen=True)
+class _Opener:
+    """Opens recordings: `read` reads and prepares a whole one, `prepare` prepares a stretch of a long one."""
 
-    stretched = source.stretched(item) if source.stretched else None
-    if stretched is None:
-        return whole()
-    read, empty = stretched.read, (model.shape.bodies, model.shape.layout.num_joints, 3)
+    model: Model
+    source: Source
+    read: Callable[[Any], Clip]
+    prepare: Callable[[Clip], Clip]
 
-    def part(first: int, count: int) -> Clip:
-        clip = read(first, count)
-        if clip.xyz.any():
-            return prepare(clip)
-        return replace(clip, xyz=np.zeros((count, *empty), np.float32))
+    def __call__(self, item: Any, name: str) -> Clip | LongClip:
+        stretched = self.source.stretched(item) if self.source.stretched else None
+        if stretched is None:
+            return self.read(item)
+        read, shape = stretched.read, self.model.shape
+        empty = shape.bodies, shape.layout.num_joints, 3
 
-    return LongClip(name, stretched.frames, stretched.step, part, whole)
+        def part(first: int, count: int) -> Clip:
+            clip = read(first, count)
+            if clip.xyz.any():
+                return self.prepare(clip)
+            return replace(clip, xyz=np.zeros((count, *empty), np.float32))
+
+        return LongClip(name, stretched.frames, stretched.step, part, partial(self.read, item))
 
 
 def _stored(store: ClipStore, first: int) -> Iterator[tuple[int, Clip | LongClip]]:

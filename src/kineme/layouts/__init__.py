@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.layouts.builtin import DEFINITIONS, Definition
 from kineme.typing import Array
 from kineme.untrusted import read_yaml
@@ -235,8 +235,8 @@ def read_described(path: Path, what: str) -> Any:
     """The contents of a YAML or JSON file; raises KinemeError if it cannot be read as `what`."""
     try:
         return read_yaml(path)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise KinemeError(f"{path}: cannot be read as {what}: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError) as error:
+        raise KinemeError(f"{path}: cannot be read as {what} ({one_line(error)})") from error
 
 
 def without_prefix(joint: str) -> str:

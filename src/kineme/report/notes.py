@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from kineme.clips.published import counted
 from kineme.drawing.projection import has_collapsed
 from kineme.report.examined import Examined
 from kineme.report.runs import Run
 from kineme.report.templating import render
 from kineme.training.faults import told
+from kineme.words import counted
 
 
 def notes(runs: Sequence[Run], seen: Sequence[Examined | str]) -> Markup:

@@ -9,7 +9,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kineme.clips.published import counted
 from kineme.evaluation import early, robust
 from kineme.evaluation.advice import measuring_command
 from kineme.evaluation.detection.scores import HEADLINE, SHOWN
@@ -20,6 +19,7 @@ from kineme.report.early import curves
 from kineme.report.examined import Examined
 from kineme.report.runs import DETECT, Run
 from kineme.report.templating import render
+from kineme.words import counted
 
 EARLY, ROBUST = "early", "robust"
 TITLES = {

@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 from markupsafe import Markup
 
-from kineme.clips.published import counted
 from kineme.report.runs import Run
 from kineme.report.templating import render
+from kineme.words import counted
 
 DECISIVE = ("data", "preprocessing", "split")  # where these differ, results cannot be compared
 OWN = ("weights", "weights written", "training time", "run directory")  # always differ between runs

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kineme.clips.published import counted
 from kineme.drawing.templating import Templates
+from kineme.words import counted
 
 TEMPLATES = Templates("kineme.report")
 TEMPLATES.environment.filters["counted"] = counted

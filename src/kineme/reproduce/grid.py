@@ -39,7 +39,7 @@ import yaml
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError, one_line
 from kineme.packaged import BASE, find_recipe
-from kineme.untrusted import yaml_text
+from kineme.untrusted import yaml_node
 
 Stream = Literal["joint", "bone", "motion", "joint+bone+motion"]
 STREAMS: tuple[Stream, ...] = ("joint", "bone", "motion")  # whose runs are fused
@@ -48,7 +48,7 @@ PROTOCOLS = ("linear", "knn", "early", "robust", "finetune", "semi", "semi-froze
 DEFAULT = Path("default")  # stands for the settings that fit the clips, where others name a recipe
 _ELSEWHERE = ("transfer", "detect")  # protocols that are measured on another store
 _TUNED = ("epochs", "lr", "batch_size")
-_SETTINGS = {  # that a grid may set
+SETTINGS = {  # that a grid may set
     "linear": ("lr",),
     "finetune": _TUNED,
     "semi": (*_TUNED, "seeds"),
@@ -57,7 +57,7 @@ _SETTINGS = {  # that a grid may set
 _GRID = ("epochs", "minutes", "baselines", "seeds", "stores", "runs")
 _ENTRY = ("recipes", "stores", "split", "window", "streams", "settings", "protocols")
 _LISTS = ("recipes", "stores", "split", "streams", "protocols")
-_ELSEHOW = {  # settings that a grid has its own words for
+ELSEHOW = {  # settings that a grid has its own words for
     "data.store": "stores",
     "data.split": "split",
     "data.window": "window",
@@ -160,10 +160,9 @@ def load_grid(path: Path) -> Grid:
             of another type; the line is named.
     """
     try:
-        root = yaml.compose(yaml_text(path), Loader=yaml.SafeLoader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else one_line(error)
-        raise KinemeError(f"{path}: cannot be read as a grid ({reason})") from error
+        root = yaml_node(path)
+    except (OSError, ValueError) as error:
+        raise KinemeError(f"{path}: cannot be read as a grid ({one_line(error)})") from error
     if root is None:
         raise KinemeError(f"{path}: is empty; a grid has the keys {', '.join(_GRID)}")
     return _Reader(path).grid(root)
@@ -235,8 +234,8 @@ class _Reader:
         for name, settings in named.items():
             given = self.mapping(settings, what=f"settings.{name}")
             for key, value in given.items():
-                if key in _ELSEHOW:
-                    raise self.error(value, f"{key} is not set here, but by `{_ELSEHOW[key]}`")
+                if key in ELSEHOW:
+                    raise self.error(value, f"{key} is not set here, but by `{ELSEHOW[key]}`")
             variant = Variant(name, tuple((key, self.setting(each, key)) for key, each in given.items()))
             for recipe in recipes:
                 try:
@@ -276,16 +275,16 @@ class _Reader:
                 hint = f"write {{{protocol}: STORE, split: ...}}"
                 raise self.error(node, f"{protocol} is on another store; {hint}")
             return Measurement(protocol)
-        given = self.mapping(node, (*_ELSEWHERE, *_SETTINGS, "split", "map_joints"), "a protocol")
+        given = self.mapping(node, (*_ELSEWHERE, *SETTINGS, "split", "map_joints"), "a protocol")
         split = self.text(given.pop("split"), "split") if "split" in given else None
         mapped = self.value(given.pop("map_joints"), "map_joints", bool) if "map_joints" in given else False
         protocol, value = next(iter(given.items()), ("", node))
-        if len(given) != 1 or ((split or mapped) and protocol in _SETTINGS):
+        if len(given) != 1 or ((split or mapped) and protocol in SETTINGS):
             raise self.error(node, "name a protocol, such as knn or {transfer: STORE, split: ...}")
         if protocol in _ELSEWHERE:
             store = self.known(value, self.commands, "store")
             return Measurement(protocol, store, split, map_joints=mapped)
-        given = self.mapping(value, _SETTINGS[protocol], protocol)
+        given = self.mapping(value, SETTINGS[protocol], protocol)
         kinds = {name: float if name == "lr" else int for name in given}
         settings = ((name, self.value(each, name, kinds[name])) for name, each in given.items())
         return Measurement(protocol, settings=tuple(settings))

@@ -27,7 +27,7 @@ from kineme.clips.folders import is_address
 from kineme.clips.retargeted import retargeted_fingerprint
 from kineme.clips.store import ClipStore
 from kineme.config import Config, EvaluateConfig
-from kineme.errors import KinemeError, check_between, check_positive
+from kineme.errors import KinemeError, check_between, check_positive, one_line
 from kineme.evaluation.fusion import PROBES
 from kineme.evaluation.options import TaskOptions
 from kineme.evaluation.results import Result, result_path
@@ -349,7 +349,7 @@ def _fingerprints(plan: Plan) -> dict[str, str]:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise KinemeError(
-            f"{path}: cannot be read ({error}); remove it if the stores are the same"
+            f"{path}: cannot be read ({one_line(error)}); remove it if the stores are the same"
         ) from error
     if not isinstance(kept, dict) or not all(_is_fingerprint(value) for value in kept.values()):
         raise KinemeError(f"{path}: was not written by `kineme reproduce`; choose another `out`")

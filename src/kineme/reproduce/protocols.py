@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kineme.clips.store import ClipStore
 from kineme.config import EvaluateConfig
@@ -40,12 +40,14 @@ class Protocol:
             have if it were measured now.
         scores: those of its scores that the table shows; none: all.
         rows_of: the clips that can be measured on, as for `open_task`.
+        tuned_by: the section of `evaluate` whose learning rate it needs, if any.
     """
 
     measure: Callable[..., Found]
     settings: Callable[..., Any]
     scores: tuple[str, ...] = ()
     rows_of: Callable[[ClipStore, str, Part], Array] = labelled
+    tuned_by: Literal["linear", "finetune"] | None = None
 
     def settled(self, result: Result, evaluate: EvaluateConfig, overrides: Mapping[str, Any]) -> bool:
         """Whether a result has the settings that it would have now."""
@@ -135,14 +137,23 @@ DETECTION = {
     "finetuned": None,
 }
 PROTOCOLS = {
-    "linear": Protocol(_predicting(recognition.linear), _linear, ("last", "best", "logistic")),
+    "linear": Protocol(
+        _predicting(recognition.linear), _linear, ("last", "best", "logistic"), tuned_by="linear"
+    ),
     "knn": Protocol(_predicting(recognition.knn), lambda evaluate, result: {"k": 1}, ("knn",)),
-    "early": Protocol(_predicting(early.early), _early, early.SHOWN),
+    "early": Protocol(_predicting(early.early), _early, early.SHOWN, tuned_by="linear"),
     "robust": Protocol(_predicting(robust.robust), _robust, robust.SHOWN),
-    "finetune": Protocol(_predicting(_tuned), _finetune, ("last", "best")),
-    "semi": Protocol(_tuned_on_few, _semi),
-    "semi-frozen": Protocol(_predicting(fewlabels.frozen), _semi_frozen, ("5 % logistic", "10 % logistic")),
-    "transfer": Protocol(_predicting(recognition.transfer), _transfer, ("last", "best", "logistic", "knn")),
+    "finetune": Protocol(_predicting(_tuned), _finetune, ("last", "best"), tuned_by="finetune"),
+    "semi": Protocol(_tuned_on_few, _semi, tuned_by="finetune"),
+    "semi-frozen": Protocol(
+        _predicting(fewlabels.frozen), _semi_frozen, ("5 % logistic", "10 % logistic"), tuned_by="linear"
+    ),
+    "transfer": Protocol(
+        _predicting(recognition.transfer),
+        _transfer,
+        ("last", "best", "logistic", "knn"),
+        tuned_by="linear",
+    ),
     "detect": Protocol(
         _detected,
         lambda evaluate, result: DETECTION,

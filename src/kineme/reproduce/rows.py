@@ -37,6 +37,7 @@ class TableRow:
         flops: arithmetic of encoding one clip.
         probe_epoch: of the probe's training.
         seeds: how many runs the row is the mean of.
+        seed: of the run; None where several are.
         commit: of Kineme at the evaluation.
         state, note: whether it is done, and why not, or of how many of the seeds.
         failure: why one of the seeds failed, where others are done.
@@ -70,6 +71,7 @@ class TableRow:
     commit: str | None = None
     failure: str = ""
     settings: str = ""
+    seed: int | None = None
 
 
 def rows(plan: Plan, failures: Mapping[str, str]) -> list[TableRow]:
@@ -140,6 +142,7 @@ class _About:
             source=figure.source if figure else None,
             recipe_epochs=plan.recipe(cell).train.epochs,
             settings=cell.variant.name,
+            seed=plan.seed_of(cell),
         )
         if result is None:
             return row

@@ -51,5 +51,11 @@ def _mean(rows: Sequence[TableRow], seeds: int) -> TableRow:
     values = {name: [getattr(row, name) for row in done] for name in _MEANS}
     means: dict[str, Any] = {name: None if None in each else fmean(each) for name, each in values.items()}
     return replace(
-        done[0], **means, deviation=stdev(values["obtained"]), seeds=len(done), note=note, failure=failure
+        done[0],
+        **means,
+        deviation=stdev(values["obtained"]),
+        seeds=len(done),
+        seed=None,
+        note=note,
+        failure=failure,
     )

@@ -1,4 +1,4 @@
-"""The table of a grid: table.md, table.csv and table.json."""
+"""The table of a grid: table.md, table.csv and table.json; with several seeds also seeds.csv."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 from kineme import __version__
-from kineme.clips.published import counted
 from kineme.evaluation.results import COLUMNS, source_commit
 from kineme.files import atomic_write
 from kineme.reproduce.plan import Plan
 from kineme.reproduce.rows import TableRow
+from kineme.reproduce.seeds import over_seeds
 from kineme.reproduce.work import duration
+from kineme.words import counted
 
+SEEDS = "seeds.csv"
 OBTAINED = "obtained [95 % interval]"
 # Column → its text for a row.
 CELLS: dict[str, Callable[[TableRow], str]] = {
@@ -93,17 +96,14 @@ def failures(found: Sequence[TableRow]) -> list[str]:
     return [*dict.fromkeys(f"failed: {row.failure}" for row in found if row.failure)]
 
 
-def write(plan: Plan, found: Sequence[TableRow]) -> None:
-    """Writes table.md, table.csv and table.json into the grid's folder."""
+def write(plan: Plan, each_seed: Sequence[TableRow]) -> None:
+    """Writes table.md, table.csv and table.json, and single seeds, where there are several, to seeds.csv."""
+    found = over_seeds(each_seed)
     with atomic_write(plan.out / "table.md") as aside:
         aside.write_text(markdown(plan, found), encoding="utf-8")
-    with (
-        atomic_write(plan.out / "table.csv") as aside,
-        aside.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, [each.name for each in fields(TableRow)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in found)
+    _write_csv(plan.out / "table.csv", found)
+    if plan.grid.seeds > 1:
+        _write_csv(plan.out / SEEDS, each_seed)
     data: dict[str, Any] = {
         "unit": "per cent",
         "grid": plan.grid.name,
@@ -117,6 +117,13 @@ def write(plan: Plan, found: Sequence[TableRow]) -> None:
     }
     with atomic_write(plan.out / "table.json") as aside:
         aside.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_csv(path: Path, found: Sequence[TableRow]) -> None:
+    with atomic_write(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [each.name for each in fields(TableRow)])
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in found)
 
 
 def markdown(plan: Plan, found: Sequence[TableRow]) -> str:

@@ -76,6 +76,8 @@ class Source:
         long: how items that take minutes each, such as videos, are read; None if there are none.
         stretched: item → how it is read in stretches, None for one that is read as a whole; None if all
             are.
+        alone: item → the source of it alone, where the joints of some may be others than the first one's;
+            `read` then raises OtherSkeletonError of these. None if all are alike.
         unread: names of table columns that are not read, as in the first readable table.
 
     >>> import kineme, numpy
@@ -106,6 +108,7 @@ class Source:
     long: Long | None = None
     stretched: Callable[[Any], Stretched | None] | None = None
     unread: Sequence[str] = ()
+    alone: Callable[[Any], Source] | None = None
 
     def reader(self, preprocessing: Preprocessing) -> Callable[[Any], Clip]:
         """How clips are read for a preprocessing: item → raw clip."""

@@ -24,11 +24,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.layouts import match_layout
 from kineme.sources import Source
 from kineme.sources.npy import NpyRows
-from kineme.sources.raw import BROKEN, RawFile, shortened
+from kineme.sources.raw import BROKEN, RawFile
 from kineme.typing import Array
 from kineme.untrusted import bad_names, read_arrays
 
@@ -129,7 +129,7 @@ def _load(path: Path) -> tuple[dict[str, Array], NpyRows]:
         raise
     except BROKEN as error:
         raise KinemeError(
-            f"{path}: not an .npz container ({shortened(error)}); write it with numpy.savez, without pickles"
+            f"{path}: not an .npz container ({one_line(error)}); write it with numpy.savez, without pickles"
         ) from error
     return arrays, NpyRows(RawFile(PurePosixPath(path.name) / "xyz.npy", path, "xyz.npy"))
 

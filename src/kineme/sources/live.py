@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Full, Queue
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 
 MAX_LINE = 1 << 20  # bytes; a hundred people with 25 joints take 200 kB
 CHUNK = 1 << 16  # bytes that are read at once
@@ -75,7 +75,7 @@ def standard_input(descriptor: int = 0) -> Chunks:
         try:
             data = os.read(descriptor, CHUNK)
         except OSError as error:
-            raise KinemeError(f"stdin cannot be read ({error.strerror}); pipe poses into it") from error
+            raise KinemeError(f"stdin cannot be read ({one_line(error)}); pipe poses into it") from error
         if not data:
             return
         yield Chunk(0, "", data, time.monotonic())
@@ -99,7 +99,7 @@ def followed(path: Path) -> Chunks:
             yield None
             continue
         except OSError as error:
-            raise KinemeError(f"{path}: cannot be read ({error.strerror})") from error
+            raise KinemeError(f"{path}: cannot be read ({one_line(error)})") from error
         stream, position = stream + 1, 0
         with file:
             while True:
@@ -147,7 +147,7 @@ def listening(port: int) -> socket.socket:
     except OSError as error:
         server.close()
         raise KinemeError(
-            f"`listen`: port {port} cannot be opened ({error.strerror}); choose another"
+            f"`listen`: port {port} cannot be opened ({one_line(error)}); choose another"
         ) from error
     return server
 

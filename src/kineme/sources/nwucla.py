@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import RawFile, shortened, shown
+from kineme.sources.raw import RawFile, shown
 from kineme.typing import Array
 
 # Number in a file's name → the data set's own name of the action.
@@ -90,7 +90,7 @@ def _load(file: RawFile) -> dict[str, Any]:
     except KinemeError:
         raise
     except (ValueError, RecursionError) as error:  # broken JSON or UTF-8
-        raise file.error(f"cannot be read as JSON ({shortened(error)})") from error
+        raise file.error(f"cannot be read as JSON ({one_line(error)})") from error
     if not isinstance(data, dict) or "skeletons" not in data:
         raise file.error("lacks 'skeletons', the joints")
     return data

@@ -125,9 +125,9 @@ def read_split(file: RawFile, video: re.Pattern[str], example: str) -> dict[str,
         for name in filter(None, map(str.strip, text.split(","))):
             if not video.fullmatch(name):
                 expected = f"names such as {example}, separated by commas"
-                raise KinemeError(f"{file}:{number}: expected {expected}, found {shown(name)}")
+                raise KinemeError(f"{file}, line {number}: expected {expected}, found {shown(name)}")
             if trains.setdefault(name, training) != training:
-                raise KinemeError(f"{file}:{number}: {name} is also a training video")
+                raise KinemeError(f"{file}, line {number}: {name} is also a training video")
     return trains
 
 

@@ -19,7 +19,7 @@ from typing import IO
 
 import numpy as np
 
-from kineme.errors import FileError, KinemeError, one_line
+from kineme.errors import FileError, KinemeError, about, one_line
 from kineme.typing import Array
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,17 @@ class RemediedError(ValueError):
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(f"{reason}; {remedy}")
+
+
+class SkeletonError(RemediedError):
+    """The joints of a file are not those of the first one."""
+
+    def __init__(self, lacks: str) -> None:
+        remedy = (
+            "put files of each skeleton into a folder of their own (one encoder can be trained on the stores "
+            "of several), or name a layout that all files have with `layout`"
+        )
+        super().__init__(f"has another skeleton than the first file: it {lacks}", remedy)
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,7 @@ class RawFile:
 
     def error(self, reason: str, remedy: str = FETCH, line: int = 0) -> FileError:
         """What is wrong with the file (or a line of it, counted from 1), and what to do."""
-        return FileError(f"{self}{f':{line}' if line else ''}: {reason}; {remedy}")
+        return FileError(f"{about(self, f'line {line}: {reason}' if line else reason)}; {remedy}")
 
     def check_metres(self, name: str, values: Array) -> None:
         """Refuses (T, V, C) values that are not finite or farther away than any camera sees.
@@ -147,7 +158,7 @@ class RawFile:
         except KinemeError:
             raise
         except (*BROKEN, KeyError) as error:
-            raise self.error(f"cannot be read ({shortened(error)})", FETCH) from error
+            raise self.error(f"cannot be read ({one_line(error)})", FETCH) from error
 
 
 def find_files(raw: Path, *suffixes: str) -> list[RawFile]:
@@ -184,7 +195,7 @@ def everything(folder: Path) -> Iterator[Path]:
     """
 
     def refuse(error: OSError) -> None:
-        reason = (error.strerror or str(error)).lower()
+        reason = one_line(error).lower()
         raise KinemeError(
             f"{error.filename}: cannot be read ({reason}); fix its permissions, or move it away"
         )
@@ -211,7 +222,7 @@ def _in_zip(path: Path, below: PurePosixPath, suffixes: tuple[str, ...]) -> Iter
     try:
         members = _archive(path, path.stat().st_mtime_ns).namelist()
     except BROKEN as error:
-        raise KinemeError(f"{path}: is a damaged zip ({shortened(error)}); download it again") from error
+        raise KinemeError(f"{path}: is a damaged zip ({one_line(error)}); download it again") from error
     for member in members:
         place = PurePosixPath(member)
         if place.suffix.lower() in suffixes and not member.endswith("/") and not _is_hidden(place):
@@ -226,12 +237,6 @@ def _archive(path: Path, changed: int) -> zipfile.ZipFile:
 
 def _is_hidden(place: PurePosixPath) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in place.parts)
-
-
-def shortened(error: BaseException) -> str:
-    """An error's message, shortened: zipfile quotes whatever it finds in place of a name."""
-    text = one_line(error)
-    return text if len(text) <= 120 else f"{text[:120]}..."
 
 
 def few(names: Sequence[str], most: int) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kineme.arguments import did_you_mean
 from kineme.clips.splits import BUILT_IN
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.sources.poses.lists import ListFile, columns_found, read_list
 from kineme.sources.raw import few, shown
 
@@ -45,7 +45,7 @@ def read_splits(path: Path, clips: Collection[str]) -> Lists:
     try:
         table = read_list(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise KinemeError(f"{path}: cannot be read as a table of splits ({error})") from error
+        raise KinemeError(f"{path}: cannot be read as a table of splits ({one_line(error)})") from error
     at, splits = _columns(path, table)
     known = frozenset(clips)
     lists: dict[str, dict[str, bool]] = {}

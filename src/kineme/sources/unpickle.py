@@ -25,9 +25,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.sources.memo import MemoError, check_memo
-from kineme.sources.raw import RawFile, shortened, shown
+from kineme.sources.raw import RawFile, shown
 
 _MAX_PACKED_BYTES = 1 << 30  # in an archive, where the whole file is held
 _DTYPE = re.compile(r"[biufSU][1-9]\d{0,8}|O8?", re.ASCII)
@@ -55,9 +55,7 @@ def read_pickle(file: RawFile, inert: Collection[str] = ()) -> Any:
     except _RefusedError as error:
         raise KinemeError(f"{file}: {error}; {_REMEDY}") from error
     except Exception as error:  # damaged pickles may raise anything
-        raise KinemeError(
-            f"{file}: is not a pickle, or is damaged ({shortened(error)}); {_REMEDY}"
-        ) from error
+        raise KinemeError(f"{file}: is not a pickle, or is damaged ({one_line(error)}); {_REMEDY}") from error
 
 
 def unpickled(data: bytes) -> Any:
@@ -66,7 +64,7 @@ def unpickled(data: bytes) -> Any:
         check_memo(data)
         return _Unpickler(io.BytesIO(data), len(data), ()).load()
     except Exception as error:  # damaged pickles may raise anything
-        raise ValueError(f"has a part that is not a pickle, or is damaged ({shortened(error)})") from error
+        raise ValueError(f"has a part that is not a pickle, or is damaged ({one_line(error)})") from error
 
 
 def _check_memo(stream: IO[bytes]) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from kineme.clips.store import Clip
-from kineme.errors import FileError, KinemeError
+from kineme.errors import FileError, KinemeError, one_line
 from kineme.layouts import get_layout
 from kineme.sources import Source
 from kineme.sources.matlab import matlab_variables
 from kineme.sources.names import numbered_files
-from kineme.sources.raw import RawFile, RemediedError, shortened
+from kineme.sources.raw import RawFile, RemediedError
 from kineme.typing import Array
 
 # The data set's own list of actions, in order of their numbers.
@@ -93,7 +93,7 @@ def _skeleton(file: RawFile) -> Array:
     except RemediedError as error:
         raise FileError(f"{file}: {error}") from error
     except ValueError as error:
-        raise file.error(f"cannot be read as a MATLAB file ({shortened(error)})") from error
+        raise file.error(f"cannot be read as a MATLAB file ({one_line(error)})") from error
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
         raise file.error("has no variable 'd_skel' of real numbers")
     return values

@@ -27,6 +27,11 @@ def resolve_device(train: TrainConfig) -> tuple[str, Literal["bf16-mixed", "32-t
     return device, "bf16-mixed" if precision == "bfloat16" else "32-true"
 
 
+def devices_in_use(device: str) -> list[int]:
+    """The GPU of a training on `cpu` or `cuda`; others, which `fork_rng` would initialise, are left alone."""
+    return [torch.cuda.current_device()] if device == "cuda" else []
+
+
 def _gpu_has_bfloat16() -> bool:
     """Whether the GPU has bfloat16 instructions; older ones emulate them, which is slower than float32."""
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from kineme.clips.folders import is_there
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.config import Config
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write, clear, foreign, locked, remove_own
 from kineme.runs import CONFIG, WEIGHTS
 from kineme.settings import config_from_dict
@@ -161,8 +161,8 @@ def load_run_config(run: Path) -> Config:
     path = run / CONFIG
     try:
         data = read_yaml(path)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise KinemeError(f"{path}: cannot be read; is {run} a run directory?") from error
+    except (OSError, ValueError) as error:
+        raise KinemeError(f"{path}: cannot be read ({one_line(error)}); is {run} a run directory?") from error
     config = config_from_dict(data, where=str(path))
     config.data.store = located(run, config.data.store)
     return config

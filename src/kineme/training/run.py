@@ -12,26 +12,26 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
 from kineme.checkpoints import build_encoder, build_method
 from kineme.clips.batches import even_batch, resident
 from kineme.clips.collection import open_stores, parts, store_numbers, stores_of, training_rows
-from kineme.clips.published import counted
 from kineme.clips.seen import SEEN_CLIPS, Seen
 from kineme.clips.store import ClipStore
 from kineme.config import Config, TrainConfig
-from kineme.encoders import ClipShape
+from kineme.encoders import ENCODERS, ClipShape, Encoder
 from kineme.encoders.absent import warn_if_shown
 from kineme.encoders.layer import recompute
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import followed
+from kineme.methods import METHODS
 from kineme.processes import synchronise_norms
 from kineme.training.alarms import Collapse, RisingLoss
 from kineme.training.callbacks import Checkpoints, Circumstances, ClipFeatures, History, OnlineKNN
 from kineme.training.contract import check_encoder
-from kineme.training.devices import resolve_device
+from kineme.training.devices import devices_in_use, resolve_device
 from kineme.training.directory import (
     LOGS,
     STATE,
@@ -48,6 +48,7 @@ from kineme.training.module import Pretraining, Training, clips_by_store
 from kineme.training.timing import TRIAL_STEPS, Stopwatch, with_epochs
 from kineme.training.together import check_started, ending_together, is_first_process, process_count
 from kineme.typing import Array
+from kineme.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -79,11 +80,13 @@ def train(
     check_started(config.train)
     store = _opened(config)
     rows = training_rows(store, config.data.splits)
-    resolve_device(config.train)  # fails before anything is written, and so do the loggers
+    device, _ = resolve_device(config.train)  # fails before anything is written, and so do the loggers
     every_logger = [*_loggers(config.train, out), *loggers]
     first = is_first_process(config.train)
     with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=[]))  # the program's own numbers stay as they were
+        # The program's own random numbers stay as they were; one of several processes has none but these.
+        gpus = devices_in_use(device) if process_count(config.train) == 1 else []
+        stack.enter_context(torch.random.fork_rng(gpus))
         if first:
             out.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(occupied(out))
@@ -114,6 +117,20 @@ def train(
             fit(module, [*own, *callbacks], loggers=every_logger, resume=out / STATE if resume else None)
         if first and resume:  # killed between the state of the last epoch and the weights
             own[-1].complete(module)
+
+
+def check_fit(config: Config) -> None:
+    """Checks what `train` would refuse of settings and clips, without training or writing anything.
+
+    Raises:
+        KinemeError: a setting does not fit the clips, the encoder or the method.
+    """
+    store = _opened(config)
+    rows = training_rows(store, config.data.splits)
+    parts_of = ENCODERS[config.encoder["name"]], METHODS[config.method["name"]]
+    own = all(each.__module__.startswith("kineme.") for each in parts_of)
+    with torch.random.fork_rng(devices=[]), torch.device("meta" if own else "cpu"):  # meta: in no time
+        _untrained(config, store, rows)
 
 
 def _opened(config: Config) -> ClipStore:
@@ -179,13 +196,15 @@ def _loggers(train: TrainConfig, out: Path) -> list[Logger]:
     """
     makers: dict[str, Callable[[], Logger]] = {
         "csv": lambda: CSVLogger(out, name=LOGS, version="csv"),
-        "tensorboard": lambda: TensorBoardLogger(out, name=LOGS, version="tensorboard"),
+        "tensorboard": lambda: TensorBoardLogger(
+            out, name=LOGS, version="tensorboard", default_hp_metric=False
+        ),
         "wandb": lambda: WandbLogger(name=out.name, save_dir=out / LOGS, project="kineme"),
     }
     try:
         return [makers[name]() for name in train.loggers]
     except ModuleNotFoundError as error:
-        raise KinemeError(f"train.loggers: {' '.join(str(error).split())[:200]}") from error
+        raise KinemeError(f"train.loggers: {one_line(error)}") from error
 
 
 def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
@@ -203,8 +222,16 @@ def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
             "train.batch_size and raise train.accumulate"
         )
     if config.train.compile != "off":
-        encoder.compile(mode=config.train.compile)
+        _compile(encoder, config.train.compile)
     return Pretraining(method, config, store, rows)
+
+
+def _compile(encoder: Encoder, mode: str) -> None:
+    """Hands an encoder to `torch.compile`: `forward`, and what methods call besides."""
+    encoder.compile(mode=mode)
+    for name in ("feature_map", "tokens"):
+        if hasattr(encoder, name):
+            setattr(encoder, name, torch.compile(getattr(encoder, name), mode=mode))
 
 
 def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
@@ -285,7 +312,7 @@ def fit(
             gradient_clip_val=train.clip_gradients,
             callbacks=list(callbacks),
             logger=list(loggers) or False,
-            enable_checkpointing=False,
+            enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
             enable_progress_bar=any(isinstance(each, ProgressBar) for each in callbacks),
             enable_model_summary=False,
             use_distributed_sampler=False,

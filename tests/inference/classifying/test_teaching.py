@@ -216,8 +216,14 @@ def test_the_classifier_that_is_meant(tmp_path: Path) -> None:
     run.mkdir()
     with pytest.raises(KinemeError, match="run: has no classifier; teach one with `kineme teach`"):
         find_classifier(run, None)
-    with pytest.raises(KinemeError, match="has no classifier 'a', and there is no such file; teach one"):
+    with pytest.raises(
+        KinemeError, match=r"has no classifier 'a', and there is no such file; teach one with `kineme teach`$"
+    ):
         find_classifier(run, "a")
+    with pytest.raises(
+        KinemeError, match=r"has no classifier 'detect', .*; train one with `kineme evaluate detect`$"
+    ):
+        find_classifier(run, "detect")
     first = classifier_path(run, "throws")
     first.parent.mkdir()
     first.touch()

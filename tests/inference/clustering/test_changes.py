@@ -108,6 +108,24 @@ def test_who_is_lost_for_a_moment_has_not_left() -> None:
     np.testing.assert_array_equal(found[1:, 0], found[:-1, 1])
 
 
+def test_while_the_second_body_stays_nobody_has_left() -> None:
+    xyz, _ = recording([40, 60], [40, 30, 40])
+    both = np.concatenate([xyz, xyz + 1], axis=1)
+    both[60:120, 0] = 0
+    found = segments(both, STICK, FPS, DEFAULTS)
+    assert [found[0, 0], found[-1, 1]] == [0, len(xyz)]
+    np.testing.assert_array_equal(found[1:, 0], found[:-1, 1])
+
+
+def test_minutes_are_blended() -> None:
+    """A pose drifts for 90 s, so in the second minute the first frame is rare, and in the first it is not."""
+    poses = np.linspace(0, 1, 900)[:, None]
+    found, first, second = rarity(poses, 10), rarity(poses[:600], 10), rarity(poses[300:], 10)
+    assert found[300] == pytest.approx((300 * first[300] + second[0]) / 301)
+    assert found[449:451] == pytest.approx((first[449:451] + second[149:151]) / 2, rel=1e-2)
+    assert found[:300] == pytest.approx(first[:300])
+
+
 def test_a_single_frame_does_one_thing() -> None:
     assert motions(np.ones((1, 1, 3, 3), dtype=np.float32), STICK, FPS, DEFAULTS).tolist() == []
 

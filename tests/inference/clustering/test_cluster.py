@@ -12,6 +12,7 @@ from inference.models import model, motion, write
 from conftest import STICK
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
+from kineme.inference.clustering import cluster as clustering
 from kineme.inference.clustering.cluster import cluster
 from kineme.inference.clustering.segments import Segment, described, write_segments
 from kineme.layouts import get_layout
@@ -58,6 +59,14 @@ def test_kinds_are_of_the_features_that_embed_gives(own: Model, tmp_path: Path) 
         assert [each.kind for each in found.segments] == [1, 2] * 8
         assert found.agreement == {"adjusted mutual information": pytest.approx(100)}
         assert found.kinds[0].labels == (("rise", 8),)
+
+
+def test_segments_are_encoded_in_blocks(own: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = write(tmp_path / "mine", clips(12))
+    found = cluster(own, [store], k=3)
+    monkeypatch.setattr(clustering, "ROWS", 5)
+    again = cluster(own, [store], k=3)
+    assert [each.kind for each in again.segments] == [each.kind for each in found.segments]
 
 
 def untrimmed(name: str, seed: int, subject: str = "") -> Clip:
@@ -181,6 +190,12 @@ def test_exemplars_are_typical_and_of_different_people() -> None:
     (kind,) = described(segments)
     assert kind.exemplars == (1, 3, 2, 0)
     assert (kind.segments, kind.share, kind.mean_length, kind.people) == (4, 1.0, 1.0, 2)
+
+
+def test_shares_are_of_time() -> None:
+    segments = [Segment("mine", "a", 0, 1, 1, 1.0, "", ""), Segment("mine", "a", 1, 2, 1, 1.0, "", "")]
+    kinds = described([*segments, Segment("mine", "a", 2, 8, 2, 1.0, "", "")])
+    assert [(kind.share, kind.mean_length) for kind in kinds] == [(0.25, 1.0), (0.75, 6.0)]
 
 
 def test_the_table(tmp_path: Path) -> None:

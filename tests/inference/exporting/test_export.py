@@ -287,9 +287,9 @@ def test_a_mistake_is_one_line_that_names_the_file(copy: Path, tmp_path: Path) -
         )
         assert (done.returncode, done.stderr, done.stdout) == (1, f"{name}: {told}\n", "")
     done = subprocess.run([sys.executable, copy / "run.py"], capture_output=True, text=True)
-    assert done.stderr.startswith("aimclr encoder (stgcn), exported by Kineme")  # how it is used
+    assert done.stdout.startswith("aimclr encoder (stgcn), exported by Kineme")  # how it is used
     asked = subprocess.run([sys.executable, copy / "run.py", "--help"], capture_output=True, text=True)
-    assert (asked.returncode, asked.stdout, asked.stderr) == (0, done.stderr, "")
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, done.stdout, "")
 
 
 @pytest.mark.usefixtures("at_once")

@@ -76,6 +76,28 @@ def test_moments_in_which_nobody_is_are_no_rows(own: Model, tmp_path: Path) -> N
     assert not [hit for hit in hits if hit.name == "gone" and 2 <= hit.start <= 3]
 
 
+def test_every_window_step_and_rate_has_an_index_of_its_own(own: Model, library: ClipStore) -> None:
+    for window, step, starts in ((1.0, 0.5, [0, 0.5, 1]), (1.0, 0.1, [0, 0.1, 0.2]), (2.0, None, [0, 1, 2])):
+        opened = open_index(own, library, window=window, step=step)
+        assert opened.start[:3].tolist() == pytest.approx(starts)
+        assert opened.end[0] == window
+    assert open_index(own, library).end.tolist() == [10.0] * 12
+    clips = [library.clip(row) for row in range(len(library))]
+    shutil.rmtree(library.path)
+    names = zip(library.names.tolist(), library.labels.tolist(), clips, strict=True)
+    same = [Clip(name, xyz, label=label) for name, label, xyz in names]
+    assert open_index(own, write(library.path, same, fps=20.0)).end.tolist() == [5.0] * 12
+
+
+def test_of_a_library_that_has_changed_only_indexes_are_removed(own: Model, library: ClipStore) -> None:
+    folder = open_index(own, library).path.parent
+    old, notes = folder / f"{'0' * 16}-{'0' * 32}.npy", folder / "notes.txt"
+    old.touch()
+    notes.touch()
+    open_index(own, library)
+    assert (old.exists(), notes.exists()) == (False, True)
+
+
 def test_many_queries_at_once(own: Model, library: ClipStore) -> None:
     opened = open_index(own, library, **WINDOWS)
     queries = 3 * np.asarray(opened.features[::100])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from kineme.inference.watching.events import Spotter
+from kineme.inference.watching.events import Counts, Spotter
 from kineme.inference.watching.sparing import LONGEST, Sparing
 
 STARTS, ENDS = np.array([0.6, 0.6]), np.array([0.4, 0.4])
@@ -68,6 +68,11 @@ def test_the_score_is_of_the_confirming_window_and_then_the_mean() -> None:
     scores = [0.7, 0.9, 0.5, 0.1, 0.2]
     changes = [c for i, score in enumerate(scores) for c in spotter.window(np.array([score, 0]), i, i + 2)]
     assert [change.score for change in changes] == [0.9, pytest.approx(0.7)]
+
+
+def test_counts_of_two_streams_add_up() -> None:
+    one, other = Counts(10, 4, 2, 0.3, 0.2, 0.7), Counts(20, 5, 1, 0.1, 0.1, 0.9)
+    assert one + other == Counts(30, 9, 3, pytest.approx(0.4), 0.2, 0.9)
 
 
 def test_a_day_of_bad_lines_is_said_in_a_page() -> None:

@@ -129,6 +129,16 @@ def test_rates_do_not_change_when_events_are(tiny: Model) -> None:
         assert events[1][1:] == pytest.approx((0.85, 2.35), abs=0.051)  # half of the lowest rate's frame
 
 
+def test_windows_that_were_missed_are_not_made_up_for(tiny: Model) -> None:
+    """Frames come every 0.4 s for 4 s, and then every 0.05 s for one; a window is due every 0.1 s."""
+    times = [*np.arange(11) * 0.4, *(4 + 0.05 * np.arange(1, 21))]
+    watcher = Watcher(tiny, Recorder(tiny), fps=10, step=0.1)
+    fed(watcher, motion(31, 0)[:11, 0], times[:11])
+    before = watcher.counts.windows
+    fed(watcher, motion(31, 0)[11:, 0], times[11:])
+    assert (before, watcher.counts.windows - before) == (8, 10)
+
+
 def test_an_event_says_who_when_and_how_late(tiny: Model) -> None:
     judge = Recorder(tiny, shows=[True, True, True, True])
     watcher = Watcher(tiny, judge, fps=10, step=0.5)

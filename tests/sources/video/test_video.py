@@ -100,15 +100,19 @@ def test_of_a_faster_video_only_the_pictures_that_are_needed_are_looked_at(cinem
     np.testing.assert_allclose(-slow.xyz[:, 0, 0, 2] * 255, 5 * np.arange(19), atol=1e-3)
 
 
-def test_classes_come_from_folders_or_the_list(cinema: Cinema) -> None:
+def test_classes_come_from_folders_or_the_list(cinema: Cinema, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("walk/a.mp4", "walk/b.MOV", "sit/c.avi"):
         cinema.write(name, [picture((0, 0))] * 5)
     (cinema.folder / "notes.csv").write_text("not a list of labels")
     source, _ = opened(cinema.folder)
     assert (source.class_names, [item.label for item in source.items]) == (("sit", "walk"), [0, 1, 1])
+    unread = f"{cinema.folder / 'notes.csv'} is not read; if it lists labels (name,label), call it labels.csv"
+    assert unread in caplog.messages
+    caplog.clear()
     (cinema.folder / "labels.csv").write_text("name,label,subject\na,stroll,anna\nb,,ben\nc,rest,anna\n")
     source, _ = opened(cinema.folder)
     assert source.class_names == ("rest", "stroll")
+    assert unread not in caplog.messages
     assert [(item.label, item.subject) for item in source.items] == [(0, "anna"), (1, "anna"), (-1, "ben")]
 
 

@@ -68,7 +68,7 @@ def keep(task: Task, result: Result, beside: Mapping[str, Kept], *qualifiers: st
     kept = is_writable(path)
     if kept:
         save(result, path, beside=beside)
-    upright = {"detect": tables.detection, "early": tables.early, "robust": tables.robust}
-    Console().print(upright.get(result.protocol, tables.recognition)(result))
+    own = {"detect": tables.detection, "early": tables.early, "robust": tables.robust}
+    Console().print(own.get(result.protocol, tables.recognition)(result))
     if kept:
         written(path)

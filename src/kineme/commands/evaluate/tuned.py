@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,9 +12,6 @@ from kineme.commands.bar import progress_bar
 from kineme.commands.evaluate.shared import Options, keep, open_run, tune
 from kineme.errors import KinemeError
 from kineme.evaluation.options import AS_IN_RECIPE, USUAL, FinetuneOptions
-
-if TYPE_CHECKING:
-    from kineme.evaluation.task import Task
 
 Training = Annotated[FinetuneOptions, Parameter(name="*")]
 
@@ -60,20 +57,13 @@ def semi(
     if frozen and training != replace(AS_IN_RECIPE, lr=training.lr):
         raise KinemeError("with `frozen` nothing is fine-tuned; of its options only `lr` has an effect")
     task = open_run(run, options, "semi-frozen" if frozen else "semi", seed=seed)
+    from kineme.evaluation import fewlabels
     from kineme.evaluation import finetune as tuning
 
     draws: dict[str, Any] = {"fractions": fractions or tuning.FRACTIONS, "seeds": seeds, "seed": seed}
-    if frozen:
-        _frozen(task, lr=training.lr, **draws)
-        return
     with progress_bar("evaluating") as progress:
-        result = tuning.semi(task, **draws, **asdict(training), progress=progress)
-    keep(task, result, {})
-
-
-def _frozen(task: Task, **settings: Any) -> None:
-    from kineme.evaluation.fewlabels import frozen
-
-    with progress_bar("evaluating") as progress:
-        result, _ = frozen(task, **settings, progress=progress)
+        if frozen:
+            result, _ = fewlabels.frozen(task, lr=training.lr, **draws, progress=progress)
+        else:
+            result = tuning.semi(task, **draws, **asdict(training), progress=progress)
     keep(task, result, {})

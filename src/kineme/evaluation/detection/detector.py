@@ -118,7 +118,7 @@ class Detector:
                 tuned=bool(state),
             )
         except (SafetensorError, *MALFORMED) as error:
-            reason = one_line(error)[:200]
+            reason = one_line(error)
             raise KinemeError(f"{path}: not a detector that this Kineme wrote ({reason})") from error
         if found["weights"] not in (None, model.weights):
             raise KinemeError(

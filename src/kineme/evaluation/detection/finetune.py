@@ -18,12 +18,11 @@ from kineme.config import TrainConfig
 from kineme.encoders.absent import encoded
 from kineme.encoders.base import Encoder
 from kineme.errors import check_positive
-from kineme.evaluation.classifier import devices_in_use
 from kineme.evaluation.detection.extract import offsets_of
 from kineme.evaluation.detection.frames import Windows, times, tokens
 from kineme.model import Model, with_encoder
 from kineme.progress import Progress, silent
-from kineme.training.devices import resolve_device
+from kineme.training.devices import devices_in_use, resolve_device
 from kineme.training.module import Training
 from kineme.training.run import fit
 from kineme.training.supervised import EvenBatches, StepProgress

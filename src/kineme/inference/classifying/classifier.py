@@ -99,25 +99,24 @@ class Classifier:
         likeliest = self.probabilities(model, x, device=device).argmax(axis=1)
         return [self.class_names[label] for label in likeliest.tolist()]
 
-    def threshold(self, false_alarms: float) -> float:
+    def threshold(self, none: float) -> float:
         """The distance beyond which a motion is none of the classes.
 
-        Split conformal prediction keeps the share of false alarms, on average over motions drawn as the
-        examples were.
+        Split conformal prediction keeps to the share, on average over motions drawn as the examples were.
 
         Args:
-            false_alarms: share of motions of the classes that may be mistaken for none of them.
+            none: share of motions of the classes that may be mistaken for none of them.
 
         Raises:
             KinemeError: the share is out of range, or there are too few examples for it.
         """
-        if not 0 < false_alarms < 1:
-            raise KinemeError(f"`none`: is {false_alarms:g}; it must be above 0 and below 1, such as 0.05")
-        rank = math.ceil((len(self.distances) + 1) * (1 - false_alarms))
+        if not 0 < none < 1:
+            raise KinemeError(f"`none`: is {none:g}; it must be above 0 and below 1, such as 0.05")
+        rank = math.ceil((len(self.distances) + 1) * (1 - none))
         if rank > len(self.distances):
-            least = math.ceil(1 / false_alarms - 1)
+            least = math.ceil(1 / none - 1)
             raise KinemeError(
-                f"`none`: a rate of {false_alarms:g} takes {least} cross-validated examples, the classifier "
+                f"`none`: a rate of {none:g} takes {least} cross-validated examples, the classifier "
                 f"has {len(self.distances)}; teach it more, or allow a higher rate"
             )
         return float(self.distances[rank - 1])
@@ -206,7 +205,7 @@ def read_classifier(path: str | Path, model: Model) -> Classifier:
     except KinemeError:
         raise
     except (SafetensorError, *MALFORMED) as error:
-        reason = one_line(error)[:200]
+        reason = one_line(error)
         raise KinemeError(f"{path}: not a classifier that this Kineme can read ({reason})") from error
     return classifier
 

@@ -149,57 +149,72 @@ def examine(
     Returns:
         The outcome, and (n,) ascending: distances of judged examples from what they were not part of.
     """
-    classes, judged = len(class_names), folds.judged(labels)
-    typical = _typical_training(labels, folds)
+    judged, typical = folds.judged(labels), _typical_training(labels, folds)
     sizes = [size for size in CURVE if size < round(typical)] if judged.any() else []
-    done, total = 0, (len(sizes) * REPEATS + 1) * len(folds.tests)
-
-    def scores(size: int | None, generator: np.random.Generator) -> tuple[Array, Array]:
-        nonlocal done
-        logits, novelty = np.full((len(labels), classes), -np.inf), np.full(len(labels), np.nan)
-        for test in folds.tests:
-            rows = np.delete(np.arange(len(labels)), test)
-            rows = rows if size is None else subsample(labels, rows, size, generator)
-            asked = test[judged[test]]
-            if len(asked):
-                fitted = fit(copies[rows], labels[rows])
-                logits[asked], novelty[asked] = (
-                    fitted.logits(features[asked]),
-                    fitted.novelty(features[asked]),
-                )
-            done += 1
-            progress(done, total)
-        return logits[judged], novelty[judged]
-
+    fits = (1 + len(sizes) * REPEATS) * len(folds.tests)
+    folded = _Folded(copies, features, labels, len(class_names), folds, fit, fits, progress)
     generator = np.random.default_rng(seed)
-    logits, novelty = scores(None, generator)
-    truth, predicted = labels[judged], logits.argmax(axis=1) if judged.any() else labels[judged]
+    logits, novelty = folded.scores(generator)
+    truth = labels[judged]
+    predicted = logits.argmax(axis=1) if len(truth) else truth
     curve = []
     for size in sizes:
-        hits = [(scores(size, generator)[0].argmax(axis=1) == truth).mean() for _ in range(REPEATS)]
+        hits = [(folded.scores(generator, size)[0].argmax(axis=1) == truth).mean() for _ in range(REPEATS)]
         curve.append((size, 100 * float(np.mean(hits))))
     right = int((predicted == truth).sum())
-    if judged.any():
+    if len(truth):
         curve.append((round(typical), 100 * right / len(truth)))
-    confusion = confusion_matrix(truth, predicted, classes)
-    return (
-        Examination(
-            accuracy=100 * right / len(truth) if len(truth) else None,
-            interval=wilson_interval(right, len(truth)) if len(truth) else None,
-            judged=len(truth),
-            left_out=folds.left_out,
-            folds=len(folds.tests),
-            recall=tuple(
-                100 * float(confusion[k, k] / confusion[k].sum()) if confusion[k].any() else None
-                for k in range(classes)
-            ),
-            curve=tuple(curve),
-            confusions=_confusions(confusion, class_names),
-            gains=expected_gains(confusion, np.bincount(labels, minlength=classes), curve),
-            temperature=temperature(logits, truth),
-        ),
-        np.sort(novelty),
+    confusion = confusion_matrix(truth, predicted, len(class_names))
+    outcome = Examination(
+        accuracy=100 * right / len(truth) if len(truth) else None,
+        interval=wilson_interval(right, len(truth)) if len(truth) else None,
+        judged=len(truth),
+        left_out=folds.left_out,
+        folds=len(folds.tests),
+        recall=_recall(confusion),
+        curve=tuple(curve),
+        confusions=_confusions(confusion, class_names),
+        gains=expected_gains(confusion, np.bincount(labels, minlength=len(class_names)), curve),
+        temperature=temperature(logits, truth),
     )
+    return outcome, np.sort(novelty)
+
+
+@dataclass
+class _Folded:
+    """Scores of examples by classifiers that their fold had no part in."""
+
+    copies: Array
+    features: Array
+    labels: Array
+    classes: int
+    folds: Folds
+    fit: Fit
+    fits: int  # in total, and those done
+    progress: Progress
+    done: int = 0
+
+    def scores(self, generator: np.random.Generator, size: int | None = None) -> tuple[Array, Array]:
+        """Logits (n, K) and novelty (n,) of the judged examples.
+
+        Args:
+            generator: draws the examples.
+            size: examples of a class that a classifier is fitted to; None: all.
+        """
+        labels, judged = self.labels, self.folds.judged(self.labels)
+        logits, novelty = np.full((len(labels), self.classes), -np.inf), np.full(len(labels), np.nan)
+        for test in self.folds.tests:
+            rows = np.delete(np.arange(len(labels)), test)
+            if size is not None:
+                rows = subsample(labels, rows, size, generator)
+            asked = test[judged[test]]
+            if len(asked):
+                fitted = self.fit(self.copies[rows], labels[rows])
+                logits[asked] = fitted.logits(self.features[asked])
+                novelty[asked] = fitted.novelty(self.features[asked])
+            self.done += 1
+            self.progress(self.done, self.fits)
+        return logits[judged], novelty[judged]
 
 
 def subsample(labels: Array, rows: Array, size: int, generator: np.random.Generator) -> Array:
@@ -271,6 +286,11 @@ def _exponent(curve: Sequence[tuple[int, float]], judged: int) -> float:
     size, right = np.array(curve, dtype=float).T
     error = ((1 - right / 100) * judged + 0.5) / (judged + 1)
     return float(np.clip(-np.polyfit(np.log(size), np.log(error), 1)[0], 0.05, 1.0))
+
+
+def _recall(confusion: Array) -> tuple[float | None, ...]:
+    """Of each class, per cent; None if no example of it was judged."""
+    return tuple(100 * float(row[k] / row.sum()) if row.any() else None for k, row in enumerate(confusion))
 
 
 def _confusions(confusion: Array, class_names: Sequence[str]) -> tuple[tuple[str, str, int], ...]:

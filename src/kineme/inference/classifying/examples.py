@@ -13,7 +13,7 @@ import numpy as np
 from kineme.arguments import did_you_mean
 from kineme.clips.columns import spellings
 from kineme.clips.store import Clip, ClipStore
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.inference.recordings import Recordings, open_input
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
@@ -94,7 +94,7 @@ def read_examples(path: str | Path) -> tuple[list[Example], int]:
     try:
         table = read_list(path.read_bytes())
     except OSError as error:
-        raise KinemeError(f"{path}: cannot be read ({error.strerror})") from error
+        raise KinemeError(f"{path}: cannot be read ({one_line(error)})") from error
     except ValueError as error:
         raise KinemeError(f"{path}: is not a table of text ({error}); {AS_UTF8}") from error
     _check_header(path, table)

@@ -54,5 +54,6 @@ def find_classifier(run: Path, name: str | None) -> Path:
     if name == "detect" and detectors:
         raise KinemeError(f"{run}: choose one of the detectors {', '.join(detectors)} by `classifier`")
     near = did_you_mean(name, there) or (f"; choose from {', '.join(sorted(there))}" if there else "")
-    remedy = near or "; teach one with `kineme teach`, or train a detector with `kineme evaluate detect`"
+    own = "train one with `kineme evaluate detect`" if name == "detect" else "teach one with `kineme teach`"
+    remedy = near or f"; {own}"
     raise KinemeError(f"{run}: has no classifier {name!r}, and there is no such file{remedy}")

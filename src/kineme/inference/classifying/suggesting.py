@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kineme.clips.store import ClipStore
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, check_between
 from kineme.files import atomic_write
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.examples import Example
@@ -101,7 +101,7 @@ def suggest(
         progress: called with the windows done and in total, as far as that is known.
 
     Raises:
-        KinemeError: the count is below 1, or the store does not fit the model.
+        KinemeError: `count` is below 1, or the store does not fit the model.
 
     >>> import kineme
     >>> model = kineme.load(example_run)
@@ -110,8 +110,7 @@ def suggest(
     >>> len(chosen), chosen[0].guess in classifier.class_names
     (3, True)
     """
-    if count < 1:
-        raise KinemeError(f"`suggest`: is {count}; it must be 1 or more")
+    check_between("`count`", count, 1)
     classifier.check(model)
     store = store if isinstance(store, ClipStore) else ClipStore(store)
     opened = open_input(model, store, Reading(joint_map=joint_map), allow_preprocessing=allow_preprocessing)
@@ -133,19 +132,18 @@ def suggest(
         return []
     chosen = pool[_spread(pool, classifier.head.centres, count)]
     lasts = dict(zip(store.names.tolist(), (store.index["frames"] / opened.fps).tolist(), strict=True))
-    suggestions = []
-    for name, start, end, label, probability in zip(
-        chosen.name.tolist(),
-        chosen.start.tolist(),
-        chosen.end.tolist(),
-        chosen.label.tolist(),
-        chosen.probability.tolist(),
-        strict=True,
-    ):
-        whole = start == 0 and end >= lasts[name] - 1e-9
-        first, after = (None, None) if whole else (start, end)
-        suggestions.append(Suggestion(name, first, after, classifier.class_names[label], probability))
-    return suggestions
+    return [_suggestion(chosen, row, classifier.class_names, lasts) for row in range(len(chosen.name))]
+
+
+def _suggestion(
+    chosen: _Candidates, row: int, class_names: Sequence[str], lasts: Mapping[str, float]
+) -> Suggestion:
+    """A candidate in words; `lasts` are the seconds that each clip of the store lasts."""
+    name, start, end = str(chosen.name[row]), float(chosen.start[row]), float(chosen.end[row])
+    guess, probability = class_names[int(chosen.label[row])], float(chosen.probability[row])
+    if start == 0 and end >= lasts[name] - 1e-9:
+        return Suggestion(name, None, None, guess, probability)
+    return Suggestion(name, start, end, guess, probability)
 
 
 def most_useful(

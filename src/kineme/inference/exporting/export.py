@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import followed, locked, remove_own, replace_directory, unwritable
 from kineme.inference.classifying.classifier import Classifier
 from kineme.inference.classifying.reading import read
@@ -247,7 +247,9 @@ def load_program(folder: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever a program may raise
-        raise KinemeError(f"{folder / PROGRAM}: cannot be run ({error}); export the model again") from error
+        raise KinemeError(
+            f"{folder / PROGRAM}: cannot be run ({one_line(error)}); export the model again"
+        ) from error
     return module
 
 

@@ -164,7 +164,7 @@ def write_onnx(module: nn.Module, example: Tensor, inputs: list[str], outputs: l
                 recorded, dynamo=True, input_names=inputs, output_names=outputs, verbose=False
             )
         except Exception as error:  # neither promises anything narrower
-            reason = one_line(error)[:200]
+            reason = one_line(error)
             what = type(getattr(module, "encoder", module)).__name__
             raise KinemeError(
                 f"{what} cannot be exported ({reason}); write its forward pass so that torch.export takes it "

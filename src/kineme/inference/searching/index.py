@@ -25,7 +25,7 @@ import numpy as np
 
 from kineme.clips.retargeted import RetargetedStore
 from kineme.clips.store import ClipStore
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.evaluation.features import cache_key
 from kineme.files import atomic_write, remove_own
 from kineme.inference.embed import embed_table
@@ -178,8 +178,7 @@ def open_index(
         "device": place,
     }
     embed_table(model, [store], **options)  # checks; computes nothing yet
-    manifest = store.manifest
-    more = {"window": window, "step": step, "fps": manifest.fps, "classes": manifest.class_names}
+    more = {"window": window, "step": step, "fps": store.manifest.fps}
     key = cache_key(model, store, np.arange(len(store)), "float32", format=FORMAT, **more)
     name = f"{original.manifest.fingerprint[:16]}-{key}.npy"
     path = next((path for folder in _folders(original) if _opened(path := folder / name)), None)
@@ -191,7 +190,10 @@ def open_index(
     else:
         tidy(path)
     _tidy(path.parent, original)
-    features, columns = _opened(path) or _lost(path)
+    opened = _opened(path)
+    if opened is None:
+        raise KinemeError(f"{path}: was removed or changed by another process; search again")
+    features, columns = opened
     graph = None
     if neighbours == "approximate" or (neighbours == "auto" and _is_large(features)):
         graph = _graph(original, path, features, progress)
@@ -216,7 +218,7 @@ def _writable(library: ClipStore) -> Path:
         with tempfile.TemporaryFile(dir=beside):
             return beside
     except OSError as error:
-        logger.info("%s: cannot be written (%s); the index is kept in %s", beside, error.strerror, cached)
+        logger.info("%s: cannot be written (%s); the index is kept in %s", beside, one_line(error), cached)
         return cached
 
 
@@ -229,10 +231,6 @@ def _opened(path: Path) -> tuple[Array, dict[str, Array]] | None:
         if all(len(column) == len(features) for column in columns.values()):
             return features, columns
     return None
-
-
-def _lost(path: Path) -> Any:
-    raise KinemeError(f"{path}: was removed or changed by another process; search again")
 
 
 def _write(path: Path, store: ClipStore, dim: int, blocks: Iterable[Block]) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 from kineme.clips.batches import joined
-from kineme.clips.published import counted
 from kineme.clips.store import ClipStore
 from kineme.drawing.gallery import Card, gallery
 from kineme.drawing.player import check_page, legend, page
@@ -19,6 +18,7 @@ from kineme.errors import KinemeError
 from kineme.files import atomic_write
 from kineme.inference.searching.hits import Hit
 from kineme.inference.searching.queries import Query
+from kineme.words import counted
 
 logger = logging.getLogger(__name__)
 

@@ -118,22 +118,37 @@ def nearest_apart(
         k: how many; there are fewer where the library is too small.
         among: (N,) whether each row may be a hit; all rows are compared then. Default: every row may.
     """
-    sources = [_exact(index, feature)]
     if index.graph is not None and among is None:
-        sources.insert(0, lambda count: index.nearest(feature[None], count))
-    for nearest, most in zip(sources, [MOST, len(index)][-len(sources) :], strict=True):
-        count = min(SPARE * k, len(index), most)
-        while True:
-            rows, similarity = (each.ravel() for each in nearest(count))
-            if among is not None:
-                rows, similarity = rows[among[rows]], similarity[among[rows]]
-            hits = _apart(index, query, rows, similarity, k)
-            if len(hits) == k or count == len(index):
-                return hits
-            if count == most:
-                break
-            count = min(SPARE * count, len(index), most)
-    raise AssertionError("all rows were compared")
+        hits = _widened(lambda count: index.nearest(feature[None], count), index, query, k, most=MOST)
+        if hits is not None:
+            return hits
+    hits = _widened(_exact(index, feature), index, query, k, among=among)
+    assert hits is not None  # all rows were compared
+    return hits
+
+
+def _widened(
+    nearest: Nearest,
+    index: Index,
+    query: Query,
+    k: int,
+    *,
+    most: int | None = None,
+    among: Array | None = None,
+) -> list[tuple[int, float]] | None:
+    """The best k rows apart among ever more of the nearest; None if the `most` nearest have fewer."""
+    most = len(index) if most is None else min(most, len(index))
+    count = min(SPARE * k, most)
+    while True:
+        rows, similarity = (each.ravel() for each in nearest(count))
+        if among is not None:
+            rows, similarity = rows[among[rows]], similarity[among[rows]]
+        hits = _apart(index, query, rows, similarity, k)
+        if len(hits) == k or count == len(index):
+            return hits
+        if count == most:
+            return None
+        count = min(SPARE * count, most)
 
 
 def _exact(index: Index, feature: Array) -> Nearest:

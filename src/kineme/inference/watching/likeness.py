@@ -78,6 +78,10 @@ class _Example:
     row: int | None = None  # of the library, and which frames of it
     frames: tuple[int, int] = (0, 0)
 
+    def overlaps(self, row: int, first: int, end: int) -> bool:
+        """Whether it shares frames with those of a clip of the library."""
+        return row == self.row and first < self.frames[1] and end > self.frames[0]
+
 
 def like(
     model: Model,
@@ -188,16 +192,13 @@ def _moments(model: Model, store: ClipStore, window: float, examples: Sequence[_
     """
     fps, lengths = store.manifest.fps, store.index["frames"].tolist()
     cut = Windows(window, window / 2).cut if store.manifest.preprocessing.keeps_frames else whole
-    places = [
-        (row, int(first), int(first + length))
-        for row, frames in enumerate(lengths)
-        for table in [cut(frames, fps)]
-        for first, length in zip(table["first"], table["length"], strict=True)
-        if all(
-            row != each.row or first >= each.frames[1] or first + length <= each.frames[0]
-            for each in examples
-        )
-    ]
+    places = []
+    for row, frames in enumerate(lengths):
+        windows = cut(frames, fps)
+        ends = windows["first"] + windows["length"]
+        for first, end in zip(windows["first"].tolist(), ends.tolist(), strict=True):
+            if not any(each.overlaps(row, first, end) for each in examples):
+                places.append((row, first, end))
     chosen = np.unique(np.linspace(0, len(places) - 1, min(len(places), MOST)).astype(int))
     moments = []
     for place in chosen.tolist() if places else []:

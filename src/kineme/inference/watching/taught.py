@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
 from kineme.clips.batches import Clips
@@ -19,7 +16,6 @@ ENDS = 0.7  # of that; an event ends below it
 NONE = 0.05  # share of motions of the classes that may be taken for none of them
 
 
-@dataclass(frozen=True)
 class Taught:
     """A `Judge` by a classifier that `kineme.inference.teach` made.
 
@@ -29,7 +25,7 @@ class Taught:
     Args:
         model: the one it was taught on.
         classifier: the classifier.
-        seconds: length of a window; default the typical length of its examples.
+        window: seconds; by default the typical length of the classifier's examples.
         threshold: the probability at which an event starts.
         none: share of motions of the classes that may be mistaken for none of them; with 0, every window is
             one of them. Default: 0.05, or the least that the number of examples allows.
@@ -40,56 +36,33 @@ class Taught:
 
     >>> import kineme
     >>> model = kineme.load(example_run)
-    >>> judge = Taught(model, kineme.inference.read_classifier(example_classifier, model), seconds=2.0)
+    >>> judge = Taught(model, kineme.inference.read_classifier(example_classifier, model), window=2.0)
     >>> judge.class_names, judge.window, judge.measure
     (('bow', 'sit down', 'wave'), 2.0, 'probability')
     """
 
-    model: Model
-    classifier: Classifier
-    seconds: float | None = None
-    threshold: float = STARTS
-    none: float | None = None
-    device: str | None = None
-    measure: str = "probability"
+    measure = "probability"
 
-    def __post_init__(self) -> None:
-        self.classifier.check(self.model)
-        if not 0 < self.threshold <= 1:
-            raise KinemeError(f"`threshold`: is {self.threshold:g}; a probability is above 0 and at most 1")
-        _ = self.farthest
-        object.__setattr__(self, "model", self.model.on(device_of(self.device)))
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """Of the classifier."""
-        return self.classifier.class_names
-
-    @property
-    def window(self) -> float:
-        """Length of a window in seconds."""
-        return self.classifier.seconds if self.seconds is None else self.seconds
-
-    @property
-    def starts(self) -> Array:
-        """(K,) the threshold."""
-        return np.full(len(self.class_names), self.threshold)
-
-    @property
-    def ends(self) -> Array:
-        """(K,) where events end."""
-        return ENDS * self.starts
-
-    @property
-    def farthest(self) -> float:
-        """The distance beyond which a window is none of the classes."""
-        if self.none == 0:
-            return float("inf")
-        if self.none is not None:
-            return self.classifier.threshold(self.none)
-        examples = len(self.classifier.distances)
-        least = (1 + 1e-9) / (examples + 1)
-        return self.classifier.threshold(max(NONE, least)) if examples else float("inf")
+    def __init__(
+        self,
+        model: Model,
+        classifier: Classifier,
+        *,
+        window: float | None = None,
+        threshold: float = STARTS,
+        none: float | None = None,
+        device: str | None = None,
+    ) -> None:
+        classifier.check(model)
+        if not 0 < threshold <= 1:
+            raise KinemeError(f"`threshold`: is {threshold:g}; a probability is above 0 and at most 1")
+        self.class_names = classifier.class_names
+        self.window = classifier.seconds if window is None else window
+        self.starts = np.full(len(classifier.class_names), threshold)
+        self.ends = ENDS * self.starts
+        self.farthest = _farthest(classifier, none)
+        self.classifier, self.device = classifier, device_of(device)
+        self.model = model.on(self.device)
 
     def scores(self, clips: Clips) -> Array:
         """Preprocessed windows → (N, K) probabilities."""
@@ -97,3 +70,12 @@ class Taught:
         probabilities = self.classifier.probabilities_of(features)
         probabilities[self.classifier.head.novelty(features) > self.farthest] = 0
         return probabilities
+
+
+def _farthest(classifier: Classifier, none: float | None) -> float:
+    """The distance beyond which a window is none of the classes; infinite for never."""
+    examples = len(classifier.distances)
+    if none == 0 or (none is None and not examples):
+        return float("inf")
+    least = (1 + 1e-9) / (examples + 1)
+    return classifier.threshold(max(NONE, least) if none is None else none)

@@ -101,10 +101,8 @@ def open_poses(
         least_confidence,
     )
     recordings, classes, rate = find_recordings(raw, options.get("fps"), told, name)
-    title = raw.resolve().stem
-    files = Files(told)
-    first, chosen = first_in_layout(recordings, files, joint_map_of(options), title)
-    coordinates = coordinates_of(first, chosen.layout, options.get("axes"), options.get("units"), size)
+    found = _Found(classes, rate, told, options, size, raw.resolve().stem)
+    source = _source(recordings, found)
     if rate is None:
         usual = "" if recordings[0].numbers else format_of(recordings[0].files[0]).usual_rate
         logger.warning(
@@ -112,6 +110,32 @@ def open_poses(
             _FPS,
             f" ({usual})" if usual else "",
         )
+    return source
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is known of all recordings of a folder."""
+
+    classes: tuple[str, ...]
+    rate: float | None
+    told: Told
+    options: Reading
+    size: tuple[int, int] | None
+    title: str
+
+    def alone(self, recording: Recording) -> Source:
+        """One of them, whatever its skeleton."""
+        return _source([recording], self)
+
+
+def _source(recordings: Sequence[Recording], found: _Found) -> Source:
+    """Recordings of one skeleton: that of the first one that can be read."""
+    options, told, fps = found.options, found.told, found.rate or _FPS
+    files = Files(told)
+    first, chosen = first_in_layout(recordings, files, joint_map_of(options), found.title)
+    axes, units = options.get("axes"), options.get("units")
+    coordinates = coordinates_of(first, chosen.layout, axes, units, found.size)
     if len(first.points) == 1 < len(recordings) and not any(each.numbers for each in recordings):
         logger.warning(
             "%s has a single frame; if each file is a frame of one video, put all frames into one file",
@@ -121,13 +145,13 @@ def open_poses(
         logger.info("joints of %s: %s", chosen.layout.name, chosen.how)
     ends = {file.place.suffix.lower() for recording in recordings for file in recording.files}
     theirs = tuple(make for make, form in registered() if form.suffix in ends)
-    reader = _Reader(chosen, rate or _FPS, coordinates, first.points.shape[-1], files, theirs)
+    reader = _Reader(chosen, fps, coordinates, first.points.shape[-1], files, theirs)
     return Source(
-        name=title,
+        name=found.title,
         layout=chosen.layout,
-        class_names=classes,
-        fps=rate or _FPS,
-        fps_known=rate is not None,
+        class_names=found.classes,
+        fps=fps,
+        fps_known=found.rate is not None,
         bodies=MAX_BODIES,
         names=[recording.name for recording in recordings],
         items=recordings,
@@ -137,6 +161,7 @@ def open_poses(
         confidence=first.confidence is not None,
         units=coordinates.units,
         unread=[name for name in first.unread if plain(name) not in map(plain, told.columns.values())],
+        alone=found.alone,
     )
 
 

@@ -22,10 +22,10 @@ from itertools import chain, islice
 
 import numpy as np
 
-from kineme.errors import FileError, KinemeError
+from kineme.errors import FileError, KinemeError, one_line
 from kineme.sources.poses.arrays import MAX_FRAMES, STANDING, Poses, check_size, split_columns
 from kineme.sources.poses.asf import MAX_ASF_BYTES, Skeleton, asf_skeleton, turned
-from kineme.sources.raw import MEND, RawFile, RemediedError, few, shortened, shown
+from kineme.sources.raw import MEND, RawFile, RemediedError, few, shown
 from kineme.typing import Array
 
 MAX_AMC_BYTES = 1 << 29  # an hour and three quarters of 30 bones at 120 a second
@@ -178,7 +178,7 @@ def _blocks(data: bytes, marks: Array, lines: _Lines) -> Iterator[Array]:
         try:
             values = np.array([words[column::width] for column in numeric], np.float64).T
         except ValueError as error:
-            raise ValueError(f"frames {first + 1} to {first + frames}: {shortened(error)}") from error
+            raise ValueError(f"frames {first + 1} to {first + frames}: {one_line(error)}") from error
         if not (np.abs(values) < 1e9).all():
             raise ValueError("its frames contain infinite or missing numbers")
         yield values

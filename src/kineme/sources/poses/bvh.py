@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from kineme.errors import one_line
 from kineme.layouts import MAX_JOINTS, without_prefix
 from kineme.sources.poses.arrays import MAX_FRAMES, STANDING, Poses, check_size, split_columns
-from kineme.sources.raw import RemediedError, shortened, shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.typing import Array
 
 MAX_BVH_BYTES = 1 << 28
@@ -181,7 +182,7 @@ def _values(lines: Sequence[str], motion: _Motion, channels: int) -> Array:
             io.StringIO("\n".join(rows[: motion.frames])), np.float64, comments=None, ndmin=2
         )
     except ValueError as error:
-        raise ValueError(f"its frames: {shortened(error)}") from error
+        raise ValueError(f"its frames: {one_line(error)}") from error
     if values.shape != (motion.frames, channels):
         raise ValueError(f"has {values.shape[1]} numbers a frame; its joints have {channels} channels")
     if not (np.abs(values) < 1e9).all():

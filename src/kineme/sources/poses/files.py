@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from kineme.errors import FileError, KinemeError
+from kineme.errors import FileError, KinemeError, OtherSkeletonError, about
 from kineme.layouts.correspondence import JointMap
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.fitting import Fit, UnknownJointsError, fit
@@ -21,7 +21,7 @@ from kineme.sources.poses.openpose import MAX_FRAME_BYTES, openpose, openpose_fr
 from kineme.sources.poses.recordings import Recording
 from kineme.sources.poses.tracking import as_poses
 from kineme.sources.poses.yolo import MAX_YOLO_BYTES, yolo, yolo_frame
-from kineme.sources.raw import MEND, RawFile, RemediedError
+from kineme.sources.raw import MEND, RawFile, RemediedError, SkeletonError
 
 AnyPoses = TypeVar("AnyPoses", Poses, Detections, Poses | Detections)
 _TRIED = 20  # recordings that come into no layout before the first one's error is raised
@@ -113,11 +113,12 @@ def named(files: Sequence[RawFile], remedy: str = MEND) -> Iterator[None]:
     except KinemeError:
         raise
     except UnknownJointsError as error:
-        raise UnknownLayoutError(f"{first}: {error}") from error
+        raise UnknownLayoutError(about(first, error)) from error
     except RemediedError as error:
-        raise FileError(f"{place}: {error}") from error
+        kind = OtherSkeletonError if isinstance(error, SkeletonError) else FileError
+        raise kind(about(place, error)) from error
     except ValueError as error:
-        raise FileError(f"{place}: {error}; {remedy}") from error
+        raise FileError(f"{about(place, error)}; {remedy}") from error
 
 
 def first_poses(recordings: Sequence[Recording], told: Told) -> Poses:

@@ -14,7 +14,7 @@ from kineme.layouts.correspondence import JointMap, anatomical_point, correspond
 from kineme.sources.poses.arrays import Poses
 from kineme.sources.poses.markers import MarkerSet, Shares, marker_sets, mixed
 from kineme.sources.poses.trees import guessed_tree
-from kineme.sources.raw import RemediedError, few, shown
+from kineme.sources.raw import RemediedError, SkeletonError, few, shown
 
 LEAST_JOINTS = 10  # of a built-in layout that has more, for files to be a part of it
 _MOST = 2 / 3  # of a file's joints that a layout has, where others are left out
@@ -66,7 +66,17 @@ class Fit:
         Raises:
             ValueError: a joint is missing, or without names the number of joints differs.
         """
-        return self._in_order(poses) if self.shares is None else mixed(poses, self.layout, self.shares)
+        return self._in_order(poses) if self.shares is None else self._mixed(poses, self.shares)
+
+    def _mixed(self, poses: Poses, shares: Mapping[str, Shares]) -> Poses:
+        needed = [(marker, joint) for joint, markers in shares.items() for marker in markers]
+        if missing := [each for each in needed if each[0] not in poses.joints]:
+            marker, joint = missing[0]
+            lacks = f"lacks {marker!r}, from which the joint {joint!r} is placed"
+            if len(missing) > _ANOTHER * len(needed):
+                raise SkeletonError(lacks)
+            raise RemediedError(lacks, "label it there, or say by `joint_map` what stands for that joint")
+        return mixed(poses, self.layout, shares)
 
     def _in_order(self, poses: Poses) -> Poses:
         layout = self.layout
@@ -80,18 +90,14 @@ class Fit:
             return poses
         given = [canonical_joint(joint) for joint in poses.joints]
         if missing := [joint for joint in layout.joints if canonical_joint(joint) not in given]:
-            lacks = f"lacks the joint {missing[0]!r} of layout {layout.name}"
+            lacks = f"lacks the joint {missing[0]!r} of layout {layout.name}; {listed(poses.joints)}"
+            many = self.how != _WANTED and len(missing) > _ANOTHER * layout.num_joints
+            if many or self.how == _OF_THE_FILE:
+                raise SkeletonError(lacks)
             remedy = (
                 "name the layout of its joints with `layout`, or say by `joint_map` what stands for that one"
             )
-            many = self.how != _WANTED and len(missing) > _ANOTHER * layout.num_joints
-            if many or self.how == _OF_THE_FILE:
-                lacks = f"has another skeleton than the first file: it {lacks}"
-                remedy = (
-                    "put files of each skeleton into a folder of their own (one encoder can be trained on "
-                    "the stores of several), or name a layout that all files have with `layout`"
-                )
-            raise RemediedError(f"{lacks}; {listed(poses.joints)}", remedy)
+            raise RemediedError(lacks, remedy)
         order = [given.index(canonical_joint(joint)) for joint in layout.joints]
         confidence = None if poses.confidence is None else poses.confidence[:, :, order]
         points = np.ascontiguousarray(poses.points[:, :, order])

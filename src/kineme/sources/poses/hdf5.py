@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.sources.poses import sleap
 from kineme.sources.poses.arrays import Detections, Poses
 from kineme.sources.poses.datasets import attribute, dataset, text
 from kineme.sources.poses.deeplabcut import deeplabcut_poses
-from kineme.sources.raw import RemediedError, shortened, shown
+from kineme.sources.raw import RemediedError, shown
 from kineme.sources.unpickle import unpickled
 from kineme.typing import Array
 
 MAX_HDF5_BYTES = 1 << 30
-_SHOWN = 8  # datasets named in a message
+_SHOWN = 8  # names in a message
 _MOST = 1000  # variables of a MATLAB file
 
 
@@ -43,9 +43,7 @@ def hdf5_poses(data: bytes) -> Poses | Detections:
         for group in file.values():
             if hasattr(group, "keys") and ("table" in group or "block0_values" in group):
                 return _deeplabcut(group)
-        names: list[str] = []
-        file.visit(lambda name: names.append(name) if len(names) < _SHOWN else True)
-        some = ", ".join(names) or "nothing"
+        some = ", ".join(islice(file, _SHOWN)) or "nothing"  # `visit` may never end in a damaged file
         holds = f"is none of SLEAP's or DeepLabCut's HDF5 files; it holds {shown(some)}"
         raise RemediedError(holds, "export an analysis, or a CSV file")
 
@@ -93,7 +91,7 @@ def _opened(data: bytes) -> Iterator[Any]:
     except ValueError:
         raise
     except Exception as error:  # damaged files may raise anything
-        raise ValueError(f"is not an HDF5 file, or is damaged ({shortened(error)})") from error
+        raise ValueError(f"is not an HDF5 file, or is damaged ({one_line(error)})") from error
 
 
 def _deeplabcut(group: Any) -> Poses:

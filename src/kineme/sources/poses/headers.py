@@ -168,7 +168,7 @@ def joint_columns(header: Sequence[str], taken: Sequence[int | None]) -> dict[st
         expected = (
             "call its columns left_wrist_x, left_wrist_y and so on, or the file labels.csv if it lists labels"
         )
-        raise RemediedError(f"line 1 names no joints; found {some}", expected)
+        raise RemediedError(f"line 1: names no joints; found {some}", expected)
     flat = [joint for joint, columns in joints.items() if 2 not in columns]
     if 0 < len(flat) < len(joints) / 2:  # such as Kinect's Lean
         logger.warning("without a column of z, and left out: %s", few(flat, _NAMED))
@@ -209,7 +209,7 @@ def _found(
         in_world, joint, axis = place
         columns = found.setdefault((in_world, joint), {})
         if AXES[axis.lower()] in columns:
-            raise ValueError(f"line 1 has {axis} of joint {shown(joint)} twice")
+            raise ValueError(f"line 1: has {axis} of joint {shown(joint)} twice")
         columns[AXES[axis.lower()]] = column
     joints = {joint: columns for joint, columns in found.items() if {0, 1} <= set(columns)}
     for (_, joint), columns in found.items():

@@ -46,7 +46,7 @@ def _read(data: bytes) -> tuple[Header, list[Any]]:
             try:
                 entries.append(parsed(line))
             except ValueError as error:
-                raise ValueError(f"line {number} is not JSON, or is cut off") from error
+                raise ValueError(f"line {number}: is not JSON, or is cut off") from error
     header = Header()
     if entries and isinstance(entries[0], dict) and entries[0].keys() <= _HEADER:
         try:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.layouts import Layout
 from kineme.sources import LONG, STRETCH
 from kineme.sources.npy import NpyRows
@@ -20,7 +20,7 @@ from kineme.sources.poses.arrays import MAX_NUMBERS, MOST_FRAMES, Poses, array_p
 from kineme.sources.poses.formats import Told, format_of
 from kineme.sources.poses.rows import FileBytes
 from kineme.sources.poses.tables import MAX_CSV_BYTES, LongTable, WholeError
-from kineme.sources.raw import RawFile, shortened
+from kineme.sources.raw import RawFile
 from kineme.typing import Array
 
 _LEAST_BYTES = 4  # of a frame: of a joint's coordinates as text
@@ -72,7 +72,7 @@ def long_file(file: RawFile, told: Told) -> LongFile | None:
     try:
         found = openers[form](file, told) if form in openers else None
     except OSError as error:
-        raise file.error(f"cannot be read ({shortened(error)})") from error
+        raise file.error(f"cannot be read ({one_line(error)})") from error
     if found is None or (found.frames <= LONG and found.frames * found.numbers <= MAX_NUMBERS):
         return None
     return found

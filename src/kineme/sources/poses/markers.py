@@ -138,19 +138,13 @@ def _right(marker: str) -> str:
 
 
 def mixed(poses: Poses, layout: Layout, shares: Mapping[str, Shares]) -> Poses:
-    """Joints of a layout as shares of a clip's joints, missing where one of these is.
-
-    Raises:
-        ValueError: the clip lacks one of them.
-    """
+    """Joints of a layout as shares of a clip's joints, missing where one of these is in a frame."""
     place = {name: column for column, name in enumerate(poses.joints)}
     shape = (*poses.points.shape[:2], layout.num_joints)
     points = np.zeros((*shape, poses.points.shape[-1]), dtype=np.float32)
     confidence = None if poses.confidence is None else np.ones(shape, dtype=np.float32)
     for row, joint in enumerate(layout.joints):
         for name, share in shares[joint].items():
-            if name not in place:
-                raise ValueError(f"lacks {name!r}, from which the joint {joint!r} is placed")
             points[:, :, row] += np.float32(share) * poses.points[:, :, place[name]]
             if confidence is not None and poses.confidence is not None:
                 np.minimum(

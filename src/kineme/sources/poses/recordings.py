@@ -43,6 +43,7 @@ _TABLES = (".csv", ".tsv")
 _NEVER = re.compile(r"(?!)")
 _YOLO = re.compile(r"(?:(.*?)_)?(\d{1,18})")
 _OPENPOSE = re.compile(r"(?:(.*?)_)?(\d{1,18})_keypoints")
+_DLC = "DLC_"  # in the names of DeepLabCut's files, between the video's and the network's
 _COLUMNS = ("name", "label", "subject", "camera")  # of that list
 _MAX_LABELS_BYTES = 1 << 25
 
@@ -157,6 +158,9 @@ def _collected(raw: Path, kind: Kind) -> tuple[list[Recording], RawFile | None]:
     if len(lists) > 1:
         raise KinemeError(f"{lists[1]}: duplicates {lists[0]}; keep one")
     others = set() if listing in kind.suffixes else {listing}
+    unread = [file for file in files if file.place.suffix.lower() in others and file not in lists]
+    if unread and not lists:
+        logger.warning("%s is not read; if it lists labels (name,label), call it %s", unread[0], LABELS)
     recordings = _grouped(
         _chosen([file for file in files if file not in lists and file.place.suffix.lower() not in others])
     )
@@ -235,13 +239,36 @@ def _check_are_no_lists(recordings: Sequence[Recording], notes: Sequence[Mapping
 
 
 def _chosen(files: Sequence[RawFile]) -> Sequence[RawFile]:
-    """Without texts of another kind, such as YOLO's list of classes, and without what may be anything where
-    there are other recordings."""
-    kept = [file for file in files if file.place.suffix.lower() != ".txt" or _YOLO.fullmatch(file.stem)]
+    """Without texts of another kind, such as YOLO's list of classes, without what may be anything where there
+    are other recordings, and what DeepLabCut saves several times only once."""
+    kept = _once(
+        [file for file in files if file.place.suffix.lower() != ".txt" or _YOLO.fullmatch(file.stem)]
+    )
     sure = [file for file in kept if file.place.suffix.lower() != ANYTHING]
     if sure and len(sure) < len(kept):
         logger.info("MATLAB files are not read, as there are recordings of other kinds")
     return sure or kept
+
+
+def _once(files: Sequence[RawFile]) -> list[RawFile]:
+    """DeepLabCut writes .h5 and .csv of the same motion, and where asked to filter it both of these again."""
+    tables = {file.place.with_suffix("") for file in files if file.place.suffix.lower() == ".csv"}
+    kept = [
+        file
+        for file in files
+        if file.place.suffix.lower() != ".h5" or file.place.with_suffix("") not in tables
+    ]
+    if len(kept) < len(files):
+        logger.info(".h5 files beside a .csv file of the same name are not read again")
+    stems = {file.place.with_suffix("") for file in kept}
+    once = [file for file in kept if not (_DLC in file.stem and _filtered(file.place) in stems)]
+    if len(once) < len(kept):
+        logger.info("of DeepLabCut's files with a filtered one beside them, only that is read")
+    return once
+
+
+def _filtered(place: PurePosixPath) -> PurePosixPath:
+    return place.with_name(f"{place.stem}_filtered")
 
 
 def _grouped(files: Sequence[RawFile]) -> list[Recording]:
@@ -311,17 +338,17 @@ def _listed(file: RawFile, recordings: Sequence[Recording]) -> list[_Said]:
     try:
         check_columns(table, _COLUMNS[2:])
     except ValueError as error:
-        raise KinemeError(f"{file}:1: {error}") from error
+        raise KinemeError(f"{file}, line 1: {error}") from error
     listed: dict[str, _Said] = {}
     for number, row in table.rows:
         if len(row) != len(columns):
-            raise KinemeError(f"{file}:{number}: has {len(row)} fields, but the header has {len(columns)}")
+            raise KinemeError(f"{file}, line {number}: has {len(row)} fields, the header {len(columns)}")
         fields = dict(zip(columns, row, strict=True))
         name, label, subject, camera = (fields.get(column, "") for column in _COLUMNS)
         if not re.fullmatch(r"-?[0-9]{1,9}|", camera):
-            raise KinemeError(f"{file}:{number}: camera {camera[:60]!r} is not an integer")
+            raise KinemeError(f"{file}, line {number}: camera {camera[:60]!r} is not an integer")
         if name in listed:
-            raise KinemeError(f"{file}:{number}: names {name[:60]!r} again; keep one row")
+            raise KinemeError(f"{file}, line {number}: names {name[:60]!r} again; keep one row")
         listed[name] = _Said(label, subject, int(camera or -1))
     below = _place(file).parent
     last = Counter(PurePosixPath(recording.name).name for recording in recordings)

@@ -95,7 +95,7 @@ class Rows(Sequence[tuple[int, Row]]):
                 counts = [line.count(mark) + 1 for line in block.lines()]
             for number, count in zip(block.numbers.tolist(), counts, strict=True):
                 if count != width:
-                    raise ValueError(f"line {number} has {count} fields, {like} {width}")
+                    raise ValueError(f"line {number}: has {count} fields, {like} {width}")
 
     def codes(self, column: int) -> tuple[Array, list[str]]:
         """(R,) which text each row has in a column, and the texts in order of appearance."""

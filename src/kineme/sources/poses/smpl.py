@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.layouts import get_layout
 from kineme.sources.poses.arrays import load_npz
 from kineme.sources.raw import RawFile
@@ -90,8 +90,8 @@ def _read(path: Path, changed: int) -> BodyModel:
         raise KinemeError(f"`body_model`: {error}") from error
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise KinemeError(
-            f"`body_model`: {path}: is not a body model of the SMPL family ({error}); download SMPL, SMPL-H "
-            "or SMPL-X from its authors"
+            f"`body_model`: {path}: is not a body model of the SMPL family ({one_line(error)}); download "
+            "SMPL, SMPL-H or SMPL-X from its authors"
         ) from error
 
 

@@ -135,7 +135,7 @@ class LongTable:
             self._frame, self.frames = renumber(_frames(self._rows, columns), MOST_FRAMES)
             if (early := np.flatnonzero(np.diff(self._frame) < 0)).size:
                 number = self._rows.numbers[early[0] + 1]
-                raise WholeError(f"line {number} has an earlier frame than the line before", "sort it")
+                raise WholeError(f"line {number}: has an earlier frame than the line before", "sort it")
             self.times = _times(self._rows, self._header, columns, self._frame, self.frames)
         self.numbers = self.read(0, 1).points[0].size
 
@@ -296,7 +296,7 @@ def _placed(
     if np.count_nonzero(taken) < place.size:
         order = np.argsort(place, kind="stable")
         again = order[np.flatnonzero(np.diff(place[order]) == 0)[0] + 1] // joints.shape[1]
-        twice = f"line {rows.numbers[again]} duplicates a joint of a frame"
+        twice = f"line {rows.numbers[again]}: duplicates a joint of a frame"
         if len(bodies) == 1:
             raise RemediedError(twice, "add a column 'person', or keep one")
         raise ValueError(twice)

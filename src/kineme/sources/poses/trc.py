@@ -36,10 +36,10 @@ def trc_poses(data: bytes) -> Poses:
     told = _told(lines)
     names = [name.strip() for name in lines[3].split("\t")[2:] if name.strip()]
     if len(names) != told["NumMarkers"]:
-        raise ValueError(f"line 4 names {len(names)} markers, line 3 says {told['NumMarkers']:,.0f}")
+        raise ValueError(f"line 4: names {len(names)} markers, line 3 says {told['NumMarkers']:,.0f}")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"line 4 names the marker {shown(twice)} twice")
+        raise ValueError(f"line 4: names the marker {shown(twice)} twice")
     rows = [(number, line) for number, line in enumerate(lines[_HEADER:], start=_HEADER + 1) if line.strip()]
     if told["NumFrames"] > len(rows):
         raise ValueError(f"says {told['NumFrames']:,.0f} frames and has {len(rows):,}; it is cut off")
@@ -82,7 +82,7 @@ def _told(lines: list[str]) -> dict[str, Any]:
         except (KeyError, ValueError):
             raise ValueError(f"lines 2 and 3 give no {name}") from None
         if not low <= number <= high:
-            raise ValueError(f"line 3 says {name} {told[name][:20]}; expected {low:g} to {high:,.0f}")
+            raise ValueError(f"line 3: says {name} {told[name][:20]}; expected {low:g} to {high:,.0f}")
         told[name] = number
     if "Units" not in told:
         raise ValueError("lines 2 and 3 give no Units")
@@ -101,7 +101,7 @@ def numbers(
     for place, (number, line) in enumerate(rows):
         cells = line.rstrip(f"{apart} \r\n").split(apart)
         if len(cells) > columns:
-            raise ValueError(f"line {number} has {len(cells)} cells; its header announces {columns}")
+            raise ValueError(f"line {number}: has {len(cells)} cells; its header announces {columns}")
         cells = [cells[column] if column < len(cells) else "" for column in wanted]
         try:
             values[place] = [float(cell) if cell.strip() else np.nan for cell in cells]

@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kineme.errors import KinemeError
-from kineme.sources.raw import shortened
+from kineme.errors import KinemeError, one_line
 from kineme.sources.video.pictures import check_installed
 from kineme.typing import Array
 
@@ -109,12 +108,12 @@ class _MediaPipe:
 
 
 def _no_model(model: Path, error: Exception) -> KinemeError:
-    return KinemeError(f"{model}: is not a MediaPipe pose landmarker ({shortened(error)}); name another file")
+    return KinemeError(f"{model}: is not a MediaPipe pose landmarker ({one_line(error)}); name another file")
 
 
 def _unloadable(error: Exception) -> KinemeError:
     needed = "apt-get install libgl1 libglib2.0-0 libegl1 libgles2"
-    return KinemeError(f"MediaPipe cannot be loaded ({shortened(error)}); on Debian: {needed}")
+    return KinemeError(f"MediaPipe cannot be loaded ({one_line(error)}); on Debian: {needed}")
 
 
 @contextmanager

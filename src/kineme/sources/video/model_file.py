@@ -9,9 +9,8 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from kineme.errors import KinemeError
+from kineme.errors import KinemeError, one_line
 from kineme.files import atomic_write
-from kineme.sources.raw import shortened
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ def _fetched(url: str, cached: Path) -> bytes:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
             data: bytes = answer.read(_SIZE + 1)
     except OSError as error:  # every error of urllib and of sockets is one
-        reason = shortened(error).removeprefix("<urlopen error ").removesuffix(">")
+        reason = one_line(error).removeprefix("<urlopen error ").removesuffix(">")
         raise KinemeError(f"{url}: cannot be downloaded ({reason}); {_otherwise(cached)}") from error
     return data
 

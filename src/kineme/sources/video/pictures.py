@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kineme.errors import FileError, KinemeError
+from kineme.errors import FileError, KinemeError, one_line
 from kineme.sources.poses.times import USUAL
 from kineme.typing import Array
 
@@ -210,7 +210,7 @@ def _opencv() -> Any:
         import cv2
     except ImportError as error:
         raise KinemeError(
-            f"OpenCV cannot be loaded ({error}); on Debian: apt-get install libgl1 libglib2.0-0"
+            f"OpenCV cannot be loaded ({one_line(error)}); on Debian: apt-get install libgl1 libglib2.0-0"
         ) from error
     # What is wrong is said in one line, by whoever raises.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
