@@ -87,6 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             time.sleep(PATIENCE)
             return USAGE_ERROR
         reason = _reason(error)
+    except RuntimeError as error:  # as which PyTorch says it
+        if "allocate memory" not in str(error) and "out of memory" not in str(error):
+            raise
+        reason = "there is not enough memory for these settings; lower them, or give less at once"
     except KeyboardInterrupt as stopped:  # a command may say in it what it has done
         if own:  # impatience must not interrupt the last words
             _ignore(signal.SIGINT)

@@ -501,6 +501,10 @@ def test_interrupts_and_failures_of_the_system_are_no_tracebacks(
         (OSError(5, "Input/output error", "disk/a\n\033[31mb"), "disk/a ?[31mb: input/output error"),
         (OSError(36, "File name too long", "a" * 9), "aaaaaaaaa: the name is too long; choose a shorter one"),
         (MemoryError(), "there is not enough memory (it is used up); give less at once"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+            "there is not enough memory for these settings; lower them, or give less at once",
+        ),
         (RecursionError("maximum"), "an input is nested too deeply; flatten it"),
     ):
         stop(error)
