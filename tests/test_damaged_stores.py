@@ -86,6 +86,15 @@ def _lying(claimed: tuple[int, ...]) -> Damage:
     return damage
 
 
+def _replaced(name: str, before: bytes, after: bytes) -> Damage:
+    def damage(store: Path) -> None:
+        data = (store / name).read_bytes()
+        assert before in data
+        (store / name).write_bytes(data.replace(before, after, 1))
+
+    return damage
+
+
 def _text(name: str, text: str) -> Damage:
     def damage(store: Path) -> None:
         (store / name).write_text(text)
@@ -122,6 +131,7 @@ DAMAGES: dict[str, Damage] = {
     "fewer names": _index(name=np.array(["a"])),
     "a header of 1e9": _lying((10**9,)),
     "a header of 1e18": _lying((10**9, 10**9)),
+    "a header whose bracket does not close": _replaced("frames.npy", b"}", b" "),
     "a bomb": _index(compressed=True, more=np.zeros(1 << 28, dtype=np.float64)[: 1 << 20]),
     "clips of another number": _index(offset=np.zeros(24, dtype=np.int64)),
     "an interval of no clip": _index(

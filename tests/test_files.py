@@ -14,7 +14,7 @@ import windows
 from windows import needs_proc
 
 from kineme.errors import KinemeError
-from kineme.files import atomic_write, claimed, foreign, locked, remove_own, synchronise, unlock
+from kineme.files import atomic_write, claimed, entries, foreign, locked, remove_own, synchronise, unlock
 
 
 def test_a_file_appears_when_it_is_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
@@ -176,6 +176,22 @@ def test_the_current_folder_and_the_one_above_are_locked_by_their_names(
     refused = pytest.raises(KinemeError, match="/: is the root of the file system; choose a folder in it")
     with refused, locked(Path("/"), "this run"):
         pass
+
+
+def test_an_unreadable_folder_is_named_and_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("b.json", "a.json", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in entries(tmp_path, "*.json")] == ["a.json", "b.json"]
+    assert entries(tmp_path / "none", "*") == []
+
+    def refused(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{folder}")
+
+    monkeypatch.setattr(Path, "iterdir", refused)  # root reads everything
+    with pytest.raises(KinemeError, match=rf"{tmp_path}: cannot be read \(permission denied\); fix its perm"):
+        entries(tmp_path, "*.json")
 
 
 def test_only_own_files_are_removed(tmp_path: Path) -> None:

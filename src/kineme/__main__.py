@@ -87,6 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             time.sleep(PATIENCE)
             return USAGE_ERROR
         reason = _reason(error)
+    except RuntimeError as error:  # as which PyTorch says it
+        if "allocate memory" not in str(error) and "out of memory" not in str(error):
+            raise
+        reason = "there is not enough memory for these settings; lower them, or give less at once"
     except KeyboardInterrupt as stopped:  # a command may say in it what it has done
         if own:  # impatience must not interrupt the last words
             _ignore(signal.SIGINT)
@@ -96,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     if own:
         _ignore(signal.SIGINT, signal.SIGTERM)
-    print(f"kineme {command}: error: {reason}", file=sys.stderr)
+    print(f"kineme {command}: error: {_harmless(reason)}", file=sys.stderr)
     return USAGE_ERROR
 
 
@@ -124,7 +128,11 @@ def _ignore(*signals: signal.Signals) -> None:
 
 def _shown(what: object) -> str:
     """On one line, without what could act on a terminal."""
-    text = "" if what is None else " ".join(str(what).split())
+    return "" if what is None else _harmless(" ".join(str(what).split()))
+
+
+def _harmless(text: str) -> str:
+    """Without what could act on a terminal: files of strangers are quoted in messages."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

@@ -183,6 +183,25 @@ def followed(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.name in ("", "..") or path.is_symlink() else path
 
 
+def entries(folder: Path, pattern: str) -> list[Path]:
+    """What is in a folder, by name; nothing if there is no folder. `Path.glob` skips one that is unreadable.
+
+    Args:
+        folder: the folder, of which subfolders are not entered.
+        pattern: of the names, such as `*.json`.
+
+    Raises:
+        KinemeError: the folder cannot be read.
+    """
+    try:
+        return sorted(each for each in folder.iterdir() if fnmatchcase(each.name, pattern))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise KinemeError(f"{folder}: cannot be read ({reason}); fix its permissions") from error
+
+
 def foreign(folder: Path, own: Collection[str]) -> Path | None:
     """The first thing in a directory, by name, that Kineme has not written there; None if all is its own.
 

@@ -110,6 +110,18 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     return shape, fortran, dtype
 
 
+def load_array(path: Path, *, mapped: bool = False) -> Array:
+    """The array of a .npy file, or a read-only memory map of it.
+
+    Raises:
+        OSError, ValueError, EOFError: it cannot be read, is damaged or holds objects.
+    """
+    with path.open("rb") as file:
+        read_header(file)  # NumPy may raise anything at a damaged one
+    found: Array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    return found
+
+
 def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, Array]:
     """The arrays of an .npz archive, by name, in memory that its size on disk bounds, or LARGEST_ARCHIVE.
 

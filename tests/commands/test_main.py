@@ -42,6 +42,15 @@ def test_help_names_every_command_and_there_is_a_file_for_each() -> None:
         assert find_spec(f"kineme.commands.{name}") is not None, name
 
 
+def test_what_a_message_quotes_of_a_file_does_not_act_on_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "\033[2J\u202eevil.yaml"
+    recipe.write_text("method: {}")
+    assert main(["pretrain", str(recipe)]) == USAGE_ERROR
+    assert "?[2J?evil.yaml: names no method" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [[], ["-h"], ["--help"], ["help"]])
 def test_help_is_shown(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
@@ -492,6 +501,10 @@ def test_interrupts_and_failures_of_the_system_are_no_tracebacks(
         (OSError(5, "Input/output error", "disk/a\n\033[31mb"), "disk/a ?[31mb: input/output error"),
         (OSError(36, "File name too long", "a" * 9), "aaaaaaaaa: the name is too long; choose a shorter one"),
         (MemoryError(), "there is not enough memory (it is used up); give less at once"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+            "there is not enough memory for these settings; lower them, or give less at once",
+        ),
         (RecursionError("maximum"), "an input is nested too deeply; flatten it"),
     ):
         stop(error)

@@ -235,6 +235,18 @@ def test_raw_coordinates_are_centred_on_the_first_body_and_absent_bodies_stay_ze
     np.testing.assert_allclose(raw[0, 2:, 0, 1], [5 - 3, 5 - 4])
 
 
+def test_coordinates_of_a_damaged_store_are_no_features(tmp_path):
+    with StoreWriter(tmp_path / "s", Manifest(STICK, PLAIN, "test"), bodies=1) as writer:
+        writer.add(Clip("clip", np.ones((4, 1, 3, 3))))
+    frames = np.load(tmp_path / "s" / "frames.npy")
+    frames[2, 0, 1, 0] = np.nan
+    np.save(tmp_path / "s" / "frames.npy", frames)
+    with pytest.raises(
+        KinemeError, match=r"store is damaged \(a coordinate is not finite\); prepare it again"
+    ):
+        raw_coordinates(ClipStore(tmp_path / "s"), np.array([0]))
+
+
 @pytest.mark.data
 def test_raw_coordinates_of_utd_mhad_reach_what_others_report(tmp_path):
     """Odd → even subjects: 1-nearest neighbour by the Euclidean distance is known to reach 81.6 %."""

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
@@ -763,6 +764,29 @@ def test_only_a_run_with_a_checkpoint_is_resumed(tmp_path: Path, settings: Setti
     (tmp_path / "run" / "state.ckpt").write_bytes(b"damage")
     with pytest.raises(KinemeError, match=r"state\.ckpt: cannot be read"):
         train(settings(), tmp_path / "run", resume=True)
+
+
+def test_a_state_of_which_a_bit_has_changed_is_not_resumed(tmp_path: Path, settings: Settings) -> None:
+    train(settings(), tmp_path / "run")
+    state = tmp_path / "run" / "state.ckpt"
+    data = bytearray(state.read_bytes())
+    with zipfile.ZipFile(state) as archive:
+        weights = archive.read(max(archive.infolist(), key=lambda member: member.file_size))
+    data[data.index(weights) + len(weights) // 2] ^= 1
+    state.write_bytes(data)
+    with pytest.raises(KinemeError, match=r"state\.ckpt: cannot be read, so the run cannot be resumed"):
+        train(settings(), tmp_path / "run", resume=True)
+
+
+def test_a_state_of_another_model_or_program_is_not_resumed(tmp_path: Path, settings: Settings) -> None:
+    config, run = settings(), tmp_path / "run"
+    train(config, run)
+    wider = settings(encoder_channels=[8, 12])
+    with pytest.raises(KinemeError, match=r"state\.ckpt: is of another model than config\.yaml describes"):
+        train(wider, run, resume=True)
+    torch.save({"state_dict": {}}, run / "state.ckpt")
+    with pytest.raises(KinemeError, match=r"state\.ckpt: cannot be read, so the run cannot be resumed"):
+        train(config, run, resume=True)
 
 
 OLD = Path(__file__).parents[1] / "golden" / "format1" / "runs"

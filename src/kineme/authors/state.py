@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 from zipfile import BadZipFile
 
 import torch
@@ -57,7 +58,8 @@ def _read_file(path: Path) -> Any:
     except (OSError, ValueError, BadZipFile, SafetensorError) as error:
         raise KinemeError(f"{path}: cannot be read as a checkpoint ({one_line(error)})") from error
     try:
-        with safe_globals([Namespace]):  # MAMP keeps its command line: a plain container
+        with safe_globals([Namespace]), catch_warnings():  # MAMP keeps its command line: a plain container
+            simplefilter("ignore")  # advice to whoever wrote the file
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # it promises nothing narrower, and advises to load unsafely
         raise KinemeError(

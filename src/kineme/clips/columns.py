@@ -12,6 +12,7 @@ import numpy as np
 from kineme.errors import KinemeError
 from kineme.files import synchronise
 from kineme.typing import Array
+from kineme.untrusted import load_array
 
 Columns = Mapping[str, Array]
 
@@ -45,9 +46,9 @@ def mapped_columns(folder: Path, names: Sequence[str]) -> dict[str, Array]:
 
 def _mapped(file: Path) -> Array:
     try:
-        return np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        return load_array(file, mapped=True)
     except ValueError:  # an empty file cannot be mapped
-        return np.asarray(np.load(file, allow_pickle=False))
+        return load_array(file)
 
 
 def write_merged(parts: Sequence[Columns], folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from kineme.errors import KinemeError, one_line
 from kineme.system import drop_pages
 from kineme.typing import Array
+from kineme.untrusted import read_header
 
 FramesAs = Literal["float32", "float16", "int16"]
 STORED: dict[FramesAs, str] = {"float32": "<f4", "float16": "<f2", "int16": "<i2"}
@@ -166,8 +167,7 @@ class DiskArray:
         shape = (int(self._ends[number] - self.starts[number]), *self.shape[1:])
         try:
             with path.open("rb") as file:
-                np.lib.format.read_magic(file)
-                found, _, dtype = np.lib.format.read_array_header_1_0(file)
+                found, _, dtype = read_header(file)
                 offset = file.tell()
                 whole = offset + dtype.itemsize * int(np.prod(shape))
                 if found != shape or os.fstat(file.fileno()).st_size < whole or dtype.hasobject:

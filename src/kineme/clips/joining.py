@@ -16,7 +16,7 @@ from kineme.clips.shards import Shard
 from kineme.clips.store import FORMAT_VERSION, ClipStore
 from kineme.clips.tally import Tally
 from kineme.errors import KinemeError
-from kineme.files import atomic_write, locked, synchronise, unwritable
+from kineme.files import atomic_write, entries, locked, synchronise, unwritable
 from kineme.progress import Progress, silent
 
 ASIDE = ".index.partial"  # the index while it is written
@@ -64,7 +64,7 @@ def join_stores(
 
 
 def _join(folder: Path, tallies: Mapping[str, Tally], progress: Progress) -> None:
-    places = sorted(each.parent for each in folder.glob("*/manifest.json") if each.parent.name[0] != ".")
+    places = [each for each in entries(folder, "[!.]*") if each.is_dir() and entries(each, "manifest.json")]
     if not places:
         raise KinemeError(f"{folder}: has no stores in it; prepare some there first")
     first = ClipStore(places[0])

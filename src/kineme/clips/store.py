@@ -33,7 +33,7 @@ from kineme.errors import KinemeError, one_line
 from kineme.layouts import Layout
 from kineme.preprocessing import Preprocessing, stored_preprocessing
 from kineme.typing import Array
-from kineme.untrusted import bad_name, bad_names, read_arrays
+from kineme.untrusted import bad_name, bad_names, load_array, read_arrays
 
 FORMAT_VERSION = 3  # 1 called the preprocessing a recipe; 2 had float32 frames and one shard
 UNLABELLED = -1
@@ -199,18 +199,20 @@ class ClipStore:
             self._check()
         except KinemeError:
             raise
+        except PermissionError as error:
+            raise KinemeError(f"{error.filename}: permission denied; fix its permissions") from error
         except _DAMAGES as error:
             raise KinemeError(f"{path}: damaged clip store ({one_line(error)}); prepare it again") from error
 
     def _open_one(self, folder: Folder, data: Mapping[str, Any]) -> Columns:
         """Opens the files of a store of one shard; gives its columns."""
         path = folder.shard(".", self.manifest.fingerprint)
-        self.frames, self.confidence = np.load(path / "frames.npy", mmap_mode="r", allow_pickle=False), None
+        self.frames, self.confidence = load_array(path / "frames.npy", mapped=True), None
         if self.frames.dtype != np.float32:
             files, count = [path / "frames.npy"], [len(self.frames)]
             self.frames = DiskArray(files.__getitem__, count, self.frames.shape[1:], step=data.get("step", 1))
         if (path / "confidence.npy").is_file():
-            self.confidence = np.load(path / "confidence.npy", mmap_mode="r", allow_pickle=False)
+            self.confidence = load_array(path / "confidence.npy", mapped=True)
         return read_arrays(path / "index.npz")
 
     def _open_shards(self, folder: Folder, data: Mapping[str, Any]) -> Columns:

@@ -27,6 +27,7 @@ from kineme.layouts import Layout
 from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.typing import Array
+from kineme.untrusted import load_array
 
 RAW_FRAMES = 32  # of a clip as a feature
 
@@ -70,7 +71,7 @@ def extract(
     kept = None if cache is None else cache / f"{cache_key(model, store, rows, precision, **more)}.npy"
     if kept is not None and kept.is_file():
         try:
-            return np.asarray(np.load(kept, allow_pickle=False))
+            return load_array(kept)
         except (OSError, ValueError, EOFError):
             pass  # damaged: it is computed and written again
     place = device_of(device)
@@ -115,11 +116,18 @@ def raw_coordinates(
 
 
 def raw_of(clips: Clips, layout: Layout, frames: int = RAW_FRAMES) -> Array:
-    """The same of clips in memory; joints that they lack are where their neighbours are."""
+    """The same of clips in memory; joints that they lack are where their neighbours are.
+
+    Raises:
+        KinemeError: a coordinate is not finite, as no command writes it.
+    """
     xyz = clips.resize(frames)
     if clips.present is not None:
         xyz = filled(xyz, clips.present, layout)
-    return np.asarray(centred(xyz, layout).flatten(1).cpu().numpy())
+    features = np.asarray(centred(xyz, layout).flatten(1).cpu().numpy())
+    if not np.isfinite(features).all():
+        raise KinemeError("the clip store is damaged (a coordinate is not finite); prepare it again")
+    return features
 
 
 def centred(xyz: Tensor, layout: Layout) -> Tensor:

@@ -16,6 +16,7 @@ from kineme.config import Config
 from kineme.errors import KinemeError
 from kineme.evaluation.detection.predictions import Detections
 from kineme.evaluation.results import Predictions, Result
+from kineme.files import entries
 from kineme.loading import load_run
 from kineme.model import Model
 from kineme.runs import WEIGHTS, check_run
@@ -128,7 +129,7 @@ def _read(folder: Path, name: str) -> Run:
         run.written = datetime.fromtimestamp((folder / WEIGHTS).stat().st_mtime, UTC)
     if (folder / HISTORY).is_file():
         run.history = run.attempt(read_history, folder / HISTORY) or []
-    for path in sorted((folder / "results").glob("*.json"), key=_order):
+    for path in sorted(entries(folder / "results", "*.json"), key=_order):
         result = run.attempt(_read_result, path)
         if result is not None:
             run.measured.append(_with_predictions(run, path, result))

@@ -14,6 +14,7 @@ from kineme import __version__
 from kineme.checkpoints import save_encoder
 from kineme.errors import KinemeError
 from kineme.evaluation.results import Result
+from kineme.files import entries
 from kineme.hub import check_repository, upload
 from kineme.inference.classifying.classifier import Classifier, read_classifier
 from kineme.inference.classifying.paths import FOLDER, SUFFIX
@@ -113,7 +114,7 @@ def _gather(run: Path, model: Model, folder: Path, repository: str, licence: str
 def _classifiers(run: Path, model: Model) -> dict[str, Classifier]:
     """Those of a run by name, without those that were taught on earlier weights."""
     found = {}
-    for path in sorted((run / FOLDER).glob(f"*{SUFFIX}")):
+    for path in entries(run / FOLDER, f"*{SUFFIX}"):
         try:
             found[path.stem] = read_classifier(path, model)
         except KinemeError as error:
@@ -124,7 +125,7 @@ def _classifiers(run: Path, model: Model) -> dict[str, Classifier]:
 def _results(run: Path, model: Model) -> list[Result]:
     """Those of a run's present weights, without places and people. What is not a result is passed over."""
     found = []
-    for path in sorted((run / "results").glob("*.json")):
+    for path in entries(run / "results", "*.json"):
         with suppress(KinemeError):
             found.append(Result.from_json(path))
     return [

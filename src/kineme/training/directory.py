@@ -14,6 +14,7 @@ logs/               output of Lightning's loggers, if any
 from __future__ import annotations
 
 import logging
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ from kineme.untrusted import check_packing, read_yaml
 
 logger = logging.getLogger(__name__)
 
+_STATE = {"state_dict", "optimizer_states", "loops", "callbacks"}  # what Lightning goes on from
 STATE, LOGS = "state.ckpt", "logs"
 MARK = "# Settings of a run of Kineme, complete.\n"  # how config.yaml begins
 FILES = (CONFIG, WEIGHTS, STATE, HISTORY, SEEN_CLIPS)  # what a run is made of
@@ -193,7 +195,12 @@ def check_state(run: Path, now: Seen) -> None:
         raise KinemeError(f"{path}: no such checkpoint, so there is nothing to resume; train from the start")
     try:
         check_packing(path)
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():  # PyTorch would go on from other numbers
+                raise ValueError(f"{damaged} is damaged")
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        if lacking := _STATE - state.keys():
+            raise ValueError(f"it lacks {', '.join(sorted(lacking))}")
     except Exception as error:  # torch.load promises nothing narrower
         raise KinemeError(
             f"{path}: cannot be read, so the run cannot be resumed; train from the start"

@@ -132,6 +132,19 @@ class Training(L.LightningModule, ABC):
         """Parameters with the share of the learning rate that they are trained at."""
         return [(1.0, list(self.parameters()))]
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuses the state of another model, of which PyTorch would say every layer.
+
+        Raises:
+            KinemeError: names or shapes of weights differ.
+        """
+        own, there = self.state_dict(), checkpoint["state_dict"]
+        if {name: own[name].shape for name in own} != {name: there[name].shape for name in there}:
+            raise KinemeError(
+                "state.ckpt: is of another model than config.yaml describes, so the run cannot be resumed; "
+                "bring back the file that belongs to it, or train from the start"
+            )
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimiser of all parameters that require gradients."""
         train, groups = self.train_config, []

@@ -23,6 +23,7 @@ from kineme.files import atomic_write
 from kineme.model import Model
 from kineme.progress import Progress, silent
 from kineme.typing import Array
+from kineme.untrusted import load_array
 
 HALF = np.dtype(np.float16)
 RAW_FRAMES = 16  # of a window of raw coordinates
@@ -122,5 +123,4 @@ def store_features(
 
 
 def _mapped(path: Path) -> Array:
-    found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
+    return load_array(path, mapped=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kineme.arguments import did_you_mean
 from kineme.errors import KinemeError
+from kineme.files import entries
 from kineme.hub import fetch, is_address
 
 logger = logging.getLogger(__name__)
@@ -34,8 +35,8 @@ def find_classifier(run: Path, name: str | None) -> Path:
     if is_address(run):
         run = fetch(run)
     folder = run if run.is_dir() else run.parent
-    detectors = {path.stem: path for path in sorted((folder / "results").glob(f"detect*{SUFFIX}"))}
-    there = detectors | {path.stem: path for path in sorted((folder / FOLDER).glob(f"*{SUFFIX}"))}
+    detectors = {path.stem: path for path in entries(folder / "results", f"detect*{SUFFIX}")}
+    there = detectors | {path.stem: path for path in entries(folder / FOLDER, f"*{SUFFIX}")}
     if name is None:
         if len(there) == 1:
             return next(iter(there.values()))

@@ -38,6 +38,7 @@ from kineme.metrics.neighbours import nearest
 from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.typing import Array
+from kineme.untrusted import load_array
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +229,7 @@ def _writable(library: ClipStore) -> Path:
 def _opened(path: Path) -> tuple[Array, dict[str, Array]] | None:
     """Features and columns of an index; None unless they are there and whole."""
     with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
+        features = load_array(path, mapped=True)
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
             columns = {name: stored[name] for name in COLUMNS}
         if all(len(column) == len(features) for column in columns.values()):
