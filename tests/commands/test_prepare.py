@@ -165,7 +165,7 @@ def test_a_dry_run_of_many_clips_says_how_many_it_read(
     assert lines[-1].endswith("nothing is written (dry run); 3 of 7 clips were read, others may be damaged")
     assert lines[-3:-1] == [
         "damaged: 1",
-        f"  {tmp_path / '3.npy'}: is not a .npy array, or is damaged; fix the file",
+        f"  {tmp_path / '3.npy'}: is empty; fix the file",
     ]
 
 
