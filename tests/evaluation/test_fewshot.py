@@ -88,7 +88,7 @@ def test_what_the_split_cannot_do_is_said(tmp_path: Path) -> None:
     ):
         split_rows(ClipStore(task.store.path), "oneshot", "train")
     for name in ("shots", "draws"):
-        with pytest.raises(KinemeError, match=f"`{name}` is 0"):
+        with pytest.raises(KinemeError, match=f"`{name}`: is 0"):
             fewshot(task, **{name: 0})
 
 
