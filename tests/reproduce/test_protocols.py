@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,11 +10,13 @@ import pytest
 from golden_fill import GOLDEN
 
 from kineme.config import EvaluateConfig, FinetuneConfig, LinearConfig
+from kineme.evaluation.detection.boundaries import boundaries_settings
 from kineme.evaluation.detection.classifier import ClassifierSettings
 from kineme.evaluation.finetune import FRACTIONS, percent
+from kineme.evaluation.options import NEIGHBOURS
 from kineme.evaluation.results import Result
 from kineme.loading import load_run
-from kineme.reproduce.protocols import PROTOCOLS
+from kineme.reproduce.protocols import PROTOCOLS, WINDOWS
 
 EVALUATE = EvaluateConfig(
     linear=LinearConfig(lr=0.1), finetune=FinetuneConfig(lr=0.02, batch_size=4, epochs=10)
@@ -30,6 +32,7 @@ DETECT = {
     "segments": "C",
     "change": 4.0,
     "classifier": {**asdict(ClassifierSettings(hidden=128)), "speeds": [0.7, 1.0, 1.4]},
+    "boundaries": boundaries_settings(WINDOWS, NEIGHBOURS),
     "finetuned": None,
 }
 
@@ -85,9 +88,21 @@ def test_the_device_decides_the_precision() -> None:
     assert settled("finetune", {**FINETUNE, "precision": "bf16-mixed"})
 
 
-def test_a_setting_that_a_result_does_not_have_is_younger() -> None:
+def test_a_result_without_a_younger_setting_was_measured_by_its_default() -> None:
     old = {key: value for key, value in FINETUNE.items() if key not in ("min_crop", "shear", "pad_crop")}
     assert settled("finetune", old)
+    result = cast(Result, SimpleNamespace(settings=old, train_clips=1000))
+    cropped = replace(EVALUATE, finetune=replace(EVALUATE.finetune, min_crop=0.5))
+    assert not PROTOCOLS["finetune"].settled(result, cropped, {})
+    assert PROTOCOLS["finetune"].lacking(result, cropped, {}) == ["min_crop"]
+
+
+def test_detection_without_a_younger_setting_is_of_another_detector() -> None:
+    context = {key: value for key, value in DETECT["context"].items() if key != "smoothing"}
+    old = {key: value for key, value in DETECT.items() if key != "boundaries"} | {"context": context}
+    assert not settled("detect", old)
+    result = cast(Result, SimpleNamespace(settings=old, train_clips=1000))
+    assert PROTOCOLS["detect"].lacking(result, EVALUATE, {}) == ["context.smoothing", "boundaries"]
 
 
 def test_few_clips_are_trained_by_their_own_settings() -> None:

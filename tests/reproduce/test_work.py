@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -82,6 +83,21 @@ def test_what_is_there_is_left_alone(plan_of: MakePlan, training: list[Any]) -> 
     work_through(plan, hooks=notes.hooks)
     assert notes.said == []
     assert len(training) == 1
+
+
+def test_a_result_that_lacks_a_setting_is_measured_again(plan_of: MakePlan, training: list[Any]) -> None:
+    plan = plan_of(GRID)
+    work_through(plan)
+    cell = plan.grid.cells[0]
+    knn = next(each for each in cell.measurements if each.protocol == "knn")
+    path = plan.result_path(cell, knn)
+    told = json.loads(path.read_text())
+    told["settings"].pop("k")
+    path.write_text(json.dumps(told))
+    notes = Notes()
+    assert work_through(plan, hooks=notes.hooks) == {}
+    assert "knn: measured again, as its result lacks k" in notes.said
+    assert Result.from_json(path).settings == {"k": 1}
 
 
 def test_an_interrupted_training_is_resumed(plan_of: MakePlan, training: list[Any]) -> None:

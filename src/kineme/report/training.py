@@ -62,7 +62,7 @@ def _charts(runs: Sequence[Run], axis: str, several: bool) -> Iterator[Markup]:
         yield chart(title, drawn, x_label=axis, log=_spans_decades(drawn))
     yield chart("Effective rank of the embedding", lines(runs, SPREAD), x_label=axis)
     yield chart("Effective rank of the features", lines(runs, FEATURES[0]), x_label=axis)
-    title = "Deviation of the features, of their size"
+    title = "Deviation of the features, relative to their size"
     yield chart(title, lines(runs, FEATURES[1], 100.0), x_label=axis, unit=" %")
     yield chart("Learning rate", lines(runs, "lr"), x_label=axis)
 

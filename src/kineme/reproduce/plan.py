@@ -143,10 +143,25 @@ class Plan:
 
     def result(self, cell: Cell, measurement: Measurement) -> Result | None:
         """A measurement that is there, of the run's weights, these clips and the cell's settings."""
+        result = self._measured(cell, measurement)
+        if result is None:
+            return None
+        protocol, evaluate = PROTOCOLS[measurement.protocol], trained(self.run(cell)).evaluate
+        return result if protocol.settled(result, evaluate, dict(measurement.settings)) else None
+
+    def lacking(self, cell: Cell, measurement: Measurement) -> list[str]:
+        """The settings for which a measurement is made again, as its result is older than they are."""
+        result = self._measured(cell, measurement)
+        if result is None:
+            return []
+        protocol, evaluate = PROTOCOLS[measurement.protocol], trained(self.run(cell)).evaluate
+        return protocol.lacking(result, evaluate, dict(measurement.settings))
+
+    def _measured(self, cell: Cell, measurement: Measurement) -> Result | None:
+        """A measurement of the run's weights and these clips, by whatever settings."""
         if self.missing(cell, measurement) or self.progress(cell) != "trained":
             return None
         result = _read(self.result_path(cell, measurement))
-        protocol = PROTOCOLS[measurement.protocol]
         if result is None or (self.grid.baselines and not result.baselines):
             return None
         try:
@@ -154,11 +169,9 @@ class Plan:
         except KinemeError:  # a joint cannot be placed, as measuring it will say
             return None
         split = measurement.split or self.config(cell).data.split
-        model = trained(self.run(cell))
         found = result.weights, result.fingerprint, result.split, result.seed
-        wanted = model.weights, clips, split, self.seed_of(cell)
-        settled = protocol.settled(result, model.evaluate, dict(measurement.settings))
-        return result if found == wanted and settled else None
+        wanted = trained(self.run(cell)).weights, clips, split, self.seed_of(cell)
+        return result if found == wanted else None
 
     def fingerprint(self, cell: Cell, measurement: Measurement) -> str:
         """Of the clips that a cell is measured on, with the encoder's joints."""

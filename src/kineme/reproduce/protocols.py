@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from kineme.clips.store import ClipStore
-from kineme.config import EvaluateConfig
+from kineme.config import EvaluateConfig, FinetuneConfig, LinearConfig
 from kineme.errors import KinemeError
 from kineme.evaluation import early, fewlabels, finetune, recognition, robust
 from kineme.evaluation.detection import protocol as detection
@@ -53,18 +53,45 @@ class Protocol:
     def settled(self, result: Result, evaluate: EvaluateConfig, overrides: Mapping[str, Any]) -> bool:
         """Whether a result has the settings that it would have now."""
         with suppress(KinemeError):  # a rate is missing, so no result has these settings
-            now = json.loads(json.dumps(self.settings(evaluate, result, **overrides)))
-            return _agree(result.settings, now)
+            now = self._now(result, evaluate, overrides)
+            return _agree(result.settings, now) and not list(_lacking(result.settings, now, self._former))
         return False
+
+    def lacking(self, result: Result, evaluate: EvaluateConfig, overrides: Mapping[str, Any]) -> list[str]:
+        """The settings, such as `context.spacing`, that a result lacks and that are no longer as they were."""
+        with suppress(KinemeError):
+            now = self._now(result, evaluate, overrides)
+            return list(_lacking(result.settings, now, self._former))
+        return []
+
+    @property
+    def _former(self) -> Mapping[str, Any]:
+        """What was done before there was a setting: the defaults of those in a recipe; of others unknown."""
+        sections = {"linear": LinearConfig, "finetune": FinetuneConfig}
+        return asdict(sections[self.tuned_by]()) if self.tuned_by else {}
+
+    def _now(self, result: Result, evaluate: EvaluateConfig, overrides: Mapping[str, Any]) -> Any:
+        return json.loads(json.dumps(self.settings(evaluate, result, **overrides)))
 
 
 def _agree(kept: Any, now: Any) -> bool:
-    """The precision follows from the device; settings that a result lacks were added after it."""
+    """Whether the settings of a result are as they would be now; the precision follows from the device."""
     if isinstance(kept, Mapping) and isinstance(now, Mapping):
         return all(
             key == "precision" or (key in now and _agree(value, now[key])) for key, value in kept.items()
         )
     return bool(kept == now)
+
+
+def _lacking(kept: Any, now: Any, former: Mapping[str, Any]) -> Iterator[str]:
+    """Settings that were added after a result, unless they still say what was done before."""
+    if not isinstance(kept, Mapping) or not isinstance(now, Mapping):
+        return
+    for key, value in now.items():
+        if key in kept:
+            yield from (f"{key}.{each}" for each in _lacking(kept[key], value, former))
+        elif key != "precision" and (key not in former or json.loads(json.dumps(former[key])) != value):
+            yield key
 
 
 def _predicting(protocol: Callable[..., tuple[Result, Kept]]) -> Callable[..., Found]:

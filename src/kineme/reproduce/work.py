@@ -78,7 +78,9 @@ def work_through(plan: Plan, *, only: Sequence[str] = (), hooks: Hooks = QUIET) 
         if attempt(cell.name, partial(train, plan, cell, hooks)):
             for measurement in cell.measurements:
                 if not plan.missing(cell, measurement) and plan.result(cell, measurement) is None:
-                    hooks.say(f"{measurement}")
+                    lacking = ", ".join(plan.lacking(cell, measurement))
+                    why = f": measured again, as its result lacks {lacking}" if lacking else ""
+                    hooks.say(f"{measurement}{why}")
                     attempt(measured(cell, measurement), partial(measure, plan, cell, measurement, hooks))
     names = {cell.name for cell in chosen(plan, only)}
     for cells in plan.grid.fusions:
