@@ -186,6 +186,10 @@ def test_layout_files_that_describe_no_body_are_refused(
     assert reason in str(refusal.value)
 
 
+def test_a_layout_is_shown_in_short() -> None:
+    assert repr(get_layout("ntu25")) == "<Layout ntu25: 25 joints>"
+
+
 def test_an_unknown_layout_names_those_there_are() -> None:
     with pytest.raises(KinemeError, match="ntu24: no such layout; built in are ntu25, kinect20"):
         get_layout("ntu24")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -50,6 +51,31 @@ def golden(name: str, row: int) -> Array:
     with np.load(GOLDEN / "preprocess_ntu.npz") as stored:
         array: Array = stored[name][row]
     return array.transpose(1, 3, 2, 0)
+
+
+@pytest.mark.parametrize("shape", [(20, 25, 3), (20, 1, 25, 2), (20, 1, 17, 3), (20, 25, 1, 3)])
+def test_a_clip_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    message = re.escape(f"shape {shape} was given; it must be an array (T, M, V=25, C=3) for layout ntu25")
+    for prepare in (Plain(), Plain().apply):
+        with pytest.raises(KinemeError, match=message):
+            prepare(np.ones(shape), NTU)
+
+
+def test_present_joints_of_another_layout_are_refused() -> None:
+    with pytest.raises(KinemeError, match=r"`present`: has the shape \(20,\); it must be \(V=25,\)"):
+        Plain()(moving(), NTU, np.ones(20, dtype=bool))
+
+
+def test_a_preprocessing_must_return_a_clip() -> None:
+    class Flat(Preprocessing):
+        def apply(self, xyz: Array, layout: Layout) -> Array:
+            return xyz[:, 0]
+
+    message = re.escape(
+        "`apply` returns the shape (20, 25, 3); return (T, M, V=25, C=3) with at most 2 bodies"
+    )
+    with pytest.raises(KinemeError, match=message):
+        Flat()(moving(), NTU)
 
 
 def with_two_bodies(xyz: Array) -> Array:

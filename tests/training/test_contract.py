@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -67,8 +69,27 @@ def test_an_encoder_without_an_attribute(name: str) -> None:
 def test_an_encoder_whose_feature_is_not_what_it_says() -> None:
     encoder = Mean(SHAPE)
     encoder.dim = 16
-    with pytest.raises(KinemeError, match=r"the feature of 2 clips is \(2, 8\), not \(2, 16\)"):
+    with pytest.raises(KinemeError, match=r"\(2, 3, 4, 25, 2\), the feature is \(2, 8\), not \(2, 16\)"):
         check_encoder(encoder)
+
+
+@pytest.mark.parametrize(
+    ("part", "shape", "axes"), [("temporal", (2, 8), "N, T', D'"), ("tokens", (4, 1, 3, 8), "N, M, K, D'")]
+)
+def test_an_encoder_whose_parts_have_other_axes(
+    monkeypatch: pytest.MonkeyPatch, part: str, shape: tuple[int, ...], axes: str
+) -> None:
+    given: dict[str, Any] = {part: torch.zeros(shape)}
+    monkeypatch.setattr(Mean, "forward", lambda self, clips: Features(clip=torch.zeros(2, 8), **given))
+    message = re.escape(f"`{part}` of clips (N, C, T, V, M) = (2, 3, 4, 25, 2) is {shape}, not ({axes})")
+    with pytest.raises(KinemeError, match=message):
+        check_encoder(Mean(SHAPE))
+
+
+def test_an_encoder_whose_feature_is_an_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Mean, "forward", lambda self, clips: Features(clip=np.zeros((2, 8))))  # type: ignore[arg-type]
+    with pytest.raises(KinemeError, match=r"the feature is ndarray, not \(2, 8\)"):
+        check_encoder(Mean(SHAPE))
 
 
 def test_an_encoder_that_returns_a_tensor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineme.errors import KinemeError
+from kineme.layouts import COORDINATES as COORDINATES
 from kineme.layouts import Layout
 from kineme.streams import single_streams, to_stream
-
-COORDINATES = 3  # C of every clip
 
 
 @dataclass(frozen=True)

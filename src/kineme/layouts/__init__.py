@@ -29,6 +29,7 @@ from kineme.layouts.builtin import DEFINITIONS, Definition
 from kineme.typing import Array
 from kineme.untrusted import read_yaml
 
+COORDINATES = 3  # C of every clip
 MAX_JOINTS = 1024  # a file that claims more is damaged or hostile, and V × V arrays depend on it
 
 
@@ -86,6 +87,9 @@ class Layout:
             raise KinemeError(f"{where}: 'origin' names no joint")
         if astray := set(range(count)) - set(self.topological):  # not below the root
             raise KinemeError(f"{where}: the parents of {self.joints[min(astray)]!r} form a cycle")
+
+    def __repr__(self) -> str:
+        return f"<Layout {self.name}: {self.num_joints} joints>"
 
     @property
     def num_joints(self) -> int:

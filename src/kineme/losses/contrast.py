@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kineme import processes
+from kineme.errors import KinemeError
+from kineme.losses.shapes import check_axes
 
 
 def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
@@ -16,6 +18,7 @@ def contrast_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: floa
     >>> contrast_logits(query, query, queue, temperature=0.1)
     tensor([[ 10.,   0., -10.]])
     """
+    check_axes(query=(query, "N D"), key=(key, "N D"), queue=(queue, "K D"))
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.float(), key.float()
         own = (query * key).sum(dim=1, keepdim=True)
@@ -32,6 +35,7 @@ def batch_logits(query: Tensor, key: Tensor, temperature: float) -> Tensor:
             [2., 0., 0.],
             [2., 0., 0.]])
     """
+    check_axes(query=(query, "N D"), key=(key, "N D"))
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.float(), key.float()
         own = (query * key).sum(dim=1, keepdim=True)
@@ -50,6 +54,7 @@ def info_nce(logits: Tensor) -> Tensor:
     >>> info_nce(torch.tensor([[2.0, 0.0, 0.0]]))  # log(1 + 2·exp(-2))
     tensor(0.2395)
     """
+    check_axes(logits=(logits, "N 1+K"))
     return -F.log_softmax(logits, dim=1)[:, 0].mean()
 
 
@@ -62,6 +67,7 @@ def distribution_divergence(target: Tensor, logits: Tensor) -> Tensor:
     >>> distribution_divergence(uniform, uniform), distribution_divergence(uniform, peaked)
     (tensor(0.6931), tensor(1.1269))
     """
+    check_axes(target=(target, "N 1+K"), logits=(logits, "N 1+K"))
     with torch.no_grad():
         probability = F.softmax(target, dim=1)
     return -(probability * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
@@ -79,6 +85,12 @@ def mined_info_nce(logits: list[Tensor], k: int) -> Tensor:
     >>> mined_info_nce([torch.tensor([[2.0, 1.0, 0.0]])], k=1)  # the entry with logit 1 is a positive
     tensor(0.9076)
     """
+    check_axes(**{f"logits[{i}]": (each, "N 1+K") for i, each in enumerate(logits)})
+    if not 1 <= k < logits[0].shape[1]:
+        entries = logits[0].shape[1] - 1
+        raise KinemeError(
+            f"`k`: is {k}; it must be at least 1 and at most {entries}, the entries of the queue"
+        )
     with torch.no_grad():
         positives = torch.zeros_like(logits[0], dtype=torch.bool)
         positives[:, 0].fill_(True)

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kineme.losses.shapes import check_axes
+
 SMALLEST_STD = 1e-6
 
 
@@ -22,6 +24,7 @@ def similarity(z: Tensor) -> Tensor:
     >>> similarity(torch.tensor([[[1.0, 1.0]], [[0.0, 2.0]]]))  # MSE 1 to the last view, 0 to the mean
     tensor(1.)
     """
+    check_axes(z=(z, "K B P"))
     return consistency(z[:-1], z[-1:])
 
 
@@ -32,6 +35,7 @@ def consistency(z: Tensor, targets: Tensor) -> Tensor:
     >>> consistency(z, targets)  # 1 and 0 to the targets, 4 and 4 to the mean
     tensor(9.)
     """
+    check_axes(z=(z, "K B P"), targets=(targets, "1 B P" if len(targets) == 1 else "K B P"))
     per_view = (z - targets).square() + (z - z.mean(0, keepdim=True)).square()
     return per_view.mean((1, 2)).sum()
 
@@ -43,6 +47,7 @@ def variance_covariance(z: Tensor, *, variance_weight: float = 5.0) -> Tensor:
     >>> variance_covariance(collapsed), variance_covariance(spread_out)
     (tensor(4.9500), tensor(0.))
     """
+    check_axes(z=(z, "K B P"))
     _, batch, dim = z.shape
     centred = z - z.mean(1, keepdim=True)
     variance = centred.square().sum(1) / (batch - 1)
@@ -69,6 +74,7 @@ def cross_correlation(z: Tensor, *, off_diagonal_weight: float = 0.005) -> Tenso
     >>> cross_correlation(torch.stack([view, view])), cross_correlation(torch.stack([view, -view]))
     (tensor(0.1250), tensor(6.1250))
     """
+    check_axes(z=(z, "K B P"))
     views, batch, dim = z.shape
     first, second = torch.triu_indices(views, views, offset=1, device=z.device)
     standardised = (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True).clamp_min(SMALLEST_STD)
@@ -110,6 +116,7 @@ def spread(z: Tensor) -> Spread:
     >>> spread(torch.tensor([[[1.0, 1], [1, -1], [-1, 1], [-1, -1]]]))
     Spread(effective_rank=tensor(2.), std=tensor(1.1547))
     """
+    check_axes(z=(z, "K B P"))
     grams = gram(z - z.mean(1, keepdim=True))
     trace = grams.diagonal(dim1=1, dim2=2).sum(1)
     squares = grams.square().sum((1, 2)).clamp_min(torch.finfo(z.dtype).tiny)

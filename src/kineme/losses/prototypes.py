@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from kineme import processes
 from kineme.errors import KinemeError
+from kineme.losses.shapes import check_axes
 
 ROUNDS = 3
 LOGITS = {"cpu": 2**22, "cuda": 2**28}  # float32 numbers at once: on a CPU few enough for its caches
@@ -39,6 +40,7 @@ def sinkhorn(logits: Tensor, temperature: float, rounds: int = ROUNDS) -> Tensor
     tensor([[0.7300, 0.2700],
             [0.2700, 0.7300]])
     """
+    check_axes(logits=(logits, "N K"))
     with torch.autocast(logits.device.type, enabled=False):
         q = torch.empty_like(logits, dtype=torch.promote_types(logits.dtype, torch.float32))
         row, sums = q.new_ones(len(q)), q.new_zeros(q.shape[1])
@@ -80,6 +82,12 @@ def prototype_cross_entropy(
     >>> prototype_cross_entropy(target, features, torch.eye(2), 0.1, once)  # log 2 + log(1 + exp(-2))
     tensor(0.8201)
     """
+    check_axes(
+        target=(target, "N K"),
+        features=(features, "N D"),
+        prototypes=(prototypes, "K D"),
+        weight=(weight, "N"),
+    )
     device = features.device.type
     mixed = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
     given = features.to(mixed), prototypes.to(mixed)
@@ -140,11 +148,12 @@ def koleo(features: Tensor) -> Tensor:
     mean over all of them.
 
     Raises:
-        KinemeError: there is only one row.
+        KinemeError: there is only one row, or features have other axes.
 
     >>> koleo(torch.tensor([[3.0, 0.0], [0.0, 2.0], [-1.0, 0.0]]))  # all √2 apart: -log √2
     tensor(-0.3466)
     """
+    check_axes(features=(features, "N D"))
     with torch.autocast(features.device.type, enabled=False):
         x = F.normalize(processes.gather_batch(features.float()), dim=1)
         if len(x) < 2:

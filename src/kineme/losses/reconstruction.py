@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from kineme import processes
+from kineme.errors import KinemeError
 
 
 def standardised(patches: Tensor) -> Tensor:
@@ -30,5 +31,10 @@ def masked_reconstruction(prediction: Tensor, target: Tensor, hidden: Tensor) ->
     >>> masked_reconstruction(prediction, target, torch.tensor([[False, True, True]]))  # mean of 1 and 2.5
     tensor(1.7500)
     """
+    if not prediction.shape == target.shape == (*hidden.shape, *target.shape[-1:]):
+        shapes = ", ".join(str(tuple(each.shape)) for each in (prediction, target, hidden))
+        raise KinemeError(
+            f"`prediction`, `target`, `hidden`: are {shapes}, not (..., L, P), (..., L, P), (..., L)"
+        )
     error = (prediction.float() - target.float()).square().mean(-1)
     return (error * hidden).sum() / (processes.total(hidden.sum()) / processes.count())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kineme.errors import KinemeError
-from kineme.layouts import Layout
+from kineme.layouts import COORDINATES, Layout
 from kineme.registry import Registry
 from kineme.typing import Array
 
@@ -116,9 +116,11 @@ class Preprocessing(ABC):
         them.
 
         Raises:
-            KinemeError: no body is present in any frame, the layout lacks required joints, a joint was not
-                recorded by which bodies are turned, or coordinates are NaN, infinite or too large.
+            KinemeError: the clip or what `apply` returns has another shape, no body is present in any frame,
+                the layout lacks required joints, a joint was not recorded by which bodies are turned, or
+                coordinates are NaN, infinite or too large.
         """
+        check_clip(xyz, layout, present)
         finite = np.isfinite(xyz).all(axis=(1, 2, 3))
         if not finite.all():
             raise KinemeError(
@@ -132,6 +134,12 @@ class Preprocessing(ABC):
                 returned = type(applied).__name__
                 raise KinemeError(f"preprocessing {self.id}: `apply` returns {returned}; return an array")
             found = np.ascontiguousarray(applied, dtype=np.float32)
+        wanted = layout.num_joints, COORDINATES
+        if found.ndim != 4 or found.shape[2:] != wanted or found.shape[1] > MAX_BODIES:
+            raise KinemeError(
+                f"preprocessing {self.id}: `apply` returns the shape {found.shape}; return "
+                f"(T, M, V={wanted[0]}, C={wanted[1]}) with at most {MAX_BODIES} bodies"
+            )
         if not np.isfinite(found).all():
             raise KinemeError(
                 f"its coordinates are NaN or infinite after {self.id}, as if they were too large; are its "
@@ -151,6 +159,23 @@ class Preprocessing(ABC):
         if lacking := [layout.joints[joint] for joint in layout.origin if not present[joint]]:
             _warn(", ".join(lacking))
         return self.apply_to_part(xyz, layout, present)
+
+
+def check_clip(xyz: Array, layout: Layout, present: Array | None = None) -> None:
+    """Checks that a clip is an array (T, M, V, C) of a layout's joints.
+
+    Raises:
+        KinemeError: it is not, or `present` is not (V,).
+    """
+    joints = layout.num_joints
+    found = np.shape(xyz)
+    if not isinstance(xyz, np.ndarray) or len(found) != 4 or found[2:] != (joints, COORDINATES):
+        raise KinemeError(
+            f"a clip of the shape {found} was given; it must be an array (T, M, V={joints}, C={COORDINATES}) "
+            f"for layout {layout.name}"
+        )
+    if present is not None and np.shape(present) != (joints,):
+        raise KinemeError(f"`present`: has the shape {np.shape(present)}; it must be (V={joints},)")
 
 
 @cache

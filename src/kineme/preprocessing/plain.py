@@ -10,7 +10,7 @@ import numpy as np
 
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
-from kineme.preprocessing.base import Preprocessing
+from kineme.preprocessing.base import Preprocessing, check_clip
 from kineme.preprocessing.bodies import facing_joints, first_bodies, shoulder_line, turned
 from kineme.typing import Array
 
@@ -53,6 +53,7 @@ class Plain(Preprocessing):
 
     def apply(self, xyz: Array, layout: Layout) -> Array:
         """(T, M, V, C) → (T, M', V, C)."""
+        check_clip(xyz, layout)
         return self.apply_to_part(xyz, layout, np.ones(layout.num_joints, dtype=bool))
 
     def apply_to_part(self, xyz: Array, layout: Layout, present: Array) -> Array:

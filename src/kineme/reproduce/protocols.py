@@ -58,7 +58,7 @@ class Protocol:
         return False
 
     def lacking(self, result: Result, evaluate: EvaluateConfig, overrides: Mapping[str, Any]) -> list[str]:
-        """The settings, such as `context.spacing`, that a result lacks and that are no longer as they were."""
+        """Settings, such as `context.spacing`, that a result lacks and that are not as they were."""
         with suppress(KinemeError):
             now = self._now(result, evaluate, overrides)
             return list(_lacking(result.settings, now, self._former))

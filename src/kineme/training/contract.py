@@ -9,18 +9,20 @@ import torch
 from torch import Tensor
 
 from kineme.encoders import ENCODERS, Encoder, Features, View
-from kineme.encoders.base import COORDINATES
 from kineme.errors import KinemeError
+from kineme.layouts import COORDINATES
 from kineme.methods import METHODS, Method
 
 TRIED = 2  # clips of the trial
+OF_PARTS = {"temporal": "N, T', D'", "spatial": "N, L, D'", "tokens": "N, M, K, D'"}  # features, and axes
 
 
 def check_encoder(encoder: Encoder) -> None:
     """Checks an encoder from outside Kineme: its attributes, and its features of clips that are all zero.
 
     Raises:
-        KinemeError: it lacks an attribute, or returns no `Features` (N, D) in `clip`.
+        KinemeError: it lacks an attribute, or returns no `Features` with (N, D) in `clip` and the axes of
+            `OF_PARTS` in what else it has.
     """
     kind = type(encoder)
     if kind.__module__.startswith("kineme."):
@@ -36,11 +38,17 @@ def check_encoder(encoder: Encoder) -> None:
     if not isinstance(features, Features):
         found = type(features).__name__
         raise KinemeError(f"{_encoder(encoder)}: its `forward` returns {found}; return Features(clip=...)")
-    if features.clip.shape != (TRIED, encoder.dim):
+    given = f"of clips (N, C, T, V, M) = {tuple(clips.shape)}"
+    if _shape(features.clip) != str((TRIED, encoder.dim)):
         raise KinemeError(
-            f"{_encoder(encoder)}: the feature of {TRIED} clips is {tuple(features.clip.shape)}, not "
+            f"{_encoder(encoder)}: {given}, the feature is {_shape(features.clip)}, not "
             f"({TRIED}, {encoder.dim}), (N, D) with D = `self.dim`"
         )
+    for name, axes in OF_PARTS.items():
+        part: Any = getattr(features, name)
+        fits = isinstance(part, Tensor) and part.ndim == len(axes.split(", ")) and len(part) == TRIED
+        if part is not None and not fits:
+            raise KinemeError(f"{_encoder(encoder)}: `{name}` {given} is {_shape(part)}, not ({axes})")
 
 
 def check_views(method: Method, views: Sequence[View]) -> None:
@@ -83,6 +91,11 @@ def check_losses(method: Method, outputs: dict[str, Tensor]) -> None:
             f"{_method(method)}: `loss` has no gradient; compute it from parameters that learn, without "
             "`detach` and `no_grad`"
         )
+
+
+def _shape(given: object) -> str:
+    """The shape of a tensor; the type of anything else."""
+    return str(tuple(given.shape)) if isinstance(given, Tensor) else type(given).__name__
 
 
 def _encoder(encoder: Encoder) -> str:

@@ -48,6 +48,8 @@ class Classifier:
     >>> classifier = kineme.inference.read_classifier(example_classifier, model)
     >>> classifier.class_names, classifier.counts
     (('bow', 'sit down', 'wave'), (8, 8, 8))
+    >>> classifier
+    <Classifier of bow (8), sit down (8), wave (8)>
     >>> classifier.probabilities(model, store).shape
     (24, 3)
     >>> classifier.predict(model, store.clip(0))
@@ -62,6 +64,12 @@ class Classifier:
     weights: str
     preprocessing: str
     examination: Examination
+
+    def __repr__(self) -> str:
+        told = ", ".join(
+            f"{name} ({count})" for name, count in zip(self.class_names, self.counts, strict=True)
+        )
+        return f"<Classifier of {told}>"
 
     def probabilities_of(self, features: Array) -> Array:
         """(N, D) features of `kineme.inference.classifying.reading` → (N, K)."""
