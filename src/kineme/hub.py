@@ -16,10 +16,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kineme.errors import KinemeError, one_line
+from kineme.runs import WEIGHTS
 from kineme.untrusted import bad_name
 
 PREFIX = "hf:"
-WEIGHTS_FILE = "model.safetensors"
 ALLOWED = re.compile(
     r"model\.safetensors|config\.yaml|README\.md|classifiers/[^/\\.][^/\\]*\.safetensors|"
     r"results/\w[\w.+-]*\.json"
@@ -84,7 +84,7 @@ def fetch(address: str | Path) -> Path:
             if not _is_unreachable(error):
                 raise
             try:
-                weights = hf_hub_download(repository, WEIGHTS_FILE, revision=revision, local_files_only=True)
+                weights = hf_hub_download(repository, WEIGHTS, revision=revision, local_files_only=True)
             except LocalEntryNotFoundError:
                 raise KinemeError(
                     f"{address}: the hub cannot be reached, and the model is not in the cache; try again "
@@ -92,11 +92,11 @@ def fetch(address: str | Path) -> Path:
                 ) from error
             return Path(weights).parent
         names = [each.rfilename for each in info.siblings or ()]
-        if WEIGHTS_FILE not in names:
-            raise KinemeError(f"{address}: holds no {WEIGHTS_FILE}, so it is not a model of Kineme")
-        weights = hf_hub_download(repository, WEIGHTS_FILE, revision=revision)
+        if WEIGHTS not in names:
+            raise KinemeError(f"{address}: holds no {WEIGHTS}, so it is not a model of Kineme")
+        weights = hf_hub_download(repository, WEIGHTS, revision=revision)
         for name in names:
-            if ALLOWED.fullmatch(name) and not bad_name([name]) and name != WEIGHTS_FILE:
+            if ALLOWED.fullmatch(name) and not bad_name([name]) and name != WEIGHTS:
                 hf_hub_download(repository, name, revision=info.sha)
     return Path(weights).parent
 

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from inference.clustering.test_changes import recording
 from inference.models import model, motion, write
-from rich.console import Console
 
 from conftest import STICK
 from kineme import inference
 from kineme.__main__ import main
 from kineme.clips.store import Clip, Manifest
 from kineme.clips.writer import StoreWriter
-from kineme.commands.cluster import _table
+from kineme.commands.cluster import _show
 from kineme.inference.clustering.segments import Kinds, Segment, described
 from kineme.loading import load_run
 from kineme.preprocessing import get_preprocessing
@@ -153,5 +152,5 @@ def test_the_seed_is_that_of_the_grouping(folder: Path, capsys: pytest.CaptureFi
 
 def test_labels_are_text(capsys: pytest.CaptureFixture[str]) -> None:
     segments = [Segment("mine", "a", 0, 1, 1, 1.0, "", "[red]wave[/red]")]
-    Console().print(_table(Kinds(tuple(segments), described(segments), {}, untrimmed=False)))
+    _show(Kinds(tuple(segments), described(segments), {}, untrimmed=False))
     assert "[red]wave[/red] 100 %" in capsys.readouterr().out

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from inference.models import model, motion, write
-from rich.console import Console
 
 from kineme.__main__ import main
 from kineme.clips.store import Clip
-from kineme.commands.search import _table
+from kineme.commands.search import _show
 from kineme.inference import search
 from kineme.inference.searching.hits import Hit
 from kineme.loading import load_run
@@ -172,6 +171,6 @@ def test_a_closed_pipe_loses_no_table(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_names_and_labels_are_text(capsys: pytest.CaptureFixture[str]) -> None:
-    Console().print(_table([Hit(0.9, "[b]walk", 0.0, 1.0, "[i]anna", "[red]go")], "[u]walk"))
+    _show([Hit(0.9, "[b]walk", 0.0, 1.0, "[i]anna", "[red]go")], "[u]walk")
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("similar to [u]walk", "[b]walk", "[i]anna", "[red]go"))

@@ -13,8 +13,6 @@ from kineme.evaluation.options import Device
 from kineme.words import counted
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from kineme.inference.clustering.segments import Kinds
 
 
@@ -107,8 +105,8 @@ def cluster(
         )
     write_segments(found.segments, table)
     write_kinds(found, drawn, opened)
+    _show(found)
     console = Console()
-    console.print(_table(found))
     for metric, value in found.agreement.items():
         console.print(f"{metric} with labels: {value:.1f} %", highlight=False, soft_wrap=True)
     if not any(kind.number for kind in found.kinds):
@@ -126,31 +124,30 @@ def _remedy(found: Kinds, *, uncut: bool) -> str:
     return f"too few similar segments to form a kind; {cuts}set a number of kinds with --k"
 
 
-def _table(found: Kinds) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
+def _show(found: Kinds) -> None:
+    """Prints a row for each kind."""
+    from kineme.commands.listing import show_listing
 
     recordings = len({(each.source, each.name) for each in found.segments})
-    title = f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}"
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    table.add_column("kind")
     known = any(kind.people for kind in found.kinds)
-    for column in ("segments", "time", "mean length", *(["people"] if known else [])):
-        table.add_column(column, justify="right")
     labelled = any(kind.labels for kind in found.kinds)
-    if labelled:
-        table.add_column("labels", overflow="fold")
+    rows = []
     for kind in found.kinds:
-        said = ", ".join(
-            f"{escape(label)} {100 * count / kind.segments:.0f} %" for label, count in kind.labels[:2]
-        )
-        table.add_row(
-            str(kind.number) if kind.number else "like no other",
-            f"{kind.segments:,}",
-            f"{100 * kind.share:.1f} %",
-            f"{kind.mean_length:.2f} s",
-            *([str(kind.people or "")] if known else []),
-            *([said] if labelled else []),
-        )
-    return table
+        said = ", ".join(f"{label} {100 * count / kind.segments:.0f} %" for label, count in kind.labels[:2])
+        figures = (f"{kind.segments:,}", f"{100 * kind.share:.1f} %", f"{kind.mean_length:.2f} s")
+        people = [str(kind.people or "")] if known else []
+        name = str(kind.number) if kind.number else "like no other"
+        rows.append([name, *figures, *people, *([said] if labelled else [])])
+    show_listing(
+        f"{counted(len(found.segments), 'segment')} of {counted(recordings, 'recording')}",
+        [
+            "kind",
+            "segments",
+            "time",
+            "mean length",
+            *(["people"] if known else []),
+            *(["labels"] if labelled else []),
+        ],
+        rows,
+        texts=("kind", "labels"),
+    )

@@ -12,8 +12,6 @@ from kineme.commands.said import written
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from kineme.inference.searching.hits import Hit
 
 
@@ -68,8 +66,6 @@ def search(
     check_models(run)
     store, length, every = ClipStore(library), seconds(window, "window"), seconds(step, "step")
     name, part = (like, None) if store.row(like) is not None else part_of(like, "like")
-    from rich.console import Console
-
     from kineme.commands.bar import progress_bar
     from kineme.evaluation.task import chosen_device
     from kineme.inference.searching import retrieval
@@ -100,24 +96,22 @@ def search(
         write_hits(hits, out)
     if page is not None:
         write_page(hits, page, query)
-    Console().print(_table(hits, like))
+    _show(hits, like)
     written(*filter(None, (out, page)))
 
 
-def _table(hits: list[Hit], like: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
+def _show(hits: list[Hit], like: str) -> None:
+    """Prints a row for each hit, the most similar first."""
+    from kineme.commands.listing import show_listing
 
-    table = Table(
-        box=SIMPLE_HEAD, title=escape(f"similar to {like}"), title_justify="left", title_style="bold"
-    )
-    for column in ("similarity", "start", "end"):
-        table.add_column(column, justify="right")
-    columns = ["name", *(each for each in ("label", "subject") if any(getattr(hit, each) for hit in hits))]
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for hit in hits:
-        texts = (escape(getattr(hit, column)) for column in columns)
-        table.add_row(f"{hit.similarity:.3f}", f"{hit.start:.2f} s", f"{hit.end:.2f} s", *texts)
-    return table
+    texts = ["name", *(each for each in ("label", "subject") if any(getattr(hit, each) for hit in hits))]
+    rows = [
+        [
+            f"{hit.similarity:.3f}",
+            f"{hit.start:.2f} s",
+            f"{hit.end:.2f} s",
+            *(getattr(hit, each) for each in texts),
+        ]
+        for hit in hits
+    ]
+    show_listing(f"similar to {like}", ["similarity", "start", "end", *texts], rows, texts=texts)

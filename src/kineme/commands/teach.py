@@ -14,8 +14,6 @@ from kineme.errors import KinemeError, check_between
 from kineme.evaluation.options import Device
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from kineme.inference import Classifier, Suggestion
 
 SHOWN = 5  # confusions
@@ -133,30 +131,25 @@ def _show(classifier: Classifier, name: str, suggestions: list[Suggestion] | Non
     """Prints how good the classifier is, and what to label next if that was asked for."""
     from rich.console import Console
 
+    _show_classes(classifier, name)
     screen = Console()
-    screen.print(_classes(classifier, name))
     for line in _lines(classifier):
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
     if suggestions is not None:
-        screen.print(_next(suggestions))
+        _show_next(suggestions)
 
 
-def _classes(classifier: Classifier, name: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
+def _show_classes(classifier: Classifier, name: str) -> None:
+    from kineme.commands.listing import show_listing
 
-    table = Table(box=SIMPLE_HEAD, title=escape(name), title_justify="left", title_style="bold")
-    table.add_column("class", overflow="fold")
-    for column in ("examples", "recall", "with five more"):
-        table.add_column(column, justify="right")
     examination = classifier.examination
     columns = (classifier.class_names, classifier.counts, examination.recall, examination.gains)
+    rows = []
     for label, count, recall, gain in zip(*columns, strict=True):
         known = "–" if recall is None else f"{recall:.0f} %"
         more = "–" if examination.accuracy is None else f"about +{gain:.0f}"
-        table.add_row(escape(label), str(count), known, more)
-    return table
+        rows.append([label, str(count), known, more])
+    show_listing(name, ["class", "examples", "recall", "with five more"], rows, texts=("class",))
 
 
 def _lines(classifier: Classifier) -> list[str]:
@@ -202,18 +195,12 @@ def _most_useful(classifier: Classifier) -> str:
     return f"five more of {name} would help most: about {points} point{'s' * (points > 1)} of its recall"
 
 
-def _next(suggestions: list[Suggestion]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
+def _show_next(suggestions: list[Suggestion]) -> None:
+    from kineme.commands.listing import show_listing
 
-    table = Table(box=SIMPLE_HEAD, title="label next", title_justify="left", title_style="bold")
-    table.add_column("name", overflow="fold")
-    for column in ("start", "end"):
-        table.add_column(column, justify="right")
-    table.add_column("prediction", overflow="fold")
-    table.add_column("probability", justify="right")
+    rows = []
     for each in suggestions:
         times = ["" if time is None else f"{time:.2f} s" for time in (each.start, each.end)]
-        table.add_row(escape(each.name), *times, escape(each.guess), f"{each.probability:.2f}")
-    return table
+        rows.append([each.name, *times, each.guess, f"{each.probability:.2f}"])
+    columns = ["name", "start", "end", "prediction", "probability"]
+    show_listing("label next", columns, rows, texts=("name", "prediction"))
