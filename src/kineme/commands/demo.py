@@ -46,7 +46,7 @@ def demo(
 
     from kineme.clips.splits import split_rows, usual_split
     from kineme.commands import tables
-    from kineme.commands.bars import ProgressLine
+    from kineme.commands.training_bar import ProgressLine
     from kineme.drawing import figures
     from kineme.evaluation.task import open_task
     from kineme.settings import load_config

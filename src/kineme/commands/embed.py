@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from kineme.commands.early import check_models, check_recordings
 from kineme.commands.outputs import check_no_input, hold, name_of
+from kineme.commands.paths import check_models, check_recordings
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kineme.clips.folders import is_store
-from kineme.commands.early import check_models, check_stores
+from kineme.commands.paths import check_models, check_stores
 from kineme.commands.said import say
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kineme.commands.early import check_models
 from kineme.commands.outputs import name_of
+from kineme.commands.paths import check_models
 from kineme.commands.said import command, say
 from kineme.errors import KinemeError
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kineme.commands.early import check_models
 from kineme.commands.outputs import hold
+from kineme.commands.paths import check_models
 from kineme.commands.said import written
 from kineme.errors import KinemeError
 from kineme.evaluation.options import USUAL, TaskOptions

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kineme.commands.early import check_models, check_recordings
 from kineme.commands.outputs import hold, table_for
+from kineme.commands.paths import check_models, check_recordings
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.errors import KinemeError

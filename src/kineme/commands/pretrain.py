@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from kineme.arguments import did_you_mean
 from kineme.clips.folders import is_store
 from kineme.commands import application
-from kineme.commands.early import check_stores
+from kineme.commands.paths import check_stores
 from kineme.commands.said import command
 from kineme.errors import KinemeError
 from kineme.packaged import find_recipe, recipes
@@ -127,7 +127,7 @@ def _stores(paths: list[Path]) -> list[str]:
 
 
 def _train(config: Config, run: Path, *, resume: bool = False, overwrite: bool = False) -> None:
-    from kineme.commands.bars import ProgressLine
+    from kineme.commands.training_bar import ProgressLine
     from kineme.training.directory import STATE
     from kineme.training.run import train
     from kineme.training.together import is_first_process

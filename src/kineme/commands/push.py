@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from kineme.commands.early import check_models
+from kineme.commands.paths import check_models
 from kineme.commands.said import say
 from kineme.errors import KinemeError
 from kineme.hub import check_repository

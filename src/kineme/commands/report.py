@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kineme.commands.early import check_stores
 from kineme.commands.outputs import hold
+from kineme.commands.paths import check_stores
 from kineme.commands.said import say
 from kineme.evaluation.options import Device
 from kineme.runs import check_run

@@ -49,7 +49,7 @@ def reproduce(
 
     from kineme.commands import grids
     from kineme.commands.bar import progress_bar
-    from kineme.commands.bars import ProgressLine
+    from kineme.commands.training_bar import ProgressLine
     from kineme.reproduce import table
     from kineme.reproduce.checks import check_cells
     from kineme.reproduce.plan import make_plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kineme.commands.early import check_models
 from kineme.commands.outputs import check_no_input, hold
+from kineme.commands.paths import check_models
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import written
 from kineme.evaluation.options import Device

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kineme.commands.early import check_models, check_recordings, check_stores
 from kineme.commands.outputs import check_no_input, hold
+from kineme.commands.paths import check_models, check_recordings, check_stores
 from kineme.commands.reading import AS_FILES_SAY, ReadingOptions
 from kineme.commands.said import command, say, written
 from kineme.errors import KinemeError, check_between

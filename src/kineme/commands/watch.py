@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kineme.commands.early import check_models, check_stores
+from kineme.commands.paths import check_models, check_stores
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 from kineme.words import counted

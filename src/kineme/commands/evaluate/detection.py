@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kineme.commands.bar import progress_bar
-from kineme.commands.early import check_models, check_stores
 from kineme.commands.evaluate.shared import Options, keep, open_run
+from kineme.commands.paths import check_models, check_stores
 from kineme.errors import KinemeError, check_between
 from kineme.evaluation.options import KIND, NEIGHBOURS, RULE, USUAL, WINDOW, Kind, Rule
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from kineme.commands.bar import progress_bar
-from kineme.commands.early import check_models, check_stores
 from kineme.commands.outputs import hold
+from kineme.commands.paths import check_models, check_stores
 from kineme.commands.said import written
 from kineme.evaluation.options import TaskOptions
 from kineme.files import is_writable

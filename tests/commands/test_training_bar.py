@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conftest import Settings
-from kineme.commands.bars import ProgressLine
+from kineme.commands.training_bar import ProgressLine
 from kineme.training.callbacks import History
 from kineme.training.run import train
 
