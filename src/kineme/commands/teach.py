@@ -105,9 +105,7 @@ def teach(
 
     # From here on, nothing is lost if the output is closed, as by `| head`.
     _show(classifier, named, found)
-    if skipped := sum(empty for _, empty in tables):
-        rows, were = ("row has", "was") if skipped == 1 else ("rows have", "were")
-        say(f"{skipped} {rows} no label yet and {were} skipped")
+    _tell_skipped(sum(empty for _, empty in tables))
     written(path)
     if suggest is not None:
         written(following)
@@ -125,6 +123,13 @@ def _check(name: str, suggest: int | None, suggestions: Path | None) -> None:
         check_between("`suggest`", suggest, 1)
     if suggest is None and suggestions is not None:
         raise KinemeError("`suggestions` has no effect without `suggest`; pass both")
+
+
+def _tell_skipped(rows: int) -> None:
+    """Says how many rows of the tables have no label, if any."""
+    if rows:
+        what, were = ("row has", "was") if rows == 1 else ("rows have", "were")
+        say(f"{rows} {what} no label yet and {were} skipped")
 
 
 def _show(classifier: Classifier, name: str, suggestions: list[Suggestion] | None) -> None:

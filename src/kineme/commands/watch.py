@@ -116,8 +116,6 @@ def watch(
     length, every = seconds(window, "window"), seconds(step, "step")
     taught = None if like else _classifier(run, classifier)
     from kineme.evaluation.task import chosen_device
-    from kineme.inference.classifying.classifier import read_classifier
-    from kineme.inference.watching.taught import STARTS, Taught
     from kineme.inference.watching.watcher import Watcher
     from kineme.layouts.correspondence import read_joint_map
     from kineme.loading import load
@@ -130,14 +128,7 @@ def watch(
     with _one_thread():
         judge: Judge
         if taught is not None:
-            judge = Taught(
-                encoder,
-                read_classifier(taught, encoder),
-                window=length,
-                threshold=STARTS if threshold is None else threshold,
-                none=none,
-                device=place,
-            )
+            judge = _taught(encoder, taught, none, window=length, threshold=threshold, device=place)
         else:
             options = {"joint_map": joints, "allow_preprocessing": allow_preprocessing, "device": place}
             judge = _likeness(encoder, like or [], library, window=length, threshold=threshold, **options)
@@ -179,6 +170,16 @@ def _check(
         raise KinemeError("`none` has no effect on examples; set their `threshold`")
     if library is not None and not like:
         raise KinemeError("`library` has no effect without `like`; name an example")
+
+
+def _taught(
+    model: Model, classifier: Path, none: float | None, *, threshold: float | None, **options: Any
+) -> Judge:
+    from kineme.inference.classifying.classifier import read_classifier
+    from kineme.inference.watching.taught import STARTS, Taught
+
+    starts = STARTS if threshold is None else threshold
+    return Taught(model, read_classifier(classifier, model), threshold=starts, none=none, **options)
 
 
 def _likeness(model: Model, examples: Sequence[str], library: Path | None, **options: Any) -> Judge:
