@@ -200,8 +200,11 @@ def test_only_own_files_are_removed(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "run" / name).touch()
+    assert foreign(tmp_path / "run", own) == tmp_path / "run" / "results" / "knn.json"  # not as we begin one
+    (tmp_path / "run" / "results" / "knn.json").write_text('{\n "unit": "per cent",\n "protocol": "knn"}')
     assert foreign(tmp_path / "run", own) is None
-    for name in ("results/a.txt", "results/deep/b.json", "notes.md", "a/config.yaml"):
+    kept = ("results/a.txt", "results/theirs.json", "results/deep/b.json", "notes.md", "a/config.yaml")
+    for name in kept:
         (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "run" / name).touch()
         assert foreign(tmp_path / "run", own) is not None
@@ -210,9 +213,7 @@ def test_only_own_files_are_removed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").touch()
     remove_own(tmp_path / "run", own)
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {
-        f"run/{name}" for name in ("results/a.txt", "results/deep/b.json", "notes.md", "a/config.yaml")
-    } | {"elsewhere"}
+    assert left == {f"run/{name}" for name in kept} | {"elsewhere"}
     for name in left:
         (tmp_path / name).unlink()
     (tmp_path / "run" / "results" / "deep").rmdir()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from kineme import __version__
 from kineme.errors import KinemeError, SharedError
 from kineme.launch import helps, repeats
-from kineme.system import print_anything
+from kineme.system import open_closed, print_anything
 
 COMMANDS = {
     "demo": "generate motion, pre-train, evaluate and plot, in minutes",
@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # own methods and encoders there. At the end, so that no file there hides an installed module.
         sys.path.append("")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up and say so, as on Ctrl-C
+        open_closed()
         print_anything(sys.stdout, sys.stderr)
     command, *words = argv or ["--help"]
     if repeats() and command != "pretrain":

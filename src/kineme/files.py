@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import platform
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
@@ -19,6 +20,12 @@ from kineme.system import POSIX, lock_file
 logger = logging.getLogger(__name__)
 
 _CLAIMED: set[Path] = set()  # by this process, until `claimed` ends
+_BEGINNING = 256  # bytes
+_BEGINNINGS = {  # of results, predictions, and classifiers or detectors
+    ".json": rb'\{\s*"unit": "per cent",\s*"protocol": ',
+    ".npz": rb"PK\x03\x04.{26}names\.npy",
+    ".safetensors": rb'.{8}\{"__metadata__":\{"kineme',
+}
 _HOST = platform.node()  # the process ids of another machine that shares the folder say nothing here
 
 
@@ -208,7 +215,8 @@ def foreign(folder: Path, own: Collection[str]) -> Path | None:
     Args:
         folder: the directory. Of links that it holds, nothing is followed.
         own: what Kineme writes there, as patterns such as `config.yaml`, `results/*.json`, or `logs/` for all
-            that is in a folder. Halves of files and locks are Kineme's too.
+            that is in a folder. Halves of files and locks are Kineme's too. Where a pattern leaves the name
+            of a JSON, .npz or safetensors file open, it must also look like Kineme's inside.
 
     >>> (example_folder / "site").mkdir()
     >>> _ = (example_folder / "site" / "notes.txt").write_text("mine")
@@ -238,12 +246,15 @@ def remove_own(folder: Path, own: Collection[str]) -> None:
 
 def _inside(folder: Path, own: Collection[str]) -> Iterator[tuple[Path, bool]]:
     """What is below a directory, and whether it is Kineme's; other folders are not entered."""
+    fixed = [pattern for pattern in own if "*" not in pattern.rpartition("/")[2]]
     pending = [folder]
     while pending:
         for path in sorted(pending.pop().iterdir()):
             name = path.relative_to(folder).as_posix()
             enters = path.is_dir() and not path.is_symlink()
             ours = _is_own(f"{name}/" if enters else name, own)
+            if ours and not enters and not _is_own(name, fixed):  # by a pattern that strangers' names fit too
+                ours = _looks_own(path)
             yield path, ours
             if ours and enters:
                 pending.append(path)
@@ -264,6 +275,15 @@ def _is_own(name: str, own: Collection[str]) -> bool:
         else pattern.count("/") == len(folders) and fnmatchcase(name, pattern)
         for pattern in own
     )
+
+
+def _looks_own(path: Path) -> bool:
+    """Whether a file begins as Kineme begins one of such a name; other kinds are not looked into."""
+    if path.suffix not in _BEGINNINGS:
+        return True
+    with suppress(OSError), path.open("rb") as file:
+        return re.match(_BEGINNINGS[path.suffix], file.read(_BEGINNING), re.DOTALL) is not None
+    return False
 
 
 def replace_directory(source: Path, target: Path, own: Collection[str]) -> None:

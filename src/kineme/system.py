@@ -6,6 +6,7 @@ import errno
 import io
 import mmap
 import os
+import sys
 import time
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -49,6 +50,14 @@ def drop_pages(maps: Iterable[mmap.mmap]) -> None:
     if hasattr(mmap, "MADV_DONTNEED"):
         for each in maps:
             each.madvise(mmap.MADV_DONTNEED)  # pages are read again from the system's cache
+
+
+def open_closed() -> None:
+    """Leads outputs that are closed, as by `>&-`, to nothing, so that no file gets their descriptors."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            setattr(sys, name, os.fdopen(number, "w"))
 
 
 def print_anything(*streams: TextIO) -> None:

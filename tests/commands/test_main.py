@@ -558,6 +558,27 @@ def test_a_closed_pipe_ends_quietly(option: str, moves: Path) -> None:
     assert (done.returncode, done.stderr) == (CLOSED_PIPE, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", [["--help"], ["pretrain", "--help"], ["pretrain", "usdrl-small", "--help"]])
+def test_a_full_disk_is_told_also_of_help(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kineme", *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    said = f"kineme {words[0]}: error: the system: the disk is full; free some space\n"
+    assert (done.returncode, done.stderr) == (USAGE_ERROR, said)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX closes the outputs")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_outputs_may_be_closed(moves: Path, closed: str) -> None:
+    """As daemons start their commands."""
+    line = f'"$0" -m kineme info "$1" {closed}'
+    done = subprocess.run(["sh", "-c", line, sys.executable, str(moves)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
 def test_the_current_directory_is_searched_last(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("")
     (tmp_path / "json.py").write_text("raise SystemExit('hides the library')")

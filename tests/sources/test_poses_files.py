@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,23 @@ class TestNumPy:
     def test_what_is_no_npz_is_refused(self, data: bytes, reason: str) -> None:
         with pytest.raises(ValueError, match=reason):
             npz_poses(data, scores=False)
+
+    def test_an_archive_that_unfolds_to_far_more_is_refused_before_it_does(self) -> None:
+        data = npz(xyz=np.zeros((100_000, 33, 4), dtype=np.float64))  # 106 MB of zeros
+        tracemalloc.start()
+        with pytest.raises(ValueError, match=rf"has {len(data):,} bytes and unfolds to 105,600,128, which"):
+            npz_poses(data, scores=False)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2e6
+
+    def test_archives_of_motion_are_read_and_so_is_what_is_small(self) -> None:
+        clip = np.zeros((20_000, 10, 33, 3), dtype=np.float32)  # 79 MB, of ten people one is there
+        clip[:, 0] = np.random.default_rng(0).normal(size=(20_000, 33, 3))
+        poses = npz_poses(npz(xyz=clip), scores=False)
+        assert np.isfinite(poses.points).mean() == 0.1
+        rest = npz_poses(npz(xyz=np.ones((40_000, 33, 3))), scores=False)  # 32 MB of one pose
+        assert rest.points.shape == (40_000, 1, 33, 3)
 
 
 class TestTables:
@@ -551,7 +569,6 @@ class TestHours:
             csv_poses("\n".join([*rows[:9000], "1,2,oops,4", *rows]).encode(), scores=False, layout=PAIR)
 
     def test_no_more_is_read_of_an_array_than_it_claims(self) -> None:
-        import tracemalloc
         import zipfile
 
         header = io.BytesIO()
@@ -564,7 +581,7 @@ class TestHours:
         for claimed, reason in ((header, "and has another size"), (lie, "which no clip has")):
             packed = io.BytesIO()
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr("xyz.npy", claimed.getvalue() + bytes(1 << 26))
+                archive.writestr("xyz.npy", claimed.getvalue() + bytes(1 << 25))
             tracemalloc.start()
             with pytest.raises(ValueError, match=reason):
                 npz_poses(packed.getvalue(), scores=False)

@@ -370,7 +370,17 @@ def test_an_existing_run_is_kept_unless_it_may_be_overwritten(tmp_path: Path, se
 
 
 @pytest.mark.parametrize(
-    "name", ["results/mine.json", "results/figure.npz", "features/mine.npy", "logs/notes.txt"]
+    "name",
+    [
+        "results/mine.json",
+        "results/linear-mine.json",
+        "results/linear-mine.npz",
+        "results/detect-mine.safetensors",
+        "results/figure.npz",
+        "classifiers/mine.safetensors",
+        "features/mine.npy",
+        "logs/notes.txt",
+    ],
 )
 def test_what_one_keeps_in_a_run_is_not_removed_with_it(
     tmp_path: Path, settings: Settings, name: str

@@ -92,7 +92,7 @@ def pretrain(
         config = load_config(recipe or BASE, settings)
         parser = make_parser(config.method["name"], config.encoder["name"])
         parser.set_defaults(dict(parser.parse_object(config.to_dict()).items()))
-        parser.print_help(sys.stdout)
+        print(parser.format_help(), end="")  # print_help() would not say that the disk is full
         return
     if recipe is not None:
         config, name = load_config(recipe, settings), recipe.stem

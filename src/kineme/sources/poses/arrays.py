@@ -34,6 +34,8 @@ MAX_NUMBERS = 1 << 27  # coordinates of one clip: a million frames of 33 joints 
 MAX_COORDINATE = 1e6
 MAX_ARRAY_BYTES = 8 * MAX_NUMBERS + (1 << 16)
 KEYS = ("xyz", "keypoints")
+UNFOLDED = 1 << 26  # bytes to which arrays may always unfold,
+FOLDED = 100  # and how many times their packed size beyond; of measured motion it is two or three times
 _LISTED = 12  # arrays named in a message
 _FEATURES = {263: "HumanML3D", 251: "KIT-ML"}  # numbers a frame in new_joint_vecs
 _SHORTER = "cut it into shorter clips"
@@ -203,14 +205,25 @@ class _RefusedError(ValueError):
 
 
 def load_npz(data: bytes, names: tuple[str, ...]) -> Mapping[str, Array]:
-    """Those of the named arrays that exist; others are not decompressed."""
+    """Those of the named arrays that exist; others are not decompressed.
+
+    Raises:
+        ValueError: the archive is damaged, or would unfold to far more than a clip of its size has.
+    """
     members = {f"{name}.npy": name for name in names}
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for member in filter(members.__contains__, archive.namelist()):
+            found = [each for each in archive.infolist() if each.filename in members]
+            size, packed = sum(each.file_size for each in found), sum(each.compress_size for each in found)
+            if size > max(UNFOLDED, FOLDED * min(packed, len(data))):
+                raise RemediedError(
+                    f"has {len(data):,} bytes and unfolds to {size:,}, which hardly any motion does",
+                    "if it is right, save it by numpy.savez, which does not compress",
+                )
+            for member in found:
                 with archive.open(member) as entry:
-                    arrays[members[member]] = _load_npy(entry)
+                    arrays[members[member.filename]] = _load_npy(entry)
     except (_RefusedError, RemediedError):
         raise
     except Exception as error:  # damaged archives may raise anything
