@@ -51,7 +51,10 @@ class Told:
     """What the user said about the files, as far as readers need it.
 
     Attributes:
-        layout, scores, body_model, least_confidence: as in `Reading`.
+        layout: as in `Reading`.
+        scores: as in `Reading`.
+        body_model: as in `Reading`.
+        least_confidence: as in `Reading`.
         components: of MediaPipe's and OpenPose's results, such as pose and left_hand.
         columns: label, subject and camera → column of a table.
     """
