@@ -134,8 +134,7 @@ def _clips(out: Path, data: Path | None, seed: int) -> ClipStore:
         return generate_store(out / "clips", seed=seed, overwrite=True)
     if data.is_dir():
         return ClipStore(data)
-    clips, preprocessing = out / "clips", "plain(facing=True)"
-    return prepare("container", data, clips, preprocessing=preprocessing, overwrite=True).store
+    return prepare("container", data, out / "clips", overwrite=True).store
 
 
 def _draw_skeletons(store: ClipStore, path: Path) -> None:
