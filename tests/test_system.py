@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import mmap
 import os
+import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 import windows
 
-from kineme.system import drop_pages, lock_file, print_anything
+from kineme.system import drop_pages, interrupt, lock_file, print_anything
 
 
 @pytest.mark.parametrize("system", ["this one", pytest.param("windows", marks=windows.needs_proc)])
@@ -70,3 +73,27 @@ def test_letters_that_an_encoding_lacks_are_question_marks(encoding: str, writte
     stream.write("50–60 % █→ José")
     stream.flush()
     assert bytes_.getvalue().decode(encoding) == written
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_for_the_end_of_an_import(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "interrupted.py").write_text(
+        f"import signal\nsignal.raise_signal({int(number)})\nwhole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    before = signal.signal(number, interrupt)
+    try:
+        module = importlib.import_module("interrupted")
+        with pytest.raises(KeyboardInterrupt):
+            time.sleep(5)
+    finally:
+        signal.signal(number, before)
+        sys.modules.pop("interrupted", None)
+    assert module.whole
+
+
+def test_an_interrupt_is_at_once_without_an_import() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupt(signal.SIGINT, sys._getframe())

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from kineme import __version__
 from kineme.errors import KinemeError, SharedError
 from kineme.launch import helps, repeats
-from kineme.system import open_closed, print_anything
+from kineme.system import interrupt, open_closed, print_anything
 
 COMMANDS = {
     "demo": "generate motion, pre-train, evaluate and plot, in minutes",
@@ -61,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `python -m` finds modules in the current directory and a console script does not; recipes name one's
         # own methods and encoders there. At the end, so that no file there hides an installed module.
         sys.path.append("")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up and say so, as on Ctrl-C
+        signal.signal(signal.SIGTERM, interrupt)  # clean up and say so, as on Ctrl-C
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as behind `&`
+            signal.signal(signal.SIGINT, interrupt)
         open_closed()
         print_anything(sys.stdout, sys.stderr)
     command, *words = argv or ["--help"]

@@ -1,4 +1,4 @@
-"""What operating systems do differently: locks, dropping mapped pages, and the encoding of the terminal."""
+"""What systems do differently: locks, signals, dropping mapped pages, and the encoding of the terminal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import io
 import mmap
 import os
 import sys
+import threading
 import time
+from _thread import interrupt_main
 from collections.abc import Iterable
+from types import FrameType
 from typing import Any, TextIO
 
 POSIX = os.name == "posix"  # Linux and macOS; not Windows
 _FAR = 1 << 30  # Windows lets no other process read a locked byte, so one behind the contents is locked
-_PAUSE = 0.05  # seconds between two attempts at a lock
+_PAUSE = 0.05  # seconds between two attempts
 
 
 def lock_file(descriptor: int, *, wait: bool) -> None:
@@ -43,6 +46,24 @@ def lock_file(descriptor: int, *, wait: bool) -> None:
                 raise BlockingIOError(errno.EWOULDBLOCK, "locked by another process") from error
         time.sleep(_PAUSE)
     os.lseek(descriptor, 0, os.SEEK_SET)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Handles a signal as Python does Ctrl-C, but not before modules are imported.
+
+    In the middle of an import, libraries may end the process at an exception, or Python may ignore it.
+
+    Raises:
+        KeyboardInterrupt: no import is under way.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            again = threading.Timer(_PAUSE, interrupt_main, (number,))
+            again.daemon = True  # a process that ends does not wait for it
+            again.start()
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def drop_pages(maps: Iterable[mmap.mmap]) -> None:
