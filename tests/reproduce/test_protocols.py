@@ -31,7 +31,7 @@ DETECT = {
     "context": {"neighbours": 4, "spacing": 16, "smoothing": 4.0},
     "segments": "C",
     "change": 4.0,
-    "classifier": {**asdict(ClassifierSettings(hidden=128)), "speeds": [0.7, 1.0, 1.4]},
+    "classifier": {**asdict(ClassifierSettings(hidden=128, networks=3)), "speeds": [0.7, 1.0, 1.4]},
     "boundaries": boundaries_settings(WINDOWS, NEIGHBOURS),
     "finetuned": None,
 }
@@ -63,6 +63,7 @@ def test_the_settings_are_those_of_the_run() -> None:
         ("early", {"probe": {**LINEAR, "lr": 0.2}, "fitted_to": "clips cut alike"}),
         ("detect", {**DETECT, "windows": {**DETECT["windows"], "step": 8}}),
         ("detect", {**DETECT, "classifier": {**DETECT["classifier"], "hidden": 0}}),
+        ("detect", {**DETECT, "classifier": {**DETECT["classifier"], "networks": 1}}),
         ("detect", {**DETECT, "finetuned": {"epochs": 10}}),
         ("linear", {**LINEAR, "warmup": 3}),  # of a version that is not this one
     ],

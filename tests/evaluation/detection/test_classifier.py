@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -130,8 +132,8 @@ def test_a_feature_that_never_changes_does_no_harm() -> None:
 
 def test_published_rules_have_a_linear_layer_and_the_third_a_hidden_one() -> None:
     assert classifier_for("A") == classifier_for("B") == classifier_for("C", linear=True)
-    assert classifier_for("A").hidden == 0
-    assert classifier_for("C").hidden == 128
+    assert (classifier_for("A").hidden, classifier_for("A").networks) == (0, 1)
+    assert (classifier_for("C").hidden, classifier_for("C").networks) == (128, 3)
 
 
 def test_probabilities_of_two_layers() -> None:
@@ -171,3 +173,25 @@ def test_training_tells_each_step() -> None:
         progress=lambda done, total: calls.append((done, total)),
     )
     assert calls == [(step, 8) for step in range(1, 9)]
+
+
+def test_several_networks_are_those_of_as_many_seeds_averaged() -> None:
+    """Seed 1 of two networks has the seeds 2 and 3, which no other pair has."""
+    labels = (FEATURES[:, 0] > 4).astype(np.int64)
+    one = ClassifierSettings(batch_size=5, least_steps=8, epochs=1, hidden=4)
+    context, calls = Context(1, 2), []
+
+    def trained(networks: int, seed: int) -> FrameNetwork:
+        settings = replace(one, networks=networks)
+        return fit(FEATURES, OFFSETS, labels, 2, context, settings, seed=seed, progress=note)
+
+    def note(done: int, total: int) -> None:
+        calls.append((done, total))
+
+    both = trained(2, 1)
+    assert calls == [(step, 16) for step in range(1, 17)]
+    assert both.context == context
+    assert [tuple(each.shape) for each in both.layers] == [(8, 3), (8,), (2, 8), (2,)]
+    second, third = (trained(1, seed).outputs(FEATURES) for seed in (2, 3))
+    assert not np.allclose(second, third, atol=1e-3)
+    np.testing.assert_allclose(both.outputs(FEATURES), (second + third) / 2, atol=1e-5)

@@ -134,11 +134,12 @@ def test_progress_covers_all_of_the_work_even_with_features_that_are_kept(
 def test_by_the_third_rule_frames_have_the_likeliest_sequence_with_moved_boundaries(task: Task) -> None:
     result, found, detector = protocol.detect(task, WINDOWS, context=ALONE, rule="C", baselines=False)
     assert result.settings["classifier"]["hidden"] == 128
+    assert result.settings["classifier"]["networks"] == 3
     assert result.settings["change"] == 4.0
     assert result.settings["boundaries"]["windows"] == {"kind": "centred", "frames": 2, "step": 1}
-    assert [len(each) for each in detector.classifier.layers] == [128, 128, 3, 3]
+    assert [len(each) for each in detector.classifier.layers] == [384, 384, 3, 3]  # of three networks
     assert detector.boundaries is not None
-    assert [len(each) for each in detector.boundaries.network.layers] == [128, 128, 2, 2]
+    assert [len(each) for each in detector.boundaries.network.layers] == [384, 384, 2, 2]
     likeliest = label_frames(found.probabilities, found.offsets, "C")
     actions = [np.count_nonzero(np.diff(labels)) for labels in (likeliest, found.predicted)]
     assert actions[0] == actions[1]

@@ -7,8 +7,9 @@ probabilities of neighbouring frames may be smoothed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from kineme.typing import Array
 
 BLOCK = 4096  # frames that are in memory together
 HIDDEN = 128  # units for rule C
+NETWORKS = 3  # for rule C
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class ClassifierSettings:
         seen: numbers of each frame that a step sees; of more, others are dropped.
         hidden: units of a hidden layer; 0: the classifier is linear.
         kept: share of the hidden units that a step sees.
+        networks: with a hidden layer, each trained from a seed of its own, that are averaged.
         speeds: at which the training recordings are played.
     """
 
@@ -80,12 +83,15 @@ class ClassifierSettings:
     seen: int = 512
     hidden: int = 0
     kept: float = 0.7
+    networks: int = 1
     speeds: tuple[float, ...] = (0.7, 1.0, 1.4)
 
 
 def classifier_for(rule: Rule, *, linear: bool = False) -> ClassifierSettings:
-    """A linear layer; for rule C a network with one hidden layer, unless it is to be linear too."""
-    return ClassifierSettings(hidden=0 if linear or rule != "C" else HIDDEN)
+    """A linear layer; for rule C several networks with one hidden layer, unless it is to be linear too."""
+    if linear or rule != "C":
+        return ClassifierSettings()
+    return ClassifierSettings(hidden=HIDDEN, networks=NETWORKS)
 
 
 @dataclass(frozen=True)
@@ -174,6 +180,8 @@ def fit(
 ) -> FrameNetwork:
     """Trains the classifier, or another network of frames, in memory for one batch of frames.
 
+    Several networks become one, `averaged`.
+
     Args:
         features: (F, D) of the training recordings' frames, perhaps a memory map.
         offsets: (R + 1,) where each recording begins, and the end.
@@ -185,8 +193,19 @@ def fit(
         loss: of outputs (n, K) and targets (n, ...); of a classifier the cross-entropy.
         seed: of the order of frames, of what is dropped, and of the hidden layer.
         device: where it is trained.
-        progress: called after each step with the steps done and in total.
+        progress: called after each step with the steps done and in total, of all networks.
     """
+    if settings.networks > 1:
+        one, count = replace(settings, networks=1), settings.networks
+
+        def trained(number: int) -> FrameNetwork:
+            def hook(done: int, steps: int) -> None:
+                progress(number * steps + done, count * steps)
+
+            own: dict[str, Any] = {"seed": count * seed + number, "device": device, "progress": hook}
+            return fit(features, offsets, targets, outputs, context, one, frames=frames, loss=loss, **own)
+
+        return averaged([trained(number) for number in range(count)])
     mean, std = (each.repeat(2 * context.neighbours + 1).to(device) for each in _moments(features))
     generator = np.random.default_rng(seed)
     drops = torch.Generator(device).manual_seed(seed)
@@ -215,6 +234,18 @@ def fit(
     first, bias, *rest = (each.detach() for each in layers)
     folded = first / std
     return FrameNetwork((folded, bias - folded @ mean, *rest), context)
+
+
+def averaged(networks: Sequence[FrameNetwork]) -> FrameNetwork:
+    """One network whose outputs are the mean of theirs: it has all their hidden units side by side.
+
+    Args:
+        networks: with a hidden layer, of the same context.
+    """
+    weights, biases, outs, last = zip(*(network.layers for network in networks), strict=True)
+    hidden = torch.cat(weights), torch.cat(biases)
+    mean = torch.cat(outs, dim=1) / len(networks), torch.stack(last).mean(dim=0)
+    return FrameNetwork((*hidden, *mean), networks[0].context)
 
 
 def _untrained(numbers: int, hidden: int, classes: int, generator: torch.Generator) -> list[Tensor]:
