@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
-from kineme.checkpoints import build_encoder, build_method
+from kineme.checkpoints import build_encoder, build_method, check_memory
 from kineme.clips.batches import even_batch, resident
 from kineme.clips.collection import open_stores, parts, store_numbers, stores_of, training_rows
 from kineme.clips.seen import SEEN_CLIPS, Seen
@@ -209,9 +209,10 @@ def _loggers(train: TrainConfig, out: Path) -> list[Logger]:
 
 def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
     """The method, initialised from the seed."""
+    shape = ClipShape(store.layout, config.data.frames, store.bodies, config.data.stream)
+    check_memory(config.encoder, config.method, shape, config.train.batch_size)
     torch.manual_seed(config.train.seed)
-    data = config.data
-    encoder = build_encoder(config.encoder, ClipShape(store.layout, data.frames, store.bodies, data.stream))
+    encoder = build_encoder(config.encoder, shape)
     check_encoder(encoder)
     if store.present is not None:
         warn_if_shown(encoder)
