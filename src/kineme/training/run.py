@@ -99,6 +99,7 @@ def train(
                 remove_halves(out)
                 stack.callback(settle, out)
         module = _untrained(config, store, rows)
+        _tell_of_too_few(config)
         _tell_what_sits_out(config, store, rows)
         if not resume:  # then config.yaml has the number of epochs
             fitting = _with_fitting_epochs(config, store, rows)
@@ -233,6 +234,18 @@ def _compile(encoder: Encoder, mode: str) -> None:
     for name in ("feature_map", "tokens"):
         if hasattr(encoder, name):
             setattr(encoder, name, torch.compile(getattr(encoder, name), mode=mode))
+
+
+def _tell_of_too_few(config: Config) -> None:
+    """Warns where a method learns next to nothing from batches as small as these."""
+    clips = config.train.batch_size * process_count(config.train)
+    least = METHODS[config.method["name"]].fewest_clips
+    if clips < least:
+        logger.warning(
+            "%s does not learn from batches of %d clips, and its loss may rise; give more clips, of each "
+            "store if there are several, and set train.batch_size to %d or more",
+            *(config.method["name"], clips, least),
+        )
 
 
 def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
