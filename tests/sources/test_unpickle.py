@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import gc
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -266,6 +268,20 @@ def test_arrays_can_be_pickled_again() -> None:
 def test_other_bytes_are_no_pickle(data: bytes) -> None:
     with pytest.raises(KinemeError, match=r"a\.pkl: is not a pickle, or is damaged"):
         unpickle(data)
+
+
+def test_nothing_of_a_damaged_file_stays_in_memory() -> None:
+    array = np.ones(1_000_000, np.uint8)
+    data = pickle.dumps({"first": array, "second": array + 1}, 4)[:-100]
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            with pytest.raises(KinemeError, match="damaged"):
+                unpickle(data)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @PROTOCOLS

@@ -98,10 +98,26 @@ class Inert:
         self.state = state
 
 
+class _Allowance:
+    """How many bytes may still be made.
+
+    Constructors are in an unpickler's memo. If they knew the unpickler, a damaged file's would stay for ever.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def spend(self, arguments: tuple[Any, ...]) -> None:
+        """Counts what is made into something else: a few bytes can name the same data again and again."""
+        self._left -= sum(len(argument) for argument in arguments if isinstance(argument, Sized))
+        if self._left < 0:
+            raise _RefusedError("expands to more data than it holds")
+
+
 class _Unpickler(pickle.Unpickler):
     def __init__(self, file: IO[bytes], size: int, inert: Collection[str]) -> None:
         super().__init__(file, encoding="latin1")
-        self._allowance = 2 * size
+        self._spend = _Allowance(2 * size).spend
         self._inert = inert
 
     def find_class(self, module: str, name: str) -> Any:
@@ -113,16 +129,10 @@ class _Unpickler(pickle.Unpickler):
             if (known, name) == ("builtins", "object"):
                 return type("object", (), {})
             if (module, name) in (("copy_reg", "_reconstructor"), ("copyreg", "_reconstructor")):
-                return _Constructor(_reconstructor, self.spend)
+                return _Constructor(_reconstructor, self._spend)
         if (known, name) not in _CONSTRUCTORS:
             raise _RefusedError(f"contains {shown(f'{module}.{name}')}, not only arrays and plain containers")
-        return _Constructor(_CONSTRUCTORS[known, name], self.spend)
-
-    def spend(self, arguments: tuple[Any, ...]) -> None:
-        """Counts what is made into something else: a few bytes can name the same data again and again."""
-        self._allowance -= sum(len(argument) for argument in arguments if isinstance(argument, Sized))
-        if self._allowance < 0:
-            raise _RefusedError("expands to more data than it holds")
+        return _Constructor(_CONSTRUCTORS[known, name], self._spend)
 
 
 class _Constructor:
@@ -181,7 +191,7 @@ class _Array(np.ndarray[Any, np.dtype[Any]]):
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.spend(state)
-        del self.spend  # with it the unpickler and all that it remembers
+        del self.spend
         version, shape, dtype, fortran, data = state
         data = list(data) if dtype.code[0] == "O" else _bytes(data)
         dtype.check(shape, data)
