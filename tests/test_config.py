@@ -53,6 +53,13 @@ def test_the_defaults_are_in_range() -> None:
         ("finetune", {"layer_decay": 2.0}, "evaluate.finetune.layer_decay is 2; it must be from 0 to 1"),
         ("finetune", {"dropout": 0.1}, "evaluate.finetune.dropout needs head: joints"),
         ("finetune", {"encoder_lr": -1.0}, "evaluate.finetune.encoder_lr must be above 0"),
+        ("train", {"epochs": 10**9}, "train.epochs is 1000000000; it must be at most 10000000"),
+        ("linear", {"epochs": 10**9}, "evaluate.linear.epochs is 1000000000; it must be at most 10000000"),
+        ("train", {"devices": 10**6}, "train.devices is 1000000; it must be at most 1024"),
+        ("train", {"nodes": 10**6}, "train.nodes is 1000000; it must be at most 100000"),
+        ("train", {"seed": 2**70}, f"train.seed is {2**70}; it must be at most {2**63 - 1}"),
+        ("train", {"lr": 1e18}, f"train.lr is 1e+18; it must be from -{2**53} to {2**53}"),
+        ("method", {"queue": 10**20}, f"method.queue is {10**20}; it must be from -{2**53} to {2**53}"),
     ],
 )
 def test_what_is_out_of_range_is_named(section: str, changed: dict[str, Any], message: str) -> None:

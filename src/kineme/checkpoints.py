@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from kineme.preprocessing import Preprocessing
 from kineme.streams import STREAMS, single_streams
 
 LARGEST_CLIP = 1 << 26  # numbers of one clip that an encoder may be built for
+LARGEST_BATCH = 1 << 31  # numbers of the clips of a batch
+LARGEST_MODEL = 1 << 30  # numbers that are trained or kept with the trained: 4 GB
+LEAST_WEIGHT = 1 << 18  # as how many numbers a weight counts at least: a module takes time and memory too
 
 
 def build_encoder(settings: Mapping[str, Any], shape: ClipShape) -> Encoder:
@@ -63,8 +67,7 @@ def encoder_with(settings: Mapping[str, Any], shape: ClipShape, state: Mapping[s
         KinemeError: as `build_encoder`.
         ValueError, RuntimeError: settings and weights do not match, or a clip of this shape is too large.
     """
-    size = shape.frames * shape.bodies * shape.layout.num_joints * COORDINATES
-    if not 0 < size <= LARGEST_CLIP:
+    if not 0 < _numbers(shape) <= LARGEST_CLIP:
         raise ValueError(f"its clips have {shape.frames} frames of {shape.bodies} bodies")
     if ENCODERS[settings["name"]].__module__.startswith("kineme."):
         _check_size(settings, shape, state)
@@ -80,25 +83,86 @@ def _check_size(settings: Mapping[str, Any], shape: ClipShape, state: Mapping[st
     Some arithmetic on tensors without memory loads PyTorch's compiler, which takes a second: `normal_`, and
     what is not in place. Encoders do without.
     """
-    left = 2 * sum(each.numel() for each in state.values())  # some are registered twice
-
-    def count(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
-        nonlocal left
-        left -= parameter.numel()
-        if left < 0:
-            raise ValueError("its settings ask for a larger encoder than it has weights for")
-
-    counting = register_module_parameter_registration_hook(count)
-    try:
-        with torch.device("meta"):
-            outline = build_encoder(settings, shape)
-    finally:
-        counting.remove()
+    most = 2 * sum(each.numel() for each in state.values())  # some are registered twice
+    refusal = ValueError("its settings ask for a larger encoder than it has weights for")
+    with weights_within(most, refusal), torch.device("meta"):
+        outline = build_encoder(settings, shape)
     if sum(each.numel() for each in outline.buffers()) > LARGEST_CLIP + sum(map(torch.numel, state.values())):
         raise ValueError("its settings ask for more memory than its weights explain")
     for name, each in outline.state_dict().items():
         if name in state and state[name].shape != each.shape:
             raise ValueError(f"{name} is {tuple(state[name].shape)}, and {tuple(each.shape)} by its settings")
+
+
+def _numbers(shape: ClipShape) -> int:
+    """Numbers of one clip."""
+    return shape.frames * shape.bodies * shape.layout.num_joints * COORDINATES
+
+
+@contextmanager
+def weights_within(most: int, refusal: Exception, least: int = 1) -> Iterator[None]:
+    """Stops the building of modules at the weight with which they have too many.
+
+    Args:
+        most: numbers of all weights together.
+        refusal: what is raised.
+        least: as how many numbers a weight counts that has fewer.
+    """
+    left = most
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+        nonlocal left
+        left -= max(least, parameter.numel())
+        if left < 0:
+            raise refusal
+
+    counting = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        counting.remove()
+
+
+def check_memory(
+    encoder: Mapping[str, Any], method: Mapping[str, Any], shape: ClipShape, batch_size: int
+) -> None:
+    """Refuses settings that ask for absurdly much, such as a depth with a digit too many.
+
+    Memory is not taken for it: encoder and method are built without. Those from outside Kineme, which may not
+    be built so, are not checked.
+
+    Args:
+        encoder: the `encoder` section.
+        method: the `method` section.
+        shape: what the encoder is built for.
+        batch_size: clips of a batch.
+
+    Raises:
+        KinemeError: clips, a batch, encoder or method would be too large; or encoder and method do not fit.
+    """
+    if _numbers(shape) > LARGEST_CLIP:
+        raise KinemeError(f"data.frames is {shape.frames}; clips of so many do not fit in memory, lower it")
+    if batch_size * _numbers(shape) > LARGEST_BATCH:
+        raise KinemeError(
+            f"train.batch_size is {batch_size}; so many clips of {shape.frames} frames do not fit in memory, "
+            "lower it, or data.frames"
+        )
+    parts = ENCODERS[encoder["name"]], METHODS[method["name"]]
+    if not all(each.__module__.startswith("kineme.") for each in parts):
+        return
+    refusal = KinemeError(
+        f"these settings ask for an encoder and a method of over {LARGEST_MODEL:,} numbers, or of hundreds "
+        "of layers; lower those that set their sizes"
+    )
+    try:
+        with weights_within(LARGEST_MODEL, refusal, LEAST_WEIGHT), torch.device("meta"):
+            outline = build_method(method, build_encoder(encoder, shape))
+    except RuntimeError as error:
+        if "overflow" not in str(error):  # sizes that PyTorch cannot count
+            raise
+        raise refusal from error
+    if sum(each.numel() for each in (*outline.parameters(), *outline.buffers())) > LARGEST_MODEL:
+        raise refusal
 
 
 def build_method(settings: Mapping[str, Any], encoder: Encoder) -> Method:

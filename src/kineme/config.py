@@ -35,6 +35,8 @@ LEAST = {  # of settings of `train`, and of the protocols' of the same names
     "seed": 0,
     "knn_every": 0,
 }
+LARGEST = {"epochs": 10**7, "devices": 1024, "nodes": 10**5, "seed": 2**63 - 1}  # of the same
+LARGEST_NUMBER = 2**53  # of all settings but seeds: floats count up to here
 
 
 @dataclass
@@ -327,9 +329,11 @@ def check(config: Config) -> None:
     for key, number in _numbers(config.to_dict()):
         if not math.isfinite(number):
             raise KinemeError(f"{key} is {number}; it must be a finite number")
-    _check_least("train", config.train)
-    _check_least("evaluate.linear", config.evaluate.linear, batch_size=1)
-    _check_least("evaluate.finetune", config.evaluate.finetune, batch_size=1)
+        if abs(number) > LARGEST_NUMBER and key != "train.seed":
+            raise KinemeError(f"{key} is {number}; it must be from -{LARGEST_NUMBER} to {LARGEST_NUMBER}")
+    _check_range("train", config.train)
+    _check_range("evaluate.linear", config.evaluate.linear, batch_size=1)
+    _check_range("evaluate.finetune", config.evaluate.finetune, batch_size=1)
     _check_training(config.train)
     _check_tuning(config.evaluate.finetune)
     for key, value, least in (("frames", config.data.frames, 2), ("window", config.data.window, 0)):
@@ -344,13 +348,17 @@ def check(config: Config) -> None:
         raise KinemeError(f"evaluate.linear.rates are {config.evaluate.linear.rates}; each must be over 0")
 
 
-def _check_least(
+def _check_range(
     section: str, settings: TrainConfig | LinearConfig | FinetuneConfig, **others: float
 ) -> None:
     for key, least in {**LEAST, **others}.items():
         value: float | None = getattr(settings, key, None)
         if value is not None and value < least:
             raise KinemeError(f"{section}.{key} is {value}; it must be at least {least}")
+    for key, largest in LARGEST.items():
+        value = getattr(settings, key, None)
+        if value is not None and value > largest:
+            raise KinemeError(f"{section}.{key} is {value}; it must be at most {largest}")
 
 
 def _check_training(train: TrainConfig) -> None:
@@ -391,7 +399,7 @@ def _check_tuning(tuning: FinetuneConfig) -> None:
 
 def _numbers(plain: Any, key: str = "") -> Iterator[tuple[str, float]]:
     """All numbers of nested settings, with their dotted keys."""
-    if isinstance(plain, float):
+    if isinstance(plain, int | float) and not isinstance(plain, bool):
         yield key, plain
     for name, value in plain.items() if isinstance(plain, Mapping) else ():
         yield from _numbers(value, f"{key}.{name}".lstrip("."))

@@ -20,6 +20,7 @@ from kineme.clips.writer import StoreWriter
 from kineme.encoders.base import View
 from kineme.methods import Method
 from kineme.preprocessing import get_preprocessing
+from kineme.settings import config_from_dict
 from kineme.training.alarms import Collapse
 from kineme.training.callbacks import ClipFeatures, History
 from kineme.training.faults import risen
@@ -141,3 +142,20 @@ def test_aimclr_alarms_nobody(settings: Settings, tmp_path: Path, caplog: pytest
     """Its queue fills and its mining begins, which changes the loss."""
     train(settings(train_epochs=30), tmp_path / "run")
     assert warned(caplog) == []
+
+
+@pytest.mark.parametrize(("batch_size", "told"), [(2, True), (3, False)])
+def test_batches_too_small_to_learn_from_are_told(
+    tmp_path: Path, settings: Settings, caplog: pytest.LogCaptureFixture, batch_size: int, told: bool
+) -> None:
+    plain = settings(train_epochs=1, train_batch_size=batch_size, train_knn_every=0).to_dict()
+    own = {"method": {"name": "tandem"}, "encoder": {"name": "canonical", "hidden": 8, "depth": 1}}
+    sections = {"data": plain["data"], "train": plain["train"], **own}
+    train(config_from_dict(sections, "test"), tmp_path / "run")
+    line = (
+        "tandem does not learn from batches of 2 clips, and its loss may rise; give more clips, of each "
+        "store if there are several, and set train.batch_size to 3 or more"
+    )
+    assert (line in caplog.messages) == told
+    rows = list(csv.DictReader((tmp_path / "run" / "history.csv").open()))
+    assert np.isfinite(float(rows[0]["loss"]))

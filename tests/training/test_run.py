@@ -6,6 +6,7 @@ import csv
 import gc
 import json
 import os
+import resource
 import shutil
 import signal
 import zipfile
@@ -36,7 +37,7 @@ from kineme.errors import KinemeError
 from kineme.evaluation.task import open_task
 from kineme.loading import load_run
 from kineme.methods import AimCLR, Tandem
-from kineme.settings import config_from_dict
+from kineme.settings import config_from_dict, load_config
 from kineme.training.devices import resolve_device
 from kineme.training.directory import load_run_config
 from kineme.training.module import Pretraining, step_seed, weight_decay
@@ -106,6 +107,45 @@ def test_a_run_holds_all_there_is_to_know_of_it(tmp_path: Path, settings: Settin
         infonce, extreme, dropped = (float(row[term]) for term in terms[1:])
         assert float(row["loss"]) == pytest.approx(infonce + (extreme + dropped) / 2)
         assert 0 <= float(row["knn"]) <= 1
+
+
+NUMBERS = {  # of every method's recipe, what sets the size of what is built or trained on
+    "aimclr-small": ["encoder.channels", "method.projection", "method.queue"],
+    "usdrl-small": ["encoder.depth", "encoder.hidden"],
+    "usdrl-dste-small": ["encoder.depth", "encoder.hidden"],
+    "mpct-small": ["encoder.depth", "encoder.hidden"],
+    "scdnet-small": ["encoder.hidden", "encoder.stem", "method.projection", "method.queue"],
+    "mamp-small": ["encoder.depth", "encoder.hidden", "method.decoder_depth", "method.decoder_hidden"],
+    "slim-small": ["encoder.depth", "encoder.hidden", "encoder.registers", "method.prototypes"],
+    "tandem": ["encoder.depth", "encoder.hidden"],
+}
+SIZES = [
+    (recipe, key) for recipe, keys in NUMBERS.items() for key in (*keys, "data.frames", "train.batch_size")
+]
+
+
+@pytest.mark.parametrize(("recipe", "key"), SIZES)
+def test_absurd_sizes_are_refused_before_memory_is_taken(
+    tmp_path: Path, moves: Path, recipe: str, key: str
+) -> None:
+    size = 10**9
+    small = {"data.store": moves, "data.preprocessing": "plain", "data.split": "all", "train.device": "cpu"}
+    several = key in ("encoder.channels", "encoder.stem")
+    config = load_config(recipe, {"train.batch_size": 4, **small, key: [size] if several else size})
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    with pytest.raises(
+        KinemeError, match=f"^({key} is {size}; |these settings ask for an encoder and a meth)"
+    ):
+        train(config, tmp_path / "run")
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert after.ru_utime - before.ru_utime < 20  # seconds; less than one is usual
+    assert after.ru_maxrss - before.ru_maxrss < 300_000  # KB
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_list_of_very_many_layers_is_refused(tmp_path: Path, settings: Settings) -> None:
+    with pytest.raises(KinemeError, match=r"over 1,073,741,824 numbers, or of hundreds of layers"):
+        train(settings(encoder_channels=[4] * 1000), tmp_path / "run")
 
 
 def test_a_run_lists_the_clips_it_was_trained_on(tmp_path: Path, settings: Settings) -> None:
@@ -330,7 +370,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_checkpoint(
 
 def test_a_rate_that_is_far_too_high_is_the_user_s_to_mend(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(KinemeError, match=r"not finite.*Lower train\.lr"):
-        train(settings(train_lr=1e30), tmp_path / "run")
+        train(settings(train_lr=1e15), tmp_path / "run")
 
 
 @pytest.mark.parametrize(("size", "file"), [(4_000, "state.ckpt"), (25_000, "state.ckpt")])
@@ -474,7 +514,7 @@ def test_notes_taken_while_a_run_is_replaced_survive(tmp_path: Path, settings: S
         {"data_store": "/nowhere"},
         {"train_batch_size": 25},
         {"method_queue": 12},  # found out in the first step
-        {"train_lr": 1e30},  # and this in the second
+        {"train_lr": 1e15},  # and this in the second
     ],
 )
 def test_settings_that_are_refused_leave_the_old_run_as_it_was(

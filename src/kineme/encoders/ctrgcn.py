@@ -227,6 +227,6 @@ def directed_partitions(layout: Layout) -> Array:
 
 
 def _normal(weight: Tensor, mean: float, deviation: float) -> None:
-    """Draws a weight; not one without memory, see `_check_size` of checkpoints.py."""
+    """Draws a weight; not one without memory, see `_check_size` and `check_memory` of checkpoints.py."""
     if not weight.is_meta:
         nn.init.normal_(weight, mean, deviation)

@@ -32,7 +32,7 @@ def spatial_tokens(clips: Tensor) -> Tensor:
 def sinusoidal_positions(length: int, dim: int) -> Tensor:
     """(length, dim): sin(p / 10000^(2i/dim)) at 2i, cosine at 2i + 1 (Vaswani et al., 2017)."""
     table = torch.empty(length, dim)
-    if table.is_meta:  # see `_check_size` of checkpoints.py
+    if table.is_meta:  # see `_check_size` and `check_memory` of checkpoints.py
         return table
     rate = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
     angle = torch.arange(length)[:, None] * rate

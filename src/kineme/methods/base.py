@@ -25,6 +25,8 @@ class Method(nn.Module, ABC):
     Attributes:
         encoder: the network that is trained.
         encoder_type: the class of encoders that this method can train.
+        fewest_clips: clips of a batch, over all processes, from which the method learns; with fewer, training
+            warns.
 
     >>> import kineme
     >>> class Agreement(kineme.Method):
@@ -42,6 +44,7 @@ class Method(nn.Module, ABC):
     """
 
     encoder_type: ClassVar[type] = Encoder
+    fewest_clips: ClassVar[int] = 2
     encoder: Encoder
 
     @property

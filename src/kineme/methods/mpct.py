@@ -24,7 +24,7 @@ from kineme.encoders.tokens import TokenEncoder
 from kineme.errors import KinemeError, check_between
 from kineme.losses.decorrelation import consistency, cross_correlation, variance_covariance
 from kineme.methods.base import Method
-from kineme.methods.usdrl import VIEWS, Projector, augmented, thinned, weighted
+from kineme.methods.usdrl import USDRL, VIEWS, Projector, augmented, thinned, weighted
 from kineme.processes import gather_batch
 from kineme.streams import STREAMS, TOGETHER, to_stream
 
@@ -62,6 +62,7 @@ class MPCT(Method):
     """
 
     encoder_type: ClassVar[type] = TokenEncoder
+    fewest_clips: ClassVar[int] = USDRL.fewest_clips  # it has the same projectors
     encoder: TokenEncoder
 
     def __init__(

@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
-from kineme.checkpoints import build_encoder, build_method
+from kineme.checkpoints import build_encoder, build_method, check_memory
 from kineme.clips.batches import even_batch, resident
 from kineme.clips.collection import open_stores, parts, store_numbers, stores_of, training_rows
 from kineme.clips.seen import SEEN_CLIPS, Seen
@@ -99,6 +99,7 @@ def train(
                 remove_halves(out)
                 stack.callback(settle, out)
         module = _untrained(config, store, rows)
+        _tell_of_too_few(config)
         _tell_what_sits_out(config, store, rows)
         if not resume:  # then config.yaml has the number of epochs
             fitting = _with_fitting_epochs(config, store, rows)
@@ -209,9 +210,10 @@ def _loggers(train: TrainConfig, out: Path) -> list[Logger]:
 
 def _untrained(config: Config, store: ClipStore, rows: Array) -> Pretraining:
     """The method, initialised from the seed."""
+    shape = ClipShape(store.layout, config.data.frames, store.bodies, config.data.stream)
+    check_memory(config.encoder, config.method, shape, config.train.batch_size)
     torch.manual_seed(config.train.seed)
-    data = config.data
-    encoder = build_encoder(config.encoder, ClipShape(store.layout, data.frames, store.bodies, data.stream))
+    encoder = build_encoder(config.encoder, shape)
     check_encoder(encoder)
     if store.present is not None:
         warn_if_shown(encoder)
@@ -232,6 +234,18 @@ def _compile(encoder: Encoder, mode: str) -> None:
     for name in ("feature_map", "tokens"):
         if hasattr(encoder, name):
             setattr(encoder, name, torch.compile(getattr(encoder, name), mode=mode))
+
+
+def _tell_of_too_few(config: Config) -> None:
+    """Warns where a method learns next to nothing from batches as small as these."""
+    clips = config.train.batch_size * process_count(config.train)
+    least = METHODS[config.method["name"]].fewest_clips
+    if clips < least:
+        logger.warning(
+            "%s does not learn from batches of %d clips, and its loss may rise; give more clips, of each "
+            "store if there are several, and set train.batch_size to %d or more",
+            *(config.method["name"], clips, least),
+        )
 
 
 def _tell_what_sits_out(config: Config, store: ClipStore, rows: Array) -> None:
