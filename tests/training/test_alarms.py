@@ -153,7 +153,7 @@ def test_batches_too_small_to_learn_from_are_told(
     sections = {"data": plain["data"], "train": plain["train"], **own}
     train(config_from_dict(sections, "test"), tmp_path / "run")
     line = (
-        "tandem does not learn from batches of 2 clips, and its loss may rise; give more clips, of each "
+        "tandem compares too little in batches of 2 clips, and its loss may rise; give more clips, of each "
         "store if there are several, and set train.batch_size to 3 or more"
     )
     assert (line in caplog.messages) == told

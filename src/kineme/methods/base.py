@@ -25,8 +25,7 @@ class Method(nn.Module, ABC):
     Attributes:
         encoder: the network that is trained.
         encoder_type: the class of encoders that this method can train.
-        fewest_clips: clips of a batch, over all processes, from which the method learns; with fewer, training
-            warns.
+        fewest_clips: clips of a batch, over all processes, that its statistics need; fewer are warned of.
 
     >>> import kineme
     >>> class Agreement(kineme.Method):

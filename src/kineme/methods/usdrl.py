@@ -64,7 +64,7 @@ class USDRL(Method):
     """
 
     encoder_type: ClassVar[type] = DenseEncoder
-    fewest_clips: ClassVar[int] = 3  # batch norms make each number of two 1 or -1, and the loss rises
+    fewest_clips: ClassVar[int] = 3  # batch norms make each number of two 1 or -1, and the loss can rise
 
     def __init__(
         self,

@@ -237,12 +237,12 @@ def _compile(encoder: Encoder, mode: str) -> None:
 
 
 def _tell_of_too_few(config: Config) -> None:
-    """Warns where a method learns next to nothing from batches as small as these."""
+    """Warns where batches are too small for the statistics that a method takes of them."""
     clips = config.train.batch_size * process_count(config.train)
     least = METHODS[config.method["name"]].fewest_clips
     if clips < least:
         logger.warning(
-            "%s does not learn from batches of %d clips, and its loss may rise; give more clips, of each "
+            "%s compares too little in batches of %d clips, and its loss may rise; give more clips, of each "
             "store if there are several, and set train.batch_size to %d or more",
             *(config.method["name"], clips, least),
         )
