@@ -43,13 +43,6 @@ class Backend(backend_registration._DummyBackendModule):
         return [torch.bfloat16, torch.float16]
 
 
-backend_registration._setup_privateuseone_for_python_backend(ELSEWHERE, Backend())
-# Tensors of other classes cannot be made in inference mode.
-torch.inference_mode = lambda mode=True: (  # type: ignore[misc, assignment]
-    torch.no_grad()(mode) if callable(mode) else torch.set_grad_enabled(not mode)
-)
-
-
 def is_elsewhere(device: object) -> bool:
     return device is not None and str(device).partition(":")[0] == ELSEWHERE
 
@@ -125,6 +118,9 @@ class Calls(TorchFunctionMode):
         return found
 
 
+PLAIN = torch.Generator
+
+
 class Generator(torch.Generator):
     """`torch.Generator`, which there is none of elsewhere: it says that it is there."""
 
@@ -138,7 +134,14 @@ class Generator(torch.Generator):
         return torch.device(ELSEWHERE)
 
 
-PLAIN, torch.Generator = torch.Generator, Generator  # type: ignore[misc]
+def begin() -> None:
+    """Makes the device known to this process, for good."""
+    backend_registration._setup_privateuseone_for_python_backend(ELSEWHERE, Backend())
+    torch.Generator = Generator  # type: ignore[misc]
+    # Tensors of other classes cannot be made in inference mode.
+    torch.inference_mode = lambda mode=True: (  # type: ignore[misc, assignment]
+        torch.no_grad()(mode) if callable(mode) else torch.set_grad_enabled(not mode)
+    )
 
 
 def uses(run_folder: Path, store_folder: Path) -> dict[str, Callable[[str], Any]]:
@@ -247,5 +250,6 @@ def outcome(use: Callable[[str], Any]) -> str:
 
 
 if __name__ == "__main__":
+    begin()
     every = {**uses(Path(sys.argv[1]), Path(sys.argv[2])), "mixed": mixed, "read": read, "drawn": drawn}
     print(json.dumps({name: outcome(use) for name, use in every.items()}))
