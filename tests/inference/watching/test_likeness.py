@@ -174,6 +174,14 @@ def test_mistakes(tmp_path: Path, tiny: Model, library: ClipStore) -> None:
             like(tiny, examples, **options)
 
 
+def test_an_example_in_which_nobody_is_has_nothing_to_watch_for(tmp_path: Path, tiny: Model) -> None:
+    seen = motion(20, 0)
+    seen[10:] = 0
+    store = write(tmp_path / "gone", [Clip("walk", seen, label=0)])
+    with pytest.raises(KinemeError, match="`like`: nobody is in walk; choose another example, or part of it"):
+        like(tiny, {"a": ("walk", (1.0, 2.0))}, library=store, threshold=0.9)
+
+
 def test_a_judge_moves_its_encoder_once(tiny: Model, library: ClipStore) -> None:
     """An encoder in training mode stands for one on another device: `Model.on` copies both."""
     classifier = teach(tiny, [Example("clip 0", "a"), Example("clip 1", "b")], store=library)

@@ -166,6 +166,8 @@ def _example(
         if part is not None:
             store.manifest.preprocessing.check_keeps_frames()
         _, _, frames = cut_out(str(query), int(store.index["frames"][row]), rate, part)
+        if not store.clip(row)[frames].any():
+            raise KinemeError(f"`like`: nobody is in {query}; choose another example, or part of it")
         seconds = (frames.stop - frames.start) / rate
         again = _again(model, store, row, frames.start, frames.stop)
         return _Example(again, seconds, row, (frames.start, frames.stop))
