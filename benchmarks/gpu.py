@@ -29,7 +29,6 @@ from benchmarks.report import commit, hardware
 from benchmarks.timing import synchronise
 from benchmarks.workload import Workload, generated_clips
 from kineme.clips.batches import Clips
-from kineme.encoders.precision import full_float32
 from kineme.generate import generate_store
 from kineme.pretraining import pretrain
 
@@ -86,7 +85,7 @@ def feature_difference(case: Case, clips: Clips) -> float:
     device = clips.start.device
     on_cpu = Workload(case, clips.to("cpu"), "float32")
     encoder, views = on_cpu.method.encoder.eval(), on_cpu.views[0].clips
-    with torch.inference_mode(), full_float32():
+    with torch.inference_mode():
         wanted = encoder(views).clip
         found = encoder.to(device)(views.to(device)).clip.cpu()
     return float((found - wanted).abs().max() / wanted.abs().max())

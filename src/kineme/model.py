@@ -30,7 +30,6 @@ from kineme.clips.store import Clip, ClipStore
 from kineme.config import EvaluateConfig
 from kineme.encoders import ClipShape, Encoder
 from kineme.encoders.absent import encoded
-from kineme.encoders.precision import full_float32
 from kineme.errors import KinemeError, OtherSkeletonError, check_between
 from kineme.files import followed
 from kineme.layouts import Layout
@@ -221,7 +220,7 @@ class Model:
             clips: in the model's layout, see `clips`.
             batch_size: clips per pass of the encoder.
             device: of the encoder; by default a GPU if there is one, even if `on` has put it elsewhere.
-            precision: of the encoder, `float32`, also on a GPU, or `bfloat16`.
+            precision: of the encoder, `float32` or `bfloat16`.
             crop: share of each clip's frames, around its centre, that is encoded; by default the model's.
             progress: called with the clips done and in total.
 
@@ -246,7 +245,6 @@ class Model:
         crop = self.crop if crop is None else crop
         with (
             torch.inference_mode(),
-            full_float32(),
             torch.autocast(place.type, PRECISIONS[precision], enabled=precision != "float32"),
         ):
             for start in range(0, len(clips), batch_size):
