@@ -146,6 +146,16 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
     assert "mine.yaml: not a recipe" in refusal(tmp_path, text)
 
 
+def test_a_list_that_would_be_parsed_for_minutes_is_refused(tmp_path: Path) -> None:
+    of_encoder = {"method": {"name": "aimclr"}, "encoder": {"name": "stgcn", "channels": [8] * 1001}}
+    with pytest.raises(
+        KinemeError, match=r"model: encoder\.channels has 1,001 values; it may have 1,000 at most"
+    ):
+        config_from_dict(of_encoder, "model")
+    of_probe = f"evaluate: {{linear: {{milestones: {[1] * 20_000}}}}}"
+    assert "mine.yaml: evaluate.linear.milestones has 20,000 values" in refusal(tmp_path, of_probe)
+
+
 def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
     with pytest.raises(KinemeError, match=r"none\.yaml: cannot be read as a recipe \(No such file"):
         load_config(tmp_path / "none.yaml")

@@ -36,6 +36,7 @@ from kineme.untrusted import constructed, read_yaml, yaml_node
 
 SECTIONS = ("data", "train", "method", "encoder", "evaluate")
 NAMED = ("method", "encoder")  # sections that name a class
+LONGEST_LIST = 1000  # values of one setting
 
 Overrides = Mapping[str, Any] | Sequence[str]
 
@@ -202,7 +203,17 @@ def _read(recipe: Path) -> tuple[Any, dict[str, int]]:
 def _mapping(data: Any, where: Path | str) -> dict[str, Any]:
     if not isinstance(data, Mapping) or not all(isinstance(value, Mapping) for value in data.values()):
         raise KinemeError(f"{where}: not a recipe; it has the sections {', '.join(SECTIONS)}")
+    _check_lists(data, "", where)
     return {str(key): value for key, value in data.items()}
+
+
+def _check_lists(value: Any, key: str, where: Path | str) -> None:
+    """Refuses long lists, for which parsing takes minutes: its time grows with their square."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            _check_lists(each, f"{key}.{name}".lstrip("."), where)
+    elif isinstance(value, list | tuple) and len(value) > LONGEST_LIST:
+        raise KinemeError(f"{where}: {key} has {len(value):,} values; it may have {LONGEST_LIST:,} at most")
 
 
 def _name(given: Mapping[str, Any], part: str, where: Path | str) -> str:
