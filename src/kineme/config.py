@@ -358,7 +358,7 @@ def _check_range(
     for key, largest in LARGEST.items():
         value = getattr(settings, key, None)
         if value is not None and value > largest:
-            raise KinemeError(f"{section}.{key} is {value}; it must be at most {largest}")
+            raise KinemeError(f"{section}.{key} is {value:,}; it must be at most {largest:,}")
 
 
 def _check_training(train: TrainConfig) -> None:
