@@ -30,7 +30,7 @@ def measure(options: Options) -> Iterator[Figure]:
     stores = {part: options.folder / part for part in ("odd", "even")}
     for remainder, part in ((1, "odd"), (0, "even")):
         container = options.folder / f"{part}.npz"
-        _write_part(options.data / "precog.npz", container, remainder, 6 if options.small else None)
+        write_part(options.data / "precog.npz", container, remainder, 6 if options.small else None)
         kineme.prepare("container", container, stores[part], preprocessing="plain(facing=True, scale=True)")
     epochs = max(1, EPOCHS // 40) if options.small else EPOCHS
     settings = {"data.split": "all", "data.window": 64, "train.epochs": epochs, "train.batch_size": 32}
@@ -64,7 +64,7 @@ def measure(options: Options) -> Iterator[Figure]:
     yield Figure("time to a minute of recordings", seconds / minutes, "s")
 
 
-def _write_part(source: Path, target: Path, remainder: int, most: int | None) -> None:
+def write_part(source: Path, target: Path, remainder: int, most: int | None) -> None:
     """The recordings of a container whose subject's number is odd (1) or even (0)."""
     with np.load(source) as stored:
         arrays = {name: stored[name] for name in stored}

@@ -64,6 +64,10 @@ def test_clips_parts_and_files(own: Model, store: ClipStore, tmp_path: Path) -> 
     np.testing.assert_array_equal(walk.xyz, store.clip(0))
     np.testing.assert_array_equal(wave.xyz, store.clip(1)[15:30])
     assert (wave.label, wave.subject, wave.name, wave.start, wave.end) == ("greet", "anna", "wave", 1.5, 3.0)
+    np.testing.assert_array_equal(wave.around, store.clip(1)[10:35])  # 30 % more before and after
+    assert (wave.before, wave.frames) == (5, 15)
+    assert (walk.before, walk.frames, len(walk.around)) == (0, 40, 40)
+    assert (new.before, new.frames, len(new.around)) == (0, 15, 20)
     assert (new.xyz.shape, new.start, new.end) == ((15, 2, 3, 3), 0.0, 0.5)  # at 30 frames per second
 
 
@@ -96,7 +100,7 @@ def test_a_file_is_read_once_for_parts_that_follow_one_another(
     found = find_examples(own, examples, None, Reading(layout=STICK))
     assert files == paths
     assert [len(each.xyz) for each in found] == [6, 9, 15] * 2
-    assert all(each.xyz.base is None for each in found)  # or all recordings stayed in memory
+    assert all(each.around.base is None for each in found)  # or all recordings stayed in memory
 
 
 def test_arrays_need_no_store(own: Model) -> None:

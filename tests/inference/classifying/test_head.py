@@ -45,6 +45,13 @@ def test_how_many_examples_a_class_has_does_not_make_it_likelier() -> None:
     np.testing.assert_allclose(np.diff(head.logits(np.array([[0.5, 0.0]]))), 0, atol=1e-9)
 
 
+def test_copies_that_are_missing_do_not_count() -> None:
+    x, labels = clouds(3, 4 * np.eye(2), 0.3, seed=0)
+    copies = x[:, None] + 0.1 * np.random.default_rng(1).normal(size=(len(x), 4, 2))
+    fewer = np.concatenate([copies, np.full((len(x), 2, 2), np.nan)], axis=1)
+    np.testing.assert_allclose(fit(fewer, labels, 2).logits(x), fit(copies, labels, 2).logits(x))
+
+
 def test_a_class_that_was_not_taught_is_impossible() -> None:
     x, labels = clouds(3, 4 * np.eye(2), 0.1, seed=0)
     head = fit(x[:, None], labels * 2, 3)

@@ -19,7 +19,7 @@ from kineme.errors import KinemeError
 from kineme.inference import Classifier, Example, read_classifier, teach
 from kineme.inference.classifying import reading
 from kineme.inference.classifying.paths import classifier_path, find_classifier
-from kineme.inference.classifying.reading import CROPS, read, read_copies
+from kineme.inference.classifying.reading import CROPS, read, read_copies, read_shifted
 from kineme.model import Model, with_encoder
 from kineme.typing import Array
 
@@ -123,6 +123,35 @@ def test_copies_are_crops_and_sheared_crops(own: Model) -> None:
         np.testing.assert_allclose(copies[1, place], own.encode(own.clips(crop))[0], atol=1e-5)
     assert np.abs(copies[:, 5:] - copies[:, :1]).max(axis=2).min() > 1e-4  # each differs
     np.testing.assert_array_equal(read_copies(own, clips), copies)
+
+
+def test_parts_are_seen_too_early_too_late_and_with_what_is_around_them(own: Model) -> None:
+    """Frames 6 to 26 of 40, the first 10 of 13, and all of 20, with nothing around."""
+    x = [moving("rise", 0, frames=40), moving("swing", 1, frames=13), moving("push", 2)]
+    shifted = read_shifted(own, own.clips(x), np.array([6, 0, 0]), np.array([20, 10, 20]))
+    spans = [[(0, 20), (3, 23), (9, 29), (12, 32), (3, 29)], [(0, 7), (0, 8), (2, 12), (3, 13), (0, 12)]]
+    for row, own_spans in enumerate(spans):
+        crops = [x[row][first:after] for first, after in own_spans]
+        np.testing.assert_allclose(shifted[row], own.encode(own.clips(crops)), atol=1e-5)
+    assert shifted.shape == (3, 5, own.encoder.dim)
+    assert np.isnan(shifted[2]).all()
+
+
+def test_a_classifier_is_taught_what_is_around_parts(own: Model) -> None:
+    """The same parts with other frames around them make another classifier; whole clips have none."""
+
+    def weights(around: str | None) -> Array:
+        examples = []
+        for label in ("rise", "swing"):
+            for i in range(2):
+                beside = np.zeros((0, 1, 3, 3)) if around is None else moving(around, 9, frames=30)
+                x = np.concatenate([beside, moving(label, i), beside])
+                part = (None, None) if around is None else (1.0, 1.0 + 20 / 30)
+                examples.append(Example(x, label, *part))
+        return teach(own, examples).head.weight
+
+    assert np.abs(weights("push") - weights("rise")).max() > 1e-3
+    assert np.isfinite(weights(None)).all()
 
 
 def test_many_examples_are_copied_a_few_at_a_time(own: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from kineme.arguments import did_you_mean
 from kineme.clips.columns import spellings
 from kineme.clips.store import Clip, ClipStore
 from kineme.errors import KinemeError, one_line
+from kineme.inference.classifying.reading import AROUND
 from kineme.inference.recordings import Recordings, open_input
 from kineme.model import Model
 from kineme.preprocessing import Preprocessing
@@ -64,20 +65,28 @@ class Found:
     """An example with its motion.
 
     Attributes:
-        xyz: (T, M, V, C), preprocessed, in the model's layout, cut.
+        around: (W, M, V, C), preprocessed, in the model's layout: the part with what is `AROUND` it.
+        before, frames: which of these frames the part is: how many are before it, and its own.
         label, subject: as in `Example`.
         name: of the recording.
         start, end: of the part in seconds; the end is known.
         present: (V,) bool, which joints were recorded; None: all were.
     """
 
-    xyz: Array
+    around: Array
+    before: int
+    frames: int
     label: str
     subject: str
     name: str
     start: float
     end: float
     present: Array | None = None
+
+    @property
+    def xyz(self) -> Array:
+        """(T, M, V, C): the part alone."""
+        return self.around[self.before : self.before + self.frames]
 
 
 def read_examples(path: str | Path) -> tuple[list[Example], int]:
@@ -179,7 +188,10 @@ def find_examples(
         clip, fps, preprocessing = _clip(model, example, where, store, row_of, reading, read)
         start, end = _part(example, len(clip.xyz) / fps, clip.name, where, preprocessing)
         first = min(math.floor(start * fps + 0.5), len(clip.xyz) - 1)
-        xyz = clip.xyz[first : max(math.floor(end * fps + 0.5), first + 1)].copy()  # the rest is not kept
+        frames = max(min(math.floor(end * fps + 0.5), len(clip.xyz)), first + 1) - first
+        margin = math.ceil(AROUND * frames)
+        low = max(first - margin, 0)
+        around = clip.xyz[low : first + frames + margin].copy()  # the rest is not kept
         key = (clip.name, start, end)
         if key in seen:
             raise KinemeError(
@@ -187,7 +199,8 @@ def find_examples(
             )
         seen[key] = where
         subject = example.subject or clip.subject
-        found.append(Found(xyz, example.label, subject, clip.name, start, end, clip.present))
+        place = (around, first - low, frames)
+        found.append(Found(*place, example.label, subject, clip.name, start, end, clip.present))
     return found
 
 

@@ -57,17 +57,19 @@ def fit(copies: Array, labels: Array, classes: int) -> Head:
     How many examples of a class somebody labelled says little about how often it occurs.
 
     Args:
-        copies: (N, A, D) features of A copies of each example.
+        copies: (N, A, D) features of A copies of each example; NaN where it has fewer.
         labels: (N,) classes below `classes`, of which two or more occur.
         classes: K.
     """
     _, each, dim = copies.shape
-    raw = copies.reshape(-1, dim).astype(np.float64)
+    raw, of = copies.reshape(-1, dim).astype(np.float64), np.repeat(labels, each)
+    there = ~np.isnan(raw[:, 0])
+    raw, of = raw[there], of[there]
     mean, deviation = raw.mean(axis=0), raw.std(axis=0)
     varies = deviation > 1e-7 * np.abs(raw).max(axis=0)  # beyond rounding
     scale = np.where(varies, deviation, 1.0)
     standard = (raw - mean) / scale
-    known, place = np.unique(np.repeat(labels, each), return_inverse=True)
+    known, place = np.unique(of, return_inverse=True)
     centre = np.stack([standard[place == row].mean(axis=0) for row in range(len(known))])
     residual = standard - centre[place]
     scatter = residual.T @ residual / len(residual)

@@ -1,7 +1,8 @@
 """What a taught classifier reads of a motion: the features of several crops of it, averaged.
 
-It is taught with the features of those crops and of sheared crops. All this was chosen on training people of
-UTD-MHAD who were held out in turn, see docs/teach.md.
+It is taught with the features of those crops and of sheared crops, chosen on training people of UTD-MHAD who
+were held out in turn (docs/teach.md). Of an example that is part of a recording it is also taught what
+windows of a stream show: the part seen too early, too late and with what is around it (docs/watch.md).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kineme.augment import draw_shear, shear_matrix
 from kineme.clips.batches import Clips
@@ -22,6 +24,14 @@ CROPS = ((0.0, 1.0), (0.05, 0.95), (0.1, 0.9), (0.0, 0.85), (0.15, 1.0))  # shar
 SHEARED = 8  # copies that are sheared
 SHEAR = 0.3  # amplitude
 LARGEST_CUT = 0.2  # of each end of a sheared copy
+AROUND = 0.3  # of an example's length: what is read before and after it
+SHIFTED = (  # shares of an example's frames
+    (-AROUND, 1 - AROUND),
+    (-AROUND / 2, 1 - AROUND / 2),
+    (AROUND / 2, 1 + AROUND / 2),
+    (AROUND, 1 + AROUND),
+    (-AROUND / 2, 1 + AROUND / 2),
+)
 TOGETHER = 64  # clips whose sheared copies are in memory
 
 
@@ -32,10 +42,16 @@ def crops_of(clips: Clips) -> Clips:
     >>> crops_of(clips).start.tolist(), crops_of(clips).length.tolist()
     ([10, 11, 12, 10, 13], [20, 18, 16, 17, 17])
     """
-    shares = torch.tensor(CROPS, dtype=torch.float64, device=clips.start.device)
-    first, after = (clips.length[:, None] * shares.T[:, None]).round().to(torch.int64)
+    return _cut(clips, torch.zeros_like(clips.length), clips.length, CROPS)
+
+
+def _cut(clips: Clips, begin: Tensor, frames: Tensor, shares: Sequence[tuple[float, float]]) -> Clips:
+    """(N) clips → (N·S) crops: shares of `frames` from frame `begin` of each, within the clip."""
+    share = torch.tensor(shares, dtype=torch.float64, device=clips.start.device)
+    first, after = begin[:, None] + (frames[:, None] * share.T[:, None]).round().to(torch.int64)
+    first, after = first.clamp_min(0), torch.minimum(after, clips.length[:, None])
     length = (after - first).clamp_min(1)
-    crops = clips[torch.arange(len(clips), device=first.device).repeat_interleave(len(CROPS))]
+    crops = clips[torch.arange(len(clips), device=first.device).repeat_interleave(len(shares))]
     return replace(crops, start=crops.start + first.flatten(), length=length.flatten())
 
 
@@ -128,6 +144,39 @@ def read_copies(
         parts.append(np.concatenate([crops, sheared], axis=1))
         progress(first + len(part), len(clips))
     return np.concatenate(parts)
+
+
+def read_shifted(
+    model: Model,
+    clips: Clips,
+    before: Array,
+    frames: Array,
+    *,
+    batch_size: int = 256,
+    device: str | None = None,
+) -> Array:
+    """Features of parts of recordings, each seen too early, too late and with what is around it.
+
+    Args:
+        model: its encoder.
+        clips: (N) in memory: each example with the frames around it, as far as there are any.
+        before: (N,) how many of these frames are before the example,
+        frames: and how many are the example's own.
+        batch_size, device: as of `read`.
+
+    Returns:
+        (N, 5, D) float32; NaN where there is nothing around an example.
+
+    Raises:
+        KinemeError: a feature is not finite.
+    """
+    begin, own = (torch.as_tensor(each, dtype=torch.int64) for each in (before, frames))
+    rows = torch.nonzero(own < clips.length)[:, 0]
+    found = np.full((len(clips), len(SHIFTED), model.encoder.dim), np.nan, dtype=np.float32)
+    if len(rows):
+        crops = _cut(clips[rows], begin[rows], own[rows], SHIFTED)
+        found[rows.numpy()] = _encoded(model, crops, len(SHIFTED), batch_size, device, silent)
+    return found
 
 
 def _sheared(clips: Clips, generator: torch.Generator) -> Clips:

@@ -19,7 +19,7 @@ from kineme.inference.classifying.classifier import Classifier, calibrated
 from kineme.inference.classifying.examination import examine, folds_of
 from kineme.inference.classifying.examples import Example, find_examples, read_examples
 from kineme.inference.classifying.head import fit
-from kineme.inference.classifying.reading import CROPS, read_copies
+from kineme.inference.classifying.reading import CROPS, read_copies, read_shifted
 from kineme.model import Model, device_of
 from kineme.progress import Progress, silent
 from kineme.sources.reading import Reading, joint_map_of
@@ -83,6 +83,10 @@ def teach(
     own = model.on(place)
     copies = read_copies(own, clips, seed=seed, batch_size=batch_size, device=place, progress=progress)
     features = copies[:, : len(CROPS)].mean(axis=1)  # as `read` gives
+    around = joined([each.around for each in found], [each.present for each in found])
+    before, frames = (np.array([getattr(each, key) for each in found]) for key in ("before", "frames"))
+    shifted = read_shifted(own, around, before, frames, batch_size=batch_size, device=place)
+    copies = np.concatenate([copies, shifted], axis=1)
 
     people, names = (np.array([getattr(each, key) for each in found]) for key in ("subject", "name"))
     ways = partial(fit, classes=len(class_names))
