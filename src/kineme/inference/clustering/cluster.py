@@ -54,7 +54,8 @@ def cluster(
 
     Each clip is one segment. Long recordings are first cut where motions begin and end, see `Changes`; parts
     in which nobody is are left out. The segments' features are grouped by density (HDBSCAN), which leaves
-    segments unlike any other in no kind, or into a given number of kinds (k-means). The same input and seed
+    segments unlike any other in no kind, or into a given number of kinds (k-means). What is a person's own
+    is taken out first, or a recording's where people are unknown, see `kinds_of`. The same input and seed
     give the same kinds. The features of all segments are held in memory, but only one block of recordings at
     a time.
 
@@ -131,7 +132,7 @@ def cluster_opened(
     features = _features(
         model.on(place), opened, cutter, {"batch_size": batch_size, "device": place}, progress
     )
-    people = [f"{each.source}: {each.subject}" if each.subject else "" for each in cutter.segments]
+    people = [f"{each.source}: {each.subject or each.name}" for each in cutter.segments]
     kinds, typical = kinds_of(features, k, people=people, seed=seed)
     segments = [
         replace(each, kind=kind, typical=value)

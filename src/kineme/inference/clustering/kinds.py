@@ -57,7 +57,7 @@ def kinds_of(
     places = _reduced(features, seed)
     groups = group(places)
     if len({*people} - {""}) > 1:
-        places = _reduced(_evened(features, groups, np.array(people)), seed)
+        places = _reduced(evened(features, groups, np.array(people)), seed)
         groups = group(places)
     kinds = _by_size(groups)
     return kinds, _typical(places, kinds)
@@ -74,19 +74,31 @@ def _reduced(features: Array, seed: int) -> Array:
     return reduced
 
 
-def _evened(features: Array, groups: Array, people: Array) -> Array:
+def evened(features: Array, groups: Array, people: Array) -> Array:
     """Features without what is each person's own: how far they are off their groups' means, on average.
 
     This leaves alone what nobody else does, unlike a person's mean. The fewer segments a person has in
     groups, the less they are moved.
+
+    Args:
+        features: (N, D).
+        groups: (N,) from 0, -1 for what is in none.
+        people: (N,) who each is of, empty if unknown; these are not moved.
+
+    >>> two = evened(np.array([[0.0], [4.0]]).repeat(10, axis=0), np.zeros(20), np.repeat(["a", "b"], 10))
+    >>> two[0], two[-1]  # half of 2 on either side
+    (array([1.]), array([3.]))
     """
     found = features.astype(np.float64)
     off = np.zeros_like(found)
-    for group in range(int(groups.max()) + 1):  # not -1, none
+    for group in range(int(groups.max()) + 1):
         off[groups == group] = found[groups == group] - found[groups == group].mean(axis=0)
-    for person in set(people.tolist()) - {""}:
-        own = people == person
-        found[own] -= off[own].sum(axis=0) / (np.sum(groups[own] >= 0) + DOUBT)
+    names, person = np.unique(people, return_inverse=True)
+    shift = np.zeros((len(names), found.shape[1]))
+    np.add.at(shift, person, off)
+    shift /= np.bincount(person, weights=groups >= 0)[:, None] + DOUBT
+    shift[names == ""] = 0
+    found -= shift[person]
     return found
 
 
