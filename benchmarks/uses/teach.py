@@ -1,8 +1,8 @@
 """A classifier from three labelled clips a class, on UTD-MHAD: 27 actions, tested on other people.
 
-The encoder is pre-trained on the odd subjects without labels. Labels are three clips a class of the same
-subjects, drawn anew several times; the even subjects are only tested on. All settings were chosen on people
-held out among the odd subjects.
+The default encoder is pre-trained on the odd subjects without labels. Labels are three clips a class of the
+same subjects, drawn anew several times; the even subjects are only tested on. All settings were chosen on
+people held out among the odd subjects.
 """
 
 from __future__ import annotations
@@ -43,11 +43,9 @@ def measure(options: Options) -> Iterator[Figure]:
     if options.data is None or not (options.data / "utd_mhad.npz").is_file():
         raise KinemeError("teach: measures on utd_mhad.npz; set KINEME_DATA to its folder")
     path = options.folder / "utd"
-    kineme.prepare(
-        "container", options.data / "utd_mhad.npz", path, preprocessing="plain(facing=True, scale=True)"
-    )
+    kineme.prepare("container", options.data / "utd_mhad.npz", path)
     minutes = {"train.minutes": MINUTES / 10 if options.small else MINUTES}
-    model = kineme.pretrain("usdrl-small", options.folder / "run", store=path, overrides=minutes)
+    model = kineme.pretrain(out=options.folder / "run", store=path, overrides=minutes)
     yield Figure("epochs of pre-training without labels", model.epochs or 0, "")
 
     store = kineme.open_store(path)

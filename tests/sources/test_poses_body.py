@@ -1,4 +1,4 @@
-"""What a body tells: which axis is up, and in which unit it is."""
+"""What a body tells: which axis is up, which side is left, and in which unit it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kineme.errors import KinemeError
 from kineme.layouts import LAYOUTS, Layout
 from kineme.layouts.correspondence import anatomical_points
 from kineme.sources.poses.arrays import STANDING, Poses
-from kineme.sources.poses.body import guessed_scale, upright
+from kineme.sources.poses.body import guessed_scale, mirrored, upright
 from kineme.sources.poses.coordinates import Coordinates, coordinates_of, metres_per_unit
 from kineme.typing import Array
 
@@ -31,6 +31,63 @@ def stand(layout: Layout) -> Array:
 )  # fmt: skip
 def test_heads_are_above_feet(layout: Layout, order: list[int], signs: list[int], expected: str) -> None:
     assert upright(stand(layout)[..., order] * signs, layout) == expected
+
+
+def facing(layout: Layout, depth: float = 0.1) -> Array:
+    """(1, 1, V, 3) a standing figure whose toes and nose point to the viewer, along z."""
+    shown = stand(layout)
+    ahead = [
+        bool(point) and point.endswith(("toes", "big toe", "foot", "nose"))
+        for point in anatomical_points(layout)
+    ]
+    shown[..., ahead, 2] += depth
+    return shown
+
+
+@pytest.mark.parametrize("name", ["ntu25", "coco17", "openpose25", "mediapipe33", "smpl22", "rig22", "body"])
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 2, 0], [2, 0, 1]])
+def test_toes_and_noses_tell_which_side_is_left(name: str, order: list[int]) -> None:
+    layout = LAYOUTS[name]
+    body = facing(layout)[..., order]  # turned
+    assert mirrored(body, layout) is False
+    assert mirrored(body * [1, 1, -1], layout) is True
+    assert mirrored(body[:, :, layout.mirror], layout) is True  # names swapped
+
+
+def test_sides_are_not_told_where_frames_differ_or_nothing_points_forwards() -> None:
+    layout = LAYOUTS["rig22"]
+    body = facing(layout)
+    assert mirrored(np.concatenate([body] * 9 + [facing(layout, -0.1)]), layout) is False
+    assert mirrored(np.concatenate([body] * 8 + [facing(layout, -0.1)] * 2), layout) is None
+    assert mirrored(stand(layout), layout) is None  # flat
+    assert mirrored(body * np.nan, layout) is None
+    assert mirrored(facing(LAYOUTS["h36m17"]), LAYOUTS["h36m17"]) is None  # neither toes nor ears
+    assert (
+        mirrored(np.ones((2, 1, 3, 3)), Layout.from_names("stick", ["a", "b", "c"], [None, "a", "a"])) is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("axes", "mirror", "warning"),
+    [
+        ("y-up", False, ""),
+        ("y-up", True, "left-handed; then set `axes` to unity"),
+        ("z-up", True, "or to unreal where z is up"),
+        ("unity", True, ""),
+        ("unity", False, "as in unity, toes or noses would point backwards"),
+        ("unreal", False, "set `axes` to z-up\n"),
+    ],
+)
+def test_swapped_sides_are_warned_of(
+    axes: str, mirror: bool, warning: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    layout = LAYOUTS["rig22"]
+    body = facing(layout) * [1, 1, -1 if mirror else 1]
+    if axes.startswith("z"):
+        body = body[..., [2, 0, 1]]  # a turn
+    coordinates_of(Poses(body.astype(np.float32), None), layout, axes, "m", None)
+    assert warning in caplog.text
+    assert bool(warning) == bool(caplog.text)
 
 
 @pytest.mark.parametrize(

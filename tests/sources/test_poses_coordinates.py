@@ -36,6 +36,13 @@ def test_y_comes_to_point_up_by_a_turn(axes: str, expected: list[float]) -> None
     assert np.linalg.det(turn) == pytest.approx(1)  # no mirror
 
 
+@pytest.mark.parametrize(("axes", "expected"), [("unity", [1, 2, -3]), ("unreal", [1, 3, 2])])
+def test_left_handed_coordinates_are_mirrored(axes: str, expected: list[float]) -> None:
+    coordinates = Coordinates(axes, metric=True)
+    assert brought(coordinates, [1, 2, 3], [0, 0, 0]) == [expected, [0, 0, 0]]
+    assert np.linalg.det(np.array(brought(coordinates, *np.eye(3)))) == pytest.approx(-1)
+
+
 def test_metres_of_millimetres() -> None:
     shown = brought(Coordinates("y-up", metric=True, scale=0.001), [1000, 1700, 0], [0, 0, 500])
     np.testing.assert_allclose(shown, [[1, 1.7, 0], [0, 0, 0.5]], rtol=1e-6)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from kineme.sources.reading import Reading
 
 
+Axes = Literal["y-up", "y-down", "z-up", "z-down", "x-up", "x-down", "unity", "unreal", "above"]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ReadingOptions:
@@ -26,8 +29,8 @@ class ReadingOptions:
             30. Files with timestamps and files of another rate are resampled to it; in a faster video,
             only the frames that are needed are processed.
         axes: For poses: which axis points up or down. Default: in motion capture, the axis along which heads
-            are above feet; otherwise y-up in three dimensions, y-down in images and for MediaPipe. `above`:
-            the images were taken from above, as of animals.
+            are above feet; otherwise y-up in three dimensions, y-down in images and for MediaPipe. `unity`,
+            `unreal`: left-handed, with y or z up. `above`: the images were taken from above, as of animals.
         units: For poses in three dimensions: the unit of the coordinates: m, cm, mm, in, or its length in
             metres, such as 0.0564. Default: what the files say; in BVH, the one that makes a body about 1.7 m
             tall; else m.
@@ -50,7 +53,7 @@ class ReadingOptions:
 
     layout: str | None = None
     fps: float | None = None
-    axes: Literal["y-up", "y-down", "z-up", "z-down", "x-up", "x-down", "above"] | None = None
+    axes: Axes | None = None
     units: str | None = None
     image: str | None = None
     scores: bool = False

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from kineme.commands.paths import check_models, check_stores
+from kineme.commands.reading import Axes
 from kineme.errors import KinemeError
 from kineme.evaluation.options import Device
 from kineme.words import counted
@@ -49,7 +50,7 @@ def watch(
     joint_map: Path | None = None,
     layout: str | None = None,
     fps: float | None = None,
-    axes: Literal["y-up", "y-down", "z-up", "z-down", "x-up", "x-down", "above"] | None = None,
+    axes: Axes | None = None,
     units: str | None = None,
     image: str | None = None,
 ) -> None:

@@ -265,7 +265,7 @@ def _map(index: Index, say: Say) -> tuple[Array, Array]:
         drawn = evenly(np.arange(len(index)), PLACED)
         places = tsne(features[drawn])
         say("finding kinds of motion")
-        kinds, _ = kinds_of(features[drawn])
+        kinds, _ = kinds_of(features[drawn], people=index.store.index["subject"][index.clip[drawn]])
         if len(drawn) < len(index):
             kinds = nearest_label(features[drawn], kinds, features)
             beside, _ = nearest(features[drawn], features, k=5)

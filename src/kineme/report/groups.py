@@ -21,14 +21,14 @@ def grouped(seen: Examined) -> tuple[Array, Array] | None:
     """The kind of each clip, from 1, and how typical it is; None where there are no kinds."""
     if len(seen.test) < FEWEST or has_collapsed(seen.features):
         return None
-    kinds, typical = kinds_of(seen.features)
+    kinds, typical = kinds_of(seen.features, people=_people(seen))
     return (kinds, typical) if kinds.max() > NONE else None
 
 
 def groups(number: int, seen: Examined, found: tuple[Array, Array], command: str) -> Markup:
     """The largest kinds, each with its most typical clips; `command` makes the whole table."""
     kinds, typical = found
-    people = seen.store.index["subject"][seen.rows_of(seen.test)]
+    people = _people(seen)
     parts = []
     for kind in range(1, min(SHOWN, int(kinds.max())) + 1):
         own = np.flatnonzero(kinds == kind)
@@ -59,3 +59,9 @@ def groups(number: int, seen: Examined, found: tuple[Array, Array], command: str
         legend=legend(seen.bodies),
         command=command,
     )
+
+
+def _people(seen: Examined) -> Array:
+    """(N,) who each clip is of, empty if unknown."""
+    people: Array = seen.store.index["subject"][seen.rows_of(seen.test)]
+    return people

@@ -23,9 +23,10 @@ class Reading(TypedDict, total=False):
             files what they say unambiguously.
         fps: frames per second. Default: what the files or their timestamps say, else 30. Files with
             timestamps and files of another rate are resampled to it.
-        axes: which axis points up or down: `y-up`, `y-down`, `z-up`, `z-down`, `x-up`, `x-down`; `above` for
-            images taken from above. Default: whichever puts heads above feet in TRC, C3D and BVH, z-up in
-            AMASS, else y-up in three dimensions and y-down in two and for MediaPipe.
+        axes: which axis points up or down: `y-up`, `y-down`, `z-up`, `z-down`, `x-up`, `x-down`;
+            `unity` and `unreal` for left-handed coordinates with y or z up; `above` for images taken from
+            above. Default: whichever puts heads above feet in TRC, C3D and BVH, z-up in AMASS, else y-up in
+            three dimensions and y-down in two and for MediaPipe.
         units: `m`, `cm`, `mm`, `in`, or the length of a unit in metres, such as `0.0564`, in three
             dimensions. Default: what the files say, in BVH the unit that makes the body closest to 1.7 m
             tall, else m.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from kineme.inference.classifying import head as head_module
 from kineme.inference.classifying.examination import temperature
 from kineme.inference.classifying.head import fit
 from kineme.typing import Array
@@ -50,6 +51,38 @@ def test_copies_that_are_missing_do_not_count() -> None:
     copies = x[:, None] + 0.1 * np.random.default_rng(1).normal(size=(len(x), 4, 2))
     fewer = np.concatenate([copies, np.full((len(x), 2, 2), np.nan)], axis=1)
     np.testing.assert_allclose(fit(fewer, labels, 2).logits(x), fit(copies, labels, 2).logits(x))
+
+
+def test_classes_of_few_examples_are_named_about_as_often_as_they_occur(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of the classes have one example, half have eight, in as many dimensions as are mostly noise."""
+    centres = 4 * np.random.default_rng(0).normal(size=(6, 100)) / 10
+    x, labels = clouds(8, centres, 0.5, seed=1)
+    taught = (labels % 2 == 1) | (np.arange(len(x)) % 8 == 0)
+    around = 0.1 * np.random.default_rng(2).normal(size=(len(x), 4, 100))
+    copies = (x[:, None] + around)[taught]
+    test, truth = clouds(200, centres, 0.5, seed=3)
+
+    def few() -> tuple[float, float]:
+        named = fit(copies, labels[taught], 6).logits(test).argmax(axis=1)
+        return float((named % 2 == 0).mean()), float((named == truth).mean())
+
+    share, right = few()
+    assert share == pytest.approx(0.5, abs=0.05)
+    monkeypatch.setattr(head_module, "BELIEVED", 1.0)
+    rare, fewer_right = few()
+    assert rare < 0.42
+    assert right - fewer_right > 0.05
+
+
+def test_a_class_between_two_others_is_named() -> None:
+    """Three classes on a line, as of small, usual and large movements."""
+    around = np.array([[0, 1], [0, -1], [0.5, 0], [-0.5, 0]])
+    copies = np.stack([around + np.array([place, 0]) for place in (-3, 0, 3)])
+    head = fit(copies, np.array([0, 1, 2]), 3)
+    along = np.array([[-3.0, 0], [-0.8, 0], [0, 0], [0.8, 0], [3, 0]])
+    assert head.logits(along).argmax(axis=1).tolist() == [0, 1, 1, 1, 2]
 
 
 def test_a_class_that_was_not_taught_is_impossible() -> None:

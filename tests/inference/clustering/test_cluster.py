@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,19 @@ import pytest
 from inference.models import model, motion, write
 
 from conftest import STICK
+from kineme.clips.batches import Clips
 from kineme.clips.store import Clip
 from kineme.errors import KinemeError
+from kineme.inference import embed
 from kineme.inference.clustering import cluster as clustering
-from kineme.inference.clustering.cluster import cluster
+from kineme.inference.clustering.cluster import cluster, in_context
+from kineme.inference.clustering.kinds import kinds_of
 from kineme.inference.clustering.segments import Segment, described, write_segments
+from kineme.inference.windows import Cut
 from kineme.layouts import get_layout
 from kineme.model import Model
 from kineme.preprocessing import get_preprocessing
+from kineme.typing import Array
 
 from .test_changes import recording
 
@@ -87,6 +93,54 @@ def test_untrimmed_recordings_are_cut_where_motions_begin_and_end(own: Model, tm
     assert found.agreement["boundary F1"] == 100
     assert found.untrimmed
     assert found.following().sum() == 12  # nothing follows the last segment of a recording
+
+
+def test_brief_segments_are_encoded_with_what_is_around_them(
+    own: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = []
+
+    def pieces(recordings: Sequence[Clip], cuts: Sequence[Cut], device: str) -> Clips:
+        encoded.extend(cuts)
+        return embed.pieces(recordings, cuts, device)
+
+    monkeypatch.setattr(clustering, "pieces", pieces)
+    xyz, _ = recording([20, 60, 20], [40, 30, 50, 40])
+    store = write(tmp_path / "long", [Clip("long", xyz)], fps=30.0)
+    found = cluster(own, [store], k=2, cut="motions")
+    times = np.array([(each.start, each.end) for each in found.segments])
+    brief = np.diff(times) < 1
+    assert 0 < brief.sum() < len(brief)
+    (cut,) = encoded
+    seen = np.stack([cut["first"], cut["first"] + cut["length"]], axis=1)
+    np.testing.assert_allclose(np.where(brief, 0, seen), np.where(brief, 0, 30 * times), atol=1e-6)
+    assert (cut["length"] >= 30).all()
+    cluster(own, [store], k=2, window=0.5)
+    assert set(encoded[1]["length"].tolist()) == {15}
+
+
+def test_context_is_on_both_sides_and_ends_where_nobody_is() -> None:
+    first, end = np.array([0, 20, 29, 100]), np.array([20, 29, 50, 104])
+    cut = in_context(first, end, 14)
+    assert cut["first"].tolist() == [0, 18, 29, 100]
+    assert cut["length"].tolist() == [20, 14, 21, 4]
+    assert in_context(first[:0], end[:0], 14)["length"].tolist() == []
+
+
+def test_people_are_known_by_their_input_and_recordings_stand_for_unknown_ones(
+    own: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def grouped(features: Array, k: int | None, *, people: list[str], seed: int) -> tuple[Array, Array]:
+        told.extend(people)
+        return kinds_of(features, k, people=people, seed=seed)
+
+    monkeypatch.setattr(clustering, "kinds_of", grouped)
+    known = write(tmp_path / "known", clips(2))
+    unknown = write(tmp_path / "unknown", [Clip("walk", motion(20, 7)), Clip("run", motion(20, 8))])
+    cluster(own, [known, unknown], k=2)
+    assert told == [f"{known.path}: 0"] * 2 + [f"{unknown.path}: walk", f"{unknown.path}: run"]
 
 
 def test_recordings_of_more_than_ten_seconds_are_cut_unless_told_otherwise(

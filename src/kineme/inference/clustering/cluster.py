@@ -30,6 +30,7 @@ from kineme.typing import Array
 
 Cut = Literal["auto", "clips", "motions"]
 LONG = 10.0  # seconds: a longer recording holds more than one motion
+CONTEXT = 1.0  # seconds: what is shorter is encoded with some of what is around it
 
 
 def cluster(
@@ -53,7 +54,8 @@ def cluster(
 
     Each clip is one segment. Long recordings are first cut where motions begin and end, see `Changes`; parts
     in which nobody is are left out. The segments' features are grouped by density (HDBSCAN), which leaves
-    segments unlike any other in no kind, or into a given number of kinds (k-means). The same input and seed
+    segments unlike any other in no kind, or into a given number of kinds (k-means). What is a person's own
+    is taken out first, or a recording's where people are unknown, see `kinds_of`. The same input and seed
     give the same kinds. The features of all segments are held in memory, but only one block of recordings at
     a time.
 
@@ -130,7 +132,8 @@ def cluster_opened(
     features = _features(
         model.on(place), opened, cutter, {"batch_size": batch_size, "device": place}, progress
     )
-    kinds, typical = kinds_of(features, k, seed=seed)
+    people = [f"{each.source}: {each.subject or each.name}" for each in cutter.segments]
+    kinds, typical = kinds_of(features, k, people=people, seed=seed)
     segments = [
         replace(each, kind=kind, typical=value)
         for each, kind, value in zip(cutter.segments, kinds.tolist(), typical.tolist(), strict=True)
@@ -171,19 +174,20 @@ class _Cutter:
     untrimmed: bool = False
 
     def cut(self, recordings: Recordings, clip: Clip, windows: Mapping[str, Array]) -> Mapping[str, Array]:
-        """The segments of a recording, or of a stretch of it, as the columns of `Windows.cut`."""
+        """What to encode for the segments of a recording, or of a stretch of it: columns of `Windows.cut`."""
         frames, fps = len(clip.xyz), recordings.fps
         if self.windows is not None:
-            columns = windows
+            columns = encoded = windows
         elif self._is_long(recordings, clip):
             first, end = segments(clip.xyz, recordings.layout, fps, self.changes).T
             columns = {"first": first, "length": end - first, "start": first / fps, "end": end / fps}
+            encoded = in_context(first, end, round(CONTEXT * fps))
             if clip.intervals:
                 edges = np.unique([edge for start, stop, _ in clip.intervals for edge in (start, stop)])
                 for there, those in ((self.true, edges), (self.found, np.union1d(first, end))):
                     there.append(those[(those > 0) & (those < frames)])
         else:
-            columns = whole(frames, fps)
+            columns = encoded = whole(frames, fps)
         self.untrimmed |= len(columns["first"]) > 1
         self.segments += [
             Segment(recordings.name, clip.name, start, end, 0, np.nan, clip.subject, label)
@@ -194,7 +198,7 @@ class _Cutter:
                 strict=True,
             )
         ]
-        return columns
+        return encoded
 
     def _is_long(self, recordings: Recordings, clip: Clip) -> bool:
         if self.by != "auto":
@@ -212,6 +216,21 @@ class _Cutter:
         if self.true:
             given |= {"true_boundaries": self.true, "found_boundaries": self.found}
         return measure(**given)
+
+
+def in_context(first: Array, end: Array, least: int) -> dict[str, Array]:
+    """Segments of fewer frames, widened on both sides to as many, as far as the segments around them go.
+
+    >>> in_context(np.array([0, 40, 50]), np.array([40, 50, 55]), least=30)
+    {'first': array([ 0, 30, 38]), 'length': array([40, 25, 17])}
+    """
+    begins = np.ones(len(first), dtype=bool)  # or somebody comes
+    begins[1:] = first[1:] != end[:-1]
+    run = np.cumsum(begins) - 1
+    lacking = np.maximum(least - (end - first), 0)
+    begin = np.maximum(first - lacking // 2, first[begins][run])
+    stop = np.minimum(end + lacking - lacking // 2, end[np.roll(begins, -1)][run])
+    return {"first": begin, "length": stop - begin}
 
 
 def _check_motions(recordings: Recordings) -> None:

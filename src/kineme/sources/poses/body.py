@@ -1,4 +1,4 @@
-"""What a body tells of its file: how tall it is, in which unit, and which axis is up."""
+"""What a body tells of its file: how tall it is, in which unit, which axis is up, and which side is left."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ _UNITS = {1.0: "m", 0.01: "cm", 0.001: "mm", 0.0254: "in", 0.0254 / 0.45: "0.056
 _TOPS = ("head top", "head", "head base", "nose", "neck", "neck base", "shoulder")
 _BOTTOMS = ("foot", "toes", "heel", "ankle", "knee", "hip", "pelvis")
 _CLEAR = 0.5  # share of the way from feet to head that lies along one axis, at least
+# What is in front of what, in every person.
+_AHEAD = (
+    *(
+        (f"{side} {toes}", f"{side} ankle")
+        for side in ("left", "right")
+        for toes in ("toes", "big toe", "foot")
+    ),
+    ("nose", "left ear"),
+    ("nose", "right ear"),
+)
+_AGREE = 0.9  # share of frames and pairs of joints that have to agree
 
 
 def stature(points: Array, layout: Layout) -> float:
@@ -78,3 +89,24 @@ def upright(points: Array, layout: Layout) -> str | None:
     if abs(mean[axis]) < _CLEAR:
         return None
     return f"{'xyz'[axis]}-{'up' if mean[axis] > 0 else 'down'}"
+
+
+def mirrored(points: Array, layout: Layout) -> bool | None:
+    """Whether bodies (T, M, V, 3) are mirror images of people; None if that cannot be told.
+
+    Whoever has their left at the viewer's right faces the viewer, and so do their toes and their nose. This
+    holds however the coordinates are turned, and not in a mirror.
+    """
+    at = {point: points[:, :, joint] for joint, point in enumerate(anatomical_points(layout))}
+    if not {f"{side} {part}" for side in ("left", "right") for part in ("hip", "shoulder")} <= {*at}:
+        return None
+    across = at["left hip"] - at["right hip"] + at["left shoulder"] - at["right shoulder"]
+    up = at["left shoulder"] + at["right shoulder"] - at["left hip"] - at["right hip"]
+    forwards = np.cross(across, up)
+    ahead = [at[front] - at[back] for front, back in _AHEAD if front in at and back in at]
+    along = np.array([(forwards * way).sum(axis=-1) for way in ahead])
+    clear = along[np.isfinite(along) & (along != 0)]
+    if clear.size == 0:
+        return None
+    share = float(np.mean(clear > 0))
+    return None if 1 - _AGREE < share < _AGREE else share < _AGREE

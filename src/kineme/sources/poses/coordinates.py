@@ -22,7 +22,7 @@ import numpy as np
 from kineme.errors import KinemeError
 from kineme.layouts import Layout
 from kineme.sources.poses.arrays import STANDING, Poses
-from kineme.sources.poses.body import HIGH, LOW, guessed_scale, stature, tallest, upright
+from kineme.sources.poses.body import HIGH, LOW, guessed_scale, mirrored, stature, tallest, upright
 from kineme.sources.poses.fractions import DISTORTED, REMEDY, are_fractions, in_pixels
 from kineme.sources.poses.tracking import sizes
 from kineme.sources.raw import RemediedError
@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 ABOVE, FROM_ABOVE = "above", " from above"  # the image is of the floor; so end its units
-# Which axes of the file, and with which sign, become x, y and z. All but the last are rotations: a mirror
-# image would swap left and right. What points down in an image from above points backwards on the floor.
+LEFT_HANDED = {"y-up": "unity", "z-up": "unreal"}  # mirrored, by the game engines that write them
+# Which axes of the file, and with which sign, become x, y and z. Rotations, as a mirror image would swap left
+# and right; but left-handed coordinates are mirrored already. What points down in an image from above points
+# backwards on the floor.
 _TURNS = {
     "y-up": ((0, 1), (1, 1), (2, 1)),
     "y-down": ((0, 1), (1, -1), (2, -1)),
@@ -41,6 +43,8 @@ _TURNS = {
     "z-down": ((0, 1), (2, -1), (1, 1)),
     "x-up": ((1, -1), (0, 1), (2, 1)),
     "x-down": ((1, 1), (0, -1), (2, 1)),
+    LEFT_HANDED["y-up"]: ((0, 1), (1, 1), (2, -1)),
+    LEFT_HANDED["z-up"]: ((0, 1), (2, 1), (1, 1)),
     ABOVE: ((0, 1), (2, 1), (1, 1)),
 }
 AXES = tuple(_TURNS)
@@ -166,8 +170,10 @@ def coordinates_of(
     rig = layout if metric and scale is None and poses.scale is None and poses.axes == STANDING else None
     if rig is not None:
         scale = _guessed_units(poses, rig)
-    usual = usual_axes(layout, poses.points.shape[-1])
-    return Coordinates(axes or _axes(poses, layout, usual), metric, scale, image, mediapipe, rig)
+    chosen = axes or _axes(poses, layout, usual_axes(layout, poses.points.shape[-1]))
+    if metric:
+        _check_sides(poses, layout, chosen)
+    return Coordinates(chosen, metric, scale, image, mediapipe, rig)
 
 
 def usual_axes(layout: Layout, columns: int) -> str:
@@ -232,6 +238,25 @@ def _axes(poses: Poses, layout: Layout, usual: str) -> str:
             "%s is assumed, but heads are above feet as in %s; set `axes` to say which", usual, found
         )
     return usual
+
+
+def _check_sides(poses: Poses, layout: Layout, axes: str) -> None:
+    """Warns of bodies that would be mirror images."""
+    left_handed = axes in LEFT_HANDED.values()
+    if mirrored(poses.points, layout) in (None, left_handed):
+        return
+    if left_handed:
+        up = next(up for up, engine in LEFT_HANDED.items() if engine == axes)
+        logger.warning(
+            "as in %s, toes or noses would point backwards, with left and right swapped; set `axes` to %s",
+            axes,
+            up,
+        )
+        return
+    logger.warning(
+        "toes or noses point backwards, so left and right are swapped: in the joints' names, or because the "
+        "coordinates are left-handed; then set `axes` to unity, or to unreal where z is up"
+    )
 
 
 def image_size(text: str) -> tuple[int, int]:
