@@ -139,5 +139,12 @@ def test_with_one_example_each_a_class_that_is_plainly_shown_is_likely() -> None
 def test_a_temperature_stays_finite_where_all_are_right() -> None:
     logits = np.array([[1.0, 0.0], [0.0, 1.0]] * 10)
     found = temperature(logits, np.array([0, 1] * 10))
-    sure = softmax(logits / found, axis=1).max(axis=1)
-    np.testing.assert_allclose(sure, 21 / 22, atol=1e-3)
+    own = 1 / np.log(21)  # by which they would have a probability of 21 / 22
+    np.testing.assert_allclose(found, own**0.8 * 0.1**0.2, rtol=1e-3)  # of 20 examples and of 5
+
+
+def test_a_temperature_of_few_examples_is_near_the_usual_one() -> None:
+    """Logits that are all wrong have the highest, 1,000: the fewer there are, the less that counts."""
+    few, many = (temperature(np.eye(2)[[0, 1] * n], np.array([1, 0] * n)) for n in (1, 100))
+    assert few == pytest.approx(1000 ** (2 / 7) * 0.1 ** (5 / 7), rel=0.05)
+    assert many == pytest.approx(1000 ** (200 / 205) * 0.1 ** (5 / 205), rel=0.05)

@@ -20,7 +20,8 @@ REPEATS = 5  # draws of each size
 MORE = 5  # examples that the advice is about
 PRIOR = 2.0  # examples that a class's error is drawn to the mean of all by
 USUAL_EXPONENT = 0.5  # of error against examples, where the curve does not tell
-USUAL_TEMPERATURE = 0.1  # of `head.fit`, where no example can be judged; see docs/teach.md
+USUAL_TEMPERATURE = 0.1  # of `head.fit`; see docs/teach.md
+USUAL_WEIGHT = 5  # judged examples that the usual temperature counts for
 
 
 class Fitted(Protocol):
@@ -235,7 +236,8 @@ def temperature(logits: Array, labels: Array) -> float:
     """What logits are divided by so that probabilities are calibrated (Guo et al., ICML 2017).
 
     The right class is given (n + 1) / (n + 2) and not all of the probability, as in Platt's scaling: where
-    all examples are right it stays finite. Without examples to judge by it is the usual one.
+    all examples are right it stays finite. Few examples are judged by classifiers of even fewer, which are
+    worse than that of all, so the fewer there are, the nearer it is to the usual one.
 
     Args:
         logits: (n, K) of examples that the classifier was not fitted to; -inf of classes it was not taught.
@@ -255,7 +257,9 @@ def temperature(logits: Array, labels: Array) -> float:
         found = log_softmax(logits / math.exp(logarithm), axis=1)
         return -float((target * np.where(known, found, 0)).sum() / len(labels))
 
-    return math.exp(minimize_scalar(loss, bounds=(math.log(1e-3), math.log(1e3)), method="bounded").x)
+    best = minimize_scalar(loss, bounds=(math.log(1e-3), math.log(1e3)), method="bounded").x
+    usual, count = math.log(USUAL_TEMPERATURE), len(labels)
+    return math.exp((count * best + USUAL_WEIGHT * usual) / (count + USUAL_WEIGHT))
 
 
 def expected_gains(
