@@ -11,7 +11,7 @@ from kineme.layouts import LAYOUTS, Layout
 from kineme.layouts.correspondence import anatomical_points
 from kineme.sources.poses.arrays import STANDING, Poses
 from kineme.sources.poses.body import guessed_scale, mirrored, upright
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, metres_per_unit
+from kineme.sources.poses.coordinates import Coordinates, check_sides, coordinates_of, metres_per_unit
 from kineme.typing import Array
 
 BODIES = [layout for layout in LAYOUTS.values() if None not in anatomical_points(layout)]
@@ -34,8 +34,8 @@ def test_heads_are_above_feet(layout: Layout, order: list[int], signs: list[int]
 
 
 def facing(layout: Layout, depth: float = 0.1) -> Array:
-    """(1, 1, V, 3) a standing figure whose toes and nose point to the viewer, along z."""
-    shown = stand(layout)
+    """(10, 1, V, 3) a standing figure whose toes and nose point to the viewer, along z."""
+    shown = stand(layout).repeat(10, axis=0)
     ahead = [
         bool(point) and point.endswith(("toes", "big toe", "foot", "nose"))
         for point in anatomical_points(layout)
@@ -61,6 +61,7 @@ def test_sides_are_not_told_where_frames_differ_or_nothing_points_forwards() -> 
     assert mirrored(np.concatenate([body] * 8 + [facing(layout, -0.1)] * 2), layout) is None
     assert mirrored(stand(layout), layout) is None  # flat
     assert mirrored(body * np.nan, layout) is None
+    assert mirrored(body[:9], layout) is None  # too few frames
     assert mirrored(facing(LAYOUTS["h36m17"]), LAYOUTS["h36m17"]) is None  # neither toes nor ears
     assert (
         mirrored(np.ones((2, 1, 3, 3)), Layout.from_names("stick", ["a", "b", "c"], [None, "a", "a"])) is None
@@ -85,7 +86,8 @@ def test_swapped_sides_are_warned_of(
     body = facing(layout) * [1, 1, -1 if mirror else 1]
     if axes.startswith("z"):
         body = body[..., [2, 0, 1]]  # a turn
-    coordinates_of(Poses(body.astype(np.float32), None), layout, axes, "m", None)
+    poses = Poses(body.astype(np.float32), None)
+    check_sides(poses, layout, coordinates_of(poses, layout, axes, "m", None))
     assert warning in caplog.text
     assert bool(warning) == bool(caplog.text)
 

@@ -15,6 +15,7 @@ from inference.models import model, motion
 
 from conftest import STICK
 from kineme.clips.batches import Clips
+from kineme.drawing.layouts import standing
 from kineme.errors import KinemeError
 from kineme.inference import Event, Watcher
 from kineme.inference.watching.recent import NEAR, Recent
@@ -329,6 +330,16 @@ def test_what_does_not_fit_is_said_at_the_first_frame(tiny: Model) -> None:
         with pytest.raises(KinemeError, match=message) as raised:
             Watcher(tiny, Recorder(tiny), **options).push(pose)
         assert not isinstance(raised.value, BadFrame)
+
+
+def test_swapped_sides_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The first window is long enough to tell, and later ones say nothing new."""
+    layout = get_layout("ntu25")
+    encoder = model(tmp_path / "run", layout, parse_preprocessing("plain"))
+    body = np.concatenate([standing(layout), np.zeros((25, 1))], axis=1).astype(np.float32)
+    body[[15, 19], 2] = -0.2  # the feet, away from the viewer, whose left is at the body's right
+    fed(Watcher(encoder, Recorder(encoder), fps=10, step=0.5), body[None].repeat(40, axis=0))
+    assert caplog.text.count("toes or noses point backwards") == 1
 
 
 def test_settings_out_of_range(tiny: Model) -> None:

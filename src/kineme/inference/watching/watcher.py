@@ -266,7 +266,7 @@ class Watcher:
 
     def _prepared(self, window: Array) -> Clip:
         """(T, V, C) as it came → the clip that `Model.embed` prepares."""
-        source = given_poses([window], self.layout, self._reading)
+        source = given_poses([window], self.layout, self._reading, first=self.counts.windows == 0)
         (clip,) = self.model.prepared(source, self._joint_map)
         return clip
 

@@ -32,7 +32,7 @@ from kineme.layouts import get_layout
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source, Stretched
 from kineme.sources.poses.arrays import MOST_FRAMES, Detections, Poses
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
+from kineme.sources.poses.coordinates import Coordinates, check_sides, coordinates_of, image_size
 from kineme.sources.poses.files import (
     Files,
     UnknownLayoutError,
@@ -136,6 +136,7 @@ def _source(recordings: Sequence[Recording], found: _Found) -> Source:
     first, chosen = first_in_layout(recordings, files, joint_map_of(options), found.title)
     axes, units = options.get("axes"), options.get("units")
     coordinates = coordinates_of(first, chosen.layout, axes, units, found.size)
+    check_sides(first, chosen.layout, coordinates)
     if len(first.points) == 1 < len(recordings) and not any(each.numbers for each in recordings):
         logger.warning(
             "%s has a single frame; if each file is a frame of one video, put all frames into one file",

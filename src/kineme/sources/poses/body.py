@@ -28,6 +28,7 @@ _AHEAD = (
     ("nose", "right ear"),
 )
 _AGREE = 0.9  # share of frames and pairs of joints that have to agree
+_ENOUGH = 10  # frames that show them
 
 
 def stature(points: Array, layout: Layout) -> float:
@@ -105,8 +106,8 @@ def mirrored(points: Array, layout: Layout) -> bool | None:
     forwards = np.cross(across, up)
     ahead = [at[front] - at[back] for front, back in _AHEAD if front in at and back in at]
     along = np.array([(forwards * way).sum(axis=-1) for way in ahead])
-    clear = along[np.isfinite(along) & (along != 0)]
-    if clear.size == 0:
+    clear = np.isfinite(along) & (along != 0)
+    if not ahead or clear.any(axis=(0, 2)).sum() < _ENOUGH:
         return None
-    share = float(np.mean(clear > 0))
+    share = float(np.mean(along[clear] > 0))
     return None if 1 - _AGREE < share < _AGREE else share < _AGREE

@@ -171,8 +171,6 @@ def coordinates_of(
     if rig is not None:
         scale = _guessed_units(poses, rig)
     chosen = axes or _axes(poses, layout, usual_axes(layout, poses.points.shape[-1]))
-    if metric:
-        _check_sides(poses, layout, chosen)
     return Coordinates(chosen, metric, scale, image, mediapipe, rig)
 
 
@@ -240,10 +238,11 @@ def _axes(poses: Poses, layout: Layout, usual: str) -> str:
     return usual
 
 
-def _check_sides(poses: Poses, layout: Layout, axes: str) -> None:
+def check_sides(poses: Poses, layout: Layout, coordinates: Coordinates) -> None:
     """Warns of bodies that would be mirror images."""
+    axes = coordinates.axes
     left_handed = axes in LEFT_HANDED.values()
-    if mirrored(poses.points, layout) in (None, left_handed):
+    if not coordinates.metric or mirrored(poses.points, layout) in (None, left_handed):
         return
     if left_handed:
         up = next(up for up, engine in LEFT_HANDED.items() if engine == axes)

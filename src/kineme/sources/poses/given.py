@@ -13,7 +13,7 @@ from kineme.layouts import Layout, get_layout
 from kineme.preprocessing import MAX_BODIES
 from kineme.sources import Source
 from kineme.sources.poses.arrays import Poses, check_one_clip, split_columns
-from kineme.sources.poses.coordinates import Coordinates, coordinates_of, image_size
+from kineme.sources.poses.coordinates import Coordinates, check_sides, coordinates_of, image_size
 from kineme.sources.poses.gaps import ever_found, filled
 from kineme.sources.poses.tracking import strongest
 from kineme.sources.reading import OF_ARRAYS, Reading, check_no_effect
@@ -22,13 +22,14 @@ from kineme.typing import Array
 FPS = 30.0  # unless the user says
 
 
-def given_poses(arrays: Sequence[Array], usual: Layout, reading: Reading) -> Source:
+def given_poses(arrays: Sequence[Array], usual: Layout, reading: Reading, *, first: bool = True) -> Source:
     """A source of the clips that are given, read as files of poses are.
 
     Args:
         arrays: one a clip, (T, V, C) or (T, M, V, C) with C = 2 or 3; NaN where a joint was not found.
         usual: the V joints of all of them, unless `reading` says.
         reading: as the user says.
+        first: of a stream; what is said of it need not be said of those that follow.
 
     Raises:
         KinemeError: an array has another shape, or an option makes no sense for these poses.
@@ -43,6 +44,8 @@ def given_poses(arrays: Sequence[Array], usual: Layout, reading: Reading) -> Sou
     image = reading.get("image")
     size = image_size(image) if image is not None else None
     coordinates = coordinates_of(clips[0], layout, reading.get("axes"), reading.get("units"), size)
+    if first:
+        check_sides(clips[0], layout, coordinates)
     return Source(
         name="arrays",
         layout=layout,
