@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 ABOVE, FROM_ABOVE = "above", " from above"  # the image is of the floor; so end its units
-LEFT_HANDED = {"y-up": "unity", "z-up": "unreal"}  # mirrored, by the game engines that write them
+_LEFT_HANDED = {"unity": "y-up", "unreal": "z-up"}  # mirror images of these, as game engines write them
 # Which axes of the file, and with which sign, become x, y and z. Rotations, as a mirror image would swap left
 # and right; but left-handed coordinates are mirrored already. What points down in an image from above points
 # backwards on the floor.
@@ -43,8 +43,8 @@ _TURNS = {
     "z-down": ((0, 1), (2, -1), (1, 1)),
     "x-up": ((1, -1), (0, 1), (2, 1)),
     "x-down": ((1, 1), (0, -1), (2, 1)),
-    LEFT_HANDED["y-up"]: ((0, 1), (1, 1), (2, -1)),
-    LEFT_HANDED["z-up"]: ((0, 1), (2, 1), (1, 1)),
+    "unity": ((0, 1), (1, 1), (2, -1)),
+    "unreal": ((0, 1), (2, 1), (1, 1)),
     ABOVE: ((0, 1), (2, 1), (1, 1)),
 }
 AXES = tuple(_TURNS)
@@ -241,15 +241,14 @@ def _axes(poses: Poses, layout: Layout, usual: str) -> str:
 def check_sides(poses: Poses, layout: Layout, coordinates: Coordinates) -> None:
     """Warns of bodies that would be mirror images."""
     axes = coordinates.axes
-    left_handed = axes in LEFT_HANDED.values()
+    left_handed = axes in _LEFT_HANDED
     if not coordinates.metric or mirrored(poses.points, layout) in (None, left_handed):
         return
     if left_handed:
-        up = next(up for up, engine in LEFT_HANDED.items() if engine == axes)
         logger.warning(
             "as in %s, toes or noses would point backwards, with left and right swapped; set `axes` to %s",
             axes,
-            up,
+            _LEFT_HANDED[axes],
         )
         return
     logger.warning(
